@@ -1,0 +1,204 @@
+#include <millrace/byte_reader.hpp>
+#include <millrace/error.hpp>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+namespace millrace {
+namespace {
+
+constexpr std::size_t kChunk = std::size_t{256} << 10;  ///< of compressed bytes read at once
+
+[[noreturn]] void fail(const char* name, const std::string& path, const std::string& what, std::string help = {}) {
+  throw Error(ErrorKind::data, name, fmt::format("{}: {}", path, what), std::move(help));
+}
+
+/// A regular file, read from front to back.
+class File {
+ public:
+  explicit File(const std::string& path) : path_(path) {
+    // Without O_NONBLOCK, opening a fifo waits for a writer.
+    descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor_ < 0) {
+      const int error = errno;
+      const bool missing = error == ENOENT || error == ENOTDIR;
+      if (error == ENXIO) fail("not-a-file", path, "not a regular file", "name a file, raw or gzip");  // a socket
+      fail(missing ? "file-missing" : "file-unreadable", path, fmt::format("cannot open: {}", std::strerror(error)),
+           missing ? "check the path; a relative path starts at the current folder" : "check the permissions");
+    }
+    opened_ = status();
+    if (!S_ISREG(opened_.st_mode)) {
+      ::close(descriptor_);
+      fail("not-a-file", path, "not a regular file", "name a file, raw or gzip, not a folder, a pipe or a device");
+    }
+  }
+  ~File() { ::close(descriptor_); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  std::size_t read(std::byte* out, std::size_t size) {
+    std::size_t done = 0;
+    while (done < size) {
+      const ssize_t count = ::read(descriptor_, out + done, size - done);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0)
+        fail("file-unreadable", path_, fmt::format("at byte {}: {}", position_ + done, std::strerror(errno)));
+      if (count == 0) break;
+      done += static_cast<std::size_t>(count);
+    }
+    position_ += done;
+    return done;
+  }
+  void rewind() {
+    if (::lseek(descriptor_, 0, SEEK_SET) != 0) fail("file-unreadable", path_, "cannot go back to byte 0");
+    position_ = 0;
+  }
+  std::uint64_t size() const { return static_cast<std::uint64_t>(opened_.st_size); }
+  void check_unchanged() const {
+    const struct stat now = status();
+    if (now.st_size != opened_.st_size || now.st_mtim.tv_sec != opened_.st_mtim.tv_sec ||
+        now.st_mtim.tv_nsec != opened_.st_mtim.tv_nsec)
+      fail("file-changed", path_, "the file was changed while it was read", "wait until it is complete, then run again");
+  }
+
+ private:
+  struct stat status() const {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0) fail("file-unreadable", path_, std::strerror(errno));
+    return status;
+  }
+
+  const std::string& path_;
+  int descriptor_ = -1;
+  std::uint64_t position_ = 0;
+  struct stat opened_ {};
+};
+
+/// The decompressed bytes of a gzip file of one member. zlib's own file functions are of no use here: they read a truncated
+/// file to a clean end, and let junk behind the data pass.
+class Inflater {
+ public:
+  Inflater(File& file, const std::string& path) : file_(file), path_(path), input_(kChunk) {
+    if (inflateInit2(&stream_, 15 + 16) != Z_OK)
+      throw Error(ErrorKind::run, "out-of-memory", "zlib cannot start to decompress");
+  }
+  ~Inflater() { inflateEnd(&stream_); }
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+
+  std::size_t read(std::byte* out, std::size_t size) {
+    std::size_t done = 0;
+    while (done < size && !ended_) {
+      const std::size_t wanted = std::min<std::size_t>(size - done, std::size_t{1} << 30);  // zlib counts in 32 bits
+      stream_.next_out = reinterpret_cast<Bytef*>(out + done);
+      stream_.avail_out = static_cast<uInt>(wanted);
+      step();
+      done += wanted - stream_.avail_out;
+    }
+    return done;
+  }
+
+ private:
+  void step() {
+    if (stream_.avail_in == 0) refill();
+    const int result = inflate(&stream_, Z_NO_FLUSH);
+    if (result == Z_STREAM_END) {
+      ended_ = true;
+      require_only_zeros();
+    } else if (result == Z_BUF_ERROR) {
+      fail("gzip-truncated", path_,
+           fmt::format("the compressed data end at byte {}, after {} decompressed bytes, before they are complete",
+                       file_.size(), std::uint64_t{stream_.total_out}),
+           "copy or download the file again");
+    } else if (result != Z_OK) {
+      fail("gzip-corrupt", path_,
+           fmt::format("at compressed byte {}: {}", offset(), stream_.msg != nullptr ? stream_.msg : zError(result)),
+           "copy or download the file again");
+    }
+  }
+  void refill() {
+    consumed_ += filled_;
+    filled_ = file_.read(input_.data(), input_.size());
+    stream_.next_in = reinterpret_cast<Bytef*>(input_.data());
+    stream_.avail_in = static_cast<uInt>(filled_);
+  }
+  void require_only_zeros() {
+    do {
+      for (; stream_.avail_in > 0; ++stream_.next_in, --stream_.avail_in)
+        if (*stream_.next_in != 0)
+          fail("gzip-trailing", path_, fmt::format("at compressed byte {}: more data behind the end of the gzip data", offset()),
+               "remove what follows, or decompress the parts and join them");
+      refill();
+    } while (stream_.avail_in > 0);
+  }
+  std::uint64_t offset() const { return consumed_ + filled_ - stream_.avail_in; }
+
+  File& file_;
+  const std::string& path_;
+  std::vector<std::byte> input_;
+  z_stream stream_{};
+  std::uint64_t consumed_ = 0;  ///< compressed bytes before the chunk in input_
+  std::size_t filled_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+struct ByteReader::State {
+  explicit State(const std::string& file_path) : path(file_path), file(path) {
+    std::array<std::byte, 2> magic{};
+    const bool gzip = file.read(magic.data(), 2) == 2 && magic[0] == std::byte{0x1f} && magic[1] == std::byte{0x8b};
+    file.rewind();
+    if (gzip) inflater.emplace(file, path);
+  }
+  std::size_t read(std::byte* out, std::size_t size) {
+    return inflater ? inflater->read(out, size) : file.read(out, size);
+  }
+
+  std::string path;
+  File file;
+  std::optional<Inflater> inflater;
+  std::optional<std::byte> ahead;  ///< read by at_end
+  std::uint64_t position = 0;
+};
+
+ByteReader::ByteReader(const std::string& path) : state_(std::make_unique<State>(path)) {}
+ByteReader::~ByteReader() = default;
+
+std::size_t ByteReader::read(std::span<std::byte> out) {
+  if (out.empty()) return 0;
+  std::size_t done = 0;
+  if (state_->ahead) {
+    out[done++] = *state_->ahead;
+    state_->ahead.reset();
+  }
+  done += state_->read(out.data() + done, out.size() - done);
+  state_->position += done;
+  return done;
+}
+
+bool ByteReader::at_end() {
+  if (state_->ahead) return false;
+  std::byte next{};
+  if (state_->read(&next, 1) == 0) return true;
+  state_->ahead = next;
+  return false;
+}
+
+bool ByteReader::is_gzip() const { return state_->inflater.has_value(); }
+std::uint64_t ByteReader::position() const { return state_->position; }
+std::uint64_t ByteReader::file_bytes() const { return state_->file.size(); }
+const std::string& ByteReader::path() const { return state_->path; }
+void ByteReader::check_unchanged() const { state_->file.check_unchanged(); }
+
+}  // namespace millrace

@@ -1,0 +1,76 @@
+#include <millrace/random.hpp>
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+#include <utility>
+
+namespace millrace {
+namespace {
+
+__extension__ using Wide = unsigned __int128;
+
+// Multipliers and Weyl increments of the paper, section 4.
+constexpr std::uint32_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;
+constexpr std::uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
+
+PhiloxCounter round_of(const PhiloxCounter& c, const PhiloxKey& k) {
+  const std::uint64_t p0 = std::uint64_t{kMultiplier0} * c[0], p1 = std::uint64_t{kMultiplier1} * c[2];
+  return {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(p1),
+          static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k[1], static_cast<std::uint32_t>(p0)};
+}
+
+// FNV-1a over the purpose, then the finaliser of MurmurHash3 over both: every bit of seed and purpose reaches every bit of
+// the key.
+std::uint64_t key_of(std::uint64_t seed, std::string_view purpose) {
+  std::uint64_t h = 0xcbf29ce484222325;
+  for (const char c : purpose) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  h ^= seed;
+  h = (h ^ (h >> 33)) * 0xff51afd7ed558ccd;
+  h = (h ^ (h >> 33)) * 0xc4ceb9fe1a85ec53;
+  return h ^ (h >> 33);
+}
+
+}  // namespace
+
+PhiloxCounter philox(PhiloxCounter counter, PhiloxKey key) {
+  for (int i = 0; i < 10; ++i) {
+    counter = round_of(counter, key);
+    key[0] += kWeyl0;
+    key[1] += kWeyl1;
+  }
+  return counter;
+}
+
+Random::Random(std::uint64_t seed, std::string_view purpose) {
+  const std::uint64_t key = key_of(seed, purpose);
+  key_ = {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)};
+}
+
+PhiloxCounter Random::words(std::uint64_t index, std::uint32_t epoch, std::uint32_t block) const {
+  return philox({static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32), epoch, block}, key_);
+}
+
+float Random::uniform(std::uint64_t index, std::uint32_t epoch) const { return to_unit_float(words(index, epoch)[0]); }
+
+float Random::normal(std::uint64_t index, std::uint32_t epoch) const {
+  const PhiloxCounter w = words(index, epoch);
+  // 1 - u lies in (0, 1], so the logarithm is finite.
+  const double radius = std::sqrt(-2.0 * std::log(1.0 - static_cast<double>(to_unit_float(w[0]))));
+  return static_cast<float>(radius * std::cos(2.0 * std::numbers::pi * static_cast<double>(to_unit_float(w[1]))));
+}
+
+std::vector<std::uint32_t> Random::permutation(std::uint32_t n, std::uint32_t epoch) const {
+  std::vector<std::uint32_t> order(n);
+  std::iota(order.begin(), order.end(), 0U);
+  for (std::uint32_t i = n; i > 1; --i) {
+    const PhiloxCounter w = words(i, epoch);
+    // 64 random bits scaled to [0, i): the bias is below n / 2^64.
+    const std::uint64_t bits = (std::uint64_t{w[1]} << 32) | w[0];
+    const auto j = static_cast<std::uint32_t>((static_cast<Wide>(bits) * i) >> 64);
+    std::swap(order[i - 1], order[j]);
+  }
+  return order;
+}
+
+}  // namespace millrace

@@ -1,0 +1,133 @@
+#include <millrace/error.hpp>
+#include <millrace/stage_spec.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace millrace {
+namespace {
+
+const PortDecl* find_port(const std::vector<PortDecl>& ports, std::string_view name) {
+  const auto it = std::find_if(ports.begin(), ports.end(), [&](const PortDecl& p) { return p.name == name; });
+  return it == ports.end() ? nullptr : &*it;
+}
+
+}  // namespace
+
+std::string_view to_string(PortKind kind) {
+  switch (kind) {
+    case PortKind::data: return "data";
+    case PortKind::metrics: return "metrics";
+    case PortKind::model: return "model";
+  }
+  return "?";
+}
+
+std::string_view to_string(StageKind kind) {
+  switch (kind) {
+    case StageKind::source: return "source";
+    case StageKind::transform: return "transform";
+    case StageKind::serial: return "serial";
+  }
+  return "?";
+}
+
+PortSpec PortSpec::single(TensorSpec spec, std::optional<std::int64_t> rows_per_pass, std::int64_t max_rows) {
+  PortSpec port;
+  port.fields.push_back({std::string(kValueField), std::move(spec)});
+  port.rows_per_pass = rows_per_pass;
+  port.max_rows = max_rows;
+  return port;
+}
+
+PortSpec PortSpec::of_kind(PortKind kind) {
+  PortSpec port;
+  port.kind = kind;
+  return port;
+}
+
+const TensorSpec* PortSpec::find(std::string_view name) const {
+  const auto it = std::find_if(fields.begin(), fields.end(), [&](const FieldSpec& f) { return f.name == name; });
+  return it == fields.end() ? nullptr : &it->spec;
+}
+
+const TensorSpec& PortSpec::only() const {
+  if (fields.size() != 1)
+    throw Error(ErrorKind::run, "no-such-field", fmt::format("wanted a port with one field, it has {}", fields.size()));
+  return fields.front().spec;
+}
+
+StageSpec& StageSpec::summary(std::string text) {
+  summary_ = std::move(text);
+  return *this;
+}
+
+StageSpec& StageSpec::example(std::string yaml) {
+  example_ = std::move(yaml);
+  return *this;
+}
+
+StageSpec& StageSpec::input(std::string name, std::string doc, PortKind kind) {
+  inputs_.push_back({std::move(name), std::move(doc), kind, false});
+  return *this;
+}
+
+StageSpec& StageSpec::optional_input(std::string name, std::string doc, PortKind kind) {
+  inputs_.push_back({std::move(name), std::move(doc), kind, true});
+  return *this;
+}
+
+StageSpec& StageSpec::any_inputs(std::string doc, std::vector<PortKind> kinds) {
+  any_input_doc_ = std::move(doc);
+  any_input_kinds_ = std::move(kinds);
+  return *this;
+}
+
+StageSpec& StageSpec::output(std::string name, std::string doc, PortKind kind) {
+  outputs_.push_back({std::move(name), std::move(doc), kind, false});
+  return *this;
+}
+
+StageSpec& StageSpec::any_outputs(std::string doc, std::string param) {
+  any_output_doc_ = std::move(doc);
+  any_output_param_ = std::move(param);
+  return *this;
+}
+
+StageSpec& StageSpec::inputs(InputMode mode) {
+  input_mode_ = mode;
+  return *this;
+}
+
+StageSpec& StageSpec::param(Param param) {
+  params_.push_back(std::move(param));
+  return *this;
+}
+
+StageSpec& StageSpec::state(StateKind kind) {
+  state_ = kind;
+  return *this;
+}
+
+StageSpec& StageSpec::holds(std::string data, std::string until) {
+  holds_.push_back({std::move(data), std::move(until)});
+  return *this;
+}
+
+StageSpec& StageSpec::communicates() {
+  communicates_ = true;
+  return *this;
+}
+
+std::vector<PortDecl> StageSpec::outputs_for(const ParamValue& params) const {
+  std::vector<PortDecl> ports = outputs_;
+  if (!takes_any_outputs()) return ports;
+  for (const auto& [name, value] : params[any_output_param_].map()) ports.push_back({name, any_output_doc_});
+  return ports;
+}
+
+const PortDecl* StageSpec::find_input(std::string_view name) const { return find_port(inputs_, name); }
+const PortDecl* StageSpec::find_output(std::string_view name) const { return find_port(outputs_, name); }
+
+}  // namespace millrace

@@ -1,0 +1,231 @@
+#include <millrace/device.hpp>
+#include <millrace/error.hpp>
+#include <millrace/tensor.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <mutex>
+
+namespace millrace {
+namespace {
+
+[[noreturn]] void not_possible(const char* name, std::string message) { throw Error(ErrorKind::run, name, std::move(message)); }
+
+template <class T>
+void convert(const std::byte* stored, std::int64_t count, float* out) {
+  const T* values = reinterpret_cast<const T*>(stored);
+  for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(values[i]);
+}
+
+void convert_dense(DType dtype, const std::byte* stored, std::int64_t count, float* out) {
+  switch (dtype) {
+    case DType::u8: return convert<std::uint8_t>(stored, count, out);
+    case DType::i8: return convert<std::int8_t>(stored, count, out);
+    case DType::i16: return convert<std::int16_t>(stored, count, out);
+    case DType::i32: return convert<std::int32_t>(stored, count, out);
+    case DType::f32: std::memcpy(out, stored, static_cast<std::size_t>(count) * sizeof(float)); return;
+    case DType::f64: return convert<double>(stored, count, out);
+  }
+}
+
+template <class T>
+void expand_indicator(const std::byte* stored, std::int64_t rows, std::int64_t classes, float* out) {
+  const T* ids = reinterpret_cast<const T*>(stored);
+  std::fill_n(out, rows * classes, 0.0F);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const auto id = static_cast<std::int64_t>(ids[r]);
+    if (id < 0 || id >= classes) not_possible("label-out-of-range", fmt::format("row {} has class {}, classes {}", r, id, classes));
+    out[r * classes + id] = 1.0F;
+  }
+}
+
+}  // namespace
+
+std::size_t size_of(DType dtype) {
+  switch (dtype) {
+    case DType::u8:
+    case DType::i8: return 1;
+    case DType::i16: return 2;
+    case DType::i32:
+    case DType::f32: return 4;
+    case DType::f64: return 8;
+  }
+  return 0;
+}
+
+std::string_view to_string(DType dtype) {
+  constexpr std::array<std::string_view, 6> kNames{"u8", "i8", "i16", "i32", "f32", "f64"};
+  return kNames.at(static_cast<std::size_t>(dtype));
+}
+
+std::string_view to_string(Form form) {
+  constexpr std::array<std::string_view, 3> kNames{"dense", "affine_u8", "indicator"};
+  return kNames.at(static_cast<std::size_t>(form));
+}
+
+std::uint64_t checked_multiply(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t product = 0;
+  if (__builtin_mul_overflow(a, b, &product))
+    throw Error(ErrorKind::data, "size-overflow", fmt::format("{} x {} does not fit into 64 bits", a, b));
+  return product;
+}
+
+std::int64_t elements_of(const RowShape& shape) {
+  std::uint64_t product = 1;
+  for (const std::int64_t extent : shape) {
+    if (extent < 0) throw Error(ErrorKind::data, "size-overflow", fmt::format("extent {} is negative", extent));
+    product = checked_multiply(product, static_cast<std::uint64_t>(extent));
+  }
+  if (product > static_cast<std::uint64_t>(INT64_MAX))
+    throw Error(ErrorKind::data, "size-overflow", fmt::format("a row of {} elements is too large", product));
+  return static_cast<std::int64_t>(product);
+}
+
+std::string to_string(const RowShape& shape) {
+  std::string text = "[n";
+  for (const std::int64_t extent : shape) text += fmt::format(", {}", extent);
+  return text + "]";
+}
+
+DType TensorSpec::stored_dtype() const {
+  switch (encoding.form) {
+    case Form::dense: return dtype;
+    case Form::affine_u8: return DType::u8;
+    case Form::indicator: return encoding.classes <= 256 ? DType::u8 : DType::i32;
+  }
+  return dtype;
+}
+
+std::int64_t TensorSpec::stored_elements() const {
+  return encoding.form == Form::indicator ? 1 : elements_of(row_shape);
+}
+
+std::size_t TensorSpec::stored_row_bytes() const {
+  return checked_multiply(static_cast<std::uint64_t>(stored_elements()), size_of(stored_dtype()));
+}
+
+std::size_t TensorSpec::logical_row_bytes() const {
+  return checked_multiply(static_cast<std::uint64_t>(elements_of(row_shape)), size_of(dtype));
+}
+
+std::string TensorSpec::describe() const {
+  std::string text = fmt::format("{} {}", to_string(dtype), to_string(row_shape));
+  if (range) text += fmt::format(" in [{}, {}]", range->lo, range->hi);
+  if (encoding.form != Form::dense) text += fmt::format(" as {}", to_string(encoding.form));
+  return text;
+}
+
+void affine_table(const Encoding& encoding, std::span<float, 256> out) {
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const float product = static_cast<float>(i) * encoding.scale;
+    out[i] = product + encoding.offset;
+  }
+}
+
+void decode_f32(const TensorSpec& spec, const std::byte* stored, std::int64_t rows, float* out) {
+  const std::int64_t count = rows * elements_of(spec.row_shape);
+  switch (spec.encoding.form) {
+    case Form::dense: return convert_dense(spec.dtype, stored, count, out);
+    case Form::affine_u8: {
+      std::array<float, 256> table;
+      affine_table(spec.encoding, table);
+      const auto* bytes = reinterpret_cast<const std::uint8_t*>(stored);
+      for (std::int64_t i = 0; i < count; ++i) out[i] = table[bytes[i]];
+      return;
+    }
+    case Form::indicator:
+      if (spec.stored_dtype() == DType::u8)
+        return expand_indicator<std::uint8_t>(stored, rows, spec.encoding.classes, out);
+      return expand_indicator<std::int32_t>(stored, rows, spec.encoding.classes, out);
+  }
+}
+
+struct Tensor::State {
+  TensorSpec spec;
+  std::int64_t rows = 0;
+  std::shared_ptr<const std::byte> bytes;
+  Allocator* allocator = nullptr;
+  mutable std::once_flag decoded_once;
+  mutable std::shared_ptr<std::byte> decoded;
+};
+
+Tensor::Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::byte> bytes, Allocator* allocator) {
+  auto state = std::make_shared<State>();
+  state->spec = std::move(spec);
+  state->rows = rows;
+  state->bytes = std::move(bytes);
+  state->allocator = allocator;
+  state_ = std::move(state);
+}
+
+const TensorSpec& Tensor::spec() const { return state_->spec; }
+std::int64_t Tensor::rows() const { return state_->rows; }
+const std::byte* Tensor::bytes() const { return state_->bytes.get(); }
+std::size_t Tensor::size_bytes() const {
+  return static_cast<std::size_t>(state_->rows) * state_->spec.stored_row_bytes();
+}
+
+std::span<const float> Tensor::f32() const {
+  const auto count = static_cast<std::size_t>(rows() * elements_of(spec().row_shape));
+  if (spec().encoding.form == Form::dense && spec().dtype == DType::f32)
+    return {reinterpret_cast<const float*>(bytes()), count};
+  const State& s = *state_;
+  std::call_once(s.decoded_once, [&] {
+    const std::size_t size = count * sizeof(float);
+    s.decoded = s.allocator != nullptr ? s.allocator->allocate(size)
+                                       : std::shared_ptr<std::byte>(new std::byte[size], std::default_delete<std::byte[]>());
+    decode_f32(s.spec, s.bytes.get(), s.rows, reinterpret_cast<float*>(s.decoded.get()));
+  });
+  return {reinterpret_cast<const float*>(s.decoded.get()), count};
+}
+
+Tensor Tensor::reshaped(RowShape shape) const {
+  if (spec().encoding.form == Form::indicator)
+    not_possible("wrong-encoding", fmt::format("cannot reshape {}", spec().describe()));
+  if (elements_of(shape) != elements_of(spec().row_shape))
+    not_possible("wrong-shape", fmt::format("cannot reshape {} to {}", spec().describe(), to_string(shape)));
+  TensorSpec other = spec();
+  other.row_shape = std::move(shape);
+  return {std::move(other), rows(), state_->bytes, state_->allocator};
+}
+
+Tensor Tensor::viewed_as(TensorSpec other) const {
+  if (other.stored_row_bytes() != spec().stored_row_bytes())
+    not_possible("wrong-shape", fmt::format("cannot view {} as {}", spec().describe(), other.describe()));
+  return {std::move(other), rows(), state_->bytes, state_->allocator};
+}
+
+Tensor Tensor::slice(std::int64_t first, std::int64_t count) const {
+  if (first < 0 || count < 0 || first > rows() - count)
+    not_possible("wrong-rows", fmt::format("rows {} to {} of {} rows", first, first + count, rows()));
+  const std::byte* start = bytes() + static_cast<std::size_t>(first) * spec().stored_row_bytes();
+  return {spec(), count, std::shared_ptr<const std::byte>(state_->bytes, start), state_->allocator};
+}
+
+void Tensor::require_stored(DType wanted) const {
+  if (spec().stored_dtype() != wanted)
+    not_possible("wrong-dtype", fmt::format("wanted stored {}, the tensor is {}", to_string(wanted), spec().describe()));
+}
+
+OutTensor::OutTensor(TensorSpec spec, std::int64_t rows, Allocator& allocator)
+    : spec_(std::move(spec)),
+      rows_(rows),
+      bytes_(allocator.allocate(checked_multiply(static_cast<std::uint64_t>(rows), spec_.stored_row_bytes()))),
+      allocator_(&allocator) {}
+
+Tensor OutTensor::freeze() && { return {std::move(spec_), rows_, std::move(bytes_), allocator_}; }
+
+Tensor OutTensor::freeze(std::int64_t rows) && {
+  if (rows < 0 || rows > rows_) not_possible("wrong-rows", fmt::format("{} rows of {}", rows, rows_));
+  return {std::move(spec_), rows, std::move(bytes_), allocator_};
+}
+
+void OutTensor::require_stored(DType wanted) const {
+  if (spec_.stored_dtype() != wanted)
+    not_possible("wrong-dtype", fmt::format("wanted stored {}, the tensor is {}", to_string(wanted), spec_.describe()));
+}
+
+}  // namespace millrace

@@ -1,0 +1,85 @@
+#include "device/cpu_device.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+
+namespace millrace {
+namespace {
+
+class CpuStream final : public Stream {
+ public:
+  void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  Event record() override { return {}; }
+  void wait(const Event& event) override { event.synchronize(); }
+};
+
+class CpuDevice final : public Device {
+ public:
+  const DeviceId& id() const override { return id_; }
+  std::string describe() const override {
+    const DeviceReport report = report_cpu();
+    return fmt::format("{}, {}", report.name, report.detail);
+  }
+  bool is_host() const override { return true; }
+  Allocator& memory() override { return *memory_; }
+  Allocator& staging() override { return *memory_; }
+  std::unique_ptr<Stream> make_stream() override { return std::make_unique<CpuStream>(); }
+
+ private:
+  DeviceId id_{"cpu", 0};
+  std::unique_ptr<Allocator> memory_ = make_host_allocator();
+};
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) {
+      const std::size_t colon = line.find(": ");
+      if (colon != std::string::npos) return line.substr(colon + 2);
+    }
+  return "unknown processor";
+}
+
+// Cores this process may run on: containers and taskset often leave fewer than the machine has.
+int usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+std::vector<std::string> vector_extensions() {
+  std::vector<std::string> found;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2")) found.emplace_back("AVX2");
+  if (__builtin_cpu_supports("fma")) found.emplace_back("FMA");
+  if (__builtin_cpu_supports("avx512f")) found.emplace_back("AVX-512");
+  if (__builtin_cpu_supports("avx512vnni")) found.emplace_back("AVX-512 VNNI");
+#endif
+  return found;
+}
+
+}  // namespace
+
+std::unique_ptr<Device> open_cpu_device() { return std::make_unique<CpuDevice>(); }
+
+DeviceReport report_cpu() {
+  DeviceReport report;
+  report.kind = "cpu";
+  report.available = true;
+  report.name = processor_name();
+  report.cores = usable_cores();
+  report.memory_bytes =
+      static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  report.extensions = vector_extensions();
+  report.detail = fmt::format("{} core{}{}{}", report.cores, report.cores == 1 ? "" : "s",
+                              report.extensions.empty() ? "" : ", ", fmt::join(report.extensions, ", "));
+  return report;
+}
+
+}  // namespace millrace

@@ -1,0 +1,100 @@
+// Host memory with an account. What is given back is kept for the next request of its size class: fresh pages from the
+// system cost more than the copy that fills them.
+#include <millrace/device.hpp>
+#include <millrace/error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <unordered_map>
+
+namespace millrace {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+// No host has more than this; a larger request is a size that went wrong, and rounding it up could overflow.
+constexpr std::size_t kLargestBlock = std::size_t{1} << 40;
+
+// Classes are an eighth of a power of two apart: at most 12.5 % of a request is slack.
+std::size_t size_class(std::size_t bytes) {
+  if (bytes <= 512) return (bytes + kAlignment - 1) / kAlignment * kAlignment + (bytes == 0 ? kAlignment : 0);
+  if (bytes >= kLargestBlock) return kLargestBlock;
+  const std::size_t step = std::bit_floor(bytes - 1) / 8;
+  return (bytes + step - 1) / step * step;
+}
+
+// Shared by the allocator and by every block it handed out, so a block may outlive the allocator without harm.
+class Pool {
+ public:
+  ~Pool() {
+    for (const auto& [size, blocks] : free_)
+      for (void* block : blocks) std::free(block);
+  }
+
+  std::byte* take(std::size_t bytes, std::size_t size) {
+    const std::lock_guard lock(mutex_);
+    std::vector<void*>& blocks = free_[size];
+    void* block = nullptr;
+    if (!blocks.empty()) {
+      block = blocks.back();
+      blocks.pop_back();
+    } else if (size < kLargestBlock) {
+      block = std::aligned_alloc(kAlignment, size);
+    }
+    if (block == nullptr)
+      throw Error(ErrorKind::run, "out-of-memory", fmt::format("cannot allocate {} bytes of host memory", bytes),
+                  "smaller batches or blocks, or `run: {blocks: ...}` of the sources, need less");
+    live_ += size;
+    peak_ = std::max(peak_, live_);
+    return static_cast<std::byte*>(block);
+  }
+
+  void give_back(void* block, std::size_t size) noexcept {
+    const std::lock_guard lock(mutex_);
+    live_ -= size;
+    try {
+      free_[size].push_back(block);
+    } catch (...) {  // no memory for the list entry: the system gets the block
+      std::free(block);
+    }
+  }
+
+  std::size_t live() const {
+    const std::lock_guard lock(mutex_);
+    return live_;
+  }
+  std::size_t peak() const {
+    const std::lock_guard lock(mutex_);
+    return peak_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::unordered_map<std::size_t, std::vector<void*>> free_;
+  std::size_t live_ = 0, peak_ = 0;
+};
+
+class HostAllocator final : public Allocator {
+ public:
+  std::shared_ptr<std::byte> allocate(std::size_t bytes) override {
+    const std::size_t size = size_class(bytes);
+    std::byte* block = pool_->take(bytes, size);
+    return {block, [pool = pool_, size](std::byte* b) { pool->give_back(b, size); }};
+  }
+  std::size_t live_bytes() const override { return pool_->live(); }
+  std::size_t peak_bytes() const override { return pool_->peak(); }
+
+ private:
+  std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
+};
+
+}  // namespace
+
+Allocator::~Allocator() = default;
+
+std::unique_ptr<Allocator> make_host_allocator() { return std::make_unique<HostAllocator>(); }
+
+}  // namespace millrace

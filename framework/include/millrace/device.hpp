@@ -1,0 +1,113 @@
+// Devices: memory, streams and events. The mathematics of a device is behind TrainStep (model.hpp).
+#pragma once
+
+#include <millrace/export.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+
+/// Memory of one kind, with an account of it. Safe to call from several threads at once.
+class MILLRACE_EXPORT Allocator {
+ public:
+  virtual ~Allocator();
+  /// `bytes` uninitialised bytes, aligned to 64. The last copy of the pointer gives them back. The allocator outlives them.
+  /// Throws Error("out-of-memory", run) with the size.
+  virtual std::shared_ptr<std::byte> allocate(std::size_t bytes) = 0;
+  /// Bytes handed out and not given back.
+  virtual std::size_t live_bytes() const = 0;
+  /// The most that was ever live at once.
+  virtual std::size_t peak_bytes() const = 0;
+};
+
+/// Host memory that keeps what was given back for the next request of the same size, so that blocks and batches do not
+/// fault their pages in anew each time.
+MILLRACE_EXPORT std::unique_ptr<Allocator> make_host_allocator();
+
+struct DeviceId {
+  std::string kind = "cpu";  ///< "cpu", "cuda", "sim"
+  int index = 0;
+  bool operator==(const DeviceId&) const = default;
+};
+MILLRACE_EXPORT std::string to_string(const DeviceId&);
+
+/// A point in a stream's work. Copies refer to the same point.
+class MILLRACE_EXPORT Event {
+ public:
+  struct State;
+  Event() = default;  ///< already done
+  explicit Event(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  /// True once the work before the event has finished. Does not block. Throws the device's error if it failed.
+  bool done() const;
+  /// Blocks until done. Never call it on a graph thread; the waiter does.
+  void synchronize() const;
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+struct MILLRACE_EXPORT Event::State {
+  virtual ~State();
+  virtual bool done() = 0;
+  virtual void synchronize() = 0;
+};
+
+/// Work done in order. The owner; pass it by reference.
+class MILLRACE_EXPORT Stream {
+ public:
+  virtual ~Stream();
+  /// Enqueues a copy of `bytes` bytes; does not synchronize. `from` and `to` must live until an event recorded after it
+  /// is done. On the CPU the copy happens at once.
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  /// An event behind everything enqueued so far.
+  virtual Event record() = 0;
+  /// Later work of this stream starts after `event`.
+  virtual void wait(const Event& event) = 0;
+};
+
+/// One device as one run sees it: two runs of a process open it twice and share nothing.
+class MILLRACE_EXPORT Device {
+ public:
+  virtual ~Device();
+  virtual const DeviceId& id() const = 0;
+  /// One line for a person: "AMD EPYC, 2 cores, AVX-512".
+  virtual std::string describe() const = 0;
+  /// Whether its memory is the host's, so that nothing needs a transfer.
+  virtual bool is_host() const = 0;
+  /// Memory the device computes on.
+  virtual Allocator& memory() = 0;
+  /// Host memory that can be copied to the device asynchronously (pinned); on the CPU the same as memory().
+  virtual Allocator& staging() = 0;
+  virtual std::unique_ptr<Stream> make_stream() = 0;
+};
+
+/// Opens the device `id`. Throws Error("device-unavailable", device) that says what is missing.
+MILLRACE_EXPORT std::unique_ptr<Device> open_device(const DeviceId& id);
+
+/// What `device: auto` comes down to, and why: {cpu, "no CUDA device: this build has no CUDA part"}.
+struct DeviceChoice {
+  DeviceId id;
+  std::string reason;
+};
+/// `wish` is "auto", "cpu", "cuda" or "cuda:N". Throws Error("device-unavailable", device) for a wish that cannot be met.
+MILLRACE_EXPORT DeviceChoice choose_device(std::string_view wish);
+
+/// A device of this machine, or the reason why there is none of its kind.
+struct DeviceReport {
+  std::string kind;
+  bool available = false;
+  std::string name;    ///< of the processor or the card
+  std::string detail;  ///< cores and vector extensions; or why it is not available
+  int cores = 0;
+  std::size_t memory_bytes = 0;
+  std::vector<std::string> extensions;
+};
+MILLRACE_EXPORT std::vector<DeviceReport> list_devices();
+
+}  // namespace millrace

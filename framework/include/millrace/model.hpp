@@ -1,0 +1,165 @@
+// Models, and the step that trains them. A TrainStep owns the weights on its device and does a whole batch.
+//
+// Layers, losses, optimizers and initialisers describe themselves with the types of param.hpp, as stages do.
+#pragma once
+
+#include <millrace/device.hpp>
+#include <millrace/export.hpp>
+#include <millrace/packet.hpp>
+#include <millrace/param.hpp>
+#include <millrace/stage.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+
+enum class Activation : std::uint8_t { linear, relu, sigmoid, tanh, softmax };
+enum class Loss : std::uint8_t { categorical_crossentropy, binary_crossentropy, mse };
+enum class LayerKind : std::uint8_t { dense, dropout };
+MILLRACE_EXPORT std::string_view to_string(Activation);
+MILLRACE_EXPORT std::string_view to_string(Loss);
+MILLRACE_EXPORT std::string_view to_string(LayerKind);
+/// The loss of a checked value of loss_param_type(). Throws Error("unknown-loss", run).
+MILLRACE_EXPORT Loss loss_from(std::string_view name);
+
+/// One layer with its widths known. I inputs, O outputs.
+struct MILLRACE_EXPORT LayerSpec {
+  LayerKind kind = LayerKind::dense;
+  std::int64_t inputs = 0, outputs = 0;
+  Activation activation = Activation::linear;
+  bool use_bias = true;
+  float l2 = 0;          ///< dense: adds l2 * sum(kernel^2) to the loss
+  float rate = 0;        ///< dropout: share of units set to zero
+  ParamValue kernel_initializer, bias_initializer;  ///< one-of values
+  std::int64_t kernel_offset = 0, bias_offset = 0;  ///< into the flat buffer of weights, in floats
+
+  std::int64_t parameters() const;
+  /// "dense", "dropout".
+  std::string_view name() const { return to_string(kind); }
+};
+
+/// A stack of layers. Weights lie in one flat float32 buffer: layers in order, kernel [inputs, outputs] row-major, then bias.
+struct MILLRACE_EXPORT ModelSpec {
+  std::int64_t inputs = 0;
+  std::vector<LayerSpec> layers;
+
+  std::int64_t outputs() const;
+  std::int64_t parameters() const;
+};
+
+/// Optimizer with its parameters; `params` is the checked record of the chosen alternative.
+struct OptimizerSpec {
+  std::string name;  ///< "sgd", "rmsprop", "adam"
+  ParamValue params;
+};
+
+/// Type of the trainer's `model` parameter: a list of one-of layers.
+MILLRACE_EXPORT ParamType model_param_type();
+/// One-of sgd, rmsprop, adam.
+MILLRACE_EXPORT ParamType optimizer_param_type();
+/// Choice of losses.
+MILLRACE_EXPORT ParamType loss_param_type();
+/// Choice of metrics a trainer can be asked for: accuracy, mae. The loss always comes.
+MILLRACE_EXPORT ParamType metric_param_type();
+/// rmsprop with Keras's defaults.
+MILLRACE_EXPORT ParamValue default_optimizer();
+
+/// Builds the stack for rows of `inputs` values. `layers` is a checked value of model_param_type(). Problems (softmax before
+/// the last layer, ...) are reported to `ctx` at the parameter `path` + ".0.dense...."; the result is then not to be used.
+MILLRACE_EXPORT ModelSpec build_model(const ParamValue& layers, std::int64_t inputs, InferContext& ctx,
+                                      const std::string& path);
+
+/// Initial weights, `model.parameters()` floats. Randomness is keyed by (seed, "init/<layer>/kernel" or ".../bias", index).
+MILLRACE_EXPORT std::vector<float> initial_weights(const ModelSpec& model, std::uint64_t seed);
+
+/// The weights of a model at the end of an epoch; immutable, any thread.
+class MILLRACE_EXPORT ModelSnapshot {
+ public:
+  ModelSnapshot(std::shared_ptr<const ModelSpec> model, Loss loss, std::uint32_t epoch, std::vector<float> weights);
+  const ModelSpec& model() const { return *model_; }
+  Loss loss() const { return loss_; }
+  std::uint32_t epoch() const { return epoch_; }
+  std::span<const float> weights() const { return weights_; }
+  /// SHA-256 over the float32 little-endian weights: layers in order, kernel [in,out] row-major, then bias, no padding.
+  std::string weights_sha256() const;
+
+ private:
+  std::shared_ptr<const ModelSpec> model_;
+  Loss loss_;
+  std::uint32_t epoch_;
+  std::vector<float> weights_;
+};
+
+/// Everything a training step is made from.
+struct TrainSpec {
+  std::shared_ptr<const ModelSpec> model;
+  Loss loss = Loss::categorical_crossentropy;
+  OptimizerSpec optimizer;
+  std::uint64_t seed = 0;
+  std::int64_t max_batch_rows = 0;
+  TensorSpec inputs;   ///< row shape [I], any encoding
+  TensorSpec targets;  ///< row shape [O], any encoding
+  bool weighted = false;  ///< batches carry a weight a row
+};
+
+/// One batch. Tensors are only read. `weights` is null unless the spec says weighted: f32, one a row. A row's weight scales
+/// its loss and gradient; the mean is taken over the rows, as Keras does. Other metrics are not weighted.
+struct TrainBatch {
+  const Tensor* inputs = nullptr;
+  const Tensor* targets = nullptr;
+  const Tensor* weights = nullptr;
+  std::uint32_t epoch = 0;
+  std::span<const std::uint64_t> sample_ids;
+};
+
+/// Sums over rows, taken in row order within a batch and in batch order over the batches. Divide by `samples`.
+struct MILLRACE_EXPORT BatchSums {
+  double loss = 0;           ///< without the L2 penalty, which is in `penalty`
+  double penalty = 0;        ///< L2 penalty x rows, so that it averages like the loss
+  double correct = 0;        ///< rows whose largest output is at the largest target (width 1: on the same side of 0.5)
+  double absolute_error = 0; ///< sum over rows of the mean absolute error of the row
+  double samples = 0;        ///< rows
+  void add(const BatchSums&);
+};
+
+/// Trains. One thread at a time; may use further threads of the caller's oneTBB arena while a call lasts.
+class MILLRACE_EXPORT TrainStep {
+ public:
+  virtual ~TrainStep();
+  /// Forward, loss, backward, update over the whole batch. Throws Error("diverged", diverged) before the update when the
+  /// loss is not finite.
+  virtual BatchSums train(const TrainBatch&) = 0;
+  /// A copy of the weights as they stand.
+  virtual std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const = 0;
+  /// Weights, optimizer state and step counter.
+  virtual void save(StageState&) const = 0;
+  virtual void load(const StageState&) = 0;
+  /// Bytes of weights, gradients, optimizer state and activations.
+  virtual std::size_t memory_bytes() const = 0;
+};
+
+/// Forward pass and metrics of snapshots; keeps scratch memory only. One thread at a time.
+class MILLRACE_EXPORT EvaluationStep {
+ public:
+  virtual ~EvaluationStep();
+  virtual BatchSums evaluate(const ModelSnapshot&, const TrainBatch&) = 0;
+  /// Outputs of the model, rows * outputs() floats.
+  virtual void predict(const ModelSnapshot&, const Tensor& inputs, std::span<float> outputs) = 0;
+};
+
+/// Bytes that make_train_step and make_evaluation_step will take from the device's memory, for `plan`. Pure arithmetic.
+MILLRACE_EXPORT std::size_t train_step_bytes(const TrainSpec&, const DeviceId& = {});
+MILLRACE_EXPORT std::size_t evaluation_step_bytes(const ModelSpec&, std::int64_t max_batch_rows, const DeviceId& = {});
+
+/// The steps of a device. nn/cpu and cuda register theirs by device kind; device/ knows none of them.
+MILLRACE_EXPORT std::unique_ptr<TrainStep> make_train_step(Device&, const TrainSpec&);
+MILLRACE_EXPORT std::unique_ptr<EvaluationStep> make_evaluation_step(Device&, std::shared_ptr<const ModelSpec>, Loss,
+                                                                     const TensorSpec& inputs, const TensorSpec& targets,
+                                                                     std::int64_t max_batch_rows);
+
+}  // namespace millrace

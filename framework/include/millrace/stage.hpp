@@ -1,0 +1,206 @@
+// Stage and its three kinds, and the contexts they are given. Start here.
+//
+//   describe (static) -> construct from params -> infer -> open -> process / produce ... -> close
+//
+// `check`, `plan`, `show` and `graph` stop after infer. close is called for every stage whose open returned, also after a
+// failure elsewhere. A stage is constructed once a run; no two calls on one Source or Serial overlap.
+#pragma once
+
+#include <millrace/communicator.hpp>
+#include <millrace/device.hpp>
+#include <millrace/export.hpp>
+#include <millrace/packet.hpp>
+#include <millrace/stage_spec.hpp>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+
+class ModelSnapshot;
+
+/// What an error of `infer` points at: a parameter ("classes", "model.0.dense.units"), an input port, or the node itself.
+struct At {
+  enum class What : std::uint8_t { node, param, input } what = What::node;
+  std::string path;
+
+  static At node() { return {}; }
+  static At param(std::string path) { return {What::param, std::move(path)}; }
+  static At input(std::string port) { return {What::input, std::move(port)}; }
+};
+
+/// Given to `infer`. Calls collect; nothing is thrown at the user before the whole config has been looked at.
+class MILLRACE_EXPORT InferContext {
+ public:
+  virtual ~InferContext();
+  /// Names of the connected inputs, in the user's order.
+  virtual std::vector<std::string> inputs() const = 0;
+  virtual bool has_input(std::string_view name) const = 0;
+  /// Spec of a connected input. Throws Error("no-such-port", run) for another name.
+  virtual const PortSpec& input(std::string_view name) const = 0;
+  /// Sets the spec of an output. Every declared output must be set unless an error was reported.
+  virtual void output(std::string_view name, PortSpec spec) = 0;
+  /// Reports an error and goes on. `name` is the stable name in brackets; `message` one sentence; `help` what to do.
+  virtual void error(At at, std::string name, std::string message, std::string help = {}) = 0;
+
+  /// Memory the stage will hold besides what flows: a data set, a partial batch, weights and activations.
+  virtual void uses_memory(std::string what, std::size_t bytes) = 0;
+  /// The stage keeps up to `rows` input rows that it has not emitted yet. The engine widens the sources' budgets so that
+  /// this many rows can be alive, and keeps the tokens of those rows until the next emission.
+  virtual void accumulates(std::int64_t rows) = 0;
+
+  virtual const DeviceId& device() const = 0;
+  virtual std::uint64_t seed() const = 0;
+  virtual std::uint32_t epochs() const = 0;
+};
+
+/// Where a stage's news for the user go: metrics to the history and the progress line, the model to the report.
+class MILLRACE_EXPORT RunNews {
+ public:
+  virtual ~RunNews();
+  /// Adds values to epoch `metrics.epoch` of the history. Any thread.
+  virtual void epoch_metrics(const Metrics& metrics) = 0;
+  /// Where training stands. Cheap; any thread.
+  virtual void step(const StepProgress& progress) = 0;
+  /// The model as it stands; the last one of the run gives `weights_sha256`.
+  virtual void model(std::shared_ptr<const ModelSnapshot> model) = 0;
+  /// Text for the user's standard output, a whole line or several, each ended by a newline. Any thread.
+  virtual void print(std::string_view text) = 0;
+};
+
+/// Given to `open`; everything it refers to outlives the stage.
+class MILLRACE_EXPORT OpenContext {
+ public:
+  virtual ~OpenContext();
+  virtual const std::string& node() const = 0;
+  virtual const PortSpec& input(std::string_view name) const = 0;
+  virtual const PortSpec& output(std::string_view name) const = 0;
+  virtual std::vector<std::string> inputs() const = 0;
+  virtual Device& device() = 0;
+  virtual Communicator& communicator() = 0;
+  virtual RunNews& news() = 0;
+  virtual std::uint64_t seed() const = 0;
+  virtual std::uint32_t epochs() const = 0;
+  /// The pass the run starts with: 1, or later when it resumes.
+  virtual std::uint32_t first_pass() const = 0;
+  /// The input port is fed by memory that a GPU will copy from, so write it into device().staging().
+  virtual bool feeds_device() const = 0;
+};
+
+/// A packet to be sent. `fields` follow the order of the port's spec.
+struct Emission {
+  std::vector<Field> fields;
+  SampleIds ids;
+  std::uint64_t first_row = 0;
+  bool last_in_epoch = false;
+  std::shared_ptr<const Metrics> metrics;
+  std::shared_ptr<const ModelSnapshot> model;
+
+  /// Many rows of one tensor.
+  static Emission tensor(Tensor t, SampleIds ids, std::uint64_t first_row, bool last_in_epoch) {
+    Emission e;
+    e.fields.push_back({std::string(kValueField), std::move(t)});
+    e.ids = std::move(ids);
+    e.first_row = first_row;
+    e.last_in_epoch = last_in_epoch;
+    return e;
+  }
+};
+
+/// Common to the three kinds of work.
+class MILLRACE_EXPORT WorkContext {
+ public:
+  virtual ~WorkContext();
+  /// Memory for what the stage emits: pinned when a GPU is fed from it.
+  virtual OutTensor allocate(TensorSpec spec, std::int64_t rows) = 0;
+  /// The run is being stopped: a long body may return early. What it emits is discarded.
+  virtual bool stopping() const = 0;
+  virtual const PortSpec& output(std::string_view name) const = 0;
+  /// The run ends after epoch `from_epoch` + 1, whatever the timing; call it while the metrics of `from_epoch` are held.
+  virtual void stop_after(std::uint32_t from_epoch) = 0;
+};
+
+class MILLRACE_EXPORT SourceContext : public WorkContext {
+ public:
+  /// The pass, from 1; 0 when the config says `epochs: 0`.
+  virtual std::uint32_t epoch() const = 0;
+  /// Sends a packet. Each call of produce sends exactly one packet on every output port, all with the same rows, ids and
+  /// last_in_epoch.
+  virtual void emit(std::string_view port, Emission) = 0;
+};
+
+class MILLRACE_EXPORT TransformContext : public WorkContext {
+ public:
+  virtual const Packet& input(std::string_view port = "in") const = 0;
+  /// Sends the packet of an output port: same seq, rows, ids and position as the input; exactly once a port.
+  virtual void emit(std::string_view port, std::vector<Field> fields) = 0;
+  void emit(std::string_view port, Tensor t) { emit(port, {Field{std::string(kValueField), std::move(t)}}); }
+};
+
+class MILLRACE_EXPORT SerialContext : public WorkContext {
+ public:
+  /// The packet of a port: joined inputs have one on every port, independent inputs on port() only.
+  virtual const Packet& input(std::string_view port = "in") const = 0;
+  /// The port that this call is for (independent inputs); the first port (joined inputs).
+  virtual std::string_view port() const = 0;
+  /// Sends a packet; its epoch is that of the input. Any number of times.
+  virtual void emit(std::string_view port, Emission) = 0;
+};
+
+/// State of a stage at the end of a pass, by name.
+class MILLRACE_EXPORT StageState {
+ public:
+  void put(std::string name, std::span<const std::byte> bytes);
+  /// Throws Error("no-such-state", data).
+  std::span<const std::byte> get(std::string_view name) const;
+  const std::map<std::string, std::vector<std::byte>, std::less<>>& entries() const { return entries_; }
+
+ private:
+  std::map<std::string, std::vector<std::byte>, std::less<>> entries_;
+};
+
+class MILLRACE_EXPORT Stage {
+ public:
+  virtual ~Stage();
+  /// From input specs to output specs, encodings and working memory. May read file headers; no device, no thread, no large
+  /// memory. Called once, on the main thread.
+  virtual void infer(InferContext&) = 0;
+  /// Before any data. Acquires what the stage needs. Throws on failure; close is then not called.
+  virtual void open(OpenContext&) {}
+  virtual void close() noexcept {}
+};
+
+/// Produces blocks, one pass an epoch; one thread at a time.
+class MILLRACE_EXPORT Source : public Stage {
+ public:
+  /// A pass begins. `epoch` is what SourceContext::epoch() will say.
+  virtual void begin_pass(std::uint32_t /*epoch*/) {}
+  /// Emits the next block of the pass; with the last one, last_in_epoch is set and the pass is over.
+  virtual void produce(SourceContext&) = 0;
+  virtual void save(StageState&) const {}
+  virtual void load(const StageState&) {}
+};
+
+/// Maps packets, one out for one in; called from any number of threads at once, hence const.
+class MILLRACE_EXPORT Transform : public Stage {
+ public:
+  virtual void process(TransformContext&) const = 0;
+};
+
+/// Takes packets one at a time, in `seq` order; may keep state and emit any number of packets. A sink is a Serial without
+/// outputs.
+class MILLRACE_EXPORT Serial : public Stage {
+ public:
+  virtual void process(SerialContext&) = 0;
+  /// Taken after a packet with last_in_epoch, never in the middle of a pass.
+  virtual void save(StageState&) const {}
+  virtual void load(const StageState&) {}
+};
+
+}  // namespace millrace

@@ -1,0 +1,118 @@
+// What a stage declares about itself, once: ports, parameters, kind of state, one sentence.
+#pragma once
+
+#include <millrace/export.hpp>
+#include <millrace/packet.hpp>
+#include <millrace/param.hpp>
+#include <millrace/tensor.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+
+struct ModelSpec;
+enum class Loss : std::uint8_t;
+
+/// What a port carries.
+enum class PortKind : std::uint8_t { data, metrics, model };
+/// Several input ports: one call for all packets of equal `seq` (joined), or one call a packet of any port (independent).
+enum class InputMode : std::uint8_t { joined, independent };
+/// Whether a Source or Serial has state between passes, and whether save/load carry it.
+enum class StateKind : std::uint8_t { stateless, checkpointable, volatile_ };
+enum class StageKind : std::uint8_t { source, transform, serial };
+MILLRACE_EXPORT std::string_view to_string(PortKind);
+MILLRACE_EXPORT std::string_view to_string(StageKind);
+
+/// Concrete shape of what an edge carries; what `infer` takes and gives.
+struct MILLRACE_EXPORT PortSpec {
+  PortKind kind = PortKind::data;
+  struct FieldSpec {
+    std::string name;
+    TensorSpec spec;
+  };
+  std::vector<FieldSpec> fields;                ///< data ports
+  std::optional<std::int64_t> rows_per_pass;    ///< unknown when empty
+  std::int64_t max_rows = 0;                    ///< the most rows a packet has; 0 for metrics and models
+  std::shared_ptr<const ModelSpec> model;       ///< model ports: what will come, for checks and for `plan`; else null
+  Loss loss{};                                  ///< model ports: what it is trained for
+
+  /// A data port with one tensor.
+  static PortSpec single(TensorSpec, std::optional<std::int64_t> rows_per_pass, std::int64_t max_rows);
+  static PortSpec of_kind(PortKind);
+  /// Spec of field `name`, or null.
+  const TensorSpec* find(std::string_view name) const;
+  /// Spec of the only field. Throws Error("no-such-field", run) when there is not exactly one.
+  const TensorSpec& only() const;
+};
+
+/// A declared port; `doc` says dtype and shape for a person: "any [n, ...]".
+struct PortDecl {
+  std::string name;
+  std::string doc;
+  PortKind kind = PortKind::data;
+  bool optional = false;
+};
+
+/// The descriptor of a stage. A stage fills it in its static `describe`.
+class MILLRACE_EXPORT StageSpec {
+ public:
+  /// One sentence, for the list of stages.
+  StageSpec& summary(std::string);
+  /// A node as one would write it in a config; `stages NAME` prints it and the tests check it.
+  StageSpec& example(std::string yaml);
+  StageSpec& input(std::string name, std::string doc, PortKind = PortKind::data);
+  StageSpec& optional_input(std::string name, std::string doc, PortKind = PortKind::data);
+  /// Any number of inputs, at least one, named by the user.
+  StageSpec& any_inputs(std::string doc, std::vector<PortKind> kinds = {PortKind::data});
+  StageSpec& output(std::string name, std::string doc, PortKind = PortKind::data);
+  /// Besides the declared outputs, one for each key of the map parameter `param`.
+  StageSpec& any_outputs(std::string doc, std::string param);
+  StageSpec& inputs(InputMode);
+  StageSpec& param(Param);
+  StageSpec& state(StateKind);
+  /// Packets of input `data` wait for the packet of the same epoch on input `until` (an evaluator for its model). A source
+  /// must not feed both: it would starve.
+  StageSpec& holds(std::string data, std::string until);
+  /// The stage talks to its peers in a run over several processes.
+  StageSpec& communicates();
+
+  const std::string& summary() const { return summary_; }
+  const std::string& example() const { return example_; }
+  const std::vector<PortDecl>& inputs() const { return inputs_; }
+  const std::vector<PortDecl>& outputs() const { return outputs_; }
+  const PortDecl* find_input(std::string_view name) const;
+  const PortDecl* find_output(std::string_view name) const;
+  bool takes_any_inputs() const { return !any_input_kinds_.empty(); }
+  const std::vector<PortKind>& any_input_kinds() const { return any_input_kinds_; }
+  const std::string& any_input_doc() const { return any_input_doc_; }
+  bool takes_any_outputs() const { return !any_output_param_.empty(); }
+  const std::string& any_output_doc() const { return any_output_doc_; }
+  const std::string& any_output_param() const { return any_output_param_; }
+  /// The outputs of a node with these checked parameters: the declared ones, then those that a parameter names.
+  std::vector<PortDecl> outputs_for(const ParamValue& params) const;
+  InputMode input_mode() const { return input_mode_; }
+  const std::vector<Param>& params() const { return params_; }
+  StateKind state() const { return state_; }
+  struct Hold {
+    std::string data, until;
+  };
+  const std::vector<Hold>& holds() const { return holds_; }
+  bool does_communicate() const { return communicates_; }
+
+ private:
+  std::string summary_, example_, any_input_doc_, any_output_doc_, any_output_param_;
+  std::vector<PortDecl> inputs_, outputs_;
+  std::vector<PortKind> any_input_kinds_;
+  InputMode input_mode_ = InputMode::joined;
+  std::vector<Param> params_;
+  StateKind state_ = StateKind::stateless;
+  std::vector<Hold> holds_;
+  bool communicates_ = false;
+};
+
+}  // namespace millrace

@@ -1,0 +1,95 @@
+// Evaluation on the CPU: the forward pass alone, over the weights of a snapshot. One parallel region a batch.
+#include "elementwise.hpp"
+#include "forward.hpp"
+#include "parallel.hpp"
+#include "steps.hpp"
+
+#include <millrace/error.hpp>
+
+#include <algorithm>
+#include <string>
+
+namespace millrace::cpu {
+namespace {
+
+ForwardNeeds evaluation_needs(std::int64_t max_batch_rows) { return {max_batch_rows, false, true, true}; }
+
+struct EvaluationLayout {
+  EvaluationLayout(const ModelSpec& model, std::int64_t max_batch_rows)
+      : forward(model, evaluation_needs(max_batch_rows), scratch) {}
+  ScratchLayout scratch;  // before `forward`, which takes from it
+  ForwardLayout forward;
+};
+
+double penalty_of(const ModelSpec& model, const float* weights) {
+  double penalty = 0;
+  for (const LayerSpec& layer : model.layers)
+    if (layer.l2 > 0)
+      penalty +=
+          static_cast<double>(layer.l2) * sum_of_squares(weights + layer.kernel_offset, layer.inputs * layer.outputs);
+  return penalty;
+}
+
+class CpuEvaluationStep final : public EvaluationStep {
+ public:
+  CpuEvaluationStep(Device& device, const nn::EvaluationSpec& spec)
+      : model_(spec.model),
+        layout_(*model_, spec.max_batch_rows),
+        scratch_(device.memory(), layout_.scratch.bytes()),
+        forward_(*model_, spec.loss, layout_.forward, evaluation_needs(spec.max_batch_rows), scratch_, 0) {}
+
+  BatchSums evaluate(const ModelSnapshot& snapshot, const TrainBatch& batch) override {
+    run(snapshot, batch);
+    BatchSums sums = forward_.sums();
+    sums.penalty = penalty_of(*model_, snapshot.weights().data()) * sums.samples;
+    return sums;
+  }
+
+  void predict(const ModelSnapshot& snapshot, const Tensor& inputs, std::span<float> outputs) override {
+    TrainBatch batch;
+    batch.inputs = &inputs;
+    const auto values = static_cast<std::size_t>(inputs.rows() * model_->outputs());
+    if (outputs.size() != values)
+      throw Error(ErrorKind::run, "shape-mismatch",
+                  "the place for outputs holds " + std::to_string(outputs.size()) + " values, the model gives " +
+                      std::to_string(values));
+    run(snapshot, batch);
+    std::copy_n(forward_.output_of(model_->layers.size() - 1), values, outputs.data());
+  }
+
+ private:
+  void run(const ModelSnapshot& snapshot, const TrainBatch& batch) {
+    if (snapshot.weights().size() != static_cast<std::size_t>(model_->parameters()))
+      throw Error(ErrorKind::run, "shape-mismatch",
+                  "the snapshot has " + std::to_string(snapshot.weights().size()) + " weights, the model has " +
+                      std::to_string(model_->parameters()));
+    forward_.begin(batch, snapshot.weights().data());
+    const std::vector<Range> shards = row_shards(forward_.rows());
+    run_tasks(shards.size(), [&](std::size_t i) { forward_.run(shards[i]); });
+  }
+
+  std::shared_ptr<const ModelSpec> model_;
+  EvaluationLayout layout_;
+  Scratch scratch_;
+  Forward forward_;
+};
+
+}  // namespace
+
+std::unique_ptr<EvaluationStep> make_cpu_evaluation_step(Device& device, const nn::EvaluationSpec& spec) {
+  return std::make_unique<CpuEvaluationStep>(device, spec);
+}
+
+std::size_t cpu_evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows) {
+  return EvaluationLayout(model, max_batch_rows).scratch.bytes();
+}
+
+namespace {
+[[maybe_unused]] const bool registered = [] {
+  nn::register_step_factory(
+      "cpu", {make_cpu_train_step, make_cpu_evaluation_step, cpu_train_step_bytes, cpu_evaluation_step_bytes});
+  return true;
+}();
+}  // namespace
+
+}  // namespace millrace::cpu

@@ -1,0 +1,57 @@
+// Sizes of shards and slabs. Found by measuring on two cores: tools/bench/training.
+#include "shards.hpp"
+
+#include <algorithm>
+
+namespace millrace::cpu {
+namespace {
+
+/// `total` cut into `parts` ranges whose lengths are multiples of `step`, except the last.
+std::vector<Range> cut(std::int64_t total, std::int64_t parts, std::int64_t step) {
+  const std::int64_t length = ((total + parts - 1) / parts + step - 1) / step * step;
+  std::vector<Range> ranges;
+  for (std::int64_t first = 0; first < total; first += length)
+    ranges.push_back({first, std::min(length, total - first)});
+  return ranges;
+}
+
+/// A shard reads all weights once, so it should have many rows; but there should be several shards, and oneDNN multiplies by
+/// a transposed matrix faster for 8 rows (77 to 83 GFLOP/s a core) than for 16 to 32 (46 to 70).
+std::int64_t shard_rows(std::int64_t rows) {
+  if (rows <= 64) return 8;
+  return rows <= 512 ? 64 : 128;
+}
+
+/// A slab packs the whole batch once, so large batches want few slabs; its gradient should stay in the cache.
+std::int64_t slab_floats(std::int64_t rows) { return rows <= 256 ? 16 * 1024 : 64 * 1024; }
+
+constexpr std::int64_t kBiasColumns = 256;
+
+}  // namespace
+
+std::vector<Range> row_shards(std::int64_t rows) {
+  return cut(rows, (rows + shard_rows(rows) - 1) / shard_rows(rows), 8);
+}
+
+std::vector<Slab> weight_slabs(const ModelSpec& model, std::int64_t rows) {
+  std::vector<Slab> slabs;
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const LayerSpec& layer = model.layers[i];
+    if (layer.kind != LayerKind::dense) continue;
+    const std::int64_t parts = (layer.inputs * layer.outputs + slab_floats(rows) - 1) / slab_floats(rows);
+    for (const Range& range : cut(layer.inputs, std::max<std::int64_t>(1, parts), 8))
+      slabs.push_back({i, false, range});
+    if (!layer.use_bias) continue;
+    for (const Range& range : cut(layer.outputs, (layer.outputs + kBiasColumns - 1) / kBiasColumns, 16))
+      slabs.push_back({i, true, range});
+  }
+  std::stable_sort(slabs.begin(), slabs.end(), [&](const Slab& a, const Slab& b) {
+    const auto weights = [&](const Slab& s) {
+      return s.is_bias ? s.range.count : s.range.count * model.layers[s.layer].outputs;
+    };
+    return weights(a) > weights(b);
+  });
+  return slabs;
+}
+
+}  // namespace millrace::cpu

@@ -1,0 +1,249 @@
+// The training step on the CPU: two parallel regions a batch. The first runs over shards of rows: forward pass, loss and the
+// backward chain through the activations. The second runs over slabs of weights: the gradient over the whole batch, then the
+// update while the slab is in the cache.
+#include "../optimizer.hpp"
+#include "../step_factories.hpp"
+#include "elementwise.hpp"
+#include "forward.hpp"
+#include "gemm.hpp"
+#include "parallel.hpp"
+#include "steps.hpp"
+
+#include <millrace/error.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace millrace::cpu {
+namespace {
+
+ForwardNeeds needs_of(const TrainSpec& spec) {
+  return {spec.max_batch_rows, true, !is_dense_f32(spec.inputs), needs_decoding_as_target(spec.targets)};
+}
+
+/// Where everything of a training step lies.
+struct TrainLayout {
+  explicit TrainLayout(const TrainSpec& spec) : forward(*spec.model, needs_of(spec), scratch) {
+    const std::int64_t parameters = spec.model->parameters();
+    weights = scratch.floats(parameters);
+    gradient = scratch.floats(parameters);
+    for (int i = 0; i < nn::Optimizer(spec.optimizer).state_slots(); ++i) state.push_back(scratch.floats(parameters));
+    for (const LayerSpec& layer : spec.model->layers)
+      deltas.push_back(layer.kind == LayerKind::dense ? scratch.floats(spec.max_batch_rows * layer.outputs) : 0);
+  }
+  ScratchLayout scratch;  // before `forward`, which takes from it
+  ForwardLayout forward;
+  std::size_t weights = 0, gradient = 0;
+  std::vector<std::size_t> state, deltas;
+};
+
+/// What a slab contributes to sums over all weights, added up in slab order.
+struct SlabSums {
+  double penalty = 0, gradient_squares = 0;
+};
+
+class CpuTrainStep final : public TrainStep {
+ public:
+  CpuTrainStep(Device& device, const TrainSpec& spec);
+
+  BatchSums train(const TrainBatch& batch) override;
+  std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const override;
+  void save(StageState& state) const override;
+  void load(const StageState& state) override;
+  std::size_t memory_bytes() const override { return scratch_.bytes(); }
+
+ private:
+  const ModelSpec& model() const { return *spec_.model; }
+  std::size_t parameters() const { return static_cast<std::size_t>(model().parameters()); }
+  void backward(Range rows);
+  void backward_through(std::size_t layer, Range rows);
+  void learn(BatchSums& sums);
+  void find_gradient(const Slab& slab, SlabSums& sums);
+  void update_slab(const Slab& slab, const math::UpdateConstants& constants, float factor);
+  std::int64_t offset_of(const Slab& slab) const;
+  std::int64_t weights_of(const Slab& slab) const;
+  const std::vector<Slab>& slabs_for(std::int64_t rows);
+
+  TrainSpec spec_;
+  nn::Optimizer optimizer_;
+  TrainLayout layout_;
+  Scratch scratch_;
+  Forward forward_;
+  float* weights_;
+  float* gradient_;
+  std::vector<float*> state_, deltas_;
+  std::map<std::int64_t, std::vector<Slab>> slabs_;  ///< by row count; two entries: full batches and the last one
+  std::vector<SlabSums> slab_sums_;
+  std::uint64_t steps_ = 0;
+};
+
+CpuTrainStep::CpuTrainStep(Device& device, const TrainSpec& spec)
+    : spec_(spec),
+      optimizer_(spec.optimizer),
+      layout_(spec),
+      scratch_(device.memory(), layout_.scratch.bytes()),
+      forward_(*spec_.model, spec_.loss, layout_.forward, needs_of(spec_), scratch_, spec_.seed),
+      weights_(scratch_.at<float>(layout_.weights)),
+      gradient_(scratch_.at<float>(layout_.gradient)) {
+  const std::vector<float> initial = initial_weights(model(), spec.seed);
+  std::copy(initial.begin(), initial.end(), weights_);
+  for (const std::size_t offset : layout_.state) {
+    state_.push_back(scratch_.at<float>(offset));
+    std::fill_n(state_.back(), parameters(), 0.0F);
+  }
+  for (const std::size_t offset : layout_.deltas) deltas_.push_back(scratch_.at<float>(offset));
+}
+
+BatchSums CpuTrainStep::train(const TrainBatch& batch) {
+  forward_.begin(batch, weights_);
+  const std::vector<Range> shards = row_shards(forward_.rows());
+  run_tasks(shards.size(), [&](std::size_t i) {
+    forward_.run(shards[i]);
+    backward(shards[i]);
+  });
+  BatchSums sums = forward_.sums();
+  if (!std::isfinite(sums.loss))
+    throw Error(ErrorKind::diverged, "diverged",
+                "the loss of step " + std::to_string(steps_ + 1) + " is not finite; the weights are those before it",
+                "lower the learning rate, clip the gradient (clip_norm) or check the range of the inputs");
+  learn(sums);
+  return sums;
+}
+
+void CpuTrainStep::backward(Range rows) {
+  const std::size_t last = model().layers.size() - 1;
+  const LayerSpec& output = model().layers[last];
+  const float share = 1.0F / static_cast<float>(forward_.rows());
+  for (std::int64_t row = rows.first; row < rows.first + rows.count; ++row)
+    nn::loss_gradient(spec_.loss, output.activation, forward_.output_of(last) + row * output.outputs, output.outputs,
+                      forward_.target(row), forward_.weight(row) * share, deltas_[last] + row * output.outputs);
+  for (std::size_t i = last; i > 0; --i)
+    if (model().layers[i].kind == LayerKind::dense) backward_through(i, rows);
+}
+
+/// From the gradient at the sums of dense layer `layer` to that at the sums of the dense layer before it, if there is one.
+void CpuTrainStep::backward_through(std::size_t layer, Range rows) {
+  std::size_t before = layer;
+  while (before > 0 && model().layers[before - 1].kind == LayerKind::dropout) --before;
+  if (before-- == 0) return;
+  const LayerSpec& dense = model().layers[layer];
+  float* delta = deltas_[before] + rows.first * dense.inputs;
+  const std::int64_t count = rows.count * dense.inputs;
+  multiply_transposed_right(rows.count, dense.inputs, dense.outputs,
+                            {deltas_[layer] + rows.first * dense.outputs, dense.outputs},
+                            {weights_ + dense.kernel_offset, dense.outputs}, {delta, dense.inputs});
+  for (std::size_t i = layer - 1; i > before; --i) {
+    const float factor = math::dropout_scale(model().layers[i].rate);
+    const std::uint8_t* mask = forward_.mask_of(i) + rows.first * dense.inputs;
+    for (std::int64_t j = 0; j < count; ++j) delta[j] = mask[j] ? delta[j] * factor : 0.0F;
+  }
+  multiply_by_slope(model().layers[before].activation, forward_.output_of(before) + rows.first * dense.inputs, count,
+                    delta);
+}
+
+const std::vector<Slab>& CpuTrainStep::slabs_for(std::int64_t rows) {
+  auto found = slabs_.find(rows);
+  if (found == slabs_.end()) found = slabs_.emplace(rows, weight_slabs(model(), rows)).first;
+  return found->second;
+}
+
+/// The second region. A clipped gradient needs its norm before any weight may change, hence a region more.
+void CpuTrainStep::learn(BatchSums& sums) {
+  const std::vector<Slab>& slabs = slabs_for(forward_.rows());
+  const math::UpdateConstants constants = optimizer_.constants(++steps_);
+  const bool clips = optimizer_.clip_norm() > 0;
+  slab_sums_.assign(slabs.size(), {});
+  run_tasks(slabs.size(), [&](std::size_t i) {
+    find_gradient(slabs[i], slab_sums_[i]);
+    if (!clips) update_slab(slabs[i], constants, 1.0F);
+  });
+  double squares = 0;
+  for (const SlabSums& slab : slab_sums_) {
+    sums.penalty += slab.penalty * sums.samples;
+    squares += slab.gradient_squares;
+  }
+  if (!clips) return;
+  const double norm = std::sqrt(squares);
+  const float factor = norm > optimizer_.clip_norm() ? static_cast<float>(optimizer_.clip_norm() / norm) : 1.0F;
+  run_tasks(slabs.size(), [&](std::size_t i) { update_slab(slabs[i], constants, factor); });
+}
+
+std::int64_t CpuTrainStep::offset_of(const Slab& slab) const {
+  const LayerSpec& layer = model().layers[slab.layer];
+  return slab.is_bias ? layer.bias_offset + slab.range.first : layer.kernel_offset + slab.range.first * layer.outputs;
+}
+
+std::int64_t CpuTrainStep::weights_of(const Slab& slab) const {
+  return slab.is_bias ? slab.range.count : slab.range.count * model().layers[slab.layer].outputs;
+}
+
+void CpuTrainStep::find_gradient(const Slab& slab, SlabSums& sums) {
+  const LayerSpec& layer = model().layers[slab.layer];
+  const std::int64_t offset = offset_of(slab), count = weights_of(slab);
+  const float* delta = deltas_[slab.layer];
+  float* gradient = gradient_ + offset;
+  if (slab.is_bias) {
+    sum_columns(delta + slab.range.first, forward_.rows(), layer.outputs, slab.range.count, gradient);
+  } else {
+    multiply_transposed_left(slab.range.count, layer.outputs, forward_.rows(),
+                             {forward_.input_of(slab.layer) + slab.range.first, layer.inputs}, {delta, layer.outputs},
+                             {gradient, layer.outputs});
+    if (layer.l2 > 0) {
+      sums.penalty = static_cast<double>(layer.l2) * sum_of_squares(weights_ + offset, count);
+      add_penalty_gradient(2.0F * layer.l2, weights_ + offset, count, gradient);
+    }
+  }
+  if (optimizer_.clip_norm() > 0) sums.gradient_squares = sum_of_squares(gradient, count);
+}
+
+void CpuTrainStep::update_slab(const Slab& slab, const math::UpdateConstants& constants, float factor) {
+  const std::int64_t offset = offset_of(slab), count = weights_of(slab);
+  if (factor != 1.0F) scale(factor, count, gradient_ + offset);
+  UpdateArrays arrays{weights_ + offset, gradient_ + offset, {}};
+  for (std::size_t i = 0; i < state_.size(); ++i) arrays.state[i] = state_[i] + offset;
+  update(optimizer_.rule(), constants, count, arrays);
+}
+
+std::shared_ptr<const ModelSnapshot> CpuTrainStep::snapshot(std::uint32_t epoch) const {
+  return std::make_shared<const ModelSnapshot>(spec_.model, spec_.loss, epoch,
+                                               std::vector<float>(weights_, weights_ + parameters()));
+}
+
+void CpuTrainStep::save(StageState& state) const {
+  state.put("weights", std::as_bytes(std::span(weights_, parameters())));
+  for (std::size_t i = 0; i < state_.size(); ++i)
+    state.put("optimizer/" + std::to_string(i), std::as_bytes(std::span(state_[i], parameters())));
+  state.put("steps", std::as_bytes(std::span(&steps_, 1)));
+}
+
+void read_state(const StageState& state, const std::string& name, std::span<std::byte> out) {
+  const std::span<const std::byte> bytes = state.get(name);
+  if (bytes.size() != out.size())
+    throw Error(ErrorKind::data, "state-mismatch",
+                "state `" + name + "` has " + std::to_string(bytes.size()) + " bytes, the model needs " +
+                    std::to_string(out.size()),
+                "load it into the model it was saved from");
+  std::memcpy(out.data(), bytes.data(), bytes.size());
+}
+
+void CpuTrainStep::load(const StageState& state) {
+  read_state(state, "weights", std::as_writable_bytes(std::span(weights_, parameters())));
+  for (std::size_t i = 0; i < state_.size(); ++i)
+    read_state(state, "optimizer/" + std::to_string(i), std::as_writable_bytes(std::span(state_[i], parameters())));
+  read_state(state, "steps", std::as_writable_bytes(std::span(&steps_, 1)));
+}
+
+}  // namespace
+
+std::unique_ptr<TrainStep> make_cpu_train_step(Device& device, const TrainSpec& spec) {
+  return std::make_unique<CpuTrainStep>(device, spec);
+}
+
+std::size_t cpu_train_step_bytes(const TrainSpec& spec) { return TrainLayout(spec).scratch.bytes(); }
+
+}  // namespace millrace::cpu

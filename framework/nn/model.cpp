@@ -1,0 +1,116 @@
+// ModelSpec: a checked list of layers becomes a stack with widths and offsets; where its weights start.
+#include "initializers.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+
+#include <utility>
+
+namespace millrace {
+namespace {
+
+constexpr std::string_view kActivations[] = {"linear", "relu", "sigmoid", "tanh", "softmax"};
+constexpr std::string_view kLosses[] = {"categorical_crossentropy", "binary_crossentropy", "mse"};
+
+Activation activation_from(const std::string& name) {
+  for (std::size_t i = 0; i < std::size(kActivations); ++i)
+    if (name == kActivations[i]) return static_cast<Activation>(i);
+  throw Error(ErrorKind::run, "unknown-activation", "there is no activation `" + name + "`");
+}
+
+LayerSpec dense_layer(const ParamValue& params) {
+  LayerSpec layer;
+  layer.outputs = params["units"].integer();
+  layer.activation = activation_from(params["activation"].text());
+  layer.use_bias = params["use_bias"].boolean();
+  layer.l2 = static_cast<float>(params["l2"].number());
+  layer.kernel_initializer = params["kernel_initializer"];
+  layer.bias_initializer = params["bias_initializer"];
+  return layer;
+}
+
+LayerSpec dropout_layer(const ParamValue& params, std::int64_t inputs) {
+  LayerSpec layer;
+  layer.kind = LayerKind::dropout;
+  layer.outputs = inputs;
+  layer.rate = static_cast<float>(params["rate"].number());
+  return layer;
+}
+
+/// Where the stack as a whole cannot be trained: reported at the layer that is to blame.
+void check_order(const ModelSpec& model, InferContext& ctx, const std::string& path) {
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const LayerSpec& layer = model.layers[i];
+    const std::string at = path + "." + std::to_string(i) + "." + std::string(layer.name());
+    const bool last = i + 1 == model.layers.size();
+    if (!last && layer.activation == Activation::softmax)
+      ctx.error(At::param(at + ".activation"), "softmax-not-last", "softmax stands before the last layer",
+                "softmax makes probabilities of the outputs; use relu, tanh or sigmoid in between");
+    if (last && layer.kind == LayerKind::dropout)
+      ctx.error(At::param(at), "dropout-last", "the last layer is a dropout, so outputs would be zeroed at random",
+                "put the dropout before the last dense layer");
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(Activation a) { return kActivations[static_cast<std::size_t>(a)]; }
+std::string_view to_string(Loss loss) { return kLosses[static_cast<std::size_t>(loss)]; }
+std::string_view to_string(LayerKind kind) { return kind == LayerKind::dense ? "dense" : "dropout"; }
+
+Loss loss_from(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(kLosses); ++i)
+    if (name == kLosses[i]) return static_cast<Loss>(i);
+  throw Error(ErrorKind::run, "unknown-loss", "there is no loss `" + std::string(name) + "`");
+}
+
+std::int64_t LayerSpec::parameters() const {
+  if (kind == LayerKind::dropout) return 0;
+  return inputs * outputs + (use_bias ? outputs : 0);
+}
+
+std::int64_t ModelSpec::outputs() const { return layers.empty() ? inputs : layers.back().outputs; }
+
+std::int64_t ModelSpec::parameters() const {
+  std::int64_t sum = 0;
+  for (const LayerSpec& layer : layers) sum += layer.parameters();
+  return sum;
+}
+
+ModelSpec build_model(const ParamValue& layers, std::int64_t inputs, InferContext& ctx, const std::string& path) {
+  ModelSpec model;
+  model.inputs = inputs;
+  std::int64_t width = inputs, offset = 0;
+  for (const ParamValue& item : layers.list()) {
+    const bool dense = item.alternative() == "dense";
+    LayerSpec layer = dense ? dense_layer(item.alternative_params()) : dropout_layer(item.alternative_params(), width);
+    layer.inputs = width;
+    layer.kernel_offset = offset;
+    layer.bias_offset = offset + (dense ? layer.inputs * layer.outputs : 0);
+    offset += layer.parameters();
+    width = layer.outputs;
+    model.layers.push_back(std::move(layer));
+  }
+  check_order(model, ctx, path);
+  return model;
+}
+
+std::vector<float> initial_weights(const ModelSpec& model, std::uint64_t seed) {
+  std::vector<float> weights(static_cast<std::size_t>(model.parameters()));
+  const std::span<float> all(weights);
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const LayerSpec& layer = model.layers[i];
+    if (layer.kind != LayerKind::dense) continue;
+    const std::string purpose = "init/" + std::to_string(i);
+    const auto outputs = static_cast<std::size_t>(layer.outputs);
+    const auto kernel = static_cast<std::size_t>(layer.inputs * layer.outputs);
+    nn::fill_initial(layer.kernel_initializer, {layer.inputs, layer.outputs}, Random(seed, purpose + "/kernel"),
+                     all.subspan(static_cast<std::size_t>(layer.kernel_offset), kernel));
+    if (layer.use_bias)
+      nn::fill_initial(layer.bias_initializer, {layer.outputs, layer.outputs}, Random(seed, purpose + "/bias"),
+                       all.subspan(static_cast<std::size_t>(layer.bias_offset), outputs));
+  }
+  return weights;
+}
+
+}  // namespace millrace

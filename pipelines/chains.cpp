@@ -1,0 +1,36 @@
+#include "chains.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+namespace millrace::pipelines {
+
+std::vector<ChainItem> chain_items(const DocNode& chain, Diagnostics& diagnostics) {
+  std::vector<ChainItem> items;
+  std::map<std::string, int> uses;
+  for (const DocNode& entry : chain.items) {
+    ChainItem item;
+    if (entry.is_scalar()) {
+      item = {"", entry.text, entry.where, nullptr};
+    } else if (entry.is_map() && entry.members.size() == 1) {
+      const DocMember& member = entry.members.front();
+      item = {"", member.key, member.key_where, &member.value};
+    } else {
+      diagnostics.add({ErrorKind::config, "wrong-type", "this is no stage of a chain", entry.where,
+                       "expected: stage, or stage: {parameters}", "for example [flatten, normalize: {scale: 1/255}]", {}});
+      continue;
+    }
+    const int use = ++uses[item.stage];
+    item.instance = use == 1 ? item.stage : fmt::format("{}_{}", item.stage, use);
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+std::vector<ChainItem> chain_items(const DocNode& chain) {
+  Diagnostics ignored;
+  return chain_items(chain, ignored);
+}
+
+}  // namespace millrace::pipelines

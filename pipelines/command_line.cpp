@@ -1,0 +1,213 @@
+#include "command_line.hpp"
+
+#include <millrace/build_info.hpp>
+#include <millrace/error.hpp>
+#include <millrace/registry.hpp>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+namespace millrace::pipelines {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+
+const Verb* find_verb(std::string_view name) {
+  for (const Verb& verb : verbs())
+    if (verb.name == name) return &verb;
+  return nullptr;
+}
+
+std::vector<std::string> verb_names() {
+  std::vector<std::string> names;
+  for (const Verb& verb : verbs()) names.emplace_back(verb.name);
+  return names;
+}
+
+std::string program_of(const Verb& verb) {
+  return verb.act == run_verb ? "pipeline-run" : fmt::format("pipeline-run {}", verb.name);
+}
+
+std::string usage_of(const Verb& verb) {
+  const char* targets[] = {" CONFIG", " [NAME]", " DATASET", ""};
+  return fmt::format("usage: {}{} [options]", program_of(verb), targets[static_cast<std::size_t>(verb.target)]);
+}
+
+[[noreturn]] void fail(const Verb& verb, std::string name, std::string message, std::string help = {}) {
+  Error error(ErrorKind::usage, std::move(name), std::move(message), std::move(help));
+  error.add_note(fmt::format("{}  ({} --help)", usage_of(verb), program_of(verb)));
+  throw error;
+}
+
+std::string did_you_mean(std::string_view wrong, const std::vector<std::string>& known) {
+  const std::vector<std::string> close = close_names(wrong, known);
+  return close.empty() ? "" : fmt::format("did you mean `{}`?", fmt::join(close, "` or `"));
+}
+
+/// One verb's parser. Values are stored as they come, so that `--set` and `--threads` keep their order.
+class VerbParser {
+ public:
+  explicit VerbParser(const Verb& verb) : verb_(verb), app_("", program_of(verb)) {
+    app_.set_help_flag("");
+    app_.allow_extras();
+    app_.add_flag("-h,--help", wants_help_, "Print this help");
+    add_target();
+    if (verb.takes_overrides) add_overrides();
+    if (verb.takes_json) app_.add_flag("--json", options_.json, "Print one JSON object on standard output");
+    add_own();
+    if (verb.target != Target::dataset)
+      each("--plugin", "FILE", "Load stages from a shared object (repeatable)",
+           [this](const std::string& file) { options_.plugins.push_back(file); });
+    add_color();
+  }
+
+  ParsedCommand parse(std::vector<std::string> arguments);
+
+ private:
+  using Take = std::function<void(const std::string&)>;
+
+  // One value each time the option is written; CLI11's vector options would swallow the config as a second value.
+  void each(const std::string& names, const std::string& value, const std::string& doc, Take take) {
+    app_.add_option_function<std::string>(names, std::move(take), doc)->trigger_on_parse()->type_name(value)->expected(1);
+  }
+  void add_target();
+  void add_overrides();
+  void add_own();
+  void add_color();
+  void take_threads(const std::string& text);
+  void refuse_extras() const;
+  std::string help() const;
+
+  const Verb& verb_;
+  CLI::App app_;
+  CommandOptions options_;
+  bool wants_help_ = false;
+  int sets_ = 0;
+};
+
+void VerbParser::add_target() {
+  switch (verb_.target) {
+    case Target::config: app_.add_option("CONFIG", options_.target, "A YAML file; - is standard input")->type_name(""); break;
+    case Target::optional_stage: app_.add_option("NAME", options_.target, "A stage; all of them without it")->type_name(""); break;
+    case Target::dataset: app_.add_option("DATASET", options_.target, "mnist or fashion_mnist")->type_name(""); break;
+    case Target::none: break;
+  }
+}
+
+void VerbParser::add_overrides() {
+  each("-s,--set", "PATH=VALUE", "Override a value: epochs=1, train_batches.batch_size=128", [this](const std::string& text) {
+    options_.overrides.push_back({text, fmt::format("command line, --set #{}", ++sets_)});
+  });
+  each("--threads", "N", fmt::format("Threads: 1 to {}, or auto", kMaxThreads), [this](const std::string& text) { take_threads(text); });
+  each("--device", "NAME", "auto, cpu, cuda or cuda:N", [this](const std::string& text) {
+    options_.overrides.push_back({"device=" + text, "command line, --device"});
+  });
+}
+
+void VerbParser::take_threads(const std::string& text) {
+  int threads = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threads);
+  const bool is_number = error == std::errc() && end == text.data() + text.size();
+  if (text != "auto" && (!is_number || threads < 1 || threads > kMaxThreads))
+    fail(verb_, "wrong-arguments", fmt::format("`--threads {}`: not a number from 1 to {}", text, kMaxThreads));
+  options_.overrides.push_back({"threads=" + text, "command line, --threads"});
+}
+
+void VerbParser::add_own() {
+  if (verb_.act == run_verb) {
+    app_.add_flag("--dry-run", options_.dry_run, "Do all but the run: read, check, print the plan");
+    app_.add_flag("-q,--quiet", options_.quiet, "No progress; errors only");
+  }
+  if (verb_.act == graph_verb) {
+    options_.format = "dot";
+    app_.add_option("--format", options_.format, "dot (the default) or mermaid")->type_name("NAME")->check(CLI::IsMember({"dot", "mermaid"}, CLI::ignore_case));
+  }
+  if (verb_.act == fetch_verb) {
+    app_.add_option("--from", options_.from_address, "Base address to use instead of the mirrors")->type_name("URL");
+    app_.add_option("--to", options_.to_folder, "Folder to put the files into")->type_name("DIR");
+    app_.add_flag("-q,--quiet", options_.quiet, "Errors only");
+  }
+}
+
+void VerbParser::add_color() {
+  each("--color", "WHEN", "auto, always or never", [this](const std::string& text) {
+    if (text == "auto") options_.color = ColorChoice::automatic;
+    else if (text == "always") options_.color = ColorChoice::always;
+    else if (text == "never") options_.color = ColorChoice::never;
+    else fail(verb_, "wrong-arguments", fmt::format("`--color {}`: not auto, always or never", text));
+  });
+}
+
+std::string VerbParser::help() const {
+  std::string text = fmt::format("{}\n\n{}\n\nOptions:\n", usage_of(verb_), verb_.summary);
+  text[text.find("\n\n") + 2] = static_cast<char>(std::toupper(verb_.summary[0]));
+  for (const CLI::Option* option : app_.get_options()) {
+    const std::string name = option->get_name(option->get_positional(), true);
+    const std::string value = option->get_positional() ? "" : option->get_type_name();
+    text += fmt::format("  {:<21} {}\n", name + (value.empty() ? "" : " ") + value, option->get_description());
+  }
+  if (verb_.act == run_verb) {
+    text += "\nVerbs:\n";
+    for (const Verb& verb : verbs())
+      if (verb.act != run_verb) text += fmt::format("  {:<21} {}\n", verb.name, verb.summary);
+    text += "\nExit codes: 0 done, 1 run failed, 2 usage, 3 config, 4 data, 5 device, 6 plugin, 7 output,\n"
+            "  8 diverged, 75 stalled, 128+n stopped by signal n (a second signal ends it at once)\n";
+  }
+  text += verb_.examples.size() > 1 ? "\nExamples:\n" : "\nExample:\n";
+  for (const char* example : verb_.examples) text += fmt::format("  {}\n", example);
+  return text;
+}
+
+void VerbParser::refuse_extras() const {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app_.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  for (const std::string& extra : app_.remaining()) {
+    if (extra.size() > 1 && extra[0] == '-')
+      fail(verb_, "unknown-option", fmt::format("unknown option `{}`", extra), did_you_mean(extra.substr(0, extra.find('=')), known));
+    if (const Verb* late = find_verb(find_verb(extra) != nullptr ? extra : options_.target); late != nullptr)
+      fail(*late, "wrong-arguments", "a verb comes first, before all options");
+    fail(verb_, "wrong-arguments", fmt::format("one argument too many: `{}`", extra));
+  }
+}
+
+ParsedCommand VerbParser::parse(std::vector<std::string> arguments) {
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+  try {
+    app_.parse(std::move(arguments));
+  } catch (const CLI::Error& error) {
+    fail(verb_, "wrong-arguments", error.what());
+  }
+  if (wants_help_) return {nullptr, {}, help()};
+  refuse_extras();
+  if (options_.target.empty() && (verb_.target == Target::config || verb_.target == Target::dataset))
+    fail(verb_, "wrong-arguments", verb_.target == Target::config ? "no config given" : "no data set given");
+  return {&verb_, std::move(options_), {}};
+}
+
+// A word that is neither a verb nor looks like a file is a mistyped verb.
+bool looks_like_verb(const std::string& word) {
+  return !word.empty() && word[0] != '-' && word.find_first_of("./") == std::string::npos && !std::filesystem::exists(word);
+}
+
+}  // namespace
+
+ParsedCommand parse_command(const std::vector<std::string>& arguments) {
+  const Verb* verb = arguments.empty() ? nullptr : find_verb(arguments[0]);
+  if (verb != nullptr) return VerbParser(*verb).parse({arguments.begin() + 1, arguments.end()});
+  const Verb& run = verbs().front();
+  if (!arguments.empty() && arguments[0] == "--version") {
+    const BuildInfo build = build_info();
+    return {nullptr, {}, fmt::format("pipeline-run {} ({}, {}, oneDNN {})\n", build.version, build.compiler, build.flags, build.onednn)};
+  }
+  if (!arguments.empty() && looks_like_verb(arguments[0]))
+    fail(run, "unknown-verb", fmt::format("`{}` is neither a file nor a verb", arguments[0]), did_you_mean(arguments[0], verb_names()));
+  return VerbParser(run).parse(arguments);
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,21 @@
+// Arguments to options. The only file that includes CLI11 is its source.
+#pragma once
+
+#include "command.hpp"
+
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+struct ParsedCommand {
+  const Verb* verb = nullptr;  ///< null: `output` is all there is to do (--help, --version)
+  CommandOptions options;
+  std::string output;
+};
+
+/// `arguments` without the program's name. Throws Error(usage): unknown-verb, unknown-option, wrong-arguments; the help is a
+/// suggestion or a usage line.
+ParsedCommand parse_command(const std::vector<std::string>& arguments);
+
+}  // namespace millrace::pipelines

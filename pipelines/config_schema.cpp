@@ -1,0 +1,62 @@
+#include "config_schema.hpp"
+
+#include <algorithm>
+
+namespace millrace::pipelines {
+namespace {
+
+ParamType integer_between(double lo, double hi) { return ParamType::integer().at_least(lo).at_most(hi); }
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+const std::vector<Param>& top_level_params() {
+  static const std::vector<Param> params{
+      Param("version", integer_between(1, 1), "Version of the config's grammar."),
+      Param("name", ParamType::text(), "Name of the run; the file's name when absent.").or_absent(),
+      Param("seed", ParamType::integer().at_least(0), "What all randomness is drawn from.").or_default(0),
+      Param("device", ParamType::text(), "Where to train: auto, cpu, cuda or cuda:N.").or_default("auto"),
+      Param("threads", ParamType::any_of({ParamType::choice({"auto"}), integer_between(1, 1024)}),
+            "Threads of the run; auto is one a core.")
+          .or_default("auto"),
+      Param("epochs", integer_between(0, 1'000'000), "Passes over the data; 0 evaluates the initial weights.").or_default(1),
+      Param("epochs_ahead", integer_between(0, 1), "Passes that sources may be ahead of the evaluation.").or_default(1),
+      Param("plugins", ParamType::list(ParamType::text()), "Shared objects with further stages.")
+          .or_default(ParamValue::List{}),
+  };
+  return params;
+}
+
+const std::vector<std::string>& top_level_keys() {
+  static const std::vector<std::string> keys = [] {
+    std::vector<std::string> all;
+    for (const Param& p : top_level_params()) all.push_back(p.name);
+    all.insert(all.end(), {"extends", "chains", "graph"});
+    return all;
+  }();
+  return keys;
+}
+
+const std::vector<std::string>& node_keys() {
+  static const std::vector<std::string> keys{"stage", "chain", "in", "with", "run"};
+  return keys;
+}
+
+const std::vector<Param>& run_params() {
+  static const std::vector<Param> params{
+      Param("blocks", integer_between(1, 1'000'000), "Blocks of this source that may be alive at once.").or_default(8),
+      Param("bytes", ParamType::integer().at_least(1), "Bytes of this source that may be alive at once.")
+          .or_absent()
+          .in_unit("bytes"),
+  };
+  return params;
+}
+
+bool is_top_level_key(std::string_view key) { return contains(top_level_keys(), key); }
+bool is_node_key(std::string_view key) { return contains(node_keys(), key); }
+bool is_free_key(std::string_view key) { return key.starts_with("x-"); }
+
+}  // namespace millrace::pipelines

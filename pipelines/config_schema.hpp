@@ -1,0 +1,25 @@
+// The keys of a config outside of its nodes' parameters, described with the same types as parameters are.
+#pragma once
+
+#include <millrace/param.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// version, name, seed, device, threads, epochs, epochs_ahead, plugins. The keys that hold structure are not among them.
+const std::vector<Param>& top_level_params();
+/// Every top-level key, those that hold structure (extends, chains, graph) included.
+const std::vector<std::string>& top_level_keys();
+/// Keys of a node: stage, chain, in, with, run.
+const std::vector<std::string>& node_keys();
+/// What `run` of a source takes: blocks, bytes.
+const std::vector<Param>& run_params();
+bool is_top_level_key(std::string_view);
+bool is_node_key(std::string_view);
+/// `x-...`: free for the user, read by nobody.
+bool is_free_key(std::string_view);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,158 @@
+// How an error looks: the user's own line with carets under it, then notes and what to do.
+#include "diagnostics.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <tuple>
+
+namespace millrace::pipelines {
+namespace {
+
+constexpr std::size_t kMostRendered = 100;  // a broken generated file must not scroll for minutes
+constexpr std::size_t kMostColumns = 160;   // a line may be a megabyte long
+
+struct Colors {
+  std::string_view error, frame, bold, reset;
+};
+constexpr Colors kPlain{"", "", "", ""};
+constexpr Colors kAnsi{"\x1b[1;31m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"};
+
+std::string_view line_of(std::string_view text, int line) {
+  std::size_t start = 0;
+  for (int i = 1; i < line && start < text.size(); ++i) {
+    const std::size_t end = text.find('\n', start);
+    start = end == std::string_view::npos ? text.size() : end + 1;
+  }
+  std::string_view found = text.substr(start, text.find('\n', start) - start);
+  if (found.ends_with('\r')) found.remove_suffix(1);
+  return found;
+}
+
+bool is_tail_byte(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !is_tail_byte(c); }));
+}
+
+// The part of a line that is shown: all of it, or a window around the place.
+struct Excerpt {
+  std::string text;
+  std::size_t column;  // of the carets, from 0, in bytes of `text`
+};
+
+Excerpt excerpt_of(std::string_view line, const Location& where) {
+  const std::size_t column = std::min<std::size_t>(static_cast<std::size_t>(std::max(where.column, 1) - 1), line.size());
+  if (line.size() <= kMostColumns) return {std::string(line), column};
+  std::size_t first = column > kMostColumns / 2 ? column - kMostColumns / 2 : 0;
+  while (first > 0 && is_tail_byte(line[first])) --first;
+  std::size_t last = std::min(line.size(), first + kMostColumns);
+  while (last < line.size() && is_tail_byte(line[last])) ++last;
+  const std::string_view before = first > 0 ? "..." : "", after = last < line.size() ? "..." : "";
+  return {fmt::format("{}{}{}", before, line.substr(first, last - first), after), column - first + before.size()};
+}
+
+// Tabs stay tabs, so that the carets stand under the token whatever the width of a tab.
+std::string padding_for(std::string_view text) {
+  std::string padding;
+  for (const char c : text)
+    if (!is_tail_byte(c)) padding += c == '\t' ? '\t' : ' ';
+  return padding;
+}
+
+std::string place_of(const Location& where) {
+  const SourceText& source = *where.source;
+  if (source.is_argument) return source.name;
+  return where.line > 0 ? fmt::format("{}:{}:{}", source.name, where.line, where.column) : source.name;
+}
+
+std::string render_source(const Diagnostic& d, const Colors& c, std::size_t gutter) {
+  const Excerpt shown = excerpt_of(line_of(d.where.source->text, d.where.line), d.where);
+  const std::string_view rest = std::string_view(shown.text).substr(std::min(shown.column, shown.text.size()));
+  const std::string_view token = rest.substr(0, static_cast<std::size_t>(std::max(d.where.length, 1)));
+  const std::string carets(std::max<std::size_t>(1, width_of(token)), '^');
+  const std::string number = d.where.source->is_argument ? "" : fmt::format("{}", d.where.line);
+  std::string out = fmt::format("{}{:{}} |{}\n", c.frame, "", gutter, c.reset);
+  out += fmt::format("{}{:>{}} |{} {}\n", c.frame, number, gutter, c.reset, shown.text);
+  out += fmt::format("{}{:{}} |{} {}{}{}{}{}{}\n", c.frame, "", gutter, c.reset,
+                     padding_for(std::string_view(shown.text).substr(0, shown.column)), c.error, carets,
+                     d.label.empty() ? "" : " ", d.label, c.reset);
+  return out;
+}
+
+auto position_of(const Diagnostic& d) {
+  const SourceText* source = d.where.source.get();
+  return std::make_tuple(source != nullptr, source != nullptr && source->is_argument,
+                         source == nullptr ? std::string_view() : std::string_view(source->name), d.where.line,
+                         d.where.column);
+}
+
+}  // namespace
+
+Diagnostic& Diagnostics::add(Diagnostic d) { return list_.emplace_back(std::move(d)); }
+
+void Diagnostics::add_all(Diagnostics&& others) {
+  for (Diagnostic& d : others.list_) list_.push_back(std::move(d));
+  others.list_.clear();
+}
+
+std::vector<Diagnostic> Diagnostics::sorted() const {
+  std::vector<Diagnostic> all = list_;
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Diagnostic& a, const Diagnostic& b) { return position_of(a) < position_of(b); });
+  std::vector<Diagnostic> unique;
+  for (Diagnostic& d : all) {
+    bool repeated = false;
+    for (auto u = unique.rbegin(); u != unique.rend() && position_of(*u) == position_of(d); ++u)
+      repeated = repeated || (u->name == d.name && (u->where.line > 0 || u->message == d.message));
+    if (!repeated) unique.push_back(std::move(d));
+  }
+  return unique;
+}
+
+int Diagnostics::exit_code() const {
+  for (const ErrorKind kind : {ErrorKind::usage, ErrorKind::config, ErrorKind::plugin, ErrorKind::data, ErrorKind::device})
+    if (std::any_of(list_.begin(), list_.end(), [&](const Diagnostic& d) { return d.kind == kind; }))
+      return static_cast<int>(kind);
+  return list_.empty() ? 0 : static_cast<int>(list_.front().kind);
+}
+
+std::string render(const Diagnostic& d, bool color) {
+  const Colors& c = color ? kAnsi : kPlain;
+  std::string out = fmt::format("{}error[{}]{}{}: {}{}\n", c.error, d.name, c.reset, c.bold, d.message, c.reset);
+  const std::size_t gutter = std::max<std::size_t>(2, fmt::format("{}", d.where.line).size());
+  if (d.where.source) {
+    out += fmt::format("{}{:{}}-->{} {}\n", c.frame, "", gutter, c.reset, place_of(d.where));
+    if (d.where.line > 0 && !d.where.source->text.empty()) out += render_source(d, c, gutter);
+  }
+  for (const std::string& note : d.notes)
+    out += fmt::format("{}{:{}} ={} {}note:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset, note);
+  if (!d.help.empty())
+    out += fmt::format("{}{:{}} ={} {}help:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset, d.help);
+  return out;
+}
+
+std::string render(const Diagnostics& diagnostics, bool color) {
+  const std::vector<Diagnostic> all = diagnostics.sorted();
+  std::string out;
+  for (std::size_t i = 0; i < std::min(all.size(), kMostRendered); ++i) out += render(all[i], color) + "\n";
+  if (all.size() > kMostRendered) out += fmt::format("... and {} more\n", all.size() - kMostRendered);
+  if (!all.empty()) out += fmt::format("{} error{}\n", all.size(), all.size() == 1 ? "" : "s");
+  return out;
+}
+
+std::string render_json(const Diagnostics& diagnostics) {
+  nlohmann::ordered_json array = nlohmann::ordered_json::array();
+  for (const Diagnostic& d : diagnostics.sorted())
+    array.push_back({{"name", d.name},
+                     {"file", d.where.source ? d.where.source->name : ""},
+                     {"line", d.where.line},
+                     {"column", d.where.column},
+                     {"message", d.message},
+                     {"help", d.help},
+                     {"notes", d.notes}});
+  return array.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,60 @@
+// Errors of a config: where, what was found, what was expected, what to do. All of a run are collected, then printed.
+#pragma once
+
+#include <millrace/error.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// A text that a location points into: a config file, or an argument of the command line.
+struct SourceText {
+  std::string name;  ///< as the user wrote the path; "command line, --set #2" for an argument
+  std::string text;
+  bool is_argument = false;
+};
+
+/// A stretch of a user's own text. Lines and columns count from 1; columns count bytes.
+struct Location {
+  std::shared_ptr<const SourceText> source;  ///< null: nowhere in particular
+  int line = 0, column = 0;
+  int length = 1;  ///< bytes to underline, on one line
+};
+
+struct Diagnostic {
+  ErrorKind kind = ErrorKind::config;
+  std::string name;     ///< stable, in brackets: "unknown-parameter"
+  std::string message;  ///< the headline: "`class` of stage `one_hot`"
+  Location where;
+  std::string label;    ///< after the carets: "not a parameter of `one_hot`"
+  std::string help;     ///< what to do
+  std::vector<std::string> notes;
+};
+
+/// Diagnostics of one command, in the order in which they were found.
+class Diagnostics {
+ public:
+  Diagnostic& add(Diagnostic);
+  void add_all(Diagnostics&&);
+  bool empty() const { return list_.empty(); }
+  /// Sorted by file, line and column; duplicates at one place and of one name only once.
+  std::vector<Diagnostic> sorted() const;
+  /// Of several kinds the first of usage, config, plugin, data, device; 0 when empty.
+  int exit_code() const;
+
+ private:
+  std::vector<Diagnostic> list_;
+};
+
+/// One diagnostic as rustc prints it: headline, arrow, source line with carets, help and notes. `color`: ANSI colours.
+std::string render(const Diagnostic&, bool color);
+/// All of them, then a line that counts them.
+std::string render(const Diagnostics&, bool color);
+/// JSON array of {name, file, line, column, message, help, notes}.
+std::string render_json(const Diagnostics&);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,12 @@
+// `extends`: one document over another.
+#pragma once
+
+#include "document.hpp"
+
+namespace millrace::pipelines {
+
+/// `over` wins. Maps are merged key by key down to a node's parameters; a parameter's value is replaced as a whole, and so
+/// are lists. A node that names another stage replaces the node below it; a node set to null removes it.
+DocNode layered(DocNode below, DocNode over);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,140 @@
+#include "elf_reader.hpp"
+
+#include <millrace/error.hpp>
+
+#include <elf.h>
+#include <fmt/format.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <vector>
+
+namespace millrace::pipelines {
+namespace {
+
+#if defined(__x86_64__)
+constexpr Elf64_Half kMachine = EM_X86_64;
+#elif defined(__aarch64__)
+constexpr Elf64_Half kMachine = EM_AARCH64;
+#else
+#error "Name the ELF machine of this processor here."
+#endif
+
+// Far above what linkers write; bounds what a crafted file can make us read.
+constexpr std::uint64_t kMaxHeaders = 4096, kMaxNames = 1U << 20U;
+
+class ElfFile {
+ public:
+  explicit ElfFile(const std::string& path);
+  millrace_plugin_note note();
+
+ private:
+  [[noreturn]] void fail(std::string name, const std::string& what, std::string help) const;
+  void read(void* out, std::uint64_t offset, std::uint64_t bytes, const char* what);
+  void check_header();
+  void check_segments();
+  std::vector<Elf64_Shdr> sections();
+  std::string section_names(const Elf64_Shdr& table);
+
+  std::string path_;
+  std::uint64_t size_ = 0;
+  std::ifstream file_;
+  Elf64_Ehdr header_{};
+};
+
+ElfFile::ElfFile(const std::string& path) : path_(path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status))
+    fail("plugin-missing", "there is no such file", "check the path; it is relative to the config, or to the current folder after --plugin");
+  // A fifo or a device would block or never end.
+  if (!std::filesystem::is_regular_file(status))
+    fail("plugin-not-a-file", "it is not a regular file", "name the plugin's .so file");
+  size_ = std::filesystem::file_size(path, error);
+  file_.open(path, std::ios::binary);
+  if (error || !file_) fail("plugin-missing", "it cannot be read", "check its permissions");
+  check_header();
+  check_segments();
+}
+
+void ElfFile::fail(std::string name, const std::string& what, std::string help) const {
+  throw Error(ErrorKind::plugin, std::move(name), fmt::format("plugin `{}`: {}", path_, what), std::move(help));
+}
+
+void ElfFile::read(void* out, std::uint64_t offset, std::uint64_t bytes, const char* what) {
+  if (offset > size_ || bytes > size_ - offset)
+    fail("plugin-truncated", fmt::format("its {} would end at byte {}, but the file has {}", what, offset + bytes, size_),
+         "the file is cut off; build or copy it again");
+  file_.clear();
+  file_.seekg(static_cast<std::streamoff>(offset));
+  file_.read(static_cast<char*>(out), static_cast<std::streamsize>(bytes));
+  if (!file_) fail("plugin-truncated", fmt::format("its {} cannot be read", what), "build or copy it again");
+}
+
+void ElfFile::check_header() {
+  const char* kHelp = "a plugin is a shared object built with millrace_add_plugin()";
+  if (size_ < sizeof header_) fail("plugin-not-elf", fmt::format("{} bytes are no shared object", size_), kHelp);
+  read(&header_, 0, sizeof header_, "header");
+  if (std::memcmp(header_.e_ident, ELFMAG, SELFMAG) != 0)
+    fail("plugin-not-elf", "it does not start as a shared object does", kHelp);
+  if (header_.e_ident[EI_CLASS] != ELFCLASS64 || header_.e_ident[EI_DATA] != ELFDATA2LSB || header_.e_machine != kMachine)
+    fail("plugin-wrong-machine", fmt::format("it was built for another kind of processor (ELF machine {})", header_.e_machine),
+         "build it on this kind of machine");
+  if (header_.e_type != ET_DYN) fail("plugin-not-elf", "it is an ELF file but no shared object", kHelp);
+}
+
+// The loader maps segments whatever the file's length, and the process dies of SIGBUS when it touches what is missing.
+void ElfFile::check_segments() {
+  if (header_.e_phentsize != sizeof(Elf64_Phdr) || header_.e_phnum > kMaxHeaders)
+    fail("plugin-not-elf", "its program headers have an unknown size", "build it again");
+  std::vector<Elf64_Phdr> segments(header_.e_phnum);
+  read(segments.data(), header_.e_phoff, segments.size() * sizeof(Elf64_Phdr), "program headers");
+  for (const Elf64_Phdr& segment : segments)
+    if (segment.p_offset > size_ || segment.p_filesz > size_ - segment.p_offset)
+      fail("plugin-truncated", fmt::format("a segment of {} bytes starts at byte {}, but the file has {}", segment.p_filesz, segment.p_offset, size_),
+           "the file is cut off; build or copy it again");
+}
+
+std::vector<Elf64_Shdr> ElfFile::sections() {
+  if (header_.e_shnum == 0 || header_.e_shnum > kMaxHeaders || header_.e_shentsize != sizeof(Elf64_Shdr) || header_.e_shstrndx >= header_.e_shnum)
+    return {};
+  std::vector<Elf64_Shdr> found(header_.e_shnum);
+  read(found.data(), header_.e_shoff, found.size() * sizeof(Elf64_Shdr), "section headers");
+  return found;
+}
+
+std::string ElfFile::section_names(const Elf64_Shdr& table) {
+  if (table.sh_size > kMaxNames) fail("plugin-not-elf", "its section names are larger than any linker writes", "build it again");
+  std::string names(table.sh_size, '\0');
+  read(names.data(), table.sh_offset, names.size(), "section names");
+  return names;
+}
+
+millrace_plugin_note ElfFile::note() {
+  const std::vector<Elf64_Shdr> all = sections();
+  const std::string names = all.empty() ? std::string() : section_names(all[header_.e_shstrndx]);
+  for (const Elf64_Shdr& section : all) {
+    if (section.sh_name >= names.size() || std::strcmp(names.c_str() + section.sh_name, MILLRACE_NOTE_SECTION) != 0) continue;
+    millrace_plugin_note note{};
+    if (section.sh_type == SHT_NOBITS || section.sh_size < sizeof note) break;
+    read(&note, section.sh_offset, sizeof note, "note");
+    if (note.magic == MILLRACE_PLUGIN_MAGIC) return note;
+    break;
+  }
+  fail("plugin-no-note", "it is a shared object, but no Millrace plugin (no usable section " MILLRACE_NOTE_SECTION ")",
+       "put MILLRACE_PLUGIN(...) into one of its files, and do not strip the section");
+}
+
+}  // namespace
+
+millrace_plugin_note read_plugin_note(const std::string& path) {
+  millrace_plugin_note note = ElfFile(path).note();
+  // The file may be anybody's: end every text.
+  for (char* end : {std::end(note.compiler), std::end(note.standard_library), std::end(note.sanitizer), std::end(note.version)})
+    end[-1] = '\0';
+  return note;
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,138 @@
+// `pipeline-run fetch DATASET`: each file from the first mirror that has it right, under its name only when it is right.
+#include "command.hpp"
+#include "download.hpp"
+#include "fetched_file.hpp"
+#include "stop_signals.hpp"
+
+#include <millrace/dataset.hpp>
+#include <millrace/error.hpp>
+#include <millrace/registry.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+
+namespace millrace::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kGzipOverhead = 1U << 20U;  // a file that gzip cannot shrink grows by far less
+
+const DatasetInfo& dataset_or_fail(const std::string& name) {
+  if (const DatasetInfo* info = find_dataset(name)) return *info;
+  const std::vector<std::string> close = close_names(name, dataset_names());
+  throw Error(ErrorKind::usage, "unknown-dataset", fmt::format("there is no data set `{}`", name),
+              close.empty() ? fmt::format("known: {}", fmt::join(dataset_names(), ", "))
+                            : fmt::format("did you mean `{}`?", fmt::join(close, "` or `")));
+}
+
+std::string without_slash(std::string address) {
+  while (address.ends_with('/')) address.pop_back();
+  return address;
+}
+
+std::string manual_help(const DatasetInfo& info, const std::string& folder) {
+  std::string help = fmt::format("put these files into {}, raw or as .gz, and check them with `pipeline-run fetch {}`:", folder, info.name);
+  for (const DatasetFile& file : info.files) help += fmt::format("\n     {}.gz  sha256 of the unpacked content {}", file.stem, file.sha256);
+  if (!info.debian_package.empty()) help += fmt::format("\n     or: apt install {}", info.debian_package);
+  return help;
+}
+
+class Fetch {
+ public:
+  Fetch(const CommandOptions& options, const DatasetInfo& info, const std::atomic<int>& stop)
+      : options_(options), info_(info), stop_(stop), folder_(options.to_folder.empty() ? dataset_cache_folder(info) : options.to_folder) {
+    bases_ = options.from_address.empty() ? info.mirrors : std::vector<std::string>{options.from_address};
+  }
+
+  int act();
+
+ private:
+  bool is_present(const DatasetFile& file);
+  void get(const DatasetFile& file);
+  std::string try_address(const std::string& address, const DatasetFile& file) const;
+  void say(const std::string& text) const {
+    if (!options_.quiet) write_note(text + "\n");
+  }
+
+  const CommandOptions& options_;
+  const DatasetInfo& info_;
+  const std::atomic<int>& stop_;
+  std::string folder_;
+  std::vector<std::string> bases_;
+  std::vector<std::string> failures_;
+};
+
+// Whether a right copy is where a run would find it.
+bool Fetch::is_present(const DatasetFile& file) {
+  std::string path = options_.to_folder.empty() ? locate_dataset_file(info_, file) : std::string();
+  if (!options_.to_folder.empty())
+    for (const char* ending : {"", ".gz"})
+      if (path.empty() && fs::exists(fs::path(folder_) / (file.stem + ending))) path = (fs::path(folder_) / (file.stem + ending)).string();
+  if (path.empty()) return false;
+  const std::string wrong = content_problem(path, file);
+  if (wrong.empty()) {
+    say(fmt::format("{}: already there and right", path));
+    return true;
+  }
+  // Only the file that we would write ourselves is ours to replace; another would go on hiding the right one.
+  if (fs::path(path) != fs::path(folder_) / (file.stem + ".gz"))
+    throw Error(ErrorKind::data, "dataset-file-wrong", fmt::format("`{}` is there, but {}", path, wrong), "remove it, then fetch again");
+  say(fmt::format("{}: there, but {}; fetching it anew", path, wrong));
+  return false;
+}
+
+std::string Fetch::try_address(const std::string& address, const DatasetFile& file) const {
+  TemporaryFile temporary(folder_, file.stem + ".gz");
+  std::string problem = download(address, temporary.descriptor(), file.bytes + kGzipOverhead, stop_);
+  if (problem.empty()) problem = content_problem(temporary.path(), file);
+  if (problem.empty()) temporary.publish();
+  return problem;
+}
+
+void Fetch::get(const DatasetFile& file) {
+  std::vector<std::string> reasons;
+  for (const std::string& base : bases_) {
+    const std::string address = fmt::format("{}/{}.gz", without_slash(base), file.stem);
+    say("fetching " + address);
+    const std::string problem = try_address(address, file);
+    if (problem.empty()) return;
+    if (stop_ != 0) return;
+    say("  failed: " + problem);
+    reasons.push_back(fmt::format("{}: {}", address, problem));
+  }
+  Error error(ErrorKind::data, "fetch-failed", fmt::format("no mirror gave a right `{}.gz`", file.stem), manual_help(info_, folder_));
+  for (std::string& reason : reasons) error.add_note(std::move(reason));
+  throw error;
+}
+
+int Fetch::act() {
+  bool all_present = true;
+  for (const DatasetFile& file : info_.files) {
+    if (stop_ == 0 && is_present(file)) continue;
+    all_present = false;
+    if (stop_ == 0 && !can_download()) {
+      std::string addresses;
+      for (const std::string& base : bases_) addresses += fmt::format("{}{}/", addresses.empty() ? "" : ", ", without_slash(base));
+      throw Error(ErrorKind::data, "fetch-impossible", fmt::format("this pipeline-run was built without libcurl; the files are at {}", addresses),
+                  manual_help(info_, folder_));
+    }
+    if (stop_ == 0) get(file);
+    if (stop_ != 0) return 128 + stop_;
+  }
+  write_result(all_present ? fmt::format("{}: all {} files were there already\n", info_.name, info_.files.size())
+                           : fmt::format("{}: {} files in {}\n", info_.name, info_.files.size(), folder_));
+  return 0;
+}
+
+}  // namespace
+
+int fetch_verb(const CommandOptions& options) {
+  const DatasetInfo& info = dataset_or_fail(options.target);
+  const StopSignals signals;
+  return Fetch(options, info, signals.first()).act();
+}
+
+}  // namespace millrace::pipelines

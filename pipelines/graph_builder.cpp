@@ -1,0 +1,72 @@
+// Step 4: nodes to a oneTBB flow graph.
+//
+// A flow node is only a queue and a limit of concurrency. Edges are plain calls from node to node: the graph's own edges lose
+// what a full consumer refuses, and a sequencer or queue serves one successor only.
+#include "graph_builder.hpp"
+
+#include <tbb/flow_graph.h>
+#include <tbb/global_control.h>
+#include <tbb/task_arena.h>
+
+#include <optional>
+
+namespace millrace::pipelines {
+namespace {
+
+namespace flow = tbb::flow;
+
+class FlowQueue final : public WorkQueue {
+ public:
+  FlowQueue(flow::graph& graph, NodeAdapter& adapter)
+      : node_(graph, adapter.is_concurrent() ? flow::unlimited : flow::serial, [&adapter](const std::shared_ptr<Work>& work) {
+          adapter.execute(*work);
+          return flow::continue_msg();
+        }) {}
+  void put(std::shared_ptr<Work> work) override { node_.try_put(work); }
+
+ private:
+  flow::function_node<std::shared_ptr<Work>, flow::continue_msg, flow::queueing> node_;
+};
+
+}  // namespace
+
+struct FlowGraph::Impl {
+  std::optional<tbb::global_control> more_threads;
+  tbb::task_arena arena;
+  std::unique_ptr<flow::graph> graph;
+  std::vector<std::unique_ptr<FlowQueue>> queues;
+
+  explicit Impl(int threads) : arena(threads, 1) {
+    // The process has no more workers than the machine has cores, unless somebody asks for them.
+    const auto wanted = static_cast<std::size_t>(threads);
+    if (wanted > tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism))
+      more_threads.emplace(tbb::global_control::max_allowed_parallelism, wanted);
+  }
+};
+
+FlowGraph::FlowGraph(int threads) : impl_(std::make_unique<Impl>(threads)) {}
+
+// Nodes must not go before the graph has come to rest.
+FlowGraph::~FlowGraph() {
+  impl_->arena.execute([this] {
+    wait();
+    impl_->queues.clear();
+    impl_->graph.reset();
+  });
+}
+
+void FlowGraph::execute(const std::function<void()>& body) { impl_->arena.execute(body); }
+
+void FlowGraph::build(const std::vector<std::unique_ptr<NodeAdapter>>& nodes) {
+  impl_->graph = std::make_unique<flow::graph>();  // inside the arena: a graph belongs to the arena it is made in
+  for (const auto& node : nodes) {
+    impl_->queues.push_back(std::make_unique<FlowQueue>(*impl_->graph, *node));
+    node->set_queue(*impl_->queues.back());
+  }
+}
+
+void FlowGraph::wait() {
+  if (impl_->graph) impl_->graph->wait_for_all();
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,166 @@
+#include "inference.hpp"
+
+#include "shape_notes.hpp"
+
+#include <millrace/error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+
+namespace millrace::pipelines {
+namespace {
+
+// "model.0.dense.units" in a node's parameters: the value itself, or the innermost part that the user wrote.
+Location place_of_param(const NodeSpec& node, std::string_view path) {
+  const DocNode* at = &node.with;
+  Location where = node.with.where.source ? node.with.where : node.stage_where;
+  while (!path.empty()) {
+    const std::string_view segment = path.substr(0, path.find('.'));
+    path.remove_prefix(std::min(path.size(), segment.size() + 1));
+    const DocNode* next = nullptr;
+    if (const DocMember* member = at->find(segment)) {
+      next = &member->value;
+    } else if (at->is_list()) {
+      for (std::size_t i = 0; i < at->items.size() && next == nullptr; ++i)
+        if (fmt::format("{}", i) == segment) next = &at->items[i];
+    }
+    if (next == nullptr) break;
+    at = next;
+    if (at->where.source) where = at->where;
+  }
+  return where;
+}
+
+class NodeInference final : public InferContext {
+ public:
+  NodeInference(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
+                const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics)
+      : checked_(checked), graph_(graph), positions_(positions), node_(node), result_(result), diagnostics_(diagnostics) {}
+
+  std::vector<std::string> inputs() const override {
+    std::vector<std::string> names;
+    for (const ValidatedEdge& edge : result_.inputs) names.push_back(edge.port);
+    return names;
+  }
+  bool has_input(std::string_view name) const override { return find(name) != nullptr; }
+  const PortSpec& input(std::string_view name) const override {
+    if (const ValidatedEdge* edge = find(name)) return graph_.spec_of(*edge);
+    throw Error(ErrorKind::run, "no-such-port", fmt::format("stage `{}` has no connected input `{}`", result_.info->name, name));
+  }
+  void output(std::string_view name, PortSpec spec) override {
+    const auto& declared = node_.outputs;
+    if (std::none_of(declared.begin(), declared.end(), [&](const PortDecl& p) { return p.name == name; }))
+      throw Error(ErrorKind::run, "no-such-port", fmt::format("stage `{}` declares no output `{}`", result_.info->name, name));
+    std::erase_if(result_.outputs, [&](const auto& o) { return o.first == name; });
+    result_.outputs.emplace_back(std::string(name), std::move(spec));
+  }
+  void error(At at, std::string name, std::string message, std::string help) override {
+    failed_ = true;
+    diagnostics_.add({ErrorKind::config, std::move(name),
+                      fmt::format("node `{}` ({}): {}", node_.spec->name, node_.spec->stage, message), place_of(at), "",
+                      std::move(help), notes_for(at)});
+  }
+  void uses_memory(std::string what, std::size_t bytes) override { result_.memory.push_back({std::move(what), bytes}); }
+  void accumulates(std::int64_t rows) override { result_.accumulates_rows = std::max(result_.accumulates_rows, rows); }
+  const DeviceId& device() const override { return graph_.device.id; }
+  std::uint64_t seed() const override { return graph_.seed; }
+  std::uint32_t epochs() const override { return graph_.epochs; }
+
+  bool failed() const { return failed_; }
+
+ private:
+  const ValidatedEdge* find(std::string_view port) const {
+    const auto it = std::find_if(result_.inputs.begin(), result_.inputs.end(), [&](const auto& e) { return e.port == port; });
+    return it == result_.inputs.end() ? nullptr : &*it;
+  }
+
+  Location place_of(const At& at) const {
+    if (at.what == At::What::param) return place_of_param(*node_.spec, at.path);
+    if (at.what == At::What::input)
+      for (const CheckedEdge& edge : node_.inputs)
+        if (edge.port == at.path) return edge.spec->where;
+    return node_.spec->where;
+  }
+
+  // A parameter that does not fit its data is as much an error of the edge as one that names the input.
+  std::vector<std::string> notes_for(const At& at) const {
+    std::vector<std::string> notes;
+    for (const CheckedEdge& edge : node_.inputs) {
+      if (edge.kind != PortKind::data || (at.what == At::What::input && edge.port != at.path)) continue;
+      const auto more = shape_notes(checked_, graph_, positions_, node_, edge.port);
+      notes.insert(notes.end(), more.begin(), more.end());
+    }
+    return notes;
+  }
+
+  const CheckedGraph& checked_;
+  const ValidatedGraph& graph_;
+  const std::vector<std::size_t>& positions_;
+  const CheckedNode& node_;
+  ValidatedNode& result_;
+  Diagnostics& diagnostics_;
+  bool failed_ = false;
+};
+
+void report_throw(const CheckedNode& node, const Error& e, Diagnostics& diagnostics) {
+  diagnostics.add({e.kind() == ErrorKind::run ? ErrorKind::plugin : e.kind(), e.name(),
+                   fmt::format("node `{}` ({}): {}", node.spec->name, node.spec->stage, e.message()), node.spec->where, "",
+                   e.help(), e.notes()});
+}
+
+void report_unset(const CheckedNode& node, const ValidatedNode& result, Diagnostics& diagnostics) {
+  for (const PortDecl& port : node.outputs)
+    if (result.find_output(port.name) == nullptr)
+      diagnostics.add({ErrorKind::plugin, "infer-incomplete",
+                       fmt::format("stage `{}` says nothing about its output `{}`", node.spec->stage, port.name),
+                       node.spec->where, "", "this is a defect of the stage: its infer must set every output", {}});
+}
+
+// True when the node may be built upon.
+bool infer_node(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
+                const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics) {
+  NodeInference context(checked, graph, positions, node, result, diagnostics);
+  Diagnostics found;
+  try {
+    result.stage = node.info->make(result.params);
+    result.stage->infer(context);
+    if (!context.failed()) report_unset(node, result, found);
+  } catch (const Error& e) {
+    report_throw(node, e, found);
+  } catch (const std::exception& e) {
+    report_throw(node, Error(ErrorKind::plugin, "infer-failed", e.what(), "this is a defect of the stage"), found);
+  }
+  const bool good = !context.failed() && found.empty();
+  diagnostics.add_all(std::move(found));
+  return good;
+}
+
+ValidatedNode start_node(const CheckedNode& node, const std::vector<std::size_t>& positions) {
+  ValidatedNode result;
+  result.name = node.spec->name;
+  result.info = node.info;
+  result.params = node.params;
+  result.where = node.spec->where;
+  for (const CheckedEdge& edge : node.inputs) result.inputs.push_back({edge.port, positions[edge.from], edge.from_port});
+  return result;
+}
+
+}  // namespace
+
+void infer_nodes(CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diagnostics) {
+  std::vector<std::size_t> positions(checked.nodes.size(), 0);
+  graph.nodes.reserve(checked.order.size());
+  for (const std::size_t i : checked.order) {
+    CheckedNode& node = checked.nodes[i];
+    positions[i] = graph.nodes.size();
+    graph.nodes.push_back(start_node(node, positions));
+    const auto is_broken = [&](const CheckedEdge& e) { return checked.nodes[e.from].broken; };
+    node.broken = node.broken || std::any_of(node.inputs.begin(), node.inputs.end(), is_broken);
+    if (!node.broken) node.broken = !infer_node(checked, graph, positions, node, graph.nodes.back(), diagnostics);
+    if (node.broken) graph.nodes.back().outputs.clear();
+  }
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,145 @@
+// One node of a running graph: what its three kinds have in common.
+#include "node_adapter.hpp"
+
+#include <millrace/error.hpp>
+
+#include <fmt/format.h>
+
+namespace millrace::pipelines {
+
+NodeAdapter::NodeAdapter(ValidatedNode& node, const NodeServices& services) : node_(node), services_(services) {
+  for (const ValidatedEdge& edge : node.inputs) {
+    inputs_.push_back(std::make_unique<InputPort>());
+    inputs_.back()->name = edge.port;
+    input_names_.push_back(edge.port);
+  }
+  for (const auto& [name, spec] : node.outputs) {
+    outputs_.push_back(std::make_unique<OutputPort>());
+    outputs_.back()->name = name;
+    outputs_.back()->spec = spec;
+  }
+  front_ = std::make_unique<InputFront>(node.info->spec.input_mode(), inputs_.size());
+}
+
+void NodeAdapter::connect(const ValidatedEdge& edge, NodeAdapter& from) {
+  const std::size_t port = input_index(edge.port);
+  const std::size_t from_port = from.output_index(edge.from_port);
+  inputs_[port]->from = &from;
+  inputs_[port]->from_port = from_port;
+  inputs_[port]->spec = from.outputs_[from_port]->spec;
+  from.outputs_[from_port]->targets.push_back({this, port});
+}
+
+bool NodeAdapter::is_joined() const { return node_.info->spec.input_mode() == InputMode::joined; }
+
+// Work is queued under the lock, so that the queue has the order of the front.
+void NodeAdapter::arrive(std::size_t port, Packet packet) {
+  if (services_.stop.stopping()) {
+    ++inputs_[port]->discarded;
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  front_->add(port, std::move(packet));
+  while (auto work = front_->next()) submit(std::move(*work));
+}
+
+void NodeAdapter::submit(Work work) {
+  clock_.ready();
+  queue_->put(std::make_shared<Work>(std::move(work)));
+}
+
+void NodeAdapter::execute(Work& work) noexcept {
+  const NodeClock::Time began = clock_.begin();
+  const bool stopped = services_.stop.stopping();
+  count(work, !stopped);
+  try {
+    if (stopped) {
+      skip(work);
+    } else {
+      process(work);
+    }
+  } catch (...) {
+    fail(work, std::current_exception());
+  }
+  clock_.finish(began);
+  work.inputs.clear();  // the queue may keep the work longer than the packets may live
+  work.permit = {};
+}
+
+void NodeAdapter::count(const Work& work, bool taken) {
+  if (taken) ++calls_;
+  for (std::size_t i = 0; i < work.inputs.size(); ++i) {
+    if (!is_joined() && i != work.port) continue;
+    InputPort& port = *inputs_[i];
+    ++(taken ? port.taken : port.discarded);
+    if (taken && work.inputs[i].header.last_in_epoch) ++port.passes_ended;
+  }
+}
+
+void NodeAdapter::fail(const Work& work, const std::exception_ptr& thrown) {
+  RunFailure failure = describe_exception(thrown);
+  failure.node = node_.name;
+  failure.stage = node_.info->name;
+  failure.where = node_.where;
+  if (work.inputs.empty()) {
+    failure.epoch = work.permit.epoch;
+    failure.packet = outputs_.empty() ? 0 : outputs_.front()->emitted.load();
+  } else {
+    failure.epoch = work.inputs[work.port].header.epoch;
+    failure.packet = work.inputs[work.port].header.seq;
+  }
+  services_.stop.fail(std::move(failure));
+}
+
+void NodeAdapter::discard_waiting() {
+  std::vector<Packet> dropped;  // before the lock, so that its holds end after it
+  const std::lock_guard lock(mutex_);
+  for (std::size_t port = 0; port < inputs_.size(); ++port) inputs_[port]->discarded += front_->waiting(port);
+  dropped = front_->clear();
+}
+
+std::size_t NodeAdapter::waiting(std::size_t port) const {
+  const std::lock_guard lock(mutex_);
+  return front_->waiting(port);
+}
+
+void NodeAdapter::send(std::size_t port, Packet packet) {
+  OutputPort& out = *outputs_[port];
+  ++out.emitted;
+  if (out.targets.empty()) return;
+  for (std::size_t i = 0; i + 1 < out.targets.size(); ++i) out.targets[i].node->arrive(out.targets[i].port, packet);
+  out.targets.back().node->arrive(out.targets.back().port, std::move(packet));
+}
+
+OutTensor NodeAdapter::allocate(TensorSpec spec, std::int64_t rows) const {
+  return OutTensor(std::move(spec), rows, node_.feeds_device ? services_.device.staging() : services_.host_memory);
+}
+
+std::size_t NodeAdapter::output_index(std::string_view name) const {
+  for (std::size_t i = 0; i < outputs_.size(); ++i)
+    if (outputs_[i]->name == name) return i;
+  throw Error(ErrorKind::run, "no-such-port", fmt::format("`{}` has no output `{}`", node_.name, name));
+}
+
+std::size_t NodeAdapter::input_index(std::string_view name) const {
+  for (std::size_t i = 0; i < inputs_.size(); ++i)
+    if (inputs_[i]->name == name) return i;
+  throw Error(ErrorKind::run, "no-such-port", fmt::format("`{}` has no input `{}`", node_.name, name));
+}
+
+NodeReport NodeAdapter::report() const {
+  const NodeClock::Sums sums = clock_.sums();
+  const bool is_source = node_.info->kind == StageKind::source;
+  NodeReport report;
+  report.name = node_.name;
+  report.stage = node_.info->name;
+  report.busy = sums.busy;
+  report.starved = is_source ? 0 : sums.idle;  // an idle source waits for those behind it
+  report.blocked = sums.waiting + (is_source ? sums.idle : 0);
+  report.packets = calls_;
+  for (const auto& port : outputs_) report.emitted += port->emitted;
+  for (const auto& port : inputs_) report.discarded += port->discarded;
+  return report;
+}
+
+}  // namespace millrace::pipelines

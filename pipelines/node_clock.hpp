@@ -1,0 +1,42 @@
+// Where a node's time goes: in the stage's code, waiting for work, or having work and waiting.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+
+namespace millrace::pipelines {
+
+/// Safe from any thread. Costs a lock and a look at the steady clock a call.
+class NodeClock {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// Time before this does not count.
+  void open();
+  /// Work has been queued.
+  void ready();
+  /// Queued work begins. Returns the time, for `finish`.
+  Time begin();
+  void finish(Time began);
+  /// Time after this does not count.
+  void close();
+
+  struct Sums {
+    double busy = 0;     ///< in the stage's code, summed over threads
+    double idle = 0;     ///< nothing queued and nothing running
+    double waiting = 0;  ///< something queued and nothing running
+  };
+  Sums sums() const;
+
+ private:
+  void charge(Time now);
+
+  mutable std::mutex mutex_;
+  Time since_;
+  bool open_ = false;
+  std::int64_t queued_ = 0, running_ = 0;
+  std::chrono::nanoseconds busy_{0}, idle_{0}, waiting_{0};
+};
+
+}  // namespace millrace::pipelines

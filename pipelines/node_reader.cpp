@@ -1,0 +1,247 @@
+// The nodes of `graph`: their keys, their chains expanded, their references resolved to nodes and ports.
+#include "chains.hpp"
+#include "config_schema.hpp"
+#include "scalars.hpp"
+#include "spec_builder.hpp"
+#include "suggestions.hpp"
+#include "yaml_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <set>
+
+namespace millrace::pipelines {
+namespace {
+
+const DocNode kNothing;
+
+const DocNode& value_of(const DocNode& map, std::string_view key) {
+  const DocMember* member = map.find(key);
+  return member != nullptr ? member->value : kNothing;
+}
+
+bool is_name(std::string_view text) {
+  const auto is_word = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; };
+  return !text.empty() && text.size() <= 64 && std::isdigit(static_cast<unsigned char>(text.front())) == 0 &&
+         std::all_of(text.begin(), text.end(), is_word);
+}
+
+class NodeReader {
+ public:
+  NodeReader(const DocNode& document, GraphSpec& spec, Diagnostics& diagnostics)
+      : chains_(value_of(document, "chains")), graph_(value_of(document, "graph")), spec_(spec), diagnostics_(diagnostics) {}
+
+  void read() {
+    require_map(chains_, "`chains`");
+    if (!require_map(graph_, "`graph`")) return;
+    if (graph_.is_map() && graph_.members.empty())
+      error("empty-graph", "the graph has no nodes", graph_.where, "", "add a node, such as `train: {stage: idx_loader}`");
+    for (const DocMember& node : graph_.members) {
+      if (spec_.nodes.size() >= kMaxGraphNodes) return too_many(node);
+      read_node(node);
+    }
+    for (NodeSpec& node : spec_.nodes)
+      for (EdgeSpec& edge : node.in) resolve(edge);
+    report_unused_chains();
+  }
+
+ private:
+  void error(std::string name, std::string message, const Location& where, std::string label, std::string help) {
+    diagnostics_.add({ErrorKind::config, std::move(name), std::move(message), where, std::move(label), std::move(help), {}});
+  }
+
+  // Null counts as absent.
+  bool require_map(const DocNode& node, std::string_view what) {
+    if (node.is_map() || (node.is_null() && !node.where.source)) return true;
+    error("wrong-type", fmt::format("{} is no map", what), node.where, "expected a map", "");
+    return false;
+  }
+
+  void too_many(const DocMember& node) {
+    error("too-large", fmt::format("the graph has more than {} nodes, chains expanded", kMaxGraphNodes), node.key_where, "",
+          "split the config");
+  }
+
+  void read_node(const DocMember& member) {
+    NodeSpec node;
+    node.name = member.key;
+    node.where = node.stage_where = node.in_where = member.key_where;
+    const std::size_t first = spec_.nodes.size();
+    read_inputs(node, member.value);  // first, so that a node with errors still uses what it refers to
+    if (check_name(member) && check_shape(member)) fill(node, member.value);
+    if (spec_.nodes.size() == first) spec_.nodes.push_back(std::move(node));
+    last_of_[member.key] = spec_.nodes.back().name;
+  }
+
+  bool check_name(const DocMember& member) {
+    const std::string& name = member.key;
+    if (!is_name(name))
+      error("bad-name", fmt::format("`{}` is no name for a node", shown(name)), member.key_where, "",
+            "use letters, digits, `_` and `-`, at most 64, not starting with a digit");
+    else if (is_top_level_key(name) || is_node_key(name) || is_free_key(name))
+      error("reserved-name", fmt::format("a node cannot be called `{}`", name), member.key_where, "a key of the config",
+            "choose another name: `--set` could not tell the two apart");
+    else
+      return true;
+    return false;
+  }
+
+  bool check_shape(const DocMember& member) {
+    const DocNode& node = member.value;
+    if (!node.is_map()) {
+      error("wrong-type", fmt::format("node `{}` is no map", member.key), node.where, "expected {stage: ..., in: ...}", "");
+      return false;
+    }
+    for (const DocMember& m : node.members)
+      if (!is_node_key(m.key))
+        error("unknown-key", fmt::format("`{}` of node `{}`", shown(m.key), member.key), m.key_where, "not a key of a node",
+              did_you_mean(m.key, node_keys(), "a node takes") + "; parameters of the stage go under `with`");
+    const DocMember *stage = node.find("stage"), *chain = node.find("chain");
+    if (stage == nullptr && chain == nullptr)
+      error("missing-key", fmt::format("node `{}` has no `stage`", member.key), member.key_where, "", "add `stage: NAME`");
+    if (stage != nullptr && chain != nullptr)
+      error("conflicting-keys", fmt::format("node `{}` has both `stage` and `chain`", member.key), chain->key_where, "",
+            "keep one of the two");
+    return (stage == nullptr) != (chain == nullptr);
+  }
+
+  void fill(NodeSpec& node, const DocNode& value) {
+    node.with = map_or_nothing(value, "with", node.name);
+    node.run = map_or_nothing(value, "run", node.name);
+    const bool is_chain = value.find("chain") != nullptr;
+    const DocNode& kind = value_of(value, is_chain ? "chain" : "stage");
+    if (!kind.is_scalar()) return error("wrong-type", fmt::format("node `{}` names no {}", node.name, is_chain ? "chain" : "stage"),
+                                        kind.where, "expected a name", "");
+    node.stage_where = kind.where;
+    if (is_chain) return expand(node, kind);
+    node.stage = kind.text;
+    spec_.nodes.push_back(std::move(node));
+  }
+
+  DocNode map_or_nothing(const DocNode& node, std::string_view key, const std::string& name) {
+    const DocNode& value = value_of(node, key);
+    if (value.is_map() || value.is_null()) return value;
+    error("wrong-type", fmt::format("`{}` of node `{}` is no map", key, name), value.where, "expected a map", "");
+    return {};
+  }
+
+  void read_inputs(NodeSpec& node, const DocNode& value) {
+    const DocMember* in = value.find("in");
+    if (in == nullptr) return;
+    node.in_where = in->value.where;
+    if (in->value.is_map()) {
+      for (const DocMember& m : in->value.members) add_edge(node, m.key, m.key_where, m.value);
+    } else {
+      add_edge(node, "", in->value.where, in->value);
+    }
+  }
+
+  void add_edge(NodeSpec& node, const std::string& port, const Location& port_where, const DocNode& reference) {
+    if (!reference.is_scalar() || reference.text.empty())
+      return error("wrong-type", fmt::format("an input of node `{}` names no node", node.name), reference.where,
+                   "expected NODE, NODE.OUTPUT or {INPUT: NODE}", "");
+    node.in.push_back({port, reference.text, "", reference.where, port_where});
+  }
+
+  void expand(const NodeSpec& node, const DocNode& chain) {
+    const DocMember* list = chains_.find(chain.text);
+    if (list == nullptr) {
+      std::vector<std::string> known;
+      for (const DocMember& m : chains_.members) known.push_back(m.key);
+      return error("unknown-chain", fmt::format("`{}`", shown(chain.text)), chain.where, "no chain has this name",
+                   did_you_mean(chain.text, known, "there are the chains"));
+    }
+    used_.insert(chain.text);
+    const std::vector<ChainItem> items = chain_items(list->value, diagnostics_);
+    if (items.empty())
+      return error("wrong-length", fmt::format("chain `{}` has no stages", chain.text), list->value.where,
+                   "expected a list of stages", "");
+    check_instances(node, chain.text, items);
+    for (const ChainItem& item : items) add_chain_node(node, item, item.instance == items.front().instance);
+  }
+
+  void check_instances(const NodeSpec& node, const std::string& chain, const std::vector<ChainItem>& items) {
+    std::vector<std::string> instances;
+    for (const ChainItem& item : items) instances.push_back(item.instance);
+    for (const DocMember& m : node.with.members)
+      if (std::find(instances.begin(), instances.end(), m.key) == instances.end())
+        error("unknown-parameter", fmt::format("`{}` of chain `{}`", shown(m.key), chain), m.key_where,
+              "not a stage of this chain", did_you_mean(m.key, instances, "its stages"));
+  }
+
+  // A chain's parameters, and over them what this use of the chain says: `with: {normalize: {scale: 1/128}}`.
+  void add_chain_node(const NodeSpec& whole, const ChainItem& item, bool is_first) {
+    NodeSpec node = whole;
+    node.name = fmt::format("{}.{}", whole.name, item.instance);
+    node.stage = item.stage;
+    node.stage_where = item.where;
+    node.chain = whole.name;
+    node.with = item.with != nullptr ? *item.with : DocNode{};
+    lay_over(node.with, value_of(whole.with, item.instance));
+    if (!is_first) node.in = {EdgeSpec{"", spec_.nodes.back().name, "", item.where, item.where}};
+    if (!is_first) node.run = {};
+    spec_.nodes.push_back(std::move(node));
+  }
+
+  static void lay_over(DocNode& below, const DocNode& over) {
+    if (over.is_null()) return;
+    if (!below.is_map() || !over.is_map()) {
+      below = over;
+      return;
+    }
+    for (const DocMember& m : over.members) {
+      if (DocMember* old = below.find(m.key))
+        *old = m;
+      else
+        below.members.push_back(m);
+    }
+  }
+
+  // `x`, `x.port`; for a chain node x its last stage, and `x.stage`, `x.stage.port` for one inside.
+  void resolve(EdgeSpec& edge) {
+    const std::string text = edge.from_node;
+    std::size_t end = text.size();
+    for (; end != std::string::npos && end > 0; end = text.rfind('.', end - 1)) {
+      const std::string head = text.substr(0, end);
+      const auto alias = last_of_.find(head);
+      if (alias == last_of_.end() && !names().contains(head)) continue;
+      edge.from_node = alias != last_of_.end() ? alias->second : head;
+      edge.from_port = end == text.size() ? "" : text.substr(end + 1);
+      return;
+    }
+    const std::size_t dot = text.find('.');
+    edge.from_node = text.substr(0, dot);
+    edge.from_port = dot == std::string::npos ? "" : text.substr(dot + 1);
+  }
+
+  const std::set<std::string>& names() {
+    if (names_.empty())
+      for (const NodeSpec& node : spec_.nodes) names_.insert(node.name);
+    return names_;
+  }
+
+  void report_unused_chains() {
+    for (const DocMember& chain : chains_.members)
+      if (!used_.contains(chain.key))
+        error("unused-chain", fmt::format("no node uses chain `{}`", shown(chain.key)), chain.key_where, "never used",
+              fmt::format("use it (`chain: {}`), or remove it", shown(chain.key)));
+  }
+
+  const DocNode& chains_;
+  const DocNode& graph_;
+  GraphSpec& spec_;
+  Diagnostics& diagnostics_;
+  std::map<std::string, std::string> last_of_;  // node as written -> the node that its name means
+  std::set<std::string> names_, used_;
+};
+
+}  // namespace
+
+void read_nodes(const DocNode& document, GraphSpec& spec, Diagnostics& diagnostics) {
+  NodeReader(document, spec, diagnostics).read();
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,160 @@
+#include "overrides.hpp"
+
+#include "chains.hpp"
+#include "config_schema.hpp"
+#include "references.hpp"
+#include "scalars.hpp"
+#include "suggestions.hpp"
+#include "typed_path.hpp"
+#include "yaml_text.hpp"
+
+#include <millrace/registry.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace millrace::pipelines {
+namespace {
+
+std::vector<PathSegment> split_path(const std::shared_ptr<const SourceText>& source, std::string_view path) {
+  std::vector<PathSegment> segments;
+  for (std::size_t start = 0; start <= path.size();) {
+    const std::size_t end = std::min(path.find('.', start), path.size());
+    const int length = static_cast<int>(std::max<std::size_t>(1, end - start));
+    segments.push_back({std::string(path.substr(start, end - start)), {source, 1, static_cast<int>(start) + 1, length}});
+    start = end + 1;
+  }
+  return segments;
+}
+
+std::vector<std::string> keys_of(const DocNode& map) {
+  std::vector<std::string> keys;
+  for (const DocMember& m : map.members) keys.push_back(m.key);
+  return keys;
+}
+
+std::string text_of(const DocNode& map, std::string_view key) {
+  const DocMember* member = map.find(key);
+  return member != nullptr && member->value.is_scalar() ? member->value.text : std::string();
+}
+
+class OverrideApplier {
+ public:
+  OverrideApplier(DocNode& document, const StageRegistry& registry, const DocNode& value, Diagnostics& diagnostics)
+      : document_(document), registry_(registry), typed_(value, diagnostics) {}
+
+  void apply(Path path) {
+    const std::string& first = path.front().text;
+    DocMember* graph = document_.find("graph");
+    DocMember* node = graph != nullptr ? graph->value.find(first) : nullptr;
+    if (is_top_level(first)) return typed_.set_param(document_, top_level_params(), "the config", path);
+    if (first == "chains") return set_chain(path);
+    if (node != nullptr) return set_node(node->value, path.front(), path.subspan(1));
+    std::vector<std::string> known = graph != nullptr ? keys_of(graph->value) : std::vector<std::string>();
+    for (const Param& p : top_level_params()) known.push_back(p.name);
+    typed_.unknown(path.front(), fmt::format("there is no node and no top-level key `{}`", shown(first)),
+                   did_you_mean(first, known, "there are"));
+  }
+
+ private:
+  static bool is_top_level(const std::string& name) {
+    const auto& params = top_level_params();
+    return std::any_of(params.begin(), params.end(), [&](const Param& p) { return p.name == name; });
+  }
+
+  void set_node(DocNode& node, const PathSegment& name, Path path) {
+    if (path.empty()) return typed_.unknown(name, fmt::format("`{}` is a whole node", name.text), "name one of its parameters");
+    if (!node.is_map()) return;  // reported when the graph is read
+    const std::string& key = path.front().text;
+    if (key == "run") return typed_.set_param(member_of(node, path.front()).value, run_params(), "run", path.subspan(1));
+    if (is_node_key(key) && key != "with") return typed_.set_untyped(member_of(node, path.front()).value, path.subspan(1));
+    const PathSegment with{"with", path.front().where};
+    DocNode& params = member_of(node, with).value;
+    const Path inside = key == "with" ? path.subspan(1) : path;
+    if (node.find("chain") != nullptr)
+      set_chain_node(params, text_of(node, "chain"), inside);
+    else
+      set_stage_param(params, text_of(node, "stage"), inside);
+  }
+
+  void set_stage_param(DocNode& params, const std::string& stage, Path path) {
+    if (const StageInfo* info = registry_.find(stage)) return typed_.set_param(params, info->spec.params(), stage, path);
+    typed_.set_untyped(params, path);
+  }
+
+  // `train_inputs.normalize.scale`: this use of the chain only.
+  void set_chain_node(DocNode& params, const std::string& chain, Path path) {
+    if (path.empty()) return typed_.set_untyped(params, path);
+    const DocMember* chains = document_.find("chains");
+    const DocMember* list = chains != nullptr ? chains->value.find(chain) : nullptr;
+    if (list == nullptr) return;  // an unknown chain is reported when the graph is read
+    std::vector<std::string> instances;
+    for (const ChainItem& item : chain_items(list->value)) {
+      if (item.instance == path.front().text)
+        return set_stage_param(member_of(params, path.front()).value, item.stage, path.subspan(1));
+      instances.push_back(item.instance);
+    }
+    typed_.unknown(path.front(), fmt::format("chain `{}` has no stage `{}`", chain, shown(path.front().text)),
+                   did_you_mean(path.front().text, instances, "its stages"));
+  }
+
+  // `chains.rows.1.normalize.scale`: every use of the chain.
+  void set_chain(Path path) {
+    DocNode& chains = member_of(document_, path.front()).value;
+    if (path.size() < 2 || !chains.is_map() || chains.find(path[1].text) == nullptr)
+      return typed_.unknown(path.back(), "this names no chain",
+                            did_you_mean(path.back().text, keys_of(chains), "there are the chains"));
+    DocNode& list = chains.find(path[1].text)->value;
+    if (path.size() == 2) return typed_.set_untyped(list, {});
+    const std::size_t index = index_of(path[2], list.items.size());
+    if (index >= list.items.size())
+      return typed_.unknown(path[2], fmt::format("chain `{}` has no item `{}`", path[1].text, shown(path[2].text)),
+                            fmt::format("it has {}, counted from 0", list.items.size()));
+    set_chain_item(list.items[index], path.subspan(3));
+  }
+
+  void set_chain_item(DocNode& item, Path path) {
+    if (path.empty()) return typed_.set_untyped(item, path);
+    const std::string stage = item.is_map() && item.members.size() == 1 ? item.members.front().key : item.text;
+    if (path.front().text != stage)
+      return typed_.unknown(path.front(), fmt::format("this item is the stage `{}`", shown(stage)),
+                            fmt::format("did you mean `{}`?", stage));
+    const PathSegment as_written{stage, item.is_scalar() ? item.where : path.front().where};
+    set_stage_param(member_of(item, as_written).value, stage, path.subspan(1));
+  }
+
+  DocNode& document_;
+  const StageRegistry& registry_;
+  TypedPath typed_;
+};
+
+void apply_one(DocNode& document, const Override& override, const StageRegistry& registry, Diagnostics& diagnostics) {
+  const auto source = std::make_shared<const SourceText>(SourceText{override.origin, override.text, true});
+  const std::size_t equals = override.text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    const int length = static_cast<int>(std::max<std::size_t>(1, override.text.size()));
+    diagnostics.add({ErrorKind::usage, "override-syntax", fmt::format("`{}` is not PATH=VALUE", shown(override.text)),
+                     Location{source, 1, 1, length}, "", "for example --set epochs=1", {}});
+    return;
+  }
+  std::optional<DocNode> value = parse_yaml(source, equals + 1, diagnostics);
+  if (!value) return;
+  replace_environment(*value, diagnostics);
+  const std::vector<PathSegment> path = split_path(source, std::string_view(override.text).substr(0, equals));
+  OverrideApplier(document, registry, *value, diagnostics).apply(path);
+}
+
+}  // namespace
+
+const Location& default_location() {
+  static const Location location{std::make_shared<const SourceText>(SourceText{"default", "", false}), 0, 0, 1};
+  return location;
+}
+
+void apply_overrides(DocNode& document, const std::vector<Override>& overrides, const StageRegistry& registry,
+                     Diagnostics& diagnostics) {
+  for (const Override& override : overrides) apply_one(document, override, registry, diagnostics);
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,19 @@
+// `--set PATH=VALUE`: edits of the document, typed by the descriptors.
+#pragma once
+
+#include "document.hpp"
+#include "spec_reader.hpp"
+
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// Applies each override in turn. Any key that the schema knows may be set, whether it is in the document or not. A path
+/// that leads nowhere is reported at the argument.
+void apply_overrides(DocNode& document, const std::vector<Override>& overrides, const StageRegistry& registry,
+                     Diagnostics& diagnostics);
+
+/// Where values come from that nobody wrote: a source named "default".
+const Location& default_location();
+
+}  // namespace millrace::pipelines

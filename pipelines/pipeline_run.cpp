@@ -1,0 +1,55 @@
+// The program: arguments, the verb, the exit code.
+#include "checked_config.hpp"
+#include "command_line.hpp"
+#include "run_json.hpp"
+#include "stop_signals.hpp"
+#include "terminal.hpp"
+
+#include <millrace/error.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+
+namespace {
+
+using namespace millrace::pipelines;
+
+int report(const millrace::Error& error, const CommandOptions& options) {
+  const Diagnostic diagnostic = to_diagnostic(error);
+  write_note(render(diagnostic, style_of(STDERR_FILENO, options.color).color));
+  Diagnostics diagnostics;
+  diagnostics.add(diagnostic);
+  // What could not be written once is not written again, but its reason was.
+  if (options.json && error.kind() != millrace::ErrorKind::output) write_result(errors_json(diagnostics));
+  return error.exit_code();
+}
+
+int act(const std::vector<std::string>& arguments) {
+  CommandOptions options;
+  options.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+  try {
+    const ParsedCommand command = parse_command(arguments);
+    if (command.verb == nullptr) return write_result(command.output), 0;
+    options = command.options;
+    return command.verb->act(options);
+  } catch (const millrace::Error& error) {
+    return report(error, options);
+  } catch (const std::exception& error) {
+    return report(millrace::Error(millrace::ErrorKind::run, "internal-error", error.what(),
+                                  "this is a defect of Millrace: please report it with the command and the config"),
+                  options);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  block_stop_signals();
+  try {
+    return act({argv + 1, argv + argc});
+  } catch (const millrace::Error& error) {  // standard output is gone while an error is being reported
+    return error.exit_code();
+  }
+}

@@ -1,0 +1,187 @@
+// `pipeline-run plan CONFIG`, and what `--dry-run` prints.
+#include "plan.hpp"
+
+#include "checked_config.hpp"
+#include "progress_text.hpp"
+
+#include <millrace/model.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace millrace::pipelines {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string bytes_of(std::size_t bytes) { return bytes_text(static_cast<double>(bytes)); }
+std::string count_of(std::size_t count) { return count_text(static_cast<long long>(count)); }
+
+/// Columns aligned by their longest cell; the columns of `right` are aligned to the right.
+std::string table(const std::vector<std::vector<std::string>>& rows, const std::vector<bool>& right) {
+  std::vector<std::size_t> widths(right.size(), 0);
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line = " ";
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += right[i] ? fmt::format(" {:>{}} ", row[i], widths[i]) : fmt::format(" {:<{}} ", row[i], widths[i]);
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return text;
+}
+
+std::string consumers_of(const ValidatedGraph& graph, std::size_t node, const std::string& port) {
+  std::string names;
+  for (const ValidatedNode& consumer : graph.nodes)
+    for (const ValidatedEdge& edge : consumer.inputs)
+      if (edge.from_node == node && edge.from_port == port) names += (names.empty() ? "" : ", ") + consumer.name;
+  return names.empty() ? "(unused)" : names;
+}
+
+void add_port_rows(const ValidatedGraph& graph, std::size_t index, std::vector<std::vector<std::string>>& rows) {
+  const ValidatedNode& node = graph.nodes[index];
+  for (const auto& [port, spec] : node.outputs) {
+    const std::string from = fmt::format("{}.{}", node.name, port), to = consumers_of(graph, index, port);
+    if (spec.kind != PortKind::data) rows.push_back({from, to, std::string(to_string(spec.kind)), "", "", ""});
+    bool is_first = true;
+    for (const PortSpec::FieldSpec& field : spec.fields) {
+      const std::string what = spec.fields.size() == 1 ? field.spec.describe() : field.name + ": " + field.spec.describe();
+      const std::size_t bytes = field.spec.stored_row_bytes();
+      rows.push_back({is_first ? from : "", is_first ? to : "", what, count_text(spec.max_rows), count_of(bytes),
+                      count_of(bytes * static_cast<std::size_t>(spec.max_rows))});
+      is_first = false;
+    }
+  }
+}
+
+std::string edges_text(const ValidatedGraph& graph) {
+  std::vector<std::vector<std::string>> rows = {{"from", "to", "what", "rows", "bytes/row", "bytes"}};
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) add_port_rows(graph, i, rows);
+  return "\nEdges: rows of a packet at most, and bytes as they lie in memory\n" + table(rows, {false, false, false, true, true, true});
+}
+
+// The layout of Keras's model.summary().
+std::string model_text(const ValidatedNode& node, const ModelSpec& model) {
+  std::vector<std::vector<std::string>> rows = {{"layer", "output", "activation", "parameters"}};
+  std::size_t index = 0;
+  for (const LayerSpec& layer : model.layers)
+    rows.push_back({fmt::format("{} {}", index++, layer.name()), fmt::format("[n, {}]", layer.outputs),
+                    layer.kind == LayerKind::dense ? std::string(to_string(layer.activation)) : "",
+                    count_text(layer.parameters())});
+  return fmt::format("\nModel of `{}`: input [n, {}]\n{}  total parameters: {} ({} as float32)\n", node.name, model.inputs,
+                     table(rows, {false, false, false, true}), count_text(model.parameters()),
+                     bytes_of(static_cast<std::size_t>(model.parameters()) * sizeof(float)));
+}
+
+std::string models_text(const ValidatedGraph& graph) {
+  std::string text;
+  for (const ValidatedNode& node : graph.nodes)
+    for (const auto& [port, spec] : node.outputs)
+      if (spec.model) text += model_text(node, *spec.model);
+  return text;
+}
+
+std::int64_t block_rows(const ValidatedNode& node) {
+  std::int64_t rows = 0;
+  for (const auto& [port, spec] : node.outputs) rows = std::max(rows, spec.max_rows);
+  return rows;
+}
+
+std::string budgets_text(const ValidatedGraph& graph) {
+  std::vector<std::vector<std::string>> rows = {{"source", "blocks declared", "effective", "rows/block", "byte limit"}};
+  for (const ValidatedNode& node : graph.nodes)
+    if (node.info->kind == StageKind::source)
+      rows.push_back({node.name, count_text(node.declared_blocks), count_text(node.budget_blocks), count_text(block_rows(node)),
+                      node.budget_bytes == 0 ? "none" : bytes_of(node.budget_bytes)});
+  return "\nBudgets: blocks of a source that may be alive at once, max(declared, ceil(rows held back / rows of a block) + 1)\n" +
+         table(rows, {false, true, true, true, true});
+}
+
+std::string memory_text(const ValidatedGraph& graph) {
+  const MemoryBound bound = memory_bound(graph);
+  std::vector<std::vector<std::string>> rows = {{"node", "working", "flowing", "snapshots", "total"}};
+  for (const MemoryBound::NodeBytes& node : bound.nodes)
+    if (node.total() > 0) rows.push_back({node.node, bytes_of(node.working), bytes_of(node.flowing), bytes_of(node.models), bytes_of(node.total())});
+  rows.push_back({"peak memory at most", "", "", "", bytes_of(bound.total)});
+  return "\nMemory: working = what the stage declares; flowing = (budget x rows of a block + 2 packets) x bytes of a row;\n"
+         "snapshots = (epochs_ahead + 2) x model\n" + table(rows, {false, true, true, true, true});
+}
+
+Json field_object(const PortSpec::FieldSpec& field) {
+  Json object = {{"name", field.name},
+                 {"dtype", to_string(field.spec.dtype)},
+                 {"row_shape", field.spec.row_shape},
+                 {"form", to_string(field.spec.encoding.form)},
+                 {"bytes_per_row", field.spec.stored_row_bytes()}};
+  if (field.spec.range) object["range"] = {field.spec.range->lo, field.spec.range->hi};
+  return object;
+}
+
+Json edge_objects(const ValidatedGraph& graph) {
+  Json list = Json::array();
+  for (const ValidatedNode& consumer : graph.nodes)
+    for (const ValidatedEdge& edge : consumer.inputs) {
+      const PortSpec& spec = graph.spec_of(edge);
+      Json object = {{"from", graph.nodes[edge.from_node].name + "." + edge.from_port}, {"to", consumer.name + "." + edge.port},
+                     {"kind", to_string(spec.kind)}, {"max_rows", spec.max_rows}, {"fields", Json::array()}};
+      if (spec.rows_per_pass) object["rows_per_pass"] = *spec.rows_per_pass;
+      for (const PortSpec::FieldSpec& field : spec.fields) object["fields"].push_back(field_object(field));
+      list.push_back(std::move(object));
+    }
+  return list;
+}
+
+Json model_object(const std::string& node, const ModelSpec& model) {
+  Json layers = Json::array();
+  for (const LayerSpec& layer : model.layers)
+    layers.push_back({{"layer", layer.name()}, {"outputs", layer.outputs}, {"activation", to_string(layer.activation)}, {"parameters", layer.parameters()}});
+  return {{"node", node}, {"inputs", model.inputs}, {"parameters", model.parameters()}, {"layers", layers}};
+}
+
+Json budget_object(const ValidatedNode& node) {
+  return {{"source", node.name},
+          {"declared_blocks", node.declared_blocks},
+          {"effective_blocks", node.budget_blocks},
+          {"rows_per_block", block_rows(node)},
+          {"bytes", node.budget_bytes}};
+}
+
+}  // namespace
+
+std::string plan_text(const ValidatedGraph& graph) {
+  return fmt::format("{}: {} nodes, epochs {}, seed {}, threads {}, device {} ({})\n", graph.name, graph.nodes.size(), graph.epochs,
+                     graph.seed, graph.threads, to_string(graph.device.id), graph.device.reason) +
+         edges_text(graph) + models_text(graph) + budgets_text(graph) + memory_text(graph);
+}
+
+std::string plan_json(const ValidatedGraph& graph) {
+  const MemoryBound bound = memory_bound(graph);
+  Json plan = {{"schema", 1}, {"name", graph.name}, {"config_hash", graph.config_hash}, {"device", to_string(graph.device.id)},
+               {"threads", graph.threads}, {"epochs", graph.epochs}, {"edges", edge_objects(graph)},
+               {"models", Json::array()}, {"budgets", Json::array()}, {"memory", Json::array()}, {"memory_bound_bytes", bound.total}};
+  for (const ValidatedNode& node : graph.nodes) {
+    if (node.info->kind == StageKind::source) plan["budgets"].push_back(budget_object(node));
+    for (const auto& [port, spec] : node.outputs)
+      if (spec.model) plan["models"].push_back(model_object(node.name, *spec.model));
+  }
+  for (const MemoryBound::NodeBytes& node : bound.nodes)
+    plan["memory"].push_back({{"node", node.node}, {"working", node.working}, {"flowing", node.flowing}, {"snapshots", node.models}});
+  return plan.dump() + "\n";
+}
+
+int print_plan(const ValidatedGraph& graph, const CommandOptions& options) {
+  write_result(options.json ? plan_json(graph) : plan_text(graph));
+  return 0;
+}
+
+int plan_verb(const CommandOptions& options) {
+  const std::unique_ptr<CheckedConfig> checked = check_config(options);
+  if (!checked->diagnostics.empty()) return report_errors(checked->diagnostics, options);
+  return print_plan(checked->graph, options);
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,69 @@
+#include "progress_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace millrace::pipelines {
+
+std::string metric_text(double value) {
+  const bool is_small = value != 0 && std::abs(value) < 1e-3;
+  return is_small ? fmt::format("{:.4e}", value) : fmt::format("{:.4f}", value);
+}
+
+std::string seconds_text(double seconds) {
+  if (seconds < 59.95) return fmt::format("{:.1f}s", seconds);
+  const auto whole = static_cast<long long>(std::llround(seconds));
+  return fmt::format("{}m{:02}s", whole / 60, whole % 60);
+}
+
+std::string rate_text(double per_second) {
+  if (per_second >= 999'500) return fmt::format("{:.2f}M", per_second / 1e6);
+  if (per_second >= 9'950) return fmt::format("{:.0f}k", per_second / 1e3);
+  if (per_second >= 999.5) return fmt::format("{:.1f}k", per_second / 1e3);
+  return fmt::format("{:.0f}", per_second);
+}
+
+std::string bytes_text(double bytes) {
+  const char* const kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1024 && unit + 1 < std::size(kUnits); ++unit) bytes /= 1024;
+  return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.1f} {}", bytes, kUnits[unit]);
+}
+
+std::string count_text(long long value) {
+  const std::string digits = std::to_string(value);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    const std::size_t left = digits.size() - i;
+    if (i > 0 && left % 3 == 0 && digits[i - 1] != '-') text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+std::string bar_text(double share, bool unicode, bool color) {
+  constexpr int kCells = 20;
+  const int full = static_cast<int>(std::clamp(share, 0.0, 1.0) * kCells);
+  std::string text = color ? "\x1b[32m" : "";
+  for (int i = 0; i < full; ++i) text += unicode ? "━" : "=";
+  if (color) text += "\x1b[90m";
+  // Without colour the empty part must look different.
+  for (int i = full; i < kCells; ++i) text += !unicode ? "." : color ? "━" : "─";
+  return color ? text + "\x1b[0m" : text;
+}
+
+std::size_t columns_of_text(std::string_view text) {
+  std::size_t columns = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\x1b') {
+      i = std::min(text.find('m', i), text.size());
+      continue;
+    }
+    if ((static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U) ++columns;
+  }
+  return columns;
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,24 @@
+// The texts of the progress line: numbers, times, rates and the bar.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace millrace::pipelines {
+
+/// Four decimals; below 0.001 in exponent form, so that a small loss does not read as zero.
+std::string metric_text(double value);
+/// "1.2s", "2m05s".
+std::string seconds_text(double seconds);
+/// "950", "50k", "1.25M".
+std::string rate_text(double per_second);
+/// "512 B", "44.9 MiB".
+std::string bytes_text(double bytes);
+/// "1,234,567".
+std::string count_text(long long value);
+/// A bar of 20 cells, `share` in [0, 1] of them filled.
+std::string bar_text(double share, bool unicode, bool color);
+/// Columns that `text` takes on a terminal; ANSI colours take none. One column a code point.
+std::size_t columns_of_text(std::string_view text);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,92 @@
+#include "run_json.hpp"
+
+#include "process_facts.hpp"
+
+#include <millrace/build_info.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+
+namespace millrace::pipelines {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& json) {
+  // Replace: texts may hold a user's bytes, and one object must come out whatever they are.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string processor() {
+  for (const DeviceReport& device : list_devices())
+    if (device.kind == "cpu") return fmt::format("{}, {}", device.name, device.detail);
+  return {};
+}
+
+Json epoch_object(const Metrics& metrics) {
+  Json object = {{"epoch", metrics.epoch}};
+  for (const auto& [name, value] : metrics.values)
+    if (std::isfinite(value)) object[name] = value;
+  return object;
+}
+
+Json node_object(const NodeReport& node) {
+  return {{"stage", node.stage},     {"busy", node.busy},       {"starved", node.starved},    {"blocked", node.blocked},
+          {"packets", node.packets}, {"emitted", node.emitted}, {"discarded", node.discarded}};
+}
+
+Json failure_object(const RunFailure& failure) {
+  Json object = {{"name", failure.name}, {"message", failure.message}};
+  if (!failure.node.empty()) object.update({{"node", failure.node}, {"stage", failure.stage}, {"epoch", failure.epoch}, {"packet", failure.packet}});
+  if (failure.where.source) object.update({{"file", failure.where.source->name}, {"line", failure.where.line}, {"column", failure.where.column}});
+  object.update({{"help", failure.help}, {"notes", failure.notes}});
+  return object;
+}
+
+void add_lists(const RunReport& report, Json& object) {
+  object["epochs"] = Json::array();
+  for (const Metrics& metrics : report.epochs) object["epochs"].push_back(epoch_object(metrics));
+  if (!report.weights_sha256.empty()) object["weights_sha256"] = report.weights_sha256;
+  object["nodes"] = Json::object();
+  for (const NodeReport& node : report.nodes) object["nodes"][node.name] = node_object(node);
+  object["failures"] = Json::array();
+  for (const RunFailure& failure : report.failures) object["failures"].push_back(failure_object(failure));
+}
+
+}  // namespace
+
+std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds) {
+  const BuildInfo build = build_info();
+  Json object = {{"schema", 1},
+                 {"name", graph.name},
+                 {"config_hash", graph.config_hash},
+                 {"device", to_string(graph.device.id)},
+                 {"threads", graph.threads},
+                 {"seed", graph.seed},
+                 {"cpu", processor()},
+                 {"onednn", build.onednn},
+                 {"build", build.describe()}};
+  add_lists(report, object);
+  object.update({{"seconds", report.seconds},
+                 {"peak_bytes", report.peak_bytes},
+                 {"leaked_bytes", report.leaked_bytes},
+                 {"rss_peak_bytes", peak_resident_bytes()}});
+  if (report.first_batch_seconds > 0) {
+    object["first_batch_seconds"] = report.first_batch_seconds;
+    object["launch_to_first_batch_seconds"] = launch_seconds + report.first_batch_seconds;
+  }
+  object["exit"] = {{"code", report.exit_code}, {"reason", report.reason}};
+  return dump(object);
+}
+
+std::string errors_json(const Diagnostics& diagnostics) {
+  const int code = diagnostics.exit_code();
+  const char* reason = code == 0 ? "valid" : code == static_cast<int>(ErrorKind::config) ? "invalid" : "failed";
+  return dump({{"schema", 1},
+               {"errors", Json::parse(render_json(diagnostics))},
+               {"exit", {{"code", code}, {"reason", reason}}}});
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,254 @@
+// Everything one run owns.
+#include "run_state.hpp"
+
+#include "conservation.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace millrace::pipelines {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point began) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
+std::size_t block_bytes(const ValidatedNode& node) {
+  std::size_t bytes = 0;
+  for (const auto& [name, port] : node.outputs)
+    for (const auto& field : port.fields) bytes += static_cast<std::size_t>(port.max_rows) * field.spec.stored_row_bytes();
+  return bytes;
+}
+
+std::unique_ptr<NodeAdapter> make_adapter(ValidatedNode& node, const NodeServices& services) {
+  switch (node.info->kind) {
+    case StageKind::source: return make_source_adapter(node, services);
+    case StageKind::transform: return make_transform_adapter(node, services);
+    case StageKind::serial: return make_serial_adapter(node, services);
+  }
+  throw Error(ErrorKind::run, "no-such-kind", "node `" + node.name + "` has a kind of stage that nobody knows");
+}
+
+std::vector<EdgeCount> count_edges(const std::vector<std::unique_ptr<NodeAdapter>>& nodes) {
+  std::vector<EdgeCount> edges;
+  for (const auto& node : nodes)
+    for (std::size_t i = 0; i < node->inputs().size(); ++i) {
+      const InputPort& in = *node->inputs()[i];
+      const OutputPort& out = *in.from->outputs()[in.from_port];
+      edges.push_back({in.from->node().name + "." + out.name, node->node().name + "." + in.name, out.emitted, in.taken,
+                       in.discarded, node->waiting(i), in.passes_ended, in.spec.kind == PortKind::data});
+    }
+  return edges;
+}
+
+RunFailure kept_packet(const ValidatedNode& node, std::size_t count) {
+  RunFailure failure;
+  failure.kind = ErrorKind::run;
+  failure.name = "kept-packet";
+  failure.message = fmt::format("node `{}` still kept {} blocks or epochs when the run had ended", node.name, count);
+  failure.help = "a stage must let go of every packet of a pass by its last_in_epoch";
+  failure.node = node.name;
+  failure.stage = node.info->name;
+  failure.where = node.where;
+  return failure;
+}
+
+RunFailure lost_hold(std::size_t count) {
+  RunFailure failure;
+  failure.kind = ErrorKind::run;
+  failure.name = "kept-packet";
+  failure.message = fmt::format("{} blocks or epochs are still kept after every stage is gone", count);
+  failure.help = "something outlives its stage and keeps a packet: a static variable or a thread of a plugin";
+  return failure;
+}
+
+}  // namespace
+
+Run::Run(ValidatedGraph& graph, const RunOptions& options)
+    : graph_(graph),
+      began_(std::chrono::steady_clock::now()),
+      stop_(options.stop_signal),
+      history_(options.observer, began_) {}
+
+Run::~Run() = default;
+
+void Run::guarded(void (Run::*step)()) {
+  try {
+    (this->*step)();
+  } catch (...) {
+    stop_.fail(describe_exception(std::current_exception()));
+  }
+}
+
+RunReport Run::execute() {
+  guarded(&Run::open_device);
+  if (!device_) return take_report();
+  flow_ = std::make_unique<FlowGraph>(std::max(graph_.threads, 1));
+  flow_->execute([this] {
+    guarded(&Run::build);
+    if (!stop_.stopping()) guarded(&Run::open_stages);
+    if (!stop_.stopping()) guarded(&Run::flow);
+    if (ledger_) guarded(&Run::close_stages);
+  });
+  flow_.reset();
+  for (const auto& node : nodes_) report_.nodes.push_back(node->report());
+  nodes_.clear();
+  measure_memory();
+  return take_report();
+}
+
+void Run::open_device() {
+  device_ = millrace::open_device(graph_.device.id);
+  if (!device_->is_host()) host_memory_ = make_host_allocator();
+}
+
+std::vector<SourceBudget> Run::budgets() const {
+  std::vector<SourceBudget> budgets;
+  for (const std::size_t index : sources_) {
+    const ValidatedNode& node = graph_.nodes[index];
+    budgets.push_back({node.name, node.budget_blocks, node.budget_bytes, block_bytes(node)});
+  }
+  return budgets;
+}
+
+void Run::build() {
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
+    if (graph_.nodes[i].info->kind == StageKind::source) sources_.push_back(i);
+  const std::uint32_t first = graph_.epochs == 0 ? 0 : 1;
+  LedgerHooks hooks;
+  hooks.start = [this](Permit permit) {
+    Work work;
+    work.permit = std::move(permit);
+    NodeAdapter& node = *nodes_[sources_[work.permit.source]];
+    node.submit(std::move(work));
+  };
+  hooks.stopping = [this] { return stop_.stopping(); };
+  hooks.epoch_ended = [this](std::uint32_t epoch) {
+    try {
+      tell_busy();
+      history_.epoch_ended(epoch);
+    } catch (...) {  // an observer's; this may be the end of a packet, where nothing may be thrown
+      stop_.fail(describe_exception(std::current_exception()));
+    }
+  };
+  ledger_ = PermitLedger::make(budgets(), EpochGate(first, graph_.epochs, graph_.epochs_ahead, sources_.size()),
+                               std::move(hooks));
+  const NodeServices services{stop_, *ledger_, *device_, host_memory_ ? *host_memory_ : device_->memory()};
+  for (ValidatedNode& node : graph_.nodes) {
+    nodes_.push_back(make_adapter(node, services));
+    contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_));
+    for (const ValidatedEdge& edge : node.inputs) nodes_.back()->connect(edge, *nodes_[edge.from_node]);
+  }
+  flow_->build(nodes_);
+}
+
+// Not once the nodes are being taken down: an epoch may end with the last packet that a stage kept.
+void Run::tell_busy() {
+  if (!flow_) return;
+  std::map<std::string, double> seconds;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) seconds[graph_.nodes[i].name] = nodes_[i]->clock().sums().busy;
+  history_.busy(seconds);
+}
+
+void Run::open_stages() {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    try {
+      graph_.nodes[i].stage->open(*contexts_[i]);
+      opened_.push_back(i);
+    } catch (...) {
+      RunFailure failure = describe_exception(std::current_exception());
+      failure.node = graph_.nodes[i].name;
+      failure.stage = graph_.nodes[i].info->name;
+      failure.where = graph_.nodes[i].where;
+      stop_.fail(std::move(failure));
+    }
+    if (stop_.stopping()) return;
+  }
+}
+
+void Run::flow() {
+  for (const auto& node : nodes_) node->clock().open();
+  ledger_->start();
+  flow_->wait();
+  ledger_->close();
+  flow_->wait();  // a permit may have been handed out while the ledger was closing
+  for (const auto& node : nodes_) node->clock().close();
+  account();
+}
+
+// Order matters: tokens are counted before anything is given back, and a stopped run discards before its edges are compared.
+void Run::account() {
+  stopped_ = stop_.stopped();
+  std::vector<SourceCount> sources;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const PermitLedger::SourceState state = ledger_->source(i);
+    const ValidatedNode& node = graph_.nodes[sources_[i]];
+    sources.push_back({node.name, state.passes, state.alive, node.budget_blocks});
+  }
+  if (stopped_) discard_waiting();
+  const std::uint32_t passes = ledger_->last_pass() - ledger_->first_pass() + 1;
+  for (RunFailure& failure : check_conservation(count_edges(nodes_), sources, passes, stopped_)) stop_.fail(std::move(failure));
+  discard_waiting();
+}
+
+void Run::discard_waiting() {
+  for (const auto& node : nodes_) {
+    node->discard_waiting();
+    node->release_holds();
+  }
+}
+
+// At the end of a run that nobody stopped, whoever still keeps a packet shows by what comes back when it goes.
+void Run::close_stages() {
+  std::vector<std::size_t> kept(graph_.nodes.size(), 0);
+  const auto let_go = [&](std::size_t node, const auto& how) {
+    const std::size_t before = ledger_->held();
+    how(*graph_.nodes[node].stage);
+    kept[node] += before - std::min(before, ledger_->held());
+  };
+  for (auto it = opened_.rbegin(); it != opened_.rend(); ++it) let_go(*it, [](Stage& stage) { stage.close(); });
+  for (std::size_t i = nodes_.size(); i-- > 0;) let_go(i, [&](Stage&) { graph_.nodes[i].stage.reset(); });
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    if (kept[i] != 0 && !stopped_) stop_.fail(kept_packet(graph_.nodes[i], kept[i]));
+  if (const std::size_t held = ledger_->held(); held != 0) stop_.fail(lost_hold(held));
+}
+
+void Run::measure_memory() {
+  std::vector<Allocator*> allocators = {&device_->memory()};
+  if (&device_->staging() != allocators.front()) allocators.push_back(&device_->staging());
+  if (host_memory_) allocators.push_back(host_memory_.get());
+  for (const Allocator* allocator : allocators) {
+    report_.peak_bytes += allocator->peak_bytes();
+    report_.leaked_bytes += allocator->live_bytes();
+  }
+  if (report_.leaked_bytes == 0) return;
+  RunFailure failure;
+  failure.kind = ErrorKind::run;
+  failure.name = "leaked-memory";
+  failure.message = fmt::format("{} bytes of tensors are alive after every stage is gone", report_.leaked_bytes);
+  failure.help = "this is a defect of a stage or plugin: something outlives it, a static variable perhaps";
+  stop_.fail(std::move(failure));
+}
+
+RunReport Run::take_report() {
+  report_.epochs = history_.epochs();
+  report_.model = history_.last_model();
+  if (report_.model) report_.weights_sha256 = report_.model->weights_sha256();
+  report_.failures = stop_.failures();
+  report_.seconds = seconds_since(began_);
+  report_.first_batch_seconds = history_.first_step_seconds();
+  if (!report_.failures.empty()) {
+    report_.exit_code = static_cast<int>(report_.failures.front().kind);
+    report_.reason = "failed";
+  } else if (stop_.signal() != 0) {
+    report_.exit_code = 128 + stop_.signal();
+    report_.reason = fmt::format("signal {}", stop_.signal());
+  }
+  return std::move(report_);
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,55 @@
+// Everything one run owns. Nothing of it is global to the process: several runs can live in one process at once.
+#pragma once
+
+#include "graph_builder.hpp"
+#include "run_history.hpp"
+#include "stage_context.hpp"
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// The life of one run, each step once, in the order in which they stand.
+class Run {
+ public:
+  Run(ValidatedGraph& graph, const RunOptions& options);
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  /// Runs to the end, whatever the end is.
+  RunReport execute();
+
+ private:
+  void open_device();
+  void build();
+  void tell_busy();
+  void open_stages();
+  void flow();
+  void account();
+  void discard_waiting();
+  void close_stages();
+  void measure_memory();
+  void guarded(void (Run::*step)());
+  RunReport take_report();
+  std::vector<SourceBudget> budgets() const;
+
+  ValidatedGraph& graph_;
+  std::chrono::steady_clock::time_point began_;
+  StopState stop_;
+  RunHistory history_;
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<Allocator> host_memory_;  ///< null when the device's memory is the host's
+  std::shared_ptr<PermitLedger> ledger_;
+  std::vector<std::unique_ptr<StageContext>> contexts_;
+  std::vector<std::unique_ptr<NodeAdapter>> nodes_;
+  std::unique_ptr<FlowGraph> flow_;
+  std::vector<std::size_t> opened_;   ///< nodes whose open returned, in order
+  std::vector<std::size_t> sources_;  ///< nodes, by line of the ledger
+  bool stopped_ = true;  ///< by a failure or a signal; the run has not come to its own end
+  RunReport report_;
+};
+
+}  // namespace millrace::pipelines

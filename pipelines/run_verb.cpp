@@ -1,0 +1,86 @@
+// `pipeline-run CONFIG`: check, run, report.
+#include "checked_config.hpp"
+#include "plan.hpp"
+#include "process_facts.hpp"
+#include "progress_line.hpp"
+#include "progress_text.hpp"
+#include "run_json.hpp"
+#include "stop_signals.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace millrace::pipelines {
+namespace {
+
+double now_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+// The node that works most of the time it exists is what a faster machine or a cheaper stage would have to improve.
+std::string limiting_node(const RunReport& report) {
+  if (report.exit_code != 0) return {};
+  const auto busiest = std::max_element(report.nodes.begin(), report.nodes.end(),
+                                        [](const NodeReport& a, const NodeReport& b) { return a.busy < b.busy; });
+  if (busiest == report.nodes.end() || report.seconds <= 0) return {};
+  return fmt::format(", limited by {} {:.0f}%", busiest->name, 100 * std::min(1.0, busiest->busy / report.seconds));
+}
+
+std::string summary(const ValidatedGraph& graph, const RunReport& report) {
+  std::string text = fmt::format("{}: {} in {}{}\n", graph.name, report.reason, seconds_text(report.seconds), limiting_node(report));
+  if (!report.weights_sha256.empty()) text += fmt::format("weights sha256 {}\n", report.weights_sha256);
+  text += fmt::format("device {} ({}), {} thread{}; device memory: peak {}, leaked {}\n", to_string(graph.device.id),
+                      graph.device.reason, graph.threads, graph.threads == 1 ? "" : "s",
+                      bytes_text(static_cast<double>(report.peak_bytes)), bytes_text(static_cast<double>(report.leaked_bytes)));
+  return text;
+}
+
+Diagnostics failures_of(const RunReport& report) {
+  Diagnostics found;
+  for (const RunFailure& failure : report.failures) {
+    Diagnostic diagnostic{failure.kind, failure.name, failure.message, failure.where, {}, failure.help, failure.notes};
+    if (!failure.node.empty()) {
+      std::string place = fmt::format("in node `{}` (stage {})", failure.node, failure.stage);
+      if (failure.epoch > 0) place += fmt::format(", epoch {}, packet {}", failure.epoch, failure.packet);
+      diagnostic.notes.insert(diagnostic.notes.begin(), std::move(place));
+    }
+    found.add(std::move(diagnostic));
+  }
+  return found;
+}
+
+RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, const StopSignals& signals) {
+  const auto note = [quiet = options.quiet](std::string_view text) {
+    if (!quiet) write_note(text);
+  };
+  // With --json standard output is one object and nothing else.
+  bool results_lost = false;
+  const auto result = [&](std::string_view text) { results_lost |= !write_all(options.json ? STDERR_FILENO : STDOUT_FILENO, text); };
+  ProgressLine progress(style_of(STDERR_FILENO, options.color), graph.epochs, note, result, now_seconds);
+  RunReport report = run(graph, {&progress, &signals.first()});
+  progress.finish();
+  if (results_lost && report.exit_code == 0) {
+    report.exit_code = static_cast<int>(ErrorKind::output);
+    report.reason = "output lost";
+  }
+  return report;
+}
+
+}  // namespace
+
+int run_verb(const CommandOptions& options) {
+  const StopSignals signals;
+  const std::unique_ptr<CheckedConfig> checked = check_config(options);
+  if (!checked->diagnostics.empty()) return report_errors(checked->diagnostics, options);
+  if (options.dry_run) return print_plan(checked->graph, options);
+  const double launch_seconds = seconds_since_launch();
+  const RunReport report = run_watched(checked->graph, options, signals);
+  if (const Diagnostics failures = failures_of(report); !failures.empty())
+    write_note(render(failures, style_of(STDERR_FILENO, options.color).color));
+  if (!options.quiet) write_note(summary(checked->graph, report));
+  if (options.json) write_result(run_json(checked->graph, report, launch_seconds));
+  return report.exit_code;
+}
+
+}  // namespace millrace::pipelines

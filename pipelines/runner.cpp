@@ -1,0 +1,10 @@
+// Step 5: one run from its graph to its report.
+#include "runner.hpp"
+
+#include "run_state.hpp"
+
+namespace millrace::pipelines {
+
+RunReport run(ValidatedGraph& graph, const RunOptions& options) { return Run(graph, options).execute(); }
+
+}  // namespace millrace::pipelines

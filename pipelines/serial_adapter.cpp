@@ -1,0 +1,100 @@
+// A node that takes packets one at a time, in order, and may emit any number.
+#include "output_check.hpp"
+#include "work_context.hpp"
+
+#include <millrace/error.hpp>
+
+#include <algorithm>
+
+namespace millrace::pipelines {
+namespace {
+
+/// What a data output holds: the inputs that its next packet is made from.
+struct Gathered {
+  std::vector<HoldPtr> holds;
+  std::uint64_t next_seq = 0;
+  bool emitted = false;  ///< by the call in hand
+};
+
+/// One call of process.
+class StepContext final : public ContextOf<SerialContext> {
+ public:
+  StepContext(NodeAdapter& node, const Work& work, std::vector<Gathered>& outputs)
+      : ContextOf(node), work_(work), outputs_(outputs) {}
+
+  const Packet& input(std::string_view port) const override {
+    const Packet& packet = work_.inputs[node_.input_index(port)];
+    if (!packet.hold)
+      throw Error(ErrorKind::run, "no-such-packet", "this call has no packet on input `" + std::string(port) + "`",
+                  "with independent inputs, look at port() first");
+    return packet;
+  }
+  std::string_view port() const override { return node_.inputs()[work_.port]->name; }
+
+  void emit(std::string_view port, Emission emission) override {
+    const std::size_t index = node_.output_index(port);
+    const PortSpec& spec = node_.outputs()[index]->spec;
+    const std::int64_t rows = check_emission(port, spec, emission);
+    Gathered& output = outputs_[index];
+    Packet packet = packet_from(std::move(emission), rows);
+    packet.header.seq = output.next_seq++;
+    packet.header.epoch = work_.inputs[work_.port].header.epoch;
+    packet.hold = spec.kind == PortKind::data ? combine(output.holds) : epoch_only(hold_of(work_.inputs[work_.port]));
+    output.emitted = true;
+    node_.send(index, std::move(packet));
+  }
+
+ private:
+  const Work& work_;
+  std::vector<Gathered>& outputs_;
+};
+
+class SerialAdapter final : public NodeAdapter {
+ public:
+  SerialAdapter(ValidatedNode& node, const NodeServices& services)
+      : NodeAdapter(node, services),
+        serial_(dynamic_cast<Serial&>(*node.stage)),
+        accumulates_(node.accumulates_rows > 0),
+        gathered_(node.outputs.size()) {}
+  void release_holds() override { release(true); }
+
+ private:
+  void process(Work& work) override {
+    if (is_joined() && work.inputs.size() > 1) require_same_samples(work.inputs, input_names());
+    gather(work);
+    StepContext context(*this, work, gathered_);
+    serial_.process(context);
+    release(work.inputs[work.port].header.last_in_epoch);
+  }
+
+  void gather(const Work& work) {
+    for (std::size_t i = 0; i < gathered_.size(); ++i) {
+      const OutputPort& port = *outputs()[i];
+      if (port.spec.kind != PortKind::data || port.targets.empty()) continue;
+      for (const Packet& packet : work.inputs)
+        if (packet.hold && (gathered_[i].holds.empty() || gathered_[i].holds.back() != packet.hold))
+          gathered_[i].holds.push_back(hold_of(packet));
+    }
+  }
+
+  // Rows that stay behind after an emission are at most one packet's; their tokens come back with the packet in hand, so
+  // that a budget of ceil(batch / block) + 1 blocks is always enough.
+  void release(bool end_of_pass) {
+    for (Gathered& output : gathered_) {
+      if (output.emitted || end_of_pass || !accumulates_) output.holds.clear();
+      output.emitted = false;
+    }
+  }
+
+  Serial& serial_;
+  bool accumulates_;
+  std::vector<Gathered> gathered_;
+};
+
+}  // namespace
+
+std::unique_ptr<NodeAdapter> make_serial_adapter(ValidatedNode& node, const NodeServices& services) {
+  return std::make_unique<SerialAdapter>(node, services);
+}
+
+}  // namespace millrace::pipelines

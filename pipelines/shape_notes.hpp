@@ -1,0 +1,17 @@
+// Notes of a shape error: both ends of the edge, and the node that last set the shape.
+#pragma once
+
+#include "checked_graph.hpp"
+#include "validated_graph.hpp"
+
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// What input `port` of `node` is given, and since where. `positions` maps nodes of `checked` to those of `graph`.
+std::vector<std::string> shape_notes(const CheckedGraph& checked, const ValidatedGraph& graph,
+                                     const std::vector<std::size_t>& positions, const CheckedNode& node,
+                                     const std::string& port);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,165 @@
+// `pipeline-run stages [NAME]`: the stages there are, or one of them with all that its descriptor says.
+#include "checked_config.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+namespace millrace::pipelines {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string default_text(const Param& param) {
+  if (param.default_value) return "default " + param.default_value->render();
+  return param.optional ? "optional" : "required";
+}
+
+std::string param_text(const Param& param, int depth);
+
+std::string params_text(const std::vector<Param>& params, int depth) {
+  std::string text;
+  for (const Param& param : params) text += param_text(param, depth);
+  return text;
+}
+
+// Records and alternatives have parameters of their own, one level deeper.
+std::string nested_text(const ParamType& type, int depth) {
+  using Kind = ParamType::Kind;
+  if (type.kind() == Kind::list || type.kind() == Kind::map) return nested_text(type.element(), depth);
+  if (type.kind() == Kind::record) return params_text(type.params(), depth);
+  std::string text;
+  if (type.kind() == Kind::any_of)
+    for (const ParamType& option : type.options()) text += nested_text(option, depth);
+  if (type.kind() == Kind::one_of)
+    for (const Alternative& alternative : type.alternatives())
+      text += fmt::format("{:{}}{}: {}\n", "", 2 * depth, alternative.name, alternative.doc) + params_text(alternative.params, depth + 1);
+  return text;
+}
+
+std::string param_text(const Param& param, int depth) {
+  const std::string unit = param.unit.empty() ? "" : fmt::format(", {}", param.unit);
+  return fmt::format("{:{}}{}: {}{}; {}\n{:{}}{}\n", "", 2 * depth, param.name, param.type.describe(), unit, default_text(param), "",
+                     2 * depth + 4, param.doc) +
+         nested_text(param.type, depth + 2);
+}
+
+std::string port_line(const PortDecl& port, const char* direction) {
+  const std::string kind = port.kind == PortKind::data ? "" : fmt::format("{}, ", to_string(port.kind));
+  return fmt::format("  {:<4} {:<10} {}{}{}\n", direction, port.name, kind, port.doc, port.optional ? " (optional)" : "");
+}
+
+std::string ports_text(const StageSpec& spec) {
+  std::string text;
+  for (const PortDecl& port : spec.inputs()) text += port_line(port, "in");
+  if (spec.takes_any_inputs()) text += fmt::format("  {:<4} {:<10} {}\n", "in", "(any)", spec.any_input_doc());
+  for (const PortDecl& port : spec.outputs()) text += port_line(port, "out");
+  return text;
+}
+
+std::string stage_text(const StageInfo& info) {
+  std::string text = fmt::format("{} ({})\n  {}\n\nPorts\n{}", info.name, to_string(info.kind), info.spec.summary(), ports_text(info.spec));
+  if (!info.spec.params().empty()) text += "\nParameters\n" + params_text(info.spec.params(), 1);
+  text += fmt::format("\nExample\n  {}\n", info.spec.example());
+  return text + fmt::format("\nPlugin\n  {} {}, {}\n  {}\n", info.plugin, info.plugin_version, info.plugin_licence, info.file);
+}
+
+std::string list_text(const StageRegistry& registry) {
+  std::string text;
+  for (const std::string& name : registry.names()) {
+    const StageInfo& info = *registry.find(name);
+    text += fmt::format("{:<14} {:<10} {}\n", name, to_string(info.kind), info.spec.summary());
+  }
+  return text + "\nMore about one: pipeline-run stages NAME\n";
+}
+
+Json value_json(const ParamValue& value) {
+  if (value.is_null()) return nullptr;
+  if (value.is_boolean()) return value.boolean();
+  if (value.is_integer()) return value.integer();
+  if (value.is_number()) return value.number();
+  if (value.is_text()) return value.text();
+  if (value.is_list()) {
+    Json list = Json::array();
+    for (const ParamValue& item : value.list()) list.push_back(value_json(item));
+    return list;
+  }
+  Json object = Json::object();
+  for (const auto& [key, member] : value.map()) object[key] = value_json(member);
+  return object;
+}
+
+Json params_json(const std::vector<Param>& params);
+
+void add_nested(const ParamType& type, Json& object) {
+  using Kind = ParamType::Kind;
+  if (type.kind() == Kind::list || type.kind() == Kind::map) return add_nested(type.element(), object);
+  if (type.kind() == Kind::choice) object["choices"] = type.choices();
+  if (type.kind() == Kind::record) object["params"] = params_json(type.params());
+  if (type.kind() == Kind::any_of)
+    for (const ParamType& option : type.options()) add_nested(option, object);
+  if (type.kind() == Kind::one_of)
+    for (const Alternative& alternative : type.alternatives())
+      object["alternatives"].push_back({{"name", alternative.name}, {"doc", alternative.doc}, {"params", params_json(alternative.params)}});
+}
+
+Json param_json(const Param& param) {
+  Json object = {{"name", param.name}, {"type", param.type.describe()}, {"required", param.is_required()}, {"doc", param.doc}};
+  if (param.default_value) object["default"] = value_json(*param.default_value);
+  if (!param.unit.empty()) object["unit"] = param.unit;
+  if (param.type.lo()) object[param.type.lo_is_strict() ? "above" : "at_least"] = *param.type.lo();
+  if (param.type.hi()) object[param.type.hi_is_strict() ? "below" : "at_most"] = *param.type.hi();
+  add_nested(param.type, object);
+  return object;
+}
+
+Json params_json(const std::vector<Param>& params) {
+  Json list = Json::array();
+  for (const Param& param : params) list.push_back(param_json(param));
+  return list;
+}
+
+Json ports_json(const std::vector<PortDecl>& ports) {
+  Json list = Json::array();
+  for (const PortDecl& port : ports)
+    list.push_back({{"name", port.name}, {"kind", to_string(port.kind)}, {"doc", port.doc}, {"optional", port.optional}});
+  return list;
+}
+
+Json stage_json(const StageInfo& info) {
+  Json object = {{"name", info.name}, {"kind", to_string(info.kind)}, {"summary", info.spec.summary()},
+                 {"inputs", ports_json(info.spec.inputs())}, {"outputs", ports_json(info.spec.outputs())}};
+  if (info.spec.takes_any_inputs()) object["any_inputs"] = info.spec.any_input_doc();
+  object.update({{"params", params_json(info.spec.params())}, {"example", info.spec.example()}, {"plugin", info.plugin},
+                 {"plugin_version", info.plugin_version}, {"licence", info.plugin_licence}, {"file", info.file}});
+  return object;
+}
+
+std::string list_json(const StageRegistry& registry) {
+  Json object = {{"schema", 1}, {"stages", Json::array()}};
+  for (const std::string& name : registry.names()) object["stages"].push_back(stage_json(*registry.find(name)));
+  return object.dump() + "\n";
+}
+
+[[noreturn]] void refuse(const std::string& name, const StageRegistry& registry) {
+  const std::vector<std::string> close = close_names(name, registry.names());
+  throw Error(ErrorKind::usage, "unknown-stage", fmt::format("there is no stage `{}`", name),
+              close.empty() ? "usage: pipeline-run stages [NAME]" : fmt::format("did you mean `{}`?", fmt::join(close, "` or `")));
+}
+
+}  // namespace
+
+int stages_verb(const CommandOptions& options) {
+  StageRegistry registry;
+  load_plugins(options.plugins, registry);
+  if (options.target.empty()) {
+    write_result(options.json ? list_json(registry) : list_text(registry));
+    return 0;
+  }
+  const StageInfo* info = registry.find(options.target);
+  if (info == nullptr) refuse(options.target, registry);
+  write_result(options.json ? stage_json(*info).dump() + "\n" : stage_text(*info));
+  return 0;
+}
+
+}  // namespace millrace::pipelines

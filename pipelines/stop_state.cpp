@@ -1,0 +1,54 @@
+// Whether a run is being stopped, and why.
+#include "stop_state.hpp"
+
+#include <new>
+
+namespace millrace::pipelines {
+
+bool StopState::stopping() const {
+  if (failed_.load(std::memory_order_acquire) || signal_.load(std::memory_order_relaxed) != 0) return true;
+  const int requested = request_ ? request_->load(std::memory_order_relaxed) : 0;
+  if (requested == 0) return false;
+  int none = 0;
+  signal_.compare_exchange_strong(none, requested);
+  return true;
+}
+
+void StopState::fail(RunFailure failure) {
+  const std::lock_guard lock(mutex_);
+  failures_.push_back(std::move(failure));
+  failed_.store(true, std::memory_order_release);
+}
+
+std::vector<RunFailure> StopState::failures() const {
+  const std::lock_guard lock(mutex_);
+  return failures_;
+}
+
+RunFailure describe_exception(const std::exception_ptr& thrown) {
+  RunFailure failure;
+  failure.kind = ErrorKind::run;
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const Error& error) {
+    failure.kind = error.kind();
+    failure.name = error.name();
+    failure.message = error.message();
+    failure.help = error.help();
+    failure.notes = error.notes();
+  } catch (const std::bad_alloc&) {
+    failure.name = "out-of-memory";
+    failure.message = "an allocation failed";
+    failure.help = "use smaller blocks or batches; `plan` prints what each node needs";
+  } catch (const std::exception& error) {
+    failure.name = "stage-exception";
+    failure.message = error.what();
+  } catch (...) {
+    failure.name = "unknown-exception";
+    failure.message = "something that is no std::exception was thrown";
+    failure.help = "throw millrace::Error, so that the message reaches the user";
+  }
+  return failure;
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,40 @@
+// Whether a run is being stopped, and why. Everybody asks it; whoever fails tells it.
+#pragma once
+
+#include "runner.hpp"
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// A run stops at the first failure or at a signal, and never starts again. Safe from any thread.
+class StopState {
+ public:
+  /// `signal`: where a request to stop appears as a number other than 0. May be null.
+  explicit StopState(const std::atomic<int>* signal) : request_(signal) {}
+
+  /// Cheap. Looks at the request itself, so that a signal counts from the next packet on.
+  bool stopping() const;
+  /// Whether anybody has stopped so far; a request that nobody has noticed does not count.
+  bool stopped() const { return failed_.load(std::memory_order_acquire) || signal() != 0; }
+  void fail(RunFailure failure);
+  /// Number of the signal that `stopping` has seen; 0 when none.
+  int signal() const { return signal_.load(); }
+  /// In the order in which they were told.
+  std::vector<RunFailure> failures() const;
+
+ private:
+  const std::atomic<int>* request_;
+  mutable std::atomic<int> signal_{0};
+  std::atomic<bool> failed_{false};
+  mutable std::mutex mutex_;
+  std::vector<RunFailure> failures_;
+};
+
+/// What an exception says, as a failure without a place. Anything may be thrown, also what is no std::exception.
+RunFailure describe_exception(const std::exception_ptr& thrown);
+
+}  // namespace millrace::pipelines

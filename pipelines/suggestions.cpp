@@ -1,0 +1,105 @@
+// People come from Keras and PyTorch: their spellings are not close in letters, so they are listed.
+#include "suggestions.hpp"
+
+#include <millrace/registry.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+
+namespace millrace::pipelines {
+namespace {
+
+using Spelling = std::pair<std::string_view, std::string_view>;  // elsewhere -> here
+
+constexpr std::array kSpellings{
+    // stages
+    Spelling{"to_categorical", "one_hot"}, Spelling{"onehot", "one_hot"}, Spelling{"categorical", "one_hot"},
+    Spelling{"label_binarizer", "one_hot"}, Spelling{"rescaling", "normalize"}, Spelling{"rescale", "normalize"},
+    Spelling{"normalization", "normalize"}, Spelling{"normalise", "normalize"}, Spelling{"scaler", "normalize"},
+    Spelling{"reshape", "flatten"}, Spelling{"batch", "batcher"}, Spelling{"batch", "batch_size"},
+    Spelling{"dataloader", "batcher"}, Spelling{"data_loader", "idx_loader"}, Spelling{"mnist", "idx_loader"},
+    Spelling{"loader", "idx_loader"}, Spelling{"dataset", "idx_loader"}, Spelling{"fit", "trainer"},
+    Spelling{"train", "trainer"}, Spelling{"training", "trainer"}, Spelling{"validate", "evaluator"},
+    Spelling{"evaluate", "evaluator"}, Spelling{"validator", "evaluator"}, Spelling{"to_device", "transfer"},
+    Spelling{"copy", "transfer"}, Spelling{"cuda", "transfer"}, Spelling{"logger", "metrics_sink"},
+    Spelling{"history", "metrics_sink"}, Spelling{"csv_logger", "metrics_sink"}, Spelling{"table", "table_source"},
+    // parameters
+    Spelling{"lr", "learning_rate"}, Spelling{"eta", "learning_rate"}, Spelling{"alpha", "rho"},
+    Spelling{"decay", "rho"}, Spelling{"eps", "epsilon"}, Spelling{"beta1", "beta_1"}, Spelling{"beta2", "beta_2"},
+    Spelling{"betas", "beta_1"}, Spelling{"num_classes", "classes"}, Spelling{"n_classes", "classes"},
+    Spelling{"depth", "classes"}, Spelling{"bs", "batch_size"}, Spelling{"size", "batch_size"},
+    Spelling{"minibatch", "batch_size"}, Spelling{"out_features", "units"}, Spelling{"neurons", "units"},
+    Spelling{"width", "units"}, Spelling{"nonlinearity", "activation"}, Spelling{"act", "activation"},
+    Spelling{"bias", "use_bias"}, Spelling{"weight_decay", "l2"}, Spelling{"kernel_regularizer", "l2"},
+    Spelling{"layers", "model"}, Spelling{"network", "model"}, Spelling{"loss_function", "loss"},
+    Spelling{"criterion", "loss"}, Spelling{"optim", "optimizer"}, Spelling{"optimiser", "optimizer"},
+    Spelling{"p", "rate"}, Spelling{"drop_probability", "rate"}, Spelling{"clipnorm", "clip_norm"},
+    Spelling{"subset", "split"}, Spelling{"factor", "scale"},
+    // layers, losses, optimizers, metrics
+    Spelling{"linear", "dense"}, Spelling{"fully_connected", "dense"}, Spelling{"fc", "dense"},
+    Spelling{"cross_entropy", "categorical_crossentropy"}, Spelling{"crossentropy", "categorical_crossentropy"},
+    Spelling{"sparse_categorical_crossentropy", "categorical_crossentropy"}, Spelling{"bce", "binary_crossentropy"},
+    Spelling{"mean_squared_error", "mse"}, Spelling{"mean_absolute_error", "mae"}, Spelling{"acc", "accuracy"},
+    Spelling{"categorical_accuracy", "accuracy"}, Spelling{"logistic", "sigmoid"}, Spelling{"rms_prop", "rmsprop"},
+    Spelling{"none", "linear"}, Spelling{"identity", "linear"}, Spelling{"val", "test"}, Spelling{"validation", "test"},
+    Spelling{"fashion", "fashion_mnist"},
+    // keys of the config
+    Spelling{"nodes", "graph"}, Spelling{"pipeline", "graph"}, Spelling{"stages", "graph"}, Spelling{"params", "with"},
+    Spelling{"parameters", "with"}, Spelling{"args", "with"}, Spelling{"config", "with"}, Spelling{"inputs", "in"},
+    Spelling{"input", "in"}, Spelling{"from", "in"}, Spelling{"type", "stage"}, Spelling{"kind", "stage"},
+    Spelling{"op", "stage"}, Spelling{"include", "extends"}, Spelling{"base", "extends"}, Spelling{"inherits", "extends"},
+    Spelling{"workers", "threads"}, Spelling{"num_workers", "threads"}, Spelling{"random_seed", "seed"},
+    Spelling{"num_epochs", "epochs"}, Spelling{"max_epochs", "epochs"}, Spelling{"gpu", "cuda"},
+    Spelling{"budget", "run"}, Spelling{"queue", "blocks"}, Spelling{"prefetch", "blocks"}, Spelling{"prefetch", "run"},
+};
+
+// "CategoricalCrossentropy" and "batch-size" as they would be spelled here.
+std::string in_our_spelling(std::string_view name) {
+  std::string out;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const auto c = static_cast<unsigned char>(name[i]);
+    const bool hump = std::isupper(c) != 0 && i > 0 && std::islower(static_cast<unsigned char>(name[i - 1])) != 0;
+    if (hump) out += '_';
+    out += name[i] == '-' || name[i] == ' ' ? '_' : static_cast<char>(std::tolower(c));
+  }
+  return out;
+}
+
+std::vector<std::string> suggestions(std::string_view name, const std::vector<std::string>& known) {
+  if (name.size() > 64) return {};
+  const auto is_known = [&](std::string_view n) { return std::find(known.begin(), known.end(), n) != known.end(); };
+  const std::string ours = in_our_spelling(name);
+  if (ours != name && is_known(ours)) return {ours};
+  std::vector<std::string> found;
+  for (const auto& [elsewhere, here] : kSpellings)
+    if (elsewhere == ours && is_known(here)) found.emplace_back(here);
+  return found.empty() ? close_names(ours, known) : found;
+}
+
+}  // namespace
+
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& known) {
+  std::string text;
+  for (const std::string& s : suggestions(name, known)) text += fmt::format("{}`{}`", text.empty() ? "" : " or ", s);
+  return text.empty() ? text : fmt::format("did you mean {}?", text);
+}
+
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& known, std::string_view list_title) {
+  const std::string suggestion = did_you_mean(name, known);
+  const std::string list = fmt::format("{}: {}", list_title, name_list(known));
+  return suggestion.empty() ? list : fmt::format("{}  ({})", suggestion, list);
+}
+
+std::string name_list(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 20;
+  if (names.empty()) return "nothing";
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  return names.size() > kMost ? text + ", ..." : text;
+}
+
+}  // namespace millrace::pipelines

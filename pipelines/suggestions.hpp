@@ -1,0 +1,17 @@
+// "Did you mean": close spellings, and what the same thing is called elsewhere.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// "did you mean `classes`?", or empty when nothing in `known` is close.
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& known);
+/// The suggestion, then what there is: "did you mean `classes`?  (one_hot takes: classes, dtype)".
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& known, std::string_view list_title);
+/// "a, b, c"; "nothing" when empty; at most 20 names.
+std::string name_list(const std::vector<std::string>& names);
+
+}  // namespace millrace::pipelines

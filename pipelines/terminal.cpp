@@ -1,0 +1,77 @@
+#include "terminal.hpp"
+
+#include <millrace/error.hpp>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+namespace millrace::pipelines {
+namespace {
+
+std::string_view variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view() : std::string_view(value);
+}
+
+bool forces_color(std::string_view value) { return !value.empty() && value != "0"; }
+
+bool wants_color(ColorChoice choice, bool is_terminal) {
+  if (choice != ColorChoice::automatic) return choice == ColorChoice::always;
+  if (!variable("NO_COLOR").empty()) return false;
+  if (forces_color(variable("CLICOLOR_FORCE")) || forces_color(variable("FORCE_COLOR"))) return true;
+  return variable("TERM") != "dumb" && is_terminal;
+}
+
+// POSIX: the first of these that is set and not empty decides.
+bool is_utf8_locale() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string_view value = variable(name);
+    if (value.empty()) continue;
+    for (const std::string_view spelling : {"UTF-8", "utf-8", "UTF8", "utf8"})
+      if (value.find(spelling) != std::string_view::npos) return true;
+    return false;
+  }
+  return false;
+}
+
+int columns_of(int descriptor) {
+  winsize size{};
+  return ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace
+
+TerminalStyle style_of(int descriptor, ColorChoice choice) {
+  const bool is_terminal = isatty(descriptor) == 1;
+  TerminalStyle style;
+  style.color = wants_color(choice, is_terminal);
+  style.redraws = is_terminal && variable("TERM") != "dumb";
+  style.unicode = style.redraws && is_utf8_locale();
+  style.columns = columns_of(descriptor);
+  return style;
+}
+
+bool write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(descriptor, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+void write_result(std::string_view text) {
+  if (!write_all(STDOUT_FILENO, text))
+    throw Error(ErrorKind::output, "output-unwritable", std::string("cannot write to standard output: ") + std::strerror(errno),
+                "the reader has gone or the disk is full; send the output elsewhere");
+}
+
+void write_note(std::string_view text) { write_all(STDERR_FILENO, text); }
+
+}  // namespace millrace::pipelines

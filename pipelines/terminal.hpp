@@ -1,0 +1,29 @@
+// What a stream can show: colour, redrawn lines, Unicode.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace millrace::pipelines {
+
+enum class ColorChoice : std::uint8_t { automatic, always, never };
+
+struct TerminalStyle {
+  bool color = false;
+  bool redraws = false;  ///< a terminal on which \r works
+  bool unicode = false;
+  int columns = 80;
+};
+
+/// Style of a file descriptor. Colour: --color, then NO_COLOR, CLICOLOR_FORCE or FORCE_COLOR, TERM=dumb, isatty.
+TerminalStyle style_of(int descriptor, ColorChoice choice);
+
+/// Writes all of `text` to a descriptor; false when that is not possible (a closed pipe, a full disk).
+bool write_all(int descriptor, std::string_view text);
+
+/// Results for standard output. Throws Error("output-unwritable", output) when they cannot be written.
+void write_result(std::string_view text);
+/// Diagnostics and progress for standard error. Nothing can be done when that fails.
+void write_note(std::string_view text);
+
+}  // namespace millrace::pipelines

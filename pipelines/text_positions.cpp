@@ -1,0 +1,74 @@
+// The parser gives only where a token starts; its end is taken from the text.
+#include "text_positions.hpp"
+
+#include <algorithm>
+
+namespace millrace::pipelines {
+namespace {
+
+std::string_view first_line(std::string_view text) {
+  text = text.substr(0, text.find('\n'));
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  return text;
+}
+
+// Bytes of `&anchor` and `!tag` before a scalar: the parser's mark is in front of them.
+std::size_t properties_length(std::string_view line) {
+  std::size_t at = 0;
+  while (at < line.size() && (line[at] == '&' || line[at] == '!')) {
+    const std::size_t end = line.find(' ', at);
+    if (end == std::string_view::npos) return 0;
+    at = std::min(line.find_first_not_of(' ', end), line.size());
+  }
+  return at;
+}
+
+std::size_t quoted_length(std::string_view line) {
+  const char quote = line.front();
+  for (std::size_t i = 1; i < line.size(); ++i) {
+    if (quote == '"' && line[i] == '\\')
+      ++i;
+    else if (line[i] == quote)
+      return i + 1;
+  }
+  return line.size();
+}
+
+std::size_t token_length(std::string_view line, std::string_view value) {
+  if (line.empty() || line.front() == '|' || line.front() == '>') return 1;
+  if (line.front() == '"' || line.front() == '\'') return quoted_length(line);
+  return std::max<std::size_t>(1, first_line(value).size());
+}
+
+}  // namespace
+
+TextPositions::TextPositions(std::shared_ptr<const SourceText> source, std::size_t offset)
+    : source_(std::move(source)), offset_(offset), line_starts_{offset} {
+  const std::string& text = source_->text;
+  for (std::size_t at = text.find('\n', offset); at != std::string::npos; at = text.find('\n', at + 1))
+    line_starts_.push_back(at + 1);
+}
+
+Location TextPositions::at(int line, int column) const {
+  line = std::clamp(line, 0, static_cast<int>(line_starts_.size()) - 1);
+  const int shift = line == 0 ? static_cast<int>(offset_) : 0;
+  return {source_, line + 1, std::max(column, 0) + shift + 1, 1};
+}
+
+std::string_view TextPositions::rest(int line, int column) const {
+  if (line < 0 || static_cast<std::size_t>(line) >= line_starts_.size()) return {};
+  const std::string_view text = source_->text;
+  const std::size_t start = line_starts_[static_cast<std::size_t>(line)] + static_cast<std::size_t>(std::max(column, 0));
+  return start >= text.size() ? std::string_view() : text.substr(start);
+}
+
+Location TextPositions::of_scalar(int line, int column, std::string_view value) const {
+  const std::string_view text = first_line(rest(line, column));
+  const std::size_t skipped = properties_length(text);
+  Location where = at(line, column + static_cast<int>(skipped));
+  const std::size_t length = token_length(text.substr(skipped), value);
+  where.length = static_cast<int>(std::min(length, std::max<std::size_t>(1, text.size() - skipped)));
+  return where;
+}
+
+}  // namespace millrace::pipelines

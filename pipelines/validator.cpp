@@ -1,0 +1,57 @@
+// The order of the checks: what a node is, how nodes are wired, whether packets can flow, then what the stages say.
+#include "validator.hpp"
+
+#include "budgets.hpp"
+#include "checked_graph.hpp"
+#include "config_hash.hpp"
+#include "inference.hpp"
+
+#include <millrace/error.hpp>
+
+#include <algorithm>
+#include <thread>
+
+namespace millrace::pipelines {
+namespace {
+
+DeviceChoice decide_device(const GraphSpec& spec, Diagnostics& diagnostics) {
+  try {
+    return choose_device(spec.device);
+  } catch (const Error& e) {
+    diagnostics.add({e.kind(), e.name(), e.message(), spec.device_where, "", e.help(), e.notes()});
+    return {};  // the other checks go on as on a CPU
+  }
+}
+
+int decide_threads(int wish) {
+  return wish > 0 ? wish : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+ValidatedGraph start_graph(const GraphSpec& spec, Diagnostics& diagnostics) {
+  ValidatedGraph graph;
+  graph.name = spec.name;
+  graph.seed = spec.seed;
+  graph.device = decide_device(spec, diagnostics);
+  graph.threads = decide_threads(spec.threads);
+  graph.epochs = spec.epochs;
+  graph.epochs_ahead = spec.epochs_ahead;
+  return graph;
+}
+
+}  // namespace
+
+ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Diagnostics& diagnostics) {
+  ValidatedGraph graph = start_graph(spec, diagnostics);
+  CheckedGraph checked = check_nodes(spec, registry, diagnostics);
+  check_edges(checked, diagnostics);
+  order_nodes(checked, diagnostics);
+  check_uses(checked, diagnostics);
+  check_flow(checked, diagnostics);
+  infer_nodes(checked, graph, diagnostics);
+  if (!diagnostics.empty()) return graph;
+  decide_budgets(spec, graph);
+  graph.config_hash = config_hash(spec, graph);
+  return graph;
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,151 @@
+// Cuts blocks into batches of the same number of rows; the last one of a pass may be shorter.
+//
+//   in:      any number of tensors, named by the user, with the same rows
+//   out:     the same tensors as fields of one record, batch_size rows
+//   example: train_batches: {stage: batcher, in: {inputs: train_inputs, targets: train_targets}, with: {batch_size: 32}}
+#include <millrace/error.hpp>
+#include <millrace/registry.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+namespace millrace::stages {
+namespace {
+
+/// Rows that wait for more, to make a whole batch.
+struct Partial {
+  std::vector<OutTensor> fields;
+  std::shared_ptr<std::vector<std::uint64_t>> ids;
+  std::uint64_t first_row = 0;
+  std::int64_t rows = 0;
+};
+
+class Batcher final : public Serial {
+ public:
+  static void describe(StageSpec& spec) {
+    spec.summary("Cuts blocks into batches of the same number of rows; the last one of a pass may be shorter.")
+        .any_inputs("any [n, ...]; its name becomes the name of the field")
+        .output("out", "record of the inputs, at most batch_size rows")
+        .param(Param("batch_size", ParamType::integer().at_least(1).at_most(1 << 24), "rows of a batch, over all processes").in_unit("rows"))
+        .example("batches: {stage: batcher, in: {inputs: flat, targets: classes}, with: {batch_size: 32}}");
+  }
+  explicit Batcher(const ParamValue& params) : batch_size_(params["batch_size"].integer()) {}
+
+  void infer(InferContext& ctx) override {
+    names_ = ctx.inputs();
+    PortSpec out;
+    for (const std::string& name : names_) {
+      const PortSpec& port = ctx.input(name);
+      if (port.fields.size() != 1) {
+        ctx.error(At::input(name), "not-a-single-tensor", fmt::format("`{}` has {} fields, a batch is made from single tensors", name, port.fields.size()));
+        return;
+      }
+      if (!rows_agree(ctx, out, name, port)) return;
+      out.fields.push_back({name, port.only()});
+      if (!out.rows_per_pass) out.rows_per_pass = port.rows_per_pass;
+    }
+    out.max_rows = out.rows_per_pass ? std::min(batch_size_, *out.rows_per_pass) : batch_size_;
+    ctx.accumulates(batch_size_);
+    ctx.uses_memory("partial batch", bytes_of(out));
+    ctx.output("out", std::move(out));
+  }
+
+  // A whole block may be passed on as it is only where the batch need not lie in memory of its own kind.
+  void open(OpenContext& ctx) override { may_pass_through_ = !ctx.feeds_device(); }
+
+  void process(SerialContext& ctx) override {
+    const Packet& first = ctx.input(names_.front());
+    const std::int64_t rows = first.rows;
+    const bool last = first.header.last_in_epoch;
+    if (may_pass_through_ && !partial_ && (rows == batch_size_ || (last && rows < batch_size_ && rows > 0))) return pass_through(ctx);
+    for (std::int64_t at = 0; at < rows;) {
+      if (!partial_) start(ctx, first.header.first_row + static_cast<std::uint64_t>(at));
+      const std::int64_t count = std::min(rows - at, batch_size_ - partial_->rows);
+      append(ctx, at, count);
+      at += count;
+      if (partial_->rows == batch_size_ && !(last && at == rows)) finish(ctx, false);
+    }
+    if (!last) return;
+    // A pass that ends with an empty block still has to end downstream.
+    if (!partial_) start(ctx, first.header.first_row);
+    finish(ctx, true);
+  }
+
+  void close() noexcept override { partial_.reset(); }
+
+ private:
+  static bool rows_agree(InferContext& ctx, const PortSpec& out, const std::string& name, const PortSpec& port) {
+    if (!out.rows_per_pass || !port.rows_per_pass || *out.rows_per_pass == *port.rows_per_pass) return true;
+    ctx.error(At::input(name), "rows-mismatch",
+              fmt::format("`{}` has {} rows a pass, `{}` has {}", name, *port.rows_per_pass, out.fields.front().name, *out.rows_per_pass),
+              "rows that are batched together must come from the same source");
+    return false;
+  }
+
+  static std::size_t bytes_of(const PortSpec& out) {
+    std::size_t bytes = 0;
+    for (const PortSpec::FieldSpec& field : out.fields)
+      bytes += checked_multiply(static_cast<std::uint64_t>(out.max_rows), field.spec.stored_row_bytes());
+    return bytes;
+  }
+
+  void pass_through(SerialContext& ctx) const {
+    const Packet& first = ctx.input(names_.front());
+    Emission batch;
+    for (const std::string& name : names_) batch.fields.push_back({name, ctx.input(name).tensor()});
+    batch.ids = first.ids;
+    batch.first_row = first.header.first_row;
+    batch.last_in_epoch = first.header.last_in_epoch;
+    ctx.emit("out", std::move(batch));
+  }
+
+  void start(SerialContext& ctx, std::uint64_t first_row) {
+    partial_.emplace();
+    partial_->first_row = first_row;
+    partial_->ids = std::make_shared<std::vector<std::uint64_t>>();
+    partial_->ids->reserve(static_cast<std::size_t>(ctx.output("out").max_rows));
+    for (const PortSpec::FieldSpec& field : ctx.output("out").fields)
+      partial_->fields.push_back(ctx.allocate(field.spec, ctx.output("out").max_rows));
+  }
+
+  // Stored bytes, whatever they mean: a batch of pixels is a quarter of a batch of floats.
+  void append(SerialContext& ctx, std::int64_t at, std::int64_t count) {
+    if (partial_->rows + count > partial_->fields.front().rows())
+      throw Error(ErrorKind::run, "rows-mismatch", "a pass has more rows than the stages before have promised",
+                  "this is a defect of one of them: its infer says how many rows a pass has");
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      const Tensor& from = ctx.input(names_[i]).tensor();
+      const std::size_t row_bytes = from.spec().stored_row_bytes();
+      std::memcpy(partial_->fields[i].bytes() + static_cast<std::size_t>(partial_->rows) * row_bytes,
+                  from.bytes() + static_cast<std::size_t>(at) * row_bytes, static_cast<std::size_t>(count) * row_bytes);
+    }
+    const auto ids = ctx.input(names_.front()).sample_ids().subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count));
+    partial_->ids->insert(partial_->ids->end(), ids.begin(), ids.end());
+    partial_->rows += count;
+  }
+
+  void finish(SerialContext& ctx, bool last) {
+    Emission batch;
+    for (std::size_t i = 0; i < names_.size(); ++i)
+      batch.fields.push_back({names_[i], std::move(partial_->fields[i]).freeze(partial_->rows)});
+    batch.ids = std::move(partial_->ids);
+    batch.first_row = partial_->first_row;
+    batch.last_in_epoch = last;
+    partial_.reset();
+    ctx.emit("out", std::move(batch));
+  }
+
+  std::int64_t batch_size_;
+  bool may_pass_through_ = true;
+  std::vector<std::string> names_;
+  std::optional<Partial> partial_;
+};
+
+MILLRACE_REGISTER_STAGE("batcher", Batcher);
+
+}  // namespace
+}  // namespace millrace::stages

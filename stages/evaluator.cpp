@@ -1,0 +1,150 @@
+// Measures a model on batches: those of pass e with the weights of the end of epoch e.
+//
+//   data:    inputs [n, I], targets [n, O], optional weights [n]
+//   model:   snapshots, one an epoch
+//   metrics: at the end of each pass: the metrics asked for, and the seconds that the evaluation took
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+#include <millrace/registry.hpp>
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <map>
+#include <utility>
+
+namespace millrace::stages {
+namespace {
+
+/// A pass under way: batches that came before their model, then the sums.
+struct Pass {
+  std::shared_ptr<const ModelSnapshot> model;
+  std::vector<Packet> waiting;  ///< in seq order
+  BatchSums sums;
+  double seconds = 0;
+  bool complete = false;
+};
+
+void check_width(const PortSpec& data, std::string_view field, std::int64_t width, const char* end, InferContext& ctx) {
+  const TensorSpec* spec = data.find(field);
+  if (!spec) {
+    ctx.error(At::input("data"), "missing-field", fmt::format("the evaluator's data have no field `{}`", field),
+              fmt::format("name it as an input of the batcher: in: {{{}: ...}}", field));
+    return;
+  }
+  if (spec->row_shape.size() <= 1 && elements_of(spec->row_shape) == width) return;
+  ctx.error(At::input("data"), "shape-mismatch",
+            fmt::format("the model has {} {} a row, `{}` is {}", width, end, field, spec->describe()),
+            "prepare these rows as those the model is trained on");
+}
+
+class Evaluator final : public Serial {
+ public:
+  static void describe(StageSpec& spec) {
+    spec.summary("Measures each epoch's model on batches that it is not trained on.")
+        .input("data", "inputs [n, I], targets [n, O], optional weights [n]")
+        .input("model", "the weights at the end of each epoch", PortKind::model)
+        .output("metrics", "the metrics asked for and the seconds it took, of each pass", PortKind::metrics)
+        .inputs(InputMode::independent)
+        .holds("data", "model")
+        .param(Param("metrics", ParamType::list(ParamType::choice({"loss", "accuracy", "mae"})).length(1, 3),
+                     "What is measured.")
+                   .or_default(ParamValue::List{"loss", "accuracy"}))
+        .example("evaluate: {stage: evaluator, in: {data: valid_batches, model: learn.model}}");
+  }
+
+  explicit Evaluator(const ParamValue& params) {
+    for (const ParamValue& metric : params["metrics"].list()) metrics_.push_back(metric.text());
+  }
+
+  void infer(InferContext& ctx) override {
+    ctx.output("metrics", PortSpec::of_kind(PortKind::metrics));
+    const PortSpec& data = ctx.input("data");
+    const std::shared_ptr<const ModelSpec>& model = ctx.input("model").model;
+    if (!model) return;  // a plugin's model port may not say what will come; the step checks then
+    check_width(data, "inputs", model->inputs, "inputs", ctx);
+    check_width(data, "targets", model->outputs(), "outputs", ctx);
+    ctx.uses_memory("evaluation step", evaluation_step_bytes(*model, data.max_rows, ctx.device()));
+  }
+
+  void open(OpenContext& ctx) override {
+    device_ = &ctx.device();
+    data_ = ctx.input("data");
+    const PortSpec& port = ctx.input("model");
+    if (port.model) make_step(port.model, port.loss);
+  }
+
+  void process(SerialContext& ctx) override {
+    const Packet& packet = ctx.input(ctx.port());
+    const std::uint32_t epoch = packet.header.epoch;
+    Pass& pass = passes_[epoch];
+    if (ctx.port() == "model")
+      pass.model = packet.model;
+    else
+      pass.waiting.push_back(packet);
+    if (!pass.model) return;
+    const std::vector<Packet> ready = std::exchange(pass.waiting, {});
+    for (const Packet& batch : ready) evaluate(pass, batch);
+    if (pass.complete) end_pass(ctx, epoch);
+  }
+
+  void close() noexcept override {
+    passes_.clear();
+    step_.reset();
+  }
+
+ private:
+  void make_step(const std::shared_ptr<const ModelSpec>& model, Loss loss) {
+    step_ = make_evaluation_step(*device_, model, loss, *data_.find("inputs"), *data_.find("targets"), data_.max_rows);
+  }
+
+  void evaluate(Pass& pass, const Packet& packet) {
+    pass.complete = packet.header.last_in_epoch;
+    if (packet.rows == 0) return;
+    // The step refers to the model's spec, and the snapshot keeps that alive.
+    if (!step_) make_step({pass.model, &pass.model->model()}, pass.model->loss());
+    const auto start = std::chrono::steady_clock::now();
+    TrainBatch batch;
+    batch.inputs = &packet.tensor("inputs");
+    batch.targets = &packet.tensor("targets");
+    if (data_.find("weights")) batch.weights = &packet.tensor("weights");
+    batch.epoch = packet.header.epoch;
+    batch.sample_ids = packet.sample_ids();
+    pass.sums.add(step_->evaluate(*pass.model, batch));
+    pass.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+
+  std::shared_ptr<const Metrics> metrics_of(const Pass& pass, std::uint32_t epoch) const {
+    auto metrics = std::make_shared<Metrics>();
+    metrics->epoch = epoch;
+    const BatchSums& sums = pass.sums;
+    if (sums.samples == 0) return metrics;
+    for (const std::string& name : metrics_) {
+      const double sum = name == "loss"       ? sums.loss + sums.penalty
+                         : name == "accuracy" ? sums.correct
+                                              : sums.absolute_error;
+      metrics->set(name, sum / sums.samples);
+    }
+    metrics->set("seconds", pass.seconds);
+    return metrics;
+  }
+
+  void end_pass(SerialContext& ctx, std::uint32_t epoch) {
+    Emission emission;
+    emission.metrics = metrics_of(passes_.at(epoch), epoch);
+    emission.last_in_epoch = true;
+    passes_.erase(epoch);
+    ctx.emit("metrics", std::move(emission));
+  }
+
+  std::vector<std::string> metrics_;
+  Device* device_ = nullptr;
+  PortSpec data_;
+  std::unique_ptr<EvaluationStep> step_;
+  std::map<std::uint32_t, Pass> passes_;
+};
+
+MILLRACE_REGISTER_STAGE("evaluator", Evaluator);
+
+}  // namespace
+}  // namespace millrace::stages

@@ -1,0 +1,42 @@
+// IDX files, the format of MNIST: a big-endian header with type and extents, then the values.
+#pragma once
+
+#include <millrace/byte_reader.hpp>
+#include <millrace/tensor.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace millrace::stages {
+
+inline constexpr std::size_t kMaxIdxDimensions = 8;
+
+struct IdxHeader {
+  DType dtype = DType::u8;
+  std::int64_t rows = 0;
+  RowShape row_shape;  ///< the extents behind the first
+  std::size_t header_bytes = 0;
+  std::uint64_t payload_bytes = 0;
+
+  std::size_t row_bytes() const { return static_cast<std::size_t>(payload_bytes / static_cast<std::uint64_t>(rows)); }
+};
+
+/// Reads a header from the front of `reader` and compares what it declares with the file's size, so that a buffer of
+/// payload_bytes may be allocated. Throws Error of kind data: idx-short, idx-magic, idx-type, idx-dims, idx-limit (more than
+/// `max_bytes`), idx-size, and what ByteReader throws.
+IdxHeader read_idx_header(ByteReader& reader, std::uint64_t max_bytes);
+
+/// The values of a whole file in native byte order.
+struct IdxData {
+  IdxHeader header;
+  std::shared_ptr<const std::byte> payload;
+  std::string sha256;  ///< of the decompressed file; empty unless asked for
+};
+
+/// Reads a whole file. Throws as read_idx_header does, and gzip-limit (more data than declared), idx-size (ditto, raw),
+/// file-changed.
+IdxData read_idx_file(const std::string& path, std::uint64_t max_bytes, bool with_sha256 = false);
+
+}  // namespace millrace::stages

@@ -1,0 +1,254 @@
+// Reads images and labels from IDX files and sends them in blocks, one pass an epoch.
+//
+//   images:  any [n, ...], as in the file
+//   labels:  any [n, ...], as in the file
+//   example: train: {stage: idx_loader, with: {dataset: mnist, split: train, shuffle: true}}
+#include "dataset_file.hpp"
+#include "idx_file.hpp"
+#include "labels.hpp"
+
+#include <millrace/dataset.hpp>
+#include <millrace/error.hpp>
+#include <millrace/random.hpp>
+#include <millrace/registry.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+namespace millrace::stages {
+namespace {
+
+constexpr std::uint64_t kMaxLabelBytesAtInfer = std::uint64_t{64} << 20;
+constexpr std::int64_t kDefaultMaxBytes = std::int64_t{8} << 30;
+
+/// Where a node's data are: a data set by name, or paths.
+struct Choice {
+  const DatasetInfo* dataset = nullptr;
+  std::string split, images, labels;  ///< labels: empty when there are none
+};
+
+std::string text_or_empty(const ParamValue& value) { return value.is_null() ? "" : value.text(); }
+
+const DatasetFile& file_of(const Choice& choice, std::string_view role) {
+  const auto& files = choice.dataset->files;
+  return *std::find_if(files.begin(), files.end(),
+                       [&](const DatasetFile& f) { return f.split == choice.split && f.role == role; });
+}
+
+TensorSpec spec_of(const IdxHeader& header) {
+  TensorSpec spec{header.dtype, header.row_shape, {}, {}, {}};
+  if (header.dtype == DType::u8) spec.range = ValueRange{0, 255};
+  return spec;
+}
+
+IdxHeader header_of(const std::string& path, std::uint64_t max_bytes) {
+  ByteReader reader(path);
+  return read_idx_header(reader, max_bytes);
+}
+
+IdxData load_by_name(const Choice& choice, std::string_view role) {
+  return read_dataset_file(*choice.dataset, file_of(choice, role));
+}
+
+void require_equal_counts(const Choice& choice, std::int64_t images, std::int64_t labels) {
+  if (images == labels) return;
+  throw Error(ErrorKind::data, "count-mismatch",
+              fmt::format("{} has {} rows, {} has {}", choice.images, images, choice.labels, labels),
+              "images and labels must be of the same split of the same data set");
+}
+
+class IdxLoader final : public Source {
+ public:
+  static void describe(StageSpec& spec) {
+    using T = ParamType;
+    const T bounds = T::any_of({T::list(T::integer().at_least(0)).length(2, 2),
+                                T::record({Param("first", T::integer().at_least(0), "first row, from 0").or_default(0),
+                                           Param("count", T::integer().at_least(1), "number of rows")})});
+    spec.summary("Reads images and labels from IDX files, raw or gzip, and sends them in blocks.")
+        .output("images", "any [n, ...], as in the file")
+        .output("labels", "any [n, ...], as in the file; [n, 0] when there are none")
+        .param(Param("dataset", T::choice(dataset_names()), "data set by name; its files are looked for and verified").or_absent())
+        .param(Param("split", T::choice({"train", "test"}), "split of the named data set").or_absent())
+        .param(Param("images", T::text(), "path of the images, instead of a data set").or_absent())
+        .param(Param("labels", T::text(), "path of the labels that belong to the images").or_absent())
+        .param(Param("shuffle", T::boolean(), "a new order of the rows in every epoch").or_default(false))
+        .param(Param("rows", bounds, "only these rows of the file: [first, count]").or_absent())
+        .param(Param("block_rows", T::integer().at_least(1).at_most(1 << 24), "rows sent at once").or_default(256))
+        .param(Param("max_bytes", T::integer().at_least(1), "largest size a file may declare")
+                   .or_default(kDefaultMaxBytes)
+                   .in_unit("bytes"))
+        .example("train: {stage: idx_loader, with: {dataset: mnist, split: train, shuffle: true}}");
+  }
+
+  explicit IdxLoader(const ParamValue& params)
+      : shuffle_(params["shuffle"].boolean()),
+        block_rows_(params["block_rows"].integer()),
+        max_bytes_(static_cast<std::uint64_t>(params["max_bytes"].integer())) {
+    const ParamValue& dataset = params["dataset"];
+    if (!dataset.is_null()) choice_.dataset = find_dataset(dataset.text());
+    choice_.split = text_or_empty(params["split"]);
+    choice_.images = text_or_empty(params["images"]);
+    choice_.labels = text_or_empty(params["labels"]);
+    const ParamValue& rows = params["rows"];
+    if (rows.is_null()) return;
+    first_ = rows.is_list() ? rows.list()[0].integer() : rows["first"].integer();
+    wanted_ = rows.is_list() ? rows.list()[1].integer() : rows["count"].integer();
+  }
+
+  void infer(InferContext& ctx) override {
+    if (!choice_is_complete(ctx)) return;
+    std::int64_t rows = 0;
+    TensorSpec images, labels;
+    if (choice_.dataset != nullptr)
+      rows = infer_named(images, labels);
+    else
+      rows = infer_files(images, labels);
+    if (!rows_are_there(ctx, rows)) return;
+    if (choice_.dataset == nullptr) labels.range = label_range();
+    ctx.uses_memory("data set", data_bytes(rows, images) + data_bytes(rows, labels));
+    ctx.output("images", PortSpec::single(std::move(images), count_, std::min(count_, block_rows_)));
+    ctx.output("labels", PortSpec::single(std::move(labels), count_, std::min(count_, block_rows_)));
+  }
+
+  void open(OpenContext& ctx) override {
+    images_ = choice_.dataset != nullptr ? load_by_name(choice_, "images") : read_idx_file(choice_.images, max_bytes_);
+    if (choice_.dataset != nullptr)
+      labels_ = load_by_name(choice_, "labels");
+    else if (!choice_.labels.empty())
+      labels_ = read_idx_file(choice_.labels, max_bytes_);
+    require_as_inferred(images_, ctx.output("images").only(), choice_.images);
+    if (labels_.payload) require_as_inferred(labels_, ctx.output("labels").only(), choice_.labels);
+    random_.emplace(ctx.seed(), "shuffle");
+  }
+
+  void begin_pass(std::uint32_t epoch) override {
+    at_ = 0;
+    if (shuffle_) order_ = random_->permutation(static_cast<std::uint32_t>(count_), epoch);
+  }
+
+  void produce(SourceContext& ctx) override {
+    const std::int64_t rows = std::min(block_rows_, count_ - at_);
+    const bool last = at_ + rows == count_;
+    const SampleIds ids = next_ids(rows);
+    const auto position = static_cast<std::uint64_t>(at_);
+    ctx.emit("images", Emission::tensor(gather(ctx, "images", images_, *ids), ids, position, last));
+    ctx.emit("labels", Emission::tensor(gather(ctx, "labels", labels_, *ids), ids, position, last));
+    at_ += rows;
+  }
+
+  void close() noexcept override { images_ = labels_ = {}; }
+
+ private:
+  bool choice_is_complete(InferContext& ctx) const {
+    const bool by_name = choice_.dataset != nullptr, by_path = !choice_.images.empty();
+    const std::string help = "give either `dataset` and `split`, or `images` and, if there are any, `labels`";
+    if (by_name && (by_path || !choice_.labels.empty()))
+      ctx.error(At::param(by_path ? "images" : "labels"), "conflicting-parameters", "a data set by name has its own files", help);
+    else if (by_name && choice_.split.empty())
+      ctx.error(At::node(), "missing-parameter", "`dataset` needs `split`: train or test", help);
+    else if (!by_name && !by_path)
+      ctx.error(At::node(), "missing-parameter", "idx_loader has neither `dataset` nor `images`", help);
+    else if (!by_name && !choice_.split.empty())
+      ctx.error(At::param("split"), "conflicting-parameters", "`split` belongs to a data set by name", help);
+    else
+      return true;
+    return false;
+  }
+
+  // From the table alone, so that `check` needs no files.
+  std::int64_t infer_named(TensorSpec& images, TensorSpec& labels) const {
+    const DatasetInfo& info = *choice_.dataset;
+    images = {DType::u8, info.image_shape, ValueRange{0, 255}, {}, {}};
+    labels = {DType::u8, {}, ValueRange{0, static_cast<double>(info.class_names.size()) - 1}, {}, info.class_names};
+    return file_of(choice_, "images").rows;
+  }
+
+  std::int64_t infer_files(TensorSpec& images, TensorSpec& labels) const {
+    const IdxHeader header = header_of(choice_.images, max_bytes_);
+    images = spec_of(header);
+    labels = {DType::u8, {0}, {}, {}, {}};
+    if (choice_.labels.empty()) return header.rows;
+    const IdxHeader label_header = header_of(choice_.labels, max_bytes_);
+    require_equal_counts(choice_, header.rows, label_header.rows);
+    labels = spec_of(label_header);
+    return header.rows;
+  }
+
+  // Of the labels that will flow, so that `check` can compare them with the classes.
+  std::optional<ValueRange> label_range() const {
+    if (choice_.labels.empty() || header_of(choice_.labels, max_bytes_).payload_bytes > kMaxLabelBytesAtInfer) return {};
+    const IdxData data = read_idx_file(choice_.labels, max_bytes_);
+    const auto row_bytes = data.header.row_bytes();
+    const auto first = static_cast<std::size_t>(first_) * row_bytes;
+    return range_of_integers(data.header.dtype, data.payload.get() + first, static_cast<std::size_t>(count_) * row_bytes);
+  }
+
+  bool rows_are_there(InferContext& ctx, std::int64_t rows) {
+    count_ = wanted_.value_or(rows - first_);
+    if (count_ <= 0 || first_ > rows || count_ > rows - first_) {
+      ctx.error(At::param("rows"), "row-range", fmt::format("rows {} to {} of a file with {} rows", first_, first_ + count_, rows),
+                "`rows: [first, count]` counts from 0");
+      return false;
+    }
+    if (!shuffle_ || count_ <= INT32_MAX) return true;
+    ctx.error(At::param("shuffle"), "row-range", fmt::format("{} rows are too many to shuffle", count_), "use `rows` to take fewer");
+    return false;
+  }
+
+  static std::size_t data_bytes(std::int64_t rows, const TensorSpec& spec) {
+    return checked_multiply(static_cast<std::uint64_t>(rows), spec.stored_row_bytes());
+  }
+
+  // Between check and run somebody may have replaced the file.
+  void require_as_inferred(const IdxData& data, const TensorSpec& promised, const std::string& path) const {
+    const TensorSpec found = spec_of(data.header);
+    if (found.dtype == promised.dtype && found.row_shape == promised.row_shape && data.header.rows - first_ >= count_) return;
+    throw Error(ErrorKind::data, "file-changed",
+                fmt::format("{}: now holds {}, it was {} when the config was checked", path, found.describe(), promised.describe()),
+                "wait until the file is complete, then run again");
+  }
+
+  SampleIds next_ids(std::int64_t rows) const {
+    auto ids = std::make_shared<std::vector<std::uint64_t>>(static_cast<std::size_t>(rows));
+    for (std::size_t i = 0; i < ids->size(); ++i) {
+      const auto place = static_cast<std::size_t>(at_) + i;
+      (*ids)[i] = static_cast<std::uint64_t>(first_) + (shuffle_ ? order_[place] : place);
+    }
+    return ids;
+  }
+
+  Tensor gather(SourceContext& ctx, std::string_view port, const IdxData& data, const std::vector<std::uint64_t>& ids) const {
+    const TensorSpec& spec = ctx.output(port).only();
+    OutTensor out = ctx.allocate(spec, static_cast<std::int64_t>(ids.size()));
+    if (data.payload) copy_rows(data.payload.get(), spec.stored_row_bytes(), ids, out.bytes());
+    return std::move(out).freeze();
+  }
+
+  void copy_rows(const std::byte* from, std::size_t row_bytes, const std::vector<std::uint64_t>& ids, std::byte* to) const {
+    if (!shuffle_) {
+      std::memcpy(to, from + ids.front() * row_bytes, ids.size() * row_bytes);
+      return;
+    }
+    for (std::size_t i = 0; i < ids.size(); ++i) std::memcpy(to + i * row_bytes, from + ids[i] * row_bytes, row_bytes);
+  }
+
+  bool shuffle_;
+  std::int64_t block_rows_;
+  std::uint64_t max_bytes_;
+  Choice choice_;
+  std::int64_t first_ = 0, count_ = 0;
+  std::optional<std::int64_t> wanted_;
+  IdxData images_, labels_;
+  std::optional<Random> random_;
+  std::vector<std::uint32_t> order_;
+  std::int64_t at_ = 0;  ///< rows of the pass sent so far
+};
+
+MILLRACE_REGISTER_STAGE("idx_loader", IdxLoader);
+
+}  // namespace
+}  // namespace millrace::stages

@@ -1,0 +1,118 @@
+// Maps every value x to x * scale + offset, or to (x - mean) / std. On bytes it moves no data.
+//
+//   in:      any [n, ...]
+//   out:     f32, same shape
+//   example: unit: {stage: normalize, in: train.images, with: {scale: 1/255}}
+#include <millrace/error.hpp>
+#include <millrace/registry.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace millrace::stages {
+namespace {
+
+// The one formula: two roundings, no contraction, as a decoder of affine bytes has it.
+float mapped(float x, float scale, float offset) {
+  const float product = x * scale;
+  return product + offset;
+}
+
+bool lies_in_unit_range(const ValueRange& range) { return range.lo >= -1 && range.hi <= 1; }
+
+class Normalize final : public Transform {
+ public:
+  static void describe(StageSpec& spec) {
+    using T = ParamType;
+    spec.summary("Maps every value x to x * scale + offset, or to (x - mean) / std; on bytes it moves no data.")
+        .input("in", "any [n, ...]")
+        .output("out", "f32, same shape")
+        .param(Param("scale", T::number(), "factor, not 0").or_absent())
+        .param(Param("offset", T::number(), "added after scaling; 0 when absent").or_absent())
+        .param(Param("mean", T::number(), "subtracted first; 0 when absent").or_absent())
+        .param(Param("std", T::number().above(0), "divided by after that").or_absent())
+        .example("unit: {stage: normalize, in: train.images, with: {scale: 1/255}}");
+  }
+  explicit Normalize(const ParamValue& params)
+      : has_scale_(!params["scale"].is_null()),
+        has_std_(!params["std"].is_null()),
+        has_offset_(!params["offset"].is_null()),
+        has_mean_(!params["mean"].is_null()) {
+    const auto number = [&](const char* name, double absent) {
+      return params[name].is_null() ? absent : params[name].number();
+    };
+    scale_ = static_cast<float>(has_std_ ? 1 / number("std", 1) : number("scale", 1));
+    offset_ = static_cast<float>(has_std_ ? -number("mean", 0) / number("std", 1) : number("offset", 0));
+  }
+
+  void infer(InferContext& ctx) override {
+    const PortSpec& port = ctx.input("in");
+    if (!params_are_complete(ctx) || !input_fits(ctx, port.only())) return;
+    TensorSpec out = port.only();
+    if (out.range) out.range = mapped_range(*out.range);
+    if (is_bytes(out)) out.encoding = {Form::affine_u8, scale_, offset_, 0};
+    else out.encoding = {};
+    out.dtype = DType::f32;
+    out.class_names.clear();
+    ctx.output("out", PortSpec::single(std::move(out), port.rows_per_pass, port.max_rows));
+  }
+
+  void process(TransformContext& ctx) const override {
+    const Tensor& x = ctx.input().tensor();
+    const TensorSpec& spec = ctx.output("out").only();
+    if (is_bytes(x.spec())) return ctx.emit("out", x.viewed_as(spec));
+    OutTensor y = ctx.allocate(spec, x.rows());
+    const auto from = x.f32();
+    std::transform(from.begin(), from.end(), y.values<float>().begin(), [&](float v) { return mapped(v, scale_, offset_); });
+    ctx.emit("out", std::move(y).freeze());
+  }
+
+ private:
+  static bool is_bytes(const TensorSpec& spec) { return spec.dtype == DType::u8 && spec.encoding.form == Form::dense; }
+
+  bool params_are_complete(InferContext& ctx) const {
+    const std::string help = "give `scale` and maybe `offset`, or `std` and maybe `mean`";
+    const bool first = has_scale_ || has_offset_, second = has_std_ || has_mean_;
+    if (first && second)
+      ctx.error(At::param(has_mean_ ? "mean" : "std"), "conflicting-parameters", "both ways to normalize at once", help);
+    else if (!has_scale_ && !has_std_)
+      ctx.error(At::node(), "missing-parameter", has_mean_ ? "`mean` needs `std`" : "normalize needs `scale`, or `mean` and `std`", help);
+    else if (scale_ == 0 || !std::isfinite(scale_) || !std::isfinite(offset_))
+      ctx.error(At::param(has_std_ ? "std" : "scale"), "out-of-range",
+                fmt::format("as float32, scale is {} and offset is {}", scale_, offset_), "both must be finite, and scale not 0");
+    else
+      return true;
+    return false;
+  }
+
+  bool input_fits(InferContext& ctx, const TensorSpec& in) const {
+    if (in.encoding.form == Form::indicator || !in.class_names.empty()) {
+      ctx.error(At::input("in"), "dtype-mismatch", fmt::format("{} are classes, not quantities", in.describe()),
+                "normalize the inputs; one_hot takes the labels");
+      return false;
+    }
+    if (has_scale_ && std::abs(scale_) < 1 && in.range && lies_in_unit_range(*in.range)) {
+      ctx.error(At::param("scale"), "normalised-twice",
+                fmt::format("scale {} on values that already lie in [{}, {}]", scale_, in.range->lo, in.range->hi),
+                "remove one of the two; `mean` and `std` are always allowed");
+      return false;
+    }
+    return true;
+  }
+
+  ValueRange mapped_range(const ValueRange& range) const {
+    const auto a = static_cast<double>(mapped(static_cast<float>(range.lo), scale_, offset_));
+    const auto b = static_cast<double>(mapped(static_cast<float>(range.hi), scale_, offset_));
+    return {std::min(a, b), std::max(a, b)};
+  }
+
+  bool has_scale_, has_std_, has_offset_, has_mean_;
+  float scale_ = 1, offset_ = 0;
+};
+
+MILLRACE_REGISTER_STAGE("normalize", Normalize);
+
+}  // namespace
+}  // namespace millrace::stages

@@ -1,0 +1,127 @@
+// Writes rows to the standard output, and the weights of a model.
+//
+//   in:      any record (optional)
+//   model:   a model (optional)
+//   example: show: {stage: print, in: train_targets, with: {rows: 4}}
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+#include <millrace/registry.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+namespace millrace::stages {
+namespace {
+
+/// The rows of one field that are to be printed.
+struct Listing {
+  std::string name, text;
+};
+
+std::string row_text(std::span<const float> values) { return fmt::format("[{}]", fmt::join(values, ",")); }
+
+void append_row(std::string& rows, std::span<const float> values) {
+  if (!rows.empty()) rows += ",";
+  rows += row_text(values);
+}
+
+std::string matrix_text(std::span<const float> values, std::int64_t rows, std::int64_t columns) {
+  std::string text;
+  for (std::int64_t r = 0; r < rows; ++r)
+    append_row(text, values.subspan(static_cast<std::size_t>(r * columns), static_cast<std::size_t>(columns)));
+  return fmt::format("[{}]", text);
+}
+
+std::string weights_text(const ModelSnapshot& snapshot) {
+  std::string text;
+  std::size_t index = 0;
+  for (const LayerSpec& layer : snapshot.model().layers) {
+    if (layer.kind == LayerKind::dense) {
+      const auto at = [&](std::int64_t offset, std::int64_t count) {
+        return snapshot.weights().subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(count));
+      };
+      text += fmt::format("{}.{}.kernel: {}\n", index, layer.name(),
+                          matrix_text(at(layer.kernel_offset, layer.inputs * layer.outputs), layer.inputs, layer.outputs));
+      if (layer.use_bias) text += fmt::format("{}.{}.bias: {}\n", index, layer.name(), row_text(at(layer.bias_offset, layer.outputs)));
+    }
+    ++index;
+  }
+  return text;
+}
+
+class Print final : public Serial {
+ public:
+  static void describe(StageSpec& spec) {
+    using T = ParamType;
+    spec.summary("Writes rows to the standard output, and the weights of a model.")
+        .optional_input("in", "any record")
+        .optional_input("model", "a model", PortKind::model)
+        .inputs(InputMode::independent)
+        .param(Param("rows", T::integer().at_least(0).at_most(1 << 24), "the most rows of a pass to write").or_default(20))
+        .param(Param("epochs", T::choice({"last", "all"}), "which epochs to write").or_default("last"))
+        .example("show: {stage: print, in: train_targets, with: {rows: 4}}");
+  }
+  explicit Print(const ParamValue& params) : limit_(params["rows"].integer()), all_(params["epochs"].text() == "all") {}
+
+  void infer(InferContext& ctx) override {
+    if (ctx.inputs().empty())
+      ctx.error(At::node(), "missing-input", "print has no input", "connect `in`, `model` or both");
+  }
+
+  void open(OpenContext& ctx) override {
+    news_ = &ctx.news();
+    epochs_ = ctx.epochs();
+  }
+
+  void process(SerialContext& ctx) override {
+    const Packet& packet = ctx.input(ctx.port());
+    if (!all_ && packet.header.epoch != epochs_) return;
+    if (packet.model) return news_->print(weights_text(*packet.model));
+    add_rows(packet);
+    if (packet.header.last_in_epoch) write_listings();
+  }
+
+ private:
+  void add_rows(const Packet& packet) {
+    if (listings_.empty())
+      for (const Field& field : packet.fields) listings_.push_back({field.name, ""});
+    const std::int64_t count = std::clamp<std::int64_t>(limit_ - rows_, 0, packet.rows);
+    for (std::size_t i = 0; i < listings_.size(); ++i) {
+      const Tensor part = packet.fields[i].tensor.slice(0, count);
+      const std::int64_t columns = elements_of(part.spec().row_shape);
+      const std::span<const float> values = part.f32();
+      for (std::int64_t r = 0; r < count; ++r)
+        append_row(listings_[i].text, values.subspan(static_cast<std::size_t>(r * columns), static_cast<std::size_t>(columns)));
+    }
+    rows_ += packet.rows;
+  }
+
+  void write_listings() {
+    std::string text;
+    for (const Listing& listing : listings_) {
+      if (listing.name != kValueField) text += fmt::format("{}: ", listing.name);
+      text += fmt::format("[{}]", listing.text);
+      if (rows_ > limit_) text += fmt::format(" and {} more rows", rows_ - limit_);
+      text += "\n";
+    }
+    news_->print(text);
+    listings_.clear();
+    rows_ = 0;
+  }
+
+  std::int64_t limit_;
+  bool all_;
+  RunNews* news_ = nullptr;
+  std::uint32_t epochs_ = 0;
+  std::vector<Listing> listings_;
+  std::int64_t rows_ = 0;  ///< of the pass so far
+};
+
+MILLRACE_REGISTER_STAGE("print", Print);
+
+}  // namespace
+}  // namespace millrace::stages

@@ -1,0 +1,227 @@
+// Trains a stack of layers, one step a batch.
+//
+//   in:      inputs [n, I], targets [n, O], optional weights [n]
+//   metrics: at the end of each pass: loss, the metrics asked for, seconds, samples_per_second
+//   model:   at the end of each pass: an immutable snapshot of the weights
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+#include <millrace/registry.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace millrace::stages {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+/// Loss and last layer go together when the gradient of the pair is that of the loss.
+void check_loss(const ModelSpec& model, Loss loss, const std::string& last_path, InferContext& ctx) {
+  const Activation activation = model.layers.back().activation;
+  const auto demand = [&](Loss wanted, Activation needed) {
+    if (loss != wanted || activation == needed) return;
+    ctx.error(At::param("loss"), "loss-needs-activation",
+              fmt::format("`{}` needs the last layer to be `{}`, it is `{}`", to_string(loss), to_string(needed),
+                          to_string(activation)),
+              fmt::format("set `{}.dense.activation` to `{}`, or use the loss `mse`", last_path, to_string(needed)));
+  };
+  demand(Loss::categorical_crossentropy, Activation::softmax);
+  demand(Loss::binary_crossentropy, Activation::sigmoid);
+}
+
+/// The spec of a field that must be there, or null after reporting it.
+const TensorSpec* require_field(const PortSpec& in, std::string_view name, InferContext& ctx) {
+  const TensorSpec* spec = in.find(name);
+  if (!spec)
+    ctx.error(At::input("in"), "missing-field", fmt::format("the trainer's input has no field `{}`", name),
+              fmt::format("name it as an input of the batcher: in: {{{}: ...}}", name));
+  return spec;
+}
+
+void check_known_fields(const PortSpec& in, InferContext& ctx) {
+  for (const PortSpec::FieldSpec& field : in.fields)
+    if (field.name != "inputs" && field.name != "targets" && field.name != "weights")
+      ctx.error(At::input("in"), "unknown-field", fmt::format("the trainer does not know the field `{}`", field.name),
+                "it takes `inputs`, `targets` and, if wanted, `weights`");
+}
+
+bool check_inputs(const TensorSpec& inputs, InferContext& ctx) {
+  if (inputs.row_shape.size() == 1) return true;
+  ctx.error(At::input("in"), "shape-mismatch",
+            fmt::format("a dense layer takes rows that are vectors, `inputs` is {}", inputs.describe()),
+            "add a `flatten` before the batcher");
+  return false;
+}
+
+void check_targets(const TensorSpec& targets, const ModelSpec& model, const std::string& last_path, InferContext& ctx) {
+  const std::int64_t width = elements_of(targets.row_shape);
+  if (targets.row_shape.size() <= 1 && width == model.outputs()) return;
+  const bool labels = targets.row_shape.empty();
+  ctx.error(At::input("in"), "shape-mismatch",
+            fmt::format("the model gives {} outputs a row, `targets` is {}", model.outputs(), targets.describe()),
+            labels ? fmt::format("add a `one_hot` with classes: {} before the batcher", model.outputs())
+                   : fmt::format("set `{}.dense.units` to {}", last_path, width));
+}
+
+void check_weights(const PortSpec& in, InferContext& ctx) {
+  const TensorSpec* weights = in.find("weights");
+  if (!weights || elements_of(weights->row_shape) == 1) return;
+  ctx.error(At::input("in"), "shape-mismatch",
+            fmt::format("`weights` is {}, expected one value a row", weights->describe()));
+}
+
+class Trainer final : public Serial {
+ public:
+  static void describe(StageSpec& spec) {
+    spec.summary("Trains a stack of layers, one step a batch.")
+        .input("in", "inputs [n, I], targets [n, O], optional weights [n]")
+        .output("metrics", "loss, the metrics asked for, seconds and samples_per_second of each pass",
+                PortKind::metrics)
+        .output("model", "the weights at the end of each pass", PortKind::model)
+        .param(Param("model", model_param_type(), "Layers in order; the last gives the outputs."))
+        .param(Param("loss", loss_param_type(), "What is made small."))
+        .param(Param("optimizer", optimizer_param_type(), "How the weights follow the gradient.")
+                   .or_default(default_optimizer()))
+        .param(Param("metrics", ParamType::list(metric_param_type()), "What is reported beside the loss.")
+                   .or_default(ParamValue::List{}))
+        .state(StateKind::checkpointable)
+        .example(
+            "learn: {stage: trainer, in: batches, with: {model: [dense: {units: 10, activation: softmax}], "
+            "loss: categorical_crossentropy}}");
+  }
+
+  explicit Trainer(const ParamValue& params) : layers_(params["model"]) {
+    spec_.loss = loss_from(params["loss"].text());
+    spec_.optimizer = {params["optimizer"].alternative(), params["optimizer"].alternative_params()};
+    for (const ParamValue& metric : params["metrics"].list()) metrics_.push_back(metric.text());
+  }
+
+  void infer(InferContext& ctx) override {
+    const PortSpec& in = ctx.input("in");
+    check_known_fields(in, ctx);
+    check_weights(in, ctx);
+    const TensorSpec* inputs = require_field(in, "inputs", ctx);
+    const TensorSpec* targets = require_field(in, "targets", ctx);
+    if (!inputs || !targets || !check_inputs(*inputs, ctx)) return;
+    infer_model(in, *inputs, *targets, ctx);
+  }
+
+  void open(OpenContext& ctx) override {
+    spec_.seed = ctx.seed();
+    news_ = &ctx.news();
+    const PortSpec& in = ctx.input("in");
+    if (in.rows_per_pass && in.max_rows > 0) steps_per_pass_ = (*in.rows_per_pass + in.max_rows - 1) / in.max_rows;
+    step_ = make_train_step(ctx.device(), spec_);
+  }
+
+  void process(SerialContext& ctx) override {
+    const Packet& batch = ctx.input("in");
+    if (batch.header.epoch > 0 && batch.rows > 0) train(batch);
+    if (batch.header.last_in_epoch) end_pass(ctx, batch.header.epoch);
+  }
+
+  void close() noexcept override { step_.reset(); }
+
+  void save(StageState& state) const override { step_->save(state); }
+  void load(const StageState& state) override { step_->load(state); }
+
+ private:
+  void infer_model(const PortSpec& in, const TensorSpec& inputs, const TensorSpec& targets, InferContext& ctx) {
+    const auto model = std::make_shared<const ModelSpec>(build_model(layers_, inputs.row_shape[0], ctx, "model"));
+    const std::string last_path = fmt::format("model.{}", model->layers.size() - 1);
+    check_loss(*model, spec_.loss, last_path, ctx);
+    check_targets(targets, *model, last_path, ctx);
+    spec_.model = model;
+    spec_.max_batch_rows = in.max_rows;
+    spec_.inputs = inputs;
+    spec_.targets = targets;
+    spec_.weighted = in.find("weights") != nullptr;
+    ctx.uses_memory("training step", train_step_bytes(spec_, ctx.device()));
+    // Two epochs may be alive at once, and the report keeps the last.
+    ctx.uses_memory("model snapshots", 3 * sizeof(float) * static_cast<std::size_t>(model->parameters()));
+    ctx.output("metrics", PortSpec::of_kind(PortKind::metrics));
+    PortSpec port = PortSpec::of_kind(PortKind::model);
+    port.model = model;
+    port.loss = spec_.loss;
+    ctx.output("model", std::move(port));
+  }
+
+  void train(const Packet& packet) {
+    const Clock::time_point start = Clock::now();
+    if (!started_) mark_ = start;
+    if (progress_.step == 0) pass_start_ = start;
+    started_ = true;
+    TrainBatch batch;
+    batch.inputs = &packet.tensor("inputs");
+    batch.targets = &packet.tensor("targets");
+    if (spec_.weighted) batch.weights = &packet.tensor("weights");
+    batch.epoch = packet.header.epoch;
+    batch.sample_ids = packet.sample_ids();
+    sums_.add(step_->train(batch));
+    last_step_end_ = Clock::now();
+    report(packet.header.epoch);
+  }
+
+  void report(std::uint32_t epoch) {
+    progress_.epoch = epoch;
+    ++progress_.step;
+    progress_.steps = steps_per_pass_;
+    progress_.samples = static_cast<std::int64_t>(sums_.samples);
+    progress_.loss = (sums_.loss + sums_.penalty) / sums_.samples;
+    if (wants("accuracy")) progress_.accuracy = sums_.correct / sums_.samples;
+    progress_.seconds = seconds_between(pass_start_, last_step_end_);
+    news_->step(progress_);
+  }
+
+  bool wants(std::string_view metric) const {
+    return std::find(metrics_.begin(), metrics_.end(), metric) != metrics_.end();
+  }
+
+  std::shared_ptr<const Metrics> pass_metrics(std::uint32_t epoch) {
+    auto metrics = std::make_shared<Metrics>();
+    metrics->epoch = epoch;
+    if (sums_.samples == 0) return metrics;
+    const double seconds = seconds_between(mark_, last_step_end_);
+    metrics->set("loss", (sums_.loss + sums_.penalty) / sums_.samples);
+    if (wants("accuracy")) metrics->set("accuracy", sums_.correct / sums_.samples);
+    if (wants("mae")) metrics->set("mae", sums_.absolute_error / sums_.samples);
+    metrics->set("seconds", seconds);
+    metrics->set("samples_per_second", sums_.samples / std::max(seconds, 1e-9));
+    return metrics;
+  }
+
+  void end_pass(SerialContext& ctx, std::uint32_t epoch) {
+    Emission metrics, model;
+    metrics.metrics = pass_metrics(epoch);
+    model.model = step_->snapshot(epoch);
+    metrics.last_in_epoch = model.last_in_epoch = true;
+    news_->model(model.model);
+    ctx.emit("metrics", std::move(metrics));
+    ctx.emit("model", std::move(model));
+    mark_ = last_step_end_;
+    sums_ = {};
+    progress_ = {};
+  }
+
+  ParamValue layers_;
+  std::vector<std::string> metrics_;
+  TrainSpec spec_;
+  std::int64_t steps_per_pass_ = 0;
+  RunNews* news_ = nullptr;
+  std::unique_ptr<TrainStep> step_;
+  BatchSums sums_;  ///< of the running pass
+  StepProgress progress_;
+  bool started_ = false;
+  Clock::time_point mark_, pass_start_, last_step_end_;  ///< mark_: end of the pass before
+};
+
+MILLRACE_REGISTER_STAGE("trainer", Trainer);
+
+}  // namespace
+}  // namespace millrace::stages

@@ -1,0 +1,179 @@
+// Errors, parameters, digests, allocators, devices and the registry: the small parts of framework/core and framework/device.
+#include "catch.hpp"
+
+#include <functional>
+
+#include <millrace/build_info.hpp>
+#include <millrace/communicator.hpp>
+#include <millrace/device.hpp>
+#include <millrace/digest.hpp>
+#include <millrace/error.hpp>
+#include <millrace/param.hpp>
+#include <millrace/registry.hpp>
+
+#include <cstring>
+#include <thread>
+
+using namespace millrace;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+class Nothing final : public Serial {
+ public:
+  static void describe(StageSpec& spec) { spec.summary("Takes packets.").input("in", "any"); }
+  explicit Nothing(const ParamValue&) {}
+  void infer(InferContext&) override {}
+  void process(SerialContext&) override {}
+};
+
+std::string name_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& e) {
+    return e.name();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("an error renders its name, notes and help") {
+  Error e(ErrorKind::data, "idx-short", "2 bytes, need 4", "fetch the file again");
+  e.add_note("node `train`").add_note("line 3");
+  CHECK(e.render() ==
+        "error[idx-short]: 2 bytes, need 4\n   = note: node `train`\n   = note: line 3\n   = help: fetch the file again");
+  CHECK(e.exit_code() == 4);
+}
+
+TEST_CASE("SHA-256 gives the published digests") {
+  CHECK(sha256_hex(std::string()) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(sha256_hex(std::string("abc")) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  Sha256 pieces;
+  const std::string text = "abc";
+  for (const char& c : text) pieces.update(std::as_bytes(std::span(&c, 1)));
+  CHECK(pieces.finish() == sha256_hex(text));
+}
+
+TEST_CASE("a parameter value is read as what it is and nothing else") {
+  const ParamValue value(ParamValue::Map{{"rate", 0.5}, {"units", 512}, {"names", ParamValue::List{"a", "b"}}});
+  CHECK(value["rate"].number() == 0.5);
+  CHECK(value["units"].number() == 512.0);
+  CHECK(value["names"].list()[1].text() == "b");
+  CHECK(value.find("absent") == nullptr);
+  CHECK(name_of([&] { value["absent"]; }) == "no-such-param");
+  CHECK(name_of([&] { value["rate"].integer(); }) == "wrong-param-type");
+  CHECK(name_of([&] { value.alternative(); }) == "wrong-param-type");
+  CHECK(value.render() == R"({rate: 0.5, units: 512, names: ["a", "b"]})");
+  CHECK(ParamValue(1e-7).render() == "1e-07");
+  const ParamValue choice(ParamValue::Map{{"sgd", ParamValue::Map{{"learning_rate", 0.1}}}});
+  CHECK(choice.alternative() == "sgd");
+  CHECK(choice.alternative_params()["learning_rate"].number() == 0.1);
+}
+
+TEST_CASE("a parameter type says what it takes") {
+  CHECK(ParamType::integer().at_least(1).at_most(9).describe() == "integer, at least 1, at most 9");
+  CHECK(ParamType::number().above(0).below(1).describe() == "number, above 0, below 1");
+  CHECK(ParamType::choice({"a", "b"}).describe() == "one of: a, b");
+  CHECK(ParamType::list(ParamType::text()).describe() == "list of (text)");
+  CHECK(ParamType::one_of({{"sgd", "", {}}, {"adam", "", {}}}).describe() == "sgd | adam");
+  CHECK(Param("x", ParamType::text(), "").is_required());
+  CHECK_FALSE(Param("x", ParamType::text(), "").or_default("a").is_required());
+  CHECK_FALSE(Param("x", ParamType::text(), "").or_absent().is_required());
+}
+
+TEST_CASE("the host allocator counts what is alive and reuses what came back") {
+  const auto allocator = make_host_allocator();
+  const std::byte* first = nullptr;
+  {
+    const auto block = allocator->allocate(200704);
+    first = block.get();
+    CHECK(reinterpret_cast<std::uintptr_t>(first) % 64 == 0);
+    CHECK(allocator->live_bytes() >= 200704);
+    CHECK(allocator->live_bytes() <= 200704 * 9 / 8);
+  }
+  CHECK(allocator->live_bytes() == 0);
+  CHECK(allocator->peak_bytes() >= 200704);
+  CHECK(allocator->allocate(200704).get() == first);
+  CHECK(allocator->allocate(0) != nullptr);
+  CHECK(name_of([&] { allocator->allocate(std::size_t{1} << 60); }) == "out-of-memory");
+  CHECK(allocator->live_bytes() == 0);
+}
+
+TEST_CASE("the host allocator takes requests from several threads") {
+  const auto allocator = make_host_allocator();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      for (std::size_t i = 1; i < 2000; ++i) std::memset(allocator->allocate(i).get(), 1, i);
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(allocator->live_bytes() == 0);
+}
+
+TEST_CASE("the CPU is a device whose streams work at once") {
+  const auto device = open_device({"cpu", 0});
+  CHECK(device->is_host());
+  CHECK_THAT(device->describe(), ContainsSubstring("core"));
+  const auto stream = device->make_stream();
+  const std::vector<int> from{1, 2, 3};
+  std::vector<int> to(3);
+  stream->copy(to.data(), from.data(), 12);
+  const Event event = stream->record();
+  CHECK(event.done());
+  stream->wait(event);
+  CHECK(to == from);
+}
+
+TEST_CASE("a device that is not there is an error of kind device, or a reason") {
+  CHECK(choose_device("auto").id == DeviceId{"cpu", 0});
+  CHECK_THAT(choose_device("auto").reason, ContainsSubstring("CUDA"));
+  CHECK(choose_device("cpu").id.kind == "cpu");
+  CHECK(name_of([] { choose_device("cuda:1"); }) == "device-unavailable");
+  CHECK(name_of([] { open_device({"cuda", 0}); }) == "device-unavailable");
+  CHECK(list_devices().front().cores >= 1);
+}
+
+TEST_CASE("alone, a sum over all ranks is what it was") {
+  const auto self = make_self_communicator();
+  std::vector<float> values{1, 2};
+  self->all_reduce_sum(values);
+  CHECK(values == std::vector<float>{1, 2});
+  CHECK(self->size() == 1);
+  CHECK(self->rank() == 0);
+}
+
+TEST_CASE("the registry finds stages by name and refuses a second one") {
+  StageRegistry registry;
+  registry.set_origin("first", "1", "MIT", "first.so");
+  registry.add(make_stage_info<Nothing>("nothing"));
+  REQUIRE(registry.find("nothing") != nullptr);
+  CHECK(registry.find("nothing")->kind == StageKind::serial);
+  CHECK(registry.find("nothing")->plugin == "first");
+  CHECK(registry.find("something") == nullptr);
+  CHECK(registry.names() == std::vector<std::string>{"nothing"});
+  CHECK(name_of([&] { registry.add(make_stage_info<Nothing>("nothing")); }) == "duplicate-stage");
+}
+
+TEST_CASE("suggestions are close, the closest first") {
+  const std::vector<std::string> known{"normalize", "one_hot", "classes", "flatten"};
+  CHECK(close_names("class", known) == std::vector<std::string>{"classes"});
+  CHECK(close_names("normalise", known) == std::vector<std::string>{"normalize"});
+  CHECK(close_names("flaten", known) == std::vector<std::string>{"flatten"});
+  CHECK(close_names("zebra", known).empty());
+  CHECK(close_names("onehot", known) == std::vector<std::string>{"one_hot"});
+}
+
+TEST_CASE("stage state is kept by name") {
+  StageState state;
+  const std::vector<int> values{1, 2, 3};
+  state.put("values", std::as_bytes(std::span(values)));
+  CHECK(state.get("values").size() == 12);
+  CHECK(name_of([&] { state.get("other"); }) == "no-such-state");
+}
+
+TEST_CASE("a build says what it is made of") {
+  const BuildInfo build = build_info();
+  CHECK_THAT(build.describe(), ContainsSubstring(build.compiler));
+  CHECK(build.onednn.find('.') != std::string::npos);
+}

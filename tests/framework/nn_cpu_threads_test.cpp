@@ -1,0 +1,35 @@
+// Products run on the thread that asks: no OpenMP team stands beside oneTBB's threads. A program of its own, with
+// OMP_NUM_THREADS set to more than one, because threads of other tests would blur the count.
+#include "nn_fixtures.hpp"
+
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+using namespace millrace;
+using namespace millrace::nn_test;
+
+namespace {
+
+std::ptrdiff_t process_threads() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task"), end;
+  return std::distance(tasks, end);
+}
+
+}  // namespace
+
+TEST_CASE("training starts no thread beside those of the arena") {
+  const char* team = std::getenv("OMP_NUM_THREADS");
+  if (!team || std::atoi(team) < 2) SKIP("OMP_NUM_THREADS is not set to 2 or more, so no team could be seen");
+  const Batch batch = random_batch(512, 300, 10);
+  const TrainSpec spec = spec_of(model_of(300, {dense(300, "relu"), dense(10, "softmax")}),
+                                 Loss::categorical_crossentropy, one("rmsprop"), batch);
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, 2);
+  const auto step = make_train_step(cpu(), spec);
+  tbb::task_arena(2).execute([&] {
+    for (int i = 0; i < 20; ++i) step->train(batch.view());
+  });
+  CHECK(process_threads() <= 2);
+}

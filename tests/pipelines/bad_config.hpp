@@ -1,0 +1,23 @@
+// A config that must be refused: the text, and which errors it must give where.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+struct BadConfig {
+  std::filesystem::path path;
+  std::vector<std::string> expected;   ///< "unknown-node 4:35", in the order of the report
+  std::vector<std::string> overrides;  ///< texts of --set
+};
+
+/// Every config of the folder, with the `# expect:` and `# set:` lines at its top.
+std::vector<BadConfig> read_bad_configs(const std::filesystem::path& folder);
+
+/// "NAME LINE:COLUMN" of each error of the config, against the built-in stages; the place is preceded by the file's name
+/// when that is not the config itself, and is "set#K:COLUMN" for the K-th override.
+std::vector<std::string> errors_of(const std::filesystem::path& path, const std::vector<std::string>& overrides);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,142 @@
+// evaluator, driven alone.
+#include "catch.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+#include <millrace/testing/stage_tester.hpp>
+
+#include <numeric>
+
+using namespace millrace;
+using namespace millrace::testing;
+using Map = ParamValue::Map;
+using List = ParamValue::List;
+
+namespace {
+
+/// y = w x, one input, one output.
+std::shared_ptr<const ModelSpec> line() {
+  LayerSpec layer;
+  layer.inputs = layer.outputs = 1;
+  layer.use_bias = false;
+  layer.bias_offset = 1;
+  return std::make_shared<const ModelSpec>(ModelSpec{1, {layer}});
+}
+
+Packet model_packet(std::uint32_t epoch, float w) {
+  Packet packet;
+  packet.header = {0, epoch, 0, true};
+  packet.model = std::make_shared<const ModelSnapshot>(line(), Loss::mse, epoch, std::vector<float>{w});
+  return packet;
+}
+
+Packet data_packet(std::uint32_t epoch, bool last, std::vector<float> x, std::vector<float> y) {
+  Packet packet;
+  packet.header = {0, epoch, 0, last};
+  packet.rows = static_cast<std::int64_t>(x.size());
+  auto ids = std::make_shared<std::vector<std::uint64_t>>(x.size());
+  std::iota(ids->begin(), ids->end(), 0U);
+  packet.ids = ids;
+  packet.fields = {{"inputs", rows<float>({1}, x)}, {"targets", rows<float>({1}, y)}};
+  return packet;
+}
+
+PortSpec data_port(RowShape inputs, RowShape targets) {
+  PortSpec port;
+  port.fields = {{"inputs", {DType::f32, std::move(inputs), {}, {}, {}}},
+                 {"targets", {DType::f32, std::move(targets), {}, {}, {}}}};
+  port.max_rows = 8;
+  return port;
+}
+PortSpec model_port() {
+  PortSpec port = PortSpec::of_kind(PortKind::model);
+  port.model = line();
+  port.loss = Loss::mse;
+  return port;
+}
+
+StageTester& declare(StageTester& t) { return t.input("data", data_port({1}, {1})).input("model", model_port()); }
+
+}  // namespace
+
+TEST_CASE("evaluator waits for the model of the epoch, then measures the whole pass") {
+  StageTester t("evaluator", {{"metrics", List{"loss", "mae"}}});
+  declare(t);
+  t.push("data", data_packet(1, false, {1, 2}, {1, 2}));
+  CHECK_FALSE(t.has_output("metrics"));
+  t.push("model", model_packet(1, 2));
+  CHECK_FALSE(t.has_output("metrics"));
+  t.push("data", data_packet(1, true, {3}, {3}));
+  const Packet packet = t.pop("metrics");
+  CHECK(packet.header.last_in_epoch);
+  CHECK(packet.metrics->epoch == 1);
+  CHECK(packet.metrics->find("loss").value() == Catch::Approx((1 + 4 + 9) / 3.0));  // (2x - x)^2
+  CHECK(packet.metrics->find("mae").value() == Catch::Approx(2.0));
+  CHECK(packet.metrics->find("seconds").value() >= 0);
+  CHECK_FALSE(packet.metrics->find("accuracy").has_value());
+}
+
+TEST_CASE("evaluator matches passes and models by epoch, whichever comes first") {
+  StageTester t("evaluator");
+  declare(t);
+  t.push("data", data_packet(1, true, {1}, {1}));
+  t.push("data", data_packet(2, true, {1}, {1}));
+  CHECK_FALSE(t.has_output("metrics"));
+  t.push("model", model_packet(1, 3));
+  t.push("model", model_packet(2, 1));
+  const Packet first = t.pop("metrics"), second = t.pop("metrics");
+  CHECK(first.metrics->epoch == 1);
+  CHECK(first.metrics->find("loss").value() == Catch::Approx(4.0));
+  CHECK(second.metrics->epoch == 2);
+  CHECK(second.metrics->find("loss").value() == 0.0);
+  CHECK(second.metrics->find("accuracy").value() == 1.0);
+}
+
+TEST_CASE("evaluator lets go of the packets it held once they are measured") {
+  StageTester t("evaluator");
+  declare(t);
+  Packet packet = data_packet(1, true, {1}, {1});
+  const auto hold = std::make_shared<int>(0);
+  packet.hold = hold;
+  t.push("data", std::move(packet));
+  CHECK(hold.use_count() > 1);
+  t.push("model", model_packet(1, 3));
+  t.pop("metrics");
+  CHECK(hold.use_count() == 1);
+}
+
+TEST_CASE("evaluator takes epoch 0 as any other") {
+  StageTester t("evaluator");
+  declare(t).epochs(0);
+  t.push("model", model_packet(0, 1));
+  t.push("data", data_packet(0, true, {1}, {1}));
+  CHECK(t.pop("metrics").metrics->epoch == 0);
+}
+
+TEST_CASE("evaluator works when nobody says beforehand what model will come") {
+  StageTester t("evaluator");
+  t.input("data", data_port({1}, {1})).input("model", PortSpec::of_kind(PortKind::model));
+  t.push("data", data_packet(1, true, {1}, {3}));
+  t.push("model", model_packet(1, 1));
+  CHECK(t.pop("metrics").metrics->find("loss").value() == Catch::Approx(4.0));
+}
+
+TEST_CASE("evaluator compares its data with the model that will come") {
+  StageTester t("evaluator");
+  t.input("data", data_port({2}, {3})).input("model", model_port());
+  const auto errors = t.infer();
+  REQUIRE(errors.size() == 2);
+  CHECK(errors[0].name == "shape-mismatch");
+  CHECK(errors[1].name == "shape-mismatch");
+  CHECK(errors[0].at.path == "data");
+}
+
+TEST_CASE("evaluator names the field that is missing") {
+  StageTester t("evaluator");
+  PortSpec port = data_port({1}, {1});
+  port.fields.pop_back();
+  t.input("data", port).input("model", model_port());
+  const auto errors = t.infer();
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0].name == "missing-field");
+}

@@ -1,0 +1,110 @@
+#include "catch.hpp"
+#include "error_of.hpp"
+
+#include <millrace/testing/stage_tester.hpp>
+
+#include <algorithm>
+
+using namespace millrace;
+using namespace millrace::testing;
+
+namespace {
+
+ParamValue::Map columns(ParamValue::Map map, ParamValue::Map more = {}) {
+  more.insert(more.begin(), {"columns", std::move(map)});
+  return more;
+}
+
+std::vector<InferError> errors_of(ParamValue::Map params) { return StageTester("table_source", std::move(params)).infer(); }
+
+std::vector<float> values_of(const Packet& packet) { return {packet.tensor().f32().begin(), packet.tensor().f32().end()}; }
+
+}  // namespace
+
+TEST_CASE("Every column is an output") {
+  StageTester t("table_source", columns({{"x", ParamValue::List{0, 1.5, -2}}, {"y", ParamValue::List{10, 20, 25}}}));
+  t.pull();
+  const Packet x = t.pop("x"), y = t.pop("y");
+  CHECK(values_of(x) == std::vector<float>{0, 1.5F, -2});
+  CHECK(values_of(y) == std::vector<float>{10, 20, 25});
+  CHECK(x.header.last_in_epoch);
+  CHECK(std::vector<std::uint64_t>(x.sample_ids().begin(), x.sample_ids().end()) == std::vector<std::uint64_t>{0, 1, 2});
+  CHECK(t.output_spec("x").only() == TensorSpec{DType::f32, {1}, ValueRange{-2, 1.5}, {}, {}});
+  CHECK(t.output_spec("x").rows_per_pass == 3);
+}
+
+TEST_CASE("Texts become class ids in the order in which they appear") {
+  StageTester t("table_source", columns({{"colour", ParamValue::List{"red", "green", "blue", "green"}}}));
+  t.pull();
+  const Packet packet = t.pop("colour");
+  const auto ids = packet.tensor().stored<std::int32_t>();
+  CHECK(std::vector<int>(ids.begin(), ids.end()) == std::vector<int>{0, 1, 2, 1});
+  CHECK(packet.tensor().spec().class_names == std::vector<std::string>{"red", "green", "blue"});
+  CHECK(packet.tensor().spec().row_shape.empty());
+  CHECK(packet.tensor().spec().range == ValueRange{0, 2});
+}
+
+TEST_CASE("Colours go through one_hot in the order of the columns that was asked for") {
+  StageTester table("table_source", columns({{"colour", ParamValue::List{"red", "green", "blue", "green"}}}));
+  StageTester one_hot("one_hot", {{"classes", ParamValue::List{"red", "blue", "green"}}});
+  one_hot.push("in", (table.pull(), table.pop("colour").tensor()));
+  CHECK(values_of(one_hot.pop()) == std::vector<float>{1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1});
+}
+
+TEST_CASE("A column may hold vectors, and integers where asked for") {
+  StageTester t("table_source", columns({{"x", ParamValue::List{ParamValue::List{0, 1}, ParamValue::List{1, 0}}}, {"label", ParamValue::List{1, 0}}},
+                                        {{"dtypes", ParamValue::Map{{"label", "i32"}}}}));
+  t.pull();
+  CHECK(t.output_spec("x").only().row_shape == RowShape{2});
+  CHECK(values_of(t.pop("x")) == std::vector<float>{0, 1, 1, 0});
+  CHECK(t.output_spec("label").only() == TensorSpec{DType::i32, {}, ValueRange{0, 1}, {}, {}});
+  CHECK(t.pop("label").tensor().stored<std::int32_t>()[0] == 1);
+}
+
+TEST_CASE("Rows come in blocks, pass after pass, shuffled when asked for") {
+  ParamValue::List values;
+  for (int i = 0; i < 10; ++i) values.emplace_back(10 * i);
+  const bool shuffle = GENERATE(false, true);
+  StageTester t("table_source", columns({{"x", values}}, {{"block_rows", 4}, {"shuffle", shuffle}}));
+  std::vector<std::vector<std::uint64_t>> passes(2);
+  for (auto& ids : passes)
+    for (const std::int64_t expected : {4, 4, 2}) {
+      const Packet packet = (t.pull(), t.pop("x"));
+      CHECK(packet.rows == expected);
+      CHECK(packet.header.first_row == ids.size());
+      CHECK(packet.header.last_in_epoch == (expected == 2));
+      for (std::size_t i = 0; i < packet.sample_ids().size(); ++i)
+        CHECK(packet.tensor().f32()[i] == static_cast<float>(10 * packet.sample_ids()[i]));
+      ids.insert(ids.end(), packet.sample_ids().begin(), packet.sample_ids().end());
+    }
+  CHECK((passes[0] != passes[1]) == shuffle);
+  for (auto& ids : passes) {
+    std::sort(ids.begin(), ids.end());
+    for (std::size_t i = 0; i < ids.size(); ++i) CHECK(ids[i] == i);
+  }
+}
+
+TEST_CASE("A table that does not fit together is refused with the place") {
+  struct Case {
+    ParamValue::Map params;
+    std::string name, path;
+  };
+  const ParamValue::List two{1, 2}, three{1, 2, 3};
+  const std::vector<Case> cases{
+      {columns({}), "missing-parameter", "columns"},
+      {columns({{"x", two}, {"y", three}}), "rows-mismatch", "columns.y"},
+      {columns({{"x", ParamValue::List{1, "a"}}}), "dtype-mismatch", "columns.x.1"},
+      {columns({{"x", ParamValue::List{"a", 1}}}), "dtype-mismatch", "columns.x.1"},
+      {columns({{"x", ParamValue::List{ParamValue::List{1, 2}, 3}}}), "shape-mismatch", "columns.x.1"},
+      {columns({{"x", ParamValue::List{1.5}}}, {{"dtypes", ParamValue::Map{{"x", "i32"}}}}), "dtype-mismatch", "columns.x.0"},
+      {columns({{"x", ParamValue::List{3e9}}}, {{"dtypes", ParamValue::Map{{"x", "i32"}}}}), "dtype-mismatch", "columns.x.0"},
+      {columns({{"x", two}}, {{"dtypes", ParamValue::Map{{"z", "i32"}}}}), "unknown-column", "dtypes.z"}};
+  for (const Case& c : cases) {
+    CAPTURE(c.name, c.path);
+    const auto errors = errors_of(c.params);
+    REQUIRE(errors.size() == 1);
+    CHECK(errors[0].name == c.name);
+    CHECK(errors[0].at.path == c.path);
+  }
+  CHECK(error_of([] { StageTester("table_source", columns({{"x", ParamValue::List{}}})); }).name() == "out-of-range");
+}

@@ -1,0 +1,217 @@
+// trainer, driven alone.
+#include "catch.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+#include <millrace/testing/stage_tester.hpp>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+using namespace millrace;
+using namespace millrace::testing;
+using Catch::Matchers::ContainsSubstring;
+using Map = ParamValue::Map;
+using List = ParamValue::List;
+
+namespace {
+
+ParamValue dense(std::int64_t units, const char* activation) {
+  return Map{{"dense", Map{{"units", units}, {"activation", activation}}}};
+}
+
+Map params_of(List layers, const char* loss, Map more = {}) {
+  Map params{{"model", std::move(layers)}, {"loss", loss}};
+  for (auto& [key, value] : more) params.emplace_back(key, value);
+  return params;
+}
+Map classifier(Map more = {}) {
+  return params_of({dense(4, "relu"), dense(2, "softmax")}, "categorical_crossentropy", std::move(more));
+}
+
+/// Points of the plane; the class is the sign of the first coordinate.
+Packet batch(std::int64_t rows, std::uint32_t epoch, bool last, std::uint64_t first = 0) {
+  std::vector<float> x, y;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const auto t = static_cast<float>(i) + static_cast<float>(first);
+    x.insert(x.end(), {std::sin(t), std::cos(3 * t)});
+    y.insert(y.end(), {std::sin(t) > 0 ? 1.0F : 0.0F, std::sin(t) > 0 ? 0.0F : 1.0F});
+  }
+  Packet packet;
+  packet.header = {0, epoch, first, last};
+  packet.rows = rows;
+  auto ids = std::make_shared<std::vector<std::uint64_t>>(static_cast<std::size_t>(rows));
+  std::iota(ids->begin(), ids->end(), first);
+  packet.ids = ids;
+  packet.fields = {{"inputs", testing::rows<float>({2}, x)}, {"targets", testing::rows<float>({2}, y)}};
+  return packet;
+}
+
+PortSpec port_of(RowShape inputs, RowShape targets) {
+  PortSpec port;
+  port.fields = {{"inputs", {DType::f32, std::move(inputs), {}, {}, {}}},
+                 {"targets", {DType::f32, std::move(targets), {}, {}, {}}}};
+  port.max_rows = 16;
+  return port;
+}
+
+void train_pass(StageTester& t, std::uint32_t epoch) {
+  for (int i = 0; i < 4; ++i) t.push("in", batch(16, epoch, i == 3, static_cast<std::uint64_t>(i) * 16));
+}
+
+std::vector<InferError> errors_of(Map params, PortSpec port) {
+  StageTester t("trainer", std::move(params));
+  t.input("in", std::move(port));
+  return t.infer();
+}
+
+}  // namespace
+
+TEST_CASE("trainer emits metrics and a snapshot at the end of each pass, and nothing before") {
+  StageTester t("trainer", classifier({{"metrics", List{"accuracy", "mae"}}}));
+  t.push("in", batch(16, 1, false));
+  CHECK_FALSE(t.has_output("metrics"));
+  CHECK_FALSE(t.has_output("model"));
+  t.push("in", batch(5, 1, true, 16));  // the last batch may be short
+  const Packet metrics = t.pop("metrics"), model = t.pop("model");
+  CHECK(metrics.header.last_in_epoch);
+  CHECK(model.header.last_in_epoch);
+  CHECK(metrics.metrics->epoch == 1);
+  CHECK(model.model->epoch() == 1);
+  for (const char* name : {"loss", "accuracy", "mae", "seconds", "samples_per_second"})
+    CHECK(metrics.metrics->find(name).value_or(-1) >= 0);
+  CHECK(t.reported_model() == model.model);
+  CHECK(model.model->model().parameters() == 2 * 4 + 4 + 4 * 2 + 2);
+}
+
+TEST_CASE("trainer reports only the metrics that were asked for") {
+  StageTester t("trainer", classifier());
+  t.push("in", batch(16, 1, true));
+  const Packet packet = t.pop("metrics");
+  CHECK(packet.metrics->values.front().first == "loss");
+  CHECK_FALSE(packet.metrics->find("accuracy").has_value());
+  CHECK_FALSE(packet.metrics->find("mae").has_value());
+}
+
+TEST_CASE("trainer learns what can be learned") {
+  StageTester t("trainer", classifier({{"metrics", List{"accuracy"}},
+                                       {"optimizer", Map{{"adam", Map{{"learning_rate", 0.05}}}}}}));
+  double first = 0, last = 0, accuracy = 0;
+  for (std::uint32_t epoch = 1; epoch <= 30; ++epoch) {
+    train_pass(t, epoch);
+    const Packet packet = t.pop("metrics");
+    last = packet.metrics->find("loss").value();
+    accuracy = packet.metrics->find("accuracy").value();
+    if (epoch == 1) first = last;
+  }
+  CHECK(last < 0.3 * first);
+  CHECK(accuracy > 0.95);
+}
+
+TEST_CASE("two epochs give the weights of one epoch, save, load into a fresh trainer, one epoch") {
+  const auto optimizer = GENERATE(as<std::string>{}, "rmsprop", "adam", "sgd");
+  const Map params = classifier({{"optimizer", ParamValue(optimizer)}});
+  StageTester whole("trainer", params), begun("trainer", params), resumed("trainer", params);
+  train_pass(whole, 1);
+  train_pass(whole, 2);
+  train_pass(begun, 1);
+  resumed.load(begun.save());
+  train_pass(resumed, 2);
+  CHECK(resumed.reported_model()->weights_sha256() == whole.reported_model()->weights_sha256());
+  CHECK(begun.reported_model()->weights_sha256() != whole.reported_model()->weights_sha256());
+}
+
+TEST_CASE("epochs: 0 gives the initial weights as epoch 0, and metrics without values") {
+  StageTester t("trainer", classifier());
+  t.epochs(0).seed(7);
+  t.push("in", batch(16, 0, false));
+  t.push("in", batch(16, 0, true, 16));
+  CHECK(t.pop("metrics").metrics->values.empty());
+  const Packet packet = t.pop("model");
+  CHECK(packet.model->epoch() == 0);
+  const std::vector<float> initial = initial_weights(packet.model->model(), 7);
+  CHECK(std::equal(initial.begin(), initial.end(), packet.model->weights().begin(), packet.model->weights().end()));
+}
+
+TEST_CASE("a trainer's loss that is not finite stops the run") {
+  StageTester t("trainer", params_of({dense(2, "linear")}, "mse"));
+  Packet packet = batch(2, 1, false);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  packet.fields[0].tensor = rows<float>({2}, {nan, 1, 2, 3});
+  try {
+    t.push("in", packet);
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::diverged);
+  }
+}
+
+TEST_CASE("trainer asks for a flatten when rows are no vectors") {
+  const auto errors = errors_of(classifier(), port_of({28, 28}, {2}));
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0].name == "shape-mismatch");
+  CHECK(errors[0].at.what == At::What::input);
+  CHECK_THAT(errors[0].help, ContainsSubstring("flatten"));
+}
+
+TEST_CASE("trainer compares the targets with its last layer") {
+  const auto errors = errors_of(classifier(), port_of({2}, {3}));
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0].name == "shape-mismatch");
+  CHECK_THAT(errors[0].help, ContainsSubstring("model.1.dense.units"));
+  const auto labels = errors_of(classifier(), port_of({2}, {}));
+  REQUIRE(labels.size() == 1);
+  CHECK_THAT(labels[0].help, ContainsSubstring("one_hot"));
+}
+
+TEST_CASE("trainer knows which loss needs which last layer, and reports all errors at once") {
+  const auto errors =
+      errors_of(params_of({dense(2, "softmax"), dense(2, "relu")}, "categorical_crossentropy"), port_of({2}, {3}));
+  std::vector<std::string> names;
+  for (const InferError& error : errors) names.push_back(error.name);
+  CHECK(names == std::vector<std::string>{"softmax-not-last", "loss-needs-activation", "shape-mismatch"});
+  CHECK(errors[1].at.path == "loss");
+  CHECK(errors_of(params_of({dense(2, "softmax")}, "binary_crossentropy"), port_of({2}, {2}))[0].name ==
+        "loss-needs-activation");
+  CHECK(errors_of(params_of({dense(2, "sigmoid")}, "binary_crossentropy"), port_of({2}, {2})).empty());
+  CHECK(errors_of(params_of({dense(2, "softmax")}, "mse"), port_of({2}, {2})).empty());
+}
+
+TEST_CASE("trainer names fields that are missing or unknown, and weights of a wrong shape") {
+  PortSpec port = port_of({2}, {2});
+  port.fields[1].name = "labels";
+  const auto errors = errors_of(classifier(), port);
+  REQUIRE(errors.size() == 2);
+  CHECK(errors[0].name == "unknown-field");
+  CHECK(errors[1].name == "missing-field");
+  PortSpec weighted = port_of({2}, {2});
+  weighted.fields.push_back({"weights", {DType::f32, {2}, {}, {}, {}}});
+  const auto shapes = errors_of(classifier(), weighted);
+  REQUIRE(shapes.size() == 1);
+  CHECK(shapes[0].name == "shape-mismatch");
+}
+
+TEST_CASE("row weights change what a trainer learns") {
+  const auto hash = [](float second) {
+    StageTester t("trainer", classifier());
+    Packet packet = batch(2, 1, true);
+    packet.fields.push_back({"weights", rows<float>({}, {1, second})});
+    t.push("in", packet);
+    return t.reported_model()->weights_sha256();
+  };
+  CHECK(hash(1) != hash(0));
+  StageTester plain("trainer", classifier());
+  plain.push("in", batch(2, 1, true));
+  CHECK(hash(1) == plain.reported_model()->weights_sha256());
+}
+
+TEST_CASE("a trainer's model port tells what will come") {
+  StageTester t("trainer", classifier());
+  t.input("in", port_of({2}, {2}));
+  const PortSpec& port = t.output_spec("model");
+  REQUIRE(port.model);
+  CHECK(port.kind == PortKind::model);
+  CHECK(port.model->inputs == 2);
+  CHECK(port.loss == Loss::categorical_crossentropy);
+}

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Each check of tools/lint accepts a clean small tree and reports a violation planted in it."""
+import pathlib
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+
+LINT = pathlib.Path(__file__).resolve().parents[2] / "tools" / "lint"
+
+CLEAN = {
+    "framework/include/millrace/stage.hpp": "#pragma once\nnamespace millrace { struct StageThing {}; }\n",
+    "framework/include/millrace/plugin.h": "typedef int millrace_number;\n",
+    "framework/core/registry.cpp": "#include <millrace/stage.hpp>\n#include <fmt/format.h>\n",
+    "framework/device/host.hpp": "#pragma once\n",
+    "framework/nn/cpu/step.cpp": '#include "device/host.hpp"\n#include <dnnl.h>\n',
+    "stages/flatten.cpp": "#include <millrace/stage.hpp>\n",
+    "pipelines/runner.hpp": "#pragma once\n#include <millrace/stage.hpp>\n",
+    "pipelines/runner.cpp": '#include "runner.hpp"\n',
+    "tests/stages/flatten_test.cpp": "// tests flatten\n",
+    "tests/tools/CMakeLists.txt": "add_test(NAME x COMMAND x_test.py)\n",
+    "tests/tools/x_test.py": "pass\n",
+    "tools/test": "case $1 in --full) ;; esac\n",
+    "README.md": "Run `tools/test --full`; see `stages/flatten.cpp`, `StageThing` and [the headers](framework/include).\n",
+}
+
+
+class Lint(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name).resolve()
+        for path, text in CLEAN.items():
+            self.write(path, text)
+
+    def write(self, path, text):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def lint(self, name, *arguments):
+        command = [sys.executable, str(LINT / f"{name}.py"), "--root", str(self.root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def accepts(self, name, *arguments):
+        done = self.lint(name, *arguments)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def reports(self, what, name, *arguments):
+        done = self.lint(name, *arguments)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn(what, done.stdout)
+
+    def plant(self, path, text, what, name, *arguments):
+        """`text` in `path` is reported with `what`; afterwards the tree is as it was."""
+        self.write(path, text)
+        self.reports(what, name, *arguments)
+        if path in CLEAN:
+            self.write(path, CLEAN[path])
+        else:
+            (self.root / path).unlink()
+
+    def test_arrows(self):
+        self.accepts("check_arrows")
+        name = "check_arrows"
+        self.plant("framework/device/host.hpp", '#include "nn/cpu/step.cpp"\n', "host.hpp:1", name)
+        self.plant("framework/core/registry.cpp", '#include "device/host.hpp"\n', "framework/core may include only", name)
+        self.plant("stages/flatten.cpp", '#include "../pipelines/runner.hpp"\n', "stages may include only", name)
+        self.plant("pipelines/runner.cpp", '#include "../framework/device/host.hpp"\n', "pipelines may include only", name)
+        self.plant("pipelines/runner.cpp", "#include <yaml-cpp/yaml.h>\n", "yaml-cpp is included only in", name)
+        self.plant("pipelines/runner.cpp", "#include <dlfcn.h>\n", "dlfcn is included only in", name)
+        self.plant("stages/flatten.cpp", "#include <tbb/task_arena.h>\n", "oneTBB is included only in", name)
+        self.plant("framework/include/millrace/stage.hpp", "#include <fmt/format.h>\n", "fmt is included only in", name)
+        self.plant("stages/flatten.cpp", "#include <millrace/gone.hpp>\n", "no such file of ours", name)
+        self.accepts("check_arrows")
+
+    def test_tests_built(self):
+        commands = [{"directory": str(self.root), "file": "tests/stages/flatten_test.cpp"}]
+        self.write("build/compile_commands.json", json.dumps(commands))
+        build = ("--build", str(self.root / "build"))
+        self.accepts("check_tests_built", *build)
+        self.plant("tests/stages/forgotten_test.cpp", "", "forgotten_test.cpp: no build", "check_tests_built", *build)
+        self.plant("tests/tools/forgotten_test.py", "", "forgotten_test.py: no build", "check_tests_built", *build)
+
+    def test_headers(self):
+        self.accepts("check_headers")
+        header = "framework/include/millrace/stage.hpp"
+        self.plant(header, "#pragma once\nstd::string name();\n", "stage.hpp", "check_headers")
+        self.plant("framework/include/millrace/plugin.h", "namespace x {}\n", "plugin.h", "check_headers")
+
+    def test_words(self):
+        self.accepts("check_words")
+        self.plant("stages/string_utils.cpp", "", "`utils` says nothing", "check_words")
+        self.plant("README.md", "see /ho" + "me/other/data\n", "path of somebody's machine", "check_words")
+        self.plant("tools/test", "curl de" + "b.example.org\n", "registry's host name", "check_words")
+        self.plant("README.md", "as the last sess" + "ion found\n", "how the text came to be", "check_words")
+
+    def test_docs(self):
+        self.accepts("check_docs")
+        for text, what in {
+            "`stages/gone.cpp`": "there is no stages/gone.cpp",
+            "`gone.yaml`": "no file called gone.yaml",
+            "`StageOther`": "no source has the name StageOther",
+            "`tools/test --slow`": "--slow",
+            "[x](docs/gone.md)": "docs/gone.md, which does not exist",
+            "```sh\ncmake --preset gone\n```": "no preset gone",
+            "```sh\ntools/gone --full\n```": "there is no tools/gone",
+        }.items():
+            self.plant("README.md", text + "\n", what, "check_docs")
+
+    def test_docs_runs_the_quoted_commands(self):
+        program = ("--pipeline-run", "false")
+        self.plant("README.md", "`pipeline-run check configs/x.yaml`\n", "ends with 1", "check_docs", *program)
+        self.plant("README.md", "```sh\npipeline-run configs/x.yaml\n```\n", "--dry-run` ends with 1", "check_docs", *program)
+
+    def test_an_empty_tree_is_a_mistake_and_not_a_success(self):
+        with tempfile.TemporaryDirectory() as empty:
+            for name in ("check_arrows", "check_docs", "check_words", "check_headers"):
+                done = subprocess.run([sys.executable, str(LINT / f"{name}.py"), "--root", empty], capture_output=True, check=False)
+                self.assertEqual(done.returncode, 1, name)
+
+
+if __name__ == "__main__":
+    unittest.main()

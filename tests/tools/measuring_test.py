@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""The scripts of tools/bench say no when they should: run with a made-up pipeline-run that answers what a test wants."""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BENCH = pathlib.Path(__file__).resolve().parents[2] / "tools" / "bench"
+
+# Answers like `pipeline-run CONFIG --json`. {rule} computes from the overrides.
+PROGRAM = """#!{python} -SE
+import json, os, sys
+sets = dict(a.split("=", 1) for a in sys.argv if "=" in a)
+{rule}
+"""
+
+
+class Measuring(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def bench(self, script, rule, *arguments):
+        program = self.folder / "pipeline-run"
+        program.write_text(PROGRAM.format(python=sys.executable, rule=rule), encoding="utf-8")
+        program.chmod(0o755)
+        command = [sys.executable, str(BENCH / script), "--pipeline-run", str(program), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def seeds(self, accuracy, *arguments):
+        rule = f'a = {accuracy}; print(json.dumps({{"epochs": [{{"val_accuracy": a, "val_loss": 0.1}}]}}))'
+        return self.bench("seeds", rule, *arguments)
+
+    def test_seeds_accepts_good_accuracies_and_writes_every_seed(self):
+        out = self.folder / "seeds.json"
+        done = self.seeds(0.98, "--json", str(out))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        written = json.loads(out.read_text(encoding="utf-8"))
+        self.assertEqual([row["seed"] for row in written["seeds"]], list(range(1, 21)))
+        self.assertEqual((written["median"], written["worst"]), (0.98, 0.98))
+        for name in ("machine", "command", "commit"):
+            self.assertTrue(written[name])
+
+    def test_seeds_refuses_one_bad_seed(self):
+        done = self.seeds('0.98 if sets["seed"] != "7" else 0.96')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("worst 0.9600 is below 0.97", done.stdout)
+
+    def test_seeds_refuses_a_low_median(self):
+        done = self.seeds(0.975)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("median 0.9750 is below 0.977", done.stdout)
+
+    def test_seeds_ends_with_the_message_of_a_failed_run(self):
+        done = self.bench("seeds", 'sys.exit("error[dataset-missing]")')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("dataset-missing", done.stderr)
+
+    def test_bit_matrix_accepts_one_hash_for_each_instruction_set(self):
+        rule = 'print(json.dumps({"weights_sha256": os.environ.get("ONEDNN_MAX_CPU_ISA", "best")}))'
+        done = self.bench("bit_matrix", rule, "--small")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("same bits", done.stdout)
+
+    def test_bit_matrix_refuses_a_hash_that_depends_on_the_threads(self):
+        done = self.bench("bit_matrix", 'print(json.dumps({"weights_sha256": "h" + sets["threads"]}))', "--small")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("NOT the same bits", done.stdout)
+        self.assertIn("h8", done.stdout)
+
+    def test_bit_matrix_refuses_two_runs_that_differ(self):
+        count = self.folder / "count"
+        rule = f'p = "{count}"; open(p, "a").write("x"); print(json.dumps({{"weights_sha256": str(os.path.getsize(p) == 1)}}))'
+        done = self.bench("bit_matrix", rule, "--small")
+        self.assertEqual(done.returncode, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

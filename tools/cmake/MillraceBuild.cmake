@@ -1,0 +1,48 @@
+# What every target of ours is built with. Targets and properties only; nothing global but the defaults below.
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release or RelWithDebInfo" FORCE)
+endif()
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}:$ORIGIN:$ORIGIN/../..")
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_library(millrace_build INTERFACE)
+target_compile_features(millrace_build INTERFACE cxx_std_20)
+# No contraction: a multiply and an add round twice, on every machine, so that the decoded pixels have the same bits.
+target_compile_options(millrace_build INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+                                                -Woverloaded-virtual -ffp-contract=off -fvisibility=hidden
+                                                -fvisibility-inlines-hidden)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # g++ 12 reports overlapping copies inside std::string's own operator+ (its bug 105651).
+  target_compile_options(millrace_build INTERFACE -Wno-restrict)
+endif()
+if(MILLRACE_WARNINGS_AS_ERRORS)
+  target_compile_options(millrace_build INTERFACE -Werror)
+endif()
+if(MILLRACE_NATIVE)
+  target_compile_options(millrace_build INTERFACE -march=native)
+endif()
+if(MILLRACE_SANITIZER STREQUAL "address")
+  set(millrace_sanitize -fsanitize=address -fno-omit-frame-pointer)
+elseif(MILLRACE_SANITIZER STREQUAL "undefined")
+  # oneTBB's flow graph header casts down to a type under construction; vptr would report that and nothing of ours.
+  set(millrace_sanitize -fsanitize=undefined -fno-sanitize=vptr -fno-sanitize-recover=all)
+elseif(MILLRACE_SANITIZER STREQUAL "thread")
+  set(millrace_sanitize -fsanitize=thread)
+elseif(NOT MILLRACE_SANITIZER STREQUAL "none")
+  message(FATAL_ERROR "MILLRACE_SANITIZER is `${MILLRACE_SANITIZER}`; use none, address, undefined or thread")
+endif()
+if(millrace_sanitize)
+  target_compile_options(millrace_build INTERFACE ${millrace_sanitize} -g)
+  target_link_options(millrace_build INTERFACE ${millrace_sanitize})
+endif()
+
+# What the results of a run depend on, in words; `pipeline-run --version` and every run's JSON carry it.
+set(MILLRACE_BUILD_FLAGS "${CMAKE_BUILD_TYPE}")
+if(MILLRACE_NATIVE)
+  string(APPEND MILLRACE_BUILD_FLAGS " -march=native")
+endif()
+if(NOT MILLRACE_SANITIZER STREQUAL "none")
+  string(APPEND MILLRACE_BUILD_FLAGS " -fsanitize=${MILLRACE_SANITIZER}")
+endif()

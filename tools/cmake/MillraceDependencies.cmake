@@ -1,0 +1,35 @@
+# Libraries from the distribution. Versions: those of Debian 12 and newer.
+find_package(Threads REQUIRED)
+find_package(TBB REQUIRED)
+find_package(fmt REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(spdlog REQUIRED)
+if(NOT TARGET yaml-cpp::yaml-cpp)  # 0.7 has the bare name
+  add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+endif()
+
+# oneDNN's own CMake package demands OpenCL on Debian, so the library and its header are found here.
+find_path(MILLRACE_DNNL_INCLUDE_DIR dnnl.h REQUIRED)
+find_library(MILLRACE_DNNL_LIBRARY dnnl REQUIRED)
+# Debian's oneDNN is built on GNU OpenMP; nn/cpu limits it to one thread for each of our threads.
+find_library(MILLRACE_GOMP_LIBRARY NAMES gomp HINTS ${CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES} REQUIRED)
+add_library(millrace_dnnl INTERFACE)
+target_include_directories(millrace_dnnl SYSTEM INTERFACE "${MILLRACE_DNNL_INCLUDE_DIR}")
+target_link_libraries(millrace_dnnl INTERFACE "${MILLRACE_DNNL_LIBRARY}" "${MILLRACE_GOMP_LIBRARY}")
+
+if(NOT MILLRACE_WITH_CURL STREQUAL "OFF")
+  find_package(CURL)
+  if(MILLRACE_WITH_CURL STREQUAL "ON" AND NOT CURL_FOUND)
+    message(FATAL_ERROR "MILLRACE_WITH_CURL is ON but libcurl was not found (Debian: libcurl4-openssl-dev)")
+  endif()
+endif()
+if(MILLRACE_BUILD_TESTS)
+  find_package(Catch2 REQUIRED)
+endif()
+if(MILLRACE_BUILD_BENCHMARKS)
+  find_package(benchmark)
+endif()

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Checks that folders include each other only along the arrows of framework/README.md, and that each library of others
+is included only where it belongs."""
+import pathlib
+import re
+
+import source_tree
+
+# folder -> folders it may include besides itself. The longest folder that matches a file decides.
+PUBLIC = "framework/include"
+ARROWS = {
+    "framework/include": [],
+    "framework/core": [PUBLIC],
+    "framework/testing": [PUBLIC, "framework/core"],
+    "framework/device": [PUBLIC, "framework/core"],
+    "framework/nn": [PUBLIC, "framework/core", "framework/device"],
+    "framework/nn/cpu": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
+    "framework/cuda": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
+    "framework/comm": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
+    "stages": [PUBLIC],
+    "stages/example_plugin": [PUBLIC],
+    "pipelines": [PUBLIC],
+}
+
+# library -> (its headers, the files that may include them)
+LIBRARIES = {
+    "yaml-cpp": (r"yaml-cpp/", r"pipelines/spec_reader\.cpp"),
+    "dlfcn": (r"dlfcn\.h", r"pipelines/plugin_loader\.cpp"),
+    "oneTBB": (r"(oneapi/)?tbb/", r"framework/nn/cpu/.*|pipelines/(graph_builder|node_adapter|serial_adapter|source_adapter"
+                                  r"|transform_adapter)\.(cpp|hpp)"),
+    "oneDNN": (r"(oneapi/)?dnnl|omp\.h", r"framework/nn/cpu/.*"),
+    "CLI11": (r"CLI/", r"pipelines/command_line\.cpp"),
+    "nlohmann-json": (r"nlohmann/", r"pipelines/.*\.cpp"),
+    "spdlog": (r"spdlog/", r"pipelines/.*\.cpp"),
+    "libcurl": (r"curl/", r"pipelines/(fetch|download).*\.cpp"),
+    "libcrypto": (r"openssl/", r"framework/core/.*\.cpp"),
+    "zlib": (r"zlib\.h", r"framework/core/.*\.cpp"),
+    "fmt": (r"fmt/", r"framework/(?!include/).*|stages/.*|pipelines/.*"),
+    "CUDA": (r"cuda|cublas|nccl", r"framework/cuda/.*|framework/comm/nccl.*"),
+    "MPI": (r"mpi\.h", r"framework/comm/mpi.*"),
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def folder_of(path):
+    """The arrows' name of the folder a file lies in, or None when no arrow speaks of it."""
+    for parent in path.parents:
+        if parent.as_posix() in ARROWS:
+            return parent.as_posix()
+    return None
+
+
+def resolve(root, path, quote, target):
+    """The file of ours that an include means, or None when it is somebody else's."""
+    places = [pathlib.Path(PUBLIC)] if quote == "<" else [path.parent, pathlib.Path("framework"), pathlib.Path(PUBLIC)]
+    for place in places:
+        candidate = (root / place / target).resolve()
+        if candidate.is_file() and candidate.is_relative_to(root):
+            return candidate.relative_to(root)
+    return None
+
+
+def check_include(root, path, line, quote, target):
+    here = f"{path}:{line}: includes {target}"
+    found = resolve(root, path, quote, target)
+    if found:
+        if quote == '"' and found.as_posix().startswith(PUBLIC):
+            return f"{here}: a public header is included as <millrace/...>"
+        source, destination = folder_of(path), folder_of(found)
+        if destination != source and destination not in ARROWS[source]:
+            return f"{here}: {source} may include only {', '.join([source] + ARROWS[source])}"
+        return None
+    if quote == '"' or target.startswith("millrace/"):
+        return f"{here}: there is no such file of ours"
+    for library, (headers, places) in LIBRARIES.items():
+        if re.match(headers, target) and not re.fullmatch(places, path.as_posix()):
+            return f"{here}: {library} is included only in {places}"
+    return None
+
+
+def main():
+    root = source_tree.arguments(__doc__).root
+    problems, looked_at = [], 0
+    for path in source_tree.files(root, source_tree.CPP_SUFFIXES):
+        if not folder_of(path):
+            continue
+        looked_at += 1
+        for number, line in enumerate(source_tree.text(root / path).splitlines(), 1):
+            match = INCLUDE.match(line)
+            problem = match and check_include(root, path, number, match.group(1), match.group(2))
+            if problem:
+                problems.append(problem)
+    source_tree.finish("check_arrows", problems, looked_at)
+
+
+if __name__ == "__main__":
+    main()

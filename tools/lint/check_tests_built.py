@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""Checks that every test is run: each *_test.cpp is compiled by the build it is given, each *_test.py and *_test.cmake is
+named in the CMakeLists.txt beside it."""
+import json
+
+import source_tree
+
+
+def add_build(parser):
+    parser.add_argument("--build", required=True, type=source_tree.pathlib.Path, help="build folder with compile_commands.json")
+
+
+def compiled(build):
+    commands = json.loads(source_tree.text(build / "compile_commands.json"))
+    return {str(source_tree.pathlib.Path(c["directory"], c["file"]).resolve()) for c in commands}
+
+
+def main():
+    args = source_tree.arguments(__doc__, add_build)
+    built = compiled(args.build)
+    problems, looked_at = [], 0
+    for path in source_tree.files(args.root, ("_test.cpp", "_test.py", "_test.cmake")):
+        looked_at += 1
+        if path.suffix == ".cpp" and str(args.root / path) in built:
+            continue
+        # A folder that is a project of its own (stages/example_plugin) is built by a test: its CMakeLists.txt counts.
+        lists = args.root / path.parent / "CMakeLists.txt"
+        own_project = lists.is_file() and "\nproject(" in source_tree.text(lists)
+        if (path.suffix != ".cpp" or own_project) and lists.is_file() and path.name in source_tree.text(lists):
+            continue
+        problems.append(f"{path}: no build or test runs it; add it to {path.parent}/CMakeLists.txt")
+    source_tree.finish("check_tests_built", problems, looked_at)
+
+
+if __name__ == "__main__":
+    main()
