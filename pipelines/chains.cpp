@@ -17,8 +17,13 @@ std::vector<ChainItem> chain_items(const DocNode& chain, Diagnostics& diagnostic
       const DocMember& member = entry.members.front();
       item = {"", member.key, member.key_where, &member.value};
     } else {
-      diagnostics.add({ErrorKind::config, "wrong-type", "this is no stage of a chain", entry.where,
-                       "expected: stage, or stage: {parameters}", "for example [flatten, normalize: {scale: 1/255}]", {}});
+      diagnostics.add({ErrorKind::config,
+                       "wrong-type",
+                       "this is no stage of a chain",
+                       entry.where,
+                       "expected: stage, or stage: {parameters}",
+                       "for example [flatten, normalize: {scale: 1/255}]",
+                       {}});
       continue;
     }
     const int use = ++uses[item.stage];

@@ -12,8 +12,8 @@ namespace millrace::pipelines {
 struct ChainItem {
   std::string instance;  ///< its part of the node's name: the stage, or <stage>_2 for a repeat
   std::string stage;
-  Location where;                ///< of the stage's name
-  const DocNode* with = nullptr; ///< null when the user gave no parameters
+  Location where;                 ///< of the stage's name
+  const DocNode* with = nullptr;  ///< null when the user gave no parameters
 };
 
 /// The stages of a chain's list; what is not `stage` or `stage: {...}` is reported and left out.

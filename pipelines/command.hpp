@@ -10,13 +10,14 @@
 namespace millrace::pipelines {
 
 struct CommandOptions {
-  std::string target;               ///< the config, the stage's name or the data set; may be empty where that is optional
+  std::string target;  ///< the config, the stage's name or the data set; may be empty where that is optional
   std::vector<Override> overrides;  ///< --set, --threads and --device in the order in which they were given
   std::vector<std::string> plugins;
   bool json = false, quiet = false, dry_run = false;
   ColorChoice color = ColorChoice::automatic;
-  std::string format;                    ///< graph: "dot" or "mermaid"
-  std::string from_address, to_folder;   ///< fetch
+  std::string format;                       ///< graph: "dot" or "mermaid"
+  std::vector<std::string> from_addresses;  ///< fetch: instead of the mirrors
+  std::string to_folder;                    ///< fetch
 };
 
 /// Each returns the exit code. Throws Error for what ends it early.

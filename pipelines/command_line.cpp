@@ -4,9 +4,9 @@
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -73,7 +73,10 @@ class VerbParser {
 
   // One value each time the option is written; CLI11's vector options would swallow the config as a second value.
   void each(const std::string& names, const std::string& value, const std::string& doc, Take take) {
-    app_.add_option_function<std::string>(names, std::move(take), doc)->trigger_on_parse()->type_name(value)->expected(1);
+    app_.add_option_function<std::string>(names, std::move(take), doc)
+        ->trigger_on_parse()
+        ->type_name(value)
+        ->expected(1);
   }
   void add_target();
   void add_overrides();
@@ -92,18 +95,27 @@ class VerbParser {
 
 void VerbParser::add_target() {
   switch (verb_.target) {
-    case Target::config: app_.add_option("CONFIG", options_.target, "A YAML file; - is standard input")->type_name(""); break;
-    case Target::optional_stage: app_.add_option("NAME", options_.target, "A stage; all of them without it")->type_name(""); break;
-    case Target::dataset: app_.add_option("DATASET", options_.target, "mnist or fashion_mnist")->type_name(""); break;
-    case Target::none: break;
+    case Target::config:
+      app_.add_option("CONFIG", options_.target, "A YAML file; - is standard input")->type_name("");
+      break;
+    case Target::optional_stage:
+      app_.add_option("NAME", options_.target, "A stage; all of them without it")->type_name("");
+      break;
+    case Target::dataset:
+      app_.add_option("DATASET", options_.target, "mnist or fashion_mnist")->type_name("");
+      break;
+    case Target::none:
+      break;
   }
 }
 
 void VerbParser::add_overrides() {
-  each("-s,--set", "PATH=VALUE", "Override a value: epochs=1, train_batches.batch_size=128", [this](const std::string& text) {
-    options_.overrides.push_back({text, fmt::format("command line, --set #{}", ++sets_)});
-  });
-  each("--threads", "N", fmt::format("Threads: 1 to {}, or auto", kMaxThreads), [this](const std::string& text) { take_threads(text); });
+  each("-s,--set", "PATH=VALUE", "Override a value: epochs=1, train_batches.batch_size=128",
+       [this](const std::string& text) {
+         options_.overrides.push_back({text, fmt::format("command line, --set #{}", ++sets_)});
+       });
+  each("--threads", "N", fmt::format("Threads: 1 to {}, or auto", kMaxThreads),
+       [this](const std::string& text) { take_threads(text); });
   each("--device", "NAME", "auto, cpu, cuda or cuda:N", [this](const std::string& text) {
     options_.overrides.push_back({"device=" + text, "command line, --device"});
   });
@@ -125,10 +137,13 @@ void VerbParser::add_own() {
   }
   if (verb_.act == graph_verb) {
     options_.format = "dot";
-    app_.add_option("--format", options_.format, "dot (the default) or mermaid")->type_name("NAME")->check(CLI::IsMember({"dot", "mermaid"}, CLI::ignore_case));
+    app_.add_option("--format", options_.format, "dot (the default) or mermaid")
+        ->type_name("NAME")
+        ->check(CLI::IsMember({"dot", "mermaid"}, CLI::ignore_case));
   }
   if (verb_.act == fetch_verb) {
-    app_.add_option("--from", options_.from_address, "Base address to use instead of the mirrors")->type_name("URL");
+    each("--from", "URL", "Base address instead of the mirrors (repeatable, tried in order)",
+         [this](const std::string& address) { options_.from_addresses.push_back(address); });
     app_.add_option("--to", options_.to_folder, "Folder to put the files into")->type_name("DIR");
     app_.add_flag("-q,--quiet", options_.quiet, "Errors only");
   }
@@ -136,10 +151,14 @@ void VerbParser::add_own() {
 
 void VerbParser::add_color() {
   each("--color", "WHEN", "auto, always or never", [this](const std::string& text) {
-    if (text == "auto") options_.color = ColorChoice::automatic;
-    else if (text == "always") options_.color = ColorChoice::always;
-    else if (text == "never") options_.color = ColorChoice::never;
-    else fail(verb_, "wrong-arguments", fmt::format("`--color {}`: not auto, always or never", text));
+    if (text == "auto")
+      options_.color = ColorChoice::automatic;
+    else if (text == "always")
+      options_.color = ColorChoice::always;
+    else if (text == "never")
+      options_.color = ColorChoice::never;
+    else
+      fail(verb_, "wrong-arguments", fmt::format("`--color {}`: not auto, always or never", text));
   });
 }
 
@@ -155,8 +174,9 @@ std::string VerbParser::help() const {
     text += "\nVerbs:\n";
     for (const Verb& verb : verbs())
       if (verb.act != run_verb) text += fmt::format("  {:<21} {}\n", verb.name, verb.summary);
-    text += "\nExit codes: 0 done, 1 run failed, 2 usage, 3 config, 4 data, 5 device, 6 plugin, 7 output,\n"
-            "  8 diverged, 75 stalled, 128+n stopped by signal n (a second signal ends it at once)\n";
+    text +=
+        "\nExit codes: 0 done, 1 run failed, 2 usage, 3 config, 4 data, 5 device, 6 plugin, 7 output,\n"
+        "  8 diverged, 75 stalled, 128+n stopped by signal n (a second signal ends it at once)\n";
   }
   text += verb_.examples.size() > 1 ? "\nExamples:\n" : "\nExample:\n";
   for (const char* example : verb_.examples) text += fmt::format("  {}\n", example);
@@ -169,7 +189,8 @@ void VerbParser::refuse_extras() const {
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   for (const std::string& extra : app_.remaining()) {
     if (extra.size() > 1 && extra[0] == '-')
-      fail(verb_, "unknown-option", fmt::format("unknown option `{}`", extra), did_you_mean(extra.substr(0, extra.find('=')), known));
+      fail(verb_, "unknown-option", fmt::format("unknown option `{}`", extra),
+           did_you_mean(extra.substr(0, extra.find('=')), known));
     if (const Verb* late = find_verb(find_verb(extra) != nullptr ? extra : options_.target); late != nullptr)
       fail(*late, "wrong-arguments", "a verb comes first, before all options");
     fail(verb_, "wrong-arguments", fmt::format("one argument too many: `{}`", extra));
@@ -192,7 +213,8 @@ ParsedCommand VerbParser::parse(std::vector<std::string> arguments) {
 
 // A word that is neither a verb nor looks like a file is a mistyped verb.
 bool looks_like_verb(const std::string& word) {
-  return !word.empty() && word[0] != '-' && word.find_first_of("./") == std::string::npos && !std::filesystem::exists(word);
+  return !word.empty() && word[0] != '-' && word.find_first_of("./") == std::string::npos &&
+         !std::filesystem::exists(word);
 }
 
 }  // namespace
@@ -203,10 +225,14 @@ ParsedCommand parse_command(const std::vector<std::string>& arguments) {
   const Verb& run = verbs().front();
   if (!arguments.empty() && arguments[0] == "--version") {
     const BuildInfo build = build_info();
-    return {nullptr, {}, fmt::format("pipeline-run {} ({}, {}, oneDNN {})\n", build.version, build.compiler, build.flags, build.onednn)};
+    return {
+        nullptr,
+        {},
+        fmt::format("pipeline-run {} ({}, {}, oneDNN {})\n", build.version, build.compiler, build.flags, build.onednn)};
   }
   if (!arguments.empty() && looks_like_verb(arguments[0]))
-    fail(run, "unknown-verb", fmt::format("`{}` is neither a file nor a verb", arguments[0]), did_you_mean(arguments[0], verb_names()));
+    fail(run, "unknown-verb", fmt::format("`{}` is neither a file nor a verb", arguments[0]),
+         did_you_mean(arguments[0], verb_names()));
   return VerbParser(run).parse(arguments);
 }
 

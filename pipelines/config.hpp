@@ -10,7 +10,7 @@
 namespace millrace::pipelines {
 
 /// The result may be run only when `diagnostics` stayed empty. Plugins that the config names must be in `registry`.
-ValidatedGraph load_graph(const std::string& path, const std::vector<Override>& overrides, const StageRegistry& registry,
-                          Diagnostics& diagnostics);
+ValidatedGraph load_graph(const std::string& path, const std::vector<Override>& overrides,
+                          const StageRegistry& registry, Diagnostics& diagnostics);
 
 }  // namespace millrace::pipelines

@@ -12,15 +12,17 @@ namespace {
 std::string node_text(const ValidatedGraph& graph, const ValidatedNode& node) {
   std::string in;
   for (const ValidatedEdge& edge : node.inputs)  // their order is the order of a batch's fields
-    in += fmt::format("{}{}: {}.{}", in.empty() ? "" : ", ", edge.port, graph.nodes[edge.from_node].name, edge.from_port);
+    in +=
+        fmt::format("{}{}: {}.{}", in.empty() ? "" : ", ", edge.port, graph.nodes[edge.from_node].name, edge.from_port);
   return fmt::format("{{stage: {}, in: {{{}}}, with: {}}}", node.info->name, in, node.params.render());
 }
 
 }  // namespace
 
 std::string config_hash(const GraphSpec& spec, const ValidatedGraph& graph) {
-  std::string text = fmt::format("{{version: 1, name: {}, seed: {}, device: {}, epochs: {}, epochs_ahead: {}, graph: {{",
-                                 ParamValue(spec.name).render(), spec.seed, spec.device, spec.epochs, spec.epochs_ahead);
+  std::string text =
+      fmt::format("{{version: 1, name: {}, seed: {}, device: {}, epochs: {}, epochs_ahead: {}, graph: {{",
+                  ParamValue(spec.name).render(), spec.seed, spec.device, spec.epochs, spec.epochs_ahead);
   std::map<std::string_view, const ValidatedNode*> by_name;
   for (const ValidatedNode& node : graph.nodes) by_name.emplace(node.name, &node);
   for (const auto& [name, node] : by_name) text += fmt::format("{}: {}\n", name, node_text(graph, *node));

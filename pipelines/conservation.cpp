@@ -16,7 +16,8 @@ RunFailure failure_of(std::string name, std::string message, std::string help) {
 }
 
 RunFailure lost(const EdgeCount& edge, const std::string& what, std::string help) {
-  RunFailure failure = failure_of("lost-packet", fmt::format("edge {} -> {}: {}", edge.from, edge.to, what), std::move(help));
+  RunFailure failure =
+      failure_of("lost-packet", fmt::format("edge {} -> {}: {}", edge.from, edge.to, what), std::move(help));
   failure.notes.push_back(fmt::format("emitted {}, taken {}, discarded {}, waiting {}", edge.emitted, edge.taken,
                                       edge.discarded, edge.waiting));
   return failure;
@@ -26,8 +27,9 @@ bool balances(const EdgeCount& edge) { return edge.emitted == edge.taken + edge.
 
 void check_edge(const EdgeCount& edge, std::uint32_t passes, bool stopped, std::vector<RunFailure>& failures) {
   if (!balances(edge))
-    failures.push_back(lost(edge, fmt::format("{} packets were emitted and {} accounted for", edge.emitted,
-                                              edge.taken + edge.discarded + edge.waiting),
+    failures.push_back(lost(edge,
+                            fmt::format("{} packets were emitted and {} accounted for", edge.emitted,
+                                        edge.taken + edge.discarded + edge.waiting),
                             "this is a defect of the engine"));
   if (stopped) return;
   if (edge.waiting != 0)
@@ -37,7 +39,8 @@ void check_edge(const EdgeCount& edge, std::uint32_t passes, bool stopped, std::
     failures.push_back(lost(edge, fmt::format("{} packets were discarded, but nobody stopped the run", edge.discarded),
                             "this is a defect of the engine"));
   if (edge.carries_rows && edge.passes_ended != passes)
-    failures.push_back(lost(edge, fmt::format("the end of {} passes arrived, expected were {}", edge.passes_ended, passes),
+    failures.push_back(lost(edge,
+                            fmt::format("the end of {} passes arrived, expected were {}", edge.passes_ended, passes),
                             "a stage must pass on last_in_epoch once a pass on every data output"));
 }
 
@@ -50,10 +53,12 @@ std::vector<RunFailure> check_conservation(const std::vector<EdgeCount>& edges, 
     if (stopped || source.passes == passes) continue;
     failures.push_back(failure_of(
         "unfinished-pass",
-        fmt::format("source `{}` finished {} of {} passes, then nothing moved any more", source.node, source.passes, passes),
-        fmt::format("{} of its {} blocks are still held downstream; raise `run: {{blocks}}` of `{}`, or look for a stage "
-                    "that keeps packets",
-                    source.blocks_alive, source.budget, source.node)));
+        fmt::format("source `{}` finished {} of {} passes, then nothing moved any more", source.node, source.passes,
+                    passes),
+        fmt::format(
+            "{} of its {} blocks are still held downstream; raise `run: {{blocks}}` of `{}`, or look for a stage "
+            "that keeps packets",
+            source.blocks_alive, source.budget, source.node)));
     failures.back().node = source.node;
   }
   for (const EdgeCount& edge : edges) check_edge(edge, passes, stopped, failures);

@@ -1,4 +1,4 @@
-// Nothing is lost silently: what went into every edge must have come out, and every pass must have been made to its end.
+// Nothing is lost silently: what went into every edge must have come out, and every pass must have come to its end.
 #pragma once
 
 #include "runner.hpp"
@@ -24,7 +24,7 @@ struct SourceCount {
   std::int64_t blocks_alive = 0, budget = 0;
 };
 
-/// Failures `lost-packet` and `unfinished-pass`; none when everything adds up. `passes`: how many every source had to make.
+/// Failures `lost-packet` and `unfinished-pass`; none when everything adds up. `passes`: how many every source owed.
 /// A run that was stopped owes no passes and may have discarded, but the numbers of every edge must still balance.
 std::vector<RunFailure> check_conservation(const std::vector<EdgeCount>& edges, const std::vector<SourceCount>& sources,
                                            std::uint32_t passes, bool stopped);

@@ -15,13 +15,17 @@ using Json = nlohmann::ordered_json;
 
 std::string line_of(const DeviceReport& device) {
   if (!device.available) return fmt::format("  {:<6} not available: {}\n", device.kind, device.detail);
-  return fmt::format("  {:<6} {}, {}, {}\n", device.kind, device.name, device.detail, bytes_text(static_cast<double>(device.memory_bytes)));
+  return fmt::format("  {:<6} {}, {}, {}\n", device.kind, device.name, device.detail,
+                     bytes_text(static_cast<double>(device.memory_bytes)));
 }
 
 Json object_of(const DeviceReport& device) {
   Json object = {{"kind", device.kind}, {"available", device.available}, {"detail", device.detail}};
   if (device.available)
-    object.update({{"name", device.name}, {"cores", device.cores}, {"memory_bytes", device.memory_bytes}, {"extensions", device.extensions}});
+    object.update({{"name", device.name},
+                   {"cores", device.cores},
+                   {"memory_bytes", device.memory_bytes},
+                   {"extensions", device.extensions}});
   return object;
 }
 
@@ -37,15 +41,22 @@ std::string text() {
   for (const DeviceReport& device : list_devices()) page += line_of(device);
   const DeviceChoice choice = choose_device("auto");
   const BuildInfo build = build_info();
-  page += fmt::format("  auto   takes {} ({})\n\nBuild\n  {}\n  oneDNN {}\n", to_string(choice.id), choice.reason, build.describe(), build.onednn);
-  return page + fmt::format("  downloads (libcurl): {}\n", kHasCurl ? "yes" : "no, built without it (Debian: libcurl4-openssl-dev)");
+  page += fmt::format("  auto   takes {} ({})\n\nBuild\n  {}\n  oneDNN {}\n", to_string(choice.id), choice.reason,
+                      build.describe(), build.onednn);
+  return page + fmt::format("  downloads (libcurl): {}\n",
+                            kHasCurl ? "yes" : "no, built without it (Debian: libcurl4-openssl-dev)");
 }
 
 std::string json() {
   const DeviceChoice choice = choose_device("auto");
   const BuildInfo build = build_info();
-  Json object = {{"schema", 1}, {"devices", Json::array()}, {"auto", to_string(choice.id)}, {"reason", choice.reason},
-                 {"build", build.describe()}, {"onednn", build.onednn}, {"curl", kHasCurl}};
+  Json object = {{"schema", 1},
+                 {"devices", Json::array()},
+                 {"auto", to_string(choice.id)},
+                 {"reason", choice.reason},
+                 {"build", build.describe()},
+                 {"onednn", build.onednn},
+                 {"curl", kHasCurl}};
   for (const DeviceReport& device : list_devices()) object["devices"].push_back(object_of(device));
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

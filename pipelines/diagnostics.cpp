@@ -43,7 +43,8 @@ struct Excerpt {
 };
 
 Excerpt excerpt_of(std::string_view line, const Location& where) {
-  const std::size_t column = std::min<std::size_t>(static_cast<std::size_t>(std::max(where.column, 1) - 1), line.size());
+  const std::size_t column =
+      std::min<std::size_t>(static_cast<std::size_t>(std::max(where.column, 1) - 1), line.size());
   if (line.size() <= kMostColumns) return {std::string(line), column};
   std::size_t first = column > kMostColumns / 2 ? column - kMostColumns / 2 : 0;
   while (first > 0 && is_tail_byte(line[first])) --first;
@@ -112,7 +113,8 @@ std::vector<Diagnostic> Diagnostics::sorted() const {
 }
 
 int Diagnostics::exit_code() const {
-  for (const ErrorKind kind : {ErrorKind::usage, ErrorKind::config, ErrorKind::plugin, ErrorKind::data, ErrorKind::device})
+  for (const ErrorKind kind :
+       {ErrorKind::usage, ErrorKind::config, ErrorKind::plugin, ErrorKind::data, ErrorKind::device})
     if (std::any_of(list_.begin(), list_.end(), [&](const Diagnostic& d) { return d.kind == kind; }))
       return static_cast<int>(kind);
   return list_.empty() ? 0 : static_cast<int>(list_.front().kind);

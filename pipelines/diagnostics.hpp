@@ -30,8 +30,8 @@ struct Diagnostic {
   std::string name;     ///< stable, in brackets: "unknown-parameter"
   std::string message;  ///< the headline: "`class` of stage `one_hot`"
   Location where;
-  std::string label;    ///< after the carets: "not a parameter of `one_hot`"
-  std::string help;     ///< what to do
+  std::string label;  ///< after the carets: "not a parameter of `one_hot`"
+  std::string help;   ///< what to do
   std::vector<std::string> notes;
 };
 

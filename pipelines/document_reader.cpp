@@ -31,8 +31,8 @@ std::optional<std::string> read_text(const std::string& path, FileError& error) 
     error.message = "is a directory";
     return std::nullopt;
   }
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
-      is_input ? stdin : std::fopen(path.c_str(), "rbe"), is_input ? [](std::FILE*) { return 0; } : &std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(is_input ? stdin : std::fopen(path.c_str(), "rbe"),
+                                                             is_input ? [](std::FILE*) { return 0; } : &std::fclose);
   if (!file) {
     error.message = std::strerror(errno);
     return std::nullopt;
@@ -60,9 +60,13 @@ class DocumentReader {
     if (!document) return std::nullopt;
     if (!document->is_map()) {
       const bool empty = document->is_null();
-      diagnostics_.add({ErrorKind::config, empty ? "empty-config" : "wrong-type",
+      diagnostics_.add({ErrorKind::config,
+                        empty ? "empty-config" : "wrong-type",
                         empty ? "there is nothing in this file" : "a config is a map of keys",
-                        Location{source, 1, 1, 1}, "", "start from `version: 1`", {}});
+                        Location{source, 1, 1, 1},
+                        "",
+                        "start from `version: 1`",
+                        {}});
       return std::nullopt;
     }
     replace_environment(*document, diagnostics_);
@@ -76,15 +80,23 @@ class DocumentReader {
     const bool is_base = named_at.source != nullptr;
     const auto whole_file = std::make_shared<const SourceText>(SourceText{source.name, "", false});
     if (!text) {
-      diagnostics_.add({ErrorKind::config, is_base ? "extends-missing" : "config-unreadable",
+      diagnostics_.add({ErrorKind::config,
+                        is_base ? "extends-missing" : "config-unreadable",
                         fmt::format("cannot read `{}`: {}", source.name, error.message),
-                        is_base ? named_at : Location{whole_file, 0, 0, 1}, "",
-                        is_base ? "the path is relative to the file that extends" : "check the path", {}});
+                        is_base ? named_at : Location{whole_file, 0, 0, 1},
+                        "",
+                        is_base ? "the path is relative to the file that extends" : "check the path",
+                        {}});
       return false;
     }
     if (error.too_large) {
-      diagnostics_.add({ErrorKind::config, "too-large", fmt::format("the file has more than {} bytes", kMaxFileBytes),
-                        Location{whole_file, 0, 0, 1}, "", "put large tables into a file of their own", {}});
+      diagnostics_.add({ErrorKind::config,
+                        "too-large",
+                        fmt::format("the file has more than {} bytes", kMaxFileBytes),
+                        Location{whole_file, 0, 0, 1},
+                        "",
+                        "put large tables into a file of their own",
+                        {}});
       return false;
     }
     source.text = text->starts_with("\xEF\xBB\xBF") ? text->substr(3) : std::move(*text);
@@ -96,7 +108,8 @@ class DocumentReader {
     if (extends == nullptr) return document;
     const Location where = extends->value.where;
     if (!extends->value.is_scalar()) {
-      diagnostics_.add({ErrorKind::config, "wrong-type", "`extends` is not the name of a file", where, "expected: text", {}, {}});
+      diagnostics_.add(
+          {ErrorKind::config, "wrong-type", "`extends` is not the name of a file", where, "expected: text", {}, {}});
       return document;
     }
     const std::filesystem::path base = std::filesystem::path(path).parent_path() / extends->value.text;
@@ -116,8 +129,13 @@ class DocumentReader {
     if (first == open_.end() && open_.size() < kMaxDepth) return false;
     std::string chain;
     for (auto it = first == open_.end() ? open_.begin() : first; it != open_.end(); ++it) chain += *it + " > ";
-    diagnostics_.add({ErrorKind::config, "extends-cycle", fmt::format("a file extends itself: {}{}", chain, base), where, "",
-                      "break the circle", {}});
+    diagnostics_.add({ErrorKind::config,
+                      "extends-cycle",
+                      fmt::format("a file extends itself: {}{}", chain, base),
+                      where,
+                      "",
+                      "break the circle",
+                      {}});
     return true;
   }
 

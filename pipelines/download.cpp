@@ -66,7 +66,8 @@ void set_options(CURL* curl, const std::string& address, Sink& sink, const std::
 
 bool can_download() { return true; }
 
-std::string download(const std::string& address, int descriptor, std::uint64_t most_bytes, const std::atomic<int>& stop) {
+std::string download(const std::string& address, int descriptor, std::uint64_t most_bytes,
+                     const std::atomic<int>& stop) {
   const CurlLibrary library;
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), curl_easy_cleanup);
   if (!curl) return "libcurl cannot be used";
@@ -84,7 +85,9 @@ std::string download(const std::string& address, int descriptor, std::uint64_t m
 #else
 
 bool can_download() { return false; }
-std::string download(const std::string&, int, std::uint64_t, const std::atomic<int>&) { return "built without libcurl"; }
+std::string download(const std::string&, int, std::uint64_t, const std::atomic<int>&) {
+  return "built without libcurl";
+}
 
 #endif
 

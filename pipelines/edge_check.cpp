@@ -36,7 +36,8 @@ class EdgeCheck {
 
  private:
   void error(std::string name, std::string message, const Location& where, std::string label, std::string help) {
-    diagnostics_.add({ErrorKind::config, std::move(name), std::move(message), where, std::move(label), std::move(help), {}});
+    diagnostics_.add(
+        {ErrorKind::config, std::move(name), std::move(message), where, std::move(label), std::move(help), {}});
   }
 
   bool check_edge(CheckedNode& node, const EdgeSpec& edge) {
@@ -78,7 +79,8 @@ class EdgeCheck {
   bool find_output(const CheckedNode& producer, const EdgeSpec& edge, CheckedEdge& checked) {
     const auto& outputs = producer.outputs;
     const std::string& name = producer.spec->name;
-    const auto named = std::find_if(outputs.begin(), outputs.end(), [&](const PortDecl& p) { return p.name == edge.from_port; });
+    const auto named =
+        std::find_if(outputs.begin(), outputs.end(), [&](const PortDecl& p) { return p.name == edge.from_port; });
     const bool only = edge.from_port.empty() && outputs.size() == 1;
     const PortDecl* port = only ? &outputs.front() : named != outputs.end() ? &*named : nullptr;
     if (!producer.outputs_known && port == nullptr) return true;
@@ -92,8 +94,9 @@ class EdgeCheck {
       error("ambiguous-output", fmt::format("node `{}` has several outputs", name), edge.where, "which one?",
             fmt::format("write {}.{}  ({}: {})", name, outputs.front().name, list, name_list(names_of(outputs))));
     else
-      error("unknown-output", fmt::format("node `{}` has no output{}", name,
-                                          edge.from_port.empty() ? "" : fmt::format(" `{}`", shown(edge.from_port))),
+      error("unknown-output",
+            fmt::format("node `{}` has no output{}", name,
+                        edge.from_port.empty() ? "" : fmt::format(" `{}`", shown(edge.from_port))),
             edge.where, "no such output", did_you_mean(edge.from_port, names_of(outputs), list));
     return false;
   }
@@ -104,12 +107,14 @@ class EdgeCheck {
     if (const PortDecl* port = spec.find_input(edge.port)) return *port;
     if (spec.takes_any_inputs() && !edge.port.empty())
       return PortDecl{edge.port, spec.any_input_doc(), spec.any_input_kinds().front(), false};
+    if (const PortDecl* main_port = edge.port.empty() ? spec.find_input("in") : nullptr) return *main_port;
     if (edge.port.empty() && names.size() == 1) return spec.inputs().front();
     if (edge.port.empty() && (names.size() > 1 || spec.takes_any_inputs()))
-      error("ambiguous-input", fmt::format("stage `{}` has several inputs", node.spec->stage), edge.where, "for which one?",
-            spec.takes_any_inputs() ? fmt::format("write {{NAME: {}}} with a name of your own", edge.where.length > 0 ? shown(edge.from_node) : "")
-                                    : fmt::format("write {{{}: ...}}  ({} takes: {})", names.front(), node.spec->stage,
-                                                  name_list(names)));
+      error("ambiguous-input", fmt::format("stage `{}` has several inputs", node.spec->stage), edge.where,
+            "for which one?",
+            spec.takes_any_inputs()
+                ? fmt::format("write {{NAME: {}}} with a name of your own", shown(edge.from_node))
+                : fmt::format("write {{{}: ...}}  ({} takes: {})", names.front(), node.spec->stage, name_list(names)));
     else
       error("unknown-input",
             names.empty() ? fmt::format("stage `{}` takes no input", node.spec->stage)

@@ -48,7 +48,8 @@ ElfFile::ElfFile(const std::string& path) : path_(path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status))
-    fail("plugin-missing", "there is no such file", "check the path; it is relative to the config, or to the current folder after --plugin");
+    fail("plugin-missing", "there is no such file",
+         "check the path; it is relative to the config, or to the current folder after --plugin");
   // A fifo or a device would block or never end.
   if (!std::filesystem::is_regular_file(status))
     fail("plugin-not-a-file", "it is not a regular file", "name the plugin's .so file");
@@ -65,7 +66,8 @@ void ElfFile::fail(std::string name, const std::string& what, std::string help) 
 
 void ElfFile::read(void* out, std::uint64_t offset, std::uint64_t bytes, const char* what) {
   if (offset > size_ || bytes > size_ - offset)
-    fail("plugin-truncated", fmt::format("its {} would end at byte {}, but the file has {}", what, offset + bytes, size_),
+    fail("plugin-truncated",
+         fmt::format("its {} would end at byte {}, but the file has {}", what, offset + bytes, size_),
          "the file is cut off; build or copy it again");
   file_.clear();
   file_.seekg(static_cast<std::streamoff>(offset));
@@ -79,8 +81,10 @@ void ElfFile::check_header() {
   read(&header_, 0, sizeof header_, "header");
   if (std::memcmp(header_.e_ident, ELFMAG, SELFMAG) != 0)
     fail("plugin-not-elf", "it does not start as a shared object does", kHelp);
-  if (header_.e_ident[EI_CLASS] != ELFCLASS64 || header_.e_ident[EI_DATA] != ELFDATA2LSB || header_.e_machine != kMachine)
-    fail("plugin-wrong-machine", fmt::format("it was built for another kind of processor (ELF machine {})", header_.e_machine),
+  if (header_.e_ident[EI_CLASS] != ELFCLASS64 || header_.e_ident[EI_DATA] != ELFDATA2LSB ||
+      header_.e_machine != kMachine)
+    fail("plugin-wrong-machine",
+         fmt::format("it was built for another kind of processor (ELF machine {})", header_.e_machine),
          "build it on this kind of machine");
   if (header_.e_type != ET_DYN) fail("plugin-not-elf", "it is an ELF file but no shared object", kHelp);
 }
@@ -93,12 +97,15 @@ void ElfFile::check_segments() {
   read(segments.data(), header_.e_phoff, segments.size() * sizeof(Elf64_Phdr), "program headers");
   for (const Elf64_Phdr& segment : segments)
     if (segment.p_offset > size_ || segment.p_filesz > size_ - segment.p_offset)
-      fail("plugin-truncated", fmt::format("a segment of {} bytes starts at byte {}, but the file has {}", segment.p_filesz, segment.p_offset, size_),
+      fail("plugin-truncated",
+           fmt::format("a segment of {} bytes starts at byte {}, but the file has {}", segment.p_filesz,
+                       segment.p_offset, size_),
            "the file is cut off; build or copy it again");
 }
 
 std::vector<Elf64_Shdr> ElfFile::sections() {
-  if (header_.e_shnum == 0 || header_.e_shnum > kMaxHeaders || header_.e_shentsize != sizeof(Elf64_Shdr) || header_.e_shstrndx >= header_.e_shnum)
+  if (header_.e_shnum == 0 || header_.e_shnum > kMaxHeaders || header_.e_shentsize != sizeof(Elf64_Shdr) ||
+      header_.e_shstrndx >= header_.e_shnum)
     return {};
   std::vector<Elf64_Shdr> found(header_.e_shnum);
   read(found.data(), header_.e_shoff, found.size() * sizeof(Elf64_Shdr), "section headers");
@@ -106,7 +113,8 @@ std::vector<Elf64_Shdr> ElfFile::sections() {
 }
 
 std::string ElfFile::section_names(const Elf64_Shdr& table) {
-  if (table.sh_size > kMaxNames) fail("plugin-not-elf", "its section names are larger than any linker writes", "build it again");
+  if (table.sh_size > kMaxNames)
+    fail("plugin-not-elf", "its section names are larger than any linker writes", "build it again");
   std::string names(table.sh_size, '\0');
   read(names.data(), table.sh_offset, names.size(), "section names");
   return names;
@@ -116,7 +124,8 @@ millrace_plugin_note ElfFile::note() {
   const std::vector<Elf64_Shdr> all = sections();
   const std::string names = all.empty() ? std::string() : section_names(all[header_.e_shstrndx]);
   for (const Elf64_Shdr& section : all) {
-    if (section.sh_name >= names.size() || std::strcmp(names.c_str() + section.sh_name, MILLRACE_NOTE_SECTION) != 0) continue;
+    if (section.sh_name >= names.size() || std::strcmp(names.c_str() + section.sh_name, MILLRACE_NOTE_SECTION) != 0)
+      continue;
     millrace_plugin_note note{};
     if (section.sh_type == SHT_NOBITS || section.sh_size < sizeof note) break;
     read(&note, section.sh_offset, sizeof note, "note");
@@ -132,7 +141,8 @@ millrace_plugin_note ElfFile::note() {
 millrace_plugin_note read_plugin_note(const std::string& path) {
   millrace_plugin_note note = ElfFile(path).note();
   // The file may be anybody's: end every text.
-  for (char* end : {std::end(note.compiler), std::end(note.standard_library), std::end(note.sanitizer), std::end(note.version)})
+  for (char* end :
+       {std::end(note.compiler), std::end(note.standard_library), std::end(note.sanitizer), std::end(note.version)})
     end[-1] = '\0';
   return note;
 }

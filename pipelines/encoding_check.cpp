@@ -37,7 +37,8 @@ std::optional<EncodingFault> find_encoding_fault(std::string_view text) {
     const auto c = static_cast<unsigned char>(text[at]);
     const std::size_t length = sequence_length(text.substr(at, 4));
     if (length == 0) return EncodingFault{at, fmt::format("byte {} (0x{:02x}) is not valid UTF-8", at, c)};
-    if (is_forbidden_control(c)) return EncodingFault{at, fmt::format("byte {} is the control character 0x{:02x}", at, c)};
+    if (is_forbidden_control(c))
+      return EncodingFault{at, fmt::format("byte {} is the control character 0x{:02x}", at, c)};
     at += length;
   }
   return std::nullopt;

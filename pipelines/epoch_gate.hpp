@@ -1,4 +1,4 @@
-// When a pass may start: pass e waits until nothing of pass e-1-epochs_ahead is alive, so that what a run keeps is bounded.
+// When a pass may start: pass e waits until nothing of pass e-1-epochs_ahead is alive, so what a run keeps is bounded.
 #pragma once
 
 #include <cstdint>

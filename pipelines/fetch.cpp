@@ -34,8 +34,10 @@ std::string without_slash(std::string address) {
 }
 
 std::string manual_help(const DatasetInfo& info, const std::string& folder) {
-  std::string help = fmt::format("put these files into {}, raw or as .gz, and check them with `pipeline-run fetch {}`:", folder, info.name);
-  for (const DatasetFile& file : info.files) help += fmt::format("\n     {}.gz  sha256 of the unpacked content {}", file.stem, file.sha256);
+  std::string help = fmt::format(
+      "put these files into {}, raw or as .gz, and check them with `pipeline-run fetch {}`:", folder, info.name);
+  for (const DatasetFile& file : info.files)
+    help += fmt::format("\n     {}.gz  sha256 of the unpacked content {}", file.stem, file.sha256);
   if (!info.debian_package.empty()) help += fmt::format("\n     or: apt install {}", info.debian_package);
   return help;
 }
@@ -43,8 +45,11 @@ std::string manual_help(const DatasetInfo& info, const std::string& folder) {
 class Fetch {
  public:
   Fetch(const CommandOptions& options, const DatasetInfo& info, const std::atomic<int>& stop)
-      : options_(options), info_(info), stop_(stop), folder_(options.to_folder.empty() ? dataset_cache_folder(info) : options.to_folder) {
-    bases_ = options.from_address.empty() ? info.mirrors : std::vector<std::string>{options.from_address};
+      : options_(options),
+        info_(info),
+        stop_(stop),
+        folder_(options.to_folder.empty() ? dataset_cache_folder(info) : options.to_folder) {
+    bases_ = options.from_addresses.empty() ? info.mirrors : options.from_addresses;
   }
 
   int act();
@@ -70,7 +75,8 @@ bool Fetch::is_present(const DatasetFile& file) {
   std::string path = options_.to_folder.empty() ? locate_dataset_file(info_, file) : std::string();
   if (!options_.to_folder.empty())
     for (const char* ending : {"", ".gz"})
-      if (path.empty() && fs::exists(fs::path(folder_) / (file.stem + ending))) path = (fs::path(folder_) / (file.stem + ending)).string();
+      if (path.empty() && fs::exists(fs::path(folder_) / (file.stem + ending)))
+        path = (fs::path(folder_) / (file.stem + ending)).string();
   if (path.empty()) return false;
   const std::string wrong = content_problem(path, file);
   if (wrong.empty()) {
@@ -79,7 +85,8 @@ bool Fetch::is_present(const DatasetFile& file) {
   }
   // Only the file that we would write ourselves is ours to replace; another would go on hiding the right one.
   if (fs::path(path) != fs::path(folder_) / (file.stem + ".gz"))
-    throw Error(ErrorKind::data, "dataset-file-wrong", fmt::format("`{}` is there, but {}", path, wrong), "remove it, then fetch again");
+    throw Error(ErrorKind::data, "dataset-file-wrong", fmt::format("`{}` is there, but {}", path, wrong),
+                "remove it, then fetch again");
   say(fmt::format("{}: there, but {}; fetching it anew", path, wrong));
   return false;
 }
@@ -103,7 +110,8 @@ void Fetch::get(const DatasetFile& file) {
     say("  failed: " + problem);
     reasons.push_back(fmt::format("{}: {}", address, problem));
   }
-  Error error(ErrorKind::data, "fetch-failed", fmt::format("no mirror gave a right `{}.gz`", file.stem), manual_help(info_, folder_));
+  Error error(ErrorKind::data, "fetch-failed", fmt::format("no mirror gave a right `{}.gz`", file.stem),
+              manual_help(info_, folder_));
   for (std::string& reason : reasons) error.add_note(std::move(reason));
   throw error;
 }
@@ -115,8 +123,10 @@ int Fetch::act() {
     all_present = false;
     if (stop_ == 0 && !can_download()) {
       std::string addresses;
-      for (const std::string& base : bases_) addresses += fmt::format("{}{}/", addresses.empty() ? "" : ", ", without_slash(base));
-      throw Error(ErrorKind::data, "fetch-impossible", fmt::format("this pipeline-run was built without libcurl; the files are at {}", addresses),
+      for (const std::string& base : bases_)
+        addresses += fmt::format("{}{}/", addresses.empty() ? "" : ", ", without_slash(base));
+      throw Error(ErrorKind::data, "fetch-impossible",
+                  fmt::format("this pipeline-run was built without libcurl; the files are at {}", addresses),
                   manual_help(info_, folder_));
     }
     if (stop_ == 0) get(file);

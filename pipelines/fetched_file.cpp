@@ -28,7 +28,8 @@ std::string content_problem(const std::string& path, const DatasetFile& file) tr
     digest.update({buffer.data(), bytes});
     if (reader.position() > file.bytes) return fmt::format("it unpacks to more than {} bytes", file.bytes);
   }
-  if (reader.position() != file.bytes) return fmt::format("it unpacks to {} bytes, not {}", reader.position(), file.bytes);
+  if (reader.position() != file.bytes)
+    return fmt::format("it unpacks to {} bytes, not {}", reader.position(), file.bytes);
   reader.at_end();  // checks gzip's own checksum and what follows it
   const std::string found = digest.finish();
   return found == file.sha256 ? "" : fmt::format("its content has SHA-256 {}, not {}", found, file.sha256);
@@ -37,7 +38,9 @@ std::string content_problem(const std::string& path, const DatasetFile& file) tr
 }
 
 TemporaryFile::TemporaryFile(const std::string& folder, const std::string& name)
-    : folder_(folder), final_path_((fs::path(folder) / name).string()), path_((fs::path(folder) / ("." + name + ".XXXXXX")).string()) {
+    : folder_(folder),
+      final_path_((fs::path(folder) / name).string()),
+      path_((fs::path(folder) / ("." + name + ".XXXXXX")).string()) {
   std::error_code error;
   fs::create_directories(folder_, error);
   descriptor_ = mkostemp(path_.data(), O_CLOEXEC);
@@ -61,7 +64,8 @@ void TemporaryFile::publish() {
 }
 
 void TemporaryFile::fail(const char* what) const {
-  throw Error(ErrorKind::output, "output-unwritable", fmt::format("cannot {} in `{}`: {}", what, folder_, std::strerror(errno)),
+  throw Error(ErrorKind::output, "output-unwritable",
+              fmt::format("cannot {} in `{}`: {}", what, folder_, std::strerror(errno)),
               "choose another folder with --to, or set MILLRACE_DATA_DIR");
 }
 

@@ -45,9 +45,12 @@ class FlowCheck {
     const CheckedNode& producer = graph_.nodes[edge.from];
     if (producer.info == nullptr) return std::nullopt;
     switch (producer.info->kind) {
-      case StageKind::source: return Domain{edge.from, ""};
-      case StageKind::serial: return Domain{edge.from, edge.from_port};
-      case StageKind::transform: return inherited_[edge.from];
+      case StageKind::source:
+        return Domain{edge.from, ""};
+      case StageKind::serial:
+        return Domain{edge.from, edge.from_port};
+      case StageKind::transform:
+        return inherited_[edge.from];
     }
     return std::nullopt;
   }
@@ -67,9 +70,11 @@ class FlowCheck {
       if (!domain) continue;
       if (!first) first = domain;
       if (*domain == *first) continue;
-      diagnostics_.add({ErrorKind::config, "join-mismatch",
+      diagnostics_.add({ErrorKind::config,
+                        "join-mismatch",
                         fmt::format("node `{}` joins packets that are not numbered together", node.spec->name),
-                        edge.spec->where, "numbered by another node than the first input",
+                        edge.spec->where,
+                        "numbered by another node than the first input",
                         "take both from one source, or join before the stage that drops or regroups rows",
                         {fmt::format("`{}` is numbered by {}", node.inputs.front().port, text_of(*first)),
                          fmt::format("`{}` is numbered by {}", edge.port, text_of(*domain))}});
@@ -77,7 +82,8 @@ class FlowCheck {
   }
 
   const CheckedEdge* find_input(const CheckedNode& node, const std::string& port) const {
-    const auto it = std::find_if(node.inputs.begin(), node.inputs.end(), [&](const CheckedEdge& e) { return e.port == port; });
+    const auto it =
+        std::find_if(node.inputs.begin(), node.inputs.end(), [&](const CheckedEdge& e) { return e.port == port; });
     return it == node.inputs.end() ? nullptr : &*it;
   }
 
@@ -92,12 +98,15 @@ class FlowCheck {
     }
   }
 
-  void report_starvation(const CheckedNode& node, const StageSpec::Hold& hold, const CheckedEdge& data, std::size_t source) {
+  void report_starvation(const CheckedNode& node, const StageSpec::Hold& hold, const CheckedEdge& data,
+                         std::size_t source) {
     const NodeSpec& from = *graph_.nodes[source].spec;
-    diagnostics_.add({ErrorKind::config, "starvation",
-                      fmt::format("node `{}` would wait for itself: source `{}` feeds both `{}` and `{}`", node.spec->name,
-                                  from.name, hold.data, hold.until),
-                      data.spec->where, fmt::format("held until `{}` of the same epoch arrives", hold.until),
+    diagnostics_.add({ErrorKind::config,
+                      "starvation",
+                      fmt::format("node `{}` would wait for itself: source `{}` feeds both `{}` and `{}`",
+                                  node.spec->name, from.name, hold.data, hold.until),
+                      data.spec->where,
+                      fmt::format("held until `{}` of the same epoch arrives", hold.until),
                       fmt::format("read the data a second time, with a source of its own for `{}`", hold.data),
                       {fmt::format("the source is at {}", place_text(from.where))}});
   }
@@ -127,8 +136,13 @@ void check_uses(const CheckedGraph& graph, Diagnostics& diagnostics) {
   for (const CheckedNode& node : graph.nodes) {
     const bool is_sink = node.outputs.empty() && node.outputs_known;
     if (node.info == nullptr || is_sink || used.contains(node.spec->name)) continue;
-    diagnostics.add({ErrorKind::config, "unused-node", fmt::format("nobody uses what node `{}` gives", node.spec->name),
-                     node.spec->where, "no output is used", "use it as an input of another node, or remove the node", {}});
+    diagnostics.add({ErrorKind::config,
+                     "unused-node",
+                     fmt::format("nobody uses what node `{}` gives", node.spec->name),
+                     node.spec->where,
+                     "no output is used",
+                     "use it as an input of another node, or remove the node",
+                     {}});
   }
 }
 

@@ -1,7 +1,7 @@
 // Step 4: nodes to a oneTBB flow graph.
 //
-// A flow node is only a queue and a limit of concurrency. Edges are plain calls from node to node: the graph's own edges lose
-// what a full consumer refuses, and a sequencer or queue serves one successor only.
+// A flow node is only a queue and a limit of concurrency. Edges are plain calls between nodes: the graph's own edges
+// lose what a full consumer refuses, and a sequencer or queue serves one successor only.
 #include "graph_builder.hpp"
 
 #include <tbb/flow_graph.h>
@@ -18,10 +18,11 @@ namespace flow = tbb::flow;
 class FlowQueue final : public WorkQueue {
  public:
   FlowQueue(flow::graph& graph, NodeAdapter& adapter)
-      : node_(graph, adapter.is_concurrent() ? flow::unlimited : flow::serial, [&adapter](const std::shared_ptr<Work>& work) {
-          adapter.execute(*work);
-          return flow::continue_msg();
-        }) {}
+      : node_(graph, adapter.is_concurrent() ? flow::unlimited : flow::serial,
+              [&adapter](const std::shared_ptr<Work>& work) {
+                adapter.execute(*work);
+                return flow::continue_msg();
+              }) {}
   void put(std::shared_ptr<Work> work) override { node_.try_put(work); }
 
  private:

@@ -9,8 +9,8 @@
 
 namespace millrace::pipelines {
 
-/// Owns the arena, the graph and its nodes. Everything of a run, opening of stages too, happens in the arena, so that what a
-/// stage does in parallel keeps to the run's threads.
+/// Owns the arena, the graph and its nodes. Everything of a run, opening stages too, happens in the arena, so that what
+/// a stage does in parallel keeps to the run's threads.
 class FlowGraph {
  public:
   explicit FlowGraph(int threads);

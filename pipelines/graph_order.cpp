@@ -27,7 +27,8 @@ std::vector<std::size_t> find_cycle(const CheckedGraph& graph, const std::set<st
   std::vector<std::size_t> walk{*left.begin()};
   for (;;) {
     const auto& inputs = graph.nodes[walk.back()].inputs;
-    const auto back = std::find_if(inputs.begin(), inputs.end(), [&](const CheckedEdge& e) { return left.contains(e.from); });
+    const auto back =
+        std::find_if(inputs.begin(), inputs.end(), [&](const CheckedEdge& e) { return left.contains(e.from); });
     const auto seen = std::find(walk.begin(), walk.end(), back->from);
     if (seen == walk.end()) {
       walk.push_back(back->from);
@@ -44,9 +45,15 @@ void report_cycle(const CheckedGraph& graph, const std::vector<std::size_t>& aga
   for (auto it = against_flow.rbegin(); it != against_flow.rend(); ++it) path += " > " + graph.nodes[*it].spec->name;
   const std::size_t before = against_flow[1 % against_flow.size()];
   const auto& inputs = graph.nodes[against_flow.front()].inputs;
-  const auto closing = std::find_if(inputs.begin(), inputs.end(), [&](const CheckedEdge& e) { return e.from == before; });
-  diagnostics.add({ErrorKind::config, "cycle", fmt::format("the nodes feed each other: {}", path), closing->spec->where,
-                   "this input closes the circle", "a dataflow has no cycles: take this input from further upstream", {}});
+  const auto closing =
+      std::find_if(inputs.begin(), inputs.end(), [&](const CheckedEdge& e) { return e.from == before; });
+  diagnostics.add({ErrorKind::config,
+                   "cycle",
+                   fmt::format("the nodes feed each other: {}", path),
+                   closing->spec->where,
+                   "this input closes the circle",
+                   "a dataflow has no cycles: take this input from further upstream",
+                   {}});
 }
 
 }  // namespace

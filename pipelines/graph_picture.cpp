@@ -20,7 +20,8 @@ std::string dot_text(const std::string& text) {
 
 std::string mermaid_text(const std::string& text) {
   std::string quoted;
-  for (const char c : text) quoted += c == '"' ? std::string("#quot;") : c == '<' ? std::string("#lt;") : std::string(1, c);
+  for (const char c : text)
+    quoted += c == '"' ? std::string("#quot;") : c == '<' ? std::string("#lt;") : std::string(1, c);
   return quoted;
 }
 
@@ -29,7 +30,8 @@ std::string edge_label(const ValidatedGraph& graph, const ValidatedEdge& edge) {
   if (spec.kind != PortKind::data) return std::string(to_string(spec.kind));
   std::string label;
   for (const PortSpec::FieldSpec& field : spec.fields)
-    label += fmt::format("{}{} {}", label.empty() ? "" : ", ", to_string(field.spec.dtype), to_string(field.spec.row_shape));
+    label +=
+        fmt::format("{}{} {}", label.empty() ? "" : ", ", to_string(field.spec.dtype), to_string(field.spec.row_shape));
   return label;
 }
 
@@ -38,14 +40,15 @@ std::string dot_shape(StageKind kind) {
 }
 
 std::string dot(const ValidatedGraph& graph) {
-  std::string text = fmt::format("digraph \"{}\" {{\n  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n", dot_text(graph.name));
+  std::string text =
+      fmt::format("digraph \"{}\" {{\n  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n", dot_text(graph.name));
   for (const ValidatedNode& node : graph.nodes)
-    text += fmt::format("  \"{}\" [label=\"{}\\n{}\", shape={}];\n", dot_text(node.name), dot_text(node.name), dot_text(node.info->name),
-                        dot_shape(node.info->kind));
+    text += fmt::format("  \"{}\" [label=\"{}\\n{}\", shape={}];\n", dot_text(node.name), dot_text(node.name),
+                        dot_text(node.info->name), dot_shape(node.info->kind));
   for (const ValidatedNode& node : graph.nodes)
     for (const ValidatedEdge& edge : node.inputs)
-      text += fmt::format("  \"{}\" -> \"{}\" [label=\"{}\"];\n", dot_text(graph.nodes[edge.from_node].name), dot_text(node.name),
-                          dot_text(edge_label(graph, edge)));
+      text += fmt::format("  \"{}\" -> \"{}\" [label=\"{}\"];\n", dot_text(graph.nodes[edge.from_node].name),
+                          dot_text(node.name), dot_text(edge_label(graph, edge)));
   return text + "}\n";
 }
 
@@ -55,8 +58,8 @@ std::string mermaid(const ValidatedGraph& graph) {
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const ValidatedNode& node = graph.nodes[i];
     const bool is_source = node.info->kind == StageKind::source;
-    text += fmt::format("  n{}{}\"{}<br/>{}\"{}\n", i, is_source ? "([" : "[", mermaid_text(node.name), mermaid_text(node.info->name),
-                        is_source ? "])" : "]");
+    text += fmt::format("  n{}{}\"{}<br/>{}\"{}\n", i, is_source ? "([" : "[", mermaid_text(node.name),
+                        mermaid_text(node.info->name), is_source ? "])" : "]");
   }
   for (std::size_t i = 0; i < graph.nodes.size(); ++i)
     for (const ValidatedEdge& edge : graph.nodes[i].inputs)

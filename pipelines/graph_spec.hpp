@@ -21,7 +21,7 @@ struct EdgeSpec {
 
 struct NodeSpec {
   std::string name, stage;
-  std::string chain;  ///< the chain it was expanded from, or ""
+  std::string chain;     ///< the chain it was expanded from, or ""
   Location where;        ///< of the node's name
   Location stage_where;  ///< of the stage's name
   std::vector<EdgeSpec> in;

@@ -37,7 +37,12 @@ class NodeInference final : public InferContext {
  public:
   NodeInference(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
                 const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics)
-      : checked_(checked), graph_(graph), positions_(positions), node_(node), result_(result), diagnostics_(diagnostics) {}
+      : checked_(checked),
+        graph_(graph),
+        positions_(positions),
+        node_(node),
+        result_(result),
+        diagnostics_(diagnostics) {}
 
   std::vector<std::string> inputs() const override {
     std::vector<std::string> names;
@@ -47,12 +52,14 @@ class NodeInference final : public InferContext {
   bool has_input(std::string_view name) const override { return find(name) != nullptr; }
   const PortSpec& input(std::string_view name) const override {
     if (const ValidatedEdge* edge = find(name)) return graph_.spec_of(*edge);
-    throw Error(ErrorKind::run, "no-such-port", fmt::format("stage `{}` has no connected input `{}`", result_.info->name, name));
+    throw Error(ErrorKind::run, "no-such-port",
+                fmt::format("stage `{}` has no connected input `{}`", result_.info->name, name));
   }
   void output(std::string_view name, PortSpec spec) override {
     const auto& declared = node_.outputs;
     if (std::none_of(declared.begin(), declared.end(), [&](const PortDecl& p) { return p.name == name; }))
-      throw Error(ErrorKind::run, "no-such-port", fmt::format("stage `{}` declares no output `{}`", result_.info->name, name));
+      throw Error(ErrorKind::run, "no-such-port",
+                  fmt::format("stage `{}` declares no output `{}`", result_.info->name, name));
     std::erase_if(result_.outputs, [&](const auto& o) { return o.first == name; });
     result_.outputs.emplace_back(std::string(name), std::move(spec));
   }
@@ -72,7 +79,8 @@ class NodeInference final : public InferContext {
 
  private:
   const ValidatedEdge* find(std::string_view port) const {
-    const auto it = std::find_if(result_.inputs.begin(), result_.inputs.end(), [&](const auto& e) { return e.port == port; });
+    const auto it =
+        std::find_if(result_.inputs.begin(), result_.inputs.end(), [&](const auto& e) { return e.port == port; });
     return it == result_.inputs.end() ? nullptr : &*it;
   }
 
@@ -106,16 +114,20 @@ class NodeInference final : public InferContext {
 
 void report_throw(const CheckedNode& node, const Error& e, Diagnostics& diagnostics) {
   diagnostics.add({e.kind() == ErrorKind::run ? ErrorKind::plugin : e.kind(), e.name(),
-                   fmt::format("node `{}` ({}): {}", node.spec->name, node.spec->stage, e.message()), node.spec->where, "",
-                   e.help(), e.notes()});
+                   fmt::format("node `{}` ({}): {}", node.spec->name, node.spec->stage, e.message()), node.spec->where,
+                   "", e.help(), e.notes()});
 }
 
 void report_unset(const CheckedNode& node, const ValidatedNode& result, Diagnostics& diagnostics) {
   for (const PortDecl& port : node.outputs)
     if (result.find_output(port.name) == nullptr)
-      diagnostics.add({ErrorKind::plugin, "infer-incomplete",
+      diagnostics.add({ErrorKind::plugin,
+                       "infer-incomplete",
                        fmt::format("stage `{}` says nothing about its output `{}`", node.spec->stage, port.name),
-                       node.spec->where, "", "this is a defect of the stage: its infer must set every output", {}});
+                       node.spec->where,
+                       "",
+                       "this is a defect of the stage: its infer must set every output",
+                       {}});
 }
 
 // True when the node may be built upon.
@@ -143,7 +155,8 @@ ValidatedNode start_node(const CheckedNode& node, const std::vector<std::size_t>
   result.info = node.info;
   result.params = node.params;
   result.where = node.spec->where;
-  for (const CheckedEdge& edge : node.inputs) result.inputs.push_back({edge.port, positions[edge.from], edge.from_port});
+  for (const CheckedEdge& edge : node.inputs)
+    result.inputs.push_back({edge.port, positions[edge.from], edge.from_port});
   return result;
 }
 

@@ -43,7 +43,7 @@ class InputFront {
   std::vector<std::uint64_t> next_;
 };
 
-/// Joined packets must be the same samples in the same order. Throws Error("join-mismatch", run) at the first difference.
+/// Joined packets must be the same samples in one order. Throws Error("join-mismatch", run) at the first difference.
 void require_same_samples(const std::vector<Packet>& inputs, const std::vector<std::string>& ports);
 
 }  // namespace millrace::pipelines

@@ -18,7 +18,8 @@ std::vector<std::size_t> rows_alive(const ValidatedGraph& graph) {
     const ValidatedNode& node = graph.nodes[i];
     for (const ValidatedEdge& edge : node.inputs) rows[i] = std::max(rows[i], rows[edge.from_node]);
     if (!node.inputs.empty()) continue;
-    for (const auto& [port, spec] : node.outputs) rows[i] = std::max(rows[i], as_size(node.budget_blocks) * as_size(spec.max_rows));
+    for (const auto& [port, spec] : node.outputs)
+      rows[i] = std::max(rows[i], as_size(node.budget_blocks) * as_size(spec.max_rows));
   }
   return rows;
 }
@@ -28,7 +29,8 @@ std::size_t flowing_bytes(const ValidatedNode& node, std::size_t rows) {
   const bool makes_ids = node.info->kind != StageKind::transform;
   std::size_t bytes = 0;
   for (const auto& [port, spec] : node.outputs)
-    if (spec.kind == PortKind::data) bytes += (rows + 2 * as_size(spec.max_rows)) * (row_bytes(spec) + (makes_ids ? kIdBytes : 0));
+    if (spec.kind == PortKind::data)
+      bytes += (rows + 2 * as_size(spec.max_rows)) * (row_bytes(spec) + (makes_ids ? kIdBytes : 0));
   return bytes;
 }
 

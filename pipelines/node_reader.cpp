@@ -32,13 +32,17 @@ bool is_name(std::string_view text) {
 class NodeReader {
  public:
   NodeReader(const DocNode& document, GraphSpec& spec, Diagnostics& diagnostics)
-      : chains_(value_of(document, "chains")), graph_(value_of(document, "graph")), spec_(spec), diagnostics_(diagnostics) {}
+      : chains_(value_of(document, "chains")),
+        graph_(value_of(document, "graph")),
+        spec_(spec),
+        diagnostics_(diagnostics) {}
 
   void read() {
     require_map(chains_, "`chains`");
     if (!require_map(graph_, "`graph`")) return;
     if (graph_.is_map() && graph_.members.empty())
-      error("empty-graph", "the graph has no nodes", graph_.where, "", "add a node, such as `train: {stage: idx_loader}`");
+      error("empty-graph", "the graph has no nodes", graph_.where, "",
+            "add a node, such as `train: {stage: idx_loader}`");
     for (const DocMember& node : graph_.members) {
       if (spec_.nodes.size() >= kMaxGraphNodes) return too_many(node);
       read_node(node);
@@ -50,7 +54,8 @@ class NodeReader {
 
  private:
   void error(std::string name, std::string message, const Location& where, std::string label, std::string help) {
-    diagnostics_.add({ErrorKind::config, std::move(name), std::move(message), where, std::move(label), std::move(help), {}});
+    diagnostics_.add(
+        {ErrorKind::config, std::move(name), std::move(message), where, std::move(label), std::move(help), {}});
   }
 
   // Null counts as absent.
@@ -61,8 +66,8 @@ class NodeReader {
   }
 
   void too_many(const DocMember& node) {
-    error("too-large", fmt::format("the graph has more than {} nodes, chains expanded", kMaxGraphNodes), node.key_where, "",
-          "split the config");
+    error("too-large", fmt::format("the graph has more than {} nodes, chains expanded", kMaxGraphNodes), node.key_where,
+          "", "split the config");
   }
 
   void read_node(const DocMember& member) {
@@ -70,6 +75,7 @@ class NodeReader {
     node.name = member.key;
     node.where = node.stage_where = node.in_where = member.key_where;
     const std::size_t first = spec_.nodes.size();
+    broken_ = false;
     read_inputs(node, member.value);  // first, so that a node with errors still uses what it refers to
     if (check_name(member) && check_shape(member)) fill(node, member.value);
     if (spec_.nodes.size() == first) spec_.nodes.push_back(std::move(node));
@@ -92,16 +98,19 @@ class NodeReader {
   bool check_shape(const DocMember& member) {
     const DocNode& node = member.value;
     if (!node.is_map()) {
-      error("wrong-type", fmt::format("node `{}` is no map", member.key), node.where, "expected {stage: ..., in: ...}", "");
+      error("wrong-type", fmt::format("node `{}` is no map", member.key), node.where, "expected {stage: ..., in: ...}",
+            "");
       return false;
     }
     for (const DocMember& m : node.members)
       if (!is_node_key(m.key))
-        error("unknown-key", fmt::format("`{}` of node `{}`", shown(m.key), member.key), m.key_where, "not a key of a node",
+        error("unknown-key", fmt::format("`{}` of node `{}`", shown(m.key), member.key), m.key_where,
+              "not a key of a node",
               did_you_mean(m.key, node_keys(), "a node takes") + "; parameters of the stage go under `with`");
     const DocMember *stage = node.find("stage"), *chain = node.find("chain");
     if (stage == nullptr && chain == nullptr)
-      error("missing-key", fmt::format("node `{}` has no `stage`", member.key), member.key_where, "", "add `stage: NAME`");
+      error("missing-key", fmt::format("node `{}` has no `stage`", member.key), member.key_where, "",
+            "add `stage: NAME`");
     if (stage != nullptr && chain != nullptr)
       error("conflicting-keys", fmt::format("node `{}` has both `stage` and `chain`", member.key), chain->key_where, "",
             "keep one of the two");
@@ -109,22 +118,25 @@ class NodeReader {
   }
 
   void fill(NodeSpec& node, const DocNode& value) {
-    node.with = map_or_nothing(value, "with", node.name);
-    node.run = map_or_nothing(value, "run", node.name);
+    node.with = map_or_nothing(value, "with", node);
+    node.run = map_or_nothing(value, "run", node);
     const bool is_chain = value.find("chain") != nullptr;
     const DocNode& kind = value_of(value, is_chain ? "chain" : "stage");
-    if (!kind.is_scalar()) return error("wrong-type", fmt::format("node `{}` names no {}", node.name, is_chain ? "chain" : "stage"),
-                                        kind.where, "expected a name", "");
+    if (!kind.is_scalar())
+      error_in_node(node, fmt::format("no name as its {}", is_chain ? "chain" : "stage"), kind.where,
+                    "expected a name");
+    if (is_chain && kind.is_scalar()) used_.insert(kind.text);
+    if (broken_) return;
     node.stage_where = kind.where;
     if (is_chain) return expand(node, kind);
     node.stage = kind.text;
     spec_.nodes.push_back(std::move(node));
   }
 
-  DocNode map_or_nothing(const DocNode& node, std::string_view key, const std::string& name) {
+  DocNode map_or_nothing(const DocNode& node, std::string_view key, const NodeSpec& spec) {
     const DocNode& value = value_of(node, key);
     if (value.is_map() || value.is_null()) return value;
-    error("wrong-type", fmt::format("`{}` of node `{}` is no map", key, name), value.where, "expected a map", "");
+    error_in_node(spec, fmt::format("a `{}` that is no map", key), value.where, "expected a map");
     return {};
   }
 
@@ -132,17 +144,24 @@ class NodeReader {
     const DocMember* in = value.find("in");
     if (in == nullptr) return;
     node.in_where = in->value.where;
-    if (in->value.is_map()) {
-      for (const DocMember& m : in->value.members) add_edge(node, m.key, m.key_where, m.value);
-    } else {
-      add_edge(node, "", in->value.where, in->value);
-    }
+    if (in->value.is_list())
+      error_in_node(node, "several inputs without names", in->value.where, "expected {INPUT: NODE, ...}");
+    for (const DocNode& item : in->value.items)
+      if (item.is_scalar()) add_edge(node, "", item.where, item);  // what it names is used, all the same
+    for (const DocMember& m : in->value.members) add_edge(node, m.key, m.key_where, m.value);
+    if (!in->value.is_map() && !in->value.is_list()) add_edge(node, "", in->value.where, in->value);
+  }
+
+  // A node with such an error is not looked at further: whatever else it lacks would only follow from that.
+  void error_in_node(const NodeSpec& node, std::string_view what, const Location& where, std::string label) {
+    broken_ = true;
+    error("wrong-type", fmt::format("node `{}` has {}", node.name, what), where, std::move(label), "");
   }
 
   void add_edge(NodeSpec& node, const std::string& port, const Location& port_where, const DocNode& reference) {
     if (!reference.is_scalar() || reference.text.empty())
-      return error("wrong-type", fmt::format("an input of node `{}` names no node", node.name), reference.where,
-                   "expected NODE, NODE.OUTPUT or {INPUT: NODE}", "");
+      return error_in_node(node, "an input that names no node", reference.where,
+                           "expected NODE, NODE.OUTPUT or {INPUT: NODE}");
     node.in.push_back({port, reference.text, "", reference.where, port_where});
   }
 
@@ -154,7 +173,6 @@ class NodeReader {
       return error("unknown-chain", fmt::format("`{}`", shown(chain.text)), chain.where, "no chain has this name",
                    did_you_mean(chain.text, known, "there are the chains"));
     }
-    used_.insert(chain.text);
     const std::vector<ChainItem> items = chain_items(list->value, diagnostics_);
     if (items.empty())
       return error("wrong-length", fmt::format("chain `{}` has no stages", chain.text), list->value.where,
@@ -236,6 +254,7 @@ class NodeReader {
   Diagnostics& diagnostics_;
   std::map<std::string, std::string> last_of_;  // node as written -> the node that its name means
   std::set<std::string> names_, used_;
+  bool broken_ = false;  // the node that is being read
 };
 
 }  // namespace

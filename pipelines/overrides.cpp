@@ -22,7 +22,8 @@ std::vector<PathSegment> split_path(const std::shared_ptr<const SourceText>& sou
   for (std::size_t start = 0; start <= path.size();) {
     const std::size_t end = std::min(path.find('.', start), path.size());
     const int length = static_cast<int>(std::max<std::size_t>(1, end - start));
-    segments.push_back({std::string(path.substr(start, end - start)), {source, 1, static_cast<int>(start) + 1, length}});
+    segments.push_back(
+        {std::string(path.substr(start, end - start)), {source, 1, static_cast<int>(start) + 1, length}});
     start = end + 1;
   }
   return segments;
@@ -64,11 +65,14 @@ class OverrideApplier {
   }
 
   void set_node(DocNode& node, const PathSegment& name, Path path) {
-    if (path.empty()) return typed_.unknown(name, fmt::format("`{}` is a whole node", name.text), "name one of its parameters");
+    if (path.empty())
+      return typed_.unknown(name, fmt::format("`{}` is a whole node", name.text), "name one of its parameters");
     if (!node.is_map()) return;  // reported when the graph is read
     const std::string& key = path.front().text;
-    if (key == "run") return typed_.set_param(member_of(node, path.front()).value, run_params(), "run", path.subspan(1));
-    if (is_node_key(key) && key != "with") return typed_.set_untyped(member_of(node, path.front()).value, path.subspan(1));
+    if (key == "run")
+      return typed_.set_param(member_of(node, path.front()).value, run_params(), "run", path.subspan(1));
+    if (is_node_key(key) && key != "with")
+      return typed_.set_untyped(member_of(node, path.front()).value, path.subspan(1));
     const PathSegment with{"with", path.front().where};
     DocNode& params = member_of(node, with).value;
     const Path inside = key == "with" ? path.subspan(1) : path;
@@ -79,7 +83,8 @@ class OverrideApplier {
   }
 
   void set_stage_param(DocNode& params, const std::string& stage, Path path) {
-    if (const StageInfo* info = registry_.find(stage)) return typed_.set_param(params, info->spec.params(), stage, path);
+    if (const StageInfo* info = registry_.find(stage))
+      return typed_.set_param(params, info->spec.params(), stage, path);
     typed_.set_untyped(params, path);
   }
 
@@ -134,8 +139,13 @@ void apply_one(DocNode& document, const Override& override, const StageRegistry&
   const std::size_t equals = override.text.find('=');
   if (equals == std::string::npos || equals == 0) {
     const int length = static_cast<int>(std::max<std::size_t>(1, override.text.size()));
-    diagnostics.add({ErrorKind::usage, "override-syntax", fmt::format("`{}` is not PATH=VALUE", shown(override.text)),
-                     Location{source, 1, 1, length}, "", "for example --set epochs=1", {}});
+    diagnostics.add({ErrorKind::usage,
+                     "override-syntax",
+                     fmt::format("`{}` is not PATH=VALUE", shown(override.text)),
+                     Location{source, 1, 1, length},
+                     "",
+                     "for example --set epochs=1",
+                     {}});
     return;
   }
   std::optional<DocNode> value = parse_yaml(source, equals + 1, diagnostics);

@@ -15,23 +15,32 @@ using Kind = ParamType::Kind;
 
 std::string kind_of(const DocNode& node) {
   switch (node.kind) {
-    case DocNode::Kind::null: return "nothing";
-    case DocNode::Kind::list: return "a list";
-    case DocNode::Kind::map: return "a map";
-    case DocNode::Kind::scalar: break;
+    case DocNode::Kind::null:
+      return "nothing";
+    case DocNode::Kind::list:
+      return "a list";
+    case DocNode::Kind::map:
+      return "a map";
+    case DocNode::Kind::scalar:
+      break;
   }
   return node.quoted ? fmt::format("the text \"{}\"", shown(node.text)) : fmt::format("`{}`", shown(node.text));
 }
 
 bool takes(const ParamType& type, const DocNode& node) {
   switch (type.kind()) {
-    case Kind::list: return node.is_list();
+    case Kind::list:
+      return node.is_list();
     case Kind::map:
-    case Kind::record: return node.is_map();
-    case Kind::one_of: return node.is_scalar() || node.is_map();
+    case Kind::record:
+      return node.is_map();
+    case Kind::one_of:
+      return node.is_scalar() || node.is_map();
     case Kind::any_of:
-      return std::any_of(type.options().begin(), type.options().end(), [&](const ParamType& t) { return takes(t, node); });
-    default: return node.is_scalar();
+      return std::any_of(type.options().begin(), type.options().end(),
+                         [&](const ParamType& t) { return takes(t, node); });
+    default:
+      return node.is_scalar();
   }
 }
 
@@ -49,25 +58,42 @@ class ValueCheck {
     if (type.kind() == Kind::any_of) return any_of(node, type);
     if (!takes(type, node)) return wrong_type(node, type);
     switch (type.kind()) {
-      case Kind::boolean: return boolean(node, type);
-      case Kind::integer: return integer(node, type);
-      case Kind::number: return number(node, type);
-      case Kind::text: return node.text;
-      case Kind::scalar: return scalar(node, type);
-      case Kind::choice: return choice(node, type);
-      case Kind::list: return list(node, type);
-      case Kind::map: return map(node, type);
-      case Kind::record: return check_params(node, type.params(), {what_, what_}, node.where, diagnostics_);
-      case Kind::one_of: return one_of(node, type);
-      case Kind::any_of: break;
+      case Kind::boolean:
+        return boolean(node, type);
+      case Kind::integer:
+        return integer(node, type);
+      case Kind::number:
+        return number(node, type);
+      case Kind::text:
+        return node.text;
+      case Kind::scalar:
+        return scalar(node, type);
+      case Kind::choice:
+        return choice(node, type);
+      case Kind::list:
+        return list(node, type);
+      case Kind::map:
+        return map(node, type);
+      case Kind::record:
+        return check_params(node, type.params(), {what_, what_}, node.where, diagnostics_);
+      case Kind::one_of:
+        return one_of(node, type);
+      case Kind::any_of:
+        break;
     }
     return {};
   }
 
  private:
-  ParamValue fail(const Location& where, std::string name, std::string found, std::string label, std::string help = {}) {
-    diagnostics_.add({ErrorKind::config, std::move(name), fmt::format("{} {}", what_, found), where, std::move(label),
-                      std::move(help), {}});
+  ParamValue fail(const Location& where, std::string name, std::string found, std::string label,
+                  std::string help = {}) {
+    diagnostics_.add({ErrorKind::config,
+                      std::move(name),
+                      fmt::format("{} {}", what_, found),
+                      where,
+                      std::move(label),
+                      std::move(help),
+                      {}});
     return {};
   }
 
@@ -80,8 +106,8 @@ class ValueCheck {
   }
 
   ParamValue wrong_type(const DocNode& node, const ParamType& type) {
-    return fail(node.where, "wrong-type", fmt::format("is {}", kind_of(node)), fmt::format("expected: {}", type.describe()),
-                help_for(node, type));
+    return fail(node.where, "wrong-type", fmt::format("is {}", kind_of(node)),
+                fmt::format("expected: {}", type.describe()), help_for(node, type));
   }
 
   ParamValue boolean(const DocNode& node, const ParamType& type) {
@@ -93,15 +119,24 @@ class ValueCheck {
   bool is_number(const DocNode& node, const ParamType& type, const NumberReading& reading) {
     const std::string found = fmt::format("is {}", kind_of(node));
     switch (reading.fault) {
-      case NumberFault::none: return true;
-      case NumberFault::not_a_number: wrong_type(node, type); break;
+      case NumberFault::none:
+        return true;
+      case NumberFault::not_a_number:
+        wrong_type(node, type);
+        break;
       case NumberFault::leading_zero:
         fail(node.where, "leading-zero", found, "a number with a leading zero",
              "write it without the zero, or in quotes if it is a text");
         break;
-      case NumberFault::not_finite: fail(node.where, "not-finite", found, "expected a finite number"); break;
-      case NumberFault::too_large: fail(node.where, "out-of-range", found, "does not fit into 64 bits"); break;
-      case NumberFault::zero_denominator: fail(node.where, "not-finite", found, "divided by zero"); break;
+      case NumberFault::not_finite:
+        fail(node.where, "not-finite", found, "expected a finite number");
+        break;
+      case NumberFault::too_large:
+        fail(node.where, "out-of-range", found, "does not fit into 64 bits");
+        break;
+      case NumberFault::zero_denominator:
+        fail(node.where, "not-finite", found, "divided by zero");
+        break;
     }
     return false;
   }
@@ -120,7 +155,8 @@ class ValueCheck {
     if (!is_number(node, type, reading)) return {};
     if (reading.integer) return in_range(node, type, static_cast<double>(*reading.integer), *reading.integer);
     const bool whole = std::abs(reading.value) < 9e15 && reading.value == std::trunc(reading.value);
-    return fail(node.where, "wrong-type", fmt::format("is {}", kind_of(node)), fmt::format("expected: {}", type.describe()),
+    return fail(node.where, "wrong-type", fmt::format("is {}", kind_of(node)),
+                fmt::format("expected: {}", type.describe()),
                 whole ? fmt::format("write {}", static_cast<std::int64_t>(reading.value)) : "");
   }
 
@@ -128,7 +164,8 @@ class ValueCheck {
     if (node.quoted) return wrong_type(node, type);
     const NumberReading reading = read_number(node.text);
     if (!is_number(node, type, reading)) return {};
-    return in_range(node, type, reading.value, reading.integer ? ParamValue(*reading.integer) : ParamValue(reading.value));
+    return in_range(node, type, reading.value,
+                    reading.integer ? ParamValue(*reading.integer) : ParamValue(reading.value));
   }
 
   ParamValue scalar(const DocNode& node, const ParamType& type) {
@@ -155,7 +192,8 @@ class ValueCheck {
     ParamValue::List values;
     values.reserve(length);
     for (std::size_t i = 0; i < length; ++i)
-      values.push_back(ValueCheck(fmt::format("item {} of {}", i, what_), diagnostics_).check(node.items[i], type.element()));
+      values.push_back(
+          ValueCheck(fmt::format("item {} of {}", i, what_), diagnostics_).check(node.items[i], type.element()));
     return values;
   }
 
@@ -176,8 +214,8 @@ class ValueCheck {
     std::vector<std::string> names;
     for (const Alternative& a : type.alternatives()) names.push_back(a.name);
     if (node.is_map() && node.members.size() != 1)
-      return fail(node.where, "wrong-length", fmt::format("has {} entries", node.members.size()), "expected exactly one",
-                  fmt::format("choose one: {}", name_list(names)));
+      return fail(node.where, "wrong-length", fmt::format("has {} entries", node.members.size()),
+                  "expected exactly one", fmt::format("choose one: {}", name_list(names)));
     const std::string& name = node.is_map() ? node.members.front().key : node.text;
     const Location& where = node.is_map() ? node.members.front().key_where : node.where;
     const auto chosen = std::find_if(type.alternatives().begin(), type.alternatives().end(),
@@ -212,17 +250,22 @@ class ValueCheck {
 ParamValue default_of(const Param& param, const Location& where, Diagnostics& diagnostics) {
   if (!param.default_value || param.default_value->is_null()) return {};
   // A default may itself leave out parts that have defaults, such as `rmsprop`.
-  return check_value(document_of(*param.default_value, where), param.type, fmt::format("the default of `{}`", param.name),
-                     diagnostics);
+  return check_value(document_of(*param.default_value, where), param.type,
+                     fmt::format("the default of `{}`", param.name), diagnostics);
 }
 
-void report_unknown(const DocNode& map, const std::vector<Param>& params, const ParamOwner& owner, Diagnostics& diagnostics) {
+void report_unknown(const DocNode& map, const std::vector<Param>& params, const ParamOwner& owner,
+                    Diagnostics& diagnostics) {
   const std::vector<std::string> names = names_of(params);
   for (const DocMember& m : map.members) {
     if (std::find(names.begin(), names.end(), m.key) != names.end()) continue;
-    diagnostics.add({ErrorKind::config, "unknown-parameter", fmt::format("`{}` of {}", shown(m.key), owner.title), m.key_where,
+    diagnostics.add({ErrorKind::config,
+                     "unknown-parameter",
+                     fmt::format("`{}` of {}", shown(m.key), owner.title),
+                     m.key_where,
                      fmt::format("not a parameter of `{}`", owner.name),
-                     did_you_mean(m.key, names, fmt::format("{} takes", owner.name)), {}});
+                     did_you_mean(m.key, names, fmt::format("{} takes", owner.name)),
+                     {}});
   }
 }
 
@@ -235,8 +278,13 @@ ParamValue check_value(const DocNode& value, const ParamType& type, const std::s
 ParamValue check_params(const DocNode& map, const std::vector<Param>& params, const ParamOwner& owner,
                         const Location& where_missing, Diagnostics& diagnostics) {
   if (!map.is_map() && !map.is_null()) {
-    diagnostics.add({ErrorKind::config, "wrong-type", fmt::format("the parameters of {} are {}", owner.title, kind_of(map)),
-                     map.where, "expected a map", {}, {}});
+    diagnostics.add({ErrorKind::config,
+                     "wrong-type",
+                     fmt::format("the parameters of {} are {}", owner.title, kind_of(map)),
+                     map.where,
+                     "expected a map",
+                     {},
+                     {}});
     return {};
   }
   report_unknown(map, params, owner, diagnostics);
@@ -244,9 +292,13 @@ ParamValue check_params(const DocNode& map, const std::vector<Param>& params, co
   for (const Param& param : params) {
     const DocMember* given = map.find(param.name);
     if (given == nullptr && param.is_required())
-      diagnostics.add({ErrorKind::config, "missing-parameter", fmt::format("{} needs `{}`", owner.title, param.name),
-                       where_missing, fmt::format("`{}` is missing", param.name),
-                       fmt::format("add `{}`: {} ({})", param.name, param.doc, param.type.describe()), {}});
+      diagnostics.add({ErrorKind::config,
+                       "missing-parameter",
+                       fmt::format("{} needs `{}`", owner.title, param.name),
+                       where_missing,
+                       fmt::format("`{}` is missing", param.name),
+                       fmt::format("add `{}`: {} ({})", param.name, param.doc, param.type.describe()),
+                       {}});
     if (given == nullptr || (given->value.is_null() && param.optional))
       values.emplace_back(param.name, default_of(param, where_missing, diagnostics));
     else

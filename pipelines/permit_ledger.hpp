@@ -1,5 +1,5 @@
-// Drives the sources: one permit, one block. A permit needs a free slot of the source's budget, an open epoch gate and a run
-// that is not being stopped.
+// Drives the sources: one permit, one block. A permit needs a free slot of the source's budget, an open gate and a
+// run that is not being stopped.
 #pragma once
 
 #include "epoch_gate.hpp"
@@ -56,9 +56,9 @@ class PermitLedger : public std::enable_shared_from_this<PermitLedger> {
   std::uint32_t last_pass() const;
 
   struct SourceState {
-    std::uint32_t passes = 0;   ///< finished
-    std::int64_t alive = 0;     ///< blocks that something holds
-    std::int64_t high = 0;      ///< the most blocks that were alive at once
+    std::uint32_t passes = 0;  ///< finished
+    std::int64_t alive = 0;    ///< blocks that something holds
+    std::int64_t high = 0;     ///< the most blocks that were alive at once
   };
   SourceState source(std::size_t index) const;
   /// Blocks and epochs that something outside the ledger holds.

@@ -49,7 +49,8 @@ void add_port_rows(const ValidatedGraph& graph, std::size_t index, std::vector<s
     if (spec.kind != PortKind::data) rows.push_back({from, to, std::string(to_string(spec.kind)), "", "", ""});
     bool is_first = true;
     for (const PortSpec::FieldSpec& field : spec.fields) {
-      const std::string what = spec.fields.size() == 1 ? field.spec.describe() : field.name + ": " + field.spec.describe();
+      const std::string what =
+          spec.fields.size() == 1 ? field.spec.describe() : field.name + ": " + field.spec.describe();
       const std::size_t bytes = field.spec.stored_row_bytes();
       rows.push_back({is_first ? from : "", is_first ? to : "", what, count_text(spec.max_rows), count_of(bytes),
                       count_of(bytes * static_cast<std::size_t>(spec.max_rows))});
@@ -61,7 +62,8 @@ void add_port_rows(const ValidatedGraph& graph, std::size_t index, std::vector<s
 std::string edges_text(const ValidatedGraph& graph) {
   std::vector<std::vector<std::string>> rows = {{"from", "to", "what", "rows", "bytes/row", "bytes"}};
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) add_port_rows(graph, i, rows);
-  return "\nEdges: rows of a packet at most, and bytes as they lie in memory\n" + table(rows, {false, false, false, true, true, true});
+  return "\nEdges: rows of a packet at most, and bytes as they lie in memory\n" +
+         table(rows, {false, false, false, true, true, true});
 }
 
 // The layout of Keras's model.summary().
@@ -72,8 +74,8 @@ std::string model_text(const ValidatedNode& node, const ModelSpec& model) {
     rows.push_back({fmt::format("{} {}", index++, layer.name()), fmt::format("[n, {}]", layer.outputs),
                     layer.kind == LayerKind::dense ? std::string(to_string(layer.activation)) : "",
                     count_text(layer.parameters())});
-  return fmt::format("\nModel of `{}`: input [n, {}]\n{}  total parameters: {} ({} as float32)\n", node.name, model.inputs,
-                     table(rows, {false, false, false, true}), count_text(model.parameters()),
+  return fmt::format("\nModel of `{}`: input [n, {}]\n{}  total parameters: {} ({} as float32)\n", node.name,
+                     model.inputs, table(rows, {false, false, false, true}), count_text(model.parameters()),
                      bytes_of(static_cast<std::size_t>(model.parameters()) * sizeof(float)));
 }
 
@@ -95,9 +97,10 @@ std::string budgets_text(const ValidatedGraph& graph) {
   std::vector<std::vector<std::string>> rows = {{"source", "blocks declared", "effective", "rows/block", "byte limit"}};
   for (const ValidatedNode& node : graph.nodes)
     if (node.info->kind == StageKind::source)
-      rows.push_back({node.name, count_text(node.declared_blocks), count_text(node.budget_blocks), count_text(block_rows(node)),
-                      node.budget_bytes == 0 ? "none" : bytes_of(node.budget_bytes)});
-  return "\nBudgets: blocks of a source that may be alive at once, max(declared, ceil(rows held back / rows of a block) + 1)\n" +
+      rows.push_back({node.name, count_text(node.declared_blocks), count_text(node.budget_blocks),
+                      count_text(block_rows(node)), node.budget_bytes == 0 ? "none" : bytes_of(node.budget_bytes)});
+  return "\nBudgets: blocks of a source that may be alive at once, max(declared, ceil(rows held back / rows of a "
+         "block) + 1)\n" +
          table(rows, {false, true, true, true, true});
 }
 
@@ -105,10 +108,14 @@ std::string memory_text(const ValidatedGraph& graph) {
   const MemoryBound bound = memory_bound(graph);
   std::vector<std::vector<std::string>> rows = {{"node", "working", "flowing", "snapshots", "total"}};
   for (const MemoryBound::NodeBytes& node : bound.nodes)
-    if (node.total() > 0) rows.push_back({node.node, bytes_of(node.working), bytes_of(node.flowing), bytes_of(node.models), bytes_of(node.total())});
+    if (node.total() > 0)
+      rows.push_back(
+          {node.node, bytes_of(node.working), bytes_of(node.flowing), bytes_of(node.models), bytes_of(node.total())});
   rows.push_back({"peak memory at most", "", "", "", bytes_of(bound.total)});
-  return "\nMemory: working = what the stage declares; flowing = (budget x rows of a block + 2 packets) x bytes of a row;\n"
-         "snapshots = (epochs_ahead + 2) x model\n" + table(rows, {false, true, true, true, true});
+  return "\nMemory: working = what the stage declares; flowing = (budget x rows of a block + 2 packets) x bytes of a "
+         "row;\n"
+         "snapshots = (epochs_ahead + 2) x model\n" +
+         table(rows, {false, true, true, true, true});
 }
 
 Json field_object(const PortSpec::FieldSpec& field) {
@@ -126,8 +133,11 @@ Json edge_objects(const ValidatedGraph& graph) {
   for (const ValidatedNode& consumer : graph.nodes)
     for (const ValidatedEdge& edge : consumer.inputs) {
       const PortSpec& spec = graph.spec_of(edge);
-      Json object = {{"from", graph.nodes[edge.from_node].name + "." + edge.from_port}, {"to", consumer.name + "." + edge.port},
-                     {"kind", to_string(spec.kind)}, {"max_rows", spec.max_rows}, {"fields", Json::array()}};
+      Json object = {{"from", graph.nodes[edge.from_node].name + "." + edge.from_port},
+                     {"to", consumer.name + "." + edge.port},
+                     {"kind", to_string(spec.kind)},
+                     {"max_rows", spec.max_rows},
+                     {"fields", Json::array()}};
       if (spec.rows_per_pass) object["rows_per_pass"] = *spec.rows_per_pass;
       for (const PortSpec::FieldSpec& field : spec.fields) object["fields"].push_back(field_object(field));
       list.push_back(std::move(object));
@@ -138,7 +148,10 @@ Json edge_objects(const ValidatedGraph& graph) {
 Json model_object(const std::string& node, const ModelSpec& model) {
   Json layers = Json::array();
   for (const LayerSpec& layer : model.layers)
-    layers.push_back({{"layer", layer.name()}, {"outputs", layer.outputs}, {"activation", to_string(layer.activation)}, {"parameters", layer.parameters()}});
+    layers.push_back({{"layer", layer.name()},
+                      {"outputs", layer.outputs},
+                      {"activation", to_string(layer.activation)},
+                      {"parameters", layer.parameters()}});
   return {{"node", node}, {"inputs", model.inputs}, {"parameters", model.parameters()}, {"layers", layers}};
 }
 
@@ -153,23 +166,32 @@ Json budget_object(const ValidatedNode& node) {
 }  // namespace
 
 std::string plan_text(const ValidatedGraph& graph) {
-  return fmt::format("{}: {} nodes, epochs {}, seed {}, threads {}, device {} ({})\n", graph.name, graph.nodes.size(), graph.epochs,
-                     graph.seed, graph.threads, to_string(graph.device.id), graph.device.reason) +
+  return fmt::format("{}: {} nodes, epochs {}, seed {}, threads {}, device {} ({})\n", graph.name, graph.nodes.size(),
+                     graph.epochs, graph.seed, graph.threads, to_string(graph.device.id), graph.device.reason) +
          edges_text(graph) + models_text(graph) + budgets_text(graph) + memory_text(graph);
 }
 
 std::string plan_json(const ValidatedGraph& graph) {
   const MemoryBound bound = memory_bound(graph);
-  Json plan = {{"schema", 1}, {"name", graph.name}, {"config_hash", graph.config_hash}, {"device", to_string(graph.device.id)},
-               {"threads", graph.threads}, {"epochs", graph.epochs}, {"edges", edge_objects(graph)},
-               {"models", Json::array()}, {"budgets", Json::array()}, {"memory", Json::array()}, {"memory_bound_bytes", bound.total}};
+  Json plan = {{"schema", 1},
+               {"name", graph.name},
+               {"config_hash", graph.config_hash},
+               {"device", to_string(graph.device.id)},
+               {"threads", graph.threads},
+               {"epochs", graph.epochs},
+               {"edges", edge_objects(graph)},
+               {"models", Json::array()},
+               {"budgets", Json::array()},
+               {"memory", Json::array()},
+               {"memory_bound_bytes", bound.total}};
   for (const ValidatedNode& node : graph.nodes) {
     if (node.info->kind == StageKind::source) plan["budgets"].push_back(budget_object(node));
     for (const auto& [port, spec] : node.outputs)
       if (spec.model) plan["models"].push_back(model_object(node.name, *spec.model));
   }
   for (const MemoryBound::NodeBytes& node : bound.nodes)
-    plan["memory"].push_back({{"node", node.node}, {"working", node.working}, {"flowing", node.flowing}, {"snapshots", node.models}});
+    plan["memory"].push_back(
+        {{"node", node.node}, {"working", node.working}, {"flowing", node.flowing}, {"snapshots", node.models}});
   return plan.dump() + "\n";
 }
 

@@ -26,10 +26,12 @@ std::string_view family(std::string_view text) { return text.substr(0, text.find
 void check_note(const std::string& path, const millrace_plugin_note& note) {
   if (note.api_version != MILLRACE_PLUGIN_API_VERSION)
     refuse(path, "plugin-api-version",
-           fmt::format("was built for plugin API {}, this pipeline-run has {}", note.api_version, MILLRACE_PLUGIN_API_VERSION),
+           fmt::format("was built for plugin API {}, this pipeline-run has {}", note.api_version,
+                       MILLRACE_PLUGIN_API_VERSION),
            fmt::format("build it against this Millrace (it was built against {})", note.version));
   if (family(note.compiler) != family(MILLRACE_DETAIL_COMPILER))
-    refuse(path, "plugin-compiler", fmt::format("was built with {}, this pipeline-run with {}", note.compiler, MILLRACE_DETAIL_COMPILER),
+    refuse(path, "plugin-compiler",
+           fmt::format("was built with {}, this pipeline-run with {}", note.compiler, MILLRACE_DETAIL_COMPILER),
            fmt::format("build it with {}", family(MILLRACE_DETAIL_COMPILER)));
   if (family(note.standard_library) != family(MILLRACE_DETAIL_STDLIB))
     refuse(path, "plugin-standard-library",
@@ -37,7 +39,8 @@ void check_note(const std::string& path, const millrace_plugin_note& note) {
            fmt::format("build it with {}", family(MILLRACE_DETAIL_STDLIB)));
   if (std::string_view(note.sanitizer) != MILLRACE_DETAIL_SANITIZER)
     refuse(path, "plugin-sanitizer",
-           fmt::format("was built with sanitizer `{}`, this pipeline-run with `{}`", note.sanitizer, MILLRACE_DETAIL_SANITIZER),
+           fmt::format("was built with sanitizer `{}`, this pipeline-run with `{}`", note.sanitizer,
+                       MILLRACE_DETAIL_SANITIZER),
            fmt::format("configure it with -DMILLRACE_SANITIZER={}", MILLRACE_DETAIL_SANITIZER));
 }
 
@@ -57,9 +60,11 @@ const millrace_plugin& enter(const std::string& path) {
   const auto entry = reinterpret_cast<Entry>(dlsym(handle, "millrace_plugin_entry"));
   const millrace_plugin* plugin = entry == nullptr ? nullptr : entry();
   if (plugin == nullptr || plugin->register_stages == nullptr)
-    refuse(path, "plugin-no-entry", "has no usable millrace_plugin_entry()", "put MILLRACE_PLUGIN(...) into one of its files");
+    refuse(path, "plugin-no-entry", "has no usable millrace_plugin_entry()",
+           "put MILLRACE_PLUGIN(...) into one of its files");
   if (plugin->api_version != MILLRACE_PLUGIN_API_VERSION)
-    refuse(path, "plugin-api-version", fmt::format("says plugin API {} at run time", plugin->api_version), "build it again");
+    refuse(path, "plugin-api-version", fmt::format("says plugin API {} at run time", plugin->api_version),
+           "build it again");
   return *plugin;
 }
 
@@ -86,7 +91,8 @@ std::string builtin_plugin_path() {
   for (const fs::path& candidate : candidates)
     if (fs::exists(candidate)) return fs::canonical(candidate).string();
   throw Error(ErrorKind::plugin, "plugin-missing",
-              fmt::format("the built-in stages are neither at `{}` nor at `{}`", candidates[0].string(), candidates[1].string()),
+              fmt::format("the built-in stages are neither at `{}` nor at `{}`", candidates[0].string(),
+                          candidates[1].string()),
               "build the target millrace_stages, or install Millrace again");
 }
 

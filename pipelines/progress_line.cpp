@@ -16,7 +16,8 @@ double share_of(const StepProgress& progress) {
   return progress.steps > 0 ? static_cast<double>(progress.step) / static_cast<double>(progress.steps) : 0;
 }
 
-std::vector<std::string> head_parts(std::uint32_t epoch, std::uint32_t epochs, const StepProgress* progress, const TerminalStyle& style) {
+std::vector<std::string> head_parts(std::uint32_t epoch, std::uint32_t epochs, const StepProgress* progress,
+                                    const TerminalStyle& style) {
   std::vector<std::string> parts = {fmt::format("Epoch {}/{}", epoch, epochs)};
   if (progress == nullptr) return parts;
   parts.push_back(fmt::format("{}/{}", progress->step, progress->steps));
@@ -42,7 +43,8 @@ std::string live_line(const StepProgress& progress, std::uint32_t epochs, const 
   parts.push_back(seconds_text(progress.seconds));
   parts.push_back("loss " + metric_text(progress.loss));
   if (progress.accuracy >= 0) parts.push_back("accuracy " + metric_text(progress.accuracy));
-  if (progress.seconds > 0) parts.push_back(rate_text(static_cast<double>(progress.samples) / progress.seconds) + " samples/s");
+  if (progress.seconds > 0)
+    parts.push_back(rate_text(static_cast<double>(progress.samples) / progress.seconds) + " samples/s");
   return join(parts, static_cast<std::size_t>(style.columns > 1 ? style.columns - 1 : 1));
 }
 

@@ -64,7 +64,8 @@ void replace_environment(DocNode& node, Diagnostics& diagnostics) {
     }
     std::string text = value != nullptr ? std::string(value) : std::string(inside.substr(split + 2));
     if (text.size() <= kMaxScalarBytes && !find_encoding_fault(text)) return text;
-    fault(diagnostics, at, "bad-reference", fmt::format("the environment variable `{}` holds no short text", shown(name)),
+    fault(diagnostics, at, "bad-reference",
+          fmt::format("the environment variable `{}` holds no short text", shown(name)),
           fmt::format("give it valid UTF-8 of at most {} bytes", kMaxScalarBytes));
     return std::string();
   };

@@ -34,8 +34,7 @@ void RunHistory::busy(const std::map<std::string, double>& seconds_by_node) {
 
 void RunHistory::step(const StepProgress& progress) {
   const std::lock_guard lock(mutex_);
-  if (first_step_ == 0)
-    first_step_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  if (first_step_ == 0) first_step_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
   if (observer_) observer_->step(progress);
 }
 

@@ -39,8 +39,12 @@ Json node_object(const NodeReport& node) {
 
 Json failure_object(const RunFailure& failure) {
   Json object = {{"name", failure.name}, {"message", failure.message}};
-  if (!failure.node.empty()) object.update({{"node", failure.node}, {"stage", failure.stage}, {"epoch", failure.epoch}, {"packet", failure.packet}});
-  if (failure.where.source) object.update({{"file", failure.where.source->name}, {"line", failure.where.line}, {"column", failure.where.column}});
+  if (!failure.node.empty())
+    object.update(
+        {{"node", failure.node}, {"stage", failure.stage}, {"epoch", failure.epoch}, {"packet", failure.packet}});
+  if (failure.where.source)
+    object.update(
+        {{"file", failure.where.source->name}, {"line", failure.where.line}, {"column", failure.where.column}});
   object.update({{"help", failure.help}, {"notes", failure.notes}});
   return object;
 }

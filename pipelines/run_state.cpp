@@ -20,15 +20,19 @@ double seconds_since(std::chrono::steady_clock::time_point began) {
 std::size_t block_bytes(const ValidatedNode& node) {
   std::size_t bytes = 0;
   for (const auto& [name, port] : node.outputs)
-    for (const auto& field : port.fields) bytes += static_cast<std::size_t>(port.max_rows) * field.spec.stored_row_bytes();
+    for (const auto& field : port.fields)
+      bytes += static_cast<std::size_t>(port.max_rows) * field.spec.stored_row_bytes();
   return bytes;
 }
 
 std::unique_ptr<NodeAdapter> make_adapter(ValidatedNode& node, const NodeServices& services) {
   switch (node.info->kind) {
-    case StageKind::source: return make_source_adapter(node, services);
-    case StageKind::transform: return make_transform_adapter(node, services);
-    case StageKind::serial: return make_serial_adapter(node, services);
+    case StageKind::source:
+      return make_source_adapter(node, services);
+    case StageKind::transform:
+      return make_transform_adapter(node, services);
+    case StageKind::serial:
+      return make_serial_adapter(node, services);
   }
   throw Error(ErrorKind::run, "no-such-kind", "node `" + node.name + "` has a kind of stage that nobody knows");
 }
@@ -180,7 +184,8 @@ void Run::flow() {
   account();
 }
 
-// Order matters: tokens are counted before anything is given back, and a stopped run discards before its edges are compared.
+// Order matters: tokens are counted before anything is given back, and a stopped run discards before its edges are
+// compared.
 void Run::account() {
   stopped_ = stop_.stopped();
   std::vector<SourceCount> sources;
@@ -191,7 +196,8 @@ void Run::account() {
   }
   if (stopped_) discard_waiting();
   const std::uint32_t passes = ledger_->last_pass() - ledger_->first_pass() + 1;
-  for (RunFailure& failure : check_conservation(count_edges(nodes_), sources, passes, stopped_)) stop_.fail(std::move(failure));
+  for (RunFailure& failure : check_conservation(count_edges(nodes_), sources, passes, stopped_))
+    stop_.fail(std::move(failure));
   discard_waiting();
 }
 

@@ -48,7 +48,7 @@ class Run {
   std::unique_ptr<FlowGraph> flow_;
   std::vector<std::size_t> opened_;   ///< nodes whose open returned, in order
   std::vector<std::size_t> sources_;  ///< nodes, by line of the ledger
-  bool stopped_ = true;  ///< by a failure or a signal; the run has not come to its own end
+  bool stopped_ = true;               ///< by a failure or a signal; the run has not come to its own end
   RunReport report_;
 };
 

@@ -16,7 +16,9 @@
 namespace millrace::pipelines {
 namespace {
 
-double now_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 // The node that works most of the time it exists is what a faster machine or a cheaper stage would have to improve.
 std::string limiting_node(const RunReport& report) {
@@ -28,11 +30,13 @@ std::string limiting_node(const RunReport& report) {
 }
 
 std::string summary(const ValidatedGraph& graph, const RunReport& report) {
-  std::string text = fmt::format("{}: {} in {}{}\n", graph.name, report.reason, seconds_text(report.seconds), limiting_node(report));
+  std::string text =
+      fmt::format("{}: {} in {}{}\n", graph.name, report.reason, seconds_text(report.seconds), limiting_node(report));
   if (!report.weights_sha256.empty()) text += fmt::format("weights sha256 {}\n", report.weights_sha256);
   text += fmt::format("device {} ({}), {} thread{}; device memory: peak {}, leaked {}\n", to_string(graph.device.id),
                       graph.device.reason, graph.threads, graph.threads == 1 ? "" : "s",
-                      bytes_text(static_cast<double>(report.peak_bytes)), bytes_text(static_cast<double>(report.leaked_bytes)));
+                      bytes_text(static_cast<double>(report.peak_bytes)),
+                      bytes_text(static_cast<double>(report.leaked_bytes)));
   return text;
 }
 
@@ -56,7 +60,9 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, cons
   };
   // With --json standard output is one object and nothing else.
   bool results_lost = false;
-  const auto result = [&](std::string_view text) { results_lost |= !write_all(options.json ? STDERR_FILENO : STDOUT_FILENO, text); };
+  const auto result = [&](std::string_view text) {
+    results_lost |= !write_all(options.json ? STDERR_FILENO : STDOUT_FILENO, text);
+  };
   ProgressLine progress(style_of(STDERR_FILENO, options.color), graph.epochs, note, result, now_seconds);
   RunReport report = run(graph, {&progress, &signals.first()});
   progress.finish();

@@ -20,8 +20,8 @@ class RunObserver {
  public:
   virtual ~RunObserver() = default;
   virtual void step(const StepProgress&) {}
-  /// Metrics of an epoch as they stand; called again when more values of the same epoch arrive. `complete`: every sink that
-  /// reports has seen the end of this epoch.
+  /// Metrics of an epoch as they stand; called again when more values of the same epoch arrive. `complete`: every sink
+  /// that reports has seen the end of this epoch.
   virtual void epoch(const Metrics&, bool /*complete*/) {}
   virtual void print(std::string_view /*text*/) {}
   /// Seconds each node has spent in its stage's code so far; called just before an epoch is complete.
@@ -34,12 +34,12 @@ struct RunOptions {
   const std::atomic<int>* stop_signal = nullptr;
 };
 
-/// Times are seconds. `busy`: in the stage's code, summed over threads. `starved`: nothing to do. `blocked`: work, but no
-/// thread for it; a source's also while it waits for a permit, because those behind it are slower.
+/// Times are seconds. `busy`: in the stage's code, summed over threads. `starved`: nothing to do. `blocked`: work, but
+/// no thread for it; a source's also while it waits for a permit, because those behind it are slower.
 struct NodeReport {
   std::string name, stage;
   double busy = 0, starved = 0, blocked = 0;
-  std::uint64_t packets = 0;    ///< calls: taken from the inputs (a joined set counts once), or produced by a source
+  std::uint64_t packets = 0;  ///< calls: taken from the inputs (a joined set counts once), or produced by a source
   std::uint64_t emitted = 0;
   std::uint64_t discarded = 0;  ///< on purpose, after a signal or a failure
 };
@@ -68,8 +68,8 @@ struct RunReport {
   double seconds = 0, first_batch_seconds = 0;
 };
 
-/// Runs a validated graph to its end. Blocks. Never throws for a failing stage: that is in the report. The stages of `graph`
-/// are used up.
+/// Runs a validated graph to its end. Blocks. Never throws for a failing stage: that is in the report. The stages of
+/// `graph` are used up.
 RunReport run(ValidatedGraph& graph, const RunOptions& options);
 
 }  // namespace millrace::pipelines

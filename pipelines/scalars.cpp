@@ -92,7 +92,8 @@ NumberReading read_plain(std::string_view text) {
 NumberReading read_number(std::string_view text) {
   const std::size_t slash = text.find('/');
   if (slash == std::string_view::npos) return read_plain(text);
-  const NumberReading above = read_plain(trimmed(text.substr(0, slash))), below = read_plain(trimmed(text.substr(slash + 1)));
+  const NumberReading above = read_plain(trimmed(text.substr(0, slash))),
+                      below = read_plain(trimmed(text.substr(slash + 1)));
   if (above.fault != NumberFault::none) return {above.fault, 0, {}};
   if (below.fault != NumberFault::none) return {below.fault, 0, {}};
   if (below.value == 0) return {NumberFault::zero_denominator, 0, {}};

@@ -47,9 +47,9 @@ std::vector<std::string> shape_notes(const CheckedGraph& checked, const Validate
     if (spec == nullptr) continue;
     for (const PortSpec::FieldSpec& field : spec->fields) {
       const NodeSpec& setter = *origin.setter(edge.from, field.spec.row_shape, field.name).spec;
-      notes.push_back(fmt::format("{} of `{}.{}` -> `{}.{}` is {}", field.name == kValueField ? "the value" : "`" + field.name + "`",
-                                  checked.nodes[edge.from].spec->name, edge.from_port, node.spec->name, port,
-                                  field.spec.describe()));
+      notes.push_back(fmt::format(
+          "{} of `{}.{}` -> `{}.{}` is {}", field.name == kValueField ? "the value" : "`" + field.name + "`",
+          checked.nodes[edge.from].spec->name, edge.from_port, node.spec->name, port, field.spec.describe()));
       notes.push_back(fmt::format("its shape was last set by node `{}` ({}) at {}", setter.name, setter.stage,
                                   place_text(setter.where)));
     }

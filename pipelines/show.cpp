@@ -16,7 +16,8 @@ constexpr std::size_t kCommentColumn = 48;
 
 std::string origin_of(const Location& where) {
   if (!where.source) return "default";
-  return where.source->is_argument || where.line == 0 ? where.source->name : fmt::format("{}:{}", where.source->name, where.line);
+  return where.source->is_argument || where.line == 0 ? where.source->name
+                                                      : fmt::format("{}:{}", where.source->name, where.line);
 }
 
 // Letters that YAML takes for a text, not for a truth value or null.
@@ -33,9 +34,12 @@ bool is_word(const std::string& text) {
 
 // A plain scalar stays as the user wrote it, so that it keeps its type; what YAML would read otherwise is quoted.
 std::string scalar_text(const DocNode& node) {
-  const bool is_plain = !node.quoted && !node.text.empty() && node.text.find_first_of(":#{}[],&*!|>'\"%@`\n\t") == std::string::npos &&
-                        node.text.front() != ' ' && node.text.back() != ' ' && node.text != "-" && !node.text.starts_with("- ") && node.text.front() != '?';
-  return is_plain || is_word(node.text) ? node.text : Json(node.text).dump(-1, ' ', false, Json::error_handler_t::replace);
+  const bool is_plain = !node.quoted && !node.text.empty() &&
+                        node.text.find_first_of(":#{}[],&*!|>'\"%@`\n\t") == std::string::npos &&
+                        node.text.front() != ' ' && node.text.back() != ' ' && node.text != "-" &&
+                        !node.text.starts_with("- ") && node.text.front() != '?';
+  return is_plain || is_word(node.text) ? node.text
+                                        : Json(node.text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string key_text(const std::string& key) {
@@ -95,14 +99,17 @@ class YamlWriter {
 
 Json to_json(const DocNode& node) {
   switch (node.kind) {
-    case DocNode::Kind::null: return {{"value", nullptr}, {"origin", origin_of(node.where)}};
-    case DocNode::Kind::scalar: return {{"value", node.text}, {"origin", origin_of(node.where)}};
+    case DocNode::Kind::null:
+      return {{"value", nullptr}, {"origin", origin_of(node.where)}};
+    case DocNode::Kind::scalar:
+      return {{"value", node.text}, {"origin", origin_of(node.where)}};
     case DocNode::Kind::list: {
       Json list = Json::array();
       for (const DocNode& item : node.items) list.push_back(to_json(item));
       return list;
     }
-    case DocNode::Kind::map: break;
+    case DocNode::Kind::map:
+      break;
   }
   Json object = Json::object();
   for (const DocMember& member : node.members) object[member.key] = to_json(member.value);
@@ -115,7 +122,8 @@ int show_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   if (!checked->diagnostics.empty()) return report_errors(checked->diagnostics, options);
   if (options.json) {
-    const Json object = {{"schema", 1}, {"config_hash", checked->graph.config_hash}, {"config", to_json(checked->spec.resolved)}};
+    const Json object = {
+        {"schema", 1}, {"config_hash", checked->graph.config_hash}, {"config", to_json(checked->spec.resolved)}};
     write_result(object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
     return 0;
   }

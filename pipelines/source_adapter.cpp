@@ -36,8 +36,8 @@ class ProduceContext final : public ContextOf<SourceContext> {
   void require_complete() const {
     for (std::size_t i = 0; i < sent_.size(); ++i)
       if (!sent_[i])
-        throw Error(ErrorKind::run, "source-contract", fmt::format("no packet on output `{}`", node_.outputs()[i]->name),
-                    kContract);
+        throw Error(ErrorKind::run, "source-contract",
+                    fmt::format("no packet on output `{}`", node_.outputs()[i]->name), kContract);
   }
   std::int64_t rows() const { return rows_; }
   bool last() const { return last_; }
@@ -54,7 +54,8 @@ class ProduceContext final : public ContextOf<SourceContext> {
     const bool same_ids = emission.ids == ids_ || (emission.ids && ids_ && *emission.ids == *ids_);
     if (rows != rows_ || emission.last_in_epoch != last_ || !same_ids)
       throw Error(ErrorKind::run, "source-contract",
-                  fmt::format("output `{}` has other rows, ids or last_in_epoch than the output before", port), kContract);
+                  fmt::format("output `{}` has other rows, ids or last_in_epoch than the output before", port),
+                  kContract);
   }
 
   const Permit& permit_;

@@ -28,14 +28,23 @@ Location value_location(const DocNode& document, std::string_view key) {
 void check_keys(const DocNode& document, Diagnostics& diagnostics) {
   for (const DocMember& m : document.members) {
     if (is_top_level_key(m.key) || is_free_key(m.key)) continue;
-    diagnostics.add({ErrorKind::config, "unknown-key", fmt::format("`{}` at the top of a config", shown(m.key)), m.key_where,
+    diagnostics.add({ErrorKind::config,
+                     "unknown-key",
+                     fmt::format("`{}` at the top of a config", shown(m.key)),
+                     m.key_where,
                      "not a key of a config",
-                     did_you_mean(m.key, top_level_keys(), "keys") + "; keys that start with `x-` are free", {}});
+                     did_you_mean(m.key, top_level_keys(), "keys") + "; keys that start with `x-` are free",
+                     {}});
   }
   for (const std::string_view key : {"version", "graph"})
     if (document.find(key) == nullptr)
-      diagnostics.add({ErrorKind::config, "missing-key", fmt::format("the config has no `{}`", key), document.where, "",
-                       key == "version" ? "add `version: 1`" : "add `graph:` with the nodes", {}});
+      diagnostics.add({ErrorKind::config,
+                       "missing-key",
+                       fmt::format("the config has no `{}`", key),
+                       document.where,
+                       "",
+                       key == "version" ? "add `version: 1`" : "add `graph:` with the nodes",
+                       {}});
 }
 
 // "auto", "cpu", "cuda", "cuda:N"; "sim" is the test device of the same interface.
@@ -46,8 +55,13 @@ void check_device(GraphSpec& spec, Diagnostics& diagnostics) {
   const auto index = has_index ? read_number(wish.substr(kind.size() + 1)).integer : std::optional<std::int64_t>(0);
   const bool known = std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
   if (known && index && *index >= 0 && !(has_index && (kind == "auto" || kind == "cpu"))) return;
-  diagnostics.add({ErrorKind::config, "unknown-choice", fmt::format("`device` is `{}`", shown(wish)), spec.device_where,
-                   "expected: auto, cpu, cuda or cuda:N", did_you_mean(kind, {"auto", "cpu", "cuda"}), {}});
+  diagnostics.add({ErrorKind::config,
+                   "unknown-choice",
+                   fmt::format("`device` is `{}`", shown(wish)),
+                   spec.device_where,
+                   "expected: auto, cpu, cuda or cuda:N",
+                   did_you_mean(kind, {"auto", "cpu", "cuda"}),
+                   {}});
   spec.device = "auto";
 }
 
@@ -64,7 +78,8 @@ ParamValue check_top(const DocNode& document, Diagnostics& diagnostics) {
   for (const Param& param : top_level_params()) {
     const DocMember* member = document.find(param.name);
     if (member != nullptr)
-      values.emplace_back(param.name, check_value(member->value, param.type, fmt::format("`{}`", param.name), diagnostics));
+      values.emplace_back(param.name,
+                          check_value(member->value, param.type, fmt::format("`{}`", param.name), diagnostics));
     if ((member == nullptr || values.back().second.is_null()) && param.default_value)
       values.emplace_back(param.name, *param.default_value);
   }

@@ -37,7 +37,8 @@ class Events final : public YAML::EventHandler {
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { tree_.null(mark_of(mark), anchor); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override { tree_.alias(mark_of(mark), anchor); }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     tree_.scalar(mark_of(mark), tag, anchor, value);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -56,12 +57,40 @@ class Events final : public YAML::EventHandler {
   int documents_ = 0;
 };
 
+// The parser looks ahead through every open bracket before its first event, at some 200 bytes each, so a text that can only
+// be too deep is refused before. Brackets in comments and texts count as well, hence the generous limit.
+bool opens_too_many_brackets(std::string_view text, TreeBuilder& tree) {
+  constexpr std::size_t kMostOpen = 4096;
+  std::size_t depth = 0;
+  TextMark at, deep;
+  for (const char c : text) {
+    if ((c == '[' || c == '{') && ++depth == kMaxDepth) deep = at;
+    if ((c == ']' || c == '}') && depth > 0) --depth;
+    if (depth > kMostOpen) {
+      tree.fault(deep, "too-deep", fmt::format("nested deeper than {} levels", kMaxDepth), "use fewer levels");
+      return true;
+    }
+    at = c == '\n' ? TextMark{at.line + 1, 0} : TextMark{at.line, at.column + 1};
+  }
+  return false;
+}
+
+// Tabs are the commonest syntax error, and the parser finds it late and says something else.
+void report_syntax(TreeBuilder& tree, const YAML::Exception& e) {
+  const std::string_view line = tree.positions().rest(e.mark.line, 0);
+  const std::size_t indent = line.find_first_not_of(" \t");
+  const std::size_t tab = line.substr(0, indent).find('\t');
+  if (tab == std::string_view::npos) return tree.fault(mark_of(e.mark), "yaml-syntax", e.msg);
+  tree.fault({e.mark.line, static_cast<int>(tab)}, "yaml-syntax", "a tab in the indentation", "indent with spaces");
+}
+
 bool has_encoding_fault(const std::shared_ptr<const SourceText>& source, Diagnostics& diagnostics) {
   const auto fault = find_encoding_fault(source->text);
   if (!fault) return false;
   const auto begin = source->text.begin(), at = begin + static_cast<std::ptrdiff_t>(fault->byte);
   const auto line_start = std::find(std::make_reverse_iterator(at), source->text.rend(), '\n').base();
-  const Location where{source, static_cast<int>(std::count(begin, at, '\n')) + 1, static_cast<int>(at - line_start) + 1, 1};
+  const Location where{source, static_cast<int>(std::count(begin, at, '\n')) + 1, static_cast<int>(at - line_start) + 1,
+                       1};
   diagnostics.add({ErrorKind::config, "yaml-encoding", fault->message, where, "", "save the file as plain UTF-8", {}});
   return true;
 }
@@ -72,6 +101,7 @@ std::optional<DocNode> parse_yaml(const std::shared_ptr<const SourceText>& sourc
                                   Diagnostics& diagnostics) {
   if (has_encoding_fault(source, diagnostics)) return std::nullopt;
   TreeBuilder tree(TextPositions(source, offset), diagnostics);
+  if (opens_too_many_brackets(std::string_view(source->text).substr(offset), tree)) return std::nullopt;
   try {
     std::istringstream stream(source->text.substr(offset));
     YAML::Parser parser(stream);
@@ -79,7 +109,7 @@ std::optional<DocNode> parse_yaml(const std::shared_ptr<const SourceText>& sourc
     if (parser.HandleNextDocument(events)) parser.HandleNextDocument(events);
     return tree.take_root();
   } catch (const YAML::Exception& e) {
-    tree.fault(mark_of(e.mark), "yaml-syntax", e.msg, "");
+    report_syntax(tree, e);
   } catch (const ParseStopped&) {
   }
   return std::nullopt;

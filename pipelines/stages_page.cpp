@@ -5,6 +5,8 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <map>
+
 namespace millrace::pipelines {
 namespace {
 
@@ -15,38 +17,46 @@ std::string default_text(const Param& param) {
   return param.optional ? "optional" : "required";
 }
 
-std::string param_text(const Param& param, int depth);
+/// Choices that the page has explained already, with the parameter where it did.
+using Explained = std::map<std::string, std::string>;
 
-std::string params_text(const std::vector<Param>& params, int depth) {
+std::string param_text(const Param& param, int depth, Explained& explained);
+
+std::string params_text(const std::vector<Param>& params, int depth, Explained& explained) {
   std::string text;
-  for (const Param& param : params) text += param_text(param, depth);
+  for (const Param& param : params) text += param_text(param, depth, explained);
   return text;
 }
 
 // Records and alternatives have parameters of their own, one level deeper.
-std::string nested_text(const ParamType& type, int depth) {
+std::string nested_text(const ParamType& type, int depth, const std::string& param, Explained& explained) {
   using Kind = ParamType::Kind;
-  if (type.kind() == Kind::list || type.kind() == Kind::map) return nested_text(type.element(), depth);
-  if (type.kind() == Kind::record) return params_text(type.params(), depth);
+  if (type.kind() == Kind::list || type.kind() == Kind::map)
+    return nested_text(type.element(), depth, param, explained);
+  if (type.kind() == Kind::record) return params_text(type.params(), depth, explained);
   std::string text;
   if (type.kind() == Kind::any_of)
-    for (const ParamType& option : type.options()) text += nested_text(option, depth);
-  if (type.kind() == Kind::one_of)
-    for (const Alternative& alternative : type.alternatives())
-      text += fmt::format("{:{}}{}: {}\n", "", 2 * depth, alternative.name, alternative.doc) + params_text(alternative.params, depth + 1);
+    for (const ParamType& option : type.options()) text += nested_text(option, depth, param, explained);
+  if (type.kind() != Kind::one_of) return text;
+  if (const auto [first, is_new] = explained.emplace(type.describe(), param); !is_new)
+    return fmt::format("{:{}}(as for {})\n", "", 2 * depth, first->second);
+  for (const Alternative& alternative : type.alternatives())
+    text += fmt::format("{:{}}{}: {}\n", "", 2 * depth, alternative.name, alternative.doc) +
+            params_text(alternative.params, depth + 1, explained);
   return text;
 }
 
-std::string param_text(const Param& param, int depth) {
+std::string param_text(const Param& param, int depth, Explained& explained) {
   const std::string unit = param.unit.empty() ? "" : fmt::format(", {}", param.unit);
-  return fmt::format("{:{}}{}: {}{}; {}\n{:{}}{}\n", "", 2 * depth, param.name, param.type.describe(), unit, default_text(param), "",
-                     2 * depth + 4, param.doc) +
-         nested_text(param.type, depth + 2);
+  return fmt::format("{:{}}{}: {}{}; {}\n{:{}}{}\n", "", 2 * depth, param.name, param.type.describe(), unit,
+                     default_text(param), "", 2 * depth + 4, param.doc) +
+         nested_text(param.type, depth + 2, param.name, explained);
 }
 
 std::string port_line(const PortDecl& port, const char* direction) {
   const std::string kind = port.kind == PortKind::data ? "" : fmt::format("{}, ", to_string(port.kind));
-  return fmt::format("  {:<4} {:<10} {}{}{}\n", direction, port.name, kind, port.doc, port.optional ? " (optional)" : "");
+  return fmt::format("  {:<4} {:<10} {}{}{}\n", direction, port.name, kind, port.doc,
+                     port.optional ? " (optional)" : "");
 }
 
 std::string ports_text(const StageSpec& spec) {
@@ -58,10 +68,13 @@ std::string ports_text(const StageSpec& spec) {
 }
 
 std::string stage_text(const StageInfo& info) {
-  std::string text = fmt::format("{} ({})\n  {}\n\nPorts\n{}", info.name, to_string(info.kind), info.spec.summary(), ports_text(info.spec));
-  if (!info.spec.params().empty()) text += "\nParameters\n" + params_text(info.spec.params(), 1);
+  std::string text = fmt::format("{} ({})\n  {}\n\nPorts\n{}", info.name, to_string(info.kind), info.spec.summary(),
+                                 ports_text(info.spec));
+  Explained explained;
+  if (!info.spec.params().empty()) text += "\nParameters\n" + params_text(info.spec.params(), 1, explained);
   text += fmt::format("\nExample\n  {}\n", info.spec.example());
-  return text + fmt::format("\nPlugin\n  {} {}, {}\n  {}\n", info.plugin, info.plugin_version, info.plugin_licence, info.file);
+  return text +
+         fmt::format("\nPlugin\n  {} {}, {}\n  {}\n", info.plugin, info.plugin_version, info.plugin_licence, info.file);
 }
 
 std::string list_text(const StageRegistry& registry) {
@@ -100,11 +113,13 @@ void add_nested(const ParamType& type, Json& object) {
     for (const ParamType& option : type.options()) add_nested(option, object);
   if (type.kind() == Kind::one_of)
     for (const Alternative& alternative : type.alternatives())
-      object["alternatives"].push_back({{"name", alternative.name}, {"doc", alternative.doc}, {"params", params_json(alternative.params)}});
+      object["alternatives"].push_back(
+          {{"name", alternative.name}, {"doc", alternative.doc}, {"params", params_json(alternative.params)}});
 }
 
 Json param_json(const Param& param) {
-  Json object = {{"name", param.name}, {"type", param.type.describe()}, {"required", param.is_required()}, {"doc", param.doc}};
+  Json object = {
+      {"name", param.name}, {"type", param.type.describe()}, {"required", param.is_required()}, {"doc", param.doc}};
   if (param.default_value) object["default"] = value_json(*param.default_value);
   if (!param.unit.empty()) object["unit"] = param.unit;
   if (param.type.lo()) object[param.type.lo_is_strict() ? "above" : "at_least"] = *param.type.lo();
@@ -122,16 +137,24 @@ Json params_json(const std::vector<Param>& params) {
 Json ports_json(const std::vector<PortDecl>& ports) {
   Json list = Json::array();
   for (const PortDecl& port : ports)
-    list.push_back({{"name", port.name}, {"kind", to_string(port.kind)}, {"doc", port.doc}, {"optional", port.optional}});
+    list.push_back(
+        {{"name", port.name}, {"kind", to_string(port.kind)}, {"doc", port.doc}, {"optional", port.optional}});
   return list;
 }
 
 Json stage_json(const StageInfo& info) {
-  Json object = {{"name", info.name}, {"kind", to_string(info.kind)}, {"summary", info.spec.summary()},
-                 {"inputs", ports_json(info.spec.inputs())}, {"outputs", ports_json(info.spec.outputs())}};
+  Json object = {{"name", info.name},
+                 {"kind", to_string(info.kind)},
+                 {"summary", info.spec.summary()},
+                 {"inputs", ports_json(info.spec.inputs())},
+                 {"outputs", ports_json(info.spec.outputs())}};
   if (info.spec.takes_any_inputs()) object["any_inputs"] = info.spec.any_input_doc();
-  object.update({{"params", params_json(info.spec.params())}, {"example", info.spec.example()}, {"plugin", info.plugin},
-                 {"plugin_version", info.plugin_version}, {"licence", info.plugin_licence}, {"file", info.file}});
+  object.update({{"params", params_json(info.spec.params())},
+                 {"example", info.spec.example()},
+                 {"plugin", info.plugin},
+                 {"plugin_version", info.plugin_version},
+                 {"licence", info.plugin_licence},
+                 {"file", info.file}});
   return object;
 }
 
@@ -144,7 +167,8 @@ std::string list_json(const StageRegistry& registry) {
 [[noreturn]] void refuse(const std::string& name, const StageRegistry& registry) {
   const std::vector<std::string> close = close_names(name, registry.names());
   throw Error(ErrorKind::usage, "unknown-stage", fmt::format("there is no stage `{}`", name),
-              close.empty() ? "usage: pipeline-run stages [NAME]" : fmt::format("did you mean `{}`?", fmt::join(close, "` or `")));
+              close.empty() ? "usage: pipeline-run stages [NAME]"
+                            : fmt::format("did you mean `{}`?", fmt::join(close, "` or `")));
 }
 
 }  // namespace

@@ -68,7 +68,8 @@ bool write_all(int descriptor, std::string_view text) {
 
 void write_result(std::string_view text) {
   if (!write_all(STDOUT_FILENO, text))
-    throw Error(ErrorKind::output, "output-unwritable", std::string("cannot write to standard output: ") + std::strerror(errno),
+    throw Error(ErrorKind::output, "output-unwritable",
+                std::string("cannot write to standard output: ") + std::strerror(errno),
                 "the reader has gone or the disk is full; send the output elsewhere");
 }
 

@@ -23,20 +23,24 @@ std::size_t properties_length(std::string_view line) {
   return at;
 }
 
-std::size_t quoted_length(std::string_view line) {
-  const char quote = line.front();
-  for (std::size_t i = 1; i < line.size(); ++i) {
-    if (quote == '"' && line[i] == '\\')
+// Bytes of the quoted text at the front, both quotes included; npos when it does not end.
+std::size_t quoted_length(std::string_view text) {
+  const char quote = text.front();
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    const bool escaped = quote == '"' ? text[i] == '\\' : text.substr(i, 2) == "''";
+    if (escaped)
       ++i;
-    else if (line[i] == quote)
+    else if (text[i] == quote)
       return i + 1;
   }
-  return line.size();
+  return std::string_view::npos;
 }
+
+bool is_quote(std::string_view text) { return text.starts_with('"') || text.starts_with('\''); }
 
 std::size_t token_length(std::string_view line, std::string_view value) {
   if (line.empty() || line.front() == '|' || line.front() == '>') return 1;
-  if (line.front() == '"' || line.front() == '\'') return quoted_length(line);
+  if (is_quote(line)) return quoted_length(line);
   return std::max<std::size_t>(1, first_line(value).size());
 }
 
@@ -58,7 +62,8 @@ Location TextPositions::at(int line, int column) const {
 std::string_view TextPositions::rest(int line, int column) const {
   if (line < 0 || static_cast<std::size_t>(line) >= line_starts_.size()) return {};
   const std::string_view text = source_->text;
-  const std::size_t start = line_starts_[static_cast<std::size_t>(line)] + static_cast<std::size_t>(std::max(column, 0));
+  const std::size_t start =
+      line_starts_[static_cast<std::size_t>(line)] + static_cast<std::size_t>(std::max(column, 0));
   return start >= text.size() ? std::string_view() : text.substr(start);
 }
 
@@ -69,6 +74,12 @@ Location TextPositions::of_scalar(int line, int column, std::string_view value) 
   const std::size_t length = token_length(text.substr(skipped), value);
   where.length = static_cast<int>(std::min(length, std::max<std::size_t>(1, text.size() - skipped)));
   return where;
+}
+
+bool TextPositions::quote_is_closed(int line, int column) const {
+  std::string_view text = rest(line, column);
+  text.remove_prefix(properties_length(first_line(text)));
+  return !is_quote(text) || quoted_length(text) != std::string_view::npos;
 }
 
 }  // namespace millrace::pipelines

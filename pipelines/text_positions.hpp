@@ -19,6 +19,8 @@ class TextPositions {
   Location at(int line, int column) const;
   /// The same for a scalar, past its anchor and tag, and as long as its token on that line.
   Location of_scalar(int line, int column, std::string_view value) const;
+  /// False when a quoted scalar starts there, past its anchor and tag, and the text ends before it does.
+  bool quote_is_closed(int line, int column) const;
   /// The text from a mark on.
   std::string_view rest(int line, int column) const;
 

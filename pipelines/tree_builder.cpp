@@ -37,8 +37,13 @@ TreeBuilder::TreeBuilder(TextPositions positions, Diagnostics& diagnostics)
     : positions_(std::move(positions)), diagnostics_(diagnostics) {}
 
 void TreeBuilder::fault(TextMark mark, std::string name, std::string message, std::string help) {
-  diagnostics_.add({ErrorKind::config, std::move(name), std::move(message), positions_.at(mark.line, mark.column), "",
-                    std::move(help), {}});
+  diagnostics_.add({ErrorKind::config,
+                    std::move(name),
+                    std::move(message),
+                    positions_.at(mark.line, mark.column),
+                    "",
+                    std::move(help),
+                    {}});
 }
 
 void TreeBuilder::stop(const Location& where, std::string name, std::string message, std::string help) {
@@ -57,7 +62,8 @@ void TreeBuilder::check_tag(TextMark mark, const std::string& tag) {
   static constexpr std::array<std::string_view, 7> kNames{"str", "int", "float", "bool", "null", "map", "seq"};
   const std::string_view text = tag;
   if (text.empty() || text == "?" || text == "!") return;
-  const bool core = text.starts_with(kCoreTags) && std::count(kNames.begin(), kNames.end(), text.substr(kCoreTags.size()));
+  const bool core =
+      text.starts_with(kCoreTags) && std::count(kNames.begin(), kNames.end(), text.substr(kCoreTags.size()));
   if (!core) fault(mark, "yaml-tag", fmt::format("tag `{}` is not allowed", tag), "remove the tag");
 }
 
@@ -69,6 +75,8 @@ void TreeBuilder::scalar(TextMark mark, const std::string& tag, std::size_t anch
   if (value.size() > kMaxScalarBytes)
     stop(node.where, "too-large", fmt::format("a text of {} bytes; at most {}", value.size(), kMaxScalarBytes),
          "put large data into a file of its own");
+  if (!positions_.quote_is_closed(mark.line, mark.column))
+    stop(node.where, "yaml-syntax", "this text has no closing quote", "add the quote");  // the parser would take it
   node.text = value;
   node.quoted = tag == "!" || tag == fmt::format("{}str", kCoreTags);
   count(1, node.where);
@@ -80,8 +88,8 @@ void TreeBuilder::null(TextMark mark, std::size_t anchor) {
   const std::string_view word = null_word(positions_.rest(mark.line, mark.column));
   const bool after_key = !open_.empty() && open_.back().has_key;
   // A value that is simply missing stands nowhere; its key is the place to look at.
-  node.where = word.empty() && after_key ? open_.back().member.key_where
-                                         : positions_.of_scalar(mark.line, mark.column, word);
+  node.where =
+      word.empty() && after_key ? open_.back().member.key_where : positions_.of_scalar(mark.line, mark.column, word);
   count(1, node.where);
   put(std::move(node), anchor);
 }
@@ -92,7 +100,8 @@ void TreeBuilder::alias(TextMark mark, std::size_t anchor) {
   if (it == anchors_.end())
     stop(where, "alias-cycle", "this alias stands inside the value that it names", "write the inner value out");
   if (open_.size() + depth_of_tree(it->second) > kMaxDepth)
-    stop(where, "too-deep", fmt::format("nested deeper than {} levels, aliases expanded", kMaxDepth), "use fewer levels");
+    stop(where, "too-deep", fmt::format("nested deeper than {} levels, aliases expanded", kMaxDepth),
+         "use fewer levels");
   count(size_of_tree(it->second), where);
   put(DocNode(it->second), 0);
 }
@@ -141,14 +150,19 @@ void TreeBuilder::take_key(Open& map, DocNode node) {
   map.member.key = node.is_scalar() && node.quoted && node.text == "<<" ? "\"<<\"" : node.text;
   if (!node.is_scalar()) {
     map.repeated = true;
-    diagnostics_.add({ErrorKind::config, "yaml-key", "a key must be a text", node.where, "", "write a name before the `:`", {}});
+    diagnostics_.add(
+        {ErrorKind::config, "yaml-key", "a key must be a text", node.where, "", "write a name before the `:`", {}});
     return;
   }
   const auto [first, inserted] = map.keys.try_emplace(map.member.key, node.where);
   if (inserted) return;
   map.repeated = true;
-  diagnostics_.add({ErrorKind::config, "duplicate-key", fmt::format("`{}` is written twice in one map", node.text), node.where,
-                    "the second one", "remove one of the two",
+  diagnostics_.add({ErrorKind::config,
+                    "duplicate-key",
+                    fmt::format("`{}` is written twice in one map", node.text),
+                    node.where,
+                    "the second one",
+                    "remove one of the two",
                     {fmt::format("the first one is at line {}, column {}", first->second.line, first->second.column)}});
 }
 
@@ -162,12 +176,17 @@ void TreeBuilder::take_value(Open& map, DocNode node) {
     return;
   }
   const bool maps = node.is_map() || (node.is_list() && std::all_of(node.items.begin(), node.items.end(),
-                                                                   [](const DocNode& n) { return n.is_map(); }));
+                                                                    [](const DocNode& n) { return n.is_map(); }));
   if (maps)
     map.merged.push_back(std::move(node));
   else
-    diagnostics_.add({ErrorKind::config, "yaml-merge", "`<<` merges a map, or a list of maps", node.where, "",
-                      "write `<<: *name_of_a_map`", {}});
+    diagnostics_.add({ErrorKind::config,
+                      "yaml-merge",
+                      "`<<` merges a map, or a list of maps",
+                      node.where,
+                      "",
+                      "write `<<: *name_of_a_map`",
+                      {}});
 }
 
 // Keys of the map itself win over merged ones, earlier merged maps over later ones.

@@ -21,8 +21,8 @@ const Param* find_param(const std::vector<Param>& params, std::string_view name)
 // The option of an any-of that the path leads into: the one that is there, else the first with parts.
 const ParamType* option_with_parts(const ParamType& type, const DocNode& node) {
   const auto has_parts = [](const ParamType& t) {
-    return t.kind() == ParamType::Kind::list || t.kind() == ParamType::Kind::map || t.kind() == ParamType::Kind::record ||
-           t.kind() == ParamType::Kind::one_of;
+    return t.kind() == ParamType::Kind::list || t.kind() == ParamType::Kind::map ||
+           t.kind() == ParamType::Kind::record || t.kind() == ParamType::Kind::one_of;
   };
   const ParamType* first = nullptr;
   for (const ParamType& option : type.options()) {
@@ -79,7 +79,8 @@ void TypedPath::set_param(DocNode& map, const std::vector<Param>& params, const 
   }
   const bool is_new = !map.is_map() || map.find(param->name) == nullptr;
   DocNode& member = member_of(map, path.front()).value;
-  if (is_new && path.size() > 1 && param->default_value) member = document_of(*param->default_value, default_location());
+  if (is_new && path.size() > 1 && param->default_value)
+    member = document_of(*param->default_value, default_location());
   set_value(member, param->type, path.front(), path.subspan(1));
 }
 
@@ -89,15 +90,19 @@ void TypedPath::set_value(DocNode& node, const ParamType& type, const PathSegmen
     return;
   }
   switch (type.kind()) {
-    case ParamType::Kind::list: return set_item(node, type, owner, path);
+    case ParamType::Kind::list:
+      return set_item(node, type, owner, path);
     case ParamType::Kind::map:
       return set_value(member_of(node, path.front()).value, type.element(), path.front(), path.subspan(1));
-    case ParamType::Kind::record: return set_param(node, type.params(), owner.text, path);
-    case ParamType::Kind::one_of: return set_alternative(node, type, path);
+    case ParamType::Kind::record:
+      return set_param(node, type.params(), owner.text, path);
+    case ParamType::Kind::one_of:
+      return set_alternative(node, type, path);
     case ParamType::Kind::any_of:
       if (const ParamType* option = option_with_parts(type, node)) return set_value(node, *option, owner, path);
       break;
-    default: break;
+    default:
+      break;
   }
   unknown(path.front(), fmt::format("`{}` has no parts", owner.text),
           fmt::format("{} is: {}", owner.text, type.describe()));

@@ -53,10 +53,12 @@ struct ValidatedGraph {
   int threads = 1;
   std::uint32_t epochs = 1;
   std::uint32_t epochs_ahead = 1;
-  std::string config_hash;  ///< SHA-256 of the resolved config without origins
+  std::string config_hash;           ///< SHA-256 of the resolved config without origins
   std::vector<ValidatedNode> nodes;  ///< in topological order, ties in the user's order
 
-  const PortSpec& spec_of(const ValidatedEdge& edge) const { return *nodes[edge.from_node].find_output(edge.from_port); }
+  const PortSpec& spec_of(const ValidatedEdge& edge) const {
+    return *nodes[edge.from_node].find_output(edge.from_port);
+  }
 };
 
 }  // namespace millrace::pipelines

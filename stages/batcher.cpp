@@ -30,7 +30,9 @@ class Batcher final : public Serial {
     spec.summary("Cuts blocks into batches of the same number of rows; the last one of a pass may be shorter.")
         .any_inputs("any [n, ...]; its name becomes the name of the field")
         .output("out", "record of the inputs, at most batch_size rows")
-        .param(Param("batch_size", ParamType::integer().at_least(1).at_most(1 << 24), "rows of a batch, over all processes").in_unit("rows"))
+        .param(Param("batch_size", ParamType::integer().at_least(1).at_most(1 << 24),
+                     "rows of a batch, over all processes")
+                   .in_unit("rows"))
         .example("batches: {stage: batcher, in: {inputs: flat, targets: classes}, with: {batch_size: 32}}");
   }
   explicit Batcher(const ParamValue& params) : batch_size_(params["batch_size"].integer()) {}
@@ -41,7 +43,8 @@ class Batcher final : public Serial {
     for (const std::string& name : names_) {
       const PortSpec& port = ctx.input(name);
       if (port.fields.size() != 1) {
-        ctx.error(At::input(name), "not-a-single-tensor", fmt::format("`{}` has {} fields, a batch is made from single tensors", name, port.fields.size()));
+        ctx.error(At::input(name), "not-a-single-tensor",
+                  fmt::format("`{}` has {} fields, a batch is made from single tensors", name, port.fields.size()));
         return;
       }
       if (!rows_agree(ctx, out, name, port)) return;
@@ -61,7 +64,8 @@ class Batcher final : public Serial {
     const Packet& first = ctx.input(names_.front());
     const std::int64_t rows = first.rows;
     const bool last = first.header.last_in_epoch;
-    if (may_pass_through_ && !partial_ && (rows == batch_size_ || (last && rows < batch_size_ && rows > 0))) return pass_through(ctx);
+    if (may_pass_through_ && !partial_ && (rows == batch_size_ || (last && rows < batch_size_ && rows > 0)))
+      return pass_through(ctx);
     for (std::int64_t at = 0; at < rows;) {
       if (!partial_) start(ctx, first.header.first_row + static_cast<std::uint64_t>(at));
       const std::int64_t count = std::min(rows - at, batch_size_ - partial_->rows);
@@ -81,7 +85,8 @@ class Batcher final : public Serial {
   static bool rows_agree(InferContext& ctx, const PortSpec& out, const std::string& name, const PortSpec& port) {
     if (!out.rows_per_pass || !port.rows_per_pass || *out.rows_per_pass == *port.rows_per_pass) return true;
     ctx.error(At::input(name), "rows-mismatch",
-              fmt::format("`{}` has {} rows a pass, `{}` has {}", name, *port.rows_per_pass, out.fields.front().name, *out.rows_per_pass),
+              fmt::format("`{}` has {} rows a pass, `{}` has {}", name, *port.rows_per_pass, out.fields.front().name,
+                          *out.rows_per_pass),
               "rows that are batched together must come from the same source");
     return false;
   }
@@ -123,7 +128,8 @@ class Batcher final : public Serial {
       std::memcpy(partial_->fields[i].bytes() + static_cast<std::size_t>(partial_->rows) * row_bytes,
                   from.bytes() + static_cast<std::size_t>(at) * row_bytes, static_cast<std::size_t>(count) * row_bytes);
     }
-    const auto ids = ctx.input(names_.front()).sample_ids().subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count));
+    const auto ids =
+        ctx.input(names_.front()).sample_ids().subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count));
     partial_->ids->insert(partial_->ids->end(), ids.begin(), ids.end());
     partial_->rows += count;
   }

@@ -12,18 +12,23 @@ namespace millrace::stages {
 namespace {
 
 [[noreturn]] void report_missing(const DatasetInfo& info, const DatasetFile& file) {
-  std::string help = fmt::format("`pipeline-run fetch {}` downloads it; or set MILLRACE_DATA_DIR to the folder that holds {}/",
-                                 info.name, info.name);
+  std::string help =
+      fmt::format("`pipeline-run fetch {}` downloads it; or set MILLRACE_DATA_DIR to the folder that holds {}/",
+                  info.name, info.name);
   if (!info.debian_package.empty()) help += fmt::format("; or `apt install {}`", info.debian_package);
   throw Error(ErrorKind::data, "dataset-missing",
-              fmt::format("data set `{}`: {} (raw or .gz) is in none of: {}", info.name, file.stem, fmt::join(dataset_folders(info), ", ")), help);
+              fmt::format("data set `{}`: {} (raw or .gz) is in none of: {}", info.name, file.stem,
+                          fmt::join(dataset_folders(info), ", ")),
+              help);
 }
 
 [[noreturn]] void report_other(const DatasetInfo& info, const DatasetFile& file, const std::string& path,
                                const std::string& what) {
-  throw Error(ErrorKind::data, "dataset-mismatch",
-              fmt::format("{}: expected {} of {}, but {}", path, file.stem, info.title, what),
-              fmt::format("remove the file and run `pipeline-run fetch {}`, or name the files with `images` and `labels`", info.name));
+  throw Error(
+      ErrorKind::data, "dataset-mismatch",
+      fmt::format("{}: expected {} of {}, but {}", path, file.stem, info.title, what),
+      fmt::format("remove the file and run `pipeline-run fetch {}`, or name the files with `images` and `labels`",
+                  info.name));
 }
 
 // The two data sets have the same names, shapes and sizes, and each trains under the other's name without complaint.

@@ -47,15 +47,24 @@ std::string guess_format(std::span<const std::byte> magic) {
 
 DType idx_dtype(const ByteReader& reader, std::byte code) {
   switch (std::to_integer<int>(code)) {
-    case 0x08: return DType::u8;
-    case 0x09: return DType::i8;
-    case 0x0B: return DType::i16;
-    case 0x0C: return DType::i32;
-    case 0x0D: return DType::f32;
-    case 0x0E: return DType::f64;
-    default: break;
+    case 0x08:
+      return DType::u8;
+    case 0x09:
+      return DType::i8;
+    case 0x0B:
+      return DType::i16;
+    case 0x0C:
+      return DType::i32;
+    case 0x0D:
+      return DType::f32;
+    case 0x0E:
+      return DType::f64;
+    default:
+      break;
   }
-  fail("idx-type", reader, fmt::format("at byte 2: element type 0x{:02x}, known are 08, 09, 0b, 0c, 0d and 0e", std::to_integer<int>(code)));
+  fail(
+      "idx-type", reader,
+      fmt::format("at byte 2: element type 0x{:02x}, known are 08, 09, 0b, 0c, 0d and 0e", std::to_integer<int>(code)));
 }
 
 std::array<std::byte, 4> read_magic(ByteReader& reader) {
@@ -71,11 +80,13 @@ std::array<std::byte, 4> read_magic(ByteReader& reader) {
 
 std::vector<std::uint32_t> read_extents(ByteReader& reader, std::size_t dimensions) {
   if (dimensions == 0 || dimensions > kMaxIdxDimensions)
-    fail("idx-dims", reader, fmt::format("at byte 3: {} dimensions, possible are 1 to {}", dimensions, kMaxIdxDimensions));
+    fail("idx-dims", reader,
+         fmt::format("at byte 3: {} dimensions, possible are 1 to {}", dimensions, kMaxIdxDimensions));
   std::array<std::byte, 4 * kMaxIdxDimensions> bytes{};
   const std::size_t wanted = 4 * dimensions, got = reader.read(std::span(bytes).first(wanted));
   if (got < wanted)
-    fail("idx-short", reader, fmt::format("at byte {}: the header ends, {} dimensions need {} bytes", 4 + got, dimensions, 4 + wanted));
+    fail("idx-short", reader,
+         fmt::format("at byte {}: the header ends, {} dimensions need {} bytes", 4 + got, dimensions, 4 + wanted));
   std::vector<std::uint32_t> extents;
   for (std::size_t i = 0; i < dimensions; ++i) {
     extents.push_back(big_endian(std::span(bytes).subspan(4 * i)));
@@ -89,23 +100,27 @@ std::uint64_t payload_size(const ByteReader& reader, const std::vector<std::uint
   for (const std::uint32_t extent : extents)
     if (__builtin_mul_overflow(bytes, std::uint64_t{extent}, &bytes))
       fail("idx-limit", reader,
-           fmt::format("at byte 4: {} elements of {} bytes do not fit into 64 bits", fmt::join(extents, " x "), size_of(dtype)));
+           fmt::format("at byte 4: {} elements of {} bytes do not fit into 64 bits", fmt::join(extents, " x "),
+                       size_of(dtype)));
   return bytes;
 }
 
 // Before anything is allocated. The size of a raw file is known; a compressed one has a least size.
 void require_plausible_size(const ByteReader& reader, const IdxHeader& header, std::uint64_t max_bytes) {
   if (header.payload_bytes > max_bytes)
-    fail("idx-limit", reader, fmt::format("at byte 4: the header declares {} bytes, the limit is {}", header.payload_bytes, max_bytes),
+    fail("idx-limit", reader,
+         fmt::format("at byte 4: the header declares {} bytes, the limit is {}", header.payload_bytes, max_bytes),
          "raise `max_bytes` if the file is meant to be so large");
   const std::uint64_t declared = header.header_bytes + header.payload_bytes, size = reader.file_bytes();
   if (reader.is_gzip() && declared / kMostPerCompressedByte > size)
-    fail("idx-size", reader, fmt::format("the header declares {} bytes, {} compressed bytes cannot hold them", declared, size));
+    fail("idx-size", reader,
+         fmt::format("the header declares {} bytes, {} compressed bytes cannot hold them", declared, size));
   if (!reader.is_gzip() && size < declared)
     fail("idx-size", reader, fmt::format("at byte {}: the file ends, its header declares {} bytes", size, declared),
          "copy or download the file again");
   if (!reader.is_gzip() && size > declared)
-    fail("idx-size", reader, fmt::format("at byte {}: {} more bytes than the header declares", declared, size - declared));
+    fail("idx-size", reader,
+         fmt::format("at byte {}: {} more bytes than the header declares", declared, size - declared));
 }
 
 template <class T>
@@ -116,10 +131,14 @@ void reverse_bytes(std::byte* data, std::uint64_t bytes) {
 void to_native(DType dtype, std::byte* data, std::uint64_t bytes) {
   if (std::endian::native == std::endian::big) return;
   switch (size_of(dtype)) {
-    case 2: return reverse_bytes<std::uint16_t>(data, bytes);
-    case 4: return reverse_bytes<std::uint32_t>(data, bytes);
-    case 8: return reverse_bytes<std::uint64_t>(data, bytes);
-    default: return;
+    case 2:
+      return reverse_bytes<std::uint16_t>(data, bytes);
+    case 4:
+      return reverse_bytes<std::uint32_t>(data, bytes);
+    case 8:
+      return reverse_bytes<std::uint64_t>(data, bytes);
+    default:
+      return;
   }
 }
 
@@ -151,7 +170,8 @@ std::byte type_code(DType dtype) {
 
 // The header again, as it stood in the file.
 std::vector<std::byte> header_image(const IdxHeader& header) {
-  std::vector<std::byte> bytes{std::byte{0}, std::byte{0}, type_code(header.dtype), static_cast<std::byte>(header.row_shape.size() + 1)};
+  std::vector<std::byte> bytes{std::byte{0}, std::byte{0}, type_code(header.dtype),
+                               static_cast<std::byte>(header.row_shape.size() + 1)};
   const auto put = [&](std::int64_t extent) {
     for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<std::byte>((extent >> shift) & 0xff));
   };
@@ -165,8 +185,9 @@ void read_payload(ByteReader& reader, const IdxHeader& header, std::span<std::by
     const std::span<std::byte> piece = payload.subspan(at, std::min(kPiece, payload.size() - at));
     const std::size_t got = reader.read(piece);
     if (got < piece.size())
-      fail("idx-size", reader, fmt::format("at byte {}: the data end, the header declares {} bytes", reader.position(),
-                                           header.header_bytes + header.payload_bytes),
+      fail("idx-size", reader,
+           fmt::format("at byte {}: the data end, the header declares {} bytes", reader.position(),
+                       header.header_bytes + header.payload_bytes),
            "copy or download the file again");
     if (hash != nullptr) hash->update(piece);
   }

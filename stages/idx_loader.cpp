@@ -25,6 +25,15 @@ namespace {
 constexpr std::uint64_t kMaxLabelBytesAtInfer = std::uint64_t{64} << 20;
 constexpr std::int64_t kDefaultMaxBytes = std::int64_t{8} << 30;
 
+// Shuffled rows lie anywhere, so the processor's own prefetching never gets going. Small but measured: a pass of
+// tools/bench/pipeline.yaml takes about a tenth less in the median of 9 pairs of runs, though single runs overlap.
+constexpr std::size_t kRowsAhead = 4;
+constexpr std::size_t kCacheLine = 64, kMostPrefetched = 4096;
+
+void prefetch(const std::byte* row, std::size_t bytes) {
+  for (std::size_t at = 0; at < std::min(bytes, kMostPrefetched); at += kCacheLine) __builtin_prefetch(row + at);
+}
+
 /// Where a node's data are: a data set by name, or paths.
 struct Choice {
   const DatasetInfo* dataset = nullptr;
@@ -71,7 +80,8 @@ class IdxLoader final : public Source {
     spec.summary("Reads images and labels from IDX files, raw or gzip, and sends them in blocks.")
         .output("images", "any [n, ...], as in the file")
         .output("labels", "any [n, ...], as in the file; [n, 0] when there are none")
-        .param(Param("dataset", T::choice(dataset_names()), "data set by name; its files are looked for and verified").or_absent())
+        .param(Param("dataset", T::choice(dataset_names()), "data set by name; its files are looked for and verified")
+                   .or_absent())
         .param(Param("split", T::choice({"train", "test"}), "split of the named data set").or_absent())
         .param(Param("images", T::text(), "path of the images, instead of a data set").or_absent())
         .param(Param("labels", T::text(), "path of the labels that belong to the images").or_absent())
@@ -147,7 +157,8 @@ class IdxLoader final : public Source {
     const bool by_name = choice_.dataset != nullptr, by_path = !choice_.images.empty();
     const std::string help = "give either `dataset` and `split`, or `images` and, if there are any, `labels`";
     if (by_name && (by_path || !choice_.labels.empty()))
-      ctx.error(At::param(by_path ? "images" : "labels"), "conflicting-parameters", "a data set by name has its own files", help);
+      ctx.error(At::param(by_path ? "images" : "labels"), "conflicting-parameters",
+                "a data set by name has its own files", help);
     else if (by_name && choice_.split.empty())
       ctx.error(At::node(), "missing-parameter", "`dataset` needs `split`: train or test", help);
     else if (!by_name && !by_path)
@@ -180,22 +191,26 @@ class IdxLoader final : public Source {
 
   // Of the labels that will flow, so that `check` can compare them with the classes.
   std::optional<ValueRange> label_range() const {
-    if (choice_.labels.empty() || header_of(choice_.labels, max_bytes_).payload_bytes > kMaxLabelBytesAtInfer) return {};
+    if (choice_.labels.empty() || header_of(choice_.labels, max_bytes_).payload_bytes > kMaxLabelBytesAtInfer)
+      return {};
     const IdxData data = read_idx_file(choice_.labels, max_bytes_);
     const auto row_bytes = data.header.row_bytes();
     const auto first = static_cast<std::size_t>(first_) * row_bytes;
-    return range_of_integers(data.header.dtype, data.payload.get() + first, static_cast<std::size_t>(count_) * row_bytes);
+    return range_of_integers(data.header.dtype, data.payload.get() + first,
+                             static_cast<std::size_t>(count_) * row_bytes);
   }
 
   bool rows_are_there(InferContext& ctx, std::int64_t rows) {
     count_ = wanted_.value_or(rows - first_);
     if (count_ <= 0 || first_ > rows || count_ > rows - first_) {
-      ctx.error(At::param("rows"), "row-range", fmt::format("rows {} to {} of a file with {} rows", first_, first_ + count_, rows),
+      ctx.error(At::param("rows"), "row-range",
+                fmt::format("{} rows from row {} of a file with {} rows", count_, first_, rows),
                 "`rows: [first, count]` counts from 0");
       return false;
     }
     if (!shuffle_ || count_ <= INT32_MAX) return true;
-    ctx.error(At::param("shuffle"), "row-range", fmt::format("{} rows are too many to shuffle", count_), "use `rows` to take fewer");
+    ctx.error(At::param("shuffle"), "row-range", fmt::format("{} rows are too many to shuffle", count_),
+              "use `rows` to take fewer");
     return false;
   }
 
@@ -206,9 +221,11 @@ class IdxLoader final : public Source {
   // Between check and run somebody may have replaced the file.
   void require_as_inferred(const IdxData& data, const TensorSpec& promised, const std::string& path) const {
     const TensorSpec found = spec_of(data.header);
-    if (found.dtype == promised.dtype && found.row_shape == promised.row_shape && data.header.rows - first_ >= count_) return;
+    if (found.dtype == promised.dtype && found.row_shape == promised.row_shape && data.header.rows - first_ >= count_)
+      return;
     throw Error(ErrorKind::data, "file-changed",
-                fmt::format("{}: now holds {}, it was {} when the config was checked", path, found.describe(), promised.describe()),
+                fmt::format("{}: now holds {}, it was {} when the config was checked", path, found.describe(),
+                            promised.describe()),
                 "wait until the file is complete, then run again");
   }
 
@@ -221,19 +238,24 @@ class IdxLoader final : public Source {
     return ids;
   }
 
-  Tensor gather(SourceContext& ctx, std::string_view port, const IdxData& data, const std::vector<std::uint64_t>& ids) const {
+  Tensor gather(SourceContext& ctx, std::string_view port, const IdxData& data,
+                const std::vector<std::uint64_t>& ids) const {
     const TensorSpec& spec = ctx.output(port).only();
     OutTensor out = ctx.allocate(spec, static_cast<std::int64_t>(ids.size()));
     if (data.payload) copy_rows(data.payload.get(), spec.stored_row_bytes(), ids, out.bytes());
     return std::move(out).freeze();
   }
 
-  void copy_rows(const std::byte* from, std::size_t row_bytes, const std::vector<std::uint64_t>& ids, std::byte* to) const {
+  void copy_rows(const std::byte* from, std::size_t row_bytes, const std::vector<std::uint64_t>& ids,
+                 std::byte* to) const {
     if (!shuffle_) {
       std::memcpy(to, from + ids.front() * row_bytes, ids.size() * row_bytes);
       return;
     }
-    for (std::size_t i = 0; i < ids.size(); ++i) std::memcpy(to + i * row_bytes, from + ids[i] * row_bytes, row_bytes);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i + kRowsAhead < ids.size()) prefetch(from + ids[i + kRowsAhead] * row_bytes, row_bytes);
+      std::memcpy(to + i * row_bytes, from + ids[i] * row_bytes, row_bytes);
+    }
   }
 
   bool shuffle_;

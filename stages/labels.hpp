@@ -16,10 +16,14 @@ constexpr bool is_integer(DType dtype) { return dtype != DType::f32 && dtype != 
 template <class Use>
 auto with_integers(DType dtype, const std::byte* bytes, Use use) {
   switch (dtype) {
-    case DType::i8: return use(reinterpret_cast<const std::int8_t*>(bytes));
-    case DType::i16: return use(reinterpret_cast<const std::int16_t*>(bytes));
-    case DType::i32: return use(reinterpret_cast<const std::int32_t*>(bytes));
-    default: return use(reinterpret_cast<const std::uint8_t*>(bytes));
+    case DType::i8:
+      return use(reinterpret_cast<const std::int8_t*>(bytes));
+    case DType::i16:
+      return use(reinterpret_cast<const std::int16_t*>(bytes));
+    case DType::i32:
+      return use(reinterpret_cast<const std::int32_t*>(bytes));
+    default:
+      return use(reinterpret_cast<const std::uint8_t*>(bytes));
   }
 }
 

@@ -52,8 +52,10 @@ class Normalize final : public Transform {
     if (!params_are_complete(ctx) || !input_fits(ctx, port.only())) return;
     TensorSpec out = port.only();
     if (out.range) out.range = mapped_range(*out.range);
-    if (is_bytes(out)) out.encoding = {Form::affine_u8, scale_, offset_, 0};
-    else out.encoding = {};
+    if (is_bytes(out))
+      out.encoding = {Form::affine_u8, scale_, offset_, 0};
+    else
+      out.encoding = {};
     out.dtype = DType::f32;
     out.class_names.clear();
     ctx.output("out", PortSpec::single(std::move(out), port.rows_per_pass, port.max_rows));
@@ -65,7 +67,8 @@ class Normalize final : public Transform {
     if (is_bytes(x.spec())) return ctx.emit("out", x.viewed_as(spec));
     OutTensor y = ctx.allocate(spec, x.rows());
     const auto from = x.f32();
-    std::transform(from.begin(), from.end(), y.values<float>().begin(), [&](float v) { return mapped(v, scale_, offset_); });
+    std::transform(from.begin(), from.end(), y.values<float>().begin(),
+                   [&](float v) { return mapped(v, scale_, offset_); });
     ctx.emit("out", std::move(y).freeze());
   }
 
@@ -76,12 +79,15 @@ class Normalize final : public Transform {
     const std::string help = "give `scale` and maybe `offset`, or `std` and maybe `mean`";
     const bool first = has_scale_ || has_offset_, second = has_std_ || has_mean_;
     if (first && second)
-      ctx.error(At::param(has_mean_ ? "mean" : "std"), "conflicting-parameters", "both ways to normalize at once", help);
+      ctx.error(At::param(has_mean_ ? "mean" : "std"), "conflicting-parameters", "both ways to normalize at once",
+                help);
     else if (!has_scale_ && !has_std_)
-      ctx.error(At::node(), "missing-parameter", has_mean_ ? "`mean` needs `std`" : "normalize needs `scale`, or `mean` and `std`", help);
+      ctx.error(At::node(), "missing-parameter",
+                has_mean_ ? "`mean` needs `std`" : "normalize needs `scale`, or `mean` and `std`", help);
     else if (scale_ == 0 || !std::isfinite(scale_) || !std::isfinite(offset_))
       ctx.error(At::param(has_std_ ? "std" : "scale"), "out-of-range",
-                fmt::format("as float32, scale is {} and offset is {}", scale_, offset_), "both must be finite, and scale not 0");
+                fmt::format("as float32, scale is {} and offset is {}", scale_, offset_),
+                "both must be finite, and scale not 0");
     else
       return true;
     return false;

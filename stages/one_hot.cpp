@@ -27,9 +27,10 @@ class OneHot final : public Transform {
     spec.summary("Makes every class id a row of zeros with a one at its place.")
         .input("in", "u8, i8, i16 or i32 [n]")
         .output("out", "f32 [n, classes]")
-        .param(Param("classes",
-                     T::any_of({T::integer().at_least(1).at_most(kMaxClasses), T::list(T::text()).length(1, kMaxClasses)}),
-                     "how many classes there are, or their names in the order of the columns"))
+        .param(
+            Param("classes",
+                  T::any_of({T::integer().at_least(1).at_most(kMaxClasses), T::list(T::text()).length(1, kMaxClasses)}),
+                  "how many classes there are, or their names in the order of the columns"))
         .param(Param("dtype", T::choice({"f32"}), "type of the zeros and ones").or_default("f32"))
         .example("train_targets: {stage: one_hot, in: train.labels, with: {classes: 10}}");
   }
@@ -56,9 +57,11 @@ class OneHot final : public Transform {
     const Tensor& labels = packet.tensor();
     const TensorSpec& spec = ctx.output("out").only();
     with_integers(labels.spec().dtype, labels.bytes(), [&](const auto* ids) { require_known(packet, ids); });
-    if (columns_.empty() && labels.spec().stored_dtype() == spec.stored_dtype()) return ctx.emit("out", labels.viewed_as(spec));
+    if (columns_.empty() && labels.spec().stored_dtype() == spec.stored_dtype())
+      return ctx.emit("out", labels.viewed_as(spec));
     OutTensor out = ctx.allocate(spec, labels.rows());
-    with_integers(labels.spec().dtype, labels.bytes(), [&](const auto* ids) { write_columns(ids, labels.rows(), out); });
+    with_integers(labels.spec().dtype, labels.bytes(),
+                  [&](const auto* ids) { write_columns(ids, labels.rows(), out); });
     ctx.emit("out", std::move(out).freeze());
   }
 
@@ -83,10 +86,12 @@ class OneHot final : public Transform {
     if (names_.empty() || in.class_names.empty()) return true;
     for (const std::string& name : names_)
       if (std::find(in.class_names.begin(), in.class_names.end(), name) == in.class_names.end())
-        return unknown_class(ctx, fmt::format("the input has no class `{}`; it has: {}", name, fmt::join(in.class_names, ", ")));
+        return unknown_class(
+            ctx, fmt::format("the input has no class `{}`; it has: {}", name, fmt::join(in.class_names, ", ")));
     for (const std::string& name : in.class_names) {
       const auto it = std::find(names_.begin(), names_.end(), name);
-      if (it == names_.end()) return unknown_class(ctx, fmt::format("the input's class `{}` is not among `classes`", name));
+      if (it == names_.end())
+        return unknown_class(ctx, fmt::format("the input's class `{}` is not among `classes`", name));
       columns_.push_back(static_cast<std::int32_t>(it - names_.begin()));
     }
     return true;
@@ -99,9 +104,12 @@ class OneHot final : public Transform {
 
   bool range_fits(InferContext& ctx, const ValueRange& range) const {
     if (range.lo >= 0 && range.hi < static_cast<double>(classes_)) return true;
-    const std::string what = range.lo < 0 ? fmt::format("labels start at {}", range.lo) : fmt::format("labels reach {}", range.hi);
-    ctx.error(At::param("classes"), "label-out-of-range", fmt::format("{}, {} classes allow 0 to {}", what, classes_, classes_ - 1),
-              range.lo < 0 ? "number the classes from 0" : fmt::format("at least `classes: {}` is needed", range.hi + 1));
+    const std::string what =
+        range.lo < 0 ? fmt::format("labels start at {}", range.lo) : fmt::format("labels reach {}", range.hi);
+    ctx.error(
+        At::param("classes"), "label-out-of-range",
+        fmt::format("{}, {} classes allow 0 to {}", what, classes_, classes_ - 1),
+        range.lo < 0 ? "number the classes from 0" : fmt::format("at least `classes: {}` is needed", range.hi + 1));
     return false;
   }
 
@@ -119,9 +127,12 @@ class OneHot final : public Transform {
 
   template <class T>
   void write_columns(const T* ids, std::int64_t rows, OutTensor& out) const {
-    const auto column = [&](T id) { return columns_.empty() ? static_cast<std::int32_t>(id) : columns_[static_cast<std::size_t>(id)]; };
+    const auto column = [&](T id) {
+      return columns_.empty() ? static_cast<std::int32_t>(id) : columns_[static_cast<std::size_t>(id)];
+    };
     if (out.spec().stored_dtype() == DType::u8)
-      std::transform(ids, ids + rows, out.values<std::uint8_t>().begin(), [&](T id) { return static_cast<std::uint8_t>(column(id)); });
+      std::transform(ids, ids + rows, out.values<std::uint8_t>().begin(),
+                     [&](T id) { return static_cast<std::uint8_t>(column(id)); });
     else
       std::transform(ids, ids + rows, out.values<std::int32_t>().begin(), column);
   }

@@ -2,7 +2,7 @@
 //
 //   in:      any record (optional)
 //   model:   a model (optional)
-//   example: show: {stage: print, in: train_targets, with: {rows: 4}}
+//   example: show: {stage: print, in: {in: train_targets}, with: {rows: 4}}
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 #include <millrace/registry.hpp>
@@ -44,9 +44,11 @@ std::string weights_text(const ModelSnapshot& snapshot) {
       const auto at = [&](std::int64_t offset, std::int64_t count) {
         return snapshot.weights().subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(count));
       };
-      text += fmt::format("{}.{}.kernel: {}\n", index, layer.name(),
-                          matrix_text(at(layer.kernel_offset, layer.inputs * layer.outputs), layer.inputs, layer.outputs));
-      if (layer.use_bias) text += fmt::format("{}.{}.bias: {}\n", index, layer.name(), row_text(at(layer.bias_offset, layer.outputs)));
+      text +=
+          fmt::format("{}.{}.kernel: {}\n", index, layer.name(),
+                      matrix_text(at(layer.kernel_offset, layer.inputs * layer.outputs), layer.inputs, layer.outputs));
+      if (layer.use_bias)
+        text += fmt::format("{}.{}.bias: {}\n", index, layer.name(), row_text(at(layer.bias_offset, layer.outputs)));
     }
     ++index;
   }
@@ -61,9 +63,10 @@ class Print final : public Serial {
         .optional_input("in", "any record")
         .optional_input("model", "a model", PortKind::model)
         .inputs(InputMode::independent)
-        .param(Param("rows", T::integer().at_least(0).at_most(1 << 24), "the most rows of a pass to write").or_default(20))
+        .param(
+            Param("rows", T::integer().at_least(0).at_most(1 << 24), "the most rows of a pass to write").or_default(20))
         .param(Param("epochs", T::choice({"last", "all"}), "which epochs to write").or_default("last"))
-        .example("show: {stage: print, in: train_targets, with: {rows: 4}}");
+        .example("show: {stage: print, in: {in: train_targets}, with: {rows: 4}}");
   }
   explicit Print(const ParamValue& params) : limit_(params["rows"].integer()), all_(params["epochs"].text() == "all") {}
 
@@ -95,7 +98,8 @@ class Print final : public Serial {
       const std::int64_t columns = elements_of(part.spec().row_shape);
       const std::span<const float> values = part.f32();
       for (std::int64_t r = 0; r < count; ++r)
-        append_row(listings_[i].text, values.subspan(static_cast<std::size_t>(r * columns), static_cast<std::size_t>(columns)));
+        append_row(listings_[i].text,
+                   values.subspan(static_cast<std::size_t>(r * columns), static_cast<std::size_t>(columns)));
     }
     rows_ += packet.rows;
   }

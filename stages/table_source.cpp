@@ -57,7 +57,9 @@ std::size_t width_of(const ParamValue& cell) { return cell.is_list() ? cell.list
 
 std::optional<Fault> add_cell(Column& column, const ParamValue& cell, const std::string& path, ValueRange& range) {
   if (width_of(cell) != static_cast<std::size_t>(elements_of(column.spec.row_shape)))
-    return Fault{path, "shape-mismatch", fmt::format("a row of {} values in a column of {}", width_of(cell), elements_of(column.spec.row_shape))};
+    return Fault{
+        path, "shape-mismatch",
+        fmt::format("a row of {} values in a column of {}", width_of(cell), elements_of(column.spec.row_shape))};
   const bool texts = !column.spec.class_names.empty();
   const ParamValue::List& values = cell.is_list() ? cell.list() : ParamValue::List{cell};
   for (const ParamValue& value : values) {
@@ -78,8 +80,9 @@ class TableSource final : public Source {
     const T cell = T::any_of({T::scalar(), T::list(T::number()).length(1, 1 << 16)});
     spec.summary("Sends the columns of a small table that is written in the config itself.")
         .any_outputs("f32 [n, values] from numbers; i32 [n] from texts", "columns")
-        .param(Param("columns", T::map(T::list(cell).length(1, 1 << 24)),
-                     "values by name of the column, which becomes an output; texts become class ids in order of appearance"))
+        .param(Param(
+            "columns", T::map(T::list(cell).length(1, 1 << 24)),
+            "values by name of the column, which becomes an output; texts become class ids in order of appearance"))
         .param(Param("dtypes", T::map(T::choice({"f32", "i32"})), "type of a column of numbers; f32 when absent")
                    .or_default(ParamValue::Map{}))
         .param(Param("shuffle", T::boolean(), "a new order of the rows in every epoch").or_default(false))
@@ -117,7 +120,8 @@ class TableSource final : public Source {
       (*ids)[i] = shuffle_ ? order_[place] : place;
     }
     for (const Column& column : columns_)
-      ctx.emit(column.name, Emission::tensor(gather(ctx, column, *ids), ids, static_cast<std::uint64_t>(at_), at_ + rows == rows_));
+      ctx.emit(column.name,
+               Emission::tensor(gather(ctx, column, *ids), ids, static_cast<std::uint64_t>(at_), at_ + rows == rows_));
     at_ += rows;
   }
 

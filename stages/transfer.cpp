@@ -26,7 +26,8 @@ class Transfer final : public Transform {
   void open(OpenContext& ctx) override {
     if (ctx.device().is_host()) return;
     throw Error(ErrorKind::device, "device-unavailable",
-                fmt::format("transfer cannot copy to {} in this build", to_string(ctx.device().id())), "use `device: cpu`");
+                fmt::format("transfer cannot copy to {} in this build", to_string(ctx.device().id())),
+                "use `device: cpu`");
   }
 
   void process(TransformContext& ctx) const override { ctx.emit("out", ctx.input().fields); }

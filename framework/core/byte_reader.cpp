@@ -68,7 +68,8 @@ class File {
     const struct stat now = status();
     if (now.st_size != opened_.st_size || now.st_mtim.tv_sec != opened_.st_mtim.tv_sec ||
         now.st_mtim.tv_nsec != opened_.st_mtim.tv_nsec)
-      fail("file-changed", path_, "the file was changed while it was read", "wait until it is complete, then run again");
+      fail("file-changed", path_, "the file was changed while it was read",
+           "wait until it is complete, then run again");
   }
 
  private:
@@ -136,7 +137,8 @@ class Inflater {
     do {
       for (; stream_.avail_in > 0; ++stream_.next_in, --stream_.avail_in)
         if (*stream_.next_in != 0)
-          fail("gzip-trailing", path_, fmt::format("at compressed byte {}: more data behind the end of the gzip data", offset()),
+          fail("gzip-trailing", path_,
+               fmt::format("at compressed byte {}: more data behind the end of the gzip data", offset()),
                "remove what follows, or decompress the parts and join them");
       refill();
     } while (stream_.avail_in > 0);

@@ -18,7 +18,8 @@ struct Hashes {
 // MNIST and its drop-in replacements have the same files, shapes and counts; only the content tells them apart.
 std::vector<DatasetFile> mnist_like_files(const Hashes& hashes) {
   constexpr std::int64_t kTrainRows = 60000, kTestRows = 10000;
-  const auto file = [](const char* split, const char* role, std::string_view stem, std::int64_t rows, const char* hash) {
+  const auto file = [](const char* split, const char* role, std::string_view stem, std::int64_t rows,
+                       const char* hash) {
     const std::uint64_t bytes = role == std::string_view("images") ? 16 + static_cast<std::uint64_t>(rows) * 784
                                                                    : 8 + static_cast<std::uint64_t>(rows);
     return DatasetFile{split, role, std::string(stem), bytes, hash, rows};
@@ -40,7 +41,8 @@ DatasetInfo mnist() {
                                  "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
                                  "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
                                  "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"});
-  info.mirrors = {"https://storage.googleapis.com/cvdf-datasets/mnist", "https://ossci-datasets.s3.amazonaws.com/mnist"};
+  info.mirrors = {"https://storage.googleapis.com/cvdf-datasets/mnist",
+                  "https://ossci-datasets.s3.amazonaws.com/mnist"};
   return info;
 }
 
@@ -50,7 +52,8 @@ DatasetInfo fashion_mnist() {
   info.title = "Fashion-MNIST articles of clothing";
   info.licence = "MIT";
   info.image_shape = {28, 28};
-  info.class_names = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"};
+  info.class_names = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                      "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
   info.files = mnist_like_files({"c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
                                  "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
                                  "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",

@@ -9,7 +9,8 @@ namespace millrace {
 namespace {
 
 [[noreturn]] void wrong_type(std::string_view wanted, const ParamValue& value) {
-  throw Error(ErrorKind::run, "wrong-param-type", fmt::format("wanted {}, the parameter is {}", wanted, value.render()));
+  throw Error(ErrorKind::run, "wrong-param-type",
+              fmt::format("wanted {}, the parameter is {}", wanted, value.render()));
 }
 
 std::string bounds(const ParamType& type) {
@@ -103,8 +104,8 @@ std::string ParamValue::render() const {
   if (is_number()) return fmt::format("{}", number());
   if (is_text()) return quoted(text());
   if (is_list()) return fmt::format("[{}]", joined(list(), ", ", [](const ParamValue& v) { return v.render(); }));
-  return fmt::format("{{{}}}",
-                     joined(map(), ", ", [](const auto& m) { return fmt::format("{}: {}", m.first, m.second.render()); }));
+  return fmt::format(
+      "{{{}}}", joined(map(), ", ", [](const auto& m) { return fmt::format("{}: {}", m.first, m.second.render()); }));
 }
 
 ParamType ParamType::boolean() {
@@ -207,17 +208,28 @@ ParamType& ParamType::length(std::size_t least, std::size_t most) {
 
 std::string ParamType::describe() const {
   switch (kind_) {
-    case Kind::boolean: return "true or false";
-    case Kind::integer: return "integer" + bounds(*this);
-    case Kind::number: return "number" + bounds(*this);
-    case Kind::text: return "text";
-    case Kind::scalar: return "number or text";
-    case Kind::choice: return "one of: " + joined(choices_, ", ", [](const std::string& s) { return s; });
-    case Kind::list: return "list of (" + element_->describe() + ")";
-    case Kind::map: return "map to (" + element_->describe() + ")";
-    case Kind::record: return "map with " + joined(*params_, ", ", [](const Param& p) { return p.name; });
-    case Kind::one_of: return joined(*alternatives_, " | ", [](const Alternative& a) { return a.name; });
-    case Kind::any_of: return joined(*options_, ", or ", [](const ParamType& t) { return t.describe(); });
+    case Kind::boolean:
+      return "true or false";
+    case Kind::integer:
+      return "integer" + bounds(*this);
+    case Kind::number:
+      return "number" + bounds(*this);
+    case Kind::text:
+      return "text";
+    case Kind::scalar:
+      return "number or text";
+    case Kind::choice:
+      return "one of: " + joined(choices_, ", ", [](const std::string& s) { return s; });
+    case Kind::list:
+      return "list of (" + element_->describe() + ")";
+    case Kind::map:
+      return "map to (" + element_->describe() + ")";
+    case Kind::record:
+      return "map with " + joined(*params_, ", ", [](const Param& p) { return p.name; });
+    case Kind::one_of:
+      return joined(*alternatives_, " | ", [](const Alternative& a) { return a.name; });
+    case Kind::any_of:
+      return joined(*options_, ", or ", [](const ParamType& t) { return t.describe(); });
   }
   return "?";
 }

@@ -25,9 +25,20 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+// A node of a chain takes its parameters beside these keys.
+void require_free_names(const StageInfo& info) {
+  for (const Param& param : info.spec.params())
+    for (const std::string_view reserved : {"stage", "chain", "in", "with", "run"})
+      if (param.name == reserved)
+        throw Error(ErrorKind::plugin, "reserved-parameter",
+                    fmt::format("stage `{}` has a parameter `{}`, which is a key of every node", info.name, reserved),
+                    "rename the parameter");
+}
+
 }  // namespace
 
 void StageRegistry::add(StageInfo info) {
+  require_free_names(info);
   const auto [it, inserted] = stages_.try_emplace(info.name);
   if (!inserted)
     throw Error(ErrorKind::plugin, "duplicate-stage",

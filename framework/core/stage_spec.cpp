@@ -17,18 +17,24 @@ const PortDecl* find_port(const std::vector<PortDecl>& ports, std::string_view n
 
 std::string_view to_string(PortKind kind) {
   switch (kind) {
-    case PortKind::data: return "data";
-    case PortKind::metrics: return "metrics";
-    case PortKind::model: return "model";
+    case PortKind::data:
+      return "data";
+    case PortKind::metrics:
+      return "metrics";
+    case PortKind::model:
+      return "model";
   }
   return "?";
 }
 
 std::string_view to_string(StageKind kind) {
   switch (kind) {
-    case StageKind::source: return "source";
-    case StageKind::transform: return "transform";
-    case StageKind::serial: return "serial";
+    case StageKind::source:
+      return "source";
+    case StageKind::transform:
+      return "transform";
+    case StageKind::serial:
+      return "serial";
   }
   return "?";
 }

@@ -12,7 +12,9 @@
 namespace millrace {
 namespace {
 
-[[noreturn]] void not_possible(const char* name, std::string message) { throw Error(ErrorKind::run, name, std::move(message)); }
+[[noreturn]] void not_possible(const char* name, std::string message) {
+  throw Error(ErrorKind::run, name, std::move(message));
+}
 
 template <class T>
 void convert(const std::byte* stored, std::int64_t count, float* out) {
@@ -22,12 +24,19 @@ void convert(const std::byte* stored, std::int64_t count, float* out) {
 
 void convert_dense(DType dtype, const std::byte* stored, std::int64_t count, float* out) {
   switch (dtype) {
-    case DType::u8: return convert<std::uint8_t>(stored, count, out);
-    case DType::i8: return convert<std::int8_t>(stored, count, out);
-    case DType::i16: return convert<std::int16_t>(stored, count, out);
-    case DType::i32: return convert<std::int32_t>(stored, count, out);
-    case DType::f32: std::memcpy(out, stored, static_cast<std::size_t>(count) * sizeof(float)); return;
-    case DType::f64: return convert<double>(stored, count, out);
+    case DType::u8:
+      return convert<std::uint8_t>(stored, count, out);
+    case DType::i8:
+      return convert<std::int8_t>(stored, count, out);
+    case DType::i16:
+      return convert<std::int16_t>(stored, count, out);
+    case DType::i32:
+      return convert<std::int32_t>(stored, count, out);
+    case DType::f32:
+      std::memcpy(out, stored, static_cast<std::size_t>(count) * sizeof(float));
+      return;
+    case DType::f64:
+      return convert<double>(stored, count, out);
   }
 }
 
@@ -37,7 +46,8 @@ void expand_indicator(const std::byte* stored, std::int64_t rows, std::int64_t c
   std::fill_n(out, rows * classes, 0.0F);
   for (std::int64_t r = 0; r < rows; ++r) {
     const auto id = static_cast<std::int64_t>(ids[r]);
-    if (id < 0 || id >= classes) not_possible("label-out-of-range", fmt::format("row {} has class {}, classes {}", r, id, classes));
+    if (id < 0 || id >= classes)
+      not_possible("label-out-of-range", fmt::format("row {} has class {}, classes {}", r, id, classes));
     out[r * classes + id] = 1.0F;
   }
 }
@@ -47,11 +57,15 @@ void expand_indicator(const std::byte* stored, std::int64_t rows, std::int64_t c
 std::size_t size_of(DType dtype) {
   switch (dtype) {
     case DType::u8:
-    case DType::i8: return 1;
-    case DType::i16: return 2;
+    case DType::i8:
+      return 1;
+    case DType::i16:
+      return 2;
     case DType::i32:
-    case DType::f32: return 4;
-    case DType::f64: return 8;
+    case DType::f32:
+      return 4;
+    case DType::f64:
+      return 8;
   }
   return 0;
 }
@@ -92,9 +106,12 @@ std::string to_string(const RowShape& shape) {
 
 DType TensorSpec::stored_dtype() const {
   switch (encoding.form) {
-    case Form::dense: return dtype;
-    case Form::affine_u8: return DType::u8;
-    case Form::indicator: return encoding.classes <= 256 ? DType::u8 : DType::i32;
+    case Form::dense:
+      return dtype;
+    case Form::affine_u8:
+      return DType::u8;
+    case Form::indicator:
+      return encoding.classes <= 256 ? DType::u8 : DType::i32;
   }
   return dtype;
 }
@@ -128,7 +145,8 @@ void affine_table(const Encoding& encoding, std::span<float, 256> out) {
 void decode_f32(const TensorSpec& spec, const std::byte* stored, std::int64_t rows, float* out) {
   const std::int64_t count = rows * elements_of(spec.row_shape);
   switch (spec.encoding.form) {
-    case Form::dense: return convert_dense(spec.dtype, stored, count, out);
+    case Form::dense:
+      return convert_dense(spec.dtype, stored, count, out);
     case Form::affine_u8: {
       std::array<float, 256> table;
       affine_table(spec.encoding, table);
@@ -175,8 +193,9 @@ std::span<const float> Tensor::f32() const {
   const State& s = *state_;
   std::call_once(s.decoded_once, [&] {
     const std::size_t size = count * sizeof(float);
-    s.decoded = s.allocator != nullptr ? s.allocator->allocate(size)
-                                       : std::shared_ptr<std::byte>(new std::byte[size], std::default_delete<std::byte[]>());
+    s.decoded = s.allocator != nullptr
+                    ? s.allocator->allocate(size)
+                    : std::shared_ptr<std::byte>(new std::byte[size], std::default_delete<std::byte[]>());
     decode_f32(s.spec, s.bytes.get(), s.rows, reinterpret_cast<float*>(s.decoded.get()));
   });
   return {reinterpret_cast<const float*>(s.decoded.get()), count};
@@ -207,7 +226,8 @@ Tensor Tensor::slice(std::int64_t first, std::int64_t count) const {
 
 void Tensor::require_stored(DType wanted) const {
   if (spec().stored_dtype() != wanted)
-    not_possible("wrong-dtype", fmt::format("wanted stored {}, the tensor is {}", to_string(wanted), spec().describe()));
+    not_possible("wrong-dtype",
+                 fmt::format("wanted stored {}, the tensor is {}", to_string(wanted), spec().describe()));
 }
 
 OutTensor::OutTensor(TensorSpec spec, std::int64_t rows, Allocator& allocator)

@@ -22,11 +22,14 @@ void Event::synchronize() const {
   if (state_) state_->synchronize();
 }
 
-std::string to_string(const DeviceId& id) { return id.kind == "cpu" ? id.kind : fmt::format("{}:{}", id.kind, id.index); }
+std::string to_string(const DeviceId& id) {
+  return id.kind == "cpu" ? id.kind : fmt::format("{}:{}", id.kind, id.index);
+}
 
 std::unique_ptr<Device> open_device(const DeviceId& id) {
   if (id.kind == "cpu") return open_cpu_device();
-  throw Error(ErrorKind::device, "device-unavailable", fmt::format("cannot open device `{}`: {}", to_string(id), kNoCuda),
+  throw Error(ErrorKind::device, "device-unavailable",
+              fmt::format("cannot open device `{}`: {}", to_string(id), kNoCuda),
               "use `device: cpu`, or `device: auto` to take what is there");
 }
 

@@ -18,6 +18,19 @@ constexpr std::size_t kAlignment = 64;
 // No host has more than this; a larger request is a size that went wrong, and rounding it up could overflow.
 constexpr std::size_t kLargestBlock = std::size_t{1} << 40;
 
+// AddressSanitizer sees a use of a block after it came back only when the block really goes back to the system.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kKeepsBlocks = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr bool kKeepsBlocks = false;
+#else
+constexpr bool kKeepsBlocks = true;
+#endif
+#else
+constexpr bool kKeepsBlocks = true;
+#endif
+
 // Classes are an eighth of a power of two apart: at most 12.5 % of a request is slack.
 std::size_t size_class(std::size_t bytes) {
   if (bytes <= 512) return (bytes + kAlignment - 1) / kAlignment * kAlignment + (bytes == 0 ? kAlignment : 0);
@@ -55,6 +68,7 @@ class Pool {
   void give_back(void* block, std::size_t size) noexcept {
     const std::lock_guard lock(mutex_);
     live_ -= size;
+    if (!kKeepsBlocks) return std::free(block);
     try {
       free_[size].push_back(block);
     } catch (...) {  // no memory for the list entry: the system gets the block

@@ -30,16 +30,25 @@ void require_in_bounds(const ParamType& type, double value, const std::string& p
 // Told apart by the kind of the value alone, as one tells YAML nodes apart.
 bool fits(const ParamType& type, const ParamValue& value) {
   switch (type.kind()) {
-    case ParamType::Kind::boolean: return value.is_boolean();
-    case ParamType::Kind::integer: return value.is_integer();
-    case ParamType::Kind::number: return value.is_number();
-    case ParamType::Kind::text: return value.is_text();
-    case ParamType::Kind::scalar: return value.is_number() || value.is_text();
-    case ParamType::Kind::choice: return value.is_text();
-    case ParamType::Kind::list: return value.is_list();
+    case ParamType::Kind::boolean:
+      return value.is_boolean();
+    case ParamType::Kind::integer:
+      return value.is_integer();
+    case ParamType::Kind::number:
+      return value.is_number();
+    case ParamType::Kind::text:
+      return value.is_text();
+    case ParamType::Kind::scalar:
+      return value.is_number() || value.is_text();
+    case ParamType::Kind::choice:
+      return value.is_text();
+    case ParamType::Kind::list:
+      return value.is_list();
     case ParamType::Kind::map:
-    case ParamType::Kind::record: return value.is_map();
-    case ParamType::Kind::one_of: return value.is_text() || value.is_map();
+    case ParamType::Kind::record:
+      return value.is_map();
+    case ParamType::Kind::one_of:
+      return value.is_text() || value.is_map();
     case ParamType::Kind::any_of:
       return std::any_of(type.options().begin(), type.options().end(),
                          [&](const ParamType& option) { return fits(option, value); });
@@ -103,16 +112,22 @@ ParamValue completed(const ParamType& type, const ParamValue& value, const std::
   if (!fits(type, value)) wrong_type(type, value, path);
   if (value.is_number()) require_in_bounds(type, value.number(), path);
   switch (type.kind()) {
-    case ParamType::Kind::choice: return completed_choice(type, value, path);
-    case ParamType::Kind::list: return completed_list(type, value, path);
-    case ParamType::Kind::map: return completed_map(type, value, path);
-    case ParamType::Kind::record: return completed_record(type.params(), value.map(), path);
-    case ParamType::Kind::one_of: return completed_one_of(type, value, path);
+    case ParamType::Kind::choice:
+      return completed_choice(type, value, path);
+    case ParamType::Kind::list:
+      return completed_list(type, value, path);
+    case ParamType::Kind::map:
+      return completed_map(type, value, path);
+    case ParamType::Kind::record:
+      return completed_record(type.params(), value.map(), path);
+    case ParamType::Kind::one_of:
+      return completed_one_of(type, value, path);
     case ParamType::Kind::any_of:
       for (const ParamType& option : type.options())
         if (fits(option, value)) return completed(option, value, path);
       wrong_type(type, value, path);
-    default: return value;
+    default:
+      return value;
   }
 }
 

@@ -14,7 +14,9 @@
 namespace millrace::testing {
 
 /// A mistake of the test or of the stage, not of a user.
-[[noreturn]] inline void misuse(const char* name, std::string message) { throw Error(ErrorKind::run, name, std::move(message)); }
+[[noreturn]] inline void misuse(const char* name, std::string message) {
+  throw Error(ErrorKind::run, name, std::move(message));
+}
 
 /// The spec of a port, as a first packet shows it.
 inline PortSpec spec_of(const Packet& packet) {
@@ -44,8 +46,8 @@ inline void require_as_promised(std::string_view port, const PortSpec& promised,
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if (fields[i].name != promised.fields[i].name || !fields[i].tensor ||
         fields[i].tensor.rows() != fields.front().tensor.rows())
-      misuse("output-mismatch", fmt::format("output `{}`: field `{}` was promised, `{}` came, or their rows differ", port,
-                                            promised.fields[i].name, fields[i].name));
+      misuse("output-mismatch", fmt::format("output `{}`: field `{}` was promised, `{}` came, or their rows differ",
+                                            port, promised.fields[i].name, fields[i].name));
     require_same_form(port, promised.fields[i].spec, fields[i].tensor.spec());
   }
 }

@@ -208,7 +208,8 @@ void StageTester::State::pull() {
     pass = first_epoch() == 0 ? 0 : pass + 1;
     source->begin_pass(pass);
   }
-  ProduceCall call(*this, [this](std::string_view name, Packet packet) { send(name, std::move(packet)); }, pass);
+  ProduceCall call(
+      *this, [this](std::string_view name, Packet packet) { send(name, std::move(packet)); }, pass);
   source->produce(call);
   in_pass = !call.was_last();
 }

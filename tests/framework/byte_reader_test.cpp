@@ -33,7 +33,9 @@ Bytes sample_data(std::size_t size) {
   return data;
 }
 
-std::string name_of_error(const std::string& path) { return error_of([&] { read_all(path); }).name(); }
+std::string name_of_error(const std::string& path) {
+  return error_of([&] { read_all(path); }).name();
+}
 
 }  // namespace
 
@@ -113,12 +115,16 @@ TEST_CASE("No changed bit of the compressed data, the checksum or the length cha
     CAPTURE(bit);
     Bytes bad = packed;
     bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
+    const std::string path = folder.file("bad.gz", bad);
+    std::string read, name;
     try {
-      CHECK(read_all(folder.file("bad.gz", bad)) == data);  // a padding bit
+      read = read_all(path);
     } catch (const Error& error) {
-      ++refused;
-      CHECK_THAT(error.name(), ContainsSubstring("gzip-"));
+      name = error.name();
     }
+    if (name.empty()) CHECK(read == data);  // a padding bit
+    if (!name.empty()) CHECK_THAT(name, ContainsSubstring("gzip-"));
+    refused += name.empty() ? 0 : 1;
   }
   CHECK(refused > static_cast<int>(8 * (packed.size() - 10)) - 16);
 }

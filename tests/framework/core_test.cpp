@@ -41,8 +41,9 @@ std::string name_of(const std::function<void()>& action) {
 TEST_CASE("an error renders its name, notes and help") {
   Error e(ErrorKind::data, "idx-short", "2 bytes, need 4", "fetch the file again");
   e.add_note("node `train`").add_note("line 3");
-  CHECK(e.render() ==
-        "error[idx-short]: 2 bytes, need 4\n   = note: node `train`\n   = note: line 3\n   = help: fetch the file again");
+  CHECK(
+      e.render() ==
+      "error[idx-short]: 2 bytes, need 4\n   = note: node `train`\n   = note: line 3\n   = help: fetch the file again");
   CHECK(e.exit_code() == 4);
 }
 
@@ -94,10 +95,12 @@ TEST_CASE("the host allocator counts what is alive and reuses what came back") {
   }
   CHECK(allocator->live_bytes() == 0);
   CHECK(allocator->peak_bytes() >= 200704);
-  CHECK(allocator->allocate(200704).get() == first);
+  const auto again = allocator->allocate(200704);
+  if (build_info().sanitizer != "address") CHECK(again.get() == first);
   CHECK(allocator->allocate(0) != nullptr);
+  const std::size_t live = allocator->live_bytes();
   CHECK(name_of([&] { allocator->allocate(std::size_t{1} << 60); }) == "out-of-memory");
-  CHECK(allocator->live_bytes() == 0);
+  CHECK(allocator->live_bytes() == live);
 }
 
 TEST_CASE("the host allocator takes requests from several threads") {
@@ -153,6 +156,14 @@ TEST_CASE("the registry finds stages by name and refuses a second one") {
   CHECK(registry.find("something") == nullptr);
   CHECK(registry.names() == std::vector<std::string>{"nothing"});
   CHECK(name_of([&] { registry.add(make_stage_info<Nothing>("nothing")); }) == "duplicate-stage");
+}
+
+TEST_CASE("a parameter may not be named like a key of nodes") {
+  StageRegistry registry;
+  StageInfo info = make_stage_info<Nothing>("nothing");
+  info.spec.param(Param("run", ParamType::text(), "Never seen."));
+  CHECK(name_of([&] { registry.add(std::move(info)); }) == "reserved-parameter");
+  CHECK(registry.names().empty());
 }
 
 TEST_CASE("suggestions are close, the closest first") {

@@ -54,7 +54,8 @@ TEST_CASE("Debian's folder is looked into for the data set that Debian packages"
 
 TEST_CASE("A file is found raw or gzip, under both spellings, in the first folder that has it") {
   const TempFolder folder;
-  const WithEnvironment data("MILLRACE_DATA_DIR", folder.path() + "/data"), cache("XDG_CACHE_HOME", folder.path() + "/cache");
+  const WithEnvironment data("MILLRACE_DATA_DIR", folder.path() + "/data"),
+      cache("XDG_CACHE_HOME", folder.path() + "/cache");
   const DatasetInfo& info = *find_dataset("mnist");
   const DatasetFile& file = info.files.front();
   CHECK(locate_dataset_file(info, file).empty());

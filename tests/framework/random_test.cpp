@@ -18,8 +18,12 @@ TEST_CASE("Philox4x32-10 gives the published known answers") {
 
 TEST_CASE("seed, purpose, epoch and index each change the numbers") {
   const Random base(42, "shuffle");
-  std::set<std::uint32_t> first{base.words(0)[0], base.words(1)[0], base.words(0, 1)[0], base.words(0, 0, 1)[0],
-                                Random(43, "shuffle").words(0)[0], Random(42, "init/0/kernel").words(0)[0]};
+  std::set<std::uint32_t> first{base.words(0)[0],
+                                base.words(1)[0],
+                                base.words(0, 1)[0],
+                                base.words(0, 0, 1)[0],
+                                Random(43, "shuffle").words(0)[0],
+                                Random(42, "init/0/kernel").words(0)[0]};
   CHECK(first.size() == 6);
   CHECK(base.words(7, 3) == Random(42, "shuffle").words(7, 3));
 }

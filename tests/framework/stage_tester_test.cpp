@@ -12,7 +12,9 @@ namespace {
 class SmallSource final : public Source {
  public:
   static void describe(StageSpec& spec) {
-    spec.summary("six rows").output("out", "i32 [n]").param(Param("bad", ParamType::text(), "what to do wrong").or_default(""));
+    spec.summary("six rows")
+        .output("out", "i32 [n]")
+        .param(Param("bad", ParamType::text(), "what to do wrong").or_default(""));
   }
   explicit SmallSource(const ParamValue& params) : bad_(params["bad"].text()) {}
   void infer(InferContext& ctx) override {
@@ -49,8 +51,11 @@ class SmallSource final : public Source {
 class Pair final : public Transform {
  public:
   static void describe(StageSpec& spec) {
-    spec.summary("a pair").input("a", "any").input("b", "any").output("out", "both").param(
-        Param("quiet", ParamType::boolean(), "emit nothing").or_default(false));
+    spec.summary("a pair")
+        .input("a", "any")
+        .input("b", "any")
+        .output("out", "both")
+        .param(Param("quiet", ParamType::boolean(), "emit nothing").or_default(false));
   }
   explicit Pair(const ParamValue& params) : quiet_(params["quiet"].boolean()) {}
   void infer(InferContext& ctx) override {
@@ -123,7 +128,8 @@ TEST_CASE("Joined inputs arrive together, with ids and rows counted through the 
   const Packet second = t.pop(), third = t.pop();
   CHECK(second.header.first_row == 2);
   CHECK(second.header.last_in_epoch);
-  CHECK(std::vector<std::uint64_t>(second.sample_ids().begin(), second.sample_ids().end()) == std::vector<std::uint64_t>{2, 3});
+  CHECK(std::vector<std::uint64_t>(second.sample_ids().begin(), second.sample_ids().end()) ==
+        std::vector<std::uint64_t>{2, 3});
   CHECK(third.header.epoch == 2);
   CHECK(third.header.first_row == 0);
   CHECK(third.header.seq == 2);
@@ -139,7 +145,9 @@ TEST_CASE("What a stage does against its contract is an error") {
   CHECK(pull("unset") == "output-not-set");
   CHECK(pull("twice") == "emitted-twice");
   StageTester quiet(stages(), "pair", {{"quiet", true}});
-  CHECK(error_of([&] { quiet.push_joined({{"a", rows<float>({}, {1})}, {"b", rows<float>({}, {1})}}); }).name() == "not-emitted");
+  CHECK(error_of([&] {
+          quiet.push_joined({{"a", rows<float>({}, {1})}, {"b", rows<float>({}, {1})}});
+        }).name() == "not-emitted");
 }
 
 TEST_CASE("Errors of infer are collected, and thrown when the stage is used all the same") {
@@ -171,12 +179,15 @@ TEST_CASE("Parameters are checked against the descriptor and completed") {
       Param("count", T::integer().at_least(1).at_most(9), "how many"),
       Param("rate", T::number().above(0).below(1), "how fast").or_default(0.5),
       Param("name", T::text(), "who").or_absent(),
-      Param("kind", T::one_of({{"plain", "", {}}, {"fancy", "", {Param("level", T::integer(), "").or_default(3)}}}), "what").or_default("plain"),
+      Param("kind", T::one_of({{"plain", "", {}}, {"fancy", "", {Param("level", T::integer(), "").or_default(3)}}}),
+            "what")
+          .or_default("plain"),
       Param("list", T::list(T::any_of({T::integer(), T::text()})).length(1, 2), "items").or_absent(),
       Param("mode", T::choice({"on", "off"}), "whether").or_default("on")};
   const auto name = [&](ParamValue::Map params) { return error_of([&] { complete_params(schema, params); }).name(); };
 
-  const ParamValue good = complete_params(schema, {{"count", 2}, {"kind", "fancy"}, {"list", ParamValue::List{1, "a"}}});
+  const ParamValue good =
+      complete_params(schema, {{"count", 2}, {"kind", "fancy"}, {"list", ParamValue::List{1, "a"}}});
   CHECK(good["rate"].number() == 0.5);
   CHECK(good["name"].is_null());
   CHECK(good["kind"].alternative() == "fancy");

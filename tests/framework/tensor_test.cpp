@@ -73,7 +73,8 @@ TEST_CASE("an indicator is 1 at its class and 0 elsewhere") {
 }
 
 TEST_CASE("a decoded copy is made once, whoever asks, and charged to the allocator") {
-  const Tensor t = make<std::uint8_t>({4096}, std::vector<std::uint8_t>(4096, 7), {Form::affine_u8, 1, 0, 0}, DType::f32);
+  const Tensor t =
+      make<std::uint8_t>({4096}, std::vector<std::uint8_t>(4096, 7), {Form::affine_u8, 1, 0, 0}, DType::f32);
   const std::size_t before = memory().live_bytes();
   std::vector<const float*> seen(4);
   std::vector<std::thread> threads;

@@ -13,7 +13,6 @@
 extern "C" const millrace_plugin* millrace_plugin_entry(void);
 
 namespace millrace::pipelines {
-namespace {
 
 const StageRegistry& built_in_stages() {
   static const StageRegistry registry = [] {
@@ -23,6 +22,8 @@ const StageRegistry& built_in_stages() {
   }();
   return registry;
 }
+
+namespace {
 
 std::string place_of(const Diagnostic& d, const std::filesystem::path& path) {
   if (!d.where.source) return "nowhere";

@@ -1,11 +1,17 @@
-// A config that must be refused: the text, and which errors it must give where.
+// Configs under test, against the built-in stages: those that must be refused, and texts that a test writes down.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
+namespace millrace {
+class StageRegistry;
+}
+
 namespace millrace::pipelines {
+
+const StageRegistry& built_in_stages();
 
 struct BadConfig {
   std::filesystem::path path;

@@ -1,6 +1,6 @@
 // The law that nothing is lost, on counts that do not add up.
-#include "catch.hpp"
 #include "conservation.hpp"
+#include "catch.hpp"
 
 using namespace millrace;
 using namespace millrace::pipelines;

@@ -1,6 +1,6 @@
 // Order and joins of a node's inputs, without a graph.
-#include "catch.hpp"
 #include "input_front.hpp"
+#include "catch.hpp"
 
 #include <millrace/error.hpp>
 
@@ -90,8 +90,9 @@ TEST_CASE("clearing takes out everything that waits", "[front]") {
 
 TEST_CASE("joined packets of other samples are refused at the first difference", "[front]") {
   CHECK(mismatch(packet(0, {1, 2, 3}), packet(0, {1, 2, 3})).empty());
-  CHECK_THAT(mismatch(packet(4, {1, 2, 3}), packet(4, {1, 9, 8})),
-             ContainsSubstring("join-mismatch: packet 4 of ports `inputs` and `targets`: row 1 is sample 2 beside sample 9"));
+  CHECK_THAT(
+      mismatch(packet(4, {1, 2, 3}), packet(4, {1, 9, 8})),
+      ContainsSubstring("join-mismatch: packet 4 of ports `inputs` and `targets`: row 1 is sample 2 beside sample 9"));
   CHECK_THAT(mismatch(packet(0, {1, 2}), packet(0, {1, 2, 3})), ContainsSubstring("2 rows beside 3 rows"));
   CHECK_THAT(mismatch(packet(0, {1}, 1), packet(0, {1}, 2)), ContainsSubstring("epoch 1 beside epoch 2"));
 }

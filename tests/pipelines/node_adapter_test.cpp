@@ -1,6 +1,6 @@
 // Single nodes without a flow graph: what waits, what is held, what is counted.
-#include "catch.hpp"
 #include "node_adapter.hpp"
+#include "catch.hpp"
 #include "test_stages.hpp"
 
 #include <deque>
@@ -67,7 +67,8 @@ TEST_CASE("a batch holds the tokens of every block it was made from", "[adapter]
   Bench bench;
   Seen seen;
   bench.graph.source("src", 100, 4);
-  bench.graph.add("batches", std::make_unique<TestBatcher>(8), {{"in", "src"}}, {{"out", numbers(8)}}).accumulates_rows = 8;
+  bench.graph.add("batches", std::make_unique<TestBatcher>(8), {{"in", "src"}}, {{"out", numbers(8)}})
+      .accumulates_rows = 8;
   bench.graph.sink("end", "batches", seen);
   bench.build(3);
   bench.step(0), bench.step(1);
@@ -168,8 +169,8 @@ TEST_CASE("once the run stops, arriving, queued and waiting packets count as dis
 TEST_CASE("an unconsumed output does not keep blocks alive", "[adapter]") {
   Bench bench;
   bench.graph.source("src", 100, 4);
-  bench.graph.add("batches", std::make_unique<FunctionSerial>([](SerialContext&) {}), {{"in", "src"}},
-                  {{"out", numbers(8)}})
+  bench.graph
+      .add("batches", std::make_unique<FunctionSerial>([](SerialContext&) {}), {{"in", "src"}}, {{"out", numbers(8)}})
       .accumulates_rows = 8;
   bench.build(1);
   for (int i = 0; i < 5; ++i) bench.step(0), bench.step(1);

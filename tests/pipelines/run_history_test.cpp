@@ -1,7 +1,7 @@
 // What a run tells its user, and where a node's time goes.
+#include "run_history.hpp"
 #include "catch.hpp"
 #include "node_clock.hpp"
-#include "run_history.hpp"
 
 using namespace millrace;
 using namespace millrace::pipelines;

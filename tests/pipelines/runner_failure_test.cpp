@@ -217,15 +217,16 @@ TEST_CASE("an epoch that a signal cut short is not told as complete", "[runner]"
   Life life;
   life.open = [&](OpenContext& ctx) { news = &ctx.news(); };
   graph.source("src", 100, 10);
-  graph.add("end", std::make_unique<FunctionSerial>(
-                       [&](SerialContext& ctx) {
-                         Metrics metrics;
-                         metrics.epoch = ctx.input().header.epoch;
-                         metrics.set("loss", 1);
-                         news->epoch_metrics(metrics);
-                         if (metrics.epoch == 2) signal = 2;
-                       },
-                       life),
+  graph.add("end",
+            std::make_unique<FunctionSerial>(
+                [&](SerialContext& ctx) {
+                  Metrics metrics;
+                  metrics.epoch = ctx.input().header.epoch;
+                  metrics.set("loss", 1);
+                  news->epoch_metrics(metrics);
+                  if (metrics.epoch == 2) signal = 2;
+                },
+                life),
             {{"in", "src"}}, {});
   RunOptions options;
   options.observer = &observer;
@@ -357,7 +358,8 @@ TEST_CASE("a stage that drops the last packets before a join ends in lost-packet
   REQUIRE_FALSE(report.failures.empty());
   bool found = false;
   for (const RunFailure& failure : report.failures)
-    if (failure.name == "lost-packet" && failure.message.find("edge keeps.out -> join.y: 2 packets wait") == 0) found = true;
+    if (failure.name == "lost-packet" && failure.message.find("edge keeps.out -> join.y: 2 packets wait") == 0)
+      found = true;
   CHECK(found);
 }
 
@@ -390,8 +392,10 @@ TEST_CASE("a stage that keeps packets is caught by name", "[runner]") {
   SECTION("all packets, and the source starves") {
     TestGraph graph(1, 2);
     graph.source("src", 40, 4);
-    graph.add("keeper", std::make_unique<FunctionSerial>([kept = std::make_shared<std::vector<Packet>>()](
-                            SerialContext& ctx) { kept->push_back(ctx.input()); }),
+    graph.add("keeper",
+              std::make_unique<FunctionSerial>([kept = std::make_shared<std::vector<Packet>>()](SerialContext& ctx) {
+                kept->push_back(ctx.input());
+              }),
               {{"in", "src"}}, {});
     const RunReport report = graph.run();
     REQUIRE(report.failures.size() >= 2);
@@ -425,13 +429,14 @@ TEST_CASE("an observer that throws is a failure of the run and not its end", "[r
   Life life;
   life.open = [&](OpenContext& ctx) { news = &ctx.news(); };
   graph.source("src", 40, 4);
-  graph.add("end", std::make_unique<FunctionSerial>(
-                       [&](SerialContext& ctx) {
-                         Metrics metrics;
-                         metrics.epoch = ctx.input().header.epoch;
-                         news->epoch_metrics(metrics);
-                       },
-                       life),
+  graph.add("end",
+            std::make_unique<FunctionSerial>(
+                [&](SerialContext& ctx) {
+                  Metrics metrics;
+                  metrics.epoch = ctx.input().header.epoch;
+                  news->epoch_metrics(metrics);
+                },
+                life),
             {{"in", "src"}}, {});
   RunOptions options;
   options.observer = &observer;

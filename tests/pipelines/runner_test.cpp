@@ -109,8 +109,8 @@ TEST_CASE("a batch larger than all blocks of the budget is filled when the budge
   ValidatedNode& source = graph.source("src", 10000, 64);
   source.declared_blocks = 1;
   source.budget_blocks = 4096 / 64 + 1;
-  graph.add("batches", std::make_unique<TestBatcher>(4096), {{"in", "src"}}, {{"out", numbers(4096)}}).accumulates_rows =
-      4096;
+  graph.add("batches", std::make_unique<TestBatcher>(4096), {{"in", "src"}}, {{"out", numbers(4096)}})
+      .accumulates_rows = 4096;
   graph.sink("end", "batches", seen);
   const RunReport report = graph.run();
   CHECK(failure_names(report) == std::vector<std::string>{});
@@ -122,8 +122,8 @@ TEST_CASE("a budget that is too small for the batch is a failure and no normal e
   TestGraph graph(1, 2);
   Seen seen;
   graph.source("src", 10000, 64).budget_blocks = 1;
-  graph.add("batches", std::make_unique<TestBatcher>(4096), {{"in", "src"}}, {{"out", numbers(4096)}}).accumulates_rows =
-      4096;
+  graph.add("batches", std::make_unique<TestBatcher>(4096), {{"in", "src"}}, {{"out", numbers(4096)}})
+      .accumulates_rows = 4096;
   graph.sink("end", "batches", seen);
   const RunReport report = graph.run();
   CHECK(report.exit_code == 1);
@@ -138,12 +138,15 @@ TEST_CASE("never more blocks are alive than the budget allows", "[runner]") {
   const std::int64_t budget = GENERATE(1, 2, 8);
   TestGraph graph(2, 4);
   std::atomic<std::int64_t> alive{0}, most{0};
-  graph.source("src", 300, 3, [&](std::uint32_t, std::int64_t) {
-    const std::int64_t now = ++alive;
-    std::int64_t known = most;
-    while (now > known && !most.compare_exchange_weak(known, now)) {
-    }
-  }).budget_blocks = budget;
+  graph
+      .source("src", 300, 3,
+              [&](std::uint32_t, std::int64_t) {
+                const std::int64_t now = ++alive;
+                std::int64_t known = most;
+                while (now > known && !most.compare_exchange_weak(known, now)) {
+                }
+              })
+      .budget_blocks = budget;
   graph.transform("a", "src");
   graph.add("end", std::make_unique<FunctionSerial>([&](SerialContext&) { --alive; }), {{"in", "a"}}, {});
   CHECK(graph.run().exit_code == 0);
@@ -198,19 +201,20 @@ TEST_CASE("epochs end in order, each after its last packet, and complete metrics
   Life life;
   life.open = [&](OpenContext& ctx) { news = &ctx.news(); };
   graph.source("src", 100, 10);
-  graph.add("end", std::make_unique<FunctionSerial>(
-                       [&](SerialContext& ctx) {
-                         StepProgress progress;
-                         progress.epoch = ctx.input().header.epoch;
-                         news->step(progress);
-                         if (!ctx.input().header.last_in_epoch) return;
-                         Metrics metrics;
-                         metrics.epoch = ctx.input().header.epoch;
-                         metrics.set("loss", 1.0 / metrics.epoch);
-                         news->epoch_metrics(metrics);
-                         news->print("line\n");
-                       },
-                       life),
+  graph.add("end",
+            std::make_unique<FunctionSerial>(
+                [&](SerialContext& ctx) {
+                  StepProgress progress;
+                  progress.epoch = ctx.input().header.epoch;
+                  news->step(progress);
+                  if (!ctx.input().header.last_in_epoch) return;
+                  Metrics metrics;
+                  metrics.epoch = ctx.input().header.epoch;
+                  metrics.set("loss", 1.0 / metrics.epoch);
+                  news->epoch_metrics(metrics);
+                  news->print("line\n");
+                },
+                life),
             {{"in", "src"}}, {});
   RunOptions options;
   options.observer = &recorder;
@@ -227,8 +231,8 @@ TEST_CASE("epochs end in order, each after its last packet, and complete metrics
 
 namespace {
 
-/// A trainer that hands out a packet an epoch, and an evaluator that keeps it until its own data of that epoch are through:
-/// how many of these snapshots are alive at once?
+/// A trainer that hands out a packet an epoch, and an evaluator that keeps it until its own data of that epoch are
+/// through: how many of these snapshots are alive at once?
 int most_snapshots(std::uint32_t ahead) {
   TestGraph graph(12, 4);
   graph.graph().epochs_ahead = ahead;
@@ -283,7 +287,8 @@ TEST_CASE("two runs in one process do not disturb each other", "[runner]") {
     TestGraph graph(3, 2 + static_cast<int>(i) * 3);
     graph.source("src", 500 + static_cast<std::int64_t>(i), 7);
     graph.transform("a", "src", [i](TransformContext& ctx) {
-      if (i == 1 && ctx.input().header.epoch == 3) throw Error(ErrorKind::diverged, "planted", "in the second run only");
+      if (i == 1 && ctx.input().header.epoch == 3)
+        throw Error(ErrorKind::diverged, "planted", "in the second run only");
       pass_on(ctx);
     });
     graph.sink("end", "a", seen[i]);
@@ -303,7 +308,9 @@ TEST_CASE("stages open in the order of the graph and close in reverse", "[runner
   std::vector<std::string> calls;
   const auto life = [&](const std::string& name) {
     Life l;
-    l.open = [&calls, name](OpenContext& ctx) { calls.push_back("open " + ctx.node() + (ctx.node() == name ? "" : "?")); };
+    l.open = [&calls, name](OpenContext& ctx) {
+      calls.push_back("open " + ctx.node() + (ctx.node() == name ? "" : "?"));
+    };
     l.close = [&calls, name] { calls.push_back("close " + name); };
     return l;
   };

@@ -43,8 +43,10 @@ class PlantedSource final : public Source {
 class PlantedCounter final : public Transform {
  public:
   static void describe(StageSpec& spec) {
-    spec.summary("Counts.").input("in", "u8 [n]").output("out", "u8 [n]").param(
-        Param("racy", ParamType::boolean(), "Count without protection."));
+    spec.summary("Counts.")
+        .input("in", "u8 [n]")
+        .output("out", "u8 [n]")
+        .param(Param("racy", ParamType::boolean(), "Count without protection."));
   }
   explicit PlantedCounter(const ParamValue& params) : racy_(params["racy"].boolean()) {}
   void infer(InferContext& ctx) override { ctx.output("out", ctx.input("in")); }

@@ -94,7 +94,8 @@ TEST_CASE("A pass that ends with an empty block ends for those downstream too") 
 }
 
 TEST_CASE("Encoded tensors are batched as they are stored") {
-  StageTester normalize("normalize", {{"scale", 1.0 / 255}}), one_hot("one_hot", {{"classes", 3}}), t("batcher", {{"batch_size", 2}});
+  StageTester normalize("normalize", {{"scale", 1.0 / 255}}), one_hot("one_hot", {{"classes", 3}}),
+      t("batcher", {{"batch_size", 2}});
   normalize.push("in", rows<std::uint8_t>({2}, {0, 1, 2, 3, 254, 255}));
   one_hot.push("in", rows<std::uint8_t>({}, {2, 0, 1}));
   const Tensor x = normalize.pop().tensor(), y = one_hot.pop().tensor();

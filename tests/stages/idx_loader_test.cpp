@@ -129,7 +129,8 @@ TEST_CASE("Shuffled passes hold every row once, each pass in another order, the 
 
 TEST_CASE("A row range sends those rows only, and ids stay row numbers of the file") {
   const SmallSet set(20);
-  const ParamValue range = GENERATE(ParamValue(ParamValue::List{5, 10}), ParamValue(ParamValue::Map{{"first", 5}, {"count", 10}}));
+  const ParamValue range =
+      GENERATE(ParamValue(ParamValue::List{5, 10}), ParamValue(ParamValue::Map{{"first", 5}, {"count", 10}}));
   const bool shuffle = GENERATE(false, true);
   StageTester t("idx_loader", set.params({{"rows", range}, {"shuffle", shuffle}, {"block_rows", 4}}));
   CHECK(t.output_spec("images").rows_per_pass == 10);
@@ -141,8 +142,8 @@ TEST_CASE("A row range sends those rows only, and ids stay row numbers of the fi
 
 TEST_CASE("A row range beyond the file is refused before the run") {
   const SmallSet set(20);
-  const auto range = GENERATE(ParamValue::List{15, 6}, ParamValue::List{20, 1}, ParamValue::List{0, 0}, ParamValue::List{21, 1},
-                              ParamValue::List{std::int64_t{1} << 62, std::int64_t{1} << 62});
+  const auto range = GENERATE(ParamValue::List{15, 6}, ParamValue::List{20, 1}, ParamValue::List{0, 0},
+                              ParamValue::List{21, 1}, ParamValue::List{std::int64_t{1} << 62, std::int64_t{1} << 62});
   StageTester t("idx_loader", set.params({{"rows", range}}));
   const auto errors = t.infer();
   REQUIRE(errors.size() == 1);
@@ -179,13 +180,12 @@ TEST_CASE("Every element type is brought into native byte order") {
   };
   const auto f32 = [](float v) { return big_endian(std::bit_cast<std::uint32_t>(v), 4); };
   const auto f64 = [](double v) { return big_endian(std::bit_cast<std::uint64_t>(v), 8); };
-  const std::vector<Case> cases{
-      {0x08, DType::u8, big_endian(0, 1) + big_endian(255, 1), {0, 255}},
-      {0x09, DType::i8, big_endian(0x80, 1) + big_endian(127, 1), {-128, 127}},
-      {0x0B, DType::i16, big_endian(0x8000, 2) + big_endian(0x0102, 2), {-32768, 258}},
-      {0x0C, DType::i32, big_endian(0xfffffffe, 4) + big_endian(0x00010203, 4), {-2, 66051}},
-      {0x0D, DType::f32, f32(-1.5F) + f32(3.25F), {-1.5F, 3.25F}},
-      {0x0E, DType::f64, f64(-1.5) + f64(1e10), {-1.5F, 1e10F}}};
+  const std::vector<Case> cases{{0x08, DType::u8, big_endian(0, 1) + big_endian(255, 1), {0, 255}},
+                                {0x09, DType::i8, big_endian(0x80, 1) + big_endian(127, 1), {-128, 127}},
+                                {0x0B, DType::i16, big_endian(0x8000, 2) + big_endian(0x0102, 2), {-32768, 258}},
+                                {0x0C, DType::i32, big_endian(0xfffffffe, 4) + big_endian(0x00010203, 4), {-2, 66051}},
+                                {0x0D, DType::f32, f32(-1.5F) + f32(3.25F), {-1.5F, 3.25F}},
+                                {0x0E, DType::f64, f64(-1.5) + f64(1e10), {-1.5F, 1e10F}}};
   for (const Case& c : cases) {
     CAPTURE(c.code);
     StageTester t("idx_loader", {{"images", folder.file("values", idx_header(c.code, {2}) + c.values)}});
@@ -200,7 +200,8 @@ TEST_CASE("Every rank from one to eight is read") {
   for (std::size_t rank = 1; rank <= 8; ++rank) {
     CAPTURE(rank);
     const std::vector<std::uint32_t> extents(rank, 2);
-    StageTester t("idx_loader", {{"images", folder.file("values", idx_header(0x08, extents) + Bytes(std::size_t{1} << rank, 'x'))}});
+    StageTester t("idx_loader",
+                  {{"images", folder.file("values", idx_header(0x08, extents) + Bytes(std::size_t{1} << rank, 'x'))}});
     const Packet packet = (t.pull(), t.pop("images"));
     CHECK(packet.rows == 2);
     CHECK(packet.tensor().spec().row_shape == RowShape(rank - 1, 2));
@@ -257,7 +258,8 @@ TEST_CASE("A missing data set lists every place that was tried, and what to do")
   const Error error = infer_error({{"dataset", "mnist"}, {"split", "train"}});
   CHECK(error.name() == "dataset-missing");
   CHECK(error.kind() == ErrorKind::data);
-  CHECK_THAT(error.message(), ContainsSubstring(empty.path() + "/mnist") && ContainsSubstring(empty.path() + "/cache/millrace/datasets/mnist") &&
+  CHECK_THAT(error.message(), ContainsSubstring(empty.path() + "/mnist") &&
+                                  ContainsSubstring(empty.path() + "/cache/millrace/datasets/mnist") &&
                                   ContainsSubstring("data/MNIST/raw"));
   CHECK_THAT(error.help(), ContainsSubstring("pipeline-run fetch mnist"));
 }
@@ -293,7 +295,8 @@ TEST_CASE("A Fashion-MNIST file under the name of an MNIST file is called by its
 }
 
 TEST_CASE("Fashion-MNIST as Debian packages it is read and verified") {
-  if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist")) SKIP("the package dataset-fashion-mnist is not installed");
+  if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist"))
+    SKIP("the package dataset-fashion-mnist is not installed");
   const TempFolder empty;
   const WithEnvironment data("MILLRACE_DATA_DIR", empty.path()), cache("XDG_CACHE_HOME", empty.path());
   StageTester t("idx_loader", {{"dataset", "fashion_mnist"}, {"split", "test"}, {"block_rows", 10000}});

@@ -28,13 +28,18 @@ Bytes gzip_with_trailer(const Bytes& data, std::size_t at, char flip) {
 }
 
 void add_headers(std::vector<Malformed>& all) {
-  for (const std::size_t size : {0, 1, 2, 3}) all.push_back({"a file of " + std::to_string(size) + " bytes", "idx-short", "at byte 0", good().substr(0, size)});
-  for (const std::size_t size : {4, 6, 8, 11}) all.push_back({"a header cut at " + std::to_string(size), "idx-short", "at byte " + std::to_string(size), good().substr(0, size)});
+  for (const std::size_t size : {0, 1, 2, 3})
+    all.push_back({"a file of " + std::to_string(size) + " bytes", "idx-short", "at byte 0", good().substr(0, size)});
+  for (const std::size_t size : {4, 6, 8, 11})
+    all.push_back({"a header cut at " + std::to_string(size), "idx-short", "at byte " + std::to_string(size),
+                   good().substr(0, size)});
   for (const int code : {0x00, 0x01, 0x07, 0x0A, 0x0F, 0x10, 0x88, 0xFF})
-    all.push_back({"element type " + std::to_string(code), "idx-type", "at byte 2", idx_header(code, {3, 2}) + Bytes(48, '\1')});
+    all.push_back(
+        {"element type " + std::to_string(code), "idx-type", "at byte 2", idx_header(code, {3, 2}) + Bytes(48, '\1')});
   all.push_back({"no dimension", "idx-dims", "at byte 3", idx_header(0x08, {}) + "x"});
   for (const std::size_t rank : {9, 16, 255})
-    all.push_back({std::to_string(rank) + " dimensions", "idx-dims", "at byte 3", idx_header(0x08, std::vector<std::uint32_t>(rank, 1)) + "x"});
+    all.push_back({std::to_string(rank) + " dimensions", "idx-dims", "at byte 3",
+                   idx_header(0x08, std::vector<std::uint32_t>(rank, 1)) + "x"});
   all.push_back({"no rows", "idx-dims", "dimension 1 is 0", idx_header(0x08, {0})});
   all.push_back({"no rows of two", "idx-dims", "at byte 4", idx_header(0x08, {0, 2})});
   all.push_back({"rows of nothing", "idx-dims", "at byte 8", idx_header(0x08, {2, 0})});
@@ -50,7 +55,10 @@ void add_strangers(std::vector<Malformed>& all) {
   stranger("a NumPy file", "\x93NUMPY", "NumPy");
   stranger("a web page", "<!DOCTYPE html>", "web page");
   stranger("a zstd file", "\x28\xb5\x2f\xfd", "zstd");
-  stranger("an xz file", "\xfd" "7zXZ", "xz");
+  stranger("an xz file",
+           "\xfd"
+           "7zXZ",
+           "xz");
   stranger("text", "label,pixel0,pixel1\n", "6c 61 62 65");
   stranger("a little-endian header", Bytes("\1\x08\0\0", 4), "01 08 00 00");
   stranger("one wrong byte", Bytes("\0\1\x08\1", 4), "00 01 08 01");
@@ -63,9 +71,11 @@ void add_sizes(std::vector<Malformed>& all) {
   all.push_back({"one byte long", "idx-size", "1 more bytes", good() + "x"});
   all.push_back({"many bytes long", "idx-size", "at byte 18", good() + Bytes(5000, '\0')});
   all.push_back({"half an i32", "idx-size", "at byte 14", idx_header(0x0C, {2}) + Bytes(6, '\0')});
-  all.push_back({"rows as int32 would be negative", "idx-size", "declares 2147483656 bytes", idx_header(0x08, {0x80000000U}) + "x"});
+  all.push_back({"rows as int32 would be negative", "idx-size", "declares 2147483656 bytes",
+                 idx_header(0x08, {0x80000000U}) + "x"});
   all.push_back({"most rows", "idx-size", "declares 4294967303 bytes", idx_header(0x08, {0xffffffffU}) + "x"});
-  all.push_back({"a product that wraps to 0", "idx-limit", "2147483648 x 2147483648 x 4", idx_header(0x08, {0x80000000U, 0x80000000U, 4}) + "x"});
+  all.push_back({"a product that wraps to 0", "idx-limit", "2147483648 x 2147483648 x 4",
+                 idx_header(0x08, {0x80000000U, 0x80000000U, 4}) + "x"});
   all.push_back({"65536 x 65536", "idx-size", "declares 4294967312 bytes", idx_header(0x08, {65536, 65536, 1}) + "x"});
   all.push_back({"65536 x 65536 doubles", "idx-limit", "the limit is", idx_header(0x0E, {65536, 65536}) + "x"});
   all.push_back({"2^96", "idx-limit", "64 bits", idx_header(0x08, {0xffffffffU, 0xffffffffU, 0xffffffffU}) + "x"});
@@ -75,10 +85,14 @@ void add_sizes(std::vector<Malformed>& all) {
 
 void add_gzip(std::vector<Malformed>& all) {
   const Bytes packed = gzip(good());
-  for (const std::size_t size : {std::size_t{2}, std::size_t{9}, std::size_t{10}, packed.size() / 2, packed.size() - 8, packed.size() - 1})
-    all.push_back({"gzip cut at " + std::to_string(size), "gzip-truncated", "byte " + std::to_string(size), packed.substr(0, size)});
-  for (const std::size_t at : {0, 3}) all.push_back({"a wrong checksum", "gzip-corrupt", "incorrect data check", gzip_with_trailer(good(), at, 1)});
-  for (const std::size_t at : {4, 7}) all.push_back({"a wrong length", "gzip-corrupt", "incorrect length check", gzip_with_trailer(good(), at, 1)});
+  for (const std::size_t size :
+       {std::size_t{2}, std::size_t{9}, std::size_t{10}, packed.size() / 2, packed.size() - 8, packed.size() - 1})
+    all.push_back({"gzip cut at " + std::to_string(size), "gzip-truncated", "byte " + std::to_string(size),
+                   packed.substr(0, size)});
+  for (const std::size_t at : {0, 3})
+    all.push_back({"a wrong checksum", "gzip-corrupt", "incorrect data check", gzip_with_trailer(good(), at, 1)});
+  for (const std::size_t at : {4, 7})
+    all.push_back({"a wrong length", "gzip-corrupt", "incorrect length check", gzip_with_trailer(good(), at, 1)});
   Bytes method = packed, reserved = packed, block = packed;
   method[2] = 7;
   reserved[3] = '\xe0';
@@ -86,7 +100,8 @@ void add_gzip(std::vector<Malformed>& all) {
   all.push_back({"an unknown method", "gzip-corrupt", "unknown compression method", method});
   all.push_back({"reserved flags", "gzip-corrupt", "flags", reserved});
   all.push_back({"an invalid block", "gzip-corrupt", "invalid block type", block});
-  all.push_back({"junk behind gzip", "gzip-trailing", "at compressed byte " + std::to_string(packed.size()), packed + "junk"});
+  all.push_back(
+      {"junk behind gzip", "gzip-trailing", "at compressed byte " + std::to_string(packed.size()), packed + "junk"});
   all.push_back({"a second member", "gzip-trailing", "at compressed byte", packed + packed});
   all.push_back({"junk behind zeros", "gzip-trailing", "at compressed byte", packed + Bytes(100, '\0') + "x"});
   all.push_back({"short gzip data", "idx-size", "at byte 17", gzip(good().substr(0, 17))});
@@ -94,7 +109,8 @@ void add_gzip(std::vector<Malformed>& all) {
   all.push_back({"nothing in gzip", "idx-short", "at byte 0", gzip("")});
   all.push_back({"one byte too many in gzip", "gzip-limit", "at byte 18", gzip(good() + "x")});
   all.push_back({"a bomb", "gzip-limit", "at byte 18", gzip(good() + Bytes(std::size_t{64} << 20, '\0'))});
-  all.push_back({"a declaration that gzip cannot hold", "idx-size", "cannot hold", gzip(idx_header(0x08, {1000000, 1000}))});
+  all.push_back(
+      {"a declaration that gzip cannot hold", "idx-size", "cannot hold", gzip(idx_header(0x08, {1000000, 1000}))});
   all.push_back({"a wrong element type in gzip", "idx-type", "0x07", gzip(idx_header(0x07, {3}) + "abc")});
 }
 
@@ -145,7 +161,10 @@ TEST_CASE("Malformed labels are refused like malformed images") {
   const TempFolder folder;
   const std::string images = folder.file("images", good());
   const auto refuse = [&](const Bytes& labels) {
-    return error_of([&] { StageTester("idx_loader", {{"images", images}, {"labels", folder.file("labels", labels)}}).pull(); }).name();
+    return error_of([&] {
+             StageTester("idx_loader", {{"images", images}, {"labels", folder.file("labels", labels)}}).pull();
+           })
+        .name();
   };
   CHECK(refuse(idx_of_bytes({3}, {1, 2})) == "idx-size");
   CHECK(refuse(idx_of_bytes({2}, {1, 2})) == "count-mismatch");

@@ -17,7 +17,9 @@ std::vector<std::uint8_t> all_bytes() {
   return bytes;
 }
 
-PortSpec port(DType dtype, std::optional<ValueRange> range) { return PortSpec::single({dtype, {2}, range, {}, {}}, 4, 2); }
+PortSpec port(DType dtype, std::optional<ValueRange> range) {
+  return PortSpec::single({dtype, {2}, range, {}, {}}, 4, 2);
+}
 
 std::vector<InferError> errors_of(ParamValue::Map params, PortSpec in) {
   StageTester t("normalize", std::move(params));
@@ -28,8 +30,9 @@ std::vector<InferError> errors_of(ParamValue::Map params, PortSpec in) {
 }  // namespace
 
 TEST_CASE("Bytes keep their bytes, and decode to the same bits that floats give") {
-  const ParamValue::Map params = GENERATE(ParamValue::Map{{"scale", 1.0 / 255}}, ParamValue::Map{{"scale", 0.1}, {"offset", -0.7}},
-                                          ParamValue::Map{{"mean", 33.3184}, {"std", 78.5675}}, ParamValue::Map{{"scale", -3.0}});
+  const ParamValue::Map params =
+      GENERATE(ParamValue::Map{{"scale", 1.0 / 255}}, ParamValue::Map{{"scale", 0.1}, {"offset", -0.7}},
+               ParamValue::Map{{"mean", 33.3184}, {"std", 78.5675}}, ParamValue::Map{{"scale", -3.0}});
   const std::vector<std::uint8_t> bytes = all_bytes();
   StageTester encoded("normalize", params), materialised("normalize", params);
   const Tensor x = rows<std::uint8_t>({4}, bytes, ValueRange{0, 255});
@@ -107,16 +110,16 @@ TEST_CASE("Normalising encoded bytes again gives floats") {
 }
 
 TEST_CASE("Parameters of normalize must make one formula") {
-  const auto [params, name, path] = GENERATE(table<ParamValue::Map, std::string, std::string>(
-      {{{}, "missing-parameter", ""},
-       {{{"mean", 1}}, "missing-parameter", ""},
-       {{{"offset", 1}}, "missing-parameter", ""},
-       {{{"scale", 1}, {"mean", 1}}, "conflicting-parameters", "mean"},
-       {{{"scale", 2}, {"std", 1}}, "conflicting-parameters", "std"},
-       {{{"scale", 0}}, "out-of-range", "scale"},
-       {{{"scale", 1e-60}}, "out-of-range", "scale"},
-       {{{"scale", 1e60}}, "out-of-range", "scale"},
-       {{{"std", 1e-60}}, "out-of-range", "std"}}));
+  const auto [params, name, path] = GENERATE(
+      table<ParamValue::Map, std::string, std::string>({{{}, "missing-parameter", ""},
+                                                        {{{"mean", 1}}, "missing-parameter", ""},
+                                                        {{{"offset", 1}}, "missing-parameter", ""},
+                                                        {{{"scale", 1}, {"mean", 1}}, "conflicting-parameters", "mean"},
+                                                        {{{"scale", 2}, {"std", 1}}, "conflicting-parameters", "std"},
+                                                        {{{"scale", 0}}, "out-of-range", "scale"},
+                                                        {{{"scale", 1e-60}}, "out-of-range", "scale"},
+                                                        {{{"scale", 1e60}}, "out-of-range", "scale"},
+                                                        {{{"std", 1e-60}}, "out-of-range", "std"}}));
   const auto errors = errors_of(params, port(DType::u8, ValueRange{0, 255}));
   REQUIRE(errors.size() == 1);
   CHECK(errors[0].name == name);

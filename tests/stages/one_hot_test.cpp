@@ -51,7 +51,8 @@ TEST_CASE("Bytes of labels flow on as they are") {
   CHECK(y.spec().encoding.form == Form::indicator);
 }
 
-TEMPLATE_TEST_CASE("Every integer type of label gives the same rows", "", std::uint8_t, std::int8_t, std::int16_t, std::int32_t) {
+TEMPLATE_TEST_CASE("Every integer type of label gives the same rows", "", std::uint8_t, std::int8_t, std::int16_t,
+                   std::int32_t) {
   StageTester t("one_hot", {{"classes", 3}});
   t.push("in", rows<TestType>({}, {2, 0}));
   CHECK(values_of(t.pop().tensor()) == std::vector<float>{0, 0, 1, 1, 0, 0});
@@ -111,7 +112,8 @@ TEST_CASE("A label of unknown range that is too large stops the run and names th
   const Error error = error_of([&] { t.push("in", rows<std::uint8_t>({}, {9, 10})); });
   CHECK(error.name() == "label-out-of-range");
   CHECK(error.kind() == ErrorKind::data);
-  CHECK_THAT(error.message(), ContainsSubstring("sample 3") && ContainsSubstring("label 10") && ContainsSubstring("0 to 9"));
+  CHECK_THAT(error.message(),
+             ContainsSubstring("sample 3") && ContainsSubstring("label 10") && ContainsSubstring("0 to 9"));
   StageTester negative("one_hot", {{"classes", 10}});
   CHECK(error_of([&] { negative.push("in", rows<std::int32_t>({}, {-1})); }).name() == "label-out-of-range");
 }

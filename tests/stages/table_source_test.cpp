@@ -15,9 +15,13 @@ ParamValue::Map columns(ParamValue::Map map, ParamValue::Map more = {}) {
   return more;
 }
 
-std::vector<InferError> errors_of(ParamValue::Map params) { return StageTester("table_source", std::move(params)).infer(); }
+std::vector<InferError> errors_of(ParamValue::Map params) {
+  return StageTester("table_source", std::move(params)).infer();
+}
 
-std::vector<float> values_of(const Packet& packet) { return {packet.tensor().f32().begin(), packet.tensor().f32().end()}; }
+std::vector<float> values_of(const Packet& packet) {
+  return {packet.tensor().f32().begin(), packet.tensor().f32().end()};
+}
 
 }  // namespace
 
@@ -28,7 +32,8 @@ TEST_CASE("Every column is an output") {
   CHECK(values_of(x) == std::vector<float>{0, 1.5F, -2});
   CHECK(values_of(y) == std::vector<float>{10, 20, 25});
   CHECK(x.header.last_in_epoch);
-  CHECK(std::vector<std::uint64_t>(x.sample_ids().begin(), x.sample_ids().end()) == std::vector<std::uint64_t>{0, 1, 2});
+  CHECK(std::vector<std::uint64_t>(x.sample_ids().begin(), x.sample_ids().end()) ==
+        std::vector<std::uint64_t>{0, 1, 2});
   CHECK(t.output_spec("x").only() == TensorSpec{DType::f32, {1}, ValueRange{-2, 1.5}, {}, {}});
   CHECK(t.output_spec("x").rows_per_pass == 3);
 }
@@ -52,7 +57,8 @@ TEST_CASE("Colours go through one_hot in the order of the columns that was asked
 }
 
 TEST_CASE("A column may hold vectors, and integers where asked for") {
-  StageTester t("table_source", columns({{"x", ParamValue::List{ParamValue::List{0, 1}, ParamValue::List{1, 0}}}, {"label", ParamValue::List{1, 0}}},
+  StageTester t("table_source", columns({{"x", ParamValue::List{ParamValue::List{0, 1}, ParamValue::List{1, 0}}},
+                                         {"label", ParamValue::List{1, 0}}},
                                         {{"dtypes", ParamValue::Map{{"label", "i32"}}}}));
   t.pull();
   CHECK(t.output_spec("x").only().row_shape == RowShape{2});
@@ -96,8 +102,10 @@ TEST_CASE("A table that does not fit together is refused with the place") {
       {columns({{"x", ParamValue::List{1, "a"}}}), "dtype-mismatch", "columns.x.1"},
       {columns({{"x", ParamValue::List{"a", 1}}}), "dtype-mismatch", "columns.x.1"},
       {columns({{"x", ParamValue::List{ParamValue::List{1, 2}, 3}}}), "shape-mismatch", "columns.x.1"},
-      {columns({{"x", ParamValue::List{1.5}}}, {{"dtypes", ParamValue::Map{{"x", "i32"}}}}), "dtype-mismatch", "columns.x.0"},
-      {columns({{"x", ParamValue::List{3e9}}}, {{"dtypes", ParamValue::Map{{"x", "i32"}}}}), "dtype-mismatch", "columns.x.0"},
+      {columns({{"x", ParamValue::List{1.5}}}, {{"dtypes", ParamValue::Map{{"x", "i32"}}}}), "dtype-mismatch",
+       "columns.x.0"},
+      {columns({{"x", ParamValue::List{3e9}}}, {{"dtypes", ParamValue::Map{{"x", "i32"}}}}), "dtype-mismatch",
+       "columns.x.0"},
       {columns({{"x", two}}, {{"dtypes", ParamValue::Map{{"z", "i32"}}}}), "unknown-column", "dtypes.z"}};
   for (const Case& c : cases) {
     CAPTURE(c.name, c.path);

@@ -15,10 +15,10 @@ namespace Matchers {
 inline auto ContainsSubstring(const std::string& text) { return Contains(text); }
 }  // namespace Matchers
 }  // namespace Catch
-/// Catch2 2 cannot skip: the case passes, and says on the console that it did not run.
-#define SKIP(text) \
-  do {             \
+   /// Catch2 2 cannot skip: the case passes, and says on the console that it did not run.
+#define SKIP(text)             \
+  do {                         \
     WARN("SKIPPED: " << text); \
-    return;        \
+    return;                    \
   } while (false)
 #endif

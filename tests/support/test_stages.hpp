@@ -204,7 +204,8 @@ class TestGraph {
                {{"out", numbers(block)}});
   }
   /// A source with several outputs, all the same.
-  ValidatedNode& source(std::string name, std::int64_t rows, std::int64_t block, const std::vector<std::string>& ports) {
+  ValidatedNode& source(std::string name, std::int64_t rows, std::int64_t block,
+                        const std::vector<std::string>& ports) {
     auto stage = std::make_unique<CountingSource>(rows, block);
     stage->set_outputs(ports);
     Outputs outputs;

@@ -1,4 +1,4 @@
-// What a packet costs in a stage that does nothing: two chains of empty stages, one longer than the other, and the difference.
+// What a packet costs in a stage that does nothing: the difference between a long and a short chain of empty stages.
 //
 //   packet_cost [PACKETS [THREADS]]     default: 200000 packets on 2 threads
 #include "test_stages.hpp"
@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
   const std::int64_t packets = argc > 1 ? std::atoll(argv[1]) : 200000;
   const int threads = argc > 2 ? std::atoi(argv[2]) : 2;
   const double transform = cost(packets, threads, false), serial = cost(packets, threads, true);
-  std::printf("an empty transform %.2f us a packet, an empty serial %.2f us a packet, on %d threads (limit 2 us)\n", transform,
-              serial, threads);
+  std::printf("an empty transform %.2f us a packet, an empty serial %.2f us a packet, on %d threads (limit 2 us)\n",
+              transform, serial, threads);
   return transform <= 2 && serial <= 2 ? 0 : 1;
 }

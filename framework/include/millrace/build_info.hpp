@@ -8,11 +8,11 @@
 namespace millrace {
 
 struct BuildInfo {
-  std::string version;   ///< of Millrace
-  std::string compiler;  ///< "g++ 12.2.0"
-  std::string flags;     ///< build type, processor flags, sanitizer: "Release -march=native"
-  std::string onednn;    ///< version of the library that is loaded
-  std::string sanitizer; ///< "none", "address", "undefined" or "thread"
+  std::string version;    ///< of Millrace
+  std::string compiler;   ///< "g++ 12.2.0"
+  std::string flags;      ///< build type, processor flags, sanitizer: "Release -march=native"
+  std::string onednn;     ///< version of the library that is loaded
+  std::string sanitizer;  ///< "none", "address", "undefined" or "thread"
   /// All but oneDNN in one line: "0.1.0, g++ 12.2.0, Release -march=native".
   std::string describe() const { return version + ", " + compiler + ", " + flags; }
 };

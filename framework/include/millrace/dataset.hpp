@@ -13,11 +13,11 @@ namespace millrace {
 
 /// One IDX file of a data set.
 struct DatasetFile {
-  std::string split;   ///< "train", "test"
-  std::string role;    ///< "images", "labels"
-  std::string stem;    ///< "train-images-idx3-ubyte"; found as it is or with ".gz"
+  std::string split;        ///< "train", "test"
+  std::string role;         ///< "images", "labels"
+  std::string stem;         ///< "train-images-idx3-ubyte"; found as it is or with ".gz"
   std::uint64_t bytes = 0;  ///< decompressed
-  std::string sha256;  ///< of the decompressed bytes, so that every honest copy passes
+  std::string sha256;       ///< of the decompressed bytes, so that every honest copy passes
   std::int64_t rows = 0;
 };
 

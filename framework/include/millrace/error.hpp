@@ -11,15 +11,15 @@ namespace millrace {
 
 /// What went wrong, as the exit code of `pipeline-run` tells it.
 enum class ErrorKind : int {
-  run = 1,        ///< a stage or the run failed
-  usage = 2,      ///< wrong command line
-  config = 3,     ///< the config is not valid
-  data = 4,       ///< data or a checkpoint is missing or corrupt
-  device = 5,     ///< the device is not available
-  plugin = 6,     ///< a plugin cannot be used
-  output = 7,     ///< an output cannot be written or is locked
-  diverged = 8,   ///< the loss is not finite
-  stalled = 75,   ///< stopped by a stall or a lost peer; resumable
+  run = 1,       ///< a stage or the run failed
+  usage = 2,     ///< wrong command line
+  config = 3,    ///< the config is not valid
+  data = 4,      ///< data or a checkpoint is missing or corrupt
+  device = 5,    ///< the device is not available
+  plugin = 6,    ///< a plugin cannot be used
+  output = 7,    ///< an output cannot be written or is locked
+  diverged = 8,  ///< the loss is not finite
+  stalled = 75,  ///< stopped by a stall or a lost peer; resumable
 };
 
 /// Thrown by stages, devices and the engine alike; exported, so it keeps one identity across shared objects.

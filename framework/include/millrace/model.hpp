@@ -33,8 +33,8 @@ struct MILLRACE_EXPORT LayerSpec {
   std::int64_t inputs = 0, outputs = 0;
   Activation activation = Activation::linear;
   bool use_bias = true;
-  float l2 = 0;          ///< dense: adds l2 * sum(kernel^2) to the loss
-  float rate = 0;        ///< dropout: share of units set to zero
+  float l2 = 0;                                     ///< dense: adds l2 * sum(kernel^2) to the loss
+  float rate = 0;                                   ///< dropout: share of units set to zero
   ParamValue kernel_initializer, bias_initializer;  ///< one-of values
   std::int64_t kernel_offset = 0, bias_offset = 0;  ///< into the flat buffer of weights, in floats
 
@@ -102,8 +102,8 @@ struct TrainSpec {
   OptimizerSpec optimizer;
   std::uint64_t seed = 0;
   std::int64_t max_batch_rows = 0;
-  TensorSpec inputs;   ///< row shape [I], any encoding
-  TensorSpec targets;  ///< row shape [O], any encoding
+  TensorSpec inputs;      ///< row shape [I], any encoding
+  TensorSpec targets;     ///< row shape [O], any encoding
   bool weighted = false;  ///< batches carry a weight a row
 };
 
@@ -119,11 +119,11 @@ struct TrainBatch {
 
 /// Sums over rows, taken in row order within a batch and in batch order over the batches. Divide by `samples`.
 struct MILLRACE_EXPORT BatchSums {
-  double loss = 0;           ///< without the L2 penalty, which is in `penalty`
-  double penalty = 0;        ///< L2 penalty x rows, so that it averages like the loss
-  double correct = 0;        ///< rows whose largest output is at the largest target (width 1: on the same side of 0.5)
-  double absolute_error = 0; ///< sum over rows of the mean absolute error of the row
-  double samples = 0;        ///< rows
+  double loss = 0;            ///< without the L2 penalty, which is in `penalty`
+  double penalty = 0;         ///< L2 penalty x rows, so that it averages like the loss
+  double correct = 0;         ///< rows whose largest output is at the largest target (width 1: on the same side of 0.5)
+  double absolute_error = 0;  ///< sum over rows of the mean absolute error of the row
+  double samples = 0;         ///< rows
   void add(const BatchSums&);
 };
 
@@ -159,7 +159,8 @@ MILLRACE_EXPORT std::size_t evaluation_step_bytes(const ModelSpec&, std::int64_t
 /// The steps of a device. nn/cpu and cuda register theirs by device kind; device/ knows none of them.
 MILLRACE_EXPORT std::unique_ptr<TrainStep> make_train_step(Device&, const TrainSpec&);
 MILLRACE_EXPORT std::unique_ptr<EvaluationStep> make_evaluation_step(Device&, std::shared_ptr<const ModelSpec>, Loss,
-                                                                     const TensorSpec& inputs, const TensorSpec& targets,
+                                                                     const TensorSpec& inputs,
+                                                                     const TensorSpec& targets,
                                                                      std::int64_t max_batch_rows);
 
 }  // namespace millrace

@@ -80,8 +80,8 @@ class MILLRACE_EXPORT ParamType {
   static ParamType scalar();  ///< a number or a text, as in a column of a table
   static ParamType choice(std::vector<std::string> names);
   static ParamType list(ParamType element);
-  static ParamType map(ParamType value);         ///< keys are free
-  static ParamType record(std::vector<Param>);   ///< keys are fixed
+  static ParamType map(ParamType value);        ///< keys are free
+  static ParamType record(std::vector<Param>);  ///< keys are fixed
   /// `{name: {params}}`, or just `name` when every parameter has a default.
   static ParamType one_of(std::vector<Alternative>);
   /// The first of several types that fits, told apart by the YAML kind (scalar, list, map): `classes: 10 | [a, b]`.
@@ -98,10 +98,10 @@ class MILLRACE_EXPORT ParamType {
 
   Kind kind() const { return kind_; }
   const std::vector<std::string>& choices() const { return choices_; }
-  const ParamType& element() const { return *element_; }                 ///< list, map
-  const std::vector<Param>& params() const { return *params_; }          ///< record
+  const ParamType& element() const { return *element_; }                           ///< list, map
+  const std::vector<Param>& params() const { return *params_; }                    ///< record
   const std::vector<Alternative>& alternatives() const { return *alternatives_; }  ///< one_of
-  const std::vector<ParamType>& options() const { return *options_; }    ///< any_of
+  const std::vector<ParamType>& options() const { return *options_; }              ///< any_of
   std::optional<double> lo() const { return lo_; }
   std::optional<double> hi() const { return hi_; }
   bool lo_is_strict() const { return lo_strict_; }

@@ -1,8 +1,8 @@
 // Where stages are found by name, and the one line with which a stage or a plugin registers itself.
 #pragma once
 
-#include <millrace/export.hpp>
 #include <millrace/plugin.h>
+#include <millrace/export.hpp>
 #include <millrace/stage.hpp>
 
 #include <concepts>
@@ -27,7 +27,8 @@ struct StageInfo {
 /// Stages by name. Not thread-safe while stages are added.
 class MILLRACE_EXPORT StageRegistry {
  public:
-  /// Throws Error("duplicate-stage", plugin) when the name is taken.
+  /// Throws Error: duplicate-stage when the name is taken, reserved-parameter for a parameter named like a key of nodes (stage,
+  /// chain, in, with, run); both of kind plugin.
   void add(StageInfo);
   /// Null when unknown.
   const StageInfo* find(std::string_view name) const;
@@ -45,7 +46,9 @@ MILLRACE_EXPORT std::vector<std::string> close_names(std::string_view name, cons
 
 template <class T>
 concept StageClass = std::derived_from<T, Stage> && std::constructible_from<T, const ParamValue&> &&
-                     requires(StageSpec& spec) { T::describe(spec); };
+    requires(StageSpec& spec) {
+  T::describe(spec);
+};
 
 template <StageClass T>
 StageInfo make_stage_info(std::string name) {
@@ -79,9 +82,9 @@ class MILLRACE_HIDDEN PluginStages {
 #define MILLRACE_DETAIL_CONCAT(a, b) MILLRACE_DETAIL_CONCAT2(a, b)
 
 /// The last line of a stage's file.
-#define MILLRACE_REGISTER_STAGE(name, type)                                                             \
+#define MILLRACE_REGISTER_STAGE(name, type)                                                              \
   [[maybe_unused]] static const ::millrace::PluginStages MILLRACE_DETAIL_CONCAT(registered_, __LINE__) { \
-    [] { return ::millrace::make_stage_info<type>(name); }                                              \
+    [] { return ::millrace::make_stage_info<type>(name); }                                               \
   }
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -112,14 +115,14 @@ class MILLRACE_HIDDEN PluginStages {
 #endif
 
 /// Once in a plugin: its note, and its entry point with every stage that MILLRACE_REGISTER_STAGE names in its files.
-#define MILLRACE_PLUGIN(plugin_name, plugin_version, plugin_licence)                                             \
-  extern "C" __attribute__((used, visibility("default"), section(MILLRACE_NOTE_SECTION)))                        \
-  const millrace_plugin_note millrace_note = {MILLRACE_PLUGIN_MAGIC,   MILLRACE_PLUGIN_API_VERSION,              \
-                                              MILLRACE_DETAIL_COMPILER, MILLRACE_DETAIL_STDLIB,                  \
-                                              MILLRACE_DETAIL_SANITIZER, plugin_version};                        \
-  extern "C" MILLRACE_EXPORT const millrace_plugin* millrace_plugin_entry(void) {                                \
+#define MILLRACE_PLUGIN(plugin_name, plugin_version, plugin_licence)                                              \
+  extern "C" __attribute__((used, visibility("default"), section(MILLRACE_NOTE_SECTION)))                         \
+  const millrace_plugin_note millrace_note = {MILLRACE_PLUGIN_MAGIC,     MILLRACE_PLUGIN_API_VERSION,             \
+                                              MILLRACE_DETAIL_COMPILER,  MILLRACE_DETAIL_STDLIB,                  \
+                                              MILLRACE_DETAIL_SANITIZER, plugin_version};                         \
+  extern "C" MILLRACE_EXPORT const millrace_plugin* millrace_plugin_entry(void) {                                 \
     static const millrace_plugin plugin{MILLRACE_PLUGIN_API_VERSION, plugin_name, plugin_version, plugin_licence, \
-                                        &::millrace::PluginStages::register_all};                               \
-    return &plugin;                                                                                              \
-  }                                                                                                              \
+                                        &::millrace::PluginStages::register_all};                                 \
+    return &plugin;                                                                                               \
+  }                                                                                                               \
   static_assert(true)

@@ -35,11 +35,11 @@ struct MILLRACE_EXPORT PortSpec {
     std::string name;
     TensorSpec spec;
   };
-  std::vector<FieldSpec> fields;                ///< data ports
-  std::optional<std::int64_t> rows_per_pass;    ///< unknown when empty
-  std::int64_t max_rows = 0;                    ///< the most rows a packet has; 0 for metrics and models
-  std::shared_ptr<const ModelSpec> model;       ///< model ports: what will come, for checks and for `plan`; else null
-  Loss loss{};                                  ///< model ports: what it is trained for
+  std::vector<FieldSpec> fields;              ///< data ports
+  std::optional<std::int64_t> rows_per_pass;  ///< unknown when empty
+  std::int64_t max_rows = 0;                  ///< the most rows a packet has; 0 for metrics and models
+  std::shared_ptr<const ModelSpec> model;     ///< model ports: what will come, for checks and for `plan`; else null
+  Loss loss{};                                ///< model ports: what it is trained for
 
   /// A data port with one tensor.
   static PortSpec single(TensorSpec, std::optional<std::int64_t> rows_per_pass, std::int64_t max_rows);

@@ -23,7 +23,7 @@ std::int64_t shard_rows(std::int64_t rows) {
 }
 
 /// A slab packs the whole batch once, so large batches want few slabs; its gradient should stay in the cache.
-std::int64_t slab_floats(std::int64_t rows) { return rows <= 256 ? 16 * 1024 : 64 * 1024; }
+std::int64_t slab_floats(std::int64_t rows) { return rows <= 256 ? 32 * 1024 : 64 * 1024; }
 
 constexpr std::int64_t kBiasColumns = 256;
 

@@ -25,7 +25,7 @@ Tensor rows(RowShape row_shape, const std::vector<T>& values, std::optional<Valu
   TensorSpec spec{dtype_of<T>(), row_shape, range, {}, {}};
   const auto count = static_cast<std::int64_t>(values.size()) / elements_of(row_shape);
   OutTensor out(spec, count, *allocator);
-  std::memcpy(out.bytes(), values.data(), values.size() * sizeof(T));
+  if (!values.empty()) std::memcpy(out.bytes(), values.data(), values.size() * sizeof(T));
   return std::move(out).freeze();
 }
 

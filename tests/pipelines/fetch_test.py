@@ -1,0 +1,181 @@
+"""pipeline-run fetch against mirrors on the loopback: good, truncated, cut off, wrong and missing files."""
+import gzip
+import hashlib
+import http.server
+import os
+import pathlib
+import tempfile
+import threading
+import unittest
+
+from program import result_of, run
+
+STEMS = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
+
+
+def copy_of_a_dataset():
+    """(name, folder) of a data set that this machine has, or None."""
+    folders = [("mnist", os.environ.get("MILLRACE_DATA_DIR", "/nowhere") + "/mnist"),
+               ("fashion_mnist", "/usr/share/datasets/fashion-mnist")]
+    for name, folder in folders:
+        if all(pathlib.Path(folder, stem + ".gz").is_file() for stem in STEMS):
+            return name, folder
+    return None
+
+
+class Mirror:
+    """Serves what `answer` makes of a file's name: (status, body, length to announce)."""
+
+    def __init__(self, answer):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, body, length = answer(self.path.rsplit("/", 1)[-1])
+                self.send_response(status)
+                self.send_header("Content-Length", str(length))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+        self.address = f"http://127.0.0.1:{self.server.server_port}/set/"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+def whole(status, body):
+    return status, body, len(body)
+
+
+CAN_DOWNLOAD = result_of(run("devices", "--json"))["curl"]
+
+
+@unittest.skipIf(CAN_DOWNLOAD, "needs a build without libcurl")
+class FetchWithoutCurl(unittest.TestCase):
+    def test_it_says_where_the_files_are_and_what_they_hash_to(self):
+        with tempfile.TemporaryDirectory() as folder:
+            process = run("fetch", "mnist", "--to", folder)
+        self.assertEqual(process.returncode, 4)
+        for text in ["error[fetch-impossible]", "https://", "ba891046e6505d7a", folder]:
+            self.assertIn(text, process.stderr)
+
+
+@unittest.skipUnless(CAN_DOWNLOAD, "needs a build with libcurl")
+class Fetch(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name, "data set")
+
+    def fetch(self, *mirrors, name="mnist"):
+        arguments = [word for mirror in mirrors for word in ("--from", mirror)]
+        return run("fetch", name, *arguments, "--to", str(self.folder), env={"no_proxy": "127.0.0.1"})
+
+    def failed(self, answer, reason):
+        with Mirror(answer) as mirror:
+            process = self.fetch(mirror.address)
+        self.assertEqual(process.returncode, 4, process.stderr)
+        self.assertIn("error[fetch-failed]", process.stderr)
+        self.assertIn(reason, process.stderr)
+        self.assertEqual(process.stdout, "")
+        self.assertEqual(list(self.folder.iterdir()), [])
+        return process.stderr
+
+    def test_a_missing_file_is_refused_with_the_reason_and_says_how_to_go_on(self):
+        text = self.failed(lambda _: whole(404, b"gone"), "404")
+        self.assertIn("sha256 of the unpacked content ba891046e6505d7a", text)
+
+    def test_a_file_of_other_content_is_refused(self):
+        self.failed(lambda _: whole(200, gzip.compress(bytes(47040016), 1)), "SHA-256")
+
+    def test_a_file_of_another_size_is_refused(self):
+        self.failed(lambda _: whole(200, gzip.compress(b"short")), "unpacks to 5 bytes")
+
+    def test_a_file_that_unpacks_to_too_much_is_refused(self):
+        self.failed(lambda _: whole(200, gzip.compress(bytes(47040017), 1)), "more than 47040016 bytes")
+
+    def test_a_page_instead_of_the_file_is_refused(self):
+        self.failed(lambda _: whole(200, b"<html>sign in</html>"), "unpacks to 20 bytes")
+
+    def test_a_truncated_gzip_is_refused(self):
+        body = gzip.compress(os.urandom(5000))
+        self.failed(lambda _: whole(200, body[:4000]), "failed:")
+
+    def test_a_connection_that_breaks_off_is_refused(self):
+        body = gzip.compress(os.urandom(5000))
+        self.failed(lambda _: (200, body[:1000], len(body)), "failed:")
+
+    def test_an_endless_file_is_cut_off(self):
+        self.failed(lambda _: whole(200, bytes(47040016 + (1 << 20) + 1)), "it sends more than")
+
+    def test_the_reason_of_every_mirror_is_told(self):
+        with Mirror(lambda _: whole(404, b"")) as first, Mirror(lambda _: whole(503, b"")) as second:
+            text = self.fetch(first.address, second.address).stderr
+        self.assertIn("404", text)
+        self.assertIn("503", text)
+
+    def test_a_scheme_that_is_no_download_is_refused(self):
+        self.assertEqual(self.fetch("ftp://127.0.0.1/x").returncode, 4)
+
+    def test_an_unknown_data_set_gets_a_suggestion(self):
+        process = run("fetch", "mnits")
+        self.assertEqual(process.returncode, 2)
+        self.assertIn("did you mean `mnist`", process.stderr)
+
+    def test_a_folder_that_cannot_be_written_is_exit_code_7(self):
+        process = run("fetch", "mnist", "--from", "file:///nowhere", "--to", "/proc/nowhere")
+        self.assertEqual(process.returncode, 7, process.stderr)
+
+
+@unittest.skipIf(copy_of_a_dataset() is None or not CAN_DOWNLOAD, "needs MNIST in MILLRACE_DATA_DIR or Debian's dataset-fashion-mnist")
+class FetchOfRealFiles(unittest.TestCase):
+    setUp = Fetch.setUp
+    fetch = Fetch.fetch
+
+    def test_the_next_mirror_is_taken_and_then_nothing_is_fetched_again(self):
+        name, source = copy_of_a_dataset()
+        asked = []
+
+        def bad(file):
+            asked.append(file)
+            return whole(404, b"")
+
+        with Mirror(bad) as first, Mirror(lambda file: whole(200, pathlib.Path(source, file).read_bytes())) as second:
+            process = self.fetch(first.address, second.address, name=name)
+            self.assertEqual(process.returncode, 0, process.stderr)
+            self.assertEqual(asked, [stem + ".gz" for stem in STEMS])
+            again = self.fetch(first.address, second.address, name=name)
+        self.assertEqual(again.returncode, 0)
+        self.assertIn("already", again.stdout)
+        self.assertEqual(len(asked), len(STEMS))
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), sorted(stem + ".gz" for stem in STEMS))
+        for stem in STEMS:
+            ours, theirs = (gzip.decompress(pathlib.Path(at, stem + ".gz").read_bytes()) for at in (self.folder, source))
+            self.assertEqual(hashlib.sha256(ours).digest(), hashlib.sha256(theirs).digest())
+
+    def test_a_damaged_file_is_replaced_but_a_raw_one_is_left_to_its_owner(self):
+        name, source = copy_of_a_dataset()
+        self.assertEqual(self.fetch("file://" + source, name=name).returncode, 0)
+        damaged = self.folder / "t10k-labels-idx1-ubyte.gz"
+        damaged.write_bytes(b"damaged")
+        process = self.fetch("file://" + source, name=name)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertIn("fetching it anew", process.stderr)
+        self.assertNotEqual(damaged.read_bytes(), b"damaged")
+        (self.folder / "t10k-labels-idx1-ubyte").write_bytes(b"mine")
+        refused = self.fetch("file://" + source, name=name)
+        self.assertEqual(refused.returncode, 4)
+        self.assertIn("error[dataset-file-wrong]", refused.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
