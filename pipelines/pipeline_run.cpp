@@ -1,9 +1,9 @@
 // The program: arguments, the verb, the exit code.
-#include "checked_config.hpp"
-#include "command_line.hpp"
-#include "run_json.hpp"
-#include "stop_signals.hpp"
-#include "terminal.hpp"
+#include "command/checked_config.hpp"
+#include "command/command_line.hpp"
+#include "command/run_json.hpp"
+#include "command/stop_signals.hpp"
+#include "command/terminal.hpp"
 
 #include <millrace/error.hpp>
 

@@ -1,8 +1,8 @@
 // A defect on purpose: a Transform that counts in an unprotected member, run by the real engine on four threads. Shows that
 // ThreadSanitizer reports a race in a stage's body; with `racy=false` the same graph must be reported clean.
-#include "runner.hpp"
-#include "spec_reader.hpp"
-#include "validator.hpp"
+#include "check/validator.hpp"
+#include "config/spec_reader.hpp"
+#include "run/runner.hpp"
 
 #include <millrace/registry.hpp>
 

@@ -1,7 +1,7 @@
 // Stages made of functions, and graphs of them without YAML: what the tests of running graphs are written with.
 #pragma once
 
-#include "runner.hpp"
+#include "run/runner.hpp"
 
 #include <millrace/registry.hpp>
 

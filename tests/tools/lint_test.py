@@ -16,8 +16,8 @@ CLEAN = {
     "framework/device/host.hpp": "#pragma once\n",
     "framework/nn/cpu/step.cpp": '#include "device/host.hpp"\n#include <dnnl.h>\n',
     "stages/flatten.cpp": "#include <millrace/stage.hpp>\n",
-    "pipelines/runner.hpp": "#pragma once\n#include <millrace/stage.hpp>\n",
-    "pipelines/runner.cpp": '#include "runner.hpp"\n',
+    "pipelines/run/runner.hpp": "#pragma once\n#include <millrace/stage.hpp>\n",
+    "pipelines/run/runner.cpp": '#include "runner.hpp"\n',
     "tests/stages/flatten_test.cpp": "// tests flatten\n",
     "tests/tools/CMakeLists.txt": "add_test(NAME x COMMAND x_test.py)\n",
     "tests/tools/x_test.py": "pass\n",
@@ -66,10 +66,10 @@ class Lint(unittest.TestCase):
         name = "check_arrows"
         self.plant("framework/device/host.hpp", '#include "nn/cpu/step.cpp"\n', "host.hpp:1", name)
         self.plant("framework/core/registry.cpp", '#include "device/host.hpp"\n', "framework/core may include only", name)
-        self.plant("stages/flatten.cpp", '#include "../pipelines/runner.hpp"\n', "stages may include only", name)
-        self.plant("pipelines/runner.cpp", '#include "../framework/device/host.hpp"\n', "pipelines may include only", name)
-        self.plant("pipelines/runner.cpp", "#include <yaml-cpp/yaml.h>\n", "yaml-cpp is included only in", name)
-        self.plant("pipelines/runner.cpp", "#include <dlfcn.h>\n", "dlfcn is included only in", name)
+        self.plant("stages/flatten.cpp", '#include "../pipelines/run/runner.hpp"\n', "stages may include only", name)
+        self.plant("pipelines/run/runner.cpp", '#include "../../framework/device/host.hpp"\n', "pipelines/run may include only", name)
+        self.plant("pipelines/run/runner.cpp", "#include <yaml-cpp/yaml.h>\n", "yaml-cpp is included only in", name)
+        self.plant("pipelines/run/runner.cpp", "#include <dlfcn.h>\n", "dlfcn is included only in", name)
         self.plant("stages/flatten.cpp", "#include <tbb/task_arena.h>\n", "oneTBB is included only in", name)
         self.plant("framework/include/millrace/stage.hpp", "#include <fmt/format.h>\n", "fmt is included only in", name)
         self.plant("stages/flatten.cpp", "#include <millrace/gone.hpp>\n", "no such file of ours", name)

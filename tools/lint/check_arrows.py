@@ -19,20 +19,25 @@ ARROWS = {
     "framework/comm": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
     "stages": [PUBLIC],
     "stages/example_plugin": [PUBLIC],
-    "pipelines": [PUBLIC],
+    "pipelines/config": [PUBLIC],
+    "pipelines/plugins": [PUBLIC],
+    "pipelines/check": [PUBLIC, "pipelines/config"],
+    "pipelines/run": [PUBLIC, "pipelines/config", "pipelines/check"],
+    "pipelines/command": [PUBLIC, "pipelines/config", "pipelines/plugins", "pipelines/check", "pipelines/run"],
+    "pipelines": [PUBLIC, "pipelines/command"],
 }
 
 # library -> (its headers, the files that may include them)
 LIBRARIES = {
-    "yaml-cpp": (r"yaml-cpp/", r"pipelines/spec_reader\.cpp"),
-    "dlfcn": (r"dlfcn\.h", r"pipelines/plugin_loader\.cpp"),
-    "oneTBB": (r"(oneapi/)?tbb/", r"framework/nn/cpu/.*|pipelines/(graph_builder|node_adapter|serial_adapter|source_adapter"
+    "yaml-cpp": (r"yaml-cpp/", r"pipelines/config/spec_reader\.cpp"),
+    "dlfcn": (r"dlfcn\.h", r"pipelines/plugins/plugin_loader\.cpp"),
+    "oneTBB": (r"(oneapi/)?tbb/", r"framework/nn/cpu/.*|pipelines/run/(graph_builder|node_adapter|serial_adapter|source_adapter"
                                   r"|transform_adapter)\.(cpp|hpp)"),
     "oneDNN": (r"(oneapi/)?dnnl|omp\.h", r"framework/nn/cpu/.*"),
-    "CLI11": (r"CLI/", r"pipelines/command_line\.cpp"),
+    "CLI11": (r"CLI/", r"pipelines/command/command_line\.cpp"),
     "nlohmann-json": (r"nlohmann/", r"pipelines/.*\.cpp"),
     "spdlog": (r"spdlog/", r"pipelines/.*\.cpp"),
-    "libcurl": (r"curl/", r"pipelines/(fetch|download).*\.cpp"),
+    "libcurl": (r"curl/", r"pipelines/command/(fetch|download).*\.cpp"),
     "libcrypto": (r"openssl/", r"framework/core/.*\.cpp"),
     "zlib": (r"zlib\.h", r"framework/core/.*\.cpp"),
     "fmt": (r"fmt/", r"framework/(?!include/).*|stages/.*|pipelines/.*"),
@@ -53,7 +58,8 @@ def folder_of(path):
 
 def resolve(root, path, quote, target):
     """The file of ours that an include means, or None when it is somebody else's."""
-    places = [pathlib.Path(PUBLIC)] if quote == "<" else [path.parent, pathlib.Path("framework"), pathlib.Path(PUBLIC)]
+    places = [pathlib.Path(PUBLIC)] if quote == "<" else [path.parent, pathlib.Path("framework"), pathlib.Path("pipelines"),
+                                                 pathlib.Path(PUBLIC)]
     for place in places:
         candidate = (root / place / target).resolve()
         if candidate.is_file() and candidate.is_relative_to(root):

@@ -1,0 +1,56 @@
+#include "budgets.hpp"
+
+#include "config/config_schema.hpp"
+#include "config/param_check.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace millrace::pipelines {
+namespace {
+
+// Rows kept back along the worst path below each node. Branches hold the same rows, stages in a row different ones.
+std::vector<std::int64_t> rows_kept_below(const ValidatedGraph& graph) {
+  std::vector<std::int64_t> kept(graph.nodes.size(), 0);
+  for (std::size_t i = graph.nodes.size(); i-- > 0;)
+    for (const ValidatedEdge& edge : graph.nodes[i].inputs) {
+      if (graph.spec_of(edge).kind != PortKind::data) continue;
+      kept[edge.from_node] = std::max(kept[edge.from_node], kept[i] + graph.nodes[i].accumulates_rows);
+    }
+  return kept;
+}
+
+std::size_t block_bytes(const ValidatedNode& node) {
+  std::size_t bytes = 0;
+  for (const auto& [name, port] : node.outputs)
+    for (const PortSpec::FieldSpec& field : port.fields)
+      bytes += field.spec.stored_row_bytes() * static_cast<std::size_t>(std::max<std::int64_t>(port.max_rows, 0));
+  return bytes;
+}
+
+void decide(const ParamValue& declared, std::int64_t kept, ValidatedNode& node) {
+  std::int64_t block_rows = 1;
+  for (const auto& [name, port] : node.outputs) block_rows = std::max(block_rows, port.max_rows);
+  const std::int64_t needed = (kept + block_rows - 1) / block_rows + 1;
+  node.declared_blocks = declared["blocks"].integer();
+  node.budget_blocks = std::max(node.declared_blocks, needed);
+  if (declared["bytes"].is_null()) return;
+  const auto bytes = static_cast<std::size_t>(declared["bytes"].integer());
+  node.budget_bytes = std::max(bytes, static_cast<std::size_t>(needed) * block_bytes(node));
+}
+
+}  // namespace
+
+void decide_budgets(const GraphSpec& spec, ValidatedGraph& graph) {
+  const std::vector<std::int64_t> kept = rows_kept_below(graph);
+  std::map<std::string_view, const NodeSpec*> specs;
+  for (const NodeSpec& node : spec.nodes) specs.emplace(node.name, &node);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (graph.nodes[i].info->kind != StageKind::source) continue;
+    Diagnostics checked_before;
+    const NodeSpec& node = *specs.at(graph.nodes[i].name);
+    decide(check_params(node.run, run_params(), {"run", "run"}, node.where, checked_before), kept[i], graph.nodes[i]);
+  }
+}
+
+}  // namespace millrace::pipelines

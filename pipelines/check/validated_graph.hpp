@@ -1,0 +1,64 @@
+// A graph that has passed every check: stages constructed and inferred, edges resolved, budgets decided.
+#pragma once
+
+#include "config/graph_spec.hpp"
+
+#include <millrace/registry.hpp>
+#include <millrace/stage.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// One input of a node. Edges point backwards: from the consumer to the producer.
+struct ValidatedEdge {
+  std::string port;
+  std::size_t from_node = 0;  ///< index into ValidatedGraph::nodes; always smaller than the consumer's own
+  std::string from_port;
+};
+
+struct MemoryUse {
+  std::string what;
+  std::size_t bytes = 0;
+};
+
+struct ValidatedNode {
+  std::string name;
+  const StageInfo* info = nullptr;
+  ParamValue params;  ///< checked, defaults filled in
+  std::unique_ptr<Stage> stage;
+  std::vector<ValidatedEdge> inputs;  ///< in the user's order
+  std::vector<std::pair<std::string, PortSpec>> outputs;
+  std::vector<MemoryUse> memory;
+  std::int64_t accumulates_rows = 0;
+  bool feeds_device = false;  ///< what it emits goes to a device other than the host
+
+  /// Sources: blocks and bytes that may be alive at once, after widening; bytes 0 means no limit of its own.
+  std::int64_t budget_blocks = 0;
+  std::int64_t declared_blocks = 0;
+  std::size_t budget_bytes = 0;
+
+  Location where;
+
+  const PortSpec* find_output(std::string_view port) const;
+};
+
+struct ValidatedGraph {
+  std::string name;
+  std::uint64_t seed = 0;
+  DeviceChoice device;
+  int threads = 1;
+  std::uint32_t epochs = 1;
+  std::uint32_t epochs_ahead = 1;
+  std::string config_hash;           ///< SHA-256 of the resolved config without origins
+  std::vector<ValidatedNode> nodes;  ///< in topological order, ties in the user's order
+
+  const PortSpec& spec_of(const ValidatedEdge& edge) const {
+    return *nodes[edge.from_node].find_output(edge.from_port);
+  }
+};
+
+}  // namespace millrace::pipelines

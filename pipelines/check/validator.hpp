@@ -1,0 +1,20 @@
+// Step 3: every check that can be made before data moves; every error at once.
+#pragma once
+
+#include "config/graph_spec.hpp"
+#include "validated_graph.hpp"
+
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// Checks the graph against the registry: names, parameters, ports, cycles, sequence domains, starvation, shapes and ranges
+/// (by the stages' own infer), budgets, device. The result may be run only when `diagnostics` stayed empty.
+ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Diagnostics& diagnostics);
+
+/// Every error name the reader, the validator and the built-in stages' infer can give: the tests compare it with
+/// tests/bad_configs.
+std::vector<std::string> rule_names();
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,28 @@
+// A config on its way from a path to a graph that may run: read, plugins loaded, built, checked.
+#pragma once
+
+#include "check/validated_graph.hpp"
+#include "command.hpp"
+#include "config/diagnostics.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/registry.hpp>
+
+namespace millrace::pipelines {
+
+struct CheckedConfig {
+  StageRegistry registry;  ///< outlives the graph
+  Diagnostics diagnostics;
+  GraphSpec spec;
+  ValidatedGraph graph;  ///< to be used only when `diagnostics` is empty
+};
+
+/// Loads the built-in plugin and those of `--plugin`. Throws Error(plugin).
+void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry);
+/// Reads, completes and checks `options.target`. Errors of the config are in the result; throws for those of `--plugin`.
+std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options);
+/// Prints all of `diagnostics`, as JSON on standard output when asked for. Returns the exit code.
+int report_errors(const Diagnostics& diagnostics, const CommandOptions& options);
+Diagnostic to_diagnostic(const Error& error);
+
+}  // namespace millrace::pipelines

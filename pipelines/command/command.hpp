@@ -1,0 +1,47 @@
+// What the user asked for, and the verbs that do it. One file a verb.
+#pragma once
+
+#include "config/spec_reader.hpp"
+#include "terminal.hpp"
+
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+struct CommandOptions {
+  std::string target;  ///< the config, the stage's name or the data set; may be empty where that is optional
+  std::vector<Override> overrides;  ///< --set, --threads and --device in the order in which they were given
+  std::vector<std::string> plugins;
+  bool json = false, quiet = false, dry_run = false;
+  ColorChoice color = ColorChoice::automatic;
+  std::string format;                       ///< graph: "dot" or "mermaid"
+  std::vector<std::string> from_addresses;  ///< fetch: instead of the mirrors
+  std::string to_folder;                    ///< fetch
+};
+
+/// Each returns the exit code. Throws Error for what ends it early.
+int run_verb(const CommandOptions&);
+int check_verb(const CommandOptions&);
+int plan_verb(const CommandOptions&);
+int show_verb(const CommandOptions&);
+int graph_verb(const CommandOptions&);
+int stages_verb(const CommandOptions&);
+int devices_verb(const CommandOptions&);
+int fetch_verb(const CommandOptions&);
+
+/// What a verb takes; decides which options its --help names and its parser knows.
+enum class Target { config, optional_stage, dataset, none };
+struct Verb {
+  const char* name;
+  const char* summary;
+  Target target;
+  bool takes_overrides, takes_json;
+  int (*act)(const CommandOptions&);
+  std::vector<const char*> examples;  ///< work as written from the repository's root; the tests run them
+};
+
+/// `run` comes first; it is what `pipeline-run CONFIG` does.
+const std::vector<Verb>& verbs();
+
+}  // namespace millrace::pipelines

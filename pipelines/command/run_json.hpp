@@ -1,0 +1,16 @@
+// What `--json` prints for a run and for a config that cannot run. Schema 1; keys are only ever added.
+#pragma once
+
+#include "config/diagnostics.hpp"
+#include "run/runner.hpp"
+
+#include <string>
+
+namespace millrace::pipelines {
+
+/// One object and a newline. `launch_seconds`: from the start of the process to the start of the run. Metrics that were not measured, or are not finite, are absent keys.
+std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds);
+/// {"schema":1,"errors":[...],"exit":{"code":3,"reason":"invalid"}}.
+std::string errors_json(const Diagnostics& diagnostics);
+
+}  // namespace millrace::pipelines

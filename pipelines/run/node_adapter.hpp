@@ -1,0 +1,124 @@
+// One node of a running graph: takes packets in, calls its stage, sends packets out, counts everything.
+//
+// The flow graph behind it only says when and on which thread `execute` runs. Nothing thrown leaves this class.
+#pragma once
+
+#include "check/validated_graph.hpp"
+#include "input_front.hpp"
+#include "node_clock.hpp"
+#include "permit_ledger.hpp"
+#include "stop_state.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// Where a node's calls wait for a thread, first in, first out.
+class WorkQueue {
+ public:
+  virtual ~WorkQueue() = default;
+  /// Does not run the work.
+  virtual void put(std::shared_ptr<Work> work) = 0;
+};
+
+/// What all nodes of a run share.
+struct NodeServices {
+  StopState& stop;
+  PermitLedger& ledger;
+  Device& device;
+  Allocator& host_memory;  ///< for what stays on the host
+};
+
+class NodeAdapter;
+
+struct InputPort {
+  std::string name;
+  PortSpec spec;
+  const NodeAdapter* from = nullptr;
+  std::size_t from_port = 0;
+  std::atomic<std::uint64_t> taken{0}, discarded{0}, passes_ended{0};
+};
+
+struct OutputPort {
+  struct Target {
+    NodeAdapter* node;
+    std::size_t port;
+  };
+  std::string name;
+  PortSpec spec;
+  std::vector<Target> targets;
+  std::atomic<std::uint64_t> emitted{0};
+};
+
+class NodeAdapter {
+ public:
+  NodeAdapter(ValidatedNode& node, const NodeServices& services);
+  virtual ~NodeAdapter() = default;
+  NodeAdapter(const NodeAdapter&) = delete;
+  NodeAdapter& operator=(const NodeAdapter&) = delete;
+
+  /// Makes input `edge` of this node follow an output of `from`. Before the run.
+  void connect(const ValidatedEdge& edge, NodeAdapter& from);
+  void set_queue(WorkQueue& queue) { queue_ = &queue; }
+  /// Whether calls of the stage may overlap.
+  virtual bool is_concurrent() const { return false; }
+
+  /// A packet for an input port. Any thread.
+  void arrive(std::size_t port, Packet packet);
+  /// Queues a call. Any thread.
+  void submit(Work work);
+  /// Makes a call; what it throws stops the run.
+  void execute(Work& work) noexcept;
+  /// After the drain of a stopped run: counts what still waits for its neighbours as discarded.
+  void discard_waiting();
+  /// After the drain: gives back what an emission that never came would have held.
+  virtual void release_holds() {}
+
+  const ValidatedNode& node() const { return node_; }
+  const std::vector<std::unique_ptr<InputPort>>& inputs() const { return inputs_; }
+  const std::vector<std::unique_ptr<OutputPort>>& outputs() const { return outputs_; }
+  std::size_t waiting(std::size_t port) const;
+  NodeClock& clock() { return clock_; }
+  NodeReport report() const;
+  const std::vector<std::string>& input_names() const { return input_names_; }
+
+  // For the contexts that the stage is given.
+  const NodeServices& services() const { return services_; }
+  OutTensor allocate(TensorSpec spec, std::int64_t rows) const;
+  std::size_t output_index(std::string_view name) const;
+  std::size_t input_index(std::string_view name) const;
+  /// Counts a packet and hands it to every consumer.
+  void send(std::size_t port, Packet packet);
+
+ protected:
+  virtual void process(Work& work) = 0;
+  /// The work was not done because the run is being stopped.
+  virtual void skip(Work& /*work*/) {}
+  bool is_joined() const;
+
+ private:
+  void count(const Work& work, bool taken);
+  void fail(const Work& work, const std::exception_ptr& thrown);
+
+  ValidatedNode& node_;
+  NodeServices services_;
+  std::vector<std::unique_ptr<InputPort>> inputs_;
+  std::vector<std::unique_ptr<OutputPort>> outputs_;
+  std::vector<std::string> input_names_;
+  WorkQueue* queue_ = nullptr;
+  mutable std::mutex mutex_;  ///< of front_, and of the order in the queue
+  std::unique_ptr<InputFront> front_;
+  NodeClock clock_;
+  std::atomic<std::uint64_t> calls_{0};
+};
+
+/// The adapter for a node of each kind.
+std::unique_ptr<NodeAdapter> make_source_adapter(ValidatedNode& node, const NodeServices& services);
+std::unique_ptr<NodeAdapter> make_transform_adapter(ValidatedNode& node, const NodeServices& services);
+std::unique_ptr<NodeAdapter> make_serial_adapter(ValidatedNode& node, const NodeServices& services);
+
+}  // namespace millrace::pipelines

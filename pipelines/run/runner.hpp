@@ -1,0 +1,75 @@
+// Step 5: start the graph, watch for signals, wait, account for every packet, report.
+#pragma once
+
+#include "check/validated_graph.hpp"
+
+#include <millrace/metrics.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// What a run tells while it lasts. Called from any thread, never from two at once; quick.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  virtual void step(const StepProgress&) {}
+  /// Metrics of an epoch as they stand; called again when more values of the same epoch arrive. `complete`: every sink
+  /// that reports has seen the end of this epoch.
+  virtual void epoch(const Metrics&, bool /*complete*/) {}
+  virtual void print(std::string_view /*text*/) {}
+  /// Seconds each node has spent in its stage's code so far; called just before an epoch is complete.
+  virtual void busy(const std::map<std::string, double>& /*seconds_by_node*/) {}
+};
+
+struct RunOptions {
+  RunObserver* observer = nullptr;
+  /// Set from outside to n to stop after the batch in hand with exit code 128+n. May be null.
+  const std::atomic<int>* stop_signal = nullptr;
+};
+
+/// Times are seconds. `busy`: in the stage's code, summed over threads. `starved`: nothing to do. `blocked`: work, but
+/// no thread for it; a source's also while it waits for a permit, because those behind it are slower.
+struct NodeReport {
+  std::string name, stage;
+  double busy = 0, starved = 0, blocked = 0;
+  std::uint64_t packets = 0;  ///< calls: taken from the inputs (a joined set counts once), or produced by a source
+  std::uint64_t emitted = 0;
+  std::uint64_t discarded = 0;  ///< on purpose, after a signal or a failure
+};
+
+/// One failure; several stages may fail at once and all are kept.
+struct RunFailure {
+  ErrorKind kind;
+  std::string name, message, help;
+  std::vector<std::string> notes;
+  std::string node, stage;
+  std::uint32_t epoch = 0;
+  std::uint64_t packet = 0;
+  Location where;
+};
+
+struct RunReport {
+  std::vector<Metrics> epochs;
+  std::string weights_sha256;  ///< empty without a trainer
+  std::shared_ptr<const ModelSnapshot> model;
+  std::vector<NodeReport> nodes;
+  std::vector<RunFailure> failures;
+  int exit_code = 0;
+  std::string reason = "done";  ///< "done", "failed", "signal 2"
+  std::size_t peak_bytes = 0;   ///< high water of the host allocators
+  std::size_t leaked_bytes = 0;
+  double seconds = 0, first_batch_seconds = 0;
+};
+
+/// Runs a validated graph to its end. Blocks. Never throws for a failing stage: that is in the report. The stages of
+/// `graph` are used up.
+RunReport run(ValidatedGraph& graph, const RunOptions& options);
+
+}  // namespace millrace::pipelines

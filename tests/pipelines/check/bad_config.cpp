@@ -1,0 +1,66 @@
+#include "bad_config.hpp"
+
+#include "check/load_graph.hpp"
+
+#include <millrace/plugin.h>
+#include <millrace/registry.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
+extern "C" const millrace_plugin* millrace_plugin_entry(void);
+
+namespace millrace::pipelines {
+
+const StageRegistry& built_in_stages() {
+  static const StageRegistry registry = [] {
+    StageRegistry r;
+    millrace_plugin_entry()->register_stages(&r);
+    return r;
+  }();
+  return registry;
+}
+
+namespace {
+
+std::string place_of(const Diagnostic& d, const std::filesystem::path& path) {
+  if (!d.where.source) return "nowhere";
+  const std::string& name = d.where.source->name;
+  if (d.where.source->is_argument) return fmt::format("{}:{}", name, d.where.column);
+  const std::string file = name == path.string() ? "" : std::filesystem::path(name).filename().string() + ":";
+  return fmt::format("{}{}:{}", file, d.where.line, d.where.column);
+}
+
+BadConfig read_bad_config(const std::filesystem::path& path) {
+  BadConfig config{path, {}, {}};
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line) && line.starts_with("#");) {
+    if (line.starts_with("# expect: ")) config.expected.push_back(line.substr(10));
+    if (line.starts_with("# set: ")) config.overrides.push_back(line.substr(7));
+  }
+  return config;
+}
+
+}  // namespace
+
+std::vector<BadConfig> read_bad_configs(const std::filesystem::path& folder) {
+  std::vector<BadConfig> configs;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (entry.path().extension() == ".yaml") configs.push_back(read_bad_config(entry.path()));
+  std::sort(configs.begin(), configs.end(), [](const BadConfig& a, const BadConfig& b) { return a.path < b.path; });
+  return configs;
+}
+
+std::vector<std::string> errors_of(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  std::vector<Override> sets;
+  for (const std::string& text : overrides) sets.push_back({text, fmt::format("set#{}", sets.size() + 1)});
+  Diagnostics diagnostics;
+  load_graph(path.string(), sets, built_in_stages(), diagnostics);
+  std::vector<std::string> errors;
+  for (const Diagnostic& d : diagnostics.sorted()) errors.push_back(fmt::format("{} {}", d.name, place_of(d, path)));
+  return errors;
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,176 @@
+// How errors look, how they are ordered, and what a defect of a stage is called.
+#include "config/diagnostics.hpp"
+#include "catch.hpp"
+#include "check/validator.hpp"
+#include "config/scalars.hpp"
+#include "config/spec_reader.hpp"
+#include "config/suggestions.hpp"
+
+#include <millrace/registry.hpp>
+
+#include <stdexcept>
+
+namespace millrace::pipelines {
+namespace {
+
+std::shared_ptr<const SourceText> source(std::string name, std::string text, bool is_argument = false) {
+  return std::make_shared<const SourceText>(SourceText{std::move(name), std::move(text), is_argument});
+}
+
+Diagnostic diagnostic(std::string name, Location where, ErrorKind kind = ErrorKind::config) {
+  return {kind, std::move(name), "message", std::move(where), "", "", {}};
+}
+
+TEST_CASE("an error shows the user's line with carets under the token, then notes and help") {
+  const auto file = source("c.yaml", "a: 1\nb: {class: 10}\n");
+  Diagnostic d = diagnostic("unknown-parameter", {file, 2, 5, 5});
+  d.label = "not a parameter";
+  d.notes = {"one"};
+  d.help = "two";
+  CHECK(render(d, false) ==
+        "error[unknown-parameter]: message\n"
+        "  --> c.yaml:2:5\n"
+        "   |\n"
+        " 2 | b: {class: 10}\n"
+        "   |     ^^^^^ not a parameter\n"
+        "   = note: one\n"
+        "   = help: two\n");
+}
+
+TEST_CASE("an error of an argument points into the argument") {
+  const Diagnostic d = diagnostic("wrong-type", {source("command line, --set #1", "epochs=x", true), 1, 8, 1});
+  CHECK(render(d, false) ==
+        "error[wrong-type]: message\n  --> command line, --set #1\n   |\n   | epochs=x\n   |        ^\n");
+}
+
+TEST_CASE("carets stand under the token after tabs and after letters of several bytes") {
+  const Diagnostic d = diagnostic("wrong-type", {source("c.yaml", "\tn\xC3\xA4me: x\n"), 1, 9, 1});
+  CHECK(render(d, false).find("   | \t      ^\n") != std::string::npos);
+}
+
+TEST_CASE("a line of a megabyte is shown as a piece around the place") {
+  const Diagnostic d =
+      diagnostic("wrong-type", {source("c.yaml", std::string(1'000'000, 'a') + "X" + "bbb"), 1, 1'000'001, 1});
+  const std::string text = render(d, false);
+  CHECK(text.size() < 1000);
+  CHECK(text.find("aX") != std::string::npos);
+}
+
+TEST_CASE("errors are sorted by place, files before arguments, and told once") {
+  const auto file = source("c.yaml", "a: 1\nb: 2\n");
+  Diagnostics all;
+  all.add(diagnostic("d", {source("set", "x", true), 1, 1, 1}));
+  all.add(diagnostic("c", {file, 2, 1, 1}));
+  all.add(diagnostic("b", {file, 1, 4, 1}));
+  all.add(diagnostic("a", {file, 1, 1, 1}));
+  all.add(diagnostic("c", {file, 2, 1, 1}));
+  std::string order;
+  for (const Diagnostic& d : all.sorted()) order += d.name;
+  CHECK(order == "abcd");
+  CHECK(render(all, false).find("\n4 errors\n") != std::string::npos);
+}
+
+TEST_CASE("of several kinds of errors the first of usage, config, plugin, data and device decides the exit code") {
+  Diagnostics all;
+  CHECK(all.exit_code() == 0);
+  const std::vector<std::pair<ErrorKind, int>> steps{{ErrorKind::device, 5},
+                                                     {ErrorKind::data, 4},
+                                                     {ErrorKind::plugin, 6},
+                                                     {ErrorKind::config, 3},
+                                                     {ErrorKind::usage, 2}};
+  for (const auto& [kind, code] : steps) {
+    all.add(diagnostic("x", {}, kind));
+    CHECK(all.exit_code() == code);
+  }
+}
+
+TEST_CASE("errors as JSON have name, place, message, help and notes, whatever the bytes") {
+  Diagnostics all;
+  Diagnostic d = diagnostic("n", {source("c.yaml", "x"), 3, 7, 1});
+  d.message = "bad \xFF byte";
+  d.help = "h";
+  d.notes.emplace_back("note");
+  all.add(d);
+  const std::string text = render_json(all);
+  CHECK(text.find("\"name\": \"n\"") != std::string::npos);
+  CHECK(text.find("\"line\": 3") != std::string::npos);
+  CHECK(text.find("\"column\": 7") != std::string::npos);
+  CHECK(text.find("\xFF") == std::string::npos);
+  CHECK(render_json(Diagnostics()) == "[]");
+}
+
+TEST_CASE("numbers are read strictly") {
+  CHECK(read_number("1/255").value == 1.0 / 255.0);
+  CHECK(read_number("-1e-3").value == -1e-3);
+  CHECK(read_number(".5").value == 0.5);
+  CHECK(read_number("0").integer == 0);
+  CHECK(read_number("9223372036854775807").integer == INT64_MAX);
+  CHECK_FALSE(read_number("1.0").integer);
+  CHECK(read_number("017").fault == NumberFault::leading_zero);
+  CHECK(read_number("9223372036854775808").fault == NumberFault::too_large);
+  CHECK(read_number("1e400").fault == NumberFault::not_finite);
+  CHECK(read_number("1e-400").value == 0);
+  CHECK(read_number("1/0").fault == NumberFault::zero_denominator);
+  for (const char* text : {"", "-", ".", "1e", "0x10", "1_000", "1/2/3", "1 2", "e5", "--1"})
+    CHECK(read_number(text).fault == NumberFault::not_a_number);
+}
+
+TEST_CASE("suggestions know close spellings, other cases and what others call it") {
+  CHECK(did_you_mean("clases", {"classes", "dtype"}) == "did you mean `classes`?");
+  CHECK(did_you_mean("to_categorical", {"one_hot", "flatten"}) == "did you mean `one_hot`?");
+  CHECK(did_you_mean("Dense", {"dense", "dropout"}) == "did you mean `dense`?");
+  CHECK(did_you_mean("CategoricalCrossentropy", {"categorical_crossentropy", "mse"}) ==
+        "did you mean `categorical_crossentropy`?");
+  CHECK(did_you_mean("batch", {"batch_size"}) == "did you mean `batch_size`?");
+  CHECK(did_you_mean("lr", {"learning_rate", "rho"}) == "did you mean `learning_rate`?");
+  CHECK(did_you_mean("xyzzy", {"classes", "dtype"}).empty());
+}
+
+// Says nothing about its output.
+class Silent final : public Source {
+ public:
+  static void describe(StageSpec& spec) { spec.output("out", "any"); }
+  explicit Silent(const ParamValue&) {}
+  void infer(InferContext&) override {}
+  void produce(SourceContext&) override {}
+};
+
+class Throwing final : public Serial {
+ public:
+  static void describe(StageSpec& spec) { spec.input("in", "any"); }
+  explicit Throwing(const ParamValue&) { throw std::runtime_error("broken"); }
+  void infer(InferContext&) override {}
+  void process(SerialContext&) override {}
+};
+
+class Quiet final : public Source {
+ public:
+  static void describe(StageSpec& spec) { spec.output("out", "any"); }
+  explicit Quiet(const ParamValue&) {}
+  void infer(InferContext& ctx) override { ctx.output("out", PortSpec::single({}, 1, 1)); }
+  void produce(SourceContext&) override {}
+};
+
+std::vector<std::string> defects_of(const std::string& source_stage) {
+  StageRegistry registry;
+  registry.add(make_stage_info<Silent>("silent"));
+  registry.add(make_stage_info<Quiet>("quiet"));
+  registry.add(make_stage_info<Throwing>("throwing"));
+  Diagnostics diagnostics;
+  auto document = read_value("{version: 1, graph: {s: {stage: " + source_stage + "}, t: {stage: throwing, in: s}}}",
+                             "test", diagnostics);
+  REQUIRE(document);
+  validate(build_spec(std::move(*document), {}, registry, diagnostics), registry, diagnostics);
+  CHECK(diagnostics.exit_code() == static_cast<int>(ErrorKind::plugin));
+  std::vector<std::string> names;
+  for (const Diagnostic& d : diagnostics.sorted()) names.push_back(d.name);
+  return names;
+}
+
+TEST_CASE("a stage that leaves an output open, or throws, is reported as a defect of its plugin, once") {
+  CHECK(defects_of("silent") == std::vector<std::string>{"infer-incomplete"});
+  CHECK(defects_of("quiet") == std::vector<std::string>{"infer-failed"});
+}
+
+}  // namespace
+}  // namespace millrace::pipelines

@@ -1,0 +1,98 @@
+// Order and joins of a node's inputs, without a graph.
+#include "run/input_front.hpp"
+#include "catch.hpp"
+
+#include <millrace/error.hpp>
+
+using namespace millrace;
+using namespace millrace::pipelines;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+Packet packet(std::uint64_t seq, std::vector<std::uint64_t> ids = {}, std::uint32_t epoch = 1) {
+  Packet p;
+  p.header.seq = seq;
+  p.header.epoch = epoch;
+  p.rows = static_cast<std::int64_t>(ids.size());
+  p.ids = std::make_shared<const std::vector<std::uint64_t>>(std::move(ids));
+  return p;
+}
+
+std::vector<std::uint64_t> drain(InputFront& front) {
+  std::vector<std::uint64_t> seqs;
+  while (auto work = front.next()) seqs.push_back(work->inputs[work->port].header.seq);
+  return seqs;
+}
+
+std::string mismatch(const Packet& a, const Packet& b) {
+  try {
+    require_same_samples({a, b}, {"inputs", "targets"});
+  } catch (const Error& error) {
+    return error.name() + ": " + error.message();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("packets leave in the order of seq, whatever the order in which they came", "[front]") {
+  InputFront front(InputMode::joined, 1);
+  front.add(0, packet(2));
+  front.add(0, packet(1));
+  CHECK(drain(front).empty());
+  CHECK(front.waiting(0) == 2);
+  front.add(0, packet(0));
+  CHECK(drain(front) == std::vector<std::uint64_t>{0, 1, 2});
+  front.add(0, packet(3));
+  CHECK(drain(front) == std::vector<std::uint64_t>{3});
+}
+
+TEST_CASE("joined inputs wait for the packet of every port", "[front]") {
+  InputFront front(InputMode::joined, 2);
+  front.add(0, packet(0));
+  front.add(0, packet(1));
+  front.add(1, packet(1));
+  CHECK_FALSE(front.next());
+  front.add(1, packet(0));
+  const auto first = front.next(), second = front.next();
+  REQUIRE(first);
+  REQUIRE(second);
+  CHECK(first->inputs[0].header.seq == 0);
+  CHECK(first->inputs[1].header.seq == 0);
+  CHECK(second->inputs[1].header.seq == 1);
+  CHECK_FALSE(front.next());
+}
+
+TEST_CASE("independent inputs do not wait for each other", "[front]") {
+  InputFront front(InputMode::independent, 2);
+  front.add(1, packet(0));
+  const auto work = front.next();
+  REQUIRE(work);
+  CHECK(work->port == 1);
+  CHECK(work->inputs.size() == 2);
+  CHECK(work->inputs[1].header.seq == 0);
+  front.add(0, packet(1));
+  CHECK_FALSE(front.next());
+  front.add(0, packet(0));
+  CHECK(drain(front) == std::vector<std::uint64_t>{0, 1});
+}
+
+TEST_CASE("clearing takes out everything that waits", "[front]") {
+  InputFront front(InputMode::joined, 2);
+  front.add(0, packet(0));
+  front.add(0, packet(3));
+  front.add(1, packet(7));
+  CHECK(front.clear().size() == 3);
+  CHECK(front.waiting(0) == 0);
+  CHECK(front.waiting(1) == 0);
+}
+
+TEST_CASE("joined packets of other samples are refused at the first difference", "[front]") {
+  CHECK(mismatch(packet(0, {1, 2, 3}), packet(0, {1, 2, 3})).empty());
+  CHECK_THAT(
+      mismatch(packet(4, {1, 2, 3}), packet(4, {1, 9, 8})),
+      ContainsSubstring("join-mismatch: packet 4 of ports `inputs` and `targets`: row 1 is sample 2 beside sample 9"));
+  CHECK_THAT(mismatch(packet(0, {1, 2}), packet(0, {1, 2, 3})), ContainsSubstring("2 rows beside 3 rows"));
+  CHECK_THAT(mismatch(packet(0, {1}, 1), packet(0, {1}, 2)), ContainsSubstring("epoch 1 beside epoch 2"));
+}

@@ -1,0 +1,193 @@
+// Permits, tokens and the epoch gate, without a graph.
+#include "catch.hpp"
+#include "run/permit_ledger.hpp"
+
+#include <millrace/error.hpp>
+
+#include <deque>
+
+using namespace millrace;
+using namespace millrace::pipelines;
+
+namespace {
+
+/// A ledger whose permits wait in a list until the test uses them.
+struct Desk {
+  std::deque<Permit> permits;
+  std::vector<std::uint32_t> ended;
+  bool stopping = false;
+  std::shared_ptr<PermitLedger> ledger;
+
+  Desk(std::vector<SourceBudget> sources, std::uint32_t last, std::uint32_t ahead) {
+    LedgerHooks hooks;
+    hooks.start = [this](Permit permit) { permits.push_back(std::move(permit)); };
+    hooks.stopping = [this] { return stopping; };
+    hooks.epoch_ended = [this](std::uint32_t epoch) { ended.push_back(epoch); };
+    const std::size_t count = sources.size();
+    ledger = PermitLedger::make(std::move(sources), EpochGate(1, last, ahead, count), std::move(hooks));
+    ledger->start();
+  }
+  ~Desk() {
+    ledger->close();
+    permits.clear();
+  }
+
+  Permit take() {
+    REQUIRE_FALSE(permits.empty());
+    Permit permit = std::move(permits.front());
+    permits.pop_front();
+    return permit;
+  }
+  /// Uses the oldest permit for a block, and returns what the block holds.
+  HoldPtr produce(bool last = false) {
+    Permit permit = take();
+    ledger->produced(permit.source, last);
+    return permit.hold;
+  }
+};
+
+SourceBudget budget(std::int64_t blocks) { return {"src", blocks, 0, 0}; }
+
+}  // namespace
+
+TEST_CASE("a source gets one permit at a time and as many as its budget", "[ledger]") {
+  Desk desk({budget(2)}, 1, 1);
+  CHECK(desk.permits.size() == 1);
+  CHECK(desk.permits.front().begins_pass);
+  HoldPtr first = desk.produce();
+  CHECK_FALSE(desk.permits.front().begins_pass);
+  HoldPtr second = desk.produce();
+  CHECK(desk.permits.empty());
+  CHECK(desk.ledger->source(0).alive == 2);
+  first.reset();
+  CHECK(desk.permits.size() == 1);
+  CHECK(desk.ledger->source(0).high == 2);
+}
+
+TEST_CASE("bytes limit blocks as well, but one block always passes", "[ledger]") {
+  Desk narrow({{"src", 10, 5, 100}}, 1, 1);
+  const HoldPtr only = narrow.produce();
+  CHECK(narrow.permits.empty());
+  Desk wide({{"src", 10, 250, 100}}, 1, 1);
+  const HoldPtr first = wide.produce(), second = wide.produce();
+  CHECK(wide.permits.empty());
+}
+
+TEST_CASE("sources share no budget", "[ledger]") {
+  Desk desk({budget(1), budget(1)}, 1, 1);
+  REQUIRE(desk.permits.size() == 2);
+  const HoldPtr a = desk.produce(), b = desk.produce();
+  CHECK(desk.ledger->source(0).alive == 1);
+  CHECK(desk.ledger->source(1).alive == 1);
+}
+
+TEST_CASE("a pass waits until nothing of the pass before the last one is alive", "[ledger]") {
+  const std::uint32_t ahead = GENERATE(0U, 1U, 2U);
+  Desk desk({budget(100)}, 10, ahead);
+  std::vector<HoldPtr> ends;
+  for (std::uint32_t pass = 0; pass <= ahead; ++pass) ends.push_back(desk.produce(true));
+  CHECK(desk.permits.empty());
+  CHECK(desk.ended.empty());
+  ends.erase(ends.begin());
+  CHECK(desk.ended == std::vector<std::uint32_t>{1});
+  REQUIRE(desk.permits.size() == 1);
+  CHECK(desk.permits.front().epoch == ahead + 2);
+}
+
+TEST_CASE("an epoch ends when every source has made its pass and nothing of it is held", "[ledger]") {
+  Desk desk({budget(100), budget(100)}, 1, 1);
+  desk.produce(true).reset();  // source 0
+  CHECK(desk.ended.empty());
+  HoldPtr held = desk.produce(true);  // source 1
+  CHECK(desk.ended.empty());
+  CHECK(desk.ledger->held() == 2);
+  held.reset();
+  CHECK(desk.ended == std::vector<std::uint32_t>{1});
+  CHECK(desk.ledger->held() == 0);
+}
+
+TEST_CASE("epochs that die out of order end in order", "[ledger]") {
+  Desk desk({budget(100)}, 2, 1);
+  HoldPtr one = desk.produce(true), two = desk.produce(true);
+  two.reset();
+  CHECK(desk.ended.empty());
+  one.reset();
+  CHECK(desk.ended == std::vector<std::uint32_t>{1, 2});
+}
+
+TEST_CASE("an epoch can be held without its blocks", "[ledger]") {
+  Desk desk({budget(1)}, 3, 0);
+  HoldPtr metrics = epoch_only(desk.produce(true));
+  CHECK(desk.ledger->source(0).alive == 0);
+  CHECK(desk.permits.empty());
+  metrics.reset();
+  CHECK(desk.permits.size() == 1);
+}
+
+TEST_CASE("a combined hold keeps every part, and one hold twice is itself", "[ledger]") {
+  Desk desk({budget(3)}, 1, 1);
+  std::vector<HoldPtr> parts = {desk.produce(), desk.produce()};
+  HoldPtr both = combine(parts);
+  CHECK(both->epoch == parts[1]->epoch);
+  CHECK(combine(std::vector<HoldPtr>{parts[0], parts[0]}) == parts[0]);
+  parts.clear();
+  CHECK(desk.ledger->source(0).alive == 3);  // these two, and the permit that waits
+  both.reset();
+  CHECK(desk.ledger->source(0).alive == 1);
+}
+
+TEST_CASE("stop_after makes the pass behind it the last", "[ledger]") {
+  Desk desk({budget(100)}, 10, 1);
+  HoldPtr one = desk.produce(true);
+  desk.ledger->stop_after(1);
+  CHECK(desk.ledger->last_pass() == 2);
+  desk.ledger->stop_after(5);
+  CHECK(desk.ledger->last_pass() == 2);
+  HoldPtr two = desk.produce(true);
+  one.reset();
+  two.reset();
+  CHECK(desk.permits.empty());
+  CHECK(desk.ended == std::vector<std::uint32_t>{1, 2});
+}
+
+TEST_CASE("stop_after of an epoch that was left long ago is refused", "[ledger]") {
+  Desk desk({budget(100)}, 10, 1);
+  for (int i = 0; i < 3; ++i) desk.produce(true).reset();
+  REQUIRE(desk.permits.size() == 1);  // of pass 4
+  CHECK_THROWS_AS(desk.ledger->stop_after(1), Error);
+  CHECK(desk.ledger->last_pass() == 10);
+}
+
+TEST_CASE("a run that is being stopped gets no permits and ends no epochs", "[ledger]") {
+  Desk desk({budget(1)}, 2, 1);
+  HoldPtr held = desk.produce(true);
+  desk.stopping = true;
+  held.reset();
+  CHECK(desk.permits.empty());
+  CHECK(desk.ended.empty());
+  CHECK(desk.ledger->held() == 0);
+}
+
+TEST_CASE("a closed ledger is inert but still counts what comes back", "[ledger]") {
+  Desk desk({budget(1)}, 5, 1);
+  HoldPtr held = desk.produce();
+  desk.ledger->close();
+  CHECK(desk.ledger->held() == 2);
+  held.reset();
+  CHECK(desk.permits.empty());
+  CHECK(desk.ended.empty());
+  CHECK(desk.ledger->held() == 0);
+}
+
+TEST_CASE("a hold may outlive everybody who knew the ledger", "[ledger]") {
+  HoldPtr held;
+  std::weak_ptr<PermitLedger> ledger;
+  {
+    Desk desk({budget(1)}, 1, 1);
+    held = desk.produce(true);
+    ledger = desk.ledger;
+  }
+  CHECK_FALSE(ledger.expired());
+  held.reset();
+  CHECK(ledger.expired());
+}

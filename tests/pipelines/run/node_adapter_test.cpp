@@ -1,0 +1,178 @@
+// Single nodes without a flow graph: what waits, what is held, what is counted.
+#include "run/node_adapter.hpp"
+#include "catch.hpp"
+#include "test_stages.hpp"
+
+#include <deque>
+
+using namespace millrace;
+using namespace millrace::testing;
+using namespace millrace::pipelines;
+
+namespace {
+
+struct HandQueue final : WorkQueue {
+  std::deque<std::shared_ptr<Work>> works;
+  void put(std::shared_ptr<Work> work) override { works.push_back(std::move(work)); }
+};
+
+/// The nodes of a TestGraph, run by hand: source, one node under test, sink.
+struct Bench {
+  TestGraph graph;
+  StopState stop{nullptr};
+  std::unique_ptr<Device> device = open_device({"cpu", 0});
+  std::shared_ptr<PermitLedger> ledger;
+  std::deque<HandQueue> queues;
+  std::vector<std::unique_ptr<NodeAdapter>> nodes;
+
+  void build(std::int64_t budget) {
+    LedgerHooks hooks;
+    hooks.start = [this](Permit permit) {
+      Work work;
+      work.permit = std::move(permit);
+      nodes[0]->submit(std::move(work));
+    };
+    hooks.stopping = [this] { return stop.stopping(); };
+    hooks.epoch_ended = [](std::uint32_t) {};
+    ledger = PermitLedger::make({{"src", budget, 0, 0}}, EpochGate(1, 3, 1, 1), std::move(hooks));
+    const NodeServices services{stop, *ledger, *device, device->memory()};
+    for (ValidatedNode& node : graph.graph().nodes) {
+      nodes.push_back(node.info->kind == StageKind::source      ? make_source_adapter(node, services)
+                      : node.info->kind == StageKind::transform ? make_transform_adapter(node, services)
+                                                                : make_serial_adapter(node, services));
+      for (const ValidatedEdge& edge : node.inputs) nodes.back()->connect(edge, *nodes[edge.from_node]);
+      nodes.back()->set_queue(queues.emplace_back());
+    }
+    ledger->start();
+  }
+  ~Bench() {
+    ledger->close();
+    for (HandQueue& queue : queues) queue.works.clear();
+  }
+
+  /// Makes the oldest call that waits at a node.
+  void step(std::size_t node) {
+    REQUIRE_FALSE(queues[node].works.empty());
+    const auto work = queues[node].works.front();
+    queues[node].works.pop_front();
+    nodes[node]->execute(*work);
+  }
+  std::size_t queued(std::size_t node) const { return queues[node].works.size(); }
+  std::int64_t alive() const { return ledger->source(0).alive; }
+};
+
+}  // namespace
+
+TEST_CASE("a batch holds the tokens of every block it was made from", "[adapter]") {
+  Bench bench;
+  Seen seen;
+  bench.graph.source("src", 100, 4);
+  bench.graph.add("batches", std::make_unique<TestBatcher>(8), {{"in", "src"}}, {{"out", numbers(8)}})
+      .accumulates_rows = 8;
+  bench.graph.sink("end", "batches", seen);
+  bench.build(3);
+  bench.step(0), bench.step(1);
+  CHECK(bench.queued(2) == 0);
+  CHECK(bench.alive() == 2);  // block 0 in the batcher, and the permit that waits
+  bench.step(0), bench.step(1);
+  CHECK(bench.queued(2) == 1);
+  CHECK(bench.alive() == 3);
+  CHECK(bench.queued(0) == 1);
+  bench.step(0);
+  CHECK(bench.queued(0) == 0);  // three blocks are alive: the batch of two, and the one that waits for the batcher
+  bench.step(2);
+  CHECK(bench.alive() == 2);
+  CHECK(bench.queued(0) == 1);
+  CHECK(seen.rows == expected_rows(8, 1));
+}
+
+TEST_CASE("a serial that keeps no rows gives its input back with its output", "[adapter]") {
+  Bench bench;
+  Seen seen;
+  bench.graph.source("src", 100, 4);
+  bench.graph.serial("every_second", "src", [](SerialContext& ctx) {
+    if (ctx.input().header.seq % 2 == 1) pass_on_serial(ctx);
+  });
+  bench.graph.sink("end", "every_second", seen);
+  bench.build(2);
+  bench.step(0), bench.step(1);
+  CHECK(bench.alive() == 1);  // only the next permit
+  bench.step(0), bench.step(1);
+  CHECK(bench.alive() == 2);
+  bench.step(2);
+  CHECK(bench.alive() == 1);
+}
+
+TEST_CASE("metrics and models hold their epoch but no block", "[adapter]") {
+  Bench bench;
+  Seen seen;
+  bench.graph.source("src", 4, 4);
+  bench.graph.add("learn", std::make_unique<FunctionSerial>([](SerialContext& ctx) {
+                    Emission metrics;
+                    metrics.metrics = std::make_shared<Metrics>();
+                    ctx.emit("metrics", std::move(metrics));
+                  }),
+                  {{"in", "src"}}, {{"metrics", PortSpec::of_kind(PortKind::metrics)}});
+  bench.graph.sink("end", "learn.metrics", seen);
+  bench.build(1);
+  bench.step(0), bench.step(1);  // pass 1
+  CHECK(bench.queued(2) == 1);
+  CHECK(bench.queued(0) == 1);   // the only block is free again
+  bench.step(0), bench.step(1);  // pass 2
+  CHECK(bench.queued(0) == 0);   // pass 3 waits for the metrics of pass 1
+  bench.step(2);
+  CHECK(bench.queued(0) == 1);
+}
+
+TEST_CASE("a serial node queues its packets in order, a transform passes on the hold", "[adapter]") {
+  Bench bench;
+  Seen seen;
+  bench.graph.source("src", 100, 4);
+  bench.graph.transform("map", "src");
+  bench.graph.sink("end", "map", seen);
+  bench.build(3);
+  bench.step(0), bench.step(0), bench.step(0);
+  REQUIRE(bench.queued(1) == 3);
+  std::swap(bench.queues[1].works[0], bench.queues[1].works[2]);
+  bench.step(1), bench.step(1);
+  CHECK(bench.queued(2) == 0);
+  CHECK(bench.nodes[2]->waiting(0) == 2);
+  bench.step(1);
+  CHECK(bench.queued(2) == 3);
+  CHECK(bench.alive() == 3);
+  bench.step(2), bench.step(2), bench.step(2);
+  CHECK(seen.rows == expected_rows(12, 1));
+  CHECK(bench.alive() == 1);
+}
+
+TEST_CASE("once the run stops, arriving, queued and waiting packets count as discarded", "[adapter]") {
+  Bench bench;
+  Seen seen;
+  bench.graph.source("src", 100, 4);
+  bench.graph.transform("map", "src");
+  bench.graph.sink("end", "map", seen);
+  bench.build(4);
+  for (int i = 0; i < 4; ++i) bench.step(0);
+  std::swap(bench.queues[1].works[0], bench.queues[1].works[1]);
+  bench.step(1);  // packet 1, which waits for packet 0 at the sink
+  bench.stop.fail({});
+  bench.step(1), bench.step(1), bench.step(1);
+  CHECK(bench.nodes[1]->report().packets == 1);
+  CHECK(bench.nodes[1]->report().discarded == 3);
+  CHECK(bench.nodes[2]->report().discarded == 0);
+  bench.nodes[2]->discard_waiting();
+  CHECK(bench.nodes[2]->report().discarded == 1);
+  CHECK(seen.packets.empty());
+  CHECK(bench.alive() == 0);
+}
+
+TEST_CASE("an unconsumed output does not keep blocks alive", "[adapter]") {
+  Bench bench;
+  bench.graph.source("src", 100, 4);
+  bench.graph
+      .add("batches", std::make_unique<FunctionSerial>([](SerialContext&) {}), {{"in", "src"}}, {{"out", numbers(8)}})
+      .accumulates_rows = 8;
+  bench.build(1);
+  for (int i = 0; i < 5; ++i) bench.step(0), bench.step(1);
+  CHECK(bench.nodes[1]->report().packets == 5);
+}
