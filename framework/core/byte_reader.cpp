@@ -10,8 +10,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 namespace millrace {
@@ -33,7 +33,8 @@ class File {
       const int error = errno;
       const bool missing = error == ENOENT || error == ENOTDIR;
       if (error == ENXIO) fail("not-a-file", path, "not a regular file", "name a file, raw or gzip");  // a socket
-      fail(missing ? "file-missing" : "file-unreadable", path, fmt::format("cannot open: {}", std::strerror(error)),
+      fail(missing ? "file-missing" : "file-unreadable", path,
+           fmt::format("cannot open: {}", std::generic_category().message(error)),
            missing ? "check the path; a relative path starts at the current folder" : "check the permissions");
     }
     opened_ = status();
@@ -52,7 +53,8 @@ class File {
       const ssize_t count = ::read(descriptor_, out + done, size - done);
       if (count < 0 && errno == EINTR) continue;
       if (count < 0)
-        fail("file-unreadable", path_, fmt::format("at byte {}: {}", position_ + done, std::strerror(errno)));
+        fail("file-unreadable", path_,
+             fmt::format("at byte {}: {}", position_ + done, std::generic_category().message(errno)));
       if (count == 0) break;
       done += static_cast<std::size_t>(count);
     }
@@ -75,7 +77,7 @@ class File {
  private:
   struct stat status() const {
     struct stat status {};
-    if (::fstat(descriptor_, &status) != 0) fail("file-unreadable", path_, std::strerror(errno));
+    if (::fstat(descriptor_, &status) != 0) fail("file-unreadable", path_, std::generic_category().message(errno));
     return status;
   }
 

@@ -76,7 +76,7 @@ std::string environment(const char* name) {
 }
 
 std::string cache_home() {
-  if (const std::string cache = environment("XDG_CACHE_HOME"); !cache.empty()) return cache;
+  if (std::string cache = environment("XDG_CACHE_HOME"); !cache.empty()) return cache;
   const std::string home = environment("HOME");
   return (home.empty() ? std::string(".") : home) + "/.cache";
 }
@@ -132,7 +132,7 @@ std::string locate_dataset_file(const DatasetInfo& info, const DatasetFile& file
   for (const std::string& folder : dataset_folders(info))
     for (const std::string& name : file_names(file)) {
       std::error_code ignored;  // a folder that cannot be looked into holds nothing for us
-      const std::string path = folder + "/" + name;
+      std::string path = folder + "/" + name;
       if (std::filesystem::is_regular_file(path, ignored)) return path;
     }
   return {};

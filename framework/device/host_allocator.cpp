@@ -35,7 +35,7 @@ constexpr bool kKeepsBlocks = true;
 std::size_t size_class(std::size_t bytes) {
   if (bytes <= 512) return (bytes + kAlignment - 1) / kAlignment * kAlignment + (bytes == 0 ? kAlignment : 0);
   if (bytes >= kLargestBlock) return kLargestBlock;
-  const std::size_t step = std::bit_floor(bytes - 1) / 8;
+  const std::size_t step = std::max(kAlignment, std::bit_floor(bytes - 1) / 8);
   return (bytes + step - 1) / step * step;
 }
 

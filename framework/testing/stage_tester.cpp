@@ -40,7 +40,7 @@ struct OutputState {
 };
 
 struct StageTester::State : public InferContext, public OpenContext, public RunNews {
-  State(const StageRegistry& registry, std::string_view stage_name, ParamValue::Map given)
+  State(const StageRegistry& registry, std::string_view stage_name, const ParamValue::Map& given)
       : info(require_stage(registry, stage_name)),
         params(complete_params(info.spec.params(), given)),
         stage(info.make(params)),
@@ -144,7 +144,7 @@ struct StageTester::State : public InferContext, public OpenContext, public RunN
     if (last) ++port.epoch;
     return packet;
   }
-  void run(std::map<std::string, Packet, std::less<>> packets, const std::string& port);
+  void run(const std::map<std::string, Packet, std::less<>>& packets, const std::string& port);
   void pull();
   void load_now(const StageState& state) {
     if (auto* source = dynamic_cast<Source*>(stage.get())) source->load(state);
@@ -184,7 +184,7 @@ void StageTester::State::send(std::string_view name, Packet packet) {
   port.packets.push_back(std::move(packet));
 }
 
-void StageTester::State::run(std::map<std::string, Packet, std::less<>> packets, const std::string& port) {
+void StageTester::State::run(const std::map<std::string, Packet, std::less<>>& packets, const std::string& port) {
   for (auto& [name, out] : outputs) out.emitted = false;
   const Send forward = [this](std::string_view name, Packet packet) { send(name, std::move(packet)); };
   if (auto* transform = dynamic_cast<Transform*>(stage.get())) {
@@ -214,8 +214,8 @@ void StageTester::State::pull() {
   in_pass = !call.was_last();
 }
 
-StageTester::StageTester(const StageRegistry& registry, std::string_view stage, ParamValue::Map params)
-    : state_(std::make_unique<State>(registry, stage, std::move(params))) {}
+StageTester::StageTester(const StageRegistry& registry, std::string_view stage, const ParamValue::Map& params)
+    : state_(std::make_unique<State>(registry, stage, params)) {}
 StageTester::~StageTester() = default;
 
 StageTester& StageTester::seed(std::uint64_t seed) {
@@ -229,7 +229,7 @@ StageTester& StageTester::epochs(std::uint32_t epochs) {
   return *this;
 }
 
-StageTester& StageTester::input(std::string port, PortSpec spec) {
+StageTester& StageTester::input(std::string_view port, const PortSpec& spec) {
   state_->input_port(port, spec).spec = spec;
   return *this;
 }
@@ -256,7 +256,7 @@ StageTester& StageTester::push(std::string_view port, Packet packet) {
   packet.header.seq = input.next_seq++;
   Packets packets;
   packets.emplace(input.name, std::move(packet));
-  state_->run(std::move(packets), input.name);
+  state_->run(packets, input.name);
   return *this;
 }
 
@@ -270,7 +270,7 @@ StageTester& StageTester::push_joined(std::vector<std::pair<std::string, Tensor>
     packets.emplace(port, std::move(packet));
   }
   state_->open_once();
-  state_->run(std::move(packets), tensors.front().first);
+  state_->run(packets, tensors.front().first);
   return *this;
 }
 

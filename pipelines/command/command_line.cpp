@@ -72,11 +72,8 @@ class VerbParser {
   using Take = std::function<void(const std::string&)>;
 
   // One value each time the option is written; CLI11's vector options would swallow the config as a second value.
-  void each(const std::string& names, const std::string& value, const std::string& doc, Take take) {
-    app_.add_option_function<std::string>(names, std::move(take), doc)
-        ->trigger_on_parse()
-        ->type_name(value)
-        ->expected(1);
+  void each(const std::string& names, const std::string& value, const std::string& doc, const Take& take) {
+    app_.add_option_function<std::string>(names, take, doc)->trigger_on_parse()->type_name(value)->expected(1);
   }
   void add_target();
   void add_overrides();

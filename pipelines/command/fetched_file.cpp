@@ -11,8 +11,8 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
+#include <system_error>
 #include <vector>
 
 namespace millrace::pipelines {
@@ -65,7 +65,7 @@ void TemporaryFile::publish() {
 
 void TemporaryFile::fail(const char* what) const {
   throw Error(ErrorKind::output, "output-unwritable",
-              fmt::format("cannot {} in `{}`: {}", what, folder_, std::strerror(errno)),
+              fmt::format("cannot {} in `{}`: {}", what, folder_, std::generic_category().message(errno)),
               "choose another folder with --to, or set MILLRACE_DATA_DIR");
 }
 

@@ -7,8 +7,8 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <string>
+#include <system_error>
 
 namespace millrace::pipelines {
 namespace {
@@ -69,7 +69,7 @@ bool write_all(int descriptor, std::string_view text) {
 void write_result(std::string_view text) {
   if (!write_all(STDOUT_FILENO, text))
     throw Error(ErrorKind::output, "output-unwritable",
-                std::string("cannot write to standard output: ") + std::strerror(errno),
+                std::string("cannot write to standard output: ") + std::generic_category().message(errno),
                 "the reader has gone or the disk is full; send the output elsewhere");
 }
 

@@ -11,9 +11,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <memory>
+#include <system_error>
 
 namespace millrace::pipelines {
 namespace {
@@ -34,13 +34,13 @@ std::optional<std::string> read_text(const std::string& path, FileError& error) 
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(is_input ? stdin : std::fopen(path.c_str(), "rbe"),
                                                              is_input ? [](std::FILE*) { return 0; } : &std::fclose);
   if (!file) {
-    error.message = std::strerror(errno);
+    error.message = std::generic_category().message(errno);
     return std::nullopt;
   }
   std::string text(kMaxFileBytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) {
-    error.message = std::strerror(errno);
+    error.message = std::generic_category().message(errno);
     return std::nullopt;
   }
   error.too_large = text.size() > kMaxFileBytes;

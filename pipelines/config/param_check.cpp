@@ -44,12 +44,6 @@ bool takes(const ParamType& type, const DocNode& node) {
   }
 }
 
-std::vector<std::string> names_of(const std::vector<Param>& params) {
-  std::vector<std::string> names;
-  for (const Param& p : params) names.push_back(p.name);
-  return names;
-}
-
 class ValueCheck {
  public:
   ValueCheck(std::string what, Diagnostics& diagnostics) : what_(std::move(what)), diagnostics_(diagnostics) {}
@@ -270,6 +264,12 @@ void report_unknown(const DocNode& map, const std::vector<Param>& params, const 
 }
 
 }  // namespace
+
+std::vector<std::string> names_of(const std::vector<Param>& params) {
+  std::vector<std::string> names;
+  for (const Param& p : params) names.push_back(p.name);
+  return names;
+}
 
 ParamValue check_value(const DocNode& value, const ParamType& type, const std::string& what, Diagnostics& diagnostics) {
   return ValueCheck(what, diagnostics).check(value, type);

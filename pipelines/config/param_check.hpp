@@ -26,6 +26,9 @@ ParamValue check_value(const DocNode& value, const ParamType& type, const std::s
 /// A value as a document, all of it at `where`: how defaults are shown, and where an override starts from.
 DocNode document_of(const ParamValue& value, const Location& where);
 
+/// What did-you-mean chooses from.
+std::vector<std::string> names_of(const std::vector<Param>& params);
+
 /// Adds the default of every parameter that `map` does not have, at every level.
 void add_defaults(DocNode& map, const std::vector<Param>& params, const Location& where);
 

@@ -71,10 +71,8 @@ void TypedPath::set_param(DocNode& map, const std::vector<Param>& params, const 
   }
   const Param* param = find_param(params, path.front().text);
   if (param == nullptr) {
-    std::vector<std::string> names;
-    for (const Param& p : params) names.push_back(p.name);
     unknown(path.front(), fmt::format("`{}` has no `{}`", owner, shown(path.front().text)),
-            did_you_mean(path.front().text, names, fmt::format("{} takes", owner)));
+            did_you_mean(path.front().text, names_of(params), fmt::format("{} takes", owner)));
     return;
   }
   const bool is_new = !map.is_map() || map.find(param->name) == nullptr;

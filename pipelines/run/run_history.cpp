@@ -11,7 +11,7 @@ void RunHistory::epoch_metrics(const Metrics& metrics) {
   Metrics& epoch = epochs_[metrics.epoch];
   epoch.epoch = metrics.epoch;
   for (const auto& [name, value] : metrics.values) {
-    const auto same = [&](const auto& entry) { return entry.first == name; };
+    const auto same = [&name = name](const auto& entry) { return entry.first == name; };
     const auto known = std::find_if(epoch.values.begin(), epoch.values.end(), same);
     if (known == epoch.values.end())
       epoch.set(name, value);

@@ -40,9 +40,9 @@ struct InferError {
 class MILLRACE_EXPORT StageTester {
  public:
   /// A stage of the plugin this program is linked with; `params` as a map, defaults are filled in. Throws Error("unknown-stage").
-  explicit StageTester(std::string_view stage, ParamValue::Map params = {})
-      : StageTester(linked_stages(), stage, std::move(params)) {}
-  StageTester(const StageRegistry& registry, std::string_view stage, ParamValue::Map params = {});
+  explicit StageTester(std::string_view stage, const ParamValue::Map& params = {})
+      : StageTester(linked_stages(), stage, params) {}
+  StageTester(const StageRegistry& registry, std::string_view stage, const ParamValue::Map& params = {});
   ~StageTester();
   StageTester(const StageTester&) = delete;
   StageTester& operator=(const StageTester&) = delete;
@@ -50,7 +50,7 @@ class MILLRACE_EXPORT StageTester {
   StageTester& seed(std::uint64_t);
   StageTester& epochs(std::uint32_t);
   /// Declares the spec of an input port; otherwise it is taken from the first packet pushed there.
-  StageTester& input(std::string port, PortSpec);
+  StageTester& input(std::string_view port, const PortSpec&);
 
   /// Runs infer alone and returns its errors.
   std::vector<InferError> infer();
