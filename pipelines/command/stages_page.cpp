@@ -64,6 +64,9 @@ std::string ports_text(const StageSpec& spec) {
   for (const PortDecl& port : spec.inputs()) text += port_line(port, "in");
   if (spec.takes_any_inputs()) text += fmt::format("  {:<4} {:<10} {}\n", "in", "(any)", spec.any_input_doc());
   for (const PortDecl& port : spec.outputs()) text += port_line(port, "out");
+  if (spec.takes_any_outputs())
+    text += fmt::format("  {:<4} {:<10} {}, one for each key of `{}`\n", "out", "(any)", spec.any_output_doc(),
+                        spec.any_output_param());
   return text;
 }
 
@@ -149,6 +152,8 @@ Json stage_json(const StageInfo& info) {
                  {"inputs", ports_json(info.spec.inputs())},
                  {"outputs", ports_json(info.spec.outputs())}};
   if (info.spec.takes_any_inputs()) object["any_inputs"] = info.spec.any_input_doc();
+  if (info.spec.takes_any_outputs())
+    object["any_outputs"] = {{"doc", info.spec.any_output_doc()}, {"keys_of", info.spec.any_output_param()}};
   object.update({{"params", params_json(info.spec.params())},
                  {"example", info.spec.example()},
                  {"plugin", info.plugin},

@@ -1,27 +1,13 @@
 #include "bad_config.hpp"
 
-#include "check/load_graph.hpp"
-
-#include <millrace/plugin.h>
-#include <millrace/registry.hpp>
+#include "built_in_graph.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <fstream>
 
-extern "C" const millrace_plugin* millrace_plugin_entry(void);
-
 namespace millrace::pipelines {
-
-const StageRegistry& built_in_stages() {
-  static const StageRegistry registry = [] {
-    StageRegistry r;
-    millrace_plugin_entry()->register_stages(&r);
-    return r;
-  }();
-  return registry;
-}
 
 namespace {
 

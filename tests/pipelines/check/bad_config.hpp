@@ -1,17 +1,11 @@
-// Configs under test, against the built-in stages: those that must be refused, and texts that a test writes down.
+// Configs that must be refused, as data.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
-namespace millrace {
-class StageRegistry;
-}
-
 namespace millrace::pipelines {
-
-const StageRegistry& built_in_stages();
 
 struct BadConfig {
   std::filesystem::path path;

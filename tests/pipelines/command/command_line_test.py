@@ -293,6 +293,10 @@ class Pages(unittest.TestCase):
                 self.assertIn(f"  {param['name']}: {param['type']}", page)
                 self.assertIn(param["doc"], page)
 
+    def test_a_page_says_which_outputs_a_parameter_names(self):
+        self.assertIn("one for each key of `columns`", run("stages", "table_source").stdout)
+        self.assertEqual(result_of(run("stages", "table_source", "--json"))["any_outputs"]["keys_of"], "columns")
+
     def test_a_page_explains_a_choice_once(self):
         page = run("stages", "trainer").stdout
         self.assertEqual(page.count("\n            he_uniform: "), 1)

@@ -1,36 +1,13 @@
 // Reading: what YAML, `extends`, the environment, chains and overrides make of a text.
-#include "../check/bad_config.hpp"
+#include "built_in_graph.hpp"
 #include "catch.hpp"
-#include "check/load_graph.hpp"
+#include "temp_folder.hpp"
 
 #include <cstdlib>
 #include <fstream>
 
 namespace millrace::pipelines {
 namespace {
-
-namespace fs = std::filesystem;
-
-// A folder with config files, removed when the test ends.
-class Configs {
- public:
-  Configs() {
-    std::string name = (fs::temp_directory_path() / "configs_XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder_ = name;
-  }
-  ~Configs() { fs::remove_all(folder_); }
-  Configs(const Configs&) = delete;
-  Configs& operator=(const Configs&) = delete;
-
-  std::string write(const std::string& file, const std::string& text) const {
-    std::ofstream(folder_ / file, std::ios::binary) << text;
-    return (folder_ / file).string();
-  }
-
- private:
-  fs::path folder_;
-};
 
 const ValidatedNode& node(const ValidatedGraph& graph, std::string_view name) {
   for (const ValidatedNode& n : graph.nodes)
@@ -39,27 +16,12 @@ const ValidatedNode& node(const ValidatedGraph& graph, std::string_view name) {
   throw std::logic_error("not reached");
 }
 
-ValidatedGraph graph_of(const std::string& path, const std::vector<std::string>& sets = {}) {
-  std::vector<Override> overrides;
-  for (const std::string& text : sets) overrides.push_back({text, "set"});
-  Diagnostics diagnostics;
-  ValidatedGraph graph = load_graph(path, overrides, built_in_stages(), diagnostics);
-  INFO(render(diagnostics, false));
-  REQUIRE(diagnostics.empty());
-  return graph;
-}
-
-ValidatedGraph graph_of_text(const std::string& text, const std::vector<std::string>& sets = {}) {
-  const Configs configs;
-  return graph_of(configs.write("config.yaml", text), sets);
-}
-
 GraphSpec spec_of_text(const std::string& text, const std::vector<std::string>& sets = {}) {
-  const Configs configs;
+  const testing::TempFolder configs;
   std::vector<Override> overrides;
   for (const std::string& set : sets) overrides.push_back({set, "set"});
   Diagnostics diagnostics;
-  std::optional<DocNode> document = read_document(configs.write("config.yaml", text), diagnostics);
+  std::optional<DocNode> document = read_document(configs.file("config.yaml", text), diagnostics);
   REQUIRE(document);
   GraphSpec spec = build_spec(std::move(*document), overrides, built_in_stages(), diagnostics);
   INFO(render(diagnostics, false));
@@ -170,9 +132,9 @@ graph:
 }
 
 TEST_CASE("a config extends another: parameters are replaced one by one, null removes a node") {
-  const Configs configs;
-  configs.write("base.yaml", kTrainer + "  extra: {stage: print, in: data.x}\n");
-  const ValidatedGraph graph = graph_of(configs.write("over.yaml", R"(extends: base.yaml
+  const testing::TempFolder configs;
+  configs.file("base.yaml", kTrainer + "  extra: {stage: print, in: data.x}\n");
+  const ValidatedGraph graph = graph_of(configs.file("over.yaml", R"(extends: base.yaml
 epochs: 3
 graph:
   learn: {with: {optimizer: {adam: {}}}}
