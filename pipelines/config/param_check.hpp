@@ -23,6 +23,9 @@ ParamValue check_params(const DocNode& map, const std::vector<Param>& params, co
 /// Checks one value. `what` names it in headlines: "`classes` of stage `one_hot`".
 ParamValue check_value(const DocNode& value, const ParamType& type, const std::string& what, Diagnostics& diagnostics);
 
+/// A node of the text in words: "a list", "`3`", "the text \"3\"".
+std::string kind_of(const DocNode& node);
+
 /// A value as a document, all of it at `where`: how defaults are shown, and where an override starts from.
 DocNode document_of(const ParamValue& value, const Location& where);
 

@@ -251,4 +251,11 @@ inline const pipelines::NodeReport& report_of(const RunReport& report, const std
   return *std::find_if(report.nodes.begin(), report.nodes.end(), [&](const auto& n) { return n.name == node; });
 }
 
+/// In a chain: every packet that a node emitted was taken or discarded by the next.
+inline bool chain_balances(const RunReport& report) {
+  for (std::size_t i = 1; i < report.nodes.size(); ++i)
+    if (report.nodes[i - 1].emitted != report.nodes[i].packets + report.nodes[i].discarded) return false;
+  return true;
+}
+
 }  // namespace millrace::testing
