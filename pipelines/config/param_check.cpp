@@ -33,6 +33,13 @@ void report_unknown(const DocNode& map, const std::vector<Param>& params, const 
   }
 }
 
+// `class` for `classes` is one mistake: the error about the unknown name already says what is meant.
+bool is_misspelt(const std::string& name, const DocNode& map, const std::vector<std::string>& names) {
+  return std::any_of(map.members.begin(), map.members.end(), [&](const DocMember& m) {
+    return std::find(names.begin(), names.end(), m.key) == names.end() && meant_by(m.key, names) == name;
+  });
+}
+
 }  // namespace
 
 std::vector<std::string> names_of(const std::vector<Param>& params) {
@@ -57,7 +64,7 @@ ParamValue check_params(const DocNode& map, const std::vector<Param>& params, co
   ParamValue::Map values;
   for (const Param& param : params) {
     const DocMember* given = map.find(param.name);
-    if (given == nullptr && param.is_required())
+    if (given == nullptr && param.is_required() && !is_misspelt(param.name, map, names_of(params)))
       diagnostics.add({ErrorKind::config,
                        "missing-parameter",
                        fmt::format("{} needs `{}`", owner.title, param.name),

@@ -154,6 +154,11 @@ std::vector<std::string> suggestions(std::string_view name, const std::vector<st
 
 }  // namespace
 
+std::string meant_by(std::string_view name, const std::vector<std::string>& known) {
+  const std::vector<std::string> found = suggestions(name, known);
+  return found.empty() ? "" : found.front();
+}
+
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known) {
   std::string text;
   for (const std::string& s : suggestions(name, known)) text += fmt::format("{}`{}`", text.empty() ? "" : " or ", s);

@@ -7,6 +7,8 @@
 
 namespace millrace::pipelines {
 
+/// The known name that is closest to `name`; empty when none is close.
+std::string meant_by(std::string_view name, const std::vector<std::string>& known);
 /// "did you mean `classes`?", or empty when nothing in `known` is close.
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known);
 /// The suggestion, then what there is: "did you mean `classes`?  (one_hot takes: classes, dtype)".

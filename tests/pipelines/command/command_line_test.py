@@ -230,6 +230,18 @@ class Pages(unittest.TestCase):
         for error in result_of(process)["errors"]:
             self.assertEqual(set(error), {"name", "file", "line", "column", "message", "help", "notes"})
 
+    def test_the_mistake_of_the_readme_is_answered_as_it_says(self):
+        with open("README.md", encoding="utf-8") as file:
+            blocks = [block for block in file.read().split("```") if block.strip().startswith("error[")]
+        self.assertEqual(len(blocks), 1)
+        with open("configs/mnist_mlp.yaml", encoding="utf-8") as file:
+            text = file.read().replace("classes: 10", "class: 10", 1)
+        process = run("check", "-", input=text)
+        self.assertEqual(process.returncode, 3)
+        printed = [line.rstrip() for line in process.stderr.splitlines() if line.strip()]
+        promised = [line.replace("configs/mnist_mlp.yaml", "<stdin>") for line in blocks[0].strip().splitlines()]
+        self.assertEqual(printed, promised + ["1 error"])
+
     def test_plan_counts_the_parameters_of_the_notebooks_model(self):
         text = run("plan", "configs/mnist_mlp.yaml").stdout
         for number in ["401,920", "262,656", "5,130", "669,706", "200,704"]:
