@@ -3,7 +3,7 @@ import argparse
 import pathlib
 import sys
 
-IGNORED_FOLDERS = {".git", ".deps", ".cache", "build", "runs", "__pycache__"}
+IGNORED = {".git", ".deps", ".cache", "build", "runs", "__pycache__"}
 CPP_SUFFIXES = (".cpp", ".hpp", ".h", ".cu")
 
 
@@ -14,11 +14,10 @@ def files(root, suffixes=None):
     while pending:
         folder = pending.pop()
         for entry in folder.iterdir():
-            if entry.is_symlink():
+            if entry.is_symlink() or entry.name in IGNORED:  # .git is a file in a second work tree
                 continue
             if entry.is_dir():
-                if entry.name not in IGNORED_FOLDERS:
-                    pending.append(entry)
+                pending.append(entry)
             elif suffixes is None or entry.name.endswith(tuple(suffixes)):
                 found.append(entry.relative_to(root))
     return sorted(found)
