@@ -90,6 +90,9 @@ class Trainer final : public Serial {
                    .or_default(default_optimizer()))
         .param(Param("metrics", ParamType::list(metric_param_type()), "What is reported beside the loss.")
                    .or_default(ParamValue::List{}))
+        .param(Param("precision", precision_param_type(),
+                     "To what factors of matrix products may be rounded on a GPU; a CPU takes float32 always.")
+                   .or_default("float32"))
         .state(StateKind::checkpointable)
         .example(
             "learn: {stage: trainer, in: batches, with: {model: [dense: {units: 10, activation: softmax}], "
@@ -100,6 +103,7 @@ class Trainer final : public Serial {
     spec_.loss = loss_from(params["loss"].text());
     spec_.optimizer = {params["optimizer"].alternative(), params["optimizer"].alternative_params()};
     for (const ParamValue& metric : params["metrics"].list()) metrics_.push_back(metric.text());
+    spec_.precision = precision_from(params["precision"].text());
   }
 
   void infer(InferContext& ctx) override {
@@ -172,11 +176,21 @@ class Trainer final : public Serial {
     progress_.epoch = epoch;
     ++progress_.step;
     progress_.steps = steps_per_pass_;
-    progress_.samples = static_cast<std::int64_t>(sums_.samples);
-    progress_.loss = (sums_.loss + sums_.penalty) / sums_.samples;
-    if (wants("accuracy")) progress_.accuracy = sums_.correct / sums_.samples;
+    BatchSums known = sums_;
+    known.add(step_->sums_so_far());  // on a device that works asynchronously, those of the batches that are done
+    progress_.samples = static_cast<std::int64_t>(known.samples);
+    if (known.samples > 0) progress_.loss = (known.loss + known.penalty) / known.samples;
+    if (known.samples > 0 && wants("accuracy")) progress_.accuracy = known.correct / known.samples;
     progress_.seconds = seconds_between(pass_start_, last_step_end_);
     news_->step(progress_);
+  }
+
+  /// An asynchronous device gives its sums here, once a pass; its last step ends when they are there.
+  void take_late_sums() {
+    const BatchSums late = step_->take_sums();
+    if (late.samples == 0) return;
+    sums_.add(late);
+    last_step_end_ = Clock::now();
   }
 
   bool wants(std::string_view metric) const {
@@ -198,6 +212,7 @@ class Trainer final : public Serial {
 
   void end_pass(SerialContext& ctx, std::uint32_t epoch) {
     Emission metrics, model;
+    take_late_sums();
     metrics.metrics = pass_metrics(epoch);
     model.model = step_->snapshot(epoch);
     metrics.last_in_epoch = model.last_in_epoch = true;

@@ -1,3 +1,5 @@
+#include "core/philox.hpp"
+
 #include <millrace/random.hpp>
 
 #include <cmath>
@@ -9,16 +11,6 @@ namespace millrace {
 namespace {
 
 __extension__ using Wide = unsigned __int128;
-
-// Multipliers and Weyl increments of the paper, section 4.
-constexpr std::uint32_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;
-constexpr std::uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
-
-PhiloxCounter round_of(const PhiloxCounter& c, const PhiloxKey& k) {
-  const std::uint64_t p0 = std::uint64_t{kMultiplier0} * c[0], p1 = std::uint64_t{kMultiplier1} * c[2];
-  return {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(p1),
-          static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k[1], static_cast<std::uint32_t>(p0)};
-}
 
 // FNV-1a over the purpose, then the finaliser of MurmurHash3 over both: every bit of seed and purpose reaches every bit of
 // the key.
@@ -33,13 +25,9 @@ std::uint64_t key_of(std::uint64_t seed, std::string_view purpose) {
 
 }  // namespace
 
-PhiloxCounter philox(PhiloxCounter counter, PhiloxKey key) {
-  for (int i = 0; i < 10; ++i) {
-    counter = round_of(counter, key);
-    key[0] += kWeyl0;
-    key[1] += kWeyl1;
-  }
-  return counter;
+PhiloxCounter philox(PhiloxCounter c, PhiloxKey key) {
+  const detail::PhiloxWords words = detail::philox_words({{c[0], c[1], c[2], c[3]}}, key[0], key[1]);
+  return {words.w[0], words.w[1], words.w[2], words.w[3]};
 }
 
 Random::Random(std::uint64_t seed, std::string_view purpose) {

@@ -73,6 +73,8 @@ ParamType optimizer_param_type() { return ParamType::one_of(optimizers()); }
 
 ParamType loss_param_type() { return ParamType::choice({"categorical_crossentropy", "binary_crossentropy", "mse"}); }
 
+ParamType precision_param_type() { return ParamType::choice({"float32", "tf32", "bf16"}); }
+
 ParamType metric_param_type() { return ParamType::choice({"accuracy", "mae"}); }
 
 ParamValue default_optimizer() {

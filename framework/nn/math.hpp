@@ -4,17 +4,11 @@
 // They take and give single values, so that a loop over them vectorises and gives the same bits for any vector width.
 #pragma once
 
-#include <millrace/model.hpp>
+#include "../core/host_device.hpp"
 
 #include <bit>
 #include <cmath>
 #include <cstdint>
-
-#ifdef __CUDACC__
-#define MILLRACE_HOST_DEVICE __host__ __device__
-#else
-#define MILLRACE_HOST_DEVICE
-#endif
 
 namespace millrace::math {
 

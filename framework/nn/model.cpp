@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kActivations[] = {"linear", "relu", "sigmoid", "tanh", "softmax"};
 constexpr std::string_view kLosses[] = {"categorical_crossentropy", "binary_crossentropy", "mse"};
+constexpr std::string_view kPrecisions[] = {"float32", "tf32", "bf16"};
 
 Activation activation_from(const std::string& name) {
   for (std::size_t i = 0; i < std::size(kActivations); ++i)
@@ -57,6 +58,14 @@ void check_order(const ModelSpec& model, InferContext& ctx, const std::string& p
 std::string_view to_string(Activation a) { return kActivations[static_cast<std::size_t>(a)]; }
 std::string_view to_string(Loss loss) { return kLosses[static_cast<std::size_t>(loss)]; }
 std::string_view to_string(LayerKind kind) { return kind == LayerKind::dense ? "dense" : "dropout"; }
+
+std::string_view to_string(Precision precision) { return kPrecisions[static_cast<std::size_t>(precision)]; }
+
+Precision precision_from(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(kPrecisions); ++i)
+    if (name == kPrecisions[i]) return static_cast<Precision>(i);
+  throw Error(ErrorKind::run, "unknown-precision", "there is no precision `" + std::string(name) + "`");
+}
 
 Loss loss_from(std::string_view name) {
   for (std::size_t i = 0; i < std::size(kLosses); ++i)

@@ -1,15 +1,13 @@
 // An optimizer as the training steps need it: which update, how many state values a weight has, constants of a step.
 #pragma once
 
-#include "math.hpp"
+#include "update_rule.hpp"
 
 #include <millrace/model.hpp>
 
 #include <cstdint>
 
 namespace millrace::nn {
-
-enum class UpdateRule : std::uint8_t { sgd, sgd_momentum, sgd_nesterov, rmsprop, rmsprop_momentum, adam };
 
 /// Checked parameters of an OptimizerSpec, in full precision.
 class Optimizer {

@@ -5,6 +5,7 @@
 
 #include <millrace/device.hpp>
 #include <millrace/export.hpp>
+#include <millrace/model_kinds.hpp>
 #include <millrace/packet.hpp>
 #include <millrace/param.hpp>
 #include <millrace/stage.hpp>
@@ -18,12 +19,12 @@
 
 namespace millrace {
 
-enum class Activation : std::uint8_t { linear, relu, sigmoid, tanh, softmax };
-enum class Loss : std::uint8_t { categorical_crossentropy, binary_crossentropy, mse };
-enum class LayerKind : std::uint8_t { dense, dropout };
 MILLRACE_EXPORT std::string_view to_string(Activation);
 MILLRACE_EXPORT std::string_view to_string(Loss);
 MILLRACE_EXPORT std::string_view to_string(LayerKind);
+MILLRACE_EXPORT std::string_view to_string(Precision);
+/// The precision of a checked value of precision_param_type(). Throws Error("unknown-precision", run).
+MILLRACE_EXPORT Precision precision_from(std::string_view name);
 /// The loss of a checked value of loss_param_type(). Throws Error("unknown-loss", run).
 MILLRACE_EXPORT Loss loss_from(std::string_view name);
 
@@ -64,6 +65,8 @@ MILLRACE_EXPORT ParamType model_param_type();
 MILLRACE_EXPORT ParamType optimizer_param_type();
 /// Choice of losses.
 MILLRACE_EXPORT ParamType loss_param_type();
+/// Choice of precisions.
+MILLRACE_EXPORT ParamType precision_param_type();
 /// Choice of metrics a trainer can be asked for: accuracy, mae. The loss always comes.
 MILLRACE_EXPORT ParamType metric_param_type();
 /// rmsprop with Keras's defaults.
@@ -105,6 +108,7 @@ struct TrainSpec {
   TensorSpec inputs;      ///< row shape [I], any encoding
   TensorSpec targets;     ///< row shape [O], any encoding
   bool weighted = false;  ///< batches carry a weight a row
+  Precision precision = Precision::float32;
 };
 
 /// One batch. Tensors are only read. `weights` is null unless the spec says weighted: f32, one a row. A row's weight scales
@@ -133,8 +137,15 @@ class MILLRACE_EXPORT TrainStep {
   virtual ~TrainStep();
   /// Forward, loss, backward, update over the whole batch. Throws Error("diverged", diverged) before the update when the
   /// loss is not finite.
+  /// A device that works asynchronously only enqueues the batch and returns zeros; it keeps the tensors alive as long as it
+  /// reads them. Its sums come from take_sums(), and "diverged" is thrown by a later call, with the weights as they were
+  /// before the step that diverged.
   virtual BatchSums train(const TrainBatch&) = 0;
-  /// A copy of the weights as they stand.
+  /// Sums of all batches since the last call whose sums `train` did not return. Waits until they are done; once an epoch.
+  virtual BatchSums take_sums() { return {}; }
+  /// The same without waiting and without taking them: those of the batches that are done. Cheap.
+  virtual BatchSums sums_so_far() { return {}; }
+  /// A copy of the weights as they stand; waits for the batches enqueued.
   virtual std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const = 0;
   /// Weights, optimizer state and step counter.
   virtual void save(StageState&) const = 0;
@@ -147,7 +158,10 @@ class MILLRACE_EXPORT TrainStep {
 class MILLRACE_EXPORT EvaluationStep {
  public:
   virtual ~EvaluationStep();
+  /// As with TrainStep::train, an asynchronous device returns zeros; the sums then come from take_sums().
   virtual BatchSums evaluate(const ModelSnapshot&, const TrainBatch&) = 0;
+  /// Sums of all batches since the last call whose sums `evaluate` did not return. Waits until they are done.
+  virtual BatchSums take_sums() { return {}; }
   /// Outputs of the model, rows * outputs() floats.
   virtual void predict(const ModelSnapshot&, const Tensor& inputs, std::span<float> outputs) = 0;
 };
