@@ -1,5 +1,6 @@
 // Finds devices by name. The only place that knows which kinds this build has.
 #include "device/cpu_device.hpp"
+#include "device/cuda_choice.hpp"
 
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
@@ -7,12 +8,6 @@
 #include <fmt/format.h>
 
 namespace millrace {
-namespace {
-
-constexpr const char* kNoCuda = "no CUDA device: this build has no CUDA part";
-
-}  // namespace
-
 Event::State::~State() = default;
 Stream::~Stream() = default;
 Device::~Device() = default;
@@ -28,23 +23,20 @@ std::string to_string(const DeviceId& id) {
 
 std::unique_ptr<Device> open_device(const DeviceId& id) {
   if (id.kind == "cpu") return open_cpu_device();
-  throw Error(ErrorKind::device, "device-unavailable",
-              fmt::format("cannot open device `{}`: {}", to_string(id), kNoCuda),
+  if (id.kind == "cuda") return open_cuda_device(choose_among(look_for_cuda(false), to_string(id)).id.index);
+  throw Error(ErrorKind::device, "device-unavailable", fmt::format("there are no devices of kind `{}`", id.kind),
               "use `device: cpu`, or `device: auto` to take what is there");
 }
 
 DeviceChoice choose_device(std::string_view wish) {
   if (wish == "cpu") return {{"cpu", 0}, "the config asks for it"};
-  if (wish == "auto") return {{"cpu", 0}, kNoCuda};
-  throw Error(ErrorKind::device, "device-unavailable", fmt::format("device `{}` is not available: {}", wish, kNoCuda),
-              "use `device: cpu`, or `device: auto` to take what is there");
+  return choose_among(look_for_cuda(false), wish);
 }
 
 std::vector<DeviceReport> list_devices() {
-  DeviceReport cuda;
-  cuda.kind = "cuda";
-  cuda.detail = kNoCuda;
-  return {report_cpu(), cuda};
+  std::vector<DeviceReport> reports = report_cuda(look_for_cuda(true));
+  reports.insert(reports.begin(), report_cpu());
+  return reports;
 }
 
 }  // namespace millrace

@@ -15,8 +15,12 @@ using Json = nlohmann::ordered_json;
 
 std::string line_of(const DeviceReport& device) {
   if (!device.available) return fmt::format("  {:<6} not available: {}\n", device.kind, device.detail);
-  return fmt::format("  {:<6} {}, {}, {}\n", device.kind, device.name, device.detail,
-                     bytes_text(static_cast<double>(device.memory_bytes)));
+  const std::string id = to_string(DeviceId{device.kind, device.index});
+  const std::string memory = bytes_text(static_cast<double>(device.memory_bytes));
+  if (device.capability.empty()) return fmt::format("  {:<6} {}, {}, {}\n", id, device.name, device.detail, memory);
+  return fmt::format("  {:<6} {}, {}, {} ({} free, {} used)\n", id, device.name, device.detail, memory,
+                     bytes_text(static_cast<double>(device.memory_free_bytes)),
+                     bytes_text(static_cast<double>(device.memory_used_bytes)));
 }
 
 Json object_of(const DeviceReport& device) {
@@ -26,6 +30,14 @@ Json object_of(const DeviceReport& device) {
                    {"cores", device.cores},
                    {"memory_bytes", device.memory_bytes},
                    {"extensions", device.extensions}});
+  if (!device.capability.empty())
+    object.update({{"index", device.index},
+                   {"memory_free_bytes", device.memory_free_bytes},
+                   {"memory_used_bytes", device.memory_used_bytes},
+                   {"capability", device.capability},
+                   {"driver", device.driver},
+                   {"runtime", device.runtime},
+                   {"peers", device.peers}});
   return object;
 }
 
@@ -36,6 +48,11 @@ constexpr bool kHasCurl =
     false;
 #endif
 
+std::string cuda_text() {
+  const std::string path = cuda_object_path();
+  return path.empty() ? "no, built without it (wants nvcc and cuBLASLt; MILLRACE_WITH_CUDA)" : path;
+}
+
 std::string text() {
   std::string page = "Devices\n";
   for (const DeviceReport& device : list_devices()) page += line_of(device);
@@ -43,7 +60,7 @@ std::string text() {
   const BuildInfo build = build_info();
   page += fmt::format("  auto   takes {} ({})\n\nBuild\n  {}\n  oneDNN {}\n", to_string(choice.id), choice.reason,
                       build.describe(), build.onednn);
-  return page + fmt::format("  downloads (libcurl): {}\n",
+  return page + fmt::format("  CUDA part: {}\n  downloads (libcurl): {}\n", cuda_text(),
                             kHasCurl ? "yes" : "no, built without it (Debian: libcurl4-openssl-dev)");
 }
 
@@ -56,6 +73,7 @@ std::string json() {
                  {"reason", choice.reason},
                  {"build", build.describe()},
                  {"onednn", build.onednn},
+                 {"cuda_object", cuda_object_path()},
                  {"curl", kHasCurl}};
   for (const DeviceReport& device : list_devices()) object["devices"].push_back(object_of(device));
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";

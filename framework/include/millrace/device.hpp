@@ -47,6 +47,8 @@ class MILLRACE_EXPORT Event {
   bool done() const;
   /// Blocks until done. Never call it on a graph thread; the waiter does.
   void synchronize() const;
+  /// What the device that recorded it made of it; null when already done. For streams that wait for an event.
+  const std::shared_ptr<State>& state() const { return state_; }
 
  private:
   std::shared_ptr<State> state_;
@@ -90,7 +92,7 @@ class MILLRACE_EXPORT Device {
 /// Opens the device `id`. Throws Error("device-unavailable", device) that says what is missing.
 MILLRACE_EXPORT std::unique_ptr<Device> open_device(const DeviceId& id);
 
-/// What `device: auto` comes down to, and why: {cpu, "no CUDA device: this build has no CUDA part"}.
+/// What `device: auto` comes down to, and why: {cpu, "no CUDA device: no NVIDIA driver is installed (...)"}.
 struct DeviceChoice {
   DeviceId id;
   std::string reason;
@@ -107,7 +109,15 @@ struct DeviceReport {
   int cores = 0;
   std::size_t memory_bytes = 0;
   std::vector<std::string> extensions;
+  int index = 0;  ///< of a card
+  std::size_t memory_free_bytes = 0, memory_used_bytes = 0;
+  std::string capability, driver, runtime;  ///< "9.0", "13.0", "13.0"; empty for a CPU
+  std::vector<int> peers;                   ///< indices of the cards that it can read and write directly
 };
+/// Every card and the CPU, the CPU first.
 MILLRACE_EXPORT std::vector<DeviceReport> list_devices();
+
+/// The shared object with the CUDA device that belongs to this library; empty when it was built without. Opens nothing.
+MILLRACE_EXPORT std::string cuda_object_path();
 
 }  // namespace millrace

@@ -1,0 +1,146 @@
+#include "cuda/cuda_device.hpp"
+
+#include "cuda/cuda_allocator.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace millrace::cuda {
+namespace {
+
+// Enough for the training and the evaluation step of a small model with their workspaces, so that most runs have one slab.
+constexpr std::size_t kDeviceSlabBytes = std::size_t{128} << 20;
+constexpr std::size_t kPinnedSlabBytes = std::size_t{16} << 20;
+
+class CudaEvent final : public Event::State {
+ public:
+  CudaEvent(int device_index, cudaStream_t stream) : device_(device_index), event_(make_event_handle()) {
+    MILLRACE_CUDA(cudaEventRecord, event_.get(), stream);
+  }
+  bool done() override {
+    const CurrentDevice current(device_);
+    const cudaError_t state = cudaEventQuery(event_.get());
+    if (state == cudaErrorNotReady) {
+      ignore(state);  // the runtime keeps even this as its last error
+      return false;
+    }
+    check(state, "cudaEventQuery");
+    return true;
+  }
+  void synchronize() override {
+    const CurrentDevice current(device_);
+    MILLRACE_CUDA(cudaEventSynchronize, event_.get());
+  }
+  cudaEvent_t get() const { return event_.get(); }
+
+ private:
+  int device_;
+  EventOwner event_;
+};
+
+class CudaStream final : public Stream {
+ public:
+  explicit CudaStream(int device_index) : device_(device_index) {
+    const CurrentDevice current(device_);
+    stream_ = make_stream_handle();
+  }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    const CurrentDevice current(device_);
+    MILLRACE_CUDA(cudaMemcpyAsync, to, from, bytes, cudaMemcpyDefault, stream_.get());
+  }
+  Event record() override { return record_event(device_, stream_.get()); }
+  void wait(const Event& event) override {
+    const CurrentDevice current(device_);
+    wait_for_event(stream_.get(), event);
+  }
+
+ private:
+  int device_;
+  StreamOwner stream_;
+};
+
+class CudaDevice final : public Device {
+ public:
+  CudaDevice(int index, std::string description)
+      : id_{"cuda", index},
+        description_(std::move(description)),
+        memory_(make_cuda_allocator(index, MemoryKind::device, kDeviceSlabBytes)),
+        staging_(make_cuda_allocator(index, MemoryKind::pinned, kPinnedSlabBytes)) {}
+
+  const DeviceId& id() const override { return id_; }
+  std::string describe() const override { return description_; }
+  bool is_host() const override { return false; }
+  Allocator& memory() override { return *memory_; }
+  Allocator& staging() override { return *staging_; }
+  std::unique_ptr<Stream> make_stream() override { return std::make_unique<CudaStream>(id_.index); }
+
+ private:
+  DeviceId id_;
+  std::string description_;
+  std::unique_ptr<Allocator> memory_, staging_;
+};
+
+CudaCard card_of(int index, int count, bool with_memory) {
+  cudaDeviceProp properties;
+  MILLRACE_CUDA(cudaGetDeviceProperties, &properties, index);
+  CudaCard card;
+  card.name = properties.name;
+  card.memory_bytes = card.free_bytes = properties.totalGlobalMem;
+  card.major = properties.major;
+  card.minor = properties.minor;
+  card.processors = properties.multiProcessorCount;
+  for (int peer = 0; peer < count; ++peer) {
+    int reachable = 0;
+    if (peer != index) MILLRACE_CUDA(cudaDeviceCanAccessPeer, &reachable, index, peer);
+    if (reachable != 0) card.peers.push_back(peer);
+  }
+  if (!with_memory) return card;
+  const CurrentDevice current(index);
+  MILLRACE_CUDA(cudaMemGetInfo, &card.free_bytes, &card.memory_bytes);
+  return card;
+}
+
+}  // namespace
+
+void look(CudaFacts& facts, bool with_memory) noexcept {
+  try {
+    MILLRACE_CUDA(cudaDriverGetVersion, &facts.driver_version);
+    MILLRACE_CUDA(cudaRuntimeGetVersion, &facts.runtime_version);
+    int count = 0;  // the call leaves it alone when it fails
+    MILLRACE_CUDA(cudaGetDeviceCount, &count);
+    for (int i = 0; i < count; ++i) facts.cards.push_back(card_of(i, count, with_memory));
+  } catch (const Error& error) {
+    facts.cards.clear();
+    facts.no_runtime = error.message();
+  } catch (const std::exception& error) {
+    facts.cards.clear();
+    facts.no_runtime = error.what();
+  }
+}
+
+std::unique_ptr<Device> open(int index) {
+  CudaFacts facts;
+  look(facts, false);
+  if (!facts.no_runtime.empty() || static_cast<std::size_t>(index) >= facts.cards.size())
+    throw Error(ErrorKind::device, "device-unavailable",
+                fmt::format("cannot open device `cuda:{}`: {}", index,
+                            facts.no_runtime.empty() ? "there is no such card" : facts.no_runtime));
+  const CudaCard& card = facts.cards[static_cast<std::size_t>(index)];
+  return std::make_unique<CudaDevice>(index, fmt::format("{}, {} multiprocessors, compute capability {}.{}", card.name,
+                                                         card.processors, card.major, card.minor));
+}
+
+Event record_event(int device_index, cudaStream_t stream) {
+  const CurrentDevice current(device_index);
+  return Event(std::make_shared<CudaEvent>(device_index, stream));
+}
+
+void wait_for_event(cudaStream_t stream, const Event& event) {
+  if (const auto* ours = dynamic_cast<const CudaEvent*>(event.state().get()))
+    MILLRACE_CUDA(cudaStreamWaitEvent, stream, ours->get(), 0);
+  else
+    event.synchronize();
+}
+
+}  // namespace millrace::cuda

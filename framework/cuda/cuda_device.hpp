@@ -1,0 +1,25 @@
+// A card as a Device, and what the training steps need of it beyond that interface.
+#pragma once
+
+#include "cuda/handles.hpp"
+#include "device/cuda_object.hpp"
+
+#include <millrace/device.hpp>
+
+#include <memory>
+
+namespace millrace::cuda {
+
+/// Runtime, versions and cards. Does not throw.
+void look(CudaFacts& facts, bool with_memory) noexcept;
+
+/// Opens card `index`. Throws Error("device-unavailable", device).
+std::unique_ptr<Device> open(int index);
+
+/// An event of `stream`, behind everything enqueued so far. Copies share it.
+Event record_event(int device_index, cudaStream_t stream);
+
+/// Later work of `stream` starts after `event`. An event of another kind of device is waited for on this thread.
+void wait_for_event(cudaStream_t stream, const Event& event);
+
+}  // namespace millrace::cuda

@@ -1,0 +1,38 @@
+// Kernels that are one function of an index: the functions are in step_ops.hpp.
+#include "cuda/checks.hpp"
+#include "cuda/launch.hpp"
+
+namespace millrace::cuda {
+namespace {
+
+template <class Op>
+__global__ void each(const __grid_constant__ Op op, std::int64_t count) {
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i < count) op(i);
+}
+
+template <class Op>
+void launch_each(const Op& op, unsigned threads, cudaStream_t stream, const char* name) {
+  const std::int64_t count = op.count();
+  if (count == 0) return;
+  const auto blocks = static_cast<unsigned>((count + threads - 1) / threads);  // a grid holds 2^31 blocks
+  each<<<blocks, threads, 0, stream>>>(op, count);
+  check(cudaGetLastError(), name);
+}
+
+constexpr unsigned kThreads = 256;
+// A row is one thread's work, so small blocks spread few rows over many multiprocessors.
+constexpr unsigned kRowThreads = 32;
+
+}  // namespace
+
+void launch(const Decode& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel Decode"); }
+void launch(const BiasActivate& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel BiasActivate"); }
+void launch(const Dropout& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel Dropout"); }
+void launch(const DropoutBackward& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel DropoutBackward"); }
+void launch(const MultiplyBySlope& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel MultiplyBySlope"); }
+void launch(const FinishRow& op, cudaStream_t s) { launch_each(op, kRowThreads, s, "kernel FinishRow"); }
+void launch(const Update& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel Update"); }
+void launch(const Narrow& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel Narrow"); }
+
+}  // namespace millrace::cuda

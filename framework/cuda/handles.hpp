@@ -1,0 +1,69 @@
+// Owners of CUDA's handles: made in the constructor, destroyed in the destructor, never copied. Passed on as views, by the
+// plain handle.
+#pragma once
+
+#include "cuda/checks.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace millrace::cuda {
+
+/// Makes `index` the current device of this thread while it lives; CUDA keeps the current device a thread.
+class CurrentDevice {
+ public:
+  explicit CurrentDevice(int index) {
+    MILLRACE_CUDA(cudaGetDevice, &before_);
+    if (before_ != index) MILLRACE_CUDA(cudaSetDevice, index);
+  }
+  ~CurrentDevice() { ignore(cudaSetDevice(before_)); }
+  CurrentDevice(const CurrentDevice&) = delete;
+  CurrentDevice& operator=(const CurrentDevice&) = delete;
+
+ private:
+  int before_ = 0;
+};
+
+/// A handle with the function that destroys it. An error of an asynchronous call that destruction meets is not lost: the next
+/// checked call meets it too.
+template <class Handle, cudaError_t (*destroy)(Handle)>
+class Owner {
+ public:
+  Owner() = default;
+  explicit Owner(Handle handle) : handle_(handle) {}
+  Owner(Owner&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Owner& operator=(Owner&& other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~Owner() {
+    if (handle_ != nullptr) ignore(destroy(handle_));
+  }
+  Handle get() const { return handle_; }
+
+ private:
+  Handle handle_ = nullptr;
+};
+
+using StreamOwner = Owner<cudaStream_t, cudaStreamDestroy>;
+using EventOwner = Owner<cudaEvent_t, cudaEventDestroy>;
+using GraphOwner = Owner<cudaGraph_t, cudaGraphDestroy>;
+using GraphExecOwner = Owner<cudaGraphExec_t, cudaGraphExecDestroy>;
+
+/// A stream that does not wait for the legacy default stream.
+inline StreamOwner make_stream_handle() {
+  cudaStream_t stream = nullptr;
+  MILLRACE_CUDA(cudaStreamCreateWithFlags, &stream, cudaStreamNonBlocking);
+  return StreamOwner(stream);
+}
+
+/// An event whose wait sleeps instead of spinning, and which keeps no time.
+inline EventOwner make_event_handle() {
+  cudaEvent_t event = nullptr;
+  MILLRACE_CUDA(cudaEventCreateWithFlags, &event, cudaEventBlockingSync | cudaEventDisableTiming);
+  return EventOwner(event);
+}
+
+}  // namespace millrace::cuda

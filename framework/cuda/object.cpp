@@ -1,0 +1,15 @@
+// The one symbol of this shared object, and the registration of its training steps.
+#include "cuda/cuda_device.hpp"
+#include "cuda/steps.hpp"
+#include "device/cuda_object.hpp"
+#include "nn/step_factories.hpp"
+
+extern "C" MILLRACE_EXPORT const millrace::CudaObject* millrace_cuda_object() {
+  using namespace millrace;
+  static const CudaObject object{kCudaObjectVersion, MILLRACE_VERSION, &cuda::look, &cuda::open};
+  static const bool registered = [] {
+    nn::register_step_factory("cuda", cuda::step_factory());
+    return true;
+  }();
+  return registered ? &object : nullptr;
+}

@@ -1,0 +1,114 @@
+// Kernels that add up. Every sum has one order, fixed by sizes alone, and nothing is added atomically: the same bits each time.
+#include "cuda/checks.hpp"
+#include "cuda/launch.hpp"
+
+namespace millrace::cuda {
+namespace {
+
+constexpr unsigned kThreads = 256;
+constexpr unsigned kColumns = 32, kGroups = 8;  // of a ColumnSums block
+
+/// Sum over the threads of a block of kThreads, in all of them; `shared` holds kThreads values.
+__device__ double block_sum(double value, double* shared) {
+  shared[threadIdx.x] = value;
+  __syncthreads();
+  for (unsigned half = kThreads / 2; half > 0; half /= 2) {
+    if (threadIdx.x < half) shared[threadIdx.x] += shared[threadIdx.x + half];
+    __syncthreads();
+  }
+  const double sum = shared[0];
+  __syncthreads();  // before the next sum overwrites it
+  return sum;
+}
+
+__global__ void column_sums(const __grid_constant__ ColumnSums op) {
+  __shared__ float sums[kGroups][kColumns];
+  const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * kColumns + threadIdx.x;
+  float sum = 0;
+  if (column < op.width)
+    for (std::int64_t row = threadIdx.y; row < op.rows; row += kGroups) sum += op.values[row * op.stride + column];
+  sums[threadIdx.y][threadIdx.x] = sum;
+  __syncthreads();
+  if (threadIdx.y != 0 || column >= op.width) return;
+  for (unsigned group = 1; group < kGroups; ++group) sum += sums[group][threadIdx.x];
+  op.out[column] = sum;
+}
+
+__global__ void sum_weights(const __grid_constant__ SumWeights op) {
+  __shared__ double shared[kThreads];
+  WeightSums mine;
+  const std::int64_t step = static_cast<std::int64_t>(SumWeights::kBlocks) * kThreads;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; i < op.elements; i += step) {
+    const WeightSums one = op.at(i);
+    mine.penalty += one.penalty;
+    mine.gradient_squares += one.gradient_squares;
+  }
+  const double penalty = block_sum(mine.penalty, shared), squares = block_sum(mine.gradient_squares, shared);
+  if (threadIdx.x == 0) op.partials[blockIdx.x] = {penalty, squares};
+}
+
+/// The host may look at any time: `writes` is odd while the rest changes.
+__device__ void publish(const StepState& state, ProgressPage* page) {
+  volatile ProgressPage& to = *page;
+  to.writes = to.writes + 1;
+  __threadfence_system();
+  to.step = state.input.step;
+  to.diverged_step = state.diverged_step;
+  to.sums.loss = state.sums.loss;
+  to.sums.penalty = state.sums.penalty;
+  to.sums.correct = state.sums.correct;
+  to.sums.absolute_error = state.sums.absolute_error;
+  to.sums.samples = state.sums.samples;
+  __threadfence_system();
+  to.writes = to.writes + 1;
+}
+
+__global__ void finish_step(const __grid_constant__ FinishStep op) {
+  __shared__ double shared[kThreads];
+  StepSums rows;
+  for (std::int64_t row = threadIdx.x; row < op.state->input.rows; row += kThreads) {
+    rows.loss += static_cast<double>(op.results[row].loss);
+    rows.correct += static_cast<double>(op.results[row].correct);
+    rows.absolute_error += static_cast<double>(op.results[row].absolute_error);
+  }
+  WeightSums weights;
+  for (std::int64_t i = threadIdx.x; i < op.partial_count; i += kThreads) {
+    weights.penalty += op.partials[i].penalty;
+    weights.gradient_squares += op.partials[i].gradient_squares;
+  }
+  rows.loss = block_sum(rows.loss, shared);
+  rows.correct = block_sum(rows.correct, shared);
+  rows.absolute_error = block_sum(rows.absolute_error, shared);
+  weights.penalty = block_sum(weights.penalty, shared);
+  weights.gradient_squares = block_sum(weights.gradient_squares, shared);
+  if (threadIdx.x != 0) return;
+  op.finish(rows, weights);
+  if (op.progress != nullptr) publish(*op.state, op.progress);
+}
+
+__global__ void set_input(StepState* state, StepInput input) { state->input = input; }
+
+}  // namespace
+
+void launch(const ColumnSums& op, cudaStream_t stream) {
+  const auto blocks = static_cast<unsigned>((op.width + kColumns - 1) / kColumns);
+  column_sums<<<blocks, dim3(kColumns, kGroups), 0, stream>>>(op);
+  check(cudaGetLastError(), "kernel ColumnSums");
+}
+
+void launch(const SumWeights& op, cudaStream_t stream) {
+  sum_weights<<<SumWeights::kBlocks, kThreads, 0, stream>>>(op);
+  check(cudaGetLastError(), "kernel SumWeights");
+}
+
+void launch(const FinishStep& op, cudaStream_t stream) {
+  finish_step<<<1, kThreads, 0, stream>>>(op);
+  check(cudaGetLastError(), "kernel FinishStep");
+}
+
+void launch_input(StepState* state, const StepInput& input, cudaStream_t stream) {
+  set_input<<<1, 1, 0, stream>>>(state, input);
+  check(cudaGetLastError(), "kernel StepInput");
+}
+
+}  // namespace millrace::cuda

@@ -1,0 +1,157 @@
+#include "cuda/step_memory.hpp"
+
+#include "cuda/launch.hpp"
+
+#include <millrace/error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <new>
+#include <utility>
+
+namespace millrace::cuda {
+namespace {
+
+// Enough to keep the card busy while the host is late once, little enough to bound what is alive.
+constexpr std::size_t kMostInFlight = 32;
+
+void require(bool holds, const char* name, const std::string& message) {
+  if (!holds) throw Error(ErrorKind::run, name, message);
+}
+
+bool has_dropout(const ModelSpec& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(),
+                     [](const LayerSpec& layer) { return layer.kind == LayerKind::dropout; });
+}
+
+void require_width(const Tensor& tensor, std::int64_t width, const char* what) {
+  const std::int64_t found = elements_of(tensor.spec().row_shape);
+  require(found == width, "shape-mismatch",
+          fmt::format("{} have {} values a row, the model has {}", what, found, width));
+}
+
+}  // namespace
+
+StepMemory::StepMemory(Device& device, const StepDemand& demand)
+    : device_index_(device.id().index), demand_(demand), layout_(demand_) {
+  const CurrentDevice current(device_index_);
+  memory_ = device.memory().allocate(layout_.bytes);
+  staging_ = device.staging().allocate(static_cast<std::size_t>(layout_.padded_weights.size()) * sizeof(float));
+  page_memory_ = device.staging().allocate(sizeof(ProgressPage));
+  page_ = new (page_memory_.get()) ProgressPage;  // pinned memory has one address on both sides
+  stream_ = make_stream_handle();
+  multiplier_ = std::make_unique<Multiplier>(base() + layout_.workspace, kWorkspaceBytes);
+  clear();
+}
+
+StepMemory::~StepMemory() {
+  if (cudaSetDevice(device_index_) == cudaSuccess) ignore(cudaStreamSynchronize(stream_.get()));
+}
+
+CanFuse StepMemory::can_fuse() const {
+  return [this](const Matmul& product) { return MatmulPlan::make(*multiplier_, product).has_value(); };
+}
+
+void StepMemory::clear() { MILLRACE_CUDA(cudaMemsetAsync, base(), 0, layout_.bytes, stream()); }
+
+void StepMemory::synchronize() const { MILLRACE_CUDA(cudaStreamSynchronize, stream()); }
+
+void StepMemory::upload(std::span<const float> flat, std::size_t buffer) {
+  const auto floats = static_cast<std::size_t>(layout_.padded_weights.size());
+  const std::span<float> padded(reinterpret_cast<float*>(staging_.get()), floats);
+  synchronize();  // an earlier copy may still read the staging memory
+  layout_.padded_weights.spread(flat, padded);
+  MILLRACE_CUDA(cudaMemcpyAsync, base() + buffer, padded.data(), padded.size_bytes(), cudaMemcpyHostToDevice, stream());
+  synchronize();
+}
+
+void StepMemory::read(void* to, std::size_t offset, std::size_t bytes) const {
+  MILLRACE_CUDA(cudaMemcpyAsync, to, base() + offset, bytes, cudaMemcpyDeviceToHost, stream());
+  synchronize();
+}
+
+std::vector<float> StepMemory::download(std::size_t buffer) const {
+  const auto floats = static_cast<std::size_t>(layout_.padded_weights.size());
+  const std::span<float> padded(reinterpret_cast<float*>(staging_.get()), floats);
+  read(padded.data(), buffer, padded.size_bytes());
+  std::vector<float> flat(static_cast<std::size_t>(demand_.model->parameters()));
+  layout_.padded_weights.compact(padded, flat);
+  return flat;
+}
+
+void StepMemory::check(const TrainBatch& batch) const {
+  const std::int64_t rows = batch.inputs->rows();
+  require(rows <= demand_.rows, "batch-too-large",
+          fmt::format("a batch has {} rows, the step was made for {}", rows, demand_.rows));
+  require_width(*batch.inputs, demand_.model->inputs, "inputs");
+  for (const Tensor* tensor : {batch.targets, batch.weights})
+    require(!tensor || tensor->rows() == rows, "shape-mismatch", "inputs, targets and weights differ in their rows");
+  if (batch.targets) require_width(*batch.targets, demand_.model->outputs(), "targets");
+  if (demand_.training)
+    require(batch.sample_ids.size() == static_cast<std::size_t>(rows), "shape-mismatch",
+            fmt::format("a batch of {} rows has {} sample ids", rows, batch.sample_ids.size()));
+  require(!batch.weights || batch.weights->spec().stored_dtype() == DType::f32, "shape-mismatch",
+          "weights of rows are taken as f32 on a card");
+}
+
+// The sample ids are the host's plain memory: CUDA takes them into its own before it returns.
+void StepMemory::bring(const TrainBatch& batch, const StepInput& input) {
+  while (!in_flight_.empty() && in_flight_.front().copied.done()) in_flight_.pop_front();
+  if (in_flight_.size() >= kMostInFlight) {
+    in_flight_.front().copied.synchronize();
+    in_flight_.pop_front();
+  }
+  InFlight flight;
+  const auto bring_tensor = [&](const Tensor* tensor, std::size_t offset) {
+    if (!tensor) return;
+    flight.tensors.push_back(*tensor);
+    copy_in(offset, tensor->bytes(), tensor->size_bytes());
+  };
+  bring_tensor(batch.inputs, layout_.raw_inputs);
+  bring_tensor(batch.targets, layout_.raw_targets);
+  bring_tensor(batch.weights, layout_.row_weights);
+  if (demand_.training && has_dropout(*demand_.model))
+    copy_in(layout_.ids, batch.sample_ids.data(), batch.sample_ids.size_bytes());
+  flight.copied = record_event(device_index_, stream());
+  in_flight_.push_back(std::move(flight));
+  launch_input(reinterpret_cast<StepState*>(base() + layout_.state), input, stream());
+  untaken_ = true;
+}
+
+void StepMemory::copy_in(std::size_t offset, const void* from, std::size_t bytes) {
+  MILLRACE_CUDA(cudaMemcpyAsync, base() + offset, from, bytes, cudaMemcpyDefault, stream());
+}
+
+ProgressPage StepMemory::look() const {
+  const volatile ProgressPage& page = *page_;
+  ProgressPage seen;
+  do {
+    seen.writes = page.writes;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    seen.step = page.step;
+    seen.diverged_step = page.diverged_step;
+    seen.sums.loss = page.sums.loss;
+    seen.sums.penalty = page.sums.penalty;
+    seen.sums.correct = page.sums.correct;
+    seen.sums.absolute_error = page.sums.absolute_error;
+    seen.sums.samples = page.sums.samples;
+    std::atomic_thread_fence(std::memory_order_acquire);
+  } while (seen.writes % 2 != 0 || seen.writes != page.writes);
+  return seen;
+}
+
+StepSums StepMemory::take_sums() {
+  synchronize();
+  in_flight_.clear();
+  const StepSums sums = look().sums;
+  page_->sums = {};
+  const std::size_t offset = layout_.state + offsetof(StepState, sums);
+  MILLRACE_CUDA(cudaMemsetAsync, base() + offset, 0, sizeof(StepSums), stream());
+  untaken_ = false;
+  return sums;
+}
+
+}  // namespace millrace::cuda

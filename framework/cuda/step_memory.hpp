@@ -1,0 +1,75 @@
+// What training and evaluation share on a card: the stream, the one block of memory, weights up and down, a batch in, sums out.
+#pragma once
+
+#include "cuda/cuda_device.hpp"
+#include "cuda/matmul.hpp"
+#include "cuda/step_plan.hpp"
+
+#include <millrace/device.hpp>
+#include <millrace/model.hpp>
+
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace millrace::cuda {
+
+/// Owns the memory of a step and everything that is in flight on its stream. One thread at a time.
+class StepMemory {
+ public:
+  /// `device` must be a card, opened by this object; it outlives this.
+  StepMemory(Device& device, const StepDemand& demand);
+  StepMemory(const StepMemory&) = delete;
+  StepMemory& operator=(const StepMemory&) = delete;
+  /// Synchronises the stream, so that nothing reads memory that goes away.
+  ~StepMemory();
+
+  int device_index() const { return device_index_; }
+  const StepLayout& layout() const { return layout_; }
+  std::byte* base() const { return memory_.get(); }
+  cudaStream_t stream() const { return stream_.get(); }
+  const Multiplier& multiplier() const { return *multiplier_; }
+  ProgressPage* page() const { return page_; }
+  CanFuse can_fuse() const;
+
+  /// All of the card's memory becomes 0, all sums with it. Does not synchronise.
+  void clear();
+  /// Weights or optimizer state, in the model's flat order. Synchronises the stream.
+  void upload(std::span<const float> flat, std::size_t buffer);
+  std::vector<float> download(std::size_t buffer) const;
+  /// `count` floats at `offset` of the card's memory. Synchronises the stream.
+  void read(void* to, std::size_t offset, std::size_t bytes) const;
+
+  /// Refuses a batch that does not fit: Error("batch-too-large" | "shape-mismatch", run).
+  void check(const TrainBatch& batch) const;
+  /// Enqueues the copies of a batch and the step's input. The tensors are kept alive until the copies are done. With many
+  /// batches in flight it waits for the oldest copy, so that the host cannot run ahead without bound.
+  void bring(const TrainBatch& batch, const StepInput& input);
+
+  /// Sums of the steps that are done; any moment.
+  ProgressPage look() const;
+  /// Synchronises the stream; sums start again at 0.
+  StepSums take_sums();
+  bool has_untaken() const { return untaken_; }
+
+ private:
+  struct InFlight {
+    std::vector<Tensor> tensors;
+    Event copied;
+  };
+  void copy_in(std::size_t offset, const void* from, std::size_t bytes);
+  void synchronize() const;
+
+  int device_index_;
+  StepDemand demand_;
+  StepLayout layout_;
+  std::shared_ptr<std::byte> memory_, staging_, page_memory_;
+  StreamOwner stream_;
+  std::unique_ptr<Multiplier> multiplier_;
+  ProgressPage* page_ = nullptr;
+  std::deque<InFlight> in_flight_;
+  bool untaken_ = false;
+};
+
+}  // namespace millrace::cuda

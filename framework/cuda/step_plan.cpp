@@ -1,0 +1,447 @@
+#include "cuda/step_plan.hpp"
+
+#include "nn/optimizer.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/tensor.hpp>
+
+#include <algorithm>
+#include <string>
+
+namespace millrace::cuda {
+namespace {
+
+constexpr std::size_t kAlignment = 256;
+
+/// Hands out offsets into a block of memory.
+class Cutter {
+ public:
+  std::size_t take(std::int64_t count, std::size_t size) {
+    const std::size_t offset = bytes_;
+    bytes_ += (static_cast<std::size_t>(count) * size + kAlignment - 1) / kAlignment * kAlignment;
+    return offset;
+  }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::size_t bytes_ = 0;
+};
+
+std::int64_t aligned_floats(std::int64_t count) {
+  constexpr std::int64_t kStep = kAlignment / sizeof(float);
+  return (count + kStep - 1) / kStep * kStep;
+}
+
+Stored stored_form(const TensorSpec& spec) {
+  if (spec.encoding.form == Form::affine_u8) return Stored::affine_u8;
+  if (spec.encoding.form == Form::indicator)
+    return spec.stored_dtype() == DType::u8 ? Stored::class_u8 : Stored::class_i32;
+  constexpr Stored kDense[] = {Stored::u8, Stored::i8, Stored::i16, Stored::i32, Stored::f32, Stored::f64};
+  return kDense[static_cast<std::size_t>(spec.dtype)];
+}
+
+bool has_penalty(const ModelSpec& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(), [](const LayerSpec& l) { return l.l2 > 0; });
+}
+
+/// Writes the operations of one step down in order.
+class Planner {
+ public:
+  Planner(const StepDemand& demand, const StepLayout& layout, std::byte* base, const BatchForm& form,
+          const CanFuse& can_fuse, ProgressPage* progress)
+      : demand_(demand), layout_(layout), base_(base), form_(form), can_fuse_(can_fuse), progress_(progress) {}
+
+  Ops plan() {
+    decode();
+    for (std::size_t i = 0; i < layers().size(); ++i) is_dense(i) ? forward_dense(i) : forward_dropout(i);
+    finish_rows();
+    if (demand_.training)
+      for (std::size_t i = layers().size(); i-- > 0;)
+        if (is_dense(i)) backward(i);
+    if (demand_.sums_weights) sum_weights();
+    if (form_.targets) finish_step();
+    if (demand_.training) update();
+    return std::move(ops_);
+  }
+
+ private:
+  template <class T>
+  T* at(std::size_t offset) const {
+    return reinterpret_cast<T*>(base_ + offset);
+  }
+  const std::vector<LayerSpec>& layers() const { return demand_.model->layers; }
+  bool is_dense(std::size_t i) const { return layers()[i].kind == LayerKind::dense; }
+  bool is_last(std::size_t i) const { return i + 1 == layers().size(); }
+  bool narrow() const { return demand_.precision == Precision::bf16; }
+  /// Dropout does nothing outside training, so its output is what the layer before gave.
+  bool passes_on(std::size_t i) const { return !is_dense(i) && !demand_.training; }
+  StepState* state() const { return at<StepState>(layout_.state); }
+
+  /// Values of a matrix, with the bf16 copies when products take them.
+  FloatOut values(std::size_t wide, std::size_t narrow_offset) const {
+    return {at<float>(wide), narrow() ? at<std::uint16_t>(narrow_offset) : nullptr};
+  }
+  FloatOut output(std::size_t i) const { return values(layout_.layers[i].output, layout_.layers[i].output16); }
+  FloatOut delta(std::size_t i) const { return values(layout_.layers[i].delta, layout_.layers[i].delta16); }
+  /// What layer i takes.
+  FloatOut input(std::size_t i) const {
+    while (i > 0 && passes_on(i - 1)) --i;
+    return i == 0 ? values(layout_.inputs, layout_.inputs16) : output(i - 1);
+  }
+  std::int64_t input_stride(std::size_t i) const {
+    return i == 0 ? layout_.input_stride : layout_.layers[i - 1].stride;
+  }
+  const void* operand(const FloatOut& m) const {
+    return narrow() ? static_cast<const void*>(m.narrow) : static_cast<const void*>(m.wide);
+  }
+  FloatOut kernel(std::size_t i) const {
+    const std::int64_t offset = layout_.padded_weights.of(i).kernel;
+    return {at<float>(layout_.weights) + offset, narrow() ? at<std::uint16_t>(layout_.weights16) + offset : nullptr};
+  }
+  float* weight_at(std::size_t buffer, std::int64_t offset) const {
+    return offset < 0 ? nullptr : at<float>(buffer) + offset;
+  }
+  float* bias(std::size_t i) const { return weight_at(layout_.weights, layout_.padded_weights.of(i).bias); }
+  float* bias_gradient(std::size_t i) const { return weight_at(layout_.gradient, layout_.padded_weights.of(i).bias); }
+
+  /// Adds the product with its epilogue, or without where that is not to be had. Returns whether it has the epilogue.
+  bool multiply(Matmul product) {
+    const bool fused = product.epilogue != Matmul::Epilogue::none && !narrow() && can_fuse_(product);
+    if (!fused) product.epilogue = Matmul::Epilogue::none;
+    ops_.emplace_back(product);
+    return fused;
+  }
+
+  void decode_tensor(const TensorSpec& spec, std::size_t from, std::int64_t stride, const FloatOut& to) {
+    Decode op;
+    op.stored = base_ + from;
+    op.form = stored_form(spec);
+    op.scale = spec.encoding.scale;
+    op.offset = spec.encoding.offset;
+    op.rows = demand_.rows;
+    op.width = elements_of(spec.row_shape);
+    op.stride = stride;
+    op.out = to;
+    op.state = state();
+    ops_.emplace_back(op);
+  }
+
+  void decode() {
+    decode_tensor(*form_.inputs, layout_.raw_inputs, layout_.input_stride, values(layout_.inputs, layout_.inputs16));
+    if (form_.targets && form_.targets->encoding.form != Form::indicator)
+      decode_tensor(*form_.targets, layout_.raw_targets, demand_.model->outputs(),
+                    {at<float>(layout_.targets), nullptr});
+  }
+
+  /// Z = X W: column-major, the weights [outputs, inputs] come first.
+  void forward_dense(std::size_t i) {
+    const LayerSpec& layer = layers()[i];
+    const StepLayout::Layer& place = layout_.layers[i];
+    Matmul product;
+    product.precision = demand_.precision;
+    product.m = place.stride;
+    product.n = demand_.rows;
+    product.k = layer.inputs;
+    product.a = operand(kernel(i));
+    product.lda = place.stride;
+    product.b = operand(input(i));
+    product.ldb = input_stride(i);
+    product.d = output(i).wide;
+    product.ldd = place.stride;
+    product.bias = bias(i);
+    const Activation activation = is_last(i) ? Activation::linear : layer.activation;  // the last belongs to the loss
+    if (layer.use_bias && activation == Activation::linear) product.epilogue = Matmul::Epilogue::bias;
+    if (layer.use_bias && activation == Activation::relu) {
+      product.epilogue = Matmul::Epilogue::relu_aux_bias;
+      product.aux = at<void>(place.aux);
+      product.aux_ld = place.aux_ld;
+    }
+    const bool fused = multiply(product);
+    has_aux_.resize(layers().size());
+    has_aux_[i] = fused && product.epilogue == Matmul::Epilogue::relu_aux_bias;
+    if (!fused) activate(i, activation);
+  }
+
+  void activate(std::size_t i, Activation activation) {
+    if (!layers()[i].use_bias && activation == Activation::linear && !narrow()) return;
+    BiasActivate op;
+    op.bias = bias(i);
+    op.activation = activation;
+    op.rows = demand_.rows;
+    op.width = layers()[i].outputs;
+    op.stride = layout_.layers[i].stride;
+    op.values = output(i);
+    ops_.emplace_back(op);
+  }
+
+  void forward_dropout(std::size_t i) {
+    if (passes_on(i)) return;
+    const PhiloxKey key = Random(demand_.seed, "dropout/" + std::to_string(i)).key();
+    Dropout op;
+    op.in = input(i).wide;
+    op.ids = at<std::uint64_t>(layout_.ids);
+    op.key0 = key[0];
+    op.key1 = key[1];
+    op.rate = layers()[i].rate;
+    op.rows = demand_.rows;
+    op.width = layers()[i].outputs;
+    op.stride = layout_.layers[i].stride;
+    op.out = output(i);
+    op.mask = at<std::uint8_t>(layout_.layers[i].mask);
+    op.state = state();
+    ops_.emplace_back(op);
+  }
+
+  void finish_rows() {
+    const std::size_t last = layers().size() - 1;
+    FinishRow op;
+    op.loss = demand_.loss;
+    op.activation = layers()[last].activation;
+    op.outputs = output(last).wide;
+    op.rows = demand_.rows;
+    op.width = layers()[last].outputs;
+    op.stride = layout_.layers[last].stride;
+    if (form_.targets && form_.targets->encoding.form == Form::indicator) {
+      op.classes = at<std::byte>(layout_.raw_targets);
+      op.wide_classes = form_.targets->stored_dtype() == DType::i32;
+    } else if (form_.targets) {
+      op.targets = at<float>(layout_.targets);
+    }
+    if (form_.weighted) op.row_weights = at<float>(layout_.row_weights);
+    op.results = at<nn::RowResult>(layout_.results);
+    if (demand_.training) op.delta = delta(last);
+    op.state = state();
+    ops_.emplace_back(op);
+  }
+
+  /// Gradient of the weights of dense layer i, then the gradient at the sums of the dense layer before it.
+  void backward(std::size_t i) {
+    kernel_gradient(i);
+    std::size_t before = i;
+    while (before > 0 && !is_dense(before - 1)) --before;
+    if (before-- > 0) backward_through(i, before);
+  }
+
+  /// dW = X^T dZ.
+  void kernel_gradient(std::size_t i) {
+    const LayerSpec& layer = layers()[i];
+    const std::int64_t stride = layout_.layers[i].stride;
+    Matmul product;
+    product.precision = demand_.precision;
+    product.m = stride;
+    product.n = layer.inputs;
+    product.k = demand_.rows;
+    product.a = operand(delta(i));
+    product.lda = stride;
+    product.b = operand(input(i));
+    product.ldb = input_stride(i);
+    product.transpose_b = true;
+    product.d = weight_at(layout_.gradient, layout_.padded_weights.of(i).kernel);
+    product.ldd = stride;
+    const bool wants_bias = layer.use_bias && !has_bias_gradient_;
+    product.bias = bias_gradient(i);
+    if (wants_bias) product.epilogue = Matmul::Epilogue::bgrada;
+    if (!multiply(product) && wants_bias)
+      ops_.emplace_back(ColumnSums{delta(i).wide, demand_.rows, stride, stride, bias_gradient(i)});
+    has_bias_gradient_ = false;
+  }
+
+  /// dX = dZ W^T, then back through the dropouts in between and through the activation of layer `before`.
+  void backward_through(std::size_t i, std::size_t before) {
+    const StepLayout::Layer& place = layout_.layers[before];
+    const bool plain = before + 1 == i && layers()[before].use_bias && has_aux_[before];
+    Matmul product;
+    product.precision = demand_.precision;
+    product.m = place.stride;
+    product.n = demand_.rows;
+    product.k = layout_.layers[i].stride;
+    product.a = operand(kernel(i));
+    product.lda = layout_.layers[i].stride;
+    product.transpose_a = true;
+    product.b = operand(delta(i));
+    product.ldb = layout_.layers[i].stride;
+    product.d = delta(before).wide;
+    product.ldd = place.stride;
+    product.bias = bias_gradient(before);
+    product.aux = at<void>(place.aux);
+    product.aux_ld = place.aux_ld;
+    if (plain) product.epilogue = Matmul::Epilogue::drelu_bgrad;
+    has_bias_gradient_ = multiply(product);
+    if (!has_bias_gradient_) back_to(before, i);
+  }
+
+  void back_to(std::size_t before, std::size_t i) {
+    const std::int64_t elements = demand_.rows * layout_.layers[before].stride;
+    for (std::size_t d = i - 1; d > before; --d)
+      ops_.emplace_back(DropoutBackward{at<std::uint8_t>(layout_.layers[d].mask), math::dropout_scale(layers()[d].rate),
+                                        elements, delta(before).wide});
+    if (layers()[before].activation != Activation::linear || narrow())
+      ops_.emplace_back(MultiplyBySlope{layers()[before].activation, output(before).wide, elements, delta(before)});
+  }
+
+  /// Partial sums of every tensor; kernels carry the penalty.
+  void sum_weights() {
+    auto* partials = at<WeightSums>(layout_.partials);
+    const auto add = [&](std::int64_t offset, std::int64_t elements, float l2) {
+      ops_.emplace_back(SumWeights{weight_at(layout_.weights, offset), weight_at(layout_.gradient, offset), elements,
+                                   l2, partials + partial_count_});
+      partial_count_ += SumWeights::kBlocks;
+    };
+    for (const PaddedLayer& layer : layout_.padded_weights.layers()) {
+      add(layer.kernel, layer.inputs * layer.stride, layers()[layer.layer].l2);
+      if (layer.bias >= 0) add(layer.bias, layer.stride, 0);
+    }
+  }
+
+  void finish_step() {
+    ops_.emplace_back(FinishStep{at<nn::RowResult>(layout_.results), at<WeightSums>(layout_.partials), partial_count_,
+                                 demand_.clip_norm, demand_.training, state(), progress_});
+  }
+
+  void update() {
+    Update op;
+    op.rule = demand_.rule;
+    op.elements = layout_.padded_weights.size();
+    op.weights = values(layout_.weights, layout_.weights16);
+    op.gradient = at<float>(layout_.gradient);
+    if (!layout_.optimizer.empty()) op.state0 = at<float>(layout_.optimizer[0]);
+    if (layout_.optimizer.size() > 1) op.state1 = at<float>(layout_.optimizer[1]);
+    op.state = state();
+    ops_.emplace_back(op);
+  }
+
+  const StepDemand& demand_;
+  const StepLayout& layout_;
+  std::byte* base_;
+  const BatchForm& form_;
+  const CanFuse& can_fuse_;
+  ProgressPage* progress_;
+  Ops ops_;
+  std::vector<bool> has_aux_;       ///< layers whose ReLU left its slopes in `aux`
+  bool has_bias_gradient_ = false;  ///< of the dense layer that backward() comes to next
+  std::int64_t partial_count_ = 0;
+};
+
+}  // namespace
+
+PaddedWeights::PaddedWeights(const ModelSpec& model) : model_(&model) {
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const LayerSpec& layer = model.layers[i];
+    if (layer.kind != LayerKind::dense) continue;
+    PaddedLayer place{i, layer.inputs, layer.outputs, padded(layer.outputs), size_, -1};
+    size_ += aligned_floats(padded(layer.inputs) * place.stride);
+    if (layer.use_bias) {
+      place.bias = size_;
+      size_ += aligned_floats(place.stride);
+    }
+    layers_.push_back(place);
+  }
+}
+
+const PaddedLayer& PaddedWeights::of(std::size_t layer) const {
+  return *std::find_if(layers_.begin(), layers_.end(), [&](const PaddedLayer& l) { return l.layer == layer; });
+}
+
+void PaddedWeights::spread(std::span<const float> flat, std::span<float> to) const {
+  std::fill(to.begin(), to.end(), 0.0F);
+  for (const PaddedLayer& l : layers_) {
+    const LayerSpec& layer = model_->layers[l.layer];
+    for (std::int64_t row = 0; row < l.inputs; ++row)
+      std::copy_n(flat.data() + layer.kernel_offset + row * l.outputs, l.outputs,
+                  to.data() + l.kernel + row * l.stride);
+    if (l.bias >= 0) std::copy_n(flat.data() + layer.bias_offset, l.outputs, to.data() + l.bias);
+  }
+}
+
+void PaddedWeights::compact(std::span<const float> from, std::span<float> flat) const {
+  for (const PaddedLayer& l : layers_) {
+    const LayerSpec& layer = model_->layers[l.layer];
+    for (std::int64_t row = 0; row < l.inputs; ++row)
+      std::copy_n(from.data() + l.kernel + row * l.stride, l.outputs,
+                  flat.data() + layer.kernel_offset + row * l.outputs);
+    if (l.bias >= 0) std::copy_n(from.data() + l.bias, l.outputs, flat.data() + layer.bias_offset);
+  }
+}
+
+StepDemand demand_of(const TrainSpec& spec) {
+  const nn::Optimizer optimizer(spec.optimizer);
+  StepDemand demand;
+  demand.model = spec.model;
+  demand.loss = spec.loss;
+  demand.rows = spec.max_batch_rows;
+  demand.training = true;
+  demand.input_row_bytes = spec.inputs.stored_row_bytes();
+  demand.target_row_bytes = spec.targets.stored_row_bytes();
+  demand.weighted = spec.weighted;
+  demand.precision = spec.precision;
+  demand.state_slots = optimizer.state_slots();
+  demand.clip_norm = optimizer.clip_norm();
+  demand.sums_weights = demand.clip_norm > 0 || has_penalty(*spec.model);
+  demand.seed = spec.seed;
+  demand.rule = optimizer.rule();
+  return demand;
+}
+
+StepDemand demand_of(const ModelSpec& model, std::int64_t rows) {
+  StepDemand demand;
+  demand.model = {std::shared_ptr<const void>(), &model};
+  demand.rows = rows;
+  demand.input_row_bytes = sizeof(double) * static_cast<std::size_t>(model.inputs);
+  demand.target_row_bytes = sizeof(double) * static_cast<std::size_t>(model.outputs());
+  demand.weighted = true;
+  return demand;
+}
+
+StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model) {
+  const ModelSpec& model = *demand.model;
+  const bool narrow = demand.precision == Precision::bf16;
+  const std::int64_t rows = demand.rows, floats = padded_weights.size();
+  Cutter cutter;
+  const auto matrix = [&](std::int64_t stride) { return cutter.take(rows * stride, sizeof(float)); };
+  const auto matrix16 = [&](std::int64_t stride) { return narrow ? cutter.take(rows * stride, 2) : 0; };
+  state = cutter.take(1, sizeof(StepState));
+  raw_inputs = cutter.take(rows, demand.input_row_bytes);
+  raw_targets = cutter.take(rows, demand.target_row_bytes);
+  if (demand.weighted) row_weights = cutter.take(rows, sizeof(float));
+  ids = cutter.take(rows, sizeof(std::uint64_t));
+  input_stride = padded(model.inputs);
+  inputs = matrix(input_stride);
+  inputs16 = matrix16(input_stride);
+  targets = matrix(model.outputs());
+  results = cutter.take(rows, sizeof(nn::RowResult));
+  if (demand.sums_weights)
+    partials = cutter.take(static_cast<std::int64_t>(2 * padded_weights.layers().size()) * SumWeights::kBlocks,
+                           sizeof(WeightSums));
+  weights = cutter.take(floats, sizeof(float));
+  if (narrow) weights16 = cutter.take(floats, 2);
+  if (demand.training) gradient = cutter.take(floats, sizeof(float));
+  for (int i = 0; i < demand.state_slots; ++i) optimizer.push_back(cutter.take(floats, sizeof(float)));
+  for (const LayerSpec& spec : model.layers) {
+    Layer layer;
+    const bool dense = spec.kind == LayerKind::dense;
+    layer.stride = padded(spec.outputs);
+    if (dense || demand.training) {
+      layer.output = matrix(layer.stride);
+      layer.output16 = matrix16(layer.stride);
+    }
+    if (!dense && demand.training) layer.mask = cutter.take(rows * layer.stride, 1);
+    if (dense) {
+      layer.aux_ld = (layer.stride + 127) / 128 * 128;
+      layer.aux = cutter.take(rows, static_cast<std::size_t>(layer.aux_ld / 8));
+    }
+    if (dense && demand.training) {
+      layer.delta = matrix(layer.stride);
+      layer.delta16 = matrix16(layer.stride);
+    }
+    layers.push_back(layer);
+  }
+  workspace = cutter.take(1, kWorkspaceBytes);
+  bytes = cutter.bytes();
+}
+
+Ops step_ops(const StepDemand& demand, const StepLayout& layout, std::byte* base, const BatchForm& form,
+             const CanFuse& can_fuse, ProgressPage* progress) {
+  return Planner(demand, layout, base, form, can_fuse, progress).plan();
+}
+
+}  // namespace millrace::cuda

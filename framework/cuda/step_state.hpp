@@ -1,0 +1,44 @@
+// What changes from step to step, in the card's memory, so that one captured graph serves every step; and what the host reads
+// while the card works.
+#pragma once
+
+#include "nn/math.hpp"
+
+#include <cstdint>
+
+namespace millrace::cuda {
+
+/// What the host says about a step.
+struct StepInput {
+  std::int64_t rows = 0;   ///< of this batch; the rest of the buffers' rows count for nothing
+  std::uint64_t step = 0;  ///< from 1
+  std::uint32_t epoch = 0;
+  math::UpdateConstants constants;
+};
+
+/// Sums since they were last taken, in double, in batch order.
+struct StepSums {
+  double loss = 0, penalty = 0, correct = 0, absolute_error = 0, samples = 0;
+};
+
+/// Sums over all weights of one batch.
+struct WeightSums {
+  double penalty = 0, gradient_squares = 0;
+};
+
+struct StepState {
+  StepInput input;
+  StepSums sums;
+  std::uint64_t diverged_step =
+      0;                      ///< the first step whose loss was not finite; 0: none. From then on nothing is updated.
+  float gradient_factor = 1;  ///< of this step: below 1 when the gradient is clipped
+};
+
+/// In mapped host memory. Written by the card: `writes` is odd while the rest changes.
+struct ProgressPage {
+  std::uint64_t writes = 0;
+  std::uint64_t step = 0, diverged_step = 0;
+  StepSums sums;
+};
+
+}  // namespace millrace::cuda

@@ -1,0 +1,163 @@
+// The training step on a card: everything of a batch in one captured graph.
+#include "cuda/step_memory.hpp"
+#include "cuda/step_program.hpp"
+#include "cuda/steps.hpp"
+#include "nn/optimizer.hpp"
+
+#include <millrace/error.hpp>
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace millrace::cuda {
+namespace {
+
+BatchSums batch_sums(const StepSums& sums) {
+  BatchSums result;
+  result.loss = sums.loss;
+  result.penalty = sums.penalty;
+  result.correct = sums.correct;
+  result.absolute_error = sums.absolute_error;
+  result.samples = sums.samples;
+  return result;
+}
+
+void refuse_divergence(const ProgressPage& page) {
+  if (page.diverged_step == 0) return;
+  throw Error(ErrorKind::diverged, "diverged",
+              fmt::format("the loss of step {} is not finite; the weights are those before it", page.diverged_step),
+              "lower the learning rate, clip the gradient (clip_norm) or check the range of the inputs");
+}
+
+class CudaTrainStep final : public TrainStep {
+ public:
+  CudaTrainStep(Device& device, const TrainSpec& spec)
+      : spec_(spec), optimizer_(spec.optimizer), demand_(demand_of(spec_)), memory_(device, demand_) {
+    const CurrentDevice current(memory_.device_index());
+    const BatchForm form{&spec_.inputs, &spec_.targets, spec_.weighted};
+    program_.emplace(step_ops(demand_, memory_.layout(), memory_.base(), form, memory_.can_fuse(), memory_.page()),
+                     memory_.multiplier());
+    program_->enqueue(memory_.stream());  // on zeros: loads every kernel before the capture
+    memory_.clear();
+    set_weights(initial_weights(*spec_.model, spec_.seed));
+    *memory_.page() = {};
+    program_->capture(memory_.stream());
+  }
+
+  BatchSums train(const TrainBatch& batch) override {
+    const CurrentDevice current(memory_.device_index());
+    check(batch);
+    refuse_divergence(memory_.look());
+    ++steps_;
+    memory_.bring(batch, {batch.inputs->rows(), steps_, batch.epoch, optimizer_.constants(steps_)});
+    program_->replay(memory_.stream());
+    return {};
+  }
+
+  BatchSums take_sums() override {
+    if (!memory_.has_untaken()) return {};
+    const CurrentDevice current(memory_.device_index());
+    const StepSums sums = memory_.take_sums();
+    refuse_divergence(memory_.look());
+    return batch_sums(sums);
+  }
+
+  BatchSums sums_so_far() override { return batch_sums(memory_.look().sums); }
+
+  std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const override {
+    const CurrentDevice current(memory_.device_index());
+    return std::make_shared<const ModelSnapshot>(spec_.model, spec_.loss, epoch,
+                                                 memory_.download(memory_.layout().weights));
+  }
+
+  void save(StageState& state) const override {
+    const CurrentDevice current(memory_.device_index());
+    const auto put = [&](std::string name, std::size_t buffer) {
+      const std::vector<float> values = memory_.download(buffer);
+      state.put(std::move(name), std::as_bytes(std::span(values)));
+    };
+    put("weights", memory_.layout().weights);
+    for (std::size_t i = 0; i < memory_.layout().optimizer.size(); ++i)
+      put("optimizer/" + std::to_string(i), memory_.layout().optimizer[i]);
+    state.put("steps", std::as_bytes(std::span(&steps_, 1)));
+  }
+
+  void load(const StageState& state) override {
+    const CurrentDevice current(memory_.device_index());
+    const std::vector<float> weights = floats_of(state, "weights");
+    std::vector<std::vector<float>> optimizer;
+    for (std::size_t i = 0; i < memory_.layout().optimizer.size(); ++i)
+      optimizer.push_back(floats_of(state, "optimizer/" + std::to_string(i)));
+    const std::span<const std::byte> steps = bytes_of(state, "steps", sizeof steps_);
+    std::memcpy(&steps_, steps.data(), steps.size());
+    set_weights(weights);
+    for (std::size_t i = 0; i < optimizer.size(); ++i) memory_.upload(optimizer[i], memory_.layout().optimizer[i]);
+  }
+
+  std::size_t memory_bytes() const override { return memory_.layout().bytes; }
+
+ private:
+  void check(const TrainBatch& batch) const {
+    memory_.check(batch);
+    const auto same = [](const TensorSpec& a, const TensorSpec& b) {
+      return a.dtype == b.dtype && a.encoding == b.encoding;
+    };
+    if (same(batch.inputs->spec(), spec_.inputs) && same(batch.targets->spec(), spec_.targets) &&
+        (batch.weights != nullptr) == spec_.weighted)
+      return;
+    throw Error(ErrorKind::run, "shape-mismatch",
+                fmt::format("a batch of {} and {} came to a step made for {} and {}", batch.inputs->spec().describe(),
+                            batch.targets->spec().describe(), spec_.inputs.describe(), spec_.targets.describe()));
+  }
+
+  void set_weights(std::span<const float> flat) {
+    memory_.upload(flat, memory_.layout().weights);
+    if (demand_.precision != Precision::bf16) return;
+    const StepLayout& layout = memory_.layout();
+    StepProgram(
+        {Narrow{reinterpret_cast<const float*>(memory_.base() + layout.weights),
+                reinterpret_cast<std::uint16_t*>(memory_.base() + layout.weights16), layout.padded_weights.size()}},
+        memory_.multiplier())
+        .enqueue(memory_.stream());
+  }
+
+  static std::span<const std::byte> bytes_of(const StageState& state, const std::string& name, std::size_t size) {
+    const std::span<const std::byte> bytes = state.get(name);
+    if (bytes.size() == size) return bytes;
+    throw Error(ErrorKind::data, "state-mismatch",
+                fmt::format("state `{}` has {} bytes, the model needs {}", name, bytes.size(), size),
+                "load it into the model it was saved from");
+  }
+
+  std::vector<float> floats_of(const StageState& state, const std::string& name) const {
+    std::vector<float> values(static_cast<std::size_t>(spec_.model->parameters()));
+    const std::span<const std::byte> bytes = bytes_of(state, name, values.size() * sizeof(float));
+    std::memcpy(values.data(), bytes.data(), bytes.size());
+    return values;
+  }
+
+  TrainSpec spec_;
+  nn::Optimizer optimizer_;
+  StepDemand demand_;
+  StepMemory memory_;
+  std::optional<StepProgram> program_;
+  std::uint64_t steps_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<TrainStep> make_cuda_train_step(Device& device, const TrainSpec& spec) {
+  return std::make_unique<CudaTrainStep>(device, spec);
+}
+
+std::size_t cuda_train_step_bytes(const TrainSpec& spec) { return StepLayout(demand_of(spec)).bytes; }
+
+nn::StepFactory step_factory() {
+  return {make_cuda_train_step, make_cuda_evaluation_step, cuda_train_step_bytes, cuda_evaluation_step_bytes};
+}
+
+}  // namespace millrace::cuda

@@ -1,0 +1,24 @@
+// From what was found of CUDA to a decision and the sentence that goes with it. Pure: it looks at nothing but its arguments.
+#pragma once
+
+#include "device/cuda_object.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+
+/// The oldest cards the kernels are built for: compute capability 8.0 (A100).
+inline constexpr int kOldestCapability = 80;
+
+/// Why there is no card to use, in one sentence; empty when there is. `index` asks for one card, -1 for any.
+std::string why_no_cuda(const CudaFacts& facts, int index = -1);
+
+/// The choice for a wish, as choose_device() makes it.
+DeviceChoice choose_among(const CudaFacts& facts, std::string_view wish);
+
+/// One report for each card, or one that says why there is none.
+std::vector<DeviceReport> report_cuda(const CudaFacts& facts);
+
+}  // namespace millrace

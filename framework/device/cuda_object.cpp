@@ -1,0 +1,85 @@
+// Opens the driver and the CUDA object. The driver comes first: a machine without one is told so in a fraction of a
+// millisecond, while the object pulls in cuBLASLt, whose half a gigabyte takes tens of milliseconds to map.
+#include "device/cuda_object.hpp"
+
+#include <millrace/build_info.hpp>
+#include <millrace/error.hpp>
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace millrace {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Opened {
+  const CudaObject* object = nullptr;
+  std::string no_driver, no_object;
+};
+
+std::string last_dl_error() {
+  const char* text = dlerror();
+  return text == nullptr ? "unknown error" : text;
+}
+
+/// Why `object` cannot be used, or nothing.
+std::string mismatch(const CudaObject& object, const std::string& path) {
+  if (object.table_version != kCudaObjectVersion)
+    return fmt::format("`{}` has interface {}, this library has {}", path, object.table_version, kCudaObjectVersion);
+  if (object.build != build_info().version)
+    return fmt::format("`{}` belongs to Millrace {}, this library is {}", path, object.build, build_info().version);
+  return {};
+}
+
+Opened open_object(const CudaPlaces& places) {
+  Opened opened;
+  // Neither is ever closed: the driver and the code of devices must outlive every run. Opening again counts references.
+  if (dlopen(places.driver.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
+    opened.no_driver = last_dl_error();
+    return opened;
+  }
+  if (places.object.empty()) {
+    opened.no_object = "this build has no CUDA part";
+    return opened;
+  }
+  void* handle = dlopen(places.object.c_str(), RTLD_NOW | RTLD_LOCAL);
+  using Entry = const CudaObject* (*)();
+  const auto entry = handle == nullptr ? nullptr : reinterpret_cast<Entry>(dlsym(handle, kCudaObjectSymbol));
+  if (entry == nullptr)
+    opened.no_object = last_dl_error();
+  else if (opened.no_object = mismatch(*entry(), places.object); opened.no_object.empty())
+    opened.object = entry();
+  return opened;
+}
+
+}  // namespace
+
+std::string cuda_object_path() {
+  Dl_info self;
+  if (dladdr(reinterpret_cast<const void*>(&cuda_object_path), &self) == 0) return {};
+  const fs::path folder = fs::path(self.dli_fname).parent_path();
+  for (const char* place : {"millrace_cuda.so", "millrace/plugins/millrace_cuda.so"})
+    if (std::error_code failed; fs::exists(folder / place, failed)) return fs::canonical(folder / place).string();
+  return {};
+}
+
+CudaFacts look_for_cuda(bool with_memory, const CudaPlaces& places) {
+  const Opened opened = open_object(places);
+  CudaFacts facts;
+  facts.no_driver = opened.no_driver;
+  facts.no_object = opened.no_object;
+  if (opened.object != nullptr) opened.object->look(facts, with_memory);
+  return facts;
+}
+
+std::unique_ptr<Device> open_cuda_device(int index, const CudaPlaces& places) {
+  const Opened opened = open_object(places);
+  if (opened.object != nullptr) return opened.object->open(index);
+  throw Error(ErrorKind::device, "device-unavailable",
+              fmt::format("cannot open device `cuda:{}`: {}{}", index, opened.no_driver, opened.no_object));
+}
+
+}  // namespace millrace

@@ -1,0 +1,90 @@
+// What is chosen, and the sentence that says why, from facts that no machine here has.
+#include "device/cuda_choice.hpp"
+
+#include "catch.hpp"
+#include "error_of.hpp"
+
+#include <millrace/error.hpp>
+
+using namespace millrace;
+using Catch::Matchers::ContainsSubstring;
+using millrace::testing::error_of;
+
+namespace {
+
+constexpr std::size_t kGiB = std::size_t{1} << 30;
+
+CudaFacts machine(std::vector<CudaCard> cards) {
+  CudaFacts facts;
+  facts.driver_version = 13010;
+  facts.runtime_version = 13000;
+  facts.cards = std::move(cards);
+  return facts;
+}
+CudaCard card(std::string name, int major, int minor) {
+  return {std::move(name), 80 * kGiB, 60 * kGiB, major, minor, 132, {}};
+}
+
+struct Refusal {
+  CudaFacts facts;
+  const char* says;
+};
+
+std::vector<Refusal> refusals() {
+  CudaFacts driver, object, runtime;
+  driver.no_driver = "libcuda.so.1: cannot open shared object file";
+  object.no_object = "libcublasLt.so.13: cannot open shared object file";
+  runtime.no_runtime = "cudaGetDeviceCount: no CUDA-capable device is detected (cudaErrorNoDevice, 100)";
+  return {{driver, "no NVIDIA driver is installed (libcuda.so.1: cannot open"},
+          {object, "the CUDA part cannot be used (libcublasLt.so.13: cannot open"},
+          {runtime, "the CUDA runtime does not start (cudaGetDeviceCount: no CUDA-capable device"},
+          {machine({}), "the driver shows no card"},
+          {machine({card("Tesla T4", 7, 5)}), "cuda:0 (Tesla T4) has compute capability 7.5, 8.0 or newer is needed"}};
+}
+
+}  // namespace
+
+TEST_CASE("auto falls back to the CPU and says why, and cuda fails with the same sentence") {
+  for (const Refusal& refusal : refusals()) {
+    CAPTURE(refusal.says);
+    const DeviceChoice choice = choose_among(refusal.facts, "auto");
+    CHECK(choice.id == DeviceId{"cpu", 0});
+    CHECK_THAT(choice.reason, ContainsSubstring(refusal.says));
+    const Error error = error_of([&] { choose_among(refusal.facts, "cuda"); });
+    CHECK(error.name() == "device-unavailable");
+    CHECK(error.exit_code() == 5);
+    CHECK_THAT(error.message(), ContainsSubstring(choice.reason));
+    CHECK(report_cuda(refusal.facts).front().available == false);
+    CHECK_THAT(report_cuda(refusal.facts).front().detail,
+               ContainsSubstring(refusal.facts.cards.empty() ? refusal.says : "7.5"));
+  }
+}
+
+TEST_CASE("the first card that is new enough is taken, and an index takes that card or none") {
+  const CudaFacts facts = machine({card("Tesla T4", 7, 5), card("NVIDIA A100", 8, 0), card("NVIDIA H200", 9, 0)});
+  CHECK(choose_among(facts, "auto").id == DeviceId{"cuda", 1});
+  CHECK_THAT(choose_among(facts, "auto").reason, ContainsSubstring("NVIDIA A100"));
+  CHECK(choose_among(facts, "cuda").id == DeviceId{"cuda", 1});
+  CHECK(choose_among(facts, "cuda:2").id == DeviceId{"cuda", 2});
+  CHECK_THAT(error_of([&] { choose_among(facts, "cuda:0"); }).message(), ContainsSubstring("Tesla T4"));
+  CHECK_THAT(error_of([&] { choose_among(facts, "cuda:3"); }).message(), ContainsSubstring("the last card is cuda:2"));
+}
+
+TEST_CASE("a report of a card has its memory, capability, versions and peers") {
+  CudaFacts facts = machine({card("NVIDIA H200", 9, 0), card("NVIDIA H200", 9, 0)});
+  facts.cards[0].peers = {1};
+  const DeviceReport report = report_cuda(facts).front();
+  CHECK(report.available);
+  CHECK(report.memory_free_bytes == 60 * kGiB);
+  CHECK(report.memory_used_bytes == 20 * kGiB);
+  CHECK(report.capability == "9.0");
+  CHECK(report.driver == "13.1");
+  CHECK(report.runtime == "13.0");
+  CHECK_THAT(report.detail, ContainsSubstring("driver 13.1, runtime 13.0, peers: cuda:1"));
+  CHECK(report_cuda(facts)[1].index == 1);
+  CHECK_THAT(report_cuda(facts)[1].detail, ContainsSubstring("peers: none"));
+}
+
+TEST_CASE("the framework finds the object that was built with it, and only that") {
+  CHECK(cuda_object_path() == REAL_OBJECT);  // empty without nvcc
+}

@@ -1,0 +1,21 @@
+// Stands for millrace_cuda.so on a machine with one old and one new card. Opening a card gives the CPU under its name.
+#include "device/cuda_object.hpp"
+
+namespace {
+
+void look(millrace::CudaFacts& facts, bool with_memory) {
+  facts.driver_version = 13010;
+  facts.runtime_version = 13000;
+  const std::size_t gib = std::size_t{1} << 30;
+  facts.cards.push_back({"Old Card", 16 * gib, 16 * gib, 7, 5, 40, {}});
+  facts.cards.push_back({"New Card", 80 * gib, (with_memory ? 60 : 80) * gib, 9, 0, 132, {0}});
+}
+
+std::unique_ptr<millrace::Device> open(int) { return millrace::open_device({"cpu", 0}); }
+
+}  // namespace
+
+extern "C" MILLRACE_EXPORT const millrace::CudaObject* millrace_cuda_object() {
+  static const millrace::CudaObject object{millrace::kCudaObjectVersion, MILLRACE_VERSION, &look, &open};
+  return &object;
+}
