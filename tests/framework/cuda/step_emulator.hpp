@@ -1,0 +1,140 @@
+// Does the work of a step on the host: elementwise work by the very functions that the kernels call, sums and products as
+// plainly as their contracts say. What it cannot show is what only a card has: launches, races and cuBLASLt itself.
+#pragma once
+
+#include "cuda/step_plan.hpp"
+
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace millrace::cuda_test {
+
+using namespace millrace::cuda;
+
+class Emulator {
+ public:
+  void run(const Ops& ops) {
+    for (const Op& op : ops) std::visit(*this, op);
+  }
+
+  template <class Elementwise>
+  void operator()(const Elementwise& op) {
+    for (std::int64_t i = 0; i < op.count(); ++i) op(i);
+  }
+
+  void operator()(const ColumnSums& op) {
+    for (std::int64_t j = 0; j < op.width; ++j) {
+      double sum = 0;
+      for (std::int64_t row = 0; row < op.rows; ++row) sum += static_cast<double>(op.values[row * op.stride + j]);
+      op.out[j] = static_cast<float>(sum);
+    }
+  }
+
+  void operator()(const SumWeights& op) {
+    for (int block = 0; block < SumWeights::kBlocks; ++block) op.partials[block] = {};
+    for (std::int64_t i = 0; i < op.elements; ++i) {
+      WeightSums& partial = op.partials[i % SumWeights::kBlocks];
+      const WeightSums one = op.at(i);
+      partial.penalty += one.penalty;
+      partial.gradient_squares += one.gradient_squares;
+    }
+  }
+
+  void operator()(const FinishStep& op) {
+    StepSums batch;
+    for (std::int64_t row = 0; row < op.state->input.rows; ++row) {
+      batch.loss += static_cast<double>(op.results[row].loss);
+      batch.correct += static_cast<double>(op.results[row].correct);
+      batch.absolute_error += static_cast<double>(op.results[row].absolute_error);
+    }
+    WeightSums sums;
+    for (std::int64_t i = 0; i < op.partial_count; ++i) {
+      sums.penalty += op.partials[i].penalty;
+      sums.gradient_squares += op.partials[i].gradient_squares;
+    }
+    op.finish(batch, sums);
+  }
+
+  /// Column-major, as BLAS: A is m x k, B is k x n, D is m x n; the epilogues as cublasLt.h describes them.
+  void operator()(const Matmul& op) {
+    ++products;
+    if (op.epilogue != Matmul::Epilogue::none) ++fused;
+    for (std::int64_t j = 0; j < op.n; ++j)
+      for (std::int64_t i = 0; i < op.m; ++i) {
+        double sum = 0;
+        for (std::int64_t l = 0; l < op.k; ++l)
+          sum += element(op, op.a, op.transpose_a ? l + i * op.lda : i + l * op.lda) *
+                 element(op, op.b, op.transpose_b ? j + l * op.ldb : l + j * op.ldb);
+        op.d[i + j * op.ldd] = finish(op, i, j, static_cast<float>(sum));
+      }
+    if (op.epilogue == Matmul::Epilogue::drelu_bgrad)
+      for (std::int64_t i = 0; i < op.m; ++i) op.bias[i] = row_sum(op.n, [&](auto j) { return op.d[i + j * op.ldd]; });
+    if (op.epilogue == Matmul::Epilogue::bgrada)
+      for (std::int64_t i = 0; i < op.m; ++i)
+        op.bias[i] = row_sum(op.k, [&](auto l) { return static_cast<float>(element(op, op.a, i + l * op.lda)); });
+  }
+
+  int products = 0, fused = 0;
+
+ private:
+  static double element(const Matmul& op, const void* matrix, std::int64_t i) {
+    if (op.precision == Precision::bf16)
+      return static_cast<double>(from_bfloat(static_cast<const std::uint16_t*>(matrix)[i]));
+    return static_cast<double>(static_cast<const float*>(matrix)[i]);
+  }
+
+  template <class F>
+  static float row_sum(std::int64_t count, F f) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < count; ++i) sum += static_cast<double>(f(i));
+    return static_cast<float>(sum);
+  }
+
+  static float finish(const Matmul& op, std::int64_t i, std::int64_t j, float z) {
+    const bool biased = op.epilogue == Matmul::Epilogue::bias || op.epilogue == Matmul::Epilogue::relu_aux_bias;
+    if (biased) z += op.bias[i];
+    const std::int64_t bit = j * op.aux_ld + i;
+    auto* bits = static_cast<std::uint8_t*>(op.aux);
+    if (op.epilogue == Matmul::Epilogue::relu_aux_bias) {
+      const auto mask = static_cast<std::uint8_t>(1U << (bit % 8));
+      if (z > 0)
+        bits[bit / 8] = static_cast<std::uint8_t>(bits[bit / 8] | mask);
+      else
+        bits[bit / 8] = static_cast<std::uint8_t>(bits[bit / 8] & ~mask);
+      return math::relu(z);
+    }
+    if (op.epilogue == Matmul::Epilogue::drelu_bgrad) return (bits[bit / 8] >> (bit % 8)) & 1U ? z : 0.0F;
+    return z;
+  }
+};
+
+/// The memory of a step on the host, without the workspace that only cuBLASLt uses; filled with a pattern beyond it, so that
+/// a write past the end shows.
+class EmulatedMemory {
+ public:
+  explicit EmulatedMemory(const StepDemand& demand) : layout(demand), bytes_(layout.workspace + kGuard, std::byte{0}) {
+    std::fill(bytes_.begin() + static_cast<std::ptrdiff_t>(layout.workspace), bytes_.end(), kPattern);
+  }
+  std::byte* base() { return bytes_.data(); }
+  template <class T>
+  T* at(std::size_t offset) {
+    return reinterpret_cast<T*>(base() + offset);
+  }
+  std::span<float> floats(std::size_t offset) {
+    return {at<float>(offset), static_cast<std::size_t>(layout.padded_weights.size())};
+  }
+  StepState& state() { return *at<StepState>(layout.state); }
+  bool guard_is_whole() const {
+    return std::all_of(bytes_.begin() + static_cast<std::ptrdiff_t>(layout.workspace), bytes_.end(),
+                       [](std::byte b) { return b == kPattern; });
+  }
+  StepLayout layout;
+
+ private:
+  static constexpr std::size_t kGuard = 4096;
+  static constexpr std::byte kPattern{0xA5};
+  std::vector<std::byte> bytes_;
+};
+
+}  // namespace millrace::cuda_test
