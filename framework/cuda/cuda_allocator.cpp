@@ -15,7 +15,7 @@ namespace {
 class Slab {
  public:
   Slab(int device_index, MemoryKind kind, std::size_t bytes) : device_(device_index), kind_(kind), map_(bytes) {
-    const CurrentDevice current(device_);
+    use_device(device_);
     void* memory = nullptr;
     if (kind == MemoryKind::device)
       MILLRACE_CUDA(cudaMalloc, &memory, bytes);

@@ -19,7 +19,7 @@ class CudaEvent final : public Event::State {
     MILLRACE_CUDA(cudaEventRecord, event_.get(), stream);
   }
   bool done() override {
-    const CurrentDevice current(device_);
+    use_device(device_);
     const cudaError_t state = cudaEventQuery(event_.get());
     if (state == cudaErrorNotReady) {
       ignore(state);  // the runtime keeps even this as its last error
@@ -29,7 +29,7 @@ class CudaEvent final : public Event::State {
     return true;
   }
   void synchronize() override {
-    const CurrentDevice current(device_);
+    use_device(device_);
     MILLRACE_CUDA(cudaEventSynchronize, event_.get());
   }
   cudaEvent_t get() const { return event_.get(); }
@@ -42,16 +42,16 @@ class CudaEvent final : public Event::State {
 class CudaStream final : public Stream {
  public:
   explicit CudaStream(int device_index) : device_(device_index) {
-    const CurrentDevice current(device_);
+    use_device(device_);
     stream_ = make_stream_handle();
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
-    const CurrentDevice current(device_);
+    use_device(device_);
     MILLRACE_CUDA(cudaMemcpyAsync, to, from, bytes, cudaMemcpyDefault, stream_.get());
   }
   Event record() override { return record_event(device_, stream_.get()); }
   void wait(const Event& event) override {
-    const CurrentDevice current(device_);
+    use_device(device_);
     wait_for_event(stream_.get(), event);
   }
 
@@ -96,7 +96,7 @@ CudaCard card_of(int index, int count, bool with_memory) {
     if (reachable != 0) card.peers.push_back(peer);
   }
   if (!with_memory) return card;
-  const CurrentDevice current(index);
+  use_device(index);
   MILLRACE_CUDA(cudaMemGetInfo, &card.free_bytes, &card.memory_bytes);
   return card;
 }
@@ -132,7 +132,7 @@ std::unique_ptr<Device> open(int index) {
 }
 
 Event record_event(int device_index, cudaStream_t stream) {
-  const CurrentDevice current(device_index);
+  use_device(device_index);
   return Event(std::make_shared<CudaEvent>(device_index, stream));
 }
 

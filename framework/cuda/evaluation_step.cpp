@@ -40,7 +40,7 @@ class CudaEvaluationStep final : public EvaluationStep {
       : model_(spec.model), demand_(demand_of(*model_, spec.max_batch_rows)), memory_(device, with(spec.loss)) {}
 
   BatchSums evaluate(const ModelSnapshot& snapshot, const TrainBatch& batch) override {
-    const CurrentDevice current(memory_.device_index());
+    use_device(memory_.device_index());
     run(snapshot, batch);
     penalty_ += penalty_of_weights_ * static_cast<double>(batch.inputs->rows());
     return {};
@@ -48,7 +48,7 @@ class CudaEvaluationStep final : public EvaluationStep {
 
   BatchSums take_sums() override {
     if (!memory_.has_untaken()) return {};
-    const CurrentDevice current(memory_.device_index());
+    use_device(memory_.device_index());
     const StepSums sums = memory_.take_sums();
     BatchSums result;
     result.loss = sums.loss;
@@ -60,7 +60,7 @@ class CudaEvaluationStep final : public EvaluationStep {
   }
 
   void predict(const ModelSnapshot& snapshot, const Tensor& inputs, std::span<float> outputs) override {
-    const CurrentDevice current(memory_.device_index());
+    use_device(memory_.device_index());
     const auto width = static_cast<std::size_t>(model_->outputs()), rows = static_cast<std::size_t>(inputs.rows());
     if (outputs.size() != rows * width)
       throw Error(

@@ -11,20 +11,13 @@
 
 namespace millrace::cuda {
 
-/// Makes `index` the current device of this thread while it lives; CUDA keeps the current device a thread.
-class CurrentDevice {
- public:
-  explicit CurrentDevice(int index) {
-    MILLRACE_CUDA(cudaGetDevice, &before_);
-    if (before_ != index) MILLRACE_CUDA(cudaSetDevice, index);
-  }
-  ~CurrentDevice() { ignore(cudaSetDevice(before_)); }
-  CurrentDevice(const CurrentDevice&) = delete;
-  CurrentDevice& operator=(const CurrentDevice&) = delete;
-
- private:
-  int before_ = 0;
-};
+/// Makes `index` the current device of this thread. CUDA keeps one a thread, so whatever calls CUDA says first which it means.
+/// The one before is not restored: that would make a context on it, on card 0 for every process of a machine.
+inline void use_device(int index) {
+  int now = 0;
+  MILLRACE_CUDA(cudaGetDevice, &now);
+  if (now != index) MILLRACE_CUDA(cudaSetDevice, index);
+}
 
 /// A handle with the function that destroys it. An error of an asynchronous call that destruction meets is not lost: the next
 /// checked call meets it too.

@@ -37,7 +37,7 @@ void require_width(const Tensor& tensor, std::int64_t width, const char* what) {
 
 StepMemory::StepMemory(Device& device, const StepDemand& demand)
     : device_index_(device.id().index), demand_(demand), layout_(demand_) {
-  const CurrentDevice current(device_index_);
+  use_device(device_index_);
   memory_ = device.memory().allocate(layout_.bytes);
   staging_ = device.staging().allocate(static_cast<std::size_t>(layout_.padded_weights.size()) * sizeof(float));
   page_memory_ = device.staging().allocate(sizeof(ProgressPage));
@@ -55,7 +55,11 @@ CanFuse StepMemory::can_fuse() const {
   return [this](const Matmul& product) { return MatmulPlan::make(*multiplier_, product).has_value(); };
 }
 
-void StepMemory::clear() { MILLRACE_CUDA(cudaMemsetAsync, base(), 0, layout_.bytes, stream()); }
+void StepMemory::clear() { zero(0, layout_.bytes); }
+
+void StepMemory::zero(std::size_t offset, std::size_t bytes) {
+  MILLRACE_CUDA(cudaMemsetAsync, base() + offset, 0, bytes, stream());
+}
 
 void StepMemory::synchronize() const { MILLRACE_CUDA(cudaStreamSynchronize, stream()); }
 
@@ -128,6 +132,7 @@ void StepMemory::copy_in(std::size_t offset, const void* from, std::size_t bytes
 ProgressPage StepMemory::look() const {
   const volatile ProgressPage& page = *page_;
   ProgressPage seen;
+  int tries = 0;  // a card that was lost in the middle of writing leaves the page odd for ever
   do {
     seen.writes = page.writes;
     std::atomic_thread_fence(std::memory_order_acquire);
@@ -139,7 +144,7 @@ ProgressPage StepMemory::look() const {
     seen.sums.absolute_error = page.sums.absolute_error;
     seen.sums.samples = page.sums.samples;
     std::atomic_thread_fence(std::memory_order_acquire);
-  } while (seen.writes % 2 != 0 || seen.writes != page.writes);
+  } while (++tries < 1000 && (seen.writes % 2 != 0 || seen.writes != page.writes));
   return seen;
 }
 
@@ -148,8 +153,7 @@ StepSums StepMemory::take_sums() {
   in_flight_.clear();
   const StepSums sums = look().sums;
   page_->sums = {};
-  const std::size_t offset = layout_.state + offsetof(StepState, sums);
-  MILLRACE_CUDA(cudaMemsetAsync, base() + offset, 0, sizeof(StepSums), stream());
+  zero(layout_.state + offsetof(StepState, sums), sizeof(StepSums));
   untaken_ = false;
   return sums;
 }

@@ -33,12 +33,13 @@ class StepMemory {
   ProgressPage* page() const { return page_; }
   CanFuse can_fuse() const;
 
-  /// All of the card's memory becomes 0, all sums with it. Does not synchronise.
+  /// All of the step's memory becomes 0, all sums with it; or a part. Neither synchronises.
   void clear();
+  void zero(std::size_t offset, std::size_t bytes);
   /// Weights or optimizer state, in the model's flat order. Synchronises the stream.
   void upload(std::span<const float> flat, std::size_t buffer);
   std::vector<float> download(std::size_t buffer) const;
-  /// `count` floats at `offset` of the card's memory. Synchronises the stream.
+  /// `bytes` bytes at `offset` of the step's memory. Synchronises the stream.
   void read(void* to, std::size_t offset, std::size_t bytes) const;
 
   /// Refuses a batch that does not fit: Error("batch-too-large" | "shape-mismatch", run).

@@ -37,7 +37,7 @@ class CudaTrainStep final : public TrainStep {
  public:
   CudaTrainStep(Device& device, const TrainSpec& spec)
       : spec_(spec), optimizer_(spec.optimizer), demand_(demand_of(spec_)), memory_(device, demand_) {
-    const CurrentDevice current(memory_.device_index());
+    use_device(memory_.device_index());
     const BatchForm form{&spec_.inputs, &spec_.targets, spec_.weighted};
     program_.emplace(step_ops(demand_, memory_.layout(), memory_.base(), form, memory_.can_fuse(), memory_.page()),
                      memory_.multiplier());
@@ -49,7 +49,7 @@ class CudaTrainStep final : public TrainStep {
   }
 
   BatchSums train(const TrainBatch& batch) override {
-    const CurrentDevice current(memory_.device_index());
+    use_device(memory_.device_index());
     check(batch);
     refuse_divergence(memory_.look());
     ++steps_;
@@ -60,7 +60,7 @@ class CudaTrainStep final : public TrainStep {
 
   BatchSums take_sums() override {
     if (!memory_.has_untaken()) return {};
-    const CurrentDevice current(memory_.device_index());
+    use_device(memory_.device_index());
     const StepSums sums = memory_.take_sums();
     refuse_divergence(memory_.look());
     return batch_sums(sums);
@@ -69,13 +69,13 @@ class CudaTrainStep final : public TrainStep {
   BatchSums sums_so_far() override { return batch_sums(memory_.look().sums); }
 
   std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const override {
-    const CurrentDevice current(memory_.device_index());
+    use_device(memory_.device_index());
     return std::make_shared<const ModelSnapshot>(spec_.model, spec_.loss, epoch,
                                                  memory_.download(memory_.layout().weights));
   }
 
   void save(StageState& state) const override {
-    const CurrentDevice current(memory_.device_index());
+    use_device(memory_.device_index());
     const auto put = [&](std::string name, std::size_t buffer) {
       const std::vector<float> values = memory_.download(buffer);
       state.put(std::move(name), std::as_bytes(std::span(values)));
@@ -87,13 +87,14 @@ class CudaTrainStep final : public TrainStep {
   }
 
   void load(const StageState& state) override {
-    const CurrentDevice current(memory_.device_index());
+    use_device(memory_.device_index());
     const std::vector<float> weights = floats_of(state, "weights");
     std::vector<std::vector<float>> optimizer;
     for (std::size_t i = 0; i < memory_.layout().optimizer.size(); ++i)
       optimizer.push_back(floats_of(state, "optimizer/" + std::to_string(i)));
     const std::span<const std::byte> steps = bytes_of(state, "steps", sizeof steps_);
     std::memcpy(&steps_, steps.data(), steps.size());
+    reset_divergence();
     set_weights(weights);
     for (std::size_t i = 0; i < optimizer.size(); ++i) memory_.upload(optimizer[i], memory_.layout().optimizer[i]);
   }
@@ -123,6 +124,13 @@ class CudaTrainStep final : public TrainStep {
                 reinterpret_cast<std::uint16_t*>(memory_.base() + layout.weights16), layout.padded_weights.size()}},
         memory_.multiplier())
         .enqueue(memory_.stream());
+  }
+
+  /// A loaded state is a new start.
+  void reset_divergence() {
+    if (memory_.has_untaken()) memory_.take_sums();
+    memory_.zero(memory_.layout().state, sizeof(StepState));
+    *memory_.page() = {};
   }
 
   static std::span<const std::byte> bytes_of(const StageState& state, const std::string& name, std::size_t size) {

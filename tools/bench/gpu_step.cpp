@@ -1,0 +1,172 @@
+// Measures the training step of a device alone, on made-up MNIST-shaped rows, and the copies that feed it.
+//
+//   gpu_step step DEVICE BATCH PRECISION PLACE [ROWS] [EPOCHS]   PLACE: resident, pinned or pageable
+//   gpu_step copy DEVICE
+//
+// Prints one JSON object. DEVICE is cpu, cuda or cuda:N; exit code 5 when it is not there.
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+#include <millrace/stage.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <numeric>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace millrace;
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+LayerSpec dense(std::int64_t inputs, std::int64_t outputs, Activation activation, std::int64_t offset) {
+  LayerSpec layer;
+  layer.inputs = inputs;
+  layer.outputs = outputs;
+  layer.activation = activation;
+  layer.kernel_initializer = ParamValue::Map{{"glorot_uniform", ParamValue(ParamValue::Map{})}};
+  layer.bias_initializer = ParamValue::Map{{"zeros", ParamValue(ParamValue::Map{})}};
+  layer.kernel_offset = offset;
+  layer.bias_offset = offset + inputs * outputs;
+  return layer;
+}
+
+/// 784-512-512-10.
+std::shared_ptr<const ModelSpec> mnist_model() {
+  ModelSpec model;
+  model.inputs = 784;
+  model.layers.push_back(dense(784, 512, Activation::relu, 0));
+  model.layers.push_back(dense(512, 512, Activation::relu, model.parameters()));
+  model.layers.push_back(dense(512, 10, Activation::softmax, model.parameters()));
+  return std::make_shared<const ModelSpec>(std::move(model));
+}
+
+/// Rows of random bytes below `below`, where `place` says.
+Tensor bytes(Device& device, const std::string& place, std::int64_t rows, TensorSpec spec, std::uint32_t below) {
+  static const std::unique_ptr<Allocator> pageable = make_host_allocator();
+  const std::size_t size = static_cast<std::size_t>(rows) * spec.stored_row_bytes();
+  const std::shared_ptr<std::byte> host = (place == "pinned" ? device.staging() : *pageable).allocate(size);
+  std::uint32_t x = 1;
+  for (std::size_t i = 0; i < size; ++i)
+    host.get()[i] = static_cast<std::byte>(((x = x * 1664525U + 1013904223U) >> 16) % below);
+  if (place != "resident") return {std::move(spec), rows, host, nullptr};
+  const std::shared_ptr<std::byte> there = device.memory().allocate(size);
+  const auto stream = device.make_stream();
+  stream->copy(there.get(), host.get(), size);
+  stream->record().synchronize();
+  return {std::move(spec), rows, there, nullptr};
+}
+
+struct Data {
+  Tensor x, y;
+  std::vector<std::uint64_t> ids;
+};
+
+/// Seconds of one pass, from the first batch to the last sum.
+double pass(TrainStep& step, const Data& data, std::int64_t batch, std::uint32_t epoch, BatchSums& sums) {
+  const double start = now();
+  for (std::int64_t first = 0; first < data.x.rows(); first += batch) {
+    const std::int64_t count = std::min(batch, data.x.rows() - first);
+    const Tensor inputs = data.x.slice(first, count), targets = data.y.slice(first, count);
+    TrainBatch b;
+    b.inputs = &inputs;
+    b.targets = &targets;
+    b.epoch = epoch;
+    b.sample_ids = std::span(data.ids).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+    sums.add(step.train(b));
+  }
+  sums.add(step.take_sums());
+  return now() - start;
+}
+
+int measure_step(Device& device, std::int64_t batch, const std::string& precision, const std::string& place,
+                 std::int64_t rows, int epochs) {
+  Data data;
+  data.x = bytes(device, place, rows, {DType::f32, {784}, {}, {Form::affine_u8, 1.0F / 255.0F, 0, 0}, {}}, 256);
+  data.y = bytes(device, place, rows, {DType::f32, {10}, {}, {Form::indicator, 1, 0, 10}, {}}, 10);
+  data.ids.resize(static_cast<std::size_t>(rows));
+  std::iota(data.ids.begin(), data.ids.end(), 0U);
+  TrainSpec spec;
+  spec.model = mnist_model();
+  spec.optimizer = {default_optimizer().alternative(), default_optimizer().alternative_params()};
+  spec.seed = 42;
+  spec.max_batch_rows = batch;
+  spec.inputs = data.x.spec();
+  spec.targets = data.y.spec();
+  spec.precision = precision_from(precision);
+  const double opened = now();
+  const auto step = make_train_step(device, spec);
+  const double made = now() - opened;
+  std::vector<double> seconds;
+  BatchSums sums;
+  for (int epoch = 1; epoch <= epochs; ++epoch)
+    seconds.push_back(pass(*step, data, batch, static_cast<std::uint32_t>(epoch), sums));
+  const auto steps = static_cast<double>((rows + batch - 1) / batch);
+  fmt::print(
+      "{{\"device\":\"{}\",\"batch\":{},\"precision\":\"{}\",\"place\":\"{}\",\"rows\":{},\"epochs\":{},"
+      "\"seconds_an_epoch\":{:.6f},\"best_seconds_an_epoch\":{:.6f},\"us_a_step\":{:.3f},\"make_seconds\":{:.4f},"
+      "\"loss\":{:.6f},\"weights_sha256\":\"{}\"}}\n",
+      device.describe(), batch, precision, place, rows, epochs, median(seconds),
+      *std::min_element(seconds.begin(), seconds.end()), 1e6 * median(seconds) / steps, made, sums.loss / sums.samples,
+      step->snapshot(0)->weights_sha256());
+  return 0;
+}
+
+/// Median microseconds of a copy of `bytes` with the wait for its event.
+double copy_us(Stream& stream, std::byte* to, const std::byte* from, std::size_t size) {
+  std::vector<double> times;
+  for (int i = 0; i < 200; ++i) {
+    const double start = now();
+    stream.copy(to, from, size);
+    stream.record().synchronize();
+    times.push_back(1e6 * (now() - start));
+  }
+  return median(times);
+}
+
+int measure_copies(Device& device) {
+  constexpr std::size_t kSmall = 4, kBatch = 1600 << 10, kLarge = std::size_t{64} << 20;
+  const auto pageable = make_host_allocator();
+  const auto host = pageable->allocate(kLarge), pinned = device.staging().allocate(kLarge),
+             there = device.memory().allocate(kLarge);
+  std::fill_n(host.get(), kLarge, std::byte{1});
+  std::fill_n(pinned.get(), kLarge, std::byte{1});
+  const auto stream = device.make_stream();
+  fmt::print("{{\"device\":\"{}\"", device.describe());
+  for (const std::size_t size : {kSmall, kBatch, kLarge})
+    fmt::print(",\"pinned_{0}_us\":{1:.2f},\"pageable_{0}_us\":{2:.2f},\"back_{0}_us\":{3:.2f}", size,
+               copy_us(*stream, there.get(), pinned.get(), size), copy_us(*stream, there.get(), host.get(), size),
+               copy_us(*stream, pinned.get(), there.get(), size));
+  fmt::print("}}\n");
+  return 0;
+}
+
+int run(const std::vector<std::string>& words) {
+  const auto device = open_device(choose_device(words[1]).id);
+  if (words[0] == "copy") return measure_copies(*device);
+  const auto number = [&](std::size_t i, std::int64_t otherwise) {
+    return words.size() > i ? std::atoll(words[i].c_str()) : otherwise;
+  };
+  return measure_step(*device, number(2, 0), words[3], words[4], number(5, 60000), static_cast<int>(number(6, 5)));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.size() >= 2 && (words[0] == "copy" || (words[0] == "step" && words.size() >= 5))) return run(words);
+  fmt::print(stderr, "usage: gpu_step step DEVICE BATCH PRECISION PLACE [ROWS] [EPOCHS] | gpu_step copy DEVICE\n");
+  return 2;
+} catch (const millrace::Error& error) {
+  fmt::print(stderr, "{}", error.render());
+  return error.exit_code();
+}
