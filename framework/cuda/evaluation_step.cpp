@@ -59,6 +59,8 @@ class CudaEvaluationStep final : public EvaluationStep {
     return result;
   }
 
+  Event enqueued() override { return memory_.enqueued(); }
+
   void predict(const ModelSnapshot& snapshot, const Tensor& inputs, std::span<float> outputs) override {
     use_device(memory_.device_index());
     const auto width = static_cast<std::size_t>(model_->outputs()), rows = static_cast<std::size_t>(inputs.rows());

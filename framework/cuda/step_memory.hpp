@@ -48,6 +48,9 @@ class StepMemory {
   /// batches in flight it waits for the oldest copy, so that the host cannot run ahead without bound.
   void bring(const TrainBatch& batch, const StepInput& input);
 
+  /// An event behind everything on the stream.
+  Event enqueued() const { return record_event(device_index_, stream()); }
+
   /// Sums of the steps that are done; any moment.
   ProgressPage look() const;
   /// Synchronises the stream; sums start again at 0.

@@ -66,6 +66,8 @@ class CudaTrainStep final : public TrainStep {
     return batch_sums(sums);
   }
 
+  Event enqueued() override { return memory_.enqueued(); }
+
   BatchSums sums_so_far() override { return batch_sums(memory_.look().sums); }
 
   std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const override {

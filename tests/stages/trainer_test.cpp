@@ -215,3 +215,16 @@ TEST_CASE("a trainer's model port tells what will come") {
   CHECK(port.model->inputs == 2);
   CHECK(port.loss == Loss::categorical_crossentropy);
 }
+
+TEST_CASE("a precision is a permission: on the CPU each gives the bits of float32") {
+  const auto hash = [](const char* precision) {
+    StageTester t("trainer", classifier({{"precision", precision}}));
+    train_pass(t, 1);
+    return t.reported_model()->weights_sha256();
+  };
+  CHECK(hash("tf32") == hash("float32"));
+  CHECK(hash("bf16") == hash("float32"));
+  StageTester plain("trainer", classifier());
+  train_pass(plain, 1);
+  CHECK(plain.reported_model()->weights_sha256() == hash("float32"));
+}

@@ -152,6 +152,9 @@ class MILLRACE_EXPORT TrainStep {
   virtual void load(const StageState&) = 0;
   /// Bytes of weights, gradients, optimizer state and activations.
   virtual std::size_t memory_bytes() const = 0;
+  /// Behind the work of the last batch: whoever handed it in keeps it alive until this is done, and thereby no more batches
+  /// are under way than the budgets of the sources allow. Already done where `train` returns when all is done.
+  virtual Event enqueued() { return {}; }
 };
 
 /// Forward pass and metrics of snapshots; keeps scratch memory only. One thread at a time.
@@ -164,6 +167,8 @@ class MILLRACE_EXPORT EvaluationStep {
   virtual BatchSums take_sums() { return {}; }
   /// Outputs of the model, rows * outputs() floats.
   virtual void predict(const ModelSnapshot&, const Tensor& inputs, std::span<float> outputs) = 0;
+  /// As TrainStep::enqueued.
+  virtual Event enqueued() { return {}; }
 };
 
 /// Bytes that make_train_step and make_evaluation_step will take from the device's memory, for `plan`. Pure arithmetic.

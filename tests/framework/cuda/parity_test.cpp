@@ -98,12 +98,11 @@ TrainSpec small_spec(const Batch& batch, const ParamValue& optimizer) {
 }  // namespace
 
 TEST_CASE("parity: every optimizer follows float64 on every device") {
-  const ParamValue optimizer =
-      GENERATE(as<ParamValue>{}, one("sgd", {{"learning_rate", 0.1}}),
-               one("sgd", {{"learning_rate", 0.05}, {"momentum", 0.9}}),
-               one("sgd", {{"learning_rate", 0.05}, {"momentum", 0.9}, {"nesterov", true}}), one("rmsprop"),
-               one("rmsprop", {{"momentum", 0.5}}), one("adam"), one("sgd", {{"learning_rate", 0.5}, {"clip_norm", 0.1}}),
-               one("adam", {{"clip_norm", 0.01}}));
+  const ParamValue optimizer = GENERATE(
+      as<ParamValue>{}, one("sgd", {{"learning_rate", 0.1}}), one("sgd", {{"learning_rate", 0.05}, {"momentum", 0.9}}),
+      one("sgd", {{"learning_rate", 0.05}, {"momentum", 0.9}, {"nesterov", true}}), one("rmsprop"),
+      one("rmsprop", {{"momentum", 0.5}}), one("adam"), one("sgd", {{"learning_rate", 0.5}, {"clip_norm", 0.1}}),
+      one("adam", {{"clip_norm", 0.01}}));
   const Batch batch = random_batch(31, 20, 5);
   const TrainSpec spec = small_spec(batch, optimizer);
   const Run expected = in_doubles(spec, batch, 20);
@@ -116,9 +115,11 @@ TEST_CASE("parity: every optimizer follows float64 on every device") {
 TEST_CASE("parity: every activation and loss follows float64 on every device") {
   const char* hidden = GENERATE("linear", "relu", "sigmoid", "tanh");
   const bool use_bias = GENERATE(true, false);
-  const auto [loss, last] =
-      GENERATE(table<Loss, const char*>({{Loss::categorical_crossentropy, "softmax"}, {Loss::binary_crossentropy, "sigmoid"},
-                                         {Loss::mse, "linear"}, {Loss::mse, "relu"}, {Loss::mse, "softmax"}}));
+  const auto [loss, last] = GENERATE(table<Loss, const char*>({{Loss::categorical_crossentropy, "softmax"},
+                                                               {Loss::binary_crossentropy, "sigmoid"},
+                                                               {Loss::mse, "linear"},
+                                                               {Loss::mse, "relu"},
+                                                               {Loss::mse, "softmax"}}));
   const Batch batch = random_batch(9, 7, 3);
   const List layers{dense(18, hidden, {{"use_bias", use_bias}}), dense(6, hidden),
                     dense(3, last, {{"use_bias", use_bias}})};
@@ -162,7 +163,8 @@ TEST_CASE("parity: evaluation and prediction on every device") {
   const Batch batch = random_batch(9, 6, 3);
   const ModelSnapshot snapshot(model, Loss::categorical_crossentropy, 1, initial_weights(*model, 1));
   const auto measure = [&](Device& device, std::vector<float>& outputs) {
-    const auto step = make_evaluation_step(device, model, snapshot.loss(), batch.inputs.spec(), batch.targets.spec(), 12);
+    const auto step =
+        make_evaluation_step(device, model, snapshot.loss(), batch.inputs.spec(), batch.targets.spec(), 12);
     BatchSums sums = step->evaluate(snapshot, batch.view());
     sums.add(step->take_sums());
     step->predict(snapshot, batch.inputs, outputs);
@@ -176,12 +178,14 @@ TEST_CASE("parity: evaluation and prediction on every device") {
     CHECK(sums.loss == Catch::Approx(expected.loss).epsilon(1e-5));
     CHECK(sums.penalty == Catch::Approx(expected.penalty).epsilon(1e-9));
     CHECK(sums.correct == expected.correct);
-    for (std::size_t i = 0; i < outputs.size(); ++i) CHECK(outputs[i] == Catch::Approx(expected_outputs[i]).margin(1e-5));
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      CHECK(outputs[i] == Catch::Approx(expected_outputs[i]).margin(1e-5));
   }
 }
 
 TEST_CASE("parity: coarser products stay within their roundings; a device without them computes in float32") {
-  const auto [precision, tolerance] = GENERATE(table<Precision, double>({{Precision::tf32, 2e-3}, {Precision::bf16, 2e-2}}));
+  const auto [precision, tolerance] =
+      GENERATE(table<Precision, double>({{Precision::tf32, 2e-3}, {Precision::bf16, 2e-2}}));
   const Batch batch = random_batch(31, 20, 5);
   TrainSpec spec = small_spec(batch, one("sgd", {{"learning_rate", 0.05}}));
   const Run expected = in_doubles(spec, batch, 10);
