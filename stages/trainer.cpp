@@ -146,9 +146,7 @@ class Trainer final : public Serial {
     spec_.inputs = inputs;
     spec_.targets = targets;
     spec_.weighted = in.find("weights") != nullptr;
-    const Precision used = ctx.device().kind == "cuda" ? spec_.precision : Precision::float32;
-    ctx.uses_memory(fmt::format("training step, products in {}", to_string(used)),
-                    train_step_bytes(spec_, ctx.device()));
+    ctx.uses_memory("training step", train_step_bytes(spec_, ctx.device()));
     // Two epochs may be alive at once, and the report keeps the last.
     ctx.uses_memory("model snapshots", 3 * sizeof(float) * static_cast<std::size_t>(model->parameters()));
     ctx.output("metrics", PortSpec::of_kind(PortKind::metrics));

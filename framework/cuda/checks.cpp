@@ -37,14 +37,14 @@ void check(cudaError_t code, const char* call) {
     throw Error(ErrorKind::run, "out-of-memory", describe_failure(call, code),
                 "smaller batches need less; `pipeline-run devices` shows what other programs use");
   if (is_sticky(code))
-    throw Error(ErrorKind::device, "device-lost", describe_failure(call, code),
+    throw Error(ErrorKind::run, "device-lost", describe_failure(call, code),
                 "the process has lost its device; the error may come from an earlier asynchronous call");
-  throw Error(ErrorKind::device, "cuda-failed", describe_failure(call, code));
+  throw Error(ErrorKind::run, "cuda-failed", describe_failure(call, code));
 }
 
 void check(cublasStatus_t code, const char* call) {
   if (code == CUBLAS_STATUS_SUCCESS) return;
-  throw Error(ErrorKind::device, "cuda-failed",
+  throw Error(ErrorKind::run, "cuda-failed",
               fmt::format("{}: {} ({})", call, cublasLtGetStatusString(code), static_cast<int>(code)));
 }
 

@@ -14,10 +14,10 @@ namespace millrace::cuda {
 std::string describe_failure(const char* call, cudaError_t code);
 
 /// Returns on success. Otherwise clears the error that the runtime keeps for the next caller and throws
-/// Error("cuda-failed", device), or "out-of-memory" for want of memory, or "device-lost" for an error after which the
+/// Error("cuda-failed", run), or "out-of-memory" for want of memory, or "device-lost" for an error after which the
 /// device's context is of no use.
 void check(cudaError_t code, const char* call);
-/// The same for cuBLASLt: Error("cuda-failed", device).
+/// The same for cuBLASLt: Error("cuda-failed", run).
 void check(cublasStatus_t code, const char* call);
 /// For destructors: clears the error and says nothing, since an earlier call has reported it or will.
 void ignore(cudaError_t code) noexcept;

@@ -277,20 +277,22 @@ struct SumWeights {
   }
 };
 
-/// Adds the rows' results to the sums, looks whether the loss is finite, finds the clipping factor, tells the host.
+/// Adds the rows' results to the sums, looks whether loss and gradient are finite, finds the clipping factor, tells the host.
 struct FinishStep {
   const nn::RowResult* results = nullptr;
   const WeightSums* partials = nullptr;
   std::int64_t partial_count = 0;
   double clip_norm = 0;   ///< 0: none
-  bool training = false;  ///< a loss that is not finite stops everything; when evaluating it is just a result
+  bool training = false;  ///< a loss or gradient that is not finite stops everything; when evaluating it is a result
   StepState* state = nullptr;
   ProgressPage* progress = nullptr;  ///< mapped host memory; may be null
 
   /// Everything after the sums over the batch; one thread. `batch` holds its loss, correct and absolute error.
   MILLRACE_HOST_DEVICE void finish(StepSums batch, const WeightSums& sums) const {
     if (state->diverged_step != 0) return;
-    if (training && !(batch.loss - batch.loss == 0)) {  // NaN or infinite
+    // A library's ReLU makes 0 of a NaN, so the loss may look well while the gradient is lost. x - x is 0 for finite x only.
+    const bool finite = batch.loss - batch.loss == 0 && sums.gradient_squares - sums.gradient_squares == 0;
+    if (training && !finite) {
       state->diverged_step = state->input.step;
       return;
     }

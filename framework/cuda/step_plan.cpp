@@ -58,7 +58,10 @@ class Planner {
     if (demand_.training)
       for (std::size_t i = layers().size(); i-- > 0;)
         if (is_dense(i)) backward(i);
-    if (demand_.sums_weights) sum_weights();
+    if (demand_.sums_weights)
+      sum_weights();
+    else if (demand_.training && std::find(has_aux_.begin(), has_aux_.end(), true) != has_aux_.end())
+      guard_gradient();
     if (form_.targets) finish_step();
     if (demand_.training) update();
     return std::move(ops_);
@@ -293,6 +296,13 @@ class Planner {
     }
   }
 
+  /// The library's ReLU hides a NaN from the loss, not from the gradient: its sum of squares is looked at instead.
+  void guard_gradient() {
+    ops_.emplace_back(SumWeights{at<float>(layout_.weights), at<float>(layout_.gradient),
+                                 layout_.padded_weights.size(), 0, at<WeightSums>(layout_.partials)});
+    partial_count_ = SumWeights::kBlocks;
+  }
+
   void finish_step() {
     ops_.emplace_back(FinishStep{at<nn::RowResult>(layout_.results), at<WeightSums>(layout_.partials), partial_count_,
                                  demand_.clip_norm, demand_.training, state(), progress_});
@@ -409,9 +419,9 @@ StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model)
   inputs16 = matrix16(input_stride);
   targets = matrix(model.outputs());
   results = cutter.take(rows, sizeof(nn::RowResult));
-  if (demand.sums_weights)
-    partials = cutter.take(static_cast<std::int64_t>(2 * padded_weights.layers().size()) * SumWeights::kBlocks,
-                           sizeof(WeightSums));
+  const auto tensors = static_cast<std::int64_t>(2 * padded_weights.layers().size());
+  if (demand.training)
+    partials = cutter.take((demand.sums_weights ? tensors : 1) * SumWeights::kBlocks, sizeof(WeightSums));
   weights = cutter.take(floats, sizeof(float));
   if (narrow) weights16 = cutter.take(floats, 2);
   if (demand.training) gradient = cutter.take(floats, sizeof(float));

@@ -13,7 +13,7 @@ namespace {
 
 MatmulPlan planned(const Multiplier& multiplier, const Matmul& p) {
   if (auto plan = MatmulPlan::make(multiplier, p)) return std::move(*plan);
-  throw Error(ErrorKind::device, "no-algorithm",
+  throw Error(ErrorKind::run, "no-algorithm",
               fmt::format("cuBLASLt has no algorithm for a product of {} x {} x {} in {}", p.m, p.n, p.k,
                           to_string(p.precision)),
               "try `precision: float32`, or run on the CPU: --set device=cpu");

@@ -13,7 +13,7 @@ namespace millrace::cuda {
 /// One thread at a time. The device of the caller's thread must be the one the memory is on.
 class StepProgram {
  public:
-  /// Plans every product of `ops`. Throws Error("no-algorithm", device) when cuBLASLt has none for one without epilogue.
+  /// Plans every product of `ops`. Throws Error("no-algorithm", run) when cuBLASLt has none for one without epilogue.
   StepProgram(const Ops& ops, const Multiplier& multiplier);
 
   /// Enqueues the kernels one by one. The first time this loads them, which may synchronise.

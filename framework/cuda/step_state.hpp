@@ -30,7 +30,7 @@ struct StepState {
   StepInput input;
   StepSums sums;
   std::uint64_t diverged_step =
-      0;                      ///< the first step whose loss was not finite; 0: none. From then on nothing is updated.
+      0;                      ///< the first step whose loss or gradient was not finite; 0: none. No update since.
   float gradient_factor = 1;  ///< of this step: below 1 when the gradient is clipped
 };
 

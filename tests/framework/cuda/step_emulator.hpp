@@ -102,7 +102,7 @@ class Emulator {
         bits[bit / 8] = static_cast<std::uint8_t>(bits[bit / 8] | mask);
       else
         bits[bit / 8] = static_cast<std::uint8_t>(bits[bit / 8] & ~mask);
-      return math::relu(z);
+      return z > 0 ? z : 0.0F;  // unlike math::relu, the library makes 0 of a NaN
     }
     if (op.epilogue == Matmul::Epilogue::drelu_bgrad) return (bits[bit / 8] >> (bit % 8)) & 1U ? z : 0.0F;
     return z;

@@ -249,11 +249,14 @@ TEST_CASE("epilogues are used where they are to be had, and nowhere else") {
   CHECK(without.emulator.fused == 0);
 }
 
-TEST_CASE("after a loss that is not finite nothing changes any more") {
+TEST_CASE("after a loss or gradient that is not finite nothing changes any more, also where a fused ReLU hides it") {
+  const CanFuse can_fuse = GENERATE(as<CanFuse>{}, kAll, kNone);
+  const float value = GENERATE(1e38F, INFINITY, NAN);
+  CAPTURE(value);
   const Batch good = random_batch(4, 3, 2);
-  const Batch bad = batch_of(testing::rows<float>({3}, std::vector<float>(12, 1e38F)), random_batch(4, 3, 2).targets);
+  const Batch bad = batch_of(testing::rows<float>({3}, std::vector<float>(12, value)), good.targets);
   const TrainSpec spec = spec_of(model_of(3, {dense(8, "relu"), dense(2, "linear")}), Loss::mse, one("adam"), good);
-  EmulatedStep step(spec, kAll);
+  EmulatedStep step(spec, can_fuse);
   step.train(good);
   const Doubles before = step.weights();
   step.train(bad);
