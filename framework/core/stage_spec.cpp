@@ -126,6 +126,16 @@ StageSpec& StageSpec::communicates() {
   return *this;
 }
 
+StageSpec& StageSpec::copies_to_device() {
+  copies_to_device_ = true;
+  return *this;
+}
+
+StageSpec& StageSpec::reads_on_device() {
+  reads_on_device_ = true;
+  return *this;
+}
+
 std::vector<PortDecl> StageSpec::outputs_for(const ParamValue& params) const {
   std::vector<PortDecl> ports = outputs_;
   if (!takes_any_outputs()) return ports;

@@ -166,22 +166,29 @@ struct Tensor::State {
   std::int64_t rows = 0;
   std::shared_ptr<const std::byte> bytes;
   Allocator* allocator = nullptr;
+  Event ready;
   mutable std::once_flag decoded_once;
   mutable std::shared_ptr<std::byte> decoded;
 };
 
-Tensor::Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::byte> bytes, Allocator* allocator) {
+Tensor::Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::byte> bytes, Allocator* allocator)
+    : Tensor(std::move(spec), rows, std::move(bytes), allocator, Event()) {}
+
+Tensor::Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::byte> bytes, Allocator* allocator,
+               Event ready) {
   auto state = std::make_shared<State>();
   state->spec = std::move(spec);
   state->rows = rows;
   state->bytes = std::move(bytes);
   state->allocator = allocator;
+  state->ready = std::move(ready);
   state_ = std::move(state);
 }
 
 const TensorSpec& Tensor::spec() const { return state_->spec; }
 std::int64_t Tensor::rows() const { return state_->rows; }
 const std::byte* Tensor::bytes() const { return state_->bytes.get(); }
+const Event& Tensor::ready() const { return state_->ready; }
 std::size_t Tensor::size_bytes() const {
   return static_cast<std::size_t>(state_->rows) * state_->spec.stored_row_bytes();
 }
@@ -208,20 +215,20 @@ Tensor Tensor::reshaped(RowShape shape) const {
     not_possible("wrong-shape", fmt::format("cannot reshape {} to {}", spec().describe(), to_string(shape)));
   TensorSpec other = spec();
   other.row_shape = std::move(shape);
-  return {std::move(other), rows(), state_->bytes, state_->allocator};
+  return {std::move(other), rows(), state_->bytes, state_->allocator, state_->ready};
 }
 
 Tensor Tensor::viewed_as(TensorSpec other) const {
   if (other.stored_row_bytes() != spec().stored_row_bytes())
     not_possible("wrong-shape", fmt::format("cannot view {} as {}", spec().describe(), other.describe()));
-  return {std::move(other), rows(), state_->bytes, state_->allocator};
+  return {std::move(other), rows(), state_->bytes, state_->allocator, state_->ready};
 }
 
 Tensor Tensor::slice(std::int64_t first, std::int64_t count) const {
   if (first < 0 || count < 0 || first > rows() - count)
     not_possible("wrong-rows", fmt::format("rows {} to {} of {} rows", first, first + count, rows()));
   const std::byte* start = bytes() + static_cast<std::size_t>(first) * spec().stored_row_bytes();
-  return {spec(), count, std::shared_ptr<const std::byte>(state_->bytes, start), state_->allocator};
+  return {spec(), count, std::shared_ptr<const std::byte>(state_->bytes, start), state_->allocator, state_->ready};
 }
 
 void Tensor::require_stored(DType wanted) const {
@@ -238,9 +245,11 @@ OutTensor::OutTensor(TensorSpec spec, std::int64_t rows, Allocator& allocator)
 
 Tensor OutTensor::freeze() && { return {std::move(spec_), rows_, std::move(bytes_), allocator_}; }
 
-Tensor OutTensor::freeze(std::int64_t rows) && {
+Tensor OutTensor::freeze(std::int64_t rows) && { return std::move(*this).freeze(rows, Event()); }
+
+Tensor OutTensor::freeze(std::int64_t rows, Event ready) && {
   if (rows < 0 || rows > rows_) not_possible("wrong-rows", fmt::format("{} rows of {}", rows, rows_));
-  return {std::move(spec_), rows, std::move(bytes_), allocator_};
+  return {std::move(spec_), rows, std::move(bytes_), allocator_, std::move(ready)};
 }
 
 void OutTensor::require_stored(DType wanted) const {

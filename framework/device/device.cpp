@@ -1,13 +1,37 @@
 // Finds devices by name. The only place that knows which kinds this build has.
 #include "device/cpu_device.hpp"
 #include "device/cuda_choice.hpp"
+#include "device/device_kinds.hpp"
 
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+#include <thread>
+
 namespace millrace {
+namespace {
+
+std::map<std::string, DeviceOpener, std::less<>>& further_kinds() {
+  static std::map<std::string, DeviceOpener, std::less<>> kinds;
+  return kinds;
+}
+
+// "sim" or "sim:3" of a kind that somebody has registered.
+std::optional<DeviceId> further_device(std::string_view wish) {
+  const std::string_view kind = wish.substr(0, wish.find(':'));
+  if (!further_kinds().contains(kind)) return std::nullopt;
+  const std::string index(wish.substr(std::min(wish.size(), kind.size() + 1)));
+  return DeviceId{std::string(kind), index.empty() ? 0 : std::stoi(index)};
+}
+
+}  // namespace
+
+void register_device_kind(const std::string& kind, DeviceOpener open) { further_kinds()[kind] = std::move(open); }
+
 Event::State::~State() = default;
 Stream::~Stream() = default;
 Device::~Device() = default;
@@ -15,6 +39,18 @@ Device::~Device() = default;
 bool Event::done() const { return !state_ || state_->done(); }
 void Event::synchronize() const {
   if (state_) state_->synchronize();
+}
+bool Event::wait_for(std::chrono::milliseconds limit) const { return !state_ || state_->wait_for(limit); }
+
+bool Event::State::wait_for(std::chrono::milliseconds limit) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::microseconds kShortest{20}, kLongest{500};
+  const Clock::time_point end = Clock::now() + limit;
+  for (std::chrono::microseconds pause = kShortest; !done(); pause = std::min(2 * pause, kLongest)) {
+    if (Clock::now() >= end) return false;
+    std::this_thread::sleep_for(pause);
+  }
+  return true;
 }
 
 std::string to_string(const DeviceId& id) {
@@ -24,12 +60,14 @@ std::string to_string(const DeviceId& id) {
 std::unique_ptr<Device> open_device(const DeviceId& id) {
   if (id.kind == "cpu") return open_cpu_device();
   if (id.kind == "cuda") return open_cuda_device(choose_among(look_for_cuda(false), to_string(id)).id.index);
+  if (further_kinds().contains(id.kind)) return further_kinds().at(id.kind)(id);
   throw Error(ErrorKind::device, "device-unavailable", fmt::format("there are no devices of kind `{}`", id.kind),
               "use `device: cpu`, or `device: auto` to take what is there");
 }
 
 DeviceChoice choose_device(std::string_view wish) {
   if (wish == "cpu") return {{"cpu", 0}, "the config asks for it"};
+  if (const auto further = further_device(wish)) return {*further, "the config asks for it"};
   return choose_among(look_for_cuda(false), wish);
 }
 

@@ -4,9 +4,11 @@
 #include <millrace/export.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +49,8 @@ class MILLRACE_EXPORT Event {
   bool done() const;
   /// Blocks until done. Never call it on a graph thread; the waiter does.
   void synchronize() const;
+  /// Blocks until done or until `limit` has passed; whether it is done. Throws as done() does. For the waiter.
+  bool wait_for(std::chrono::milliseconds limit) const;
   /// What the device that recorded it made of it; null when already done. For streams that wait for an event.
   const std::shared_ptr<State>& state() const { return state_; }
 
@@ -58,6 +62,8 @@ struct MILLRACE_EXPORT Event::State {
   virtual ~State();
   virtual bool done() = 0;
   virtual void synchronize() = 0;
+  /// As Event::wait_for. Unless a device knows better, asks done() again and again with pauses that grow to half a millisecond.
+  virtual bool wait_for(std::chrono::milliseconds limit);
 };
 
 /// Work done in order. The owner; pass it by reference.
@@ -71,6 +77,20 @@ class MILLRACE_EXPORT Stream {
   virtual Event record() = 0;
   /// Later work of this stream starts after `event`.
   virtual void wait(const Event& event) = 0;
+};
+
+/// What a device's time went into, in seconds of the device's own clock, from its first copy or computation to its last.
+/// busy + idle() = seconds; copy_hidden <= copy. framework/device/device_timeline.hpp says how an idle second finds its cause.
+struct DeviceTimes {
+  double seconds = 0;
+  double busy = 0;                ///< at least one stream computes
+  double copy = 0;                ///< sum over copies to and from the device
+  double copy_hidden = 0;         ///< the part of it during which the device computed
+  double idle_input = 0;          ///< no batch was there, or its copy was under way
+  double idle_launch = 0;         ///< the batch was there, the work was not enqueued or had not begun
+  double idle_sync = 0;           ///< the host waited for the device
+  double idle_communication = 0;  ///< the device waited for its peers
+  double idle() const { return idle_input + idle_launch + idle_sync + idle_communication; }
 };
 
 /// One device as one run sees it: two runs of a process open it twice and share nothing.
@@ -87,6 +107,11 @@ class MILLRACE_EXPORT Device {
   /// Host memory that can be copied to the device asynchronously (pinned); on the CPU the same as memory().
   virtual Allocator& staging() = 0;
   virtual std::unique_ptr<Stream> make_stream() = 0;
+  /// The device does not answer any more. From now on every event and every call that waits throws, also those that wait
+  /// already, and no memory that a copy may still touch goes back to the system. Any thread; does not wait for the device.
+  virtual void abandon() {}
+  /// Where its time has gone so far; nothing for a device that keeps no account, as the CPU.
+  virtual std::optional<DeviceTimes> times() const { return std::nullopt; }
 };
 
 /// Opens the device `id`. Throws Error("device-unavailable", device) that says what is missing.

@@ -80,6 +80,11 @@ class MILLRACE_EXPORT StageSpec {
   StageSpec& holds(std::string data, std::string until);
   /// The stage talks to its peers in a run over several processes.
   StageSpec& communicates();
+  /// What it emits lies on the device: it copies there, unless the device computes on host memory. What is upstream then
+  /// writes into memory that can be copied from asynchronously.
+  StageSpec& copies_to_device();
+  /// Its data may lie on the device. All other stages read on the host, and must not stand behind one that copies there.
+  StageSpec& reads_on_device();
 
   const std::string& summary() const { return summary_; }
   const std::string& example() const { return example_; }
@@ -103,6 +108,8 @@ class MILLRACE_EXPORT StageSpec {
   };
   const std::vector<Hold>& holds() const { return holds_; }
   bool does_communicate() const { return communicates_; }
+  bool does_copy_to_device() const { return copies_to_device_; }
+  bool does_read_on_device() const { return reads_on_device_; }
 
  private:
   std::string summary_, example_, any_input_doc_, any_output_doc_, any_output_param_;
@@ -112,7 +119,7 @@ class MILLRACE_EXPORT StageSpec {
   std::vector<Param> params_;
   StateKind state_ = StateKind::stateless;
   std::vector<Hold> holds_;
-  bool communicates_ = false;
+  bool communicates_ = false, copies_to_device_ = false, reads_on_device_ = false;
 };
 
 }  // namespace millrace

@@ -19,6 +19,7 @@
 namespace millrace {
 
 class Allocator;
+class Event;
 
 enum class DType : std::uint8_t { u8, i8, i16, i32, f32, f64 };
 
@@ -98,12 +99,18 @@ class MILLRACE_EXPORT Tensor {
   /// `allocator` (may be null) is charged for materialised copies and must outlive the tensor.
   Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::byte> bytes, Allocator* allocator);
 
+  /// The same on a device, where a copy writes the bytes until `ready` is done.
+  Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::byte> bytes, Allocator* allocator, Event ready);
+
   explicit operator bool() const { return state_ != nullptr; }
   const TensorSpec& spec() const;
   std::int64_t rows() const;
   /// Stored bytes, rows * spec().stored_row_bytes() of them.
   const std::byte* bytes() const;
   std::size_t size_bytes() const;
+  /// The bytes may be read once this is done. Work on a device lets its stream wait for it; the host never does. Already done
+  /// for a tensor that was written on the host.
+  const Event& ready() const;
 
   /// Stored elements. Throws Error("wrong-dtype", run) unless T is the stored type.
   template <class T>
@@ -147,6 +154,8 @@ class MILLRACE_EXPORT OutTensor {
   Tensor freeze() &&;
   /// Gives up the right to write and keeps only the first `rows` rows.
   Tensor freeze(std::int64_t rows) &&;
+  /// The same for bytes that a copy writes until `ready` is done.
+  Tensor freeze(std::int64_t rows, Event ready) &&;
 
  private:
   void require_stored(DType) const;
