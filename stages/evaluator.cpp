@@ -46,6 +46,7 @@ class Evaluator final : public Serial {
         .input("model", "the weights at the end of each epoch", PortKind::model)
         .output("metrics", "the metrics asked for and the seconds it took, of each pass", PortKind::metrics)
         .inputs(InputMode::independent)
+        .reads_on_device()
         .holds("data", "model")
         .param(Param("metrics", ParamType::list(ParamType::choice({"loss", "accuracy", "mae"})).length(1, 3),
                      "What is measured.")
@@ -84,7 +85,10 @@ class Evaluator final : public Serial {
       pass.waiting.push_back(packet);
     if (!pass.model) return;
     const std::vector<Packet> ready = std::exchange(pass.waiting, {});
-    for (const Packet& batch : ready) evaluate(pass, batch);
+    for (const Packet& batch : ready) {
+      evaluate(pass, batch);
+      if (batch.rows > 0) ctx.keep_until(step_->enqueued(), batch);
+    }
     if (pass.complete) end_pass(ctx, epoch);
   }
 

@@ -94,6 +94,7 @@ class Trainer final : public Serial {
                      "To what factors of matrix products may be rounded on a GPU; a CPU takes float32 always.")
                    .or_default("float32"))
         .state(StateKind::checkpointable)
+        .reads_on_device()
         .example(
             "learn: {stage: trainer, in: batches, with: {model: [dense: {units: 10, activation: softmax}], "
             "loss: categorical_crossentropy}}");
@@ -126,7 +127,10 @@ class Trainer final : public Serial {
 
   void process(SerialContext& ctx) override {
     const Packet& batch = ctx.input("in");
-    if (batch.header.epoch > 0 && batch.rows > 0) train(batch);
+    if (batch.header.epoch > 0 && batch.rows > 0) {
+      train(batch);
+      ctx.keep_until(step_->enqueued(), batch);
+    }
     if (batch.header.last_in_epoch) end_pass(ctx, batch.header.epoch);
   }
 

@@ -29,6 +29,9 @@ class CallContext : public Context {
   bool stopping() const override { return false; }
   const PortSpec& output(std::string_view name) const override { return open_.output(name); }
   void stop_after(std::uint32_t) override {}
+  // Here nobody waits beside the stage, and nothing follows that could be held up.
+  using Context::keep_until;
+  void keep_until(const Event& event, const Packet&, std::span<const Field>) override { event.synchronize(); }
 
  protected:
   OpenContext& open_;

@@ -66,6 +66,7 @@ constexpr std::array kRules{
     Rule{"join-mismatch", "Packets that are joined are numbered by one node."},
     Rule{"starvation", "No source feeds both what is held and what it is held for."},
     Rule{"device-unavailable", "The device is there."},
+    Rule{"needs-host-memory", "What lies on the device goes to stages that read there."},
     // what stages say
     Rule{"shape-mismatch", "Shapes fit the stage that takes them."},
     Rule{"dtype-mismatch", "Types fit the stage that takes them."},

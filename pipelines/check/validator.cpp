@@ -4,6 +4,7 @@
 #include "budgets.hpp"
 #include "checked_graph.hpp"
 #include "config_hash.hpp"
+#include "device_feeds.hpp"
 #include "inference.hpp"
 
 #include <millrace/error.hpp>
@@ -47,9 +48,11 @@ ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Di
   order_nodes(checked, diagnostics);
   check_uses(checked, diagnostics);
   check_flow(checked, diagnostics);
+  check_device_reads(checked, graph.device.id, diagnostics);
   infer_nodes(checked, graph, diagnostics);
   if (!diagnostics.empty()) return graph;
   decide_budgets(spec, graph);
+  mark_device_feeds(graph);
   graph.config_hash = config_hash(spec, graph);
   return graph;
 }

@@ -49,6 +49,18 @@ Json failure_object(const RunFailure& failure) {
   return object;
 }
 
+Json device_object(const DeviceTimes& times) {
+  return {{"seconds", times.seconds},
+          {"busy", times.busy},
+          {"idle",
+           {{"input", times.idle_input},
+            {"launch", times.idle_launch},
+            {"sync", times.idle_sync},
+            {"communication", times.idle_communication}}},
+          {"copy", times.copy},
+          {"copy_hidden", times.copy_hidden}};
+}
+
 void add_lists(const RunReport& report, Json& object) {
   object["epochs"] = Json::array();
   for (const Metrics& metrics : report.epochs) object["epochs"].push_back(epoch_object(metrics));
@@ -81,6 +93,7 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
     object["first_batch_seconds"] = report.first_batch_seconds;
     object["launch_to_first_batch_seconds"] = launch_seconds + report.first_batch_seconds;
   }
+  if (report.device_times) object["device_times"] = device_object(*report.device_times);
   object["exit"] = {{"code", report.exit_code}, {"reason", report.reason}};
   return dump(object);
 }

@@ -1,5 +1,6 @@
 // `pipeline-run CONFIG`: check, run, report.
 #include "checked_config.hpp"
+#include "device_time_text.hpp"
 #include "plan.hpp"
 #include "process_facts.hpp"
 #include "progress_line.hpp"
@@ -37,6 +38,7 @@ std::string summary(const ValidatedGraph& graph, const RunReport& report) {
                       graph.device.reason, graph.threads, graph.threads == 1 ? "" : "s",
                       bytes_text(static_cast<double>(report.peak_bytes)),
                       bytes_text(static_cast<double>(report.leaked_bytes)));
+  if (report.device_times) text += device_time_text(*report.device_times);
   return text;
 }
 

@@ -70,4 +70,7 @@ void FlowGraph::wait() {
   if (impl_->graph) impl_->graph->wait_for_all();
 }
 
+void FlowGraph::reserve() { impl_->graph->reserve_wait(); }
+void FlowGraph::release() { impl_->graph->release_wait(); }
+
 }  // namespace millrace::pipelines

@@ -25,6 +25,10 @@ class FlowGraph {
   void build(const std::vector<std::unique_ptr<NodeAdapter>>& nodes);
   /// Works until nothing is queued and nothing runs. Inside execute.
   void wait();
+  /// Between the two `wait` does not return: a packet lives outside the graph. As often the one as the other. Any thread, but
+  /// reserve only while something runs in the graph.
+  void reserve();
+  void release();
 
  private:
   struct Impl;

@@ -77,18 +77,33 @@ void NodeAdapter::count(const Work& work, bool taken) {
 }
 
 void NodeAdapter::fail(const Work& work, const std::exception_ptr& thrown) {
+  if (work.inputs.empty())
+    return fail_at(work.permit.epoch, outputs_.empty() ? 0 : outputs_.front()->emitted.load(), thrown);
+  const PacketHeader& header = work.inputs[work.port].header;
+  fail_at(header.epoch, header.seq, thrown);
+}
+
+void NodeAdapter::fail_at(std::uint32_t epoch, std::uint64_t packet, const std::exception_ptr& thrown) {
   RunFailure failure = describe_exception(thrown);
   failure.node = node_.name;
   failure.stage = node_.info->name;
   failure.where = node_.where;
-  if (work.inputs.empty()) {
-    failure.epoch = work.permit.epoch;
-    failure.packet = outputs_.empty() ? 0 : outputs_.front()->emitted.load();
-  } else {
-    failure.epoch = work.inputs[work.port].header.epoch;
-    failure.packet = work.inputs[work.port].header.seq;
-  }
+  failure.epoch = epoch;
+  failure.packet = packet;
   services_.stop.fail(std::move(failure));
+}
+
+void NodeAdapter::keep_until(const Event& event, const Packet& packet, std::span<const Field> fields) {
+  if (!event.state()) return;
+  struct Kept {
+    Packet packet;
+    std::vector<Field> fields;
+  };
+  auto kept = std::make_shared<Kept>(Kept{packet, {fields.begin(), fields.end()}});
+  services_.waiter.keep(event, std::move(kept),
+                        [this, epoch = packet.header.epoch, seq = packet.header.seq](const std::exception_ptr& thrown) {
+                          fail_at(epoch, seq, thrown);
+                        });
 }
 
 void NodeAdapter::discard_waiting() {
@@ -112,7 +127,10 @@ void NodeAdapter::send(std::size_t port, Packet packet) {
 }
 
 OutTensor NodeAdapter::allocate(TensorSpec spec, std::int64_t rows) const {
-  return OutTensor(std::move(spec), rows, node_.feeds_device ? services_.device.staging() : services_.host_memory);
+  Allocator& memory = node_.info->spec.does_copy_to_device() ? services_.device.memory()
+                      : node_.feeds_device                   ? services_.device.staging()
+                                                             : services_.host_memory;
+  return OutTensor(std::move(spec), rows, memory);
 }
 
 std::size_t NodeAdapter::output_index(std::string_view name) const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "check/validated_graph.hpp"
+#include "event_waiter.hpp"
 #include "input_front.hpp"
 #include "node_clock.hpp"
 #include "permit_ledger.hpp"
@@ -31,6 +32,7 @@ struct NodeServices {
   PermitLedger& ledger;
   Device& device;
   Allocator& host_memory;  ///< for what stays on the host
+  EventWaiter& waiter;
 };
 
 class NodeAdapter;
@@ -93,6 +95,8 @@ class NodeAdapter {
   std::size_t input_index(std::string_view name) const;
   /// Counts a packet and hands it to every consumer.
   void send(std::size_t port, Packet packet);
+  /// Keeps both alive until `event` is done; an error of the device is this node's.
+  void keep_until(const Event& event, const Packet& packet, std::span<const Field> fields);
 
  protected:
   virtual void process(Work& work) = 0;
@@ -103,6 +107,7 @@ class NodeAdapter {
  private:
   void count(const Work& work, bool taken);
   void fail(const Work& work, const std::exception_ptr& thrown);
+  void fail_at(std::uint32_t epoch, std::uint64_t packet, const std::exception_ptr& thrown);
 
   ValidatedNode& node_;
   NodeServices services_;

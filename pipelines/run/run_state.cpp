@@ -76,7 +76,8 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
     : graph_(graph),
       began_(std::chrono::steady_clock::now()),
       stop_(options.stop_signal),
-      history_(options.observer, began_) {}
+      history_(options.observer, began_),
+      device_timeout_(options.device_timeout) {}
 
 Run::~Run() = default;
 
@@ -98,6 +99,7 @@ RunReport Run::execute() {
     if (!stop_.stopping()) guarded(&Run::flow);
     if (ledger_) guarded(&Run::close_stages);
   });
+  waiter_.reset();
   flow_.reset();
   for (const auto& node : nodes_) report_.nodes.push_back(node->report());
   nodes_.clear();
@@ -141,7 +143,12 @@ void Run::build() {
   };
   ledger_ = PermitLedger::make(budgets(), EpochGate(first, graph_.epochs, graph_.epochs_ahead, sources_.size()),
                                std::move(hooks));
-  const NodeServices services{stop_, *ledger_, *device_, host_memory_ ? *host_memory_ : device_->memory()};
+  WaiterHooks wait_hooks;
+  wait_hooks.reserve = [this] { flow_->reserve(); };
+  wait_hooks.release = [this] { flow_->release(); };
+  wait_hooks.give_up = [this] { device_->abandon(); };
+  waiter_ = std::make_unique<EventWaiter>(device_timeout_, std::move(wait_hooks));
+  const NodeServices services{stop_, *ledger_, *device_, host_memory_ ? *host_memory_ : device_->memory(), *waiter_};
   for (ValidatedNode& node : graph_.nodes) {
     nodes_.push_back(make_adapter(node, services));
     contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_));
@@ -224,6 +231,7 @@ void Run::close_stages() {
 }
 
 void Run::measure_memory() {
+  report_.device_times = device_->times();
   std::vector<Allocator*> allocators = {&device_->memory()};
   if (&device_->staging() != allocators.front()) allocators.push_back(&device_->staging());
   if (host_memory_) allocators.push_back(host_memory_.get());

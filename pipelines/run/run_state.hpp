@@ -42,10 +42,12 @@ class Run {
   RunHistory history_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<Allocator> host_memory_;  ///< null when the device's memory is the host's
+  std::chrono::milliseconds device_timeout_;
   std::shared_ptr<PermitLedger> ledger_;
   std::vector<std::unique_ptr<StageContext>> contexts_;
   std::vector<std::unique_ptr<NodeAdapter>> nodes_;
   std::unique_ptr<FlowGraph> flow_;
+  std::unique_ptr<EventWaiter> waiter_;
   std::vector<std::size_t> opened_;   ///< nodes whose open returned, in order
   std::vector<std::size_t> sources_;  ///< nodes, by line of the ledger
   bool stopped_ = true;               ///< by a failure or a signal; the run has not come to its own end

@@ -3,13 +3,16 @@
 
 #include "check/validated_graph.hpp"
 
+#include <millrace/device.hpp>
 #include <millrace/metrics.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +35,8 @@ struct RunOptions {
   RunObserver* observer = nullptr;
   /// Set from outside to n to stop after the batch in hand with exit code 128+n. May be null.
   const std::atomic<int>* stop_signal = nullptr;
+  /// A device that has work and gets none of it done for this long is given up: Error("device-hung", stalled).
+  std::chrono::milliseconds device_timeout{60'000};
 };
 
 /// Times are seconds. `busy`: in the stage's code, summed over threads. `starved`: nothing to do. `blocked`: work, but
@@ -66,6 +71,7 @@ struct RunReport {
   std::size_t peak_bytes = 0;   ///< high water of the host allocators
   std::size_t leaked_bytes = 0;
   double seconds = 0, first_batch_seconds = 0;
+  std::optional<DeviceTimes> device_times;  ///< empty for a device that keeps no account
 };
 
 /// Runs a validated graph to its end. Blocks. Never throws for a failing stage: that is in the report. The stages of

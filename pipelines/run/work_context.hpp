@@ -19,6 +19,10 @@ class ContextOf : public Context {
     return node_.outputs()[node_.output_index(name)]->spec;
   }
   void stop_after(std::uint32_t from_epoch) override { node_.services().ledger.stop_after(from_epoch); }
+  using Context::keep_until;
+  void keep_until(const Event& event, const Packet& packet, std::span<const Field> fields) override {
+    node_.keep_until(event, packet, fields);
+  }
 
  protected:
   NodeAdapter& node_;

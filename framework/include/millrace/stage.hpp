@@ -117,13 +117,18 @@ struct Emission {
 class MILLRACE_EXPORT WorkContext {
  public:
   virtual ~WorkContext();
-  /// Memory for what the stage emits: pinned when a GPU is fed from it.
+  /// Memory for what the stage emits: pinned when a GPU is fed from it, the device's own for a stage that copies to it.
   virtual OutTensor allocate(TensorSpec spec, std::int64_t rows) = 0;
   /// The run is being stopped: a long body may return early. What it emits is discarded.
   virtual bool stopping() const = 0;
   virtual const PortSpec& output(std::string_view name) const = 0;
   /// The run ends after epoch `from_epoch` + 1, whatever the timing; call it while the metrics of `from_epoch` are held.
   virtual void stop_after(std::uint32_t from_epoch) = 0;
+  /// Work of the device up to `event` still reads `packet` or writes `fields`: both stay alive until it is done, and the
+  /// run does not end before. Returns at once. When the device fails, or nothing of it is done for too long, the run fails
+  /// and names the calling node. Copies neither when the event is done already.
+  virtual void keep_until(const Event& event, const Packet& packet, std::span<const Field> fields) = 0;
+  void keep_until(const Event& event, const Packet& packet) { keep_until(event, packet, {}); }
 };
 
 class MILLRACE_EXPORT SourceContext : public WorkContext {

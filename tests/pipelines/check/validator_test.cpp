@@ -3,6 +3,7 @@
 #include "bad_config.hpp"
 #include "catch.hpp"
 #include "config/yaml_text.hpp"
+#include "device/device_kinds.hpp"
 
 #include <sys/resource.h>
 
@@ -16,6 +17,12 @@ namespace millrace::pipelines {
 namespace {
 
 namespace fs = std::filesystem;
+
+// A device with memory of its own that is never opened.
+[[maybe_unused]] const bool kSimIsKnown = [] {
+  register_device_kind("sim", [](const DeviceId&) -> std::unique_ptr<Device> { throw std::logic_error("not opened"); });
+  return true;
+}();
 
 const fs::path kFolder = MILLRACE_BAD_CONFIGS;
 

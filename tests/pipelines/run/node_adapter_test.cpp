@@ -22,6 +22,7 @@ struct Bench {
   StopState stop{nullptr};
   std::unique_ptr<Device> device = open_device({"cpu", 0});
   std::shared_ptr<PermitLedger> ledger;
+  EventWaiter waiter{std::chrono::minutes(1), {}};  // the CPU gives it nothing to wait for
   std::deque<HandQueue> queues;
   std::vector<std::unique_ptr<NodeAdapter>> nodes;
 
@@ -35,7 +36,7 @@ struct Bench {
     hooks.stopping = [this] { return stop.stopping(); };
     hooks.epoch_ended = [](std::uint32_t) {};
     ledger = PermitLedger::make({{"src", budget, 0, 0}}, EpochGate(1, 3, 1, 1), std::move(hooks));
-    const NodeServices services{stop, *ledger, *device, device->memory()};
+    const NodeServices services{stop, *ledger, *device, device->memory(), waiter};
     for (ValidatedNode& node : graph.graph().nodes) {
       nodes.push_back(node.info->kind == StageKind::source      ? make_source_adapter(node, services)
                       : node.info->kind == StageKind::transform ? make_transform_adapter(node, services)

@@ -1,0 +1,22 @@
+#include "device_time_text.hpp"
+
+#include "progress_text.hpp"
+
+#include <fmt/format.h>
+
+namespace millrace::pipelines {
+
+std::string device_time_text(const DeviceTimes& times) {
+  if (times.seconds <= 0) return {};
+  const auto percent = [&](double part) { return fmt::format("{:.0f}%", 100 * part / times.seconds); };
+  std::string text =
+      fmt::format("device busy {} of {}, idle {} (input {}, launch {}, sync {}, communication {})\n",
+                  percent(times.busy), seconds_text(times.seconds), percent(times.idle()), percent(times.idle_input),
+                  percent(times.idle_launch), percent(times.idle_sync), percent(times.idle_communication));
+  if (times.copy > 0)
+    text += fmt::format("copies {}, {:.0f}% hidden behind computation\n", seconds_text(times.copy),
+                        100 * times.copy_hidden / times.copy);
+  return text;
+}
+
+}  // namespace millrace::pipelines
