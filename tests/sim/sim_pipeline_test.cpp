@@ -1,0 +1,292 @@
+// Whole runs on the simulated device, from the text of a config: the same bits as on the CPU, no lifetime violated, and every way
+// in which a device can let a run down ends it with a name and a place.
+#include "catch.hpp"
+#include "check/load_graph.hpp"
+#include "command/device_time_text.hpp"
+#include "command/run_json.hpp"
+#include "idx_fixture.hpp"
+#include "run/runner.hpp"
+#include "sim_device.hpp"
+
+#include <millrace/plugin.h>
+#include <millrace/registry.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <thread>
+
+extern "C" const millrace_plugin* millrace_plugin_entry(void);
+
+using namespace millrace;
+using namespace millrace::sim;
+using pipelines::RunFailure;
+using pipelines::RunOptions;
+using pipelines::RunReport;
+using Names = std::vector<std::string>;
+
+namespace {
+
+constexpr int kTrainLine = 9, kValidLine = 18;  // of the transfers
+
+// A transfer that forgets that the copy still reads the batch.
+class CarelessTransfer final : public Transform {
+ public:
+  static void describe(StageSpec& spec) {
+    spec.summary("Copies and keeps nothing.")
+        .input("in", "any")
+        .output("out", "the same")
+        .copies_to_device()
+        .example("t: {stage: careless_transfer, in: batches}");
+  }
+  explicit CarelessTransfer(const ParamValue&) {}
+  void infer(InferContext& ctx) override { ctx.output("out", ctx.input("in")); }
+  void open(OpenContext& ctx) override { stream_ = ctx.device().make_stream(); }
+  void process(TransformContext& ctx) const override {
+    const std::lock_guard lock(mutex_);
+    std::vector<Field> fields;
+    for (const Field& field : ctx.input().fields) {
+      OutTensor out = ctx.allocate(field.tensor.spec(), field.tensor.rows());
+      stream_->copy(out.bytes(), field.tensor.bytes(), field.tensor.size_bytes());
+      fields.push_back({field.name, std::move(out).freeze(field.tensor.rows(), stream_->record())});
+    }
+    ctx.emit("out", std::move(fields));
+  }
+  void close() noexcept override { stream_.reset(); }
+
+ private:
+  std::unique_ptr<Stream> stream_;
+  mutable std::mutex mutex_;
+};
+
+const StageRegistry& stages() {
+  static const StageRegistry registry = [] {
+    StageRegistry r;
+    millrace_plugin_entry()->register_stages(&r);
+    r.add(make_stage_info<CarelessTransfer>("careless_transfer"));
+    return r;
+  }();
+  return registry;
+}
+
+/// Images of 6 x 6 that a small model can learn: row r of class r % 10 has its bright pixels there.
+std::vector<std::uint8_t> images(std::uint32_t rows) {
+  std::vector<std::uint8_t> pixels(rows * 36U);
+  for (std::size_t i = 0; i < pixels.size(); ++i)
+    pixels[i] = static_cast<std::uint8_t>((i * 37 + i / 36 * 11) % 97 + (i % 36 == i / 36 % 10 ? 150 : 0));
+  return pixels;
+}
+std::vector<std::uint8_t> labels(std::uint32_t rows) {
+  std::vector<std::uint8_t> classes(rows);
+  for (std::uint32_t i = 0; i < rows; ++i) classes[i] = static_cast<std::uint8_t>(i % 10);
+  return classes;
+}
+
+/// The notebook's graph, small, on data of its own.
+class Notebook {
+ public:
+  explicit Notebook(const std::string& transfer = "transfer") {
+    const auto idx = [&](const std::string& name, std::uint32_t rows) {
+      folder_.file(name + "-images", testing::idx_of_bytes({rows, 6, 6}, images(rows)));
+      folder_.file(name + "-labels", testing::idx_of_bytes({rows}, labels(rows)));
+      return "{images: " + folder_.path() + "/" + name + "-images, labels: " + folder_.path() + "/" + name +
+             "-labels, block_rows: 48, shuffle: " + (name == "train" ? "true}" : "false}");
+    };
+    path_ = folder_.file("notebook.yaml", R"(version: 1
+seed: 7
+epochs: 3
+chains: {rows: [flatten, normalize: {scale: 1/255}]}
+graph:
+  train_inputs: {chain: rows, in: train.images}
+  train_targets: {stage: one_hot, in: train.labels, with: {classes: 10}}
+  train_batches: {stage: batcher, in: {inputs: train_inputs, targets: train_targets}, with: {batch_size: 32}}
+  train_to_device: {stage: )" + transfer + R"(, in: train_batches}
+  learn:
+    stage: trainer
+    in: train_to_device
+    with: {model: [dense: {units: 24, activation: relu}, dropout: {rate: 0.2}, dense: {units: 10, activation: softmax}],
+           loss: categorical_crossentropy, optimizer: {rmsprop: {}}, metrics: [accuracy]}
+  valid_inputs: {chain: rows, in: valid.images}
+  valid_targets: {stage: one_hot, in: valid.labels, with: {classes: 10}}
+  valid_batches: {stage: batcher, in: {inputs: valid_inputs, targets: valid_targets}, with: {batch_size: 20}}
+  valid_to_device: {stage: transfer, in: valid_batches}
+  evaluate: {stage: evaluator, in: {data: valid_to_device, model: learn.model}}
+  log: {stage: metrics_sink, in: {train: learn.metrics, valid: evaluate.metrics}}
+  train: {stage: idx_loader, with: )" + idx("train", 300) +
+                                              "}\n  valid: {stage: idx_loader, with: " + idx("valid", 70) + "}\n");
+  }
+
+  pipelines::ValidatedGraph load(const std::string& device, int threads) const {
+    pipelines::Diagnostics diagnostics;
+    pipelines::ValidatedGraph graph = pipelines::load_graph(
+        path_, {{"device=" + device, "set#1"}, {"threads=" + std::to_string(threads), "set#2"}}, stages(), diagnostics);
+    INFO(pipelines::render(diagnostics, false));
+    REQUIRE(diagnostics.empty());
+    return graph;
+  }
+  RunReport run(const std::string& device, int threads = 2, const RunOptions& options = {}) const {
+    pipelines::ValidatedGraph graph = load(device, threads);
+    return pipelines::run(graph, options);
+  }
+
+ private:
+  testing::TempFolder folder_;
+  std::string path_;
+};
+
+std::shared_ptr<World> new_world(const Settings& settings = {}) {
+  auto world = std::make_shared<World>(settings);
+  register_sim(world);
+  return world;
+}
+
+Names names_of(const RunReport& report) {
+  Names names;
+  for (const RunFailure& failure : report.failures) names.push_back(failure.name + ": " + failure.message);
+  return names;
+}
+
+const RunFailure* failure_of(const RunReport& report, const std::string& node) {
+  const auto it = std::find_if(report.failures.begin(), report.failures.end(),
+                               [&](const RunFailure& failure) { return failure.node == node; });
+  return it == report.failures.end() ? nullptr : &*it;
+}
+
+/// Whatever happened: nothing was used too early or too late, and nothing is left.
+void check_clean(const World& world, const RunReport& report) {
+  CHECK(world.violation_names() == Names{});
+  CHECK(world.live_bytes() == 0);
+  CHECK(report.leaked_bytes == 0);
+  for (const RunFailure& failure : report.failures) CHECK(failure.name != "kept-packet");
+}
+
+}  // namespace
+
+TEST_CASE("a run on the simulated device has the bits of a run on the CPU, whatever its streams do first", "[sim]") {
+  const Notebook notebook;
+  const RunReport cpu = notebook.run("cpu");
+  REQUIRE(names_of(cpu) == Names{});
+  CHECK_FALSE(cpu.device_times);
+  for (const int threads : {1, 2, 4})
+    for (std::uint64_t seed = 0; seed < 4; ++seed) {
+      INFO("seed " << seed << ", " << threads << " threads");
+      Settings settings;
+      settings.seed = seed;
+      const auto world = new_world(settings);
+      const RunReport report = notebook.run("sim", threads);
+      CHECK(names_of(report) == Names{});
+      CHECK(report.weights_sha256 == cpu.weights_sha256);
+      REQUIRE(report.epochs.size() == 3);
+      for (std::size_t i = 0; i < 3; ++i)
+        for (const char* metric : {"loss", "accuracy", "val_loss", "val_accuracy"})
+          CHECK(report.epochs[i].find(metric) == cpu.epochs[i].find(metric));
+      CHECK(world->copies() == 3 * 2 * (10 + 4));
+      CHECK(world->copies_from_elsewhere() == 0);
+      check_clean(*world, report);
+    }
+}
+
+TEST_CASE("a run says where the device's time went, as text and as JSON", "[sim]") {
+  const Notebook notebook;
+  const auto world = new_world();
+  pipelines::ValidatedGraph graph = notebook.load("sim", 2);
+  const RunReport report = pipelines::run(graph, {});
+  REQUIRE(report.device_times);
+  const DeviceTimes& times = *report.device_times;
+  CHECK(times.copy == Approx(3e-9 * (300 + 70) * (36 + 1)));
+  CHECK(times.busy <= Approx(3e-6 * (300 + 70)));
+  CHECK(times.busy + times.idle() == Approx(times.seconds));
+  CHECK(times.copy_hidden <= times.copy);
+  const auto json = nlohmann::json::parse(pipelines::run_json(graph, report, 0));
+  CHECK(json["device_times"]["copy"] == times.copy);
+  CHECK(json["device_times"]["copy_hidden"] == times.copy_hidden);
+  CHECK(json["device_times"]["idle"]["input"] == times.idle_input);
+  DeviceTimes by_hand;
+  by_hand.seconds = 40;
+  by_hand.busy = 30;
+  by_hand.idle_input = 8;
+  by_hand.idle_launch = 1.6;
+  by_hand.idle_sync = 0.4;
+  by_hand.copy = 5;
+  by_hand.copy_hidden = 4.8;
+  CHECK(pipelines::device_time_text(by_hand) ==
+        "device busy 75% of 40.0s, idle 25% (input 20%, launch 4%, sync 1%, communication 0%)\n"
+        "copies 5.0s, 96% hidden behind computation\n");
+  CHECK(pipelines::device_time_text({}).empty());
+}
+
+TEST_CASE("a copy that fails ends the run, with the node and its place", "[sim]") {
+  const Notebook notebook;
+  for (const std::uint64_t copy : {0U, 1U, 9U, 40U}) {
+    Settings settings;
+    settings.failing_copy = copy;
+    const auto world = new_world(settings);
+    const RunReport report = notebook.run("sim");
+    INFO("copy " << copy);
+    CHECK(report.exit_code == 1);
+    const RunFailure* train = failure_of(report, "train_to_device");
+    const RunFailure* failure = train != nullptr ? train : failure_of(report, "valid_to_device");
+    REQUIRE(failure != nullptr);
+    CHECK(failure->name == "device-failed");
+    CHECK(failure->stage == "transfer");
+    CHECK(failure->where.line == (train != nullptr ? kTrainLine : kValidLine));
+    check_clean(*world, report);
+  }
+}
+
+TEST_CASE("a copy that never ends is given up, with its buffers alive until then", "[sim]") {
+  const Notebook notebook;
+  Settings settings;
+  settings.hanging_copy = 0;
+  const auto world = new_world(settings);
+  RunOptions options;
+  options.device_timeout = std::chrono::milliseconds(50);
+  const RunReport report = notebook.run("sim", 2, options);
+  REQUIRE_FALSE(report.failures.empty());
+  const RunFailure& failure = report.failures.front();
+  CHECK(failure.name == "device-hung");
+  CHECK(failure.stage == "transfer");
+  CHECK(failure.where.line == (failure.node == "train_to_device" ? kTrainLine : kValidLine));
+  CHECK(report.exit_code == static_cast<int>(ErrorKind::stalled));
+  CHECK(world->live_bytes_when_abandoned() > 0);
+  check_clean(*world, report);
+}
+
+TEST_CASE("a signal with copies under way ends the run when they have ended", "[sim]") {
+  const Notebook notebook;
+  std::atomic<int> signal{0};
+  std::atomic<bool> go{false};
+  std::shared_ptr<World> world;
+  Settings settings;
+  settings.on_copy = [&](std::uint64_t copies) {
+    if (copies == 12) world->hold();
+    if (copies != 14) return;  // not begun: the streams are held
+    signal = SIGTERM;
+    go = true;
+    go.notify_all();
+  };
+  world = new_world(settings);
+  std::thread resumes([&] {
+    go.wait(false);
+    world->resume();
+  });
+  RunOptions options;
+  options.stop_signal = &signal;
+  const RunReport report = notebook.run("sim", 2, options);
+  go = true;
+  go.notify_all();
+  resumes.join();
+  CHECK(names_of(report) == Names{});
+  CHECK(report.exit_code == 128 + SIGTERM);
+  check_clean(*world, report);
+}
+
+TEST_CASE("a transfer that does not keep what it copies is named", "[sim]") {
+  const Notebook notebook("careless_transfer");
+  const auto world = new_world();
+  notebook.run("sim");
+  const Names found = world->violation_names();
+  CHECK(std::find(found.begin(), found.end(), "source-freed") != found.end());
+}
