@@ -14,8 +14,9 @@ namespace {
 /// One piece of memory from CUDA.
 class Slab {
  public:
-  Slab(int device_index, MemoryKind kind, std::size_t bytes) : device_(device_index), kind_(kind), map_(bytes) {
-    use_device(device_);
+  Slab(int device_index, MemoryKind kind, std::size_t bytes, SharedLiveness liveness)
+      : kind_(kind), liveness_(std::move(liveness)), map_(bytes) {
+    use_device(device_index);
     void* memory = nullptr;
     if (kind == MemoryKind::device)
       MILLRACE_CUDA(cudaMalloc, &memory, bytes);
@@ -23,7 +24,9 @@ class Slab {
       MILLRACE_CUDA(cudaHostAlloc, &memory, bytes, cudaHostAllocDefault);
     memory_ = static_cast<std::byte*>(memory);
   }
-  ~Slab() { ignore(kind_ == MemoryKind::device ? cudaFree(memory_) : cudaFreeHost(memory_)); }
+  ~Slab() {
+    if (!liveness_->is_abandoned()) ignore(kind_ == MemoryKind::device ? cudaFree(memory_) : cudaFreeHost(memory_));
+  }
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
 
@@ -36,8 +39,8 @@ class Slab {
   }
 
  private:
-  int device_;
   MemoryKind kind_;
+  SharedLiveness liveness_;
   SlabMap map_;
   std::byte* memory_ = nullptr;
 };
@@ -45,17 +48,19 @@ class Slab {
 /// Shared by the allocator and by all memory it handed out.
 class Slabs {
  public:
-  Slabs(int device_index, MemoryKind kind, std::size_t slab_bytes)
-      : device_(device_index), kind_(kind), slab_bytes_(slab_bytes) {}
+  Slabs(int device_index, MemoryKind kind, std::size_t slab_bytes, SharedLiveness liveness)
+      : device_(device_index), kind_(kind), slab_bytes_(slab_bytes), liveness_(std::move(liveness)) {}
 
   std::pair<Slab*, std::byte*> take(std::size_t bytes) {
+    liveness_->require();
     const std::lock_guard lock(mutex_);
     live_ += SlabMap::rounded(bytes);
     peak_ = std::max(peak_, live_);
     for (const auto& slab : slabs_)
       if (std::byte* piece = slab->take(bytes)) return {slab.get(), piece};
     try {
-      slabs_.push_back(std::make_unique<Slab>(device_, kind_, std::max(slab_bytes_, SlabMap::rounded(bytes))));
+      slabs_.push_back(
+          std::make_unique<Slab>(device_, kind_, std::max(slab_bytes_, SlabMap::rounded(bytes)), liveness_));
     } catch (...) {
       live_ -= SlabMap::rounded(bytes);
       throw;
@@ -83,6 +88,7 @@ class Slabs {
   int device_;
   MemoryKind kind_;
   std::size_t slab_bytes_, live_ = 0, peak_ = 0;
+  SharedLiveness liveness_;
   std::vector<std::unique_ptr<Slab>> slabs_;
 };
 
@@ -102,8 +108,9 @@ class CudaAllocator final : public Allocator {
 
 }  // namespace
 
-std::unique_ptr<Allocator> make_cuda_allocator(int device_index, MemoryKind kind, std::size_t slab_bytes) {
-  return std::make_unique<CudaAllocator>(std::make_shared<Slabs>(device_index, kind, slab_bytes));
+std::unique_ptr<Allocator> make_cuda_allocator(int device_index, MemoryKind kind, std::size_t slab_bytes,
+                                               SharedLiveness liveness) {
+  return std::make_unique<CudaAllocator>(std::make_shared<Slabs>(device_index, kind, slab_bytes, std::move(liveness)));
 }
 
 }  // namespace millrace::cuda

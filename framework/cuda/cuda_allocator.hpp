@@ -2,6 +2,8 @@
 // and their pinned counterparts wait for the whole device.
 #pragma once
 
+#include "cuda/liveness.hpp"
+
 #include <millrace/device.hpp>
 
 #include <memory>
@@ -12,7 +14,8 @@ enum class MemoryKind { device, pinned };
 
 /// Slabs are of `slab_bytes` or, for a larger request, of its size; they go back to CUDA with the allocator and with the last
 /// piece of memory, whichever is last. Memory that comes back is handed out again at once: whoever gives it back has seen the
-/// end of the work that used it.
-std::unique_ptr<Allocator> make_cuda_allocator(int device_index, MemoryKind kind, std::size_t slab_bytes);
+/// end of the work that used it. Of an abandoned device nothing goes back to CUDA.
+std::unique_ptr<Allocator> make_cuda_allocator(int device_index, MemoryKind kind, std::size_t slab_bytes,
+                                               SharedLiveness liveness);
 
 }  // namespace millrace::cuda

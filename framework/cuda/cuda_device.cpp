@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace millrace::cuda {
@@ -15,10 +18,12 @@ constexpr std::size_t kPinnedSlabBytes = std::size_t{16} << 20;
 
 class CudaEvent final : public Event::State {
  public:
-  CudaEvent(int device_index, cudaStream_t stream) : device_(device_index), event_(make_event_handle()) {
+  CudaEvent(int device_index, cudaStream_t stream, SharedLiveness liveness)
+      : device_(device_index), event_(make_event_handle()), liveness_(std::move(liveness)) {
     MILLRACE_CUDA(cudaEventRecord, event_.get(), stream);
   }
   bool done() override {
+    liveness_->require();
     use_device(device_);
     const cudaError_t state = cudaEventQuery(event_.get());
     if (state == cudaErrorNotReady) {
@@ -29,27 +34,32 @@ class CudaEvent final : public Event::State {
     return true;
   }
   void synchronize() override {
-    use_device(device_);
-    MILLRACE_CUDA(cudaEventSynchronize, event_.get());
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::nanoseconds kShortest{5'000}, kLongest{500'000};
+    for (const Clock::time_point start = Clock::now(); !done();)
+      std::this_thread::sleep_for(
+          std::clamp<std::chrono::nanoseconds>((Clock::now() - start) / 16, kShortest, kLongest));
   }
   cudaEvent_t get() const { return event_.get(); }
 
  private:
   int device_;
   EventOwner event_;
+  SharedLiveness liveness_;
 };
 
 class CudaStream final : public Stream {
  public:
-  explicit CudaStream(int device_index) : device_(device_index) {
+  CudaStream(int device_index, SharedLiveness liveness) : device_(device_index), liveness_(std::move(liveness)) {
     use_device(device_);
     stream_ = make_stream_handle();
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
     use_device(device_);
+    liveness_->require();
     MILLRACE_CUDA(cudaMemcpyAsync, to, from, bytes, cudaMemcpyDefault, stream_.get());
   }
-  Event record() override { return record_event(device_, stream_.get()); }
+  Event record() override { return record_event(device_, stream_.get(), liveness_); }
   void wait(const Event& event) override {
     use_device(device_);
     wait_for_event(stream_.get(), event);
@@ -57,6 +67,7 @@ class CudaStream final : public Stream {
 
  private:
   int device_;
+  SharedLiveness liveness_;
   StreamOwner stream_;
 };
 
@@ -65,19 +76,22 @@ class CudaDevice final : public Device {
   CudaDevice(int index, std::string description)
       : id_{"cuda", index},
         description_(std::move(description)),
-        memory_(make_cuda_allocator(index, MemoryKind::device, kDeviceSlabBytes)),
-        staging_(make_cuda_allocator(index, MemoryKind::pinned, kPinnedSlabBytes)) {}
+        memory_(make_cuda_allocator(index, MemoryKind::device, kDeviceSlabBytes, liveness_)),
+        staging_(make_cuda_allocator(index, MemoryKind::pinned, kPinnedSlabBytes, liveness_)) {}
 
   const DeviceId& id() const override { return id_; }
   std::string describe() const override { return description_; }
   bool is_host() const override { return false; }
   Allocator& memory() override { return *memory_; }
   Allocator& staging() override { return *staging_; }
-  std::unique_ptr<Stream> make_stream() override { return std::make_unique<CudaStream>(id_.index); }
+  std::unique_ptr<Stream> make_stream() override { return std::make_unique<CudaStream>(id_.index, liveness_); }
+  void abandon() override { liveness_->abandon(); }
+  const SharedLiveness& liveness() const { return liveness_; }
 
  private:
   DeviceId id_;
   std::string description_;
+  SharedLiveness liveness_ = std::make_shared<Liveness>();
   std::unique_ptr<Allocator> memory_, staging_;
 };
 
@@ -131,9 +145,11 @@ std::unique_ptr<Device> open(int index) {
                                                          card.processors, card.major, card.minor));
 }
 
-Event record_event(int device_index, cudaStream_t stream) {
+SharedLiveness liveness_of(Device& device) { return dynamic_cast<CudaDevice&>(device).liveness(); }
+
+Event record_event(int device_index, cudaStream_t stream, SharedLiveness liveness) {
   use_device(device_index);
-  return Event(std::make_shared<CudaEvent>(device_index, stream));
+  return Event(std::make_shared<CudaEvent>(device_index, stream, std::move(liveness)));
 }
 
 void wait_for_event(cudaStream_t stream, const Event& event) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/handles.hpp"
+#include "cuda/liveness.hpp"
 #include "device/cuda_object.hpp"
 
 #include <millrace/device.hpp>
@@ -16,8 +17,12 @@ void look(CudaFacts& facts, bool with_memory) noexcept;
 /// Opens card `index`. Throws Error("device-unavailable", device).
 std::unique_ptr<Device> open(int index);
 
-/// An event of `stream`, behind everything enqueued so far. Copies share it.
-Event record_event(int device_index, cudaStream_t stream);
+/// Of a card that open() gave. Throws std::bad_cast for another device.
+SharedLiveness liveness_of(Device& device);
+
+/// An event of `stream`, behind everything enqueued so far. Copies share it. Its synchronize() sleeps and looks again, so that
+/// it ends when the device is abandoned; it overshoots by a sixteenth of the wait, at most half a millisecond.
+Event record_event(int device_index, cudaStream_t stream, SharedLiveness liveness);
 
 /// Later work of `stream` starts after `event`. An event of another kind of device is waited for on this thread.
 void wait_for_event(cudaStream_t stream, const Event& event);

@@ -52,10 +52,10 @@ inline StreamOwner make_stream_handle() {
   return StreamOwner(stream);
 }
 
-/// An event whose wait sleeps instead of spinning, and which keeps no time.
+/// An event that keeps no time.
 inline EventOwner make_event_handle() {
   cudaEvent_t event = nullptr;
-  MILLRACE_CUDA(cudaEventCreateWithFlags, &event, cudaEventBlockingSync | cudaEventDisableTiming);
+  MILLRACE_CUDA(cudaEventCreateWithFlags, &event, cudaEventDisableTiming);
   return EventOwner(event);
 }
 

@@ -93,10 +93,14 @@ class Preference {
 
 }  // namespace
 
-Multiplier::Multiplier(void* workspace, std::size_t bytes) : workspace_(workspace), bytes_(bytes) {
+Multiplier::Multiplier(void* workspace, std::size_t bytes, SharedLiveness liveness)
+    : workspace_(workspace), bytes_(bytes), liveness_(std::move(liveness)) {
   MILLRACE_CUDA(cublasLtCreate, &handle_);
 }
-Multiplier::~Multiplier() { cublasLtDestroy(handle_); }
+// Destroying the handle may wait for the device.
+Multiplier::~Multiplier() {
+  if (!liveness_->is_abandoned()) cublasLtDestroy(handle_);
+}
 
 struct MatmulPlan::State {
   State(const Multiplier& m, const Matmul& p)

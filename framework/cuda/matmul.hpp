@@ -1,6 +1,7 @@
 // Matrix products by cuBLASLt, planned once and enqueued many times.
 #pragma once
 
+#include "cuda/liveness.hpp"
 #include "cuda/step_ops.hpp"
 
 #include <cublasLt.h>
@@ -16,7 +17,7 @@ namespace millrace::cuda {
 class Multiplier {
  public:
   /// `workspace` is `bytes` of the card's memory, aligned to 256; it belongs to the caller and outlives this.
-  Multiplier(void* workspace, std::size_t bytes);
+  Multiplier(void* workspace, std::size_t bytes, SharedLiveness liveness);
   Multiplier(const Multiplier&) = delete;
   Multiplier& operator=(const Multiplier&) = delete;
   ~Multiplier();
@@ -28,6 +29,7 @@ class Multiplier {
   cublasLtHandle_t handle_ = nullptr;
   void* workspace_;
   std::size_t bytes_;
+  SharedLiveness liveness_;
 };
 
 /// A product with its descriptors and its algorithm.

@@ -42,19 +42,22 @@ void wait_until_ready(cudaStream_t stream, const AnyTensor& tensor) {
 }  // namespace
 
 StepMemory::StepMemory(Device& device, const StepDemand& demand)
-    : device_index_(device.id().index), demand_(demand), layout_(demand_) {
+    : device_index_(device.id().index), liveness_(liveness_of(device)), demand_(demand), layout_(demand_) {
   use_device(device_index_);
   memory_ = device.memory().allocate(layout_.bytes);
   staging_ = device.staging().allocate(static_cast<std::size_t>(layout_.padded_weights.size()) * sizeof(float));
   page_memory_ = device.staging().allocate(sizeof(ProgressPage));
   page_ = new (page_memory_.get()) ProgressPage;  // pinned memory has one address on both sides
   stream_ = make_stream_handle();
-  multiplier_ = std::make_unique<Multiplier>(base() + layout_.workspace, kWorkspaceBytes);
+  multiplier_ = std::make_unique<Multiplier>(base() + layout_.workspace, kWorkspaceBytes, liveness_);
   clear();
 }
 
 StepMemory::~StepMemory() {
-  if (cudaSetDevice(device_index_) == cudaSuccess) ignore(cudaStreamSynchronize(stream_.get()));
+  try {
+    synchronize();
+  } catch (const std::exception&) {  // the error has been met before, or the device was abandoned
+  }
 }
 
 CanFuse StepMemory::can_fuse() const {
@@ -67,7 +70,7 @@ void StepMemory::zero(std::size_t offset, std::size_t bytes) {
   MILLRACE_CUDA(cudaMemsetAsync, base() + offset, 0, bytes, stream());
 }
 
-void StepMemory::synchronize() const { MILLRACE_CUDA(cudaStreamSynchronize, stream()); }
+void StepMemory::synchronize() const { enqueued().synchronize(); }
 
 void StepMemory::upload(std::span<const float> flat, std::size_t buffer) {
   const auto floats = static_cast<std::size_t>(layout_.padded_weights.size());
@@ -109,6 +112,7 @@ void StepMemory::check(const TrainBatch& batch) const {
 
 // The sample ids are the host's plain memory: CUDA takes them into its own before it returns.
 void StepMemory::bring(const TrainBatch& batch, const StepInput& input) {
+  liveness_->require();
   while (!in_flight_.empty() && in_flight_.front().copied.done()) in_flight_.pop_front();
   if (in_flight_.size() >= kMostInFlight) {
     in_flight_.front().copied.synchronize();
@@ -126,7 +130,7 @@ void StepMemory::bring(const TrainBatch& batch, const StepInput& input) {
   bring_tensor(batch.weights, layout_.row_weights);
   if (demand_.training && has_dropout(*demand_.model))
     copy_in(layout_.ids, batch.sample_ids.data(), batch.sample_ids.size_bytes());
-  flight.copied = record_event(device_index_, stream());
+  flight.copied = enqueued();
   in_flight_.push_back(std::move(flight));
   launch_input(reinterpret_cast<StepState*>(base() + layout_.state), input, stream());
   untaken_ = true;

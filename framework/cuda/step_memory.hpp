@@ -22,7 +22,7 @@ class StepMemory {
   StepMemory(Device& device, const StepDemand& demand);
   StepMemory(const StepMemory&) = delete;
   StepMemory& operator=(const StepMemory&) = delete;
-  /// Synchronises the stream, so that nothing reads memory that goes away.
+  /// Synchronises the stream, so that nothing reads memory that goes away; not that of an abandoned device, whose memory stays.
   ~StepMemory();
 
   int device_index() const { return device_index_; }
@@ -49,7 +49,7 @@ class StepMemory {
   void bring(const TrainBatch& batch, const StepInput& input);
 
   /// An event behind everything on the stream.
-  Event enqueued() const { return record_event(device_index_, stream()); }
+  Event enqueued() const { return record_event(device_index_, stream(), liveness_); }
 
   /// Sums of the steps that are done; any moment.
   ProgressPage look() const;
@@ -66,6 +66,7 @@ class StepMemory {
   void synchronize() const;
 
   int device_index_;
+  SharedLiveness liveness_;
   StepDemand demand_;
   StepLayout layout_;
   std::shared_ptr<std::byte> memory_, staging_, page_memory_;

@@ -298,8 +298,8 @@ class Planner {
 
   /// The library's ReLU hides a NaN from the loss, not from the gradient: its sum of squares is looked at instead.
   void guard_gradient() {
-    ops_.emplace_back(SumWeights{at<float>(layout_.weights), at<float>(layout_.gradient),
-                                 layout_.padded_weights.size(), 0, at<WeightSums>(layout_.partials)});
+    ops_.emplace_back(SumWeights{at<float>(layout_.weights), at<float>(layout_.gradient), layout_.padded_weights.size(),
+                                 0, at<WeightSums>(layout_.partials)});
     partial_count_ = SumWeights::kBlocks;
   }
 

@@ -29,9 +29,8 @@ struct WeightSums {
 struct StepState {
   StepInput input;
   StepSums sums;
-  std::uint64_t diverged_step =
-      0;                      ///< the first step whose loss or gradient was not finite; 0: none. No update since.
-  float gradient_factor = 1;  ///< of this step: below 1 when the gradient is clipped
+  std::uint64_t diverged_step = 0;  ///< the first step whose loss or gradient was not finite; 0: none. No update since.
+  float gradient_factor = 1;        ///< of this step: below 1 when the gradient is clipped
 };
 
 /// In mapped host memory. Written by the card: `writes` is odd while the rest changes.
