@@ -89,7 +89,8 @@ class Evaluator final : public Serial {
       evaluate(pass, batch);
       if (batch.rows > 0) ctx.keep_until(step_->enqueued(), batch);
     }
-    if (pass.complete) end_pass(ctx, epoch);
+    if (!pass.complete) return;
+    ctx.when(step_ ? step_->enqueued() : Event(), [this, epoch](SerialContext& later) { end_pass(later, epoch); });
   }
 
   void close() noexcept override {

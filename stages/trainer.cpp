@@ -131,7 +131,8 @@ class Trainer final : public Serial {
       train(batch);
       ctx.keep_until(step_->enqueued(), batch);
     }
-    if (batch.header.last_in_epoch) end_pass(ctx, batch.header.epoch);
+    if (!batch.header.last_in_epoch) return;
+    ctx.when(step_->enqueued(), [this, epoch = batch.header.epoch](SerialContext& later) { end_pass(later, epoch); });
   }
 
   void close() noexcept override { step_.reset(); }

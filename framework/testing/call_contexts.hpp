@@ -97,6 +97,10 @@ class SerialCall final : public CallContext<SerialContext> {
   void emit(std::string_view port, Emission emission) override {
     send_(port, packet_of(std::move(emission), packets_.at(port_).header.epoch));
   }
+  void when(const Event& event, std::function<void(SerialContext&)> body) override {
+    event.synchronize();
+    body(*this);
+  }
 
  private:
   const Packets& packets_;

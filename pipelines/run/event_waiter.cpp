@@ -28,11 +28,19 @@ EventWaiter::~EventWaiter() {
 }
 
 void EventWaiter::keep(const Event& event, std::shared_ptr<const void> kept, Fail fail) {
+  add({event, std::move(kept), std::move(fail), nullptr});
+}
+
+void EventWaiter::call(const Event& event, std::function<void()> then, Fail fail) {
+  add({event, nullptr, std::move(fail), std::move(then)});
+}
+
+void EventWaiter::add(Entry entry) {
   hooks_.reserve();
   {
     const std::lock_guard lock(mutex_);
     if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
-    entries_.push_back({event, std::move(kept), std::move(fail)});
+    entries_.push_back(std::move(entry));
   }
   changed_.notify_all();
 }
@@ -56,6 +64,7 @@ void EventWaiter::settle(Entry& entry) {
     entry.fail(std::current_exception());
   }
   entry.kept.reset();
+  if (entry.then) entry.then();
   hooks_.release();
 }
 

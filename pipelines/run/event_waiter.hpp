@@ -38,13 +38,17 @@ class EventWaiter {
 
   /// Keeps `kept` until `event` is done. Events of one stream come in their order.
   void keep(const Event& event, std::shared_ptr<const void> kept, Fail fail);
+  /// Calls `then` on the waiter's thread when `event` is done or has come to nothing, after `fail` if so. It must not block.
+  void call(const Event& event, std::function<void()> then, Fail fail);
 
  private:
   struct Entry {
     Event event;
     std::shared_ptr<const void> kept;
     Fail fail;
+    std::function<void()> then;
   };
+  void add(Entry entry);
   void work();
   std::deque<Entry> take();
   void settle(Entry& entry);

@@ -19,6 +19,7 @@ struct Work {
   std::vector<Packet> inputs;  ///< by port; independent inputs have one at `port` only
   std::size_t port = 0;
   Permit permit;
+  bool resumes = false;  ///< the rest of a call that waited for the device
 };
 
 /// Packets arrive in any order and leave in the order of `seq`. Not thread-safe: the node's lock guards it.

@@ -49,9 +49,40 @@ void NodeAdapter::submit(Work work) {
 }
 
 void NodeAdapter::execute(Work& work) noexcept {
+  if (paused_ && !work.resumes) {
+    backlog_.push_back(std::move(work));
+    return;
+  }
+  if (work.resumes) paused_ = false;
+  call(work);
+  while (!paused_ && !backlog_.empty()) {
+    Work next = std::move(backlog_.front());
+    backlog_.pop_front();
+    call(next);
+  }
+}
+
+void NodeAdapter::pause(const Work& work, const Event& event) {
+  paused_ = true;
+  auto rest = std::make_shared<Work>(work);
+  rest->resumes = true;
+  const PacketHeader header = work.inputs[work.port].header;
+  services_.waiter.call(
+      event,
+      [this, rest]() mutable {
+        clock_.ready();
+        queue_->put(std::move(rest));
+      },
+      [this, header](const std::exception_ptr& thrown) {
+        // What was kept for the same work has told it already.
+        if (!services_.stop.stopping()) fail_at(header.epoch, header.seq, thrown);
+      });
+}
+
+void NodeAdapter::call(Work& work) noexcept {
   const NodeClock::Time began = clock_.begin();
   const bool stopped = services_.stop.stopping();
-  count(work, !stopped);
+  if (!work.resumes) count(work, !stopped);
   try {
     if (stopped) {
       skip(work);

@@ -11,6 +11,7 @@
 #include "stop_state.hpp"
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -102,9 +103,12 @@ class NodeAdapter {
   virtual void process(Work& work) = 0;
   /// The work was not done because the run is being stopped.
   virtual void skip(Work& /*work*/) {}
+  /// The call in hand goes on when `event` is done, as work that resumes; until then no other is made. Serial nodes only.
+  void pause(const Work& work, const Event& event);
   bool is_joined() const;
 
  private:
+  void call(Work& work) noexcept;
   void count(const Work& work, bool taken);
   void fail(const Work& work, const std::exception_ptr& thrown);
   void fail_at(std::uint32_t epoch, std::uint64_t packet, const std::exception_ptr& thrown);
@@ -117,6 +121,8 @@ class NodeAdapter {
   WorkQueue* queue_ = nullptr;
   mutable std::mutex mutex_;  ///< of front_, and of the order in the queue
   std::unique_ptr<InputFront> front_;
+  bool paused_ = false;       ///< of a Serial, whose calls never overlap
+  std::deque<Work> backlog_;  ///< what came while it was paused
   NodeClock clock_;
   std::atomic<std::uint64_t> calls_{0};
 };

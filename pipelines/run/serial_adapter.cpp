@@ -5,6 +5,8 @@
 #include <millrace/error.hpp>
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
@@ -16,11 +18,17 @@ struct Gathered {
   bool emitted = false;  ///< by the call in hand
 };
 
+/// The rest of a call, which waits for the device.
+struct Rest {
+  Event event;
+  std::function<void(SerialContext&)> body;
+};
+
 /// One call of process.
 class StepContext final : public ContextOf<SerialContext> {
  public:
-  StepContext(NodeAdapter& node, const Work& work, std::vector<Gathered>& outputs)
-      : ContextOf(node), work_(work), outputs_(outputs) {}
+  StepContext(NodeAdapter& node, const Work& work, std::vector<Gathered>& outputs, Rest& rest)
+      : ContextOf(node), work_(work), outputs_(outputs), rest_(rest) {}
 
   const Packet& input(std::string_view port) const override {
     const Packet& packet = work_.inputs[node_.input_index(port)];
@@ -44,9 +52,18 @@ class StepContext final : public ContextOf<SerialContext> {
     node_.send(index, std::move(packet));
   }
 
+  void when(const Event& event, std::function<void(SerialContext&)> body) override {
+    if (!event.state()) return body(*this);
+    if (rest_.body)
+      throw Error(ErrorKind::run, "serial-contract", "`when` was called twice in one call",
+                  "put the two bodies into one");
+    rest_ = {event, std::move(body)};
+  }
+
  private:
   const Work& work_;
   std::vector<Gathered>& outputs_;
+  Rest& rest_;
 };
 
 class SerialAdapter final : public NodeAdapter {
@@ -60,10 +77,16 @@ class SerialAdapter final : public NodeAdapter {
 
  private:
   void process(Work& work) override {
-    if (is_joined() && work.inputs.size() > 1) require_same_samples(work.inputs, input_names());
-    gather(work);
-    StepContext context(*this, work, gathered_);
-    serial_.process(context);
+    StepContext context(*this, work, gathered_, rest_);
+    if (work.resumes) {
+      const auto body = std::exchange(rest_.body, nullptr);
+      body(context);
+    } else {
+      if (is_joined() && work.inputs.size() > 1) require_same_samples(work.inputs, input_names());
+      gather(work);
+      serial_.process(context);
+    }
+    if (rest_.body) return pause(work, rest_.event);
     release(work.inputs[work.port].header.last_in_epoch);
   }
 
@@ -89,6 +112,7 @@ class SerialAdapter final : public NodeAdapter {
   Serial& serial_;
   bool accumulates_;
   std::vector<Gathered> gathered_;
+  Rest rest_;
 };
 
 }  // namespace

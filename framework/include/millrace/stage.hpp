@@ -13,6 +13,7 @@
 #include <millrace/stage_spec.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -156,6 +157,9 @@ class MILLRACE_EXPORT SerialContext : public WorkContext {
   virtual std::string_view port() const = 0;
   /// Sends a packet; its epoch is that of the input. Any number of times.
   virtual void emit(std::string_view port, Emission) = 0;
+  /// The last thing of a call: `body` goes on with it, in a context as this one, once `event` is done; at once where that is so
+  /// already. No thread waits meanwhile, and no other packet of this stage comes in between. Dropped when the run is stopped.
+  virtual void when(const Event& event, std::function<void(SerialContext&)> body) = 0;
 };
 
 /// State of a stage at the end of a pass, by name.

@@ -118,6 +118,23 @@ TEST_CASE("an error of the device reaches whoever kept something for it, and the
   CHECK(desk.given_up == 0);
 }
 
+TEST_CASE("what waits for an event is called when it is done, and also when it has come to nothing", "[waiter]") {
+  Desk desk;
+  const auto good = std::make_shared<ManualEvent>(), bad = std::make_shared<ManualEvent>();
+  std::vector<std::string> calls;
+  const auto fail = [&](const std::exception_ptr&) { calls.emplace_back("fail"); };
+  desk.waiter->call(
+      Event(good), [&] { calls.emplace_back("good"); }, fail);
+  desk.waiter->call(
+      Event(bad), [&] { calls.emplace_back("bad"); }, fail);
+  CHECK(desk.released == 0);
+  good->happen();
+  bad->happen(std::make_exception_ptr(Error(ErrorKind::run, "planted", "a failed copy")));
+  desk.waiter.reset();
+  CHECK(calls == std::vector<std::string>{"good", "fail", "bad"});
+  CHECK(desk.released == 2);
+}
+
 TEST_CASE("a device that does nothing is given up once, and everything is let go after that", "[waiter]") {
   Desk desk(std::chrono::milliseconds(20));
   const auto never = std::make_shared<ManualEvent>();

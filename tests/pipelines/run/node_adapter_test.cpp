@@ -3,7 +3,10 @@
 #include "catch.hpp"
 #include "test_stages.hpp"
 
+#include <atomic>
 #include <deque>
+#include <mutex>
+#include <thread>
 
 using namespace millrace;
 using namespace millrace::testing;
@@ -13,7 +16,15 @@ namespace {
 
 struct HandQueue final : WorkQueue {
   std::deque<std::shared_ptr<Work>> works;
-  void put(std::shared_ptr<Work> work) override { works.push_back(std::move(work)); }
+  std::mutex mutex;  // the waiter puts work there too
+  void put(std::shared_ptr<Work> work) override {
+    const std::lock_guard lock(mutex);
+    works.push_back(std::move(work));
+  }
+  bool is_empty() {
+    const std::lock_guard lock(mutex);
+    return works.empty();
+  }
 };
 
 /// The nodes of a TestGraph, run by hand: source, one node under test, sink.
@@ -22,7 +33,7 @@ struct Bench {
   StopState stop{nullptr};
   std::unique_ptr<Device> device = open_device({"cpu", 0});
   std::shared_ptr<PermitLedger> ledger;
-  EventWaiter waiter{std::chrono::minutes(1), {}};  // the CPU gives it nothing to wait for
+  EventWaiter waiter{std::chrono::minutes(1), {[] {}, [] {}, [] {}}};
   std::deque<HandQueue> queues;
   std::vector<std::unique_ptr<NodeAdapter>> nodes;
 
@@ -51,6 +62,9 @@ struct Bench {
     for (HandQueue& queue : queues) queue.works.clear();
   }
 
+  void wait_for_work(std::size_t node) {
+    while (queues[node].is_empty()) std::this_thread::yield();
+  }
   /// Makes the oldest call that waits at a node.
   void step(std::size_t node) {
     REQUIRE_FALSE(queues[node].works.empty());
@@ -102,6 +116,41 @@ TEST_CASE("a serial that keeps no rows gives its input back with its output", "[
   CHECK(bench.alive() == 2);
   bench.step(2);
   CHECK(bench.alive() == 1);
+}
+
+TEST_CASE("a call that goes on after an event comes before every later packet, and holds its input until then",
+          "[adapter]") {
+  struct Later final : Event::State {
+    std::atomic<bool> happened{false};
+    bool done() override { return happened; }
+    void synchronize() override { happened.wait(false); }
+  };
+  Bench bench;
+  Seen seen;
+  std::vector<std::string> calls;
+  const auto event = std::make_shared<Later>();
+  bench.graph.source("src", 100, 4);
+  bench.graph.serial("late", "src", [&](SerialContext& ctx) {
+    const std::uint64_t seq = ctx.input().header.seq;
+    calls.push_back("begin " + std::to_string(seq));
+    ctx.when(seq == 0 ? Event(event) : Event(), [&](SerialContext& later) {
+      calls.push_back("end " + std::to_string(later.input().header.seq));
+      pass_on_serial(later);
+    });
+  });
+  bench.graph.sink("end", "late", seen);
+  bench.build(2);
+  bench.step(0), bench.step(0);
+  bench.step(1), bench.step(1);  // the second packet comes while the first call waits
+  CHECK(calls == std::vector<std::string>{"begin 0"});
+  CHECK(bench.alive() == 2);
+  event->happened = true;
+  bench.wait_for_work(1);
+  bench.step(1);
+  CHECK(calls == std::vector<std::string>{"begin 0", "end 0", "begin 1", "end 1"});
+  CHECK(bench.nodes[1]->inputs()[0]->taken == 2);
+  bench.step(2), bench.step(2);
+  CHECK(seen.rows == expected_rows(8, 1));
 }
 
 TEST_CASE("metrics and models hold their epoch but no block", "[adapter]") {
