@@ -41,8 +41,10 @@ std::byte* Shadow::allocate(std::size_t bytes, MemoryKind kind) {
 
 void Shadow::release(std::byte* begin) {
   Block& block = blocks_.at(address(begin));
+  bool in_use = false;
   for (const Access& access : block.accesses) {
     if (follows(host_, access)) continue;
+    in_use = true;
     const bool by_copy = access.actor == Actor::copy;
     report(!by_copy        ? "freed-while-computing"
            : access.writes ? "target-freed"
@@ -50,9 +52,10 @@ void Shadow::release(std::byte* begin) {
            bytes_text(access.begin, access.end) + " were given back before the work that uses them was seen done");
     break;
   }
-  std::memset(begin, kPoison, block.bytes);
   block.is_live = false;
   live_[static_cast<int>(block.kind)] -= block.bytes;
+  if (in_use) return;  // named already; touching it would be a race of this file
+  std::memset(begin, kPoison, block.bytes);
   quarantined_ += block.bytes;
   quarantine_.push_back(address(begin));
   evict(kQuarantineBytes);

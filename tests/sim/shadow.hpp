@@ -40,7 +40,7 @@ class Shadow {
   ~Shadow();
   /// Poisoned memory of the device, or for the host to write.
   std::byte* allocate(std::size_t bytes, MemoryKind kind);
-  /// Poisons it. It is handed out again much later, so that a late access meets the poison.
+  /// Poisons it, and keeps it back so that a late access meets the poison. What work still uses is only kept back.
   void release(std::byte* begin);
   std::size_t live_bytes(MemoryKind kind) const { return live_[static_cast<int>(kind)]; }
   std::size_t peak_bytes(MemoryKind kind) const { return peak_[static_cast<int>(kind)]; }
