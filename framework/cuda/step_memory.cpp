@@ -33,12 +33,6 @@ void require_width(const Tensor& tensor, std::int64_t width, const char* what) {
           fmt::format("{} have {} values a row, the model has {}", what, found, width));
 }
 
-/// Where tensors on a device say when their bytes are there, the stream waits for that; the host does not.
-template <class AnyTensor>
-void wait_until_ready(cudaStream_t stream, const AnyTensor& tensor) {
-  if constexpr (requires { tensor.ready(); }) wait_for_event(stream, tensor.ready());
-}
-
 }  // namespace
 
 StepMemory::StepMemory(Device& device, const StepDemand& demand)
@@ -122,7 +116,7 @@ void StepMemory::bring(const TrainBatch& batch, const StepInput& input) {
   const auto bring_tensor = [&](const Tensor* tensor, std::size_t offset) {
     if (!tensor) return;
     flight.tensors.push_back(*tensor);
-    wait_until_ready(stream(), *tensor);
+    wait_for_event(stream(), tensor->ready());  // the stream waits, the host does not
     copy_in(offset, tensor->bytes(), tensor->size_bytes());
   };
   bring_tensor(batch.inputs, layout_.raw_inputs);

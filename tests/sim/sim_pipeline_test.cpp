@@ -1,14 +1,13 @@
 // Whole runs on the simulated device, from the text of a config: the same bits as on the CPU, no lifetime violated, and every way
 // in which a device can let a run down ends it with a name and a place.
+#include "built_in_graph.hpp"
 #include "catch.hpp"
-#include "check/load_graph.hpp"
 #include "command/device_time_text.hpp"
 #include "command/run_json.hpp"
 #include "idx_fixture.hpp"
 #include "run/runner.hpp"
 #include "sim_device.hpp"
 
-#include <millrace/plugin.h>
 #include <millrace/registry.hpp>
 
 #include <nlohmann/json.hpp>
@@ -17,8 +16,6 @@
 #include <atomic>
 #include <csignal>
 #include <thread>
-
-extern "C" const millrace_plugin* millrace_plugin_entry(void);
 
 using namespace millrace;
 using namespace millrace::sim;
@@ -63,8 +60,7 @@ class CarelessTransfer final : public Transform {
 
 const StageRegistry& stages() {
   static const StageRegistry registry = [] {
-    StageRegistry r;
-    millrace_plugin_entry()->register_stages(&r);
+    StageRegistry r = pipelines::built_in_stages();
     r.add(make_stage_info<CarelessTransfer>("careless_transfer"));
     return r;
   }();
@@ -119,12 +115,7 @@ graph:
   }
 
   pipelines::ValidatedGraph load(const std::string& device, int threads) const {
-    pipelines::Diagnostics diagnostics;
-    pipelines::ValidatedGraph graph = pipelines::load_graph(
-        path_, {{"device=" + device, "set#1"}, {"threads=" + std::to_string(threads), "set#2"}}, stages(), diagnostics);
-    INFO(pipelines::render(diagnostics, false));
-    REQUIRE(diagnostics.empty());
-    return graph;
+    return pipelines::graph_of(path_, {"device=" + device, "threads=" + std::to_string(threads)}, stages());
   }
   RunReport run(const std::string& device, int threads = 2, const RunOptions& options = {}) const {
     pipelines::ValidatedGraph graph = load(device, threads);
