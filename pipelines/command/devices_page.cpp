@@ -4,6 +4,7 @@
 
 #include <millrace/build_info.hpp>
 #include <millrace/device.hpp>
+#include <millrace/peers.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -36,6 +37,12 @@ constexpr bool kHasCurl =
     false;
 #endif
 
+std::string peers_line() {
+  const PeersSupport support = peers_support();
+  if (support.available) return fmt::format("  several processes (MPI): yes, {}\n", support.detail);
+  return fmt::format("  several processes (MPI): no, {} (Debian: libopenmpi-dev, openmpi-bin)\n", support.detail);
+}
+
 std::string text() {
   std::string page = "Devices\n";
   for (const DeviceReport& device : list_devices()) page += line_of(device);
@@ -43,8 +50,9 @@ std::string text() {
   const BuildInfo build = build_info();
   page += fmt::format("  auto   takes {} ({})\n\nBuild\n  {}\n  oneDNN {}\n", to_string(choice.id), choice.reason,
                       build.describe(), build.onednn);
-  return page + fmt::format("  downloads (libcurl): {}\n",
-                            kHasCurl ? "yes" : "no, built without it (Debian: libcurl4-openssl-dev)");
+  return page + peers_line() +
+         fmt::format("  downloads (libcurl): {}\n",
+                     kHasCurl ? "yes" : "no, built without it (Debian: libcurl4-openssl-dev)");
 }
 
 std::string json() {
@@ -56,7 +64,8 @@ std::string json() {
                  {"reason", choice.reason},
                  {"build", build.describe()},
                  {"onednn", build.onednn},
-                 {"curl", kHasCurl}};
+                 {"curl", kHasCurl},
+                 {"mpi", {{"available", peers_support().available}, {"detail", peers_support().detail}}}};
   for (const DeviceReport& device : list_devices()) object["devices"].push_back(object_of(device));
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
