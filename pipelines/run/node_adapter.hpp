@@ -31,6 +31,7 @@ struct NodeServices {
   PermitLedger& ledger;
   Device& device;
   Allocator& host_memory;  ///< for what stays on the host
+  RankInfo ranks = {};
 };
 
 class NodeAdapter;

@@ -4,12 +4,14 @@
 #include "check/validated_graph.hpp"
 
 #include <millrace/metrics.hpp>
+#include <millrace/peers.hpp>
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,8 @@ struct RunOptions {
   RunObserver* observer = nullptr;
   /// Set from outside to n to stop after the batch in hand with exit code 128+n. May be null.
   const std::atomic<int>* stop_signal = nullptr;
+  /// The other processes of the run, or null. With peers it is they who watch for the signal and agree to stop.
+  Peers* peers = nullptr;
 };
 
 /// Times are seconds. `busy`: in the stage's code, summed over threads. `starved`: nothing to do. `blocked`: work, but
@@ -67,6 +71,9 @@ struct RunReport {
   std::size_t leaked_bytes = 0;
   double seconds = 0, first_batch_seconds = 0;
 };
+
+/// The last epoch's `reduction_deviation`, by whichever prefix the config gives it; empty without one.
+std::optional<double> reduction_deviation(const RunReport& report);
 
 /// Runs a validated graph to its end. Blocks. Never throws for a failing stage: that is in the report. The stages of
 /// `graph` are used up.

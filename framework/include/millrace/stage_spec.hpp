@@ -78,8 +78,12 @@ class MILLRACE_EXPORT StageSpec {
   /// Packets of input `data` wait for the packet of the same epoch on input `until` (an evaluator for its model). A source
   /// must not feed both: it would starve.
   StageSpec& holds(std::string data, std::string until);
-  /// The stage talks to its peers in a run over several processes.
+  /// The stage talks to its peers in a run over several processes: every rank has its part of each batch.
   StageSpec& communicates();
+  /// A source that can send the rows of OpenContext::share() alone.
+  StageSpec& shares_rows();
+  /// The stage cuts rows into batches of the integer parameter `param` rows, at positions of the whole pass.
+  StageSpec& cuts_batches(std::string param);
 
   const std::string& summary() const { return summary_; }
   const std::string& example() const { return example_; }
@@ -103,6 +107,9 @@ class MILLRACE_EXPORT StageSpec {
   };
   const std::vector<Hold>& holds() const { return holds_; }
   bool does_communicate() const { return communicates_; }
+  bool does_share_rows() const { return shares_rows_; }
+  /// Empty for a stage that cuts no batches.
+  const std::string& batch_rows_param() const { return batch_rows_param_; }
 
  private:
   std::string summary_, example_, any_input_doc_, any_output_doc_, any_output_param_;
@@ -112,7 +119,8 @@ class MILLRACE_EXPORT StageSpec {
   std::vector<Param> params_;
   StateKind state_ = StateKind::stateless;
   std::vector<Hold> holds_;
-  bool communicates_ = false;
+  bool communicates_ = false, shares_rows_ = false;
+  std::string batch_rows_param_;
 };
 
 }  // namespace millrace
