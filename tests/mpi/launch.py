@@ -7,6 +7,7 @@ import time
 PROGRAM = os.environ["PIPELINE_RUN"]
 MPIRUN = os.environ["MPIRUN"]
 HERE = os.path.dirname(os.path.abspath(__file__))
+AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 POINTS = os.path.join(HERE, "points.yaml")
 
 
@@ -17,16 +18,16 @@ def launch(ranks, *arguments, others=None, timeout=60):
     command = [MPIRUN, "--oversubscribe", "--bind-to", "none", "-np", str(first), PROGRAM, *arguments]
     if others is not None:
         command += [":", "-np", str(ranks - 1), PROGRAM, *others]
-    env = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-           "MILLRACE_PEER_TIMEOUT": str(timeout)}
+    env = {**os.environ, **AS_ROOT, "MILLRACE_PEER_TIMEOUT": str(timeout)}
     began = time.monotonic()
     process = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
     process.seconds = time.monotonic() - began
     return process
 
 
-def alone(*arguments):
-    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=120)
+def alone(*arguments, env=None):
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=120,
+                          env={**os.environ, **AS_ROOT, **(env or {})})
 
 
 def result_of(process):

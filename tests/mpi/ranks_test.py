@@ -67,6 +67,16 @@ class Ranks(unittest.TestCase):
         self.assertEqual(process.returncode, 3, process.stderr)
         self.assertIn("error[rank-count]", process.stderr)
 
+    def test_a_launcher_that_mpi_knows_nothing_of_is_refused(self):
+        process = alone(POINTS, env={"PMI_SIZE": "2", "PMI_RANK": "0"})
+        self.assertEqual(process.returncode, 2, process.stderr)
+        self.assertIn("error[no-mpi]", process.stderr)
+
+    def test_a_timeout_that_is_no_number_is_refused(self):
+        process = alone(POINTS, env={"MILLRACE_PEER_TIMEOUT": "soon"})
+        self.assertEqual(process.returncode, 2, process.stderr)
+        self.assertIn("MILLRACE_PEER_TIMEOUT", process.stderr)
+
     def test_batches_that_are_too_small_to_share_are_refused_by_all(self):
         process = launch(2, POINTS, "--set", "batches.batch_size=1")
         self.assertEqual(process.returncode, 3, process.stderr)
