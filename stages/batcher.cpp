@@ -33,6 +33,7 @@ class Batcher final : public Serial {
         .param(Param("batch_size", ParamType::integer().at_least(1).at_most(1 << 24),
                      "rows of a batch, over all processes")
                    .in_unit("rows"))
+        .cuts_batches("batch_size")
         .example("batches: {stage: batcher, in: {inputs: flat, targets: classes}, with: {batch_size: 32}}");
   }
   explicit Batcher(const ParamValue& params) : batch_size_(params["batch_size"].integer()) {}
@@ -58,25 +59,34 @@ class Batcher final : public Serial {
   }
 
   // A whole block may be passed on as it is only where the batch need not lie in memory of its own kind.
-  void open(OpenContext& ctx) override { may_pass_through_ = !ctx.feeds_device(); }
+  void open(OpenContext& ctx) override {
+    may_pass_through_ = !ctx.feeds_device();
+    share_ = ctx.share();
+    if (share_.is_whole()) return;
+    // The graph's batch_size is that of all ranks; each cuts its own part of it.
+    batch_size_ = share_.part_rows(share_.batch_rows);
+    pass_rows_ = ctx.output("out").rows_per_pass.value();
+  }
 
   void process(SerialContext& ctx) override {
     const Packet& first = ctx.input(names_.front());
     const std::int64_t rows = first.rows;
     const bool last = first.header.last_in_epoch;
-    if (may_pass_through_ && !partial_ && (rows == batch_size_ || (last && rows < batch_size_ && rows > 0)))
+    if (share_.is_whole() && may_pass_through_ && !partial_ &&
+        (rows == batch_size_ || (last && rows < batch_size_ && rows > 0)))
       return pass_through(ctx);
     for (std::int64_t at = 0; at < rows;) {
-      if (!partial_) start(ctx, first.header.first_row + static_cast<std::uint64_t>(at));
+      if (!partial_) start(ctx, position(first, at));
       const std::int64_t count = std::min(rows - at, batch_size_ - partial_->rows);
       append(ctx, at, count);
       at += count;
-      if (partial_->rows == batch_size_ && !(last && at == rows)) finish(ctx, false);
+      if (partial_->rows == batch_size_ && !(last && at == rows && !owes_empty_batch())) finish(ctx, false);
     }
     if (!last) return;
     // A pass that ends with an empty block still has to end downstream.
-    if (!partial_) start(ctx, first.header.first_row);
+    if (!partial_) start(ctx, position(first, rows));
     finish(ctx, true);
+    done_ = 0;
   }
 
   void close() noexcept override { partial_.reset(); }
@@ -97,6 +107,16 @@ class Batcher final : public Serial {
       bytes += checked_multiply(static_cast<std::uint64_t>(out.max_rows), field.spec.stored_row_bytes());
     return bytes;
   }
+
+  /// Position in the pass of the batch that begins with row `at` of a block.
+  std::uint64_t position(const Packet& block, std::int64_t at) const {
+    if (share_.is_whole()) return block.header.first_row + static_cast<std::uint64_t>(at);
+    return static_cast<std::uint64_t>(done_ * share_.batch_rows +
+                                      share_.part_first(share_.rows_of_batch(done_, pass_rows_)));
+  }
+
+  /// A short last batch may have no row for this rank; the rank takes part in it all the same.
+  bool owes_empty_batch() const { return !share_.is_whole() && done_ + 1 < share_.batches(pass_rows_); }
 
   void pass_through(SerialContext& ctx) const {
     const Packet& first = ctx.input(names_.front());
@@ -142,10 +162,13 @@ class Batcher final : public Serial {
     batch.first_row = partial_->first_row;
     batch.last_in_epoch = last;
     partial_.reset();
+    ++done_;
     ctx.emit("out", std::move(batch));
   }
 
-  std::int64_t batch_size_;
+  std::int64_t batch_size_;  ///< once open: of this rank
+  RowShare share_;
+  std::int64_t pass_rows_ = 0, done_ = 0;  ///< rows of a pass over all ranks, when they are shared; batches sent
   bool may_pass_through_ = true;
   std::vector<std::string> names_;
   std::optional<Partial> partial_;

@@ -48,6 +48,7 @@ class Evaluator final : public Serial {
         .inputs(InputMode::independent)
         .reads_on_device()
         .holds("data", "model")
+        .communicates()
         .param(Param("metrics", ParamType::list(ParamType::choice({"loss", "accuracy", "mae"})).length(1, 3),
                      "What is measured.")
                    .or_default(ParamValue::List{"loss", "accuracy"}))
@@ -70,6 +71,7 @@ class Evaluator final : public Serial {
 
   void open(OpenContext& ctx) override {
     device_ = &ctx.device();
+    communicator_ = &ctx.communicator();
     data_ = ctx.input("data");
     const PortSpec& port = ctx.input("model");
     if (port.model) make_step(port.model, port.loss);
@@ -144,9 +146,17 @@ class Evaluator final : public Serial {
     pass.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
+  // Each rank has measured its part of every batch.
+  void add_up_ranks(BatchSums& sums) {
+    double values[] = {sums.loss, sums.penalty, sums.correct, sums.absolute_error, sums.samples};
+    all_reduce_sum_in_rank_order(*communicator_, values);
+    sums = {values[0], values[1], values[2], values[3], values[4]};
+  }
+
   void end_pass(SerialContext& ctx, std::uint32_t epoch) {
     Emission emission;
     take_late_sums(passes_.at(epoch));
+    add_up_ranks(passes_.at(epoch).sums);
     emission.metrics = metrics_of(passes_.at(epoch), epoch);
     emission.last_in_epoch = true;
     passes_.erase(epoch);
@@ -155,6 +165,7 @@ class Evaluator final : public Serial {
 
   std::vector<std::string> metrics_;
   Device* device_ = nullptr;
+  Communicator* communicator_ = nullptr;
   PortSpec data_;
   std::unique_ptr<EvaluationStep> step_;
   std::map<std::uint32_t, Pass> passes_;

@@ -91,6 +91,7 @@ class IdxLoader final : public Source {
         .param(Param("max_bytes", T::integer().at_least(1), "largest size a file may declare")
                    .or_default(kDefaultMaxBytes)
                    .in_unit("bytes"))
+        .shares_rows()
         .example("train: {stage: idx_loader, with: {dataset: mnist, split: train, shuffle: true}}");
   }
 
@@ -133,6 +134,8 @@ class IdxLoader final : public Source {
     require_as_inferred(images_, ctx.output("images").only(), choice_.images);
     if (labels_.payload) require_as_inferred(labels_, ctx.output("labels").only(), choice_.labels);
     random_.emplace(ctx.seed(), "shuffle");
+    share_ = ctx.share();
+    rows_ = share_.rows_of_pass(count_);
   }
 
   void begin_pass(std::uint32_t epoch) override {
@@ -141,10 +144,10 @@ class IdxLoader final : public Source {
   }
 
   void produce(SourceContext& ctx) override {
-    const std::int64_t rows = std::min(block_rows_, count_ - at_);
-    const bool last = at_ + rows == count_;
+    const std::int64_t rows = std::min(block_rows_, rows_ - at_);
+    const bool last = at_ + rows == rows_;
     const SampleIds ids = next_ids(rows);
-    const auto position = static_cast<std::uint64_t>(at_);
+    const auto position = static_cast<std::uint64_t>(share_.position(at_, count_));
     ctx.emit("images", Emission::tensor(gather(ctx, "images", images_, *ids), ids, position, last));
     ctx.emit("labels", Emission::tensor(gather(ctx, "labels", labels_, *ids), ids, position, last));
     at_ += rows;
@@ -232,7 +235,7 @@ class IdxLoader final : public Source {
   SampleIds next_ids(std::int64_t rows) const {
     auto ids = std::make_shared<std::vector<std::uint64_t>>(static_cast<std::size_t>(rows));
     for (std::size_t i = 0; i < ids->size(); ++i) {
-      const auto place = static_cast<std::size_t>(at_) + i;
+      const auto place = static_cast<std::size_t>(share_.position(at_ + static_cast<std::int64_t>(i), count_));
       (*ids)[i] = static_cast<std::uint64_t>(first_) + (shuffle_ ? order_[place] : place);
     }
     return ids;
@@ -248,7 +251,7 @@ class IdxLoader final : public Source {
 
   void copy_rows(const std::byte* from, std::size_t row_bytes, const std::vector<std::uint64_t>& ids,
                  std::byte* to) const {
-    if (!shuffle_) {
+    if (!shuffle_ && share_.is_whole()) {
       std::memcpy(to, from + ids.front() * row_bytes, ids.size() * row_bytes);
       return;
     }
@@ -267,7 +270,9 @@ class IdxLoader final : public Source {
   IdxData images_, labels_;
   std::optional<Random> random_;
   std::vector<std::uint32_t> order_;
-  std::int64_t at_ = 0;  ///< rows of the pass sent so far
+  RowShare share_;
+  std::int64_t rows_ = 0;  ///< of this rank in a pass
+  std::int64_t at_ = 0;    ///< of those, sent so far
 };
 
 MILLRACE_REGISTER_STAGE("idx_loader", IdxLoader);

@@ -87,6 +87,7 @@ class TableSource final : public Source {
                    .or_default(ParamValue::Map{}))
         .param(Param("shuffle", T::boolean(), "a new order of the rows in every epoch").or_default(false))
         .param(Param("block_rows", T::integer().at_least(1).at_most(1 << 24), "rows sent at once").or_default(256))
+        .shares_rows()
         .example("points: {stage: table_source, with: {columns: {x: [0, 1, 2], y: [10, 20, 25]}}}");
   }
   explicit TableSource(const ParamValue& params)
@@ -105,7 +106,10 @@ class TableSource final : public Source {
     ctx.uses_memory("table", bytes);
   }
 
-  void open(OpenContext& ctx) override { random_.emplace(ctx.seed(), "shuffle"); }
+  void open(OpenContext& ctx) override {
+    random_.emplace(ctx.seed(), "shuffle");
+    share_ = ctx.share();
+  }
 
   void begin_pass(std::uint32_t epoch) override {
     at_ = 0;
@@ -113,15 +117,16 @@ class TableSource final : public Source {
   }
 
   void produce(SourceContext& ctx) override {
-    const std::int64_t rows = std::min(block_rows_, rows_ - at_);
+    const std::int64_t mine = share_.rows_of_pass(rows_), rows = std::min(block_rows_, mine - at_);
     auto ids = std::make_shared<std::vector<std::uint64_t>>(static_cast<std::size_t>(rows));
     for (std::size_t i = 0; i < ids->size(); ++i) {
-      const std::size_t place = static_cast<std::size_t>(at_) + i;
+      const auto place = static_cast<std::size_t>(share_.position(at_ + static_cast<std::int64_t>(i), rows_));
       (*ids)[i] = shuffle_ ? order_[place] : place;
     }
     for (const Column& column : columns_)
       ctx.emit(column.name,
-               Emission::tensor(gather(ctx, column, *ids), ids, static_cast<std::uint64_t>(at_), at_ + rows == rows_));
+               Emission::tensor(gather(ctx, column, *ids), ids, static_cast<std::uint64_t>(share_.position(at_, rows_)),
+                                at_ + rows == mine));
     at_ += rows;
   }
 
@@ -177,6 +182,7 @@ class TableSource final : public Source {
   std::int64_t block_rows_;
   std::vector<Column> columns_;
   std::int64_t rows_ = 0, at_ = 0;
+  RowShare share_;
   std::optional<Random> random_;
   std::vector<std::uint32_t> order_;
 };

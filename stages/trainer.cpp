@@ -11,6 +11,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <span>
+#include <string>
 #include <utility>
 
 namespace millrace::stages {
@@ -93,8 +96,13 @@ class Trainer final : public Serial {
         .param(Param("precision", precision_param_type(),
                      "To what factors of matrix products may be rounded on a GPU; a CPU takes float32 always.")
                    .or_default("float32"))
+        .param(Param("reduction", ParamType::choice({"fast", "ordered"}),
+                     "How gradients are summed over processes: fast, or ordered for the same weights on 1, 2 and 4 "
+                     "processes.")
+                   .or_default("fast"))
         .state(StateKind::checkpointable)
         .reads_on_device()
+        .communicates()
         .example(
             "learn: {stage: trainer, in: batches, with: {model: [dense: {units: 10, activation: softmax}], "
             "loss: categorical_crossentropy}}");
@@ -103,6 +111,7 @@ class Trainer final : public Serial {
   explicit Trainer(const ParamValue& params) : layers_(params["model"]) {
     spec_.loss = loss_from(params["loss"].text());
     spec_.optimizer = {params["optimizer"].alternative(), params["optimizer"].alternative_params()};
+    spec_.reduction = params["reduction"].text() == "ordered" ? Reduction::ordered : Reduction::fast;
     for (const ParamValue& metric : params["metrics"].list()) metrics_.push_back(metric.text());
     spec_.precision = precision_from(params["precision"].text());
   }
@@ -120,6 +129,7 @@ class Trainer final : public Serial {
   void open(OpenContext& ctx) override {
     spec_.seed = ctx.seed();
     news_ = &ctx.news();
+    open_ranks(ctx);
     const PortSpec& in = ctx.input("in");
     if (in.rows_per_pass && in.max_rows > 0) steps_per_pass_ = (*in.rows_per_pass + in.max_rows - 1) / in.max_rows;
     step_ = make_train_step(ctx.device(), spec_);
@@ -127,7 +137,7 @@ class Trainer final : public Serial {
 
   void process(SerialContext& ctx) override {
     const Packet& batch = ctx.input("in");
-    if (batch.header.epoch > 0 && batch.rows > 0) {
+    if (batch.header.epoch > 0 && rows_over_ranks(batch) > 0) {
       train(batch);
       ctx.keep_until(step_->enqueued(), batch);
     }
@@ -141,6 +151,38 @@ class Trainer final : public Serial {
   void load(const StageState& state) override { step_->load(state); }
 
  private:
+  void open_ranks(OpenContext& ctx) {
+    communicator_ = &ctx.communicator();
+    share_ = ctx.share();
+    spec_.communicator = communicator_;
+    const int ranks = communicator_->size();
+    if (spec_.reduction == Reduction::ordered && ranks != 1 && ranks != 2 && ranks != 4)
+      throw Error(ErrorKind::config, "rank-count",
+                  fmt::format("`reduction: ordered` cannot run on {} processes", ranks),
+                  "start 1, 2 or 4 processes, or use `reduction: fast`");
+    if (share_.is_whole()) return;
+    pass_rows_ = ctx.input("in").rows_per_pass.value();
+    spec_.max_batch_rows = (spec_.max_batch_rows + ranks - 1) / ranks;
+  }
+
+  /// Rows of the batch in hand over all ranks.
+  std::int64_t rows_over_ranks(const Packet& packet) const {
+    return share_.is_whole() ? packet.rows : share_.rows_of_batch(progress_.step, pass_rows_);
+  }
+
+  // A stage that drops or moves rows would make every rank train on something else than its part, without a sign.
+  void require_own_part(const Packet& packet) const {
+    if (share_.is_whole()) return;
+    const std::int64_t rows = share_.rows_of_batch(progress_.step, pass_rows_);
+    const std::int64_t first = progress_.step * share_.batch_rows + share_.part_first(rows);
+    if (packet.rows == share_.part_rows(rows) && static_cast<std::int64_t>(packet.header.first_row) == first) return;
+    throw Error(ErrorKind::run, "rank-rows",
+                fmt::format("batch {} has {} rows from position {}, the part of rank {} is {} rows from position {}",
+                            progress_.step + 1, packet.rows, packet.header.first_row, share_.rank,
+                            share_.part_rows(rows), first),
+                "over several processes no stage upstream of a trainer may drop, add or move rows");
+  }
+
   void infer_model(const PortSpec& in, const TensorSpec& inputs, const TensorSpec& targets, InferContext& ctx) {
     const auto model = std::make_shared<const ModelSpec>(build_model(layers_, inputs.row_shape[0], ctx, "model"));
     const std::string last_path = fmt::format("model.{}", model->layers.size() - 1);
@@ -172,6 +214,9 @@ class Trainer final : public Serial {
     if (spec_.weighted) batch.weights = &packet.tensor("weights");
     batch.epoch = packet.header.epoch;
     batch.sample_ids = packet.sample_ids();
+    batch.rows_over_ranks = rows_over_ranks(packet);
+    batch.last_in_epoch = packet.header.last_in_epoch;
+    require_own_part(packet);
     sums_.add(step_->train(batch));
     last_step_end_ = Clock::now();
     report(packet.header.epoch);
@@ -183,7 +228,8 @@ class Trainer final : public Serial {
     progress_.steps = steps_per_pass_;
     BatchSums known = sums_;
     known.add(step_->sums_so_far());  // on a device that works asynchronously, those of the batches that are done
-    progress_.samples = static_cast<std::int64_t>(known.samples);
+    progress_.samples = share_.is_whole() ? static_cast<std::int64_t>(known.samples)
+                                          : std::min(progress_.step * share_.batch_rows, pass_rows_);
     if (known.samples > 0) progress_.loss = (known.loss + known.penalty) / known.samples;
     if (known.samples > 0 && wants("accuracy")) progress_.accuracy = known.correct / known.samples;
     progress_.seconds = seconds_between(pass_start_, last_step_end_);
@@ -212,14 +258,40 @@ class Trainer final : public Serial {
     if (wants("mae")) metrics->set("mae", sums_.absolute_error / sums_.samples);
     metrics->set("seconds", seconds);
     metrics->set("samples_per_second", sums_.samples / std::max(seconds, 1e-9));
+    if (const auto deviation = step_->reduction_deviation()) metrics->set("reduction_deviation", *deviation);
     return metrics;
+  }
+
+  void add_up_ranks() {
+    if (communicator_->size() == 1) return;
+    double sums[] = {sums_.loss, sums_.penalty, sums_.correct, sums_.absolute_error, sums_.samples};
+    all_reduce_sum_in_rank_order(*communicator_, sums);
+    sums_ = {sums[0], sums[1], sums[2], sums[3], sums[4]};
+  }
+
+  // Every rank updates its own copy of the weights; nothing but this would show that one has gone astray.
+  void require_equal_weights(const ModelSnapshot& model, std::uint32_t epoch) {
+    if (communicator_->size() == 1) return;
+    const std::string mine = model.weights_sha256();
+    const std::vector<std::byte> all = communicator_->all_gather(std::as_bytes(std::span(mine)));
+    for (int rank = 0; rank < communicator_->size(); ++rank) {
+      const std::string theirs(reinterpret_cast<const char*>(all.data()) + mine.size() * static_cast<std::size_t>(rank),
+                               mine.size());
+      if (theirs == mine) continue;
+      throw Error(ErrorKind::run, "ranks-differ",
+                  fmt::format("after epoch {} the weights of rank {} are {}, those of rank {} are {}", epoch,
+                              communicator_->rank(), mine, rank, theirs),
+                  "all processes must run the same build on processors of the same type");
+    }
   }
 
   void end_pass(SerialContext& ctx, std::uint32_t epoch) {
     Emission metrics, model;
     take_late_sums();
+    add_up_ranks();
     metrics.metrics = pass_metrics(epoch);
     model.model = step_->snapshot(epoch);
+    require_equal_weights(*model.model, epoch);
     metrics.last_in_epoch = model.last_in_epoch = true;
     news_->model(model.model);
     ctx.emit("metrics", std::move(metrics));
@@ -234,6 +306,9 @@ class Trainer final : public Serial {
   TrainSpec spec_;
   std::int64_t steps_per_pass_ = 0;
   RunNews* news_ = nullptr;
+  Communicator* communicator_ = nullptr;
+  RowShare share_;
+  std::int64_t pass_rows_ = 0;  ///< over all ranks, when they share the rows
   std::unique_ptr<TrainStep> step_;
   BatchSums sums_;  ///< of the running pass
   StepProgress progress_;

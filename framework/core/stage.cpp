@@ -11,6 +11,7 @@ Stage::~Stage() = default;
 InferContext::~InferContext() = default;
 RunNews::~RunNews() = default;
 OpenContext::~OpenContext() = default;
+RowShare OpenContext::share() const { return {}; }
 WorkContext::~WorkContext() = default;
 
 void StageState::put(std::string name, std::span<const std::byte> bytes) {

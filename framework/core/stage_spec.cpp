@@ -136,6 +136,16 @@ StageSpec& StageSpec::reads_on_device() {
   return *this;
 }
 
+StageSpec& StageSpec::shares_rows() {
+  shares_rows_ = true;
+  return *this;
+}
+
+StageSpec& StageSpec::cuts_batches(std::string param) {
+  batch_rows_param_ = std::move(param);
+  return *this;
+}
+
 std::vector<PortDecl> StageSpec::outputs_for(const ParamValue& params) const {
   std::vector<PortDecl> ports = outputs_;
   if (!takes_any_outputs()) return ports;

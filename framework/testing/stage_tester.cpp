@@ -78,7 +78,8 @@ struct StageTester::State : public InferContext, public OpenContext, public RunN
   const std::string& node() const override { return info.name; }
   Device& device() override { return *host; }
   const DeviceId& device() const override { return host->id(); }
-  Communicator& communicator() override { return *alone; }
+  Communicator& communicator() override { return others != nullptr ? *others : *alone; }
+  RowShare share() const override { return row_share; }
   RunNews& news() override { return *this; }
   std::uint32_t first_pass() const override { return first_epoch(); }
   bool feeds_device() const override { return false; }
@@ -157,6 +158,8 @@ struct StageTester::State : public InferContext, public OpenContext, public RunN
   std::unique_ptr<Stage> stage;
   std::unique_ptr<Device> host;
   std::unique_ptr<Communicator> alone;
+  Communicator* others = nullptr;
+  RowShare row_share;
   std::uint64_t seed_value = 42;
   std::uint32_t epoch_count = 5, pass = 0;
   bool inferred = false, is_open = false, in_pass = false;
@@ -220,6 +223,12 @@ StageTester::~StageTester() = default;
 
 StageTester& StageTester::seed(std::uint64_t seed) {
   state_->seed_value = seed;
+  return *this;
+}
+
+StageTester& StageTester::ranks(Communicator& communicator, const RowShare& share) {
+  state_->others = &communicator;
+  state_->row_share = share;
   return *this;
 }
 

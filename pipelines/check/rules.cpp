@@ -65,6 +65,7 @@ constexpr std::array kRules{
     Rule{"unused-node", "Every node that is no sink is used."},
     Rule{"join-mismatch", "Packets that are joined are numbered by one node."},
     Rule{"starvation", "No source feeds both what is held and what it is held for."},
+    Rule{"rank-rows", "Several processes can share the rows that they train on."},
     Rule{"device-unavailable", "The device is there."},
     Rule{"needs-host-memory", "What lies on the device goes to stages that read there."},
     // what stages say

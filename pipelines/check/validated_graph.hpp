@@ -3,7 +3,9 @@
 
 #include "config/graph_spec.hpp"
 
+#include <millrace/peers.hpp>
 #include <millrace/registry.hpp>
+#include <millrace/row_share.hpp>
 #include <millrace/stage.hpp>
 
 #include <cstdint>
@@ -41,16 +43,26 @@ struct ValidatedNode {
   std::int64_t declared_blocks = 0;
   std::size_t budget_bytes = 0;
 
+  /// Rows of a batch over all processes where each has its part of it; 0: this process has every row.
+  std::int64_t shared_batch_rows = 0;
+
   Location where;
 
   const PortSpec* find_output(std::string_view port) const;
 };
+
+/// The rows of a pass that `node` has in the process that `ranks` speaks of.
+inline RowShare share_of(const ValidatedNode& node, const RankInfo& ranks) {
+  if (node.shared_batch_rows == 0) return {};
+  return {ranks.rank, ranks.size, node.shared_batch_rows};
+}
 
 struct ValidatedGraph {
   std::string name;
   std::uint64_t seed = 0;
   DeviceChoice device;
   int threads = 1;
+  RankInfo ranks;
   std::uint32_t epochs = 1;
   std::uint32_t epochs_ahead = 1;
   std::string config_hash;           ///< SHA-256 of the resolved config without origins

@@ -6,6 +6,7 @@
 #include "config_hash.hpp"
 #include "device_feeds.hpp"
 #include "inference.hpp"
+#include "rank_check.hpp"
 
 #include <millrace/error.hpp>
 
@@ -24,16 +25,18 @@ DeviceChoice decide_device(const GraphSpec& spec, Diagnostics& diagnostics) {
   }
 }
 
-int decide_threads(int wish) {
-  return wish > 0 ? wish : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+int decide_threads(int wish, int cores) {
+  if (wish > 0) return wish;
+  return cores > 0 ? cores : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
-ValidatedGraph start_graph(const GraphSpec& spec, Diagnostics& diagnostics) {
+ValidatedGraph start_graph(const GraphSpec& spec, const RankInfo& ranks, int cores, Diagnostics& diagnostics) {
   ValidatedGraph graph;
   graph.name = spec.name;
   graph.seed = spec.seed;
   graph.device = decide_device(spec, diagnostics);
-  graph.threads = decide_threads(spec.threads);
+  graph.threads = decide_threads(spec.threads, cores);
+  graph.ranks = ranks;
   graph.epochs = spec.epochs;
   graph.epochs_ahead = spec.epochs_ahead;
   return graph;
@@ -41,8 +44,9 @@ ValidatedGraph start_graph(const GraphSpec& spec, Diagnostics& diagnostics) {
 
 }  // namespace
 
-ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Diagnostics& diagnostics) {
-  ValidatedGraph graph = start_graph(spec, diagnostics);
+ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Diagnostics& diagnostics,
+                        const RankInfo& ranks, int cores) {
+  ValidatedGraph graph = start_graph(spec, ranks, cores, diagnostics);
   CheckedGraph checked = check_nodes(spec, registry, diagnostics);
   check_edges(checked, diagnostics);
   order_nodes(checked, diagnostics);
@@ -50,6 +54,7 @@ ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Di
   check_flow(checked, diagnostics);
   check_device_reads(checked, graph.device.id, diagnostics);
   infer_nodes(checked, graph, diagnostics);
+  if (diagnostics.empty()) share_rows(graph, diagnostics);
   if (!diagnostics.empty()) return graph;
   decide_budgets(spec, graph);
   mark_device_feeds(graph);

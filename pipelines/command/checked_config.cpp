@@ -55,7 +55,7 @@ void load_plugins(const std::vector<std::string>& plugins, StageRegistry& regist
   for (const std::string& plugin : plugins) load_plugin(plugin, registry);
 }
 
-std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options) {
+std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const Peers* peers) {
   auto checked = std::make_unique<CheckedConfig>();
   load_plugins(options.plugins, checked->registry);
   std::optional<DocNode> document = read_document(options.target, checked->diagnostics);
@@ -63,7 +63,8 @@ std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options) {
   const bool all_plugins = load_named_plugins(*document, options.target, *checked);
   Diagnostics found;
   checked->spec = build_spec(std::move(*document), options.overrides, checked->registry, found);
-  checked->graph = validate(checked->spec, checked->registry, found);
+  checked->graph = validate(checked->spec, checked->registry, found, peers ? peers->ranks() : RankInfo{},
+                            peers ? peers->cores() : 0);
   add_unless_consequence(found, all_plugins, checked->diagnostics);
   return checked;
 }

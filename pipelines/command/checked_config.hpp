@@ -6,6 +6,7 @@
 #include "config/diagnostics.hpp"
 
 #include <millrace/error.hpp>
+#include <millrace/peers.hpp>
 #include <millrace/registry.hpp>
 
 namespace millrace::pipelines {
@@ -20,7 +21,8 @@ struct CheckedConfig {
 /// Loads the built-in plugin and those of `--plugin`. Throws Error(plugin).
 void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry);
 /// Reads, completes and checks `options.target`. Errors of the config are in the result; throws for those of `--plugin`.
-std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options);
+/// `peers` may be null.
+std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const Peers* peers = nullptr);
 /// Prints all of `diagnostics`, as JSON on standard output when asked for. Returns the exit code.
 int report_errors(const Diagnostics& diagnostics, const CommandOptions& options);
 Diagnostic to_diagnostic(const Error& error);

@@ -4,6 +4,7 @@
 
 #include <millrace/build_info.hpp>
 #include <millrace/device.hpp>
+#include <millrace/peers.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -53,6 +54,12 @@ std::string cuda_text() {
   return path.empty() ? "no, built without it (wants nvcc and cuBLASLt; MILLRACE_WITH_CUDA)" : path;
 }
 
+std::string peers_text() {
+  const PeersSupport support = peers_support();
+  if (support.available) return "yes, " + support.detail;
+  return fmt::format("no, {} (Debian: libopenmpi-dev, openmpi-bin)", support.detail);
+}
+
 std::string text() {
   std::string page = "Devices\n";
   for (const DeviceReport& device : list_devices()) page += line_of(device);
@@ -60,8 +67,8 @@ std::string text() {
   const BuildInfo build = build_info();
   page += fmt::format("  auto   takes {} ({})\n\nBuild\n  {}\n  oneDNN {}\n", to_string(choice.id), choice.reason,
                       build.describe(), build.onednn);
-  return page + fmt::format("  CUDA part: {}\n  downloads (libcurl): {}\n", cuda_text(),
-                            kHasCurl ? "yes" : "no, built without it (Debian: libcurl4-openssl-dev)");
+  return page + fmt::format("  CUDA part: {}\n  several processes (MPI): {}\n  downloads (libcurl): {}\n", cuda_text(),
+                            peers_text(), kHasCurl ? "yes" : "no, built without it (Debian: libcurl4-openssl-dev)");
 }
 
 std::string json() {
@@ -74,7 +81,8 @@ std::string json() {
                  {"build", build.describe()},
                  {"onednn", build.onednn},
                  {"cuda_object", cuda_object_path()},
-                 {"curl", kHasCurl}};
+                 {"curl", kHasCurl},
+                 {"mpi", {{"available", peers_support().available}, {"detail", peers_support().detail}}}};
   for (const DeviceReport& device : list_devices()) object["devices"].push_back(object_of(device));
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -84,6 +84,10 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
                  {"cpu", processor()},
                  {"onednn", build.onednn},
                  {"build", build.describe()}};
+  if (graph.ranks.size > 1) {
+    object["ranks"] = graph.ranks.size;
+    if (const auto deviation = reduction_deviation(report)) object["reduction_deviation"] = *deviation;
+  }
   add_lists(report, object);
   object.update({{"seconds", report.seconds},
                  {"peak_bytes", report.peak_bytes},

@@ -1,6 +1,7 @@
 // `pipeline-run CONFIG`: check, run, report.
 #include "checked_config.hpp"
 #include "device_time_text.hpp"
+#include "peer_config.hpp"
 #include "plan.hpp"
 #include "process_facts.hpp"
 #include "progress_line.hpp"
@@ -30,10 +31,21 @@ std::string limiting_node(const RunReport& report) {
   return fmt::format(", limited by {} {:.0f}%", busiest->name, 100 * std::min(1.0, busiest->busy / report.seconds));
 }
 
+std::string ranks_text(const ValidatedGraph& graph, const RunReport& report) {
+  if (graph.ranks.size == 1) return {};
+  std::string text = fmt::format("{} processes", graph.ranks.size);
+  if (const auto deviation = reduction_deviation(report))
+    text += fmt::format(
+        "; the gradient of the last batch deviates from `reduction: ordered` by {:.2g} of its largest value",
+        *deviation);
+  return text + "\n";
+}
+
 std::string summary(const ValidatedGraph& graph, const RunReport& report) {
   std::string text =
       fmt::format("{}: {} in {}{}\n", graph.name, report.reason, seconds_text(report.seconds), limiting_node(report));
   if (!report.weights_sha256.empty()) text += fmt::format("weights sha256 {}\n", report.weights_sha256);
+  text += ranks_text(graph, report);
   text += fmt::format("device {} ({}), {} thread{}; device memory: peak {}, leaked {}\n", to_string(graph.device.id),
                       graph.device.reason, graph.threads, graph.threads == 1 ? "" : "s",
                       bytes_text(static_cast<double>(report.peak_bytes)),
@@ -56,17 +68,22 @@ Diagnostics failures_of(const RunReport& report) {
   return found;
 }
 
-RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, const StopSignals& signals) {
+RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, const StopSignals& signals, Peers* peers) {
   const auto note = [quiet = options.quiet](std::string_view text) {
     if (!quiet) write_note(text);
   };
   // With --json standard output is one object and nothing else.
   bool results_lost = false;
   const auto result = [&](std::string_view text) {
+    if (graph.ranks.rank != 0) return;
     results_lost |= !write_all(options.json ? STDERR_FILENO : STDOUT_FILENO, text);
   };
   ProgressLine progress(style_of(STDERR_FILENO, options.color), graph.epochs, note, result, now_seconds);
-  RunReport report = run(graph, {&progress, &signals.first()});
+  RunOptions run_options;
+  run_options.observer = &progress;
+  run_options.stop_signal = &signals.first();
+  run_options.peers = peers;
+  RunReport report = run(graph, run_options);
   progress.finish();
   if (results_lost && report.exit_code == 0) {
     report.exit_code = static_cast<int>(ErrorKind::output);
@@ -75,20 +92,52 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, cons
   return report;
 }
 
+int check_and_run(const CommandOptions& options, const StopSignals& signals, Peers* peers) {
+  const std::unique_ptr<CheckedConfig> checked = check_config(options, peers);
+  if (peers != nullptr) {
+    if (const int code = agree_on_config(*peers, *checked, options); code != 0) return code;
+  } else if (!checked->diagnostics.empty()) {
+    return report_errors(checked->diagnostics, options);
+  }
+  if (options.dry_run) return checked->graph.ranks.rank == 0 ? print_plan(checked->graph, options) : 0;
+  const double launch_seconds = seconds_since_launch();
+  const RunReport report = run_watched(checked->graph, options, signals, peers);
+  if (const Diagnostics failures = failures_of(report); !failures.empty()) write_errors(failures, options, peers);
+  if (!options.quiet) write_note(summary(checked->graph, report));
+  if (options.json) write_result(run_json(checked->graph, report, launch_seconds));
+  return report.exit_code;
+}
+
+/// One process of several. Only rank 0 writes results and progress. What is thrown is told here, because `leave` may end
+/// the process.
+int run_among(Peers& peers, CommandOptions options, const StopSignals& signals) {
+  const bool is_first = peers.ranks().rank == 0;
+  if (!is_first) {
+    options.quiet = true;
+    options.json = false;
+  }
+  peers.watch(&signals.first());
+  int code = 0;
+  try {
+    code = check_and_run(options, signals, &peers);
+  } catch (const Error& error) {
+    code = error.exit_code();
+    Diagnostics found;
+    found.add(to_diagnostic(error));
+    write_errors(found, options, &peers);
+    if (error.name() != "peer-lost") peers.failed(error.message());
+    if (options.json && error.kind() != ErrorKind::output) write_result(errors_json(found));
+  }
+  peers.leave(code);
+  return code;
+}
+
 }  // namespace
 
 int run_verb(const CommandOptions& options) {
   const StopSignals signals;
-  const std::unique_ptr<CheckedConfig> checked = check_config(options);
-  if (!checked->diagnostics.empty()) return report_errors(checked->diagnostics, options);
-  if (options.dry_run) return print_plan(checked->graph, options);
-  const double launch_seconds = seconds_since_launch();
-  const RunReport report = run_watched(checked->graph, options, signals);
-  if (const Diagnostics failures = failures_of(report); !failures.empty())
-    write_note(render(failures, style_of(STDERR_FILENO, options.color).color));
-  if (!options.quiet) write_note(summary(checked->graph, report));
-  if (options.json) write_result(run_json(checked->graph, report, launch_seconds));
-  return report.exit_code;
+  const std::unique_ptr<Peers> peers = open_peers(peer_timeout_seconds());
+  return peers ? run_among(*peers, options, signals) : check_and_run(options, signals, nullptr);
 }
 
 }  // namespace millrace::pipelines

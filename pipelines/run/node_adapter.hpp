@@ -34,6 +34,7 @@ struct NodeServices {
   Device& device;
   Allocator& host_memory;  ///< for what stays on the host
   EventWaiter& waiter;
+  RankInfo ranks = {};
 };
 
 class NodeAdapter;

@@ -61,6 +61,19 @@ RunFailure kept_packet(const ValidatedNode& node, std::size_t count) {
   return failure;
 }
 
+std::size_t communicating_nodes(const ValidatedGraph& graph) {
+  return static_cast<std::size_t>(std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const ValidatedNode& node) {
+    return node.info->spec.does_communicate();
+  }));
+}
+
+/// For the other processes, which know neither this one's files nor its lines.
+std::string text_of(const RunFailure& failure) {
+  const std::string place =
+      failure.node.empty() ? "" : fmt::format("node `{}` (stage {}): ", failure.node, failure.stage);
+  return fmt::format("{}error[{}]: {}", place, failure.name, failure.message);
+}
+
 RunFailure lost_hold(std::size_t count) {
   RunFailure failure;
   failure.kind = ErrorKind::run;
@@ -74,10 +87,28 @@ RunFailure lost_hold(std::size_t count) {
 
 Run::Run(ValidatedGraph& graph, const RunOptions& options)
     : graph_(graph),
+      peers_(options.peers),
       began_(std::chrono::steady_clock::now()),
-      stop_(options.stop_signal),
+      // A rank that stopped alone would leave the others waiting in a sum.
+      stop_(peers_ != nullptr && communicating_nodes(graph) > 0 ? &peers_->agreed_stop() : options.stop_signal),
       history_(options.observer, began_),
-      device_timeout_(options.device_timeout) {}
+      device_timeout_(options.device_timeout) {
+  if (peers_ == nullptr) return;
+  stop_.set_listener([this](const RunFailure& failure) {
+    if (failure.name != "peer-lost") peers_->failed(text_of(failure));
+  });
+}
+
+// Nodes that wait for other ranks block a thread each. With fewer threads than such nodes one rank could wait in one node
+// and another in the other, for ever.
+int Run::threads() const {
+  const int wanted = std::max(graph_.threads, 1);
+  return peers_ == nullptr ? wanted : std::max(wanted, static_cast<int>(communicating_nodes(graph_)));
+}
+
+void Run::finish_with_peers() {
+  if (peers_ != nullptr && !stop_.stopping()) peers_->finish();
+}
 
 Run::~Run() = default;
 
@@ -92,7 +123,7 @@ void Run::guarded(void (Run::*step)()) {
 RunReport Run::execute() {
   guarded(&Run::open_device);
   if (!device_) return take_report();
-  flow_ = std::make_unique<FlowGraph>(std::max(graph_.threads, 1));
+  flow_ = std::make_unique<FlowGraph>(threads());
   flow_->execute([this] {
     guarded(&Run::build);
     if (!stop_.stopping()) guarded(&Run::open_stages);
@@ -104,6 +135,7 @@ RunReport Run::execute() {
   for (const auto& node : nodes_) report_.nodes.push_back(node->report());
   nodes_.clear();
   measure_memory();
+  guarded(&Run::finish_with_peers);
   return take_report();
 }
 
@@ -148,10 +180,11 @@ void Run::build() {
   wait_hooks.release = [this] { flow_->release(); };
   wait_hooks.give_up = [this] { device_->abandon(); };
   waiter_ = std::make_unique<EventWaiter>(device_timeout_, std::move(wait_hooks));
-  const NodeServices services{stop_, *ledger_, *device_, host_memory_ ? *host_memory_ : device_->memory(), *waiter_};
+  const NodeServices services{stop_,    *ledger_,    *device_, host_memory_ ? *host_memory_ : device_->memory(),
+                              *waiter_, graph_.ranks};
   for (ValidatedNode& node : graph_.nodes) {
     nodes_.push_back(make_adapter(node, services));
-    contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_));
+    contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_, peers_));
     for (const ValidatedEdge& edge : node.inputs) nodes_.back()->connect(edge, *nodes_[edge.from_node]);
   }
   flow_->build(nodes_);

@@ -32,11 +32,14 @@ class Run {
   void discard_waiting();
   void close_stages();
   void measure_memory();
+  void finish_with_peers();
+  int threads() const;
   void guarded(void (Run::*step)());
   RunReport take_report();
   std::vector<SourceBudget> budgets() const;
 
   ValidatedGraph& graph_;
+  Peers* peers_;
   std::chrono::steady_clock::time_point began_;
   StopState stop_;
   RunHistory history_;

@@ -5,6 +5,13 @@
 
 namespace millrace::pipelines {
 
+std::optional<double> reduction_deviation(const RunReport& report) {
+  if (report.epochs.empty()) return std::nullopt;
+  for (const auto& [name, value] : report.epochs.back().values)
+    if (name.ends_with("reduction_deviation")) return value;
+  return std::nullopt;
+}
+
 RunReport run(ValidatedGraph& graph, const RunOptions& options) { return Run(graph, options).execute(); }
 
 }  // namespace millrace::pipelines

@@ -5,6 +5,7 @@
 
 #include <millrace/device.hpp>
 #include <millrace/metrics.hpp>
+#include <millrace/peers.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -37,6 +38,8 @@ struct RunOptions {
   const std::atomic<int>* stop_signal = nullptr;
   /// A device that has work and gets none of it done for this long is given up: Error("device-hung", stalled).
   std::chrono::milliseconds device_timeout{60'000};
+  /// The other processes of the run, or null. With peers it is they who watch for the signal and agree to stop.
+  Peers* peers = nullptr;
 };
 
 /// Times are seconds. `busy`: in the stage's code, summed over threads. `starved`: nothing to do. `blocked`: work, but
@@ -73,6 +76,9 @@ struct RunReport {
   double seconds = 0, first_batch_seconds = 0;
   std::optional<DeviceTimes> device_times;  ///< empty for a device that keeps no account
 };
+
+/// The last epoch's `reduction_deviation`, by whichever prefix the config gives it; empty without one.
+std::optional<double> reduction_deviation(const RunReport& report);
 
 /// Runs a validated graph to its end. Blocks. Never throws for a failing stage: that is in the report. The stages of
 /// `graph` are used up.

@@ -91,7 +91,8 @@ class SourceAdapter final : public NodeAdapter {
 
   void require_promised_rows(bool last) const {
     if (outputs().empty() || !outputs().front()->spec.rows_per_pass) return;
-    const std::int64_t promised = *outputs().front()->spec.rows_per_pass;
+    const RowShare share = share_of(node(), services().ranks);
+    const std::int64_t promised = share.rows_of_pass(*outputs().front()->spec.rows_per_pass);
     if (pass_rows_ > promised || (last && pass_rows_ != promised))
       throw Error(ErrorKind::run, "source-contract",
                   fmt::format("{} rows in a pass, promised were {}", pass_rows_, promised),

@@ -14,8 +14,13 @@ namespace millrace::pipelines {
 /// Outlives its stage.
 class StageContext final : public OpenContext {
  public:
-  StageContext(const ValidatedGraph& graph, NodeAdapter& node, RunNews& news)
-      : graph_(graph), node_(node), news_(news), communicator_(make_self_communicator()) {}
+  /// Waits for the other processes, if there are any and the stage talks to them.
+  StageContext(const ValidatedGraph& graph, NodeAdapter& node, RunNews& news, Peers* peers)
+      : graph_(graph), node_(node), news_(news) {
+    const ValidatedNode& valid = node.node();
+    const bool talks = peers != nullptr && valid.info->spec.does_communicate();
+    communicator_ = talks ? peers->communicator(valid.name, valid.info->name) : make_self_communicator();
+  }
 
   const std::string& node() const override { return node_.node().name; }
   const PortSpec& input(std::string_view name) const override { return node_.inputs()[node_.input_index(name)]->spec; }
@@ -25,6 +30,7 @@ class StageContext final : public OpenContext {
   std::vector<std::string> inputs() const override { return node_.input_names(); }
   Device& device() override { return node_.services().device; }
   Communicator& communicator() override { return *communicator_; }
+  RowShare share() const override { return share_of(node_.node(), graph_.ranks); }
   RunNews& news() override { return news_; }
   std::uint64_t seed() const override { return graph_.seed; }
   std::uint32_t epochs() const override { return graph_.epochs; }

@@ -15,6 +15,8 @@ bool StopState::stopping() const {
 }
 
 void StopState::fail(RunFailure failure) {
+  if (failure.name == "cancelled" && stopping()) return;
+  if (listener_) listener_(failure);
   const std::lock_guard lock(mutex_);
   failures_.push_back(std::move(failure));
   failed_.store(true, std::memory_order_release);

@@ -5,7 +5,9 @@
 
 #include <atomic>
 #include <exception>
+#include <functional>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace millrace::pipelines {
@@ -15,11 +17,14 @@ class StopState {
  public:
   /// `signal`: where a request to stop appears as a number other than 0. May be null.
   explicit StopState(const std::atomic<int>* signal) : request_(signal) {}
+  /// `listener` hears each failure as it comes, on the thread that tells it. Before anything runs.
+  void set_listener(std::function<void(const RunFailure&)> listener) { listener_ = std::move(listener); }
 
   /// Cheap. Looks at the request itself, so that a signal counts from the next packet on.
   bool stopping() const;
   /// Whether anybody has stopped so far; a request that nobody has noticed does not count.
   bool stopped() const { return failed_.load(std::memory_order_acquire) || signal() != 0; }
+  /// What was cancelled because the run is stopping is no failure of its own.
   void fail(RunFailure failure);
   /// Number of the signal that `stopping` has seen; 0 when none.
   int signal() const { return signal_.load(); }
@@ -28,6 +33,7 @@ class StopState {
 
  private:
   const std::atomic<int>* request_;
+  std::function<void(const RunFailure&)> listener_;
   mutable std::atomic<int> signal_{0};
   std::atomic<bool> failed_{false};
   mutable std::mutex mutex_;

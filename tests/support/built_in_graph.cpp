@@ -21,10 +21,10 @@ const StageRegistry& built_in_stages() {
 }
 
 ValidatedGraph load_graph(const std::string& path, const std::vector<Override>& overrides,
-                          const StageRegistry& registry, Diagnostics& diagnostics) {
+                          const StageRegistry& registry, Diagnostics& diagnostics, const RankInfo& ranks) {
   std::optional<DocNode> document = read_document(path, diagnostics);
   if (!document) return {};
-  return validate(build_spec(std::move(*document), overrides, registry, diagnostics), registry, diagnostics);
+  return validate(build_spec(std::move(*document), overrides, registry, diagnostics), registry, diagnostics, ranks);
 }
 
 ValidatedGraph graph_of(const std::string& path, const std::vector<std::string>& sets, const StageRegistry& registry) {

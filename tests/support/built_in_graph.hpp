@@ -15,7 +15,7 @@ const StageRegistry& built_in_stages();
 /// Reading, overrides and every check, as pipeline-run does them. The result may be run only when `diagnostics` stayed
 /// empty.
 ValidatedGraph load_graph(const std::string& path, const std::vector<Override>& overrides,
-                          const StageRegistry& registry, Diagnostics& diagnostics);
+                          const StageRegistry& registry, Diagnostics& diagnostics, const RankInfo& ranks = {});
 
 /// A graph without errors, from a config file; the test fails with the diagnostics otherwise.
 ValidatedGraph graph_of(const std::string& path, const std::vector<std::string>& sets = {},

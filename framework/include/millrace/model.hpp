@@ -3,6 +3,7 @@
 // Layers, losses, optimizers and initialisers describe themselves with the types of param.hpp, as stages do.
 #pragma once
 
+#include <millrace/communicator.hpp>
 #include <millrace/device.hpp>
 #include <millrace/export.hpp>
 #include <millrace/model_kinds.hpp>
@@ -12,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -98,6 +100,10 @@ class MILLRACE_EXPORT ModelSnapshot {
   std::vector<float> weights_;
 };
 
+/// How the gradients of several ranks become one. `ordered`: each batch is cut into four parts by position, on any number of
+/// ranks, and their gradients are summed as (0+1)+(2+3), so that 1, 2 and 4 ranks get the same bits.
+enum class Reduction : std::uint8_t { fast, ordered };
+
 /// Everything a training step is made from.
 struct TrainSpec {
   std::shared_ptr<const ModelSpec> model;
@@ -109,6 +115,8 @@ struct TrainSpec {
   TensorSpec targets;     ///< row shape [O], any encoding
   bool weighted = false;  ///< batches carry a weight a row
   Precision precision = Precision::float32;
+  Reduction reduction = Reduction::fast;
+  Communicator* communicator = nullptr;  ///< null, or of one rank: a process that is alone; outlives the step
 };
 
 /// One batch. Tensors are only read. `weights` is null unless the spec says weighted: f32, one a row. A row's weight scales
@@ -119,6 +127,9 @@ struct TrainBatch {
   const Tensor* weights = nullptr;
   std::uint32_t epoch = 0;
   std::span<const std::uint64_t> sample_ids;
+  /// Rows of the batch over all ranks, of which the tensors hold this rank's part; 0: the tensors hold all.
+  std::int64_t rows_over_ranks = 0;
+  bool last_in_epoch = false;
 };
 
 /// Sums over rows, taken in row order within a batch and in batch order over the batches. Divide by `samples`.
@@ -150,6 +161,10 @@ class MILLRACE_EXPORT TrainStep {
   /// Weights, optimizer state and step counter.
   virtual void save(StageState&) const = 0;
   virtual void load(const StageState&) = 0;
+  /// Several ranks with `reduction: fast`, after a batch that was the last of its epoch: the largest difference of any
+  /// component of its gradient from that of `ordered`, over the largest component of the latter. Empty otherwise, and for
+  /// numbers of ranks that `ordered` refuses.
+  virtual std::optional<double> reduction_deviation() const { return {}; }
   /// Bytes of weights, gradients, optimizer state and activations.
   virtual std::size_t memory_bytes() const = 0;
   /// Behind the work of the last batch: whoever handed it in keeps it alive until this is done, and thereby no more batches

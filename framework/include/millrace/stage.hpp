@@ -10,6 +10,7 @@
 #include <millrace/device.hpp>
 #include <millrace/export.hpp>
 #include <millrace/packet.hpp>
+#include <millrace/row_share.hpp>
 #include <millrace/stage_spec.hpp>
 
 #include <cstdint>
@@ -85,6 +86,8 @@ class MILLRACE_EXPORT OpenContext {
   virtual std::vector<std::string> inputs() const = 0;
   virtual Device& device() = 0;
   virtual Communicator& communicator() = 0;
+  /// In a run over several processes: the rows of a pass that are this one's. The whole pass elsewhere.
+  virtual RowShare share() const;
   virtual RunNews& news() = 0;
   virtual std::uint64_t seed() const = 0;
   virtual std::uint32_t epochs() const = 0;

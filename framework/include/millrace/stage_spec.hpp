@@ -78,13 +78,17 @@ class MILLRACE_EXPORT StageSpec {
   /// Packets of input `data` wait for the packet of the same epoch on input `until` (an evaluator for its model). A source
   /// must not feed both: it would starve.
   StageSpec& holds(std::string data, std::string until);
-  /// The stage talks to its peers in a run over several processes.
+  /// The stage talks to its peers in a run over several processes: every rank has its part of each batch.
   StageSpec& communicates();
   /// What it emits lies on the device: it copies there, unless the device computes on host memory. What is upstream then
   /// writes into memory that can be copied from asynchronously.
   StageSpec& copies_to_device();
   /// Its data may lie on the device. All other stages read on the host, and must not stand behind one that copies there.
   StageSpec& reads_on_device();
+  /// A source that can send the rows of OpenContext::share() alone.
+  StageSpec& shares_rows();
+  /// The stage cuts rows into batches of the integer parameter `param` rows, at positions of the whole pass.
+  StageSpec& cuts_batches(std::string param);
 
   const std::string& summary() const { return summary_; }
   const std::string& example() const { return example_; }
@@ -110,6 +114,9 @@ class MILLRACE_EXPORT StageSpec {
   bool does_communicate() const { return communicates_; }
   bool does_copy_to_device() const { return copies_to_device_; }
   bool does_read_on_device() const { return reads_on_device_; }
+  bool does_share_rows() const { return shares_rows_; }
+  /// Empty for a stage that cuts no batches.
+  const std::string& batch_rows_param() const { return batch_rows_param_; }
 
  private:
   std::string summary_, example_, any_input_doc_, any_output_doc_, any_output_param_;
@@ -119,7 +126,8 @@ class MILLRACE_EXPORT StageSpec {
   std::vector<Param> params_;
   StateKind state_ = StateKind::stateless;
   std::vector<Hold> holds_;
-  bool communicates_ = false, copies_to_device_ = false, reads_on_device_ = false;
+  bool communicates_ = false, copies_to_device_ = false, reads_on_device_ = false, shares_rows_ = false;
+  std::string batch_rows_param_;
 };
 
 }  // namespace millrace

@@ -8,13 +8,13 @@
 #include "gemm.hpp"
 #include "parallel.hpp"
 #include "steps.hpp"
+#include "training_state.hpp"
 
 #include <millrace/error.hpp>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <string>
@@ -214,36 +214,19 @@ std::shared_ptr<const ModelSnapshot> CpuTrainStep::snapshot(std::uint32_t epoch)
                                                std::vector<float>(weights_, weights_ + parameters()));
 }
 
-void CpuTrainStep::save(StageState& state) const {
-  state.put("weights", std::as_bytes(std::span(weights_, parameters())));
-  for (std::size_t i = 0; i < state_.size(); ++i)
-    state.put("optimizer/" + std::to_string(i), std::as_bytes(std::span(state_[i], parameters())));
-  state.put("steps", std::as_bytes(std::span(&steps_, 1)));
-}
+void CpuTrainStep::save(StageState& state) const { save_training(state, {weights_, parameters()}, state_, steps_); }
 
-void read_state(const StageState& state, const std::string& name, std::span<std::byte> out) {
-  const std::span<const std::byte> bytes = state.get(name);
-  if (bytes.size() != out.size())
-    throw Error(ErrorKind::data, "state-mismatch",
-                "state `" + name + "` has " + std::to_string(bytes.size()) + " bytes, the model needs " +
-                    std::to_string(out.size()),
-                "load it into the model it was saved from");
-  std::memcpy(out.data(), bytes.data(), bytes.size());
-}
-
-void CpuTrainStep::load(const StageState& state) {
-  read_state(state, "weights", std::as_writable_bytes(std::span(weights_, parameters())));
-  for (std::size_t i = 0; i < state_.size(); ++i)
-    read_state(state, "optimizer/" + std::to_string(i), std::as_writable_bytes(std::span(state_[i], parameters())));
-  read_state(state, "steps", std::as_writable_bytes(std::span(&steps_, 1)));
-}
+void CpuTrainStep::load(const StageState& state) { load_training(state, {weights_, parameters()}, state_, steps_); }
 
 }  // namespace
 
 std::unique_ptr<TrainStep> make_cpu_train_step(Device& device, const TrainSpec& spec) {
+  if (is_ranked(spec)) return make_ranked_train_step(device, spec);
   return std::make_unique<CpuTrainStep>(device, spec);
 }
 
-std::size_t cpu_train_step_bytes(const TrainSpec& spec) { return TrainLayout(spec).scratch.bytes(); }
+std::size_t cpu_train_step_bytes(const TrainSpec& spec) {
+  return is_ranked(spec) ? ranked_train_step_bytes(spec) : TrainLayout(spec).scratch.bytes();
+}
 
 }  // namespace millrace::cpu

@@ -20,10 +20,11 @@ std::string place_of(const Diagnostic& d, const std::filesystem::path& path) {
 }
 
 BadConfig read_bad_config(const std::filesystem::path& path) {
-  BadConfig config{path, {}, {}};
+  BadConfig config{path, {}, {}, {}};
   std::ifstream file(path);
   for (std::string line; std::getline(file, line) && line.starts_with("#");) {
     if (line.starts_with("# expect: ")) config.expected.push_back(line.substr(10));
+    if (line.starts_with("# ranks: ")) config.ranks.size = std::stoi(line.substr(9));
     if (line.starts_with("# set: ")) config.overrides.push_back(line.substr(7));
   }
   return config;
@@ -39,11 +40,12 @@ std::vector<BadConfig> read_bad_configs(const std::filesystem::path& folder) {
   return configs;
 }
 
-std::vector<std::string> errors_of(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+std::vector<std::string> errors_of(const std::filesystem::path& path, const std::vector<std::string>& overrides,
+                                   const RankInfo& ranks) {
   std::vector<Override> sets;
   for (const std::string& text : overrides) sets.push_back({text, fmt::format("set#{}", sets.size() + 1)});
   Diagnostics diagnostics;
-  load_graph(path.string(), sets, built_in_stages(), diagnostics);
+  load_graph(path.string(), sets, built_in_stages(), diagnostics, ranks);
   std::vector<std::string> errors;
   for (const Diagnostic& d : diagnostics.sorted()) errors.push_back(fmt::format("{} {}", d.name, place_of(d, path)));
   return errors;

@@ -106,10 +106,10 @@ std::set<fs::path> files_below(const fs::path& folder) {
 }
 
 void check_refused(const fs::path& path, const std::vector<std::string>& overrides,
-                   const std::vector<std::string>& expected) {
+                   const std::vector<std::string>& expected, const RankInfo& ranks = {}) {
   const std::size_t before = peak_megabytes();
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<std::string> errors = errors_of(path, overrides);
+  const std::vector<std::string> errors = errors_of(path, overrides, ranks);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   INFO(path.string());
   CHECK(errors == expected);
@@ -123,7 +123,7 @@ TEST_CASE("every bad config gives its errors at their places, quickly, and leave
   for (const BadConfig& config : read_bad_configs(kFolder)) {
     INFO(config.path.string());
     CHECK_FALSE(config.expected.empty());
-    check_refused(config.path, config.overrides, config.expected);
+    check_refused(config.path, config.overrides, config.expected, config.ranks);
   }
   CHECK(files_below(kFolder) == before);
 }

@@ -49,6 +49,8 @@ class MILLRACE_EXPORT StageTester {
 
   StageTester& seed(std::uint64_t);
   StageTester& epochs(std::uint32_t);
+  /// The stage runs on one rank of several: it talks through `communicator`, which must outlive this, and has `share`.
+  StageTester& ranks(Communicator& communicator, const RowShare& share);
   /// Declares the spec of an input port; otherwise it is taken from the first packet pushed there.
   StageTester& input(std::string_view port, const PortSpec&);
 

@@ -1,0 +1,32 @@
+// Finds out who keeps the others waiting: every rank is asked how far it is, and who is behind or does not answer is named.
+#pragma once
+
+#include "mpi_channel.hpp"
+#include "mpi_messages.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace::comm {
+
+/// One question to all ranks. The MPI thread only.
+class Inquiry {
+ public:
+  /// Asks. `entered`: the collective of `channel` that is waited for; 0 asks only who is alive.
+  Inquiry(MessageBox& box, int rank, int size, int channel, std::uint64_t entered, Clock::duration patience);
+  void answer(int from, const Message& message);
+  /// Everybody has answered, or the patience is over.
+  bool is_over(Clock::time_point now) const;
+  /// "rank 2 did not come to it", "ranks 1, 3 do not answer"; empty when nobody is to blame.
+  std::string blame() const;
+  int channel() const { return channel_; }
+
+ private:
+  int rank_, channel_;
+  std::uint64_t entered_;
+  Clock::time_point until_;
+  std::vector<std::optional<std::uint64_t>> answers_;  ///< by rank
+};
+
+}  // namespace millrace::comm

@@ -1,0 +1,32 @@
+#include "gradient_tree.hpp"
+
+namespace millrace::cpu {
+
+std::vector<Range> parts_of_rank(std::int64_t rows, int rank, int ranks) {
+  const int each = kParts / ranks;
+  const auto begin = [&](int part) { return rows * part / kParts; };
+  std::vector<Range> parts;
+  for (int part = rank * each; part < (rank + 1) * each; ++part)
+    parts.push_back({begin(part) - begin(rank * each), begin(part + 1) - begin(part)});
+  return parts;
+}
+
+void sum_parts(std::size_t first, std::size_t count, std::int64_t values, float* out, std::span<float* const> spare,
+               const std::function<void(std::size_t, float*)>& find) {
+  if (count == 1) return find(first, out);
+  const std::size_t half = count / 2;
+  float* other = spare.front();
+  sum_parts(first, half, values, out, spare.subspan(1), find);
+  sum_parts(first + half, half, values, other, spare.subspan(1), find);
+  for (std::int64_t i = 0; i < values; ++i) out[i] += other[i];
+}
+
+// Floating-point addition commutes, so both ranks of a pair get the same bits although each adds to its own.
+void sum_over_ranks(Communicator& communicator, std::span<float> mine, std::span<float> theirs) {
+  for (int distance = 1; distance < communicator.size(); distance *= 2) {
+    communicator.exchange(communicator.rank() ^ distance, mine, theirs);
+    for (std::size_t i = 0; i < mine.size(); ++i) mine[i] += theirs[i];
+  }
+}
+
+}  // namespace millrace::cpu

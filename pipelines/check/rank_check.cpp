@@ -1,0 +1,107 @@
+#include "rank_check.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <utility>
+
+namespace millrace::pipelines {
+namespace {
+
+bool carries_rows(const ValidatedGraph& graph, const ValidatedEdge& edge) {
+  return graph.spec_of(edge).kind == PortKind::data;
+}
+
+/// Walks upstream from the data inputs of one stage that communicates.
+class Walk {
+ public:
+  Walk(ValidatedGraph& graph, const ValidatedNode& reader, Diagnostics& diagnostics)
+      : graph_(graph), reader_(reader), diagnostics_(diagnostics) {}
+
+  /// `batch_rows`: of the batcher between `node` and the reader; 0 when there was none yet.
+  void visit(ValidatedNode& node, std::int64_t batch_rows) {
+    if (!seen_.emplace(&node, batch_rows).second) return;
+    const StageSpec& spec = node.info->spec;
+    if (!spec.batch_rows_param().empty()) {
+      if (batch_rows != 0) return report(node, "cuts batches that are cut again downstream", "use one batcher");
+      batch_rows = node.params[spec.batch_rows_param()].integer();
+      if (!check_batches(node, batch_rows)) return;
+    } else if (node.info->kind == StageKind::serial) {
+      return report(node, "may drop or add rows, so the ranks would not know which rows are theirs",
+                    "drop rows before training, or start one process");
+    }
+    if (node.info->kind == StageKind::source) check_source(node, batch_rows);
+    share(node, batch_rows);
+    for (const ValidatedEdge& edge : node.inputs)
+      if (carries_rows(graph_, edge)) visit(graph_.nodes[edge.from_node], batch_rows);
+  }
+
+ private:
+  bool check_batches(const ValidatedNode& node, std::int64_t batch_rows) {
+    if (batch_rows < graph_.ranks.size) {
+      report(node, fmt::format("cuts batches of {} rows for {} processes", batch_rows, graph_.ranks.size),
+             "start fewer processes, or use larger batches");
+      return false;
+    }
+    for (const auto& [name, port] : node.outputs)
+      if (!port.rows_per_pass) {
+        report(node, "does not know how many rows a pass has", "the source must say so in its infer");
+        return false;
+      }
+    return true;
+  }
+
+  void check_source(const ValidatedNode& node, std::int64_t batch_rows) {
+    if (batch_rows == 0)
+      report(node, "sends rows that no stage cuts into batches", "put a batcher in between");
+    else if (!node.info->spec.does_share_rows())
+      report(node, "cannot send a part of its rows",
+             "its descriptor must say shares_rows(), and its produce heed share()");
+  }
+
+  void share(ValidatedNode& node, std::int64_t batch_rows) {
+    if (node.shared_batch_rows != 0 && batch_rows != 0 && node.shared_batch_rows != batch_rows)
+      report(node, fmt::format("feeds batches of {} and of {} rows", node.shared_batch_rows, batch_rows),
+             "use a source of its own for each");
+    // Downstream of the batcher the walk has not seen it yet; the batcher's own rows are filled in by settle().
+    if (batch_rows != 0) node.shared_batch_rows = batch_rows;
+  }
+
+  void report(const ValidatedNode& node, const std::string& what, std::string help) {
+    diagnostics_.add({ErrorKind::config,
+                      "rank-rows",
+                      fmt::format("node `{}` ({}) {}", node.name, node.info->name, what),
+                      node.where,
+                      fmt::format("upstream of `{}`", reader_.name),
+                      std::move(help),
+                      {fmt::format("this is a run over {} processes, each of which works on its part of every batch",
+                                   graph_.ranks.size)}});
+  }
+
+  ValidatedGraph& graph_;
+  const ValidatedNode& reader_;
+  Diagnostics& diagnostics_;
+  std::set<std::pair<const ValidatedNode*, std::int64_t>> seen_;  ///< with the batch rows they were seen for
+};
+
+/// Nodes are in topological order: what is behind a batcher has its batches.
+void settle(ValidatedGraph& graph) {
+  for (ValidatedNode& node : graph.nodes)
+    for (const ValidatedEdge& edge : node.inputs)
+      if (carries_rows(graph, edge) && node.shared_batch_rows == 0)
+        node.shared_batch_rows = graph.nodes[edge.from_node].shared_batch_rows;
+}
+
+}  // namespace
+
+void share_rows(ValidatedGraph& graph, Diagnostics& diagnostics) {
+  if (graph.ranks.size == 1) return;
+  for (const ValidatedNode& node : graph.nodes) {
+    if (!node.info->spec.does_communicate()) continue;
+    for (const ValidatedEdge& edge : node.inputs)
+      if (carries_rows(graph, edge)) Walk(graph, node, diagnostics).visit(graph.nodes[edge.from_node], 0);
+  }
+  settle(graph);
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,20 @@
+// Whether all processes of a run have the same config, before any of them moves data.
+#pragma once
+
+#include "checked_config.hpp"
+
+#include <millrace/peers.hpp>
+
+namespace millrace::pipelines {
+
+/// Compares what every rank has checked. Returns 0 when all may run; otherwise the exit code, the reason being told: by
+/// each rank that alone has errors, else by rank 0, which also names ranks whose config or build differs.
+int agree_on_config(Peers& peers, const CheckedConfig& checked, const CommandOptions& options);
+
+/// Seconds that one rank may keep the others waiting: MILLRACE_PEER_TIMEOUT, or 60. Throws Error("wrong-arguments", usage).
+double peer_timeout_seconds();
+
+/// Writes errors to standard error; of a run over several processes with the rank before them.
+void write_errors(const Diagnostics& diagnostics, const CommandOptions& options, const Peers* peers);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,87 @@
+"""Training on several ranks: equal weights, equal metrics, one hash with `reduction: ordered`."""
+import json
+import unittest
+
+from launch import POINTS, alone, launch, result_of
+
+ORDERED = ("--set", "learn.reduction=ordered")
+
+
+def metrics_of(result):
+    return [{k: v for k, v in epoch.items() if "second" not in k and "deviation" not in k} for epoch in result["epochs"]]
+
+
+class Ranks(unittest.TestCase):
+    def close(self, a, b, tolerance):
+        self.assertEqual(len(a), len(b))
+        for x, y in zip(a, b):
+            self.assertEqual(x.keys(), y.keys())
+            for key in x:
+                self.assertAlmostEqual(x[key], y[key], delta=tolerance * max(1, abs(y[key])), msg=key)
+
+    def test_ordered_gives_one_hash_on_1_2_and_4_ranks(self):
+        runs = [result_of(alone(POINTS, "--json", *ORDERED)),
+                *(result_of(launch(n, POINTS, "--json", *ORDERED)) for n in (2, 4))]
+        self.assertEqual(len({run["weights_sha256"] for run in runs}), 1)
+        # Metrics are summed in rank order, which another number of ranks groups otherwise. An evaluator's batches are not
+        # cut into the same pieces for every number of ranks, so its outputs differ in their last bits.
+        for run in runs[1:]:
+            for tolerance, of_evaluator in ((1e-12, False), (1e-6, True)):
+                pick = lambda r: [{k: v for k, v in e.items() if k.startswith("val_") == of_evaluator} for e in metrics_of(r)]
+                self.close(pick(run), pick(runs[0]), tolerance)
+
+    def test_fast_trains_the_same_model_up_to_rounding_and_says_how_far_it_is_off(self):
+        one = result_of(alone(POINTS, "--json"))
+        self.assertNotIn("ranks", one)
+        for n in (2, 3, 4):
+            with self.subTest(ranks=n):
+                process = launch(n, POINTS, "--json")
+                run = result_of(process)
+                self.assertEqual(run["ranks"], n)
+                # Three passes of six steps in float32; a row too many or too few changes the second digit.
+                self.close(metrics_of(run), metrics_of(one), 1e-4)
+                if n == 3:
+                    self.assertNotIn("reduction_deviation", run)
+                    continue
+                self.assertGreaterEqual(run["reduction_deviation"], 0)
+                self.assertLess(run["reduction_deviation"], 1e-5)
+                self.assertIn("deviates from `reduction: ordered`", process.stderr)
+
+    def test_every_run_on_as_many_ranks_has_the_same_weights(self):
+        hashes = {result_of(launch(4, POINTS, "--json", "--threads", threads))["weights_sha256"] for threads in "13"}
+        self.assertEqual(len(hashes), 1)
+
+    def test_only_rank_0_writes_results_and_progress(self):
+        process = launch(2, POINTS)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertEqual(process.stdout.count("dense.kernel"), alone(POINTS).stdout.count("dense.kernel"))
+        self.assertEqual(process.stderr.count("Epoch 3/3"), 1)
+        self.assertEqual(process.stderr.count("weights sha256"), 1)
+
+    def test_the_default_of_threads_divides_the_cores(self):
+        one, two = (json.loads(p.stdout)["threads"] for p in (alone(POINTS, "--json"), launch(2, POINTS, "--json")))
+        self.assertEqual(two, max(1, one // 2))
+
+    def test_ordered_refuses_other_numbers_of_ranks(self):
+        process = launch(3, POINTS, *ORDERED)
+        self.assertEqual(process.returncode, 3, process.stderr)
+        self.assertIn("error[rank-count]", process.stderr)
+
+    def test_a_launcher_that_mpi_knows_nothing_of_is_refused(self):
+        process = alone(POINTS, env={"PMI_SIZE": "2", "PMI_RANK": "0"})
+        self.assertEqual(process.returncode, 2, process.stderr)
+        self.assertIn("error[no-mpi]", process.stderr)
+
+    def test_a_timeout_that_is_no_number_is_refused(self):
+        process = alone(POINTS, env={"MILLRACE_PEER_TIMEOUT": "soon"})
+        self.assertEqual(process.returncode, 2, process.stderr)
+        self.assertIn("MILLRACE_PEER_TIMEOUT", process.stderr)
+
+    def test_batches_that_are_too_small_to_share_are_refused_by_all(self):
+        process = launch(2, POINTS, "--set", "batches.batch_size=1")
+        self.assertEqual(process.returncode, 3, process.stderr)
+        self.assertEqual(process.stderr.count("error[rank-rows]"), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

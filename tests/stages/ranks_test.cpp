@@ -1,0 +1,107 @@
+// Stages on one rank of two, with another rank that only pretends.
+#include "catch.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+#include <millrace/testing/stage_tester.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+using namespace millrace;
+using namespace millrace::testing;
+using Map = ParamValue::Map;
+using List = ParamValue::List;
+
+namespace {
+
+class Done final : public PendingSum {
+ public:
+  void wait() override {}
+};
+
+/// Rank 0 of two. The other one adds nothing to sums of floats, and gathers give what it is told to have.
+class PretendedPeer final : public Communicator {
+ public:
+  int rank() const override { return 0; }
+  int size() const override { return 2; }
+  std::unique_ptr<PendingSum> begin_all_reduce_sum(std::span<float>) override { return std::make_unique<Done>(); }
+  void exchange(int, std::span<const float>, std::span<float> theirs) override {
+    std::fill(theirs.begin(), theirs.end(), 0.0F);
+  }
+  std::vector<std::byte> all_gather(std::span<const std::byte> mine) override {
+    std::vector<std::byte> all(mine.begin(), mine.end());
+    all.insert(all.end(), mine.begin(), mine.end());
+    // Digests are text, sums are doubles.
+    if (mine.size() == 64 && has_other_weights)
+      all.back() = all.back() == std::byte{'0'} ? std::byte{'1'} : std::byte{'0'};
+    return all;
+  }
+  bool has_other_weights = false;
+};
+
+Packet rows_at(std::int64_t rows, std::uint64_t first, bool last) {
+  const std::vector<float> values(static_cast<std::size_t>(rows), 1.0F);
+  Packet packet;
+  packet.header = {0, 1, first, last};
+  packet.rows = rows;
+  auto ids = std::make_shared<std::vector<std::uint64_t>>(static_cast<std::size_t>(rows));
+  std::iota(ids->begin(), ids->end(), first);
+  packet.ids = ids;
+  packet.fields = {{"inputs", testing::rows<float>({1}, values)}, {"targets", testing::rows<float>({1}, values)}};
+  return packet;
+}
+
+PortSpec batches_of_eight() {
+  PortSpec spec;
+  spec.fields = {{"inputs", {DType::f32, {1}, {}, {}, {}}}, {"targets", {DType::f32, {1}, {}, {}, {}}}};
+  spec.rows_per_pass = 16;
+  spec.max_rows = 8;
+  return spec;
+}
+
+Map trainer() {
+  return {{"model", List{Map{{"dense", Map{{"units", std::int64_t{1}}, {"activation", "linear"}}}}}}, {"loss", "mse"}};
+}
+
+template <class Body>
+std::string name_of_error(const Body& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.name();
+  }
+  return "none";
+}
+
+}  // namespace
+
+TEST_CASE("weights that differ between ranks at the end of an epoch are an error") {
+  for (const bool differ : {false, true}) {
+    PretendedPeer peer;
+    peer.has_other_weights = differ;
+    StageTester tester("trainer", trainer());
+    tester.ranks(peer, {0, 2, 8}).input("in", batches_of_eight());
+    tester.push("in", rows_at(4, 0, false));
+    CHECK(name_of_error([&] { tester.push("in", rows_at(4, 8, true)); }) == (differ ? "ranks-differ" : "none"));
+  }
+}
+
+TEST_CASE("a trainer refuses rows that are not its part of the batch") {
+  const auto [rows, first] =
+      GENERATE(std::pair<std::int64_t, std::uint64_t>{3, 0}, std::pair<std::int64_t, std::uint64_t>{4, 4},
+               std::pair<std::int64_t, std::uint64_t>{8, 0});
+  PretendedPeer peer;
+  StageTester tester("trainer", trainer());
+  tester.ranks(peer, {0, 2, 8}).input("in", batches_of_eight());
+  CHECK(name_of_error([&, n = rows, at = first] { tester.push("in", rows_at(n, at, false)); }) == "rank-rows");
+}
+
+TEST_CASE("sums over ranks are taken in rank order") {
+  PretendedPeer peer;
+  double values[] = {1.5, -2};
+  all_reduce_sum_in_rank_order(peer, values);
+  CHECK(values[0] == 3);
+  CHECK(values[1] == -4);
+}
