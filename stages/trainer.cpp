@@ -160,6 +160,12 @@ class Trainer final : public Serial {
       throw Error(ErrorKind::config, "rank-count",
                   fmt::format("`reduction: ordered` cannot run on {} processes", ranks),
                   "start 1, 2 or 4 processes, or use `reduction: fast`");
+    // The steps of other devices sum nothing, so each rank would train a model of its own.
+    if (!ctx.device().is_host() && (ranks > 1 || spec_.reduction == Reduction::ordered))
+      throw Error(ErrorKind::device, "no-reduction",
+                  fmt::format("{} cannot sum gradients over processes, nor in the order of `reduction: ordered`",
+                              to_string(ctx.device().id())),
+                  "train on the CPU: --set device=cpu");
     if (share_.is_whole()) return;
     pass_rows_ = ctx.input("in").rows_per_pass.value();
     spec_.max_batch_rows = (spec_.max_batch_rows + ranks - 1) / ranks;

@@ -65,6 +65,11 @@ std::shared_ptr<const ModelSpec> model() {
   return model_of(70, {dense(130, "relu", {{"l2", 1e-4}}), dropout(0.2), dense(90, "tanh"), dense(10, "softmax")});
 }
 
+/// Large enough for its gradient to leave in two pieces.
+std::shared_ptr<const ModelSpec> large_model() {
+  return model_of(70, {dense(600, "relu"), dense(120, "tanh"), dense(10, "softmax")});
+}
+
 /// Rows [first, first + rows) of a batch.
 Batch part_of(const Batch& whole, std::int64_t first, std::int64_t rows) {
   const std::span<const float> x = whole.inputs.f32(), y = whole.targets.f32();
@@ -84,7 +89,8 @@ struct Outcome {
 };
 
 /// Three steps on the same batch, on `size` ranks; the outcome of each.
-std::vector<Outcome> train_on(int size, Reduction reduction, const Batch& whole, int signal_to_last = 0) {
+std::vector<Outcome> train_on(int size, Reduction reduction, const Batch& whole, int signal_to_last = 0,
+                              const std::shared_ptr<const ModelSpec>& trained = model()) {
   Group group(size);
   std::vector<Outcome> outcomes(static_cast<std::size_t>(size));
   std::vector<std::thread> threads;
@@ -96,7 +102,7 @@ std::vector<Outcome> train_on(int size, Reduction reduction, const Batch& whole,
       if (rank + 1 == size) communicator.wish = signal_to_last;
       const std::int64_t first = rows * rank / size;
       const Batch mine = part_of(whole, first, rows * (rank + 1) / size - first);
-      TrainSpec spec = spec_of(model(), Loss::categorical_crossentropy, one("adam", {{"clip_norm", 0.5}}), whole);
+      TrainSpec spec = spec_of(trained, Loss::categorical_crossentropy, one("adam", {{"clip_norm", 0.5}}), whole);
       spec.reduction = reduction;
       spec.communicator = &communicator;
       const auto step = make_train_step(*device, spec);
@@ -134,8 +140,9 @@ TEST_CASE("ordered: one hash on 1, 2 and 4 ranks, also where ranks have no row")
 TEST_CASE("fast: every rank has the same weights, and says how far its gradient is from the ordered one") {
   const int size = GENERATE(2, 3, 4);
   const Batch batch = dense_batch(35);
+  const auto trained = GENERATE(as<bool>{}, false, true) ? large_model() : model();
   std::set<std::string> hashes;
-  for (const Outcome& outcome : train_on(size, Reduction::fast, batch)) {
+  for (const Outcome& outcome : train_on(size, Reduction::fast, batch, 0, trained)) {
     hashes.insert(outcome.hash);
     CHECK(outcome.deviation.has_value() == (size != 3));
     // Sums of some ten values of float32 in two orders; a row too many or too few would give 1e-2.

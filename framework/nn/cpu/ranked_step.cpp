@@ -1,6 +1,7 @@
 // The training step when gradients are summed over ranks, or as if they were (`reduction: ordered`). Three parts a batch:
-// forward and backward over this rank's rows, the gradients over slabs of weights, their sum over the ranks; then the
-// update, which every rank does for itself and to the same bits.
+// forward and backward over this rank's rows, the gradients over slabs of weights, their sum over the ranks, which for
+// `fast` begins with the last layers while those of the first are still being found; then the update, which every rank
+// does for itself and to the same bits.
 //
 // The step of a process that is alone (train_step.cpp) updates each slab while its gradient is in the cache; here the sum
 // lies in between.
@@ -21,6 +22,7 @@
 #include <array>
 #include <cmath>
 #include <csignal>
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -33,6 +35,31 @@ constexpr std::size_t kDivergedLane = kSignals.size(), kLanes = kSignals.size() 
 
 int ranks_of(const TrainSpec& spec) { return spec.communicator ? spec.communicator->size() : 1; }
 int rank_of(const TrainSpec& spec) { return spec.communicator ? spec.communicator->rank() : 0; }
+
+/// Gradients go out in pieces of at least this many floats, while those of earlier layers are still being found. Measured
+/// in decision 0023.
+constexpr std::int64_t kBucketFloats = 1 << 16;
+
+/// Layers whose gradients travel together.
+struct Bucket {
+  std::int64_t first = 0, end = 0;  ///< floats of the flat buffer
+  std::size_t first_layer = 0, end_layer = 0;
+};
+
+/// From the last layer to the first, as the backward pass finds them; the lanes go with the first bucket.
+std::vector<Bucket> buckets_of(const ModelSpec& model) {
+  std::vector<Bucket> buckets;
+  std::int64_t end = model.parameters() + static_cast<std::int64_t>(kLanes), first = model.parameters();
+  std::size_t end_layer = model.layers.size();
+  for (std::size_t i = model.layers.size(); i-- > 0;) {
+    first -= model.layers[i].parameters();
+    if (end - first < kBucketFloats && i > 0) continue;
+    buckets.push_back({first, end, i, end_layer});
+    end = first;
+    end_layer = i;
+  }
+  return buckets;
+}
 
 /// Whether the difference between `fast` and `ordered` can be told.
 bool measures_deviation(const TrainSpec& spec) {
@@ -88,8 +115,11 @@ class RankedTrainStep final : public TrainStep {
   std::vector<Range> own_parts() const { return parts_of_rank(rows_, rank_of(spec_), ranks_of(spec_)); }
   void run_rows(const TrainBatch& batch, const std::vector<Range>& parts);
   void find_gradient(const Slab& slab, Range rows, float* gradient) const;
-  void find_gradients(const std::vector<Range>& parts, float* gradient);
-  void reduce(const BatchSums& sums);
+  void find_gradients(const std::vector<Range>& parts, float* gradient, std::size_t first_layer = 0,
+                      std::size_t end_layer = SIZE_MAX);
+  void set_lanes(const BatchSums& sums);
+  void reduce_in_order(const std::vector<Range>& parts);
+  void reduce_fast(const std::vector<Range>& parts);
   void heed_lanes();
   void measure_deviation(const TrainBatch& batch);
   void learn(BatchSums& sums);
@@ -108,6 +138,7 @@ class RankedTrainStep final : public TrainStep {
   std::vector<float*> state_;
   std::unique_ptr<Backward> backward_;
   std::map<std::int64_t, std::vector<Slab>> slabs_;  ///< by rows over all ranks
+  std::vector<Bucket> buckets_ = buckets_of(*spec_.model);
   std::vector<SlabSums> slab_sums_;
   std::optional<double> deviation_;
   std::int64_t rows_ = 0;  ///< of the batch in hand, over all ranks
@@ -139,8 +170,12 @@ BatchSums RankedTrainStep::train(const TrainBatch& batch) {
   const std::vector<Range> parts = is_ordered() ? own_parts() : std::vector<Range>{{0, own}};
   run_rows(batch, parts);
   BatchSums sums = own > 0 ? forward_.sums() : BatchSums{};
-  find_gradients(parts, gradient_);
-  reduce(sums);
+  set_lanes(sums);
+  if (is_ordered() || ranks_of(spec_) == 1)
+    reduce_in_order(parts);
+  else
+    reduce_fast(parts);
+  heed_lanes();
   if (batch.last_in_epoch && measures_deviation(spec_)) measure_deviation(batch);
   learn(sums);
   return sums;
@@ -194,32 +229,46 @@ void RankedTrainStep::find_gradient(const Slab& slab, Range rows, float* gradien
         {delta, layer.outputs}, {gradient, layer.outputs});
 }
 
-void RankedTrainStep::find_gradients(const std::vector<Range>& parts, float* gradient) {
-  const std::vector<Slab>& all = slabs();
-  run_tasks(all.size(), [&](std::size_t i) {
-    const std::int64_t offset = offset_of(all[i]);
+void RankedTrainStep::find_gradients(const std::vector<Range>& parts, float* gradient, std::size_t first_layer,
+                                     std::size_t end_layer) {
+  std::vector<const Slab*> wanted;
+  for (const Slab& slab : slabs())
+    if (slab.layer >= first_layer && slab.layer < end_layer) wanted.push_back(&slab);
+  run_tasks(wanted.size(), [&](std::size_t i) {
+    const Slab& slab = *wanted[i];
+    const std::int64_t offset = offset_of(slab);
     std::array<float*, 2> spare{};
     for (std::size_t level = 0; level < spare.size(); ++level)
       spare[level] = scratch_.at<float>(layout_.spare[level]) + offset;
-    sum_parts(0, parts.size(), weights_of(all[i]), gradient + offset, spare,
-              [&](std::size_t part, float* place) { find_gradient(all[i], parts[part], place); });
+    sum_parts(0, parts.size(), weights_of(slab), gradient + offset, spare,
+              [&](std::size_t part, float* place) { find_gradient(slab, parts[part], place); });
   });
 }
 
-void RankedTrainStep::reduce(const BatchSums& sums) {
+void RankedTrainStep::set_lanes(const BatchSums& sums) {
   float* lanes = gradient_ + parameters();
   std::fill_n(lanes, kLanes, 0.0F);
   lanes[kDivergedLane] = std::isfinite(sums.loss) ? 0.0F : 1.0F;
-  if (ranks_of(spec_) > 1) {
-    for (std::size_t i = 0; i < kSignals.size(); ++i)
-      if (spec_.communicator->stop_wish() == kSignals[i]) lanes[i] = 1.0F;
-    const std::span<float> values(gradient_, parameters() + kLanes);
-    if (is_ordered())
-      sum_over_ranks(*spec_.communicator, values, {scratch_.at<float>(layout_.theirs), values.size()});
-    else
-      spec_.communicator->all_reduce_sum(values);
+  if (ranks_of(spec_) == 1) return;
+  for (std::size_t i = 0; i < kSignals.size(); ++i)
+    if (spec_.communicator->stop_wish() == kSignals[i]) lanes[i] = 1.0F;
+}
+
+void RankedTrainStep::reduce_in_order(const std::vector<Range>& parts) {
+  find_gradients(parts, gradient_);
+  const std::span<float> values(gradient_, parameters() + kLanes);
+  if (ranks_of(spec_) > 1)
+    sum_over_ranks(*spec_.communicator, values, {scratch_.at<float>(layout_.theirs), values.size()});
+}
+
+void RankedTrainStep::reduce_fast(const std::vector<Range>& parts) {
+  std::vector<std::unique_ptr<PendingSum>> pending;
+  for (const Bucket& bucket : buckets_) {
+    find_gradients(parts, gradient_, bucket.first_layer, bucket.end_layer);
+    pending.push_back(spec_.communicator->begin_all_reduce_sum(
+        {gradient_ + bucket.first, static_cast<std::size_t>(bucket.end - bucket.first)}));
   }
-  heed_lanes();
+  for (const auto& sum : pending) sum->wait();
 }
 
 void RankedTrainStep::heed_lanes() {
