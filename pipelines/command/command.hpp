@@ -18,6 +18,7 @@ struct CommandOptions {
   std::string format;                       ///< graph: "dot" or "mermaid"
   std::vector<std::string> from_addresses;  ///< fetch: instead of the mirrors
   std::string to_folder;                    ///< fetch
+  bool why = false;                         ///< stages: where NAME was looked for, and what was refused
 };
 
 /// Each returns the exit code. Throws Error for what ends it early.

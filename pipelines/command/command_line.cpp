@@ -61,7 +61,7 @@ class VerbParser {
     if (verb.takes_json) app_.add_flag("--json", options_.json, "Print one JSON object on standard output");
     add_own();
     if (verb.target != Target::dataset)
-      each("--plugin", "FILE", "Load stages from a shared object (repeatable)",
+      each("--plugin", "FILE", "Load a plugin: its file, or its name in a plugin folder (repeatable)",
            [this](const std::string& file) { options_.plugins.push_back(file); });
     add_color();
   }
@@ -138,6 +138,8 @@ void VerbParser::add_own() {
         ->type_name("NAME")
         ->check(CLI::IsMember({"dot", "mermaid"}, CLI::ignore_case));
   }
+  if (verb_.act == stages_verb)
+    app_.add_flag("--why", options_.why, "Where NAME was looked for, and each plugin that was refused");
   if (verb_.act == fetch_verb) {
     each("--from", "URL", "Base address instead of the mirrors (repeatable, tried in order)",
          [this](const std::string& address) { options_.from_addresses.push_back(address); });
@@ -205,6 +207,7 @@ ParsedCommand VerbParser::parse(std::vector<std::string> arguments) {
   refuse_extras();
   if (options_.target.empty() && (verb_.target == Target::config || verb_.target == Target::dataset))
     fail(verb_, "wrong-arguments", verb_.target == Target::config ? "no config given" : "no data set given");
+  if (options_.why && options_.target.empty()) fail(verb_, "wrong-arguments", "--why needs the name of a stage");
   return {&verb_, std::move(options_), {}};
 }
 

@@ -1,5 +1,7 @@
 // `pipeline-run stages [NAME]`: the stages there are, or one of them with all that its descriptor says.
 #include "checked_config.hpp"
+#include "plugins/plugin_search.hpp"
+#include "why_page.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -172,15 +174,17 @@ std::string list_json(const StageRegistry& registry) {
 [[noreturn]] void refuse(const std::string& name, const StageRegistry& registry) {
   const std::vector<std::string> close = close_names(name, registry.names());
   throw Error(ErrorKind::usage, "unknown-stage", fmt::format("there is no stage `{}`", name),
-              close.empty() ? "usage: pipeline-run stages [NAME]"
-                            : fmt::format("did you mean `{}`?", fmt::join(close, "` or `")));
+              fmt::format("{}`pipeline-run stages {} --why` says where it was looked for",
+                          close.empty() ? "" : fmt::format("did you mean `{}`?  ", fmt::join(close, "` or `")), name));
 }
 
 }  // namespace
 
 int stages_verb(const CommandOptions& options) {
+  if (options.why) return why_page(options);
   StageRegistry registry;
   load_plugins(options.plugins, registry);
+  load_plugins_of_folders(registry);
   if (options.target.empty()) {
     write_result(options.json ? list_json(registry) : list_text(registry));
     return 0;
