@@ -147,8 +147,14 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.bash("pipeline-run check configs/linear_f"), [TINY])
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
-    def test_zsh_takes_the_script(self):
-        self.shell("zsh", "compdef() { :; }; source <(pipeline-run completion zsh); whence -w _pipeline_run > /dev/null")
+    def test_zsh_completes_with_it(self):
+        # Outside of its line editor: what the shell would be offered is printed.
+        stand_in = ("compdef() { :; }; compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -l -- \"$@\"; }; "
+                    "_files() { print FILES; }; source <(pipeline-run completion zsh); ")
+        for words, expected in [("stages batc", ["batcher"]), (f"{TINY} --set batches.", ["batches.batch_size="]),
+                                ("check ''", ["FILES"]), ("graph --form", ["--format"])]:
+            line = f"words=(pipeline-run {words}); CURRENT=$#words; _pipeline_run; true"
+            self.assertEqual(self.shell("zsh", stand_in + line), expected)
 
     def test_another_shell_is_refused(self):
         self.assertEqual(run("completion", "tcsh").returncode, 2)
