@@ -99,7 +99,7 @@ std::string find_plugin(const std::string& name) {
   std::string places;
   std::error_code error;
   for (const PluginFolder& folder : plugin_folders()) {
-    const std::string file = (fs::path(folder.path) / (name + ".so")).string();
+    std::string file = (fs::path(folder.path) / (name + ".so")).string();
     if (fs::exists(file, error)) return file;
     places += fmt::format("{}`{}`", places.empty() ? "" : ", ", folder.path);
   }

@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <system_error>
 
 namespace millrace::pipelines {
 namespace {
@@ -34,12 +35,18 @@ constexpr char kDone = 'D', kError = 'E';
   throw Error(ErrorKind::plugin, std::move(name), fmt::format("plugin `{}` {}", file, what), std::move(help));
 }
 
+std::string signal_text(int number) {
+  const char* text = sigdescr_np(number);
+  return text == nullptr ? fmt::format("signal {}", number) : text;
+}
+
 /// A pipe whose ends close with it.
 class Pipe {
  public:
   Pipe() {
     if (pipe2(ends_.data(), O_CLOEXEC) != 0)
-      throw Error(ErrorKind::run, "no-pipe", fmt::format("cannot make a pipe: {}", std::strerror(errno)));
+      throw Error(ErrorKind::run, "no-pipe",
+                  fmt::format("cannot make a pipe: {}", std::generic_category().message(errno)));
   }
   ~Pipe() {
     for (int& end : ends_) close_end(end);
@@ -104,7 +111,8 @@ class Probe {
   Probe(const std::string& file, const std::function<void()>& attempt) : file_(file) {
     process_ = fork();
     if (process_ < 0)
-      throw Error(ErrorKind::run, "no-process", fmt::format("cannot start a process: {}", std::strerror(errno)));
+      throw Error(ErrorKind::run, "no-process",
+                  fmt::format("cannot start a process: {}", std::generic_category().message(errno)));
     if (process_ == 0) run_probe(report_pipe_.writer(), error_pipe_.writer(), attempt);
     setpgid(process_, process_);  // here too: whoever comes first
     report_pipe_.close_writer();
@@ -179,7 +187,7 @@ class Probe {
              "look for a wait in its describe() and global objects; MILLRACE_PLUGIN_TIMEOUT_MS gives it longer");
     if (WIFSIGNALED(status_))
       refuse(file_, "plugin-crashes",
-             fmt::format("crashes while it is loaded or registers its stages: {}", strsignal(WTERMSIG(status_))),
+             fmt::format("crashes while it is loaded or registers its stages: {}", signal_text(WTERMSIG(status_))),
              debug);
     refuse(file_, "plugin-exits",
            fmt::format("ends the program, with exit code {}, while it is loaded or registers its stages",
