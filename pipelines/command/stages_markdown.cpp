@@ -91,7 +91,7 @@ std::string state_word(StateKind state) {
 }
 
 std::string threads_and_state(const StageInfo& info) {
-  const std::string state = state_word(info.spec.state());
+  std::string state = state_word(info.spec.state());
   switch (info.kind) {
     case StageKind::source:
       return "one thread at a time; one pass an epoch; " + state;
