@@ -104,13 +104,13 @@ class Variable {
  public:
   Variable(const char* name, const std::string& value) : name_(name) {
     if (const char* old = std::getenv(name)) old_ = old;
-    ::setenv(name, value.c_str(), 1);
+    ::setenv(name, value.c_str(), 1);  // NOLINT(concurrency-mt-unsafe): tests have one thread
   }
   ~Variable() {
     if (old_)
-      ::setenv(name_, old_->c_str(), 1);
+      ::setenv(name_, old_->c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
     else
-      ::unsetenv(name_);
+      ::unsetenv(name_);  // NOLINT(concurrency-mt-unsafe)
   }
   Variable(const Variable&) = delete;
   Variable& operator=(const Variable&) = delete;
