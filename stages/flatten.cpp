@@ -13,7 +13,7 @@ class Flatten final : public Transform {
   static void describe(StageSpec& spec) {
     spec.summary("Makes every row a vector; moves no data.")
         .input("in", "any [n, ...]")
-        .output("out", "the same values [n, product of ...]")
+        .output("out", "the same values [n, product of ...], same range")
         .example("flat: {stage: flatten, in: train.images}");
   }
   explicit Flatten(const ParamValue&) {}

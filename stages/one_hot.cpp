@@ -25,8 +25,8 @@ class OneHot final : public Transform {
   static void describe(StageSpec& spec) {
     using T = ParamType;
     spec.summary("Makes every class id a row of zeros with a one at its place.")
-        .input("in", "u8, i8, i16 or i32 [n]")
-        .output("out", "f32 [n, classes]")
+        .input("in", "u8, i8, i16 or i32 [n], 0 to classes - 1")
+        .output("out", "f32 [n, classes], 0 or 1")
         .param(
             Param("classes",
                   T::any_of({T::integer().at_least(1).at_most(kMaxClasses), T::list(T::text()).length(1, kMaxClasses)}),

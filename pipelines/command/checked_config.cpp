@@ -2,11 +2,13 @@
 
 #include "check/validator.hpp"
 #include "plugins/plugin_loader.hpp"
+#include "plugins/plugin_search.hpp"
 #include "run_json.hpp"
 #include "terminal.hpp"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace millrace::pipelines {
@@ -14,10 +16,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A path in a config is relative to the config, so that the pair can be moved.
+constexpr const char* kUnknownStage = "unknown-stage";
+
+// A path in a config is relative to the config, so that the pair can be moved; a bare name is looked for.
 std::string plugin_path(const std::string& config, const std::string& plugin) {
+  const std::string found = find_plugin(plugin);
   const fs::path folder = config == "-" ? fs::path() : fs::path(config).parent_path();
-  return (folder / plugin).string();
+  return found == plugin ? (folder / plugin).string() : found;
 }
 
 Location place_of_plugin(const DocNode& document, std::size_t index) {
@@ -45,27 +50,59 @@ bool load_named_plugins(const DocNode& document, const std::string& config, Chec
 // Stages that a plugin would have brought are not the config's mistake.
 void add_unless_consequence(const Diagnostics& found, bool all_plugins, Diagnostics& to) {
   for (Diagnostic& diagnostic : found.sorted())
-    if (all_plugins || diagnostic.name != "unknown-stage") to.add(std::move(diagnostic));
+    if (all_plugins || diagnostic.name != kUnknownStage) to.add(std::move(diagnostic));
+}
+
+bool misses_stage(const Diagnostics& found) {
+  const std::vector<Diagnostic> all = found.sorted();
+  return std::any_of(all.begin(), all.end(), [](const Diagnostic& d) { return d.name == kUnknownStage; });
+}
+
+Diagnostics build(const DocNode& document, const CommandOptions& options, const Peers* peers, CheckedConfig& checked) {
+  Diagnostics found;
+  checked.spec = build_spec(document, options.overrides, checked.registry, found);
+  checked.graph =
+      validate(checked.spec, checked.registry, found, peers ? peers->ranks() : RankInfo{}, peers ? peers->cores() : 0);
+  return found;
+}
+
+// A plugin that was refused might have brought the stage, so nobody has to guess.
+Diagnostics with_refusals(const Diagnostics& found, const std::vector<LookedAt>& looked) {
+  Diagnostics all;
+  for (Diagnostic diagnostic : found.sorted()) {
+    for (const LookedAt& place : looked)
+      if (diagnostic.name == kUnknownStage && place.refusal)
+        diagnostic.notes.push_back("refused: " + place.refusal->message());
+    all.add(std::move(diagnostic));
+  }
+  return all;
+}
+
+// Plugins of folders are loaded only for a config that lacks a stage: no other runs code that it did not ask for.
+Diagnostics build_with_folders(const DocNode& document, const CommandOptions& options, const Peers* peers,
+                               CheckedConfig& checked) {
+  Diagnostics found = build(document, options, peers, checked);
+  if (!misses_stage(found)) return found;
+  const std::size_t before = checked.registry.names().size();
+  const std::vector<LookedAt> looked = load_plugins_of_folders(checked.registry);
+  if (checked.registry.names().size() != before) found = build(document, options, peers, checked);
+  return with_refusals(found, looked);
 }
 
 }  // namespace
 
 void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry) {
-  load_plugin(builtin_plugin_path(), registry);
-  for (const std::string& plugin : plugins) load_plugin(plugin, registry);
+  load_builtin_plugin(registry);
+  for (const std::string& plugin : plugins) load_plugin(find_plugin(plugin), registry);
 }
 
 std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const Peers* peers) {
   auto checked = std::make_unique<CheckedConfig>();
   load_plugins(options.plugins, checked->registry);
-  std::optional<DocNode> document = read_document(options.target, checked->diagnostics);
+  const std::optional<DocNode> document = read_document(options.target, checked->diagnostics);
   if (!document) return checked;
   const bool all_plugins = load_named_plugins(*document, options.target, *checked);
-  Diagnostics found;
-  checked->spec = build_spec(std::move(*document), options.overrides, checked->registry, found);
-  checked->graph = validate(checked->spec, checked->registry, found, peers ? peers->ranks() : RankInfo{},
-                            peers ? peers->cores() : 0);
-  add_unless_consequence(found, all_plugins, checked->diagnostics);
+  add_unless_consequence(build_with_folders(*document, options, peers, *checked), all_plugins, checked->diagnostics);
   return checked;
 }
 

@@ -18,6 +18,9 @@ struct CommandOptions {
   std::string format;                       ///< graph: "dot" or "mermaid"
   std::vector<std::string> from_addresses;  ///< fetch: instead of the mirrors
   std::string to_folder;                    ///< fetch
+  std::string kind = "transform";           ///< new-stage: or "serial" or "source"
+  bool markdown = false;                    ///< stages: as a page of Markdown
+  bool why = false;                         ///< stages: where NAME was looked for, and what was refused
 };
 
 /// Each returns the exit code. Throws Error for what ends it early.
@@ -27,11 +30,14 @@ int plan_verb(const CommandOptions&);
 int show_verb(const CommandOptions&);
 int graph_verb(const CommandOptions&);
 int stages_verb(const CommandOptions&);
+int schema_verb(const CommandOptions&);
+int new_stage_verb(const CommandOptions&);
+int completion_verb(const CommandOptions&);
 int devices_verb(const CommandOptions&);
 int fetch_verb(const CommandOptions&);
 
 /// What a verb takes; decides which options its --help names and its parser knows.
-enum class Target { config, optional_stage, dataset, none };
+enum class Target { config, optional_stage, dataset, shell, new_stage, none };
 struct Verb {
   const char* name;
   const char* summary;

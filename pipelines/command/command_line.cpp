@@ -1,5 +1,7 @@
 #include "command_line.hpp"
 
+#include "completion.hpp"
+
 #include <millrace/build_info.hpp>
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
@@ -34,7 +36,7 @@ std::string program_of(const Verb& verb) {
 }
 
 std::string usage_of(const Verb& verb) {
-  const char* targets[] = {" CONFIG", " [NAME]", " DATASET", ""};
+  const char* targets[] = {" CONFIG", " [NAME]", " DATASET", " SHELL", " NAME", ""};
   return fmt::format("usage: {}{} [options]", program_of(verb), targets[static_cast<std::size_t>(verb.target)]);
 }
 
@@ -60,13 +62,14 @@ class VerbParser {
     if (verb.takes_overrides) add_overrides();
     if (verb.takes_json) app_.add_flag("--json", options_.json, "Print one JSON object on standard output");
     add_own();
-    if (verb.target != Target::dataset)
-      each("--plugin", "FILE", "Load stages from a shared object (repeatable)",
+    if (verb.target == Target::config || verb.target == Target::optional_stage || verb.target == Target::none)
+      each("--plugin", "FILE", "Load a plugin: its file, or its name in a plugin folder (repeatable)",
            [this](const std::string& file) { options_.plugins.push_back(file); });
     add_color();
   }
 
   ParsedCommand parse(std::vector<std::string> arguments);
+  std::vector<OptionName> options() const;
 
  private:
   using Take = std::function<void(const std::string&)>;
@@ -81,6 +84,7 @@ class VerbParser {
   void add_color();
   void take_threads(const std::string& text);
   void refuse_extras() const;
+  void require_target() const;
   std::string help() const;
 
   const Verb& verb_;
@@ -100,6 +104,12 @@ void VerbParser::add_target() {
       break;
     case Target::dataset:
       app_.add_option("DATASET", options_.target, "mnist or fashion_mnist")->type_name("");
+      break;
+    case Target::shell:
+      app_.add_option("SHELL", options_.target, "bash or zsh")->type_name("");
+      break;
+    case Target::new_stage:
+      app_.add_option("NAME", options_.target, "Name of the stage, and of the folder that is made here")->type_name("");
       break;
     case Target::none:
       break;
@@ -137,6 +147,14 @@ void VerbParser::add_own() {
     app_.add_option("--format", options_.format, "dot (the default) or mermaid")
         ->type_name("NAME")
         ->check(CLI::IsMember({"dot", "mermaid"}, CLI::ignore_case));
+  }
+  if (verb_.act == new_stage_verb)
+    app_.add_option("--kind", options_.kind, "transform (the default), serial or source")
+        ->type_name("NAME")
+        ->check(CLI::IsMember({"transform", "serial", "source"}));
+  if (verb_.act == stages_verb) {
+    app_.add_flag("--markdown", options_.markdown, "Print a page of Markdown");
+    app_.add_flag("--why", options_.why, "Where NAME was looked for, and each plugin that was refused");
   }
   if (verb_.act == fetch_verb) {
     each("--from", "URL", "Base address instead of the mirrors (repeatable, tried in order)",
@@ -194,6 +212,23 @@ void VerbParser::refuse_extras() const {
   }
 }
 
+void VerbParser::require_target() const {
+  const char* missing[] = {
+      "no config given", "", "no data set given", "no shell given: bash or zsh", "no name given for the stage", ""};
+  const std::string text = missing[static_cast<std::size_t>(verb_.target)];
+  if (options_.target.empty() && !text.empty()) fail(verb_, "wrong-arguments", text);
+}
+
+std::vector<OptionName> VerbParser::options() const {
+  std::vector<OptionName> found;
+  for (const CLI::Option* option : app_.get_options()) {
+    const bool takes_value = option->get_expected_max() > 0 && !option->get_type_name().empty();
+    for (const std::string& name : option->get_lnames()) found.push_back({"--" + name, takes_value});
+    for (const std::string& name : option->get_snames()) found.push_back({"-" + name, takes_value});
+  }
+  return found;
+}
+
 ParsedCommand VerbParser::parse(std::vector<std::string> arguments) {
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {
@@ -203,8 +238,8 @@ ParsedCommand VerbParser::parse(std::vector<std::string> arguments) {
   }
   if (wants_help_) return {nullptr, {}, help()};
   refuse_extras();
-  if (options_.target.empty() && (verb_.target == Target::config || verb_.target == Target::dataset))
-    fail(verb_, "wrong-arguments", verb_.target == Target::config ? "no config given" : "no data set given");
+  require_target();
+  if (options_.why && options_.target.empty()) fail(verb_, "wrong-arguments", "--why needs the name of a stage");
   return {&verb_, std::move(options_), {}};
 }
 
@@ -216,7 +251,11 @@ bool looks_like_verb(const std::string& word) {
 
 }  // namespace
 
+std::vector<OptionName> options_of(const Verb& verb) { return VerbParser(verb).options(); }
+
 ParsedCommand parse_command(const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && arguments[0] == "__complete")
+    return {nullptr, {}, candidates({arguments.begin() + 1, arguments.end()})};
   const Verb* verb = arguments.empty() ? nullptr : find_verb(arguments[0]);
   if (verb != nullptr) return VerbParser(*verb).parse({arguments.begin() + 1, arguments.end()});
   const Verb& run = verbs().front();

@@ -1,5 +1,9 @@
 // `pipeline-run stages [NAME]`: the stages there are, or one of them with all that its descriptor says.
 #include "checked_config.hpp"
+#include "plugins/plugin_search.hpp"
+#include "stage_facts.hpp"
+#include "stages_markdown.hpp"
+#include "why_page.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -71,8 +75,9 @@ std::string ports_text(const StageSpec& spec) {
 }
 
 std::string stage_text(const StageInfo& info) {
-  std::string text = fmt::format("{} ({})\n  {}\n\nPorts\n{}", info.name, to_string(info.kind), info.spec.summary(),
-                                 ports_text(info.spec));
+  std::string text =
+      fmt::format("{} ({})\n  {}\n\nThreads and state\n  {}\n\nPorts\n{}", info.name, to_string(info.kind),
+                  info.spec.summary(), threads_and_state(info), ports_text(info.spec));
   Explained explained;
   if (!info.spec.params().empty()) text += "\nParameters\n" + params_text(info.spec.params(), 1, explained);
   text += fmt::format("\nExample\n  {}\n", info.spec.example());
@@ -149,6 +154,8 @@ Json stage_json(const StageInfo& info) {
   Json object = {{"name", info.name},
                  {"kind", to_string(info.kind)},
                  {"summary", info.spec.summary()},
+                 {"any_number_of_threads", info.kind == StageKind::transform},
+                 {"state", state_word(info.spec.state())},
                  {"inputs", ports_json(info.spec.inputs())},
                  {"outputs", ports_json(info.spec.outputs())}};
   if (info.spec.takes_any_inputs()) object["any_inputs"] = info.spec.any_input_doc();
@@ -172,15 +179,22 @@ std::string list_json(const StageRegistry& registry) {
 [[noreturn]] void refuse(const std::string& name, const StageRegistry& registry) {
   const std::vector<std::string> close = close_names(name, registry.names());
   throw Error(ErrorKind::usage, "unknown-stage", fmt::format("there is no stage `{}`", name),
-              close.empty() ? "usage: pipeline-run stages [NAME]"
-                            : fmt::format("did you mean `{}`?", fmt::join(close, "` or `")));
+              fmt::format("{}`pipeline-run stages {} --why` says where it was looked for",
+                          close.empty() ? "" : fmt::format("did you mean `{}`?  ", fmt::join(close, "` or `")), name));
 }
 
 }  // namespace
 
 int stages_verb(const CommandOptions& options) {
+  if (options.why) return why_page(options);
   StageRegistry registry;
   load_plugins(options.plugins, registry);
+  load_plugins_of_folders(registry);
+  if (options.markdown) {
+    if (!options.target.empty() && registry.find(options.target) == nullptr) refuse(options.target, registry);
+    write_result(stages_markdown(registry, options.target));
+    return 0;
+  }
   if (options.target.empty()) {
     write_result(options.json ? list_json(registry) : list_text(registry));
     return 0;

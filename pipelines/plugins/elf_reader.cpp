@@ -8,7 +8,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <limits>
+#include <sstream>
+#include <string_view>
 #include <vector>
 
 namespace millrace::pipelines {
@@ -23,12 +24,19 @@ constexpr Elf64_Half kMachine = EM_AARCH64;
 #endif
 
 // Far above what linkers write; bounds what a crafted file can make us read.
-constexpr std::uint64_t kMaxHeaders = 4096, kMaxNames = 1U << 20U;
+constexpr std::uint64_t kMaxHeaders = 4096, kMaxTable = 1U << 26U;
+constexpr const char* kBuildAgain = "build it again: cmake --build build --clean-first";
+
+// A text of a string table; "" when the offset lies outside of it.
+std::string text_at(const std::string& table, std::uint64_t offset) {
+  return offset < table.size() ? std::string(table.c_str() + offset) : std::string();
+}
 
 class ElfFile {
  public:
   explicit ElfFile(const std::string& path);
   millrace_plugin_note note();
+  ElfNeeds needs();
 
  private:
   [[noreturn]] void fail(std::string name, const std::string& what, std::string help) const;
@@ -36,7 +44,11 @@ class ElfFile {
   void check_header();
   void check_segments();
   std::vector<Elf64_Shdr> sections();
-  std::string section_names(const Elf64_Shdr& table);
+  std::string texts(const Elf64_Shdr& table, const char* what);
+  template <class Entry>
+  std::vector<Entry> entries(const Elf64_Shdr& table, const char* what);
+  void add_dynamic(const Elf64_Shdr& table, const std::string& names, ElfNeeds& needs);
+  void add_folders(const std::string& list, ElfNeeds& needs) const;
 
   std::string path_;
   std::uint64_t size_ = 0;
@@ -68,7 +80,7 @@ void ElfFile::read(void* out, std::uint64_t offset, std::uint64_t bytes, const c
   if (offset > size_ || bytes > size_ - offset)
     fail("plugin-truncated",
          fmt::format("its {} would end at byte {}, but the file has {}", what, offset + bytes, size_),
-         "the file is cut off; build or copy it again");
+         "the file is cut off; copy it again, or build it again: cmake --build build --clean-first");
   file_.clear();
   file_.seekg(static_cast<std::streamoff>(offset));
   file_.read(static_cast<char*>(out), static_cast<std::streamsize>(bytes));
@@ -85,22 +97,25 @@ void ElfFile::check_header() {
       header_.e_machine != kMachine)
     fail("plugin-wrong-machine",
          fmt::format("it was built for another kind of processor (ELF machine {})", header_.e_machine),
-         "build it on this kind of machine");
+         "build it on this kind of machine: cmake -S . -B build && cmake --build build");
   if (header_.e_type != ET_DYN) fail("plugin-not-elf", "it is an ELF file but no shared object", kHelp);
 }
 
 // The loader maps segments whatever the file's length, and the process dies of SIGBUS when it touches what is missing.
 void ElfFile::check_segments() {
   if (header_.e_phentsize != sizeof(Elf64_Phdr) || header_.e_phnum > kMaxHeaders)
-    fail("plugin-not-elf", "its program headers have an unknown size", "build it again");
+    fail("plugin-not-elf", "its program headers have an unknown size", kBuildAgain);
   std::vector<Elf64_Phdr> segments(header_.e_phnum);
   read(segments.data(), header_.e_phoff, segments.size() * sizeof(Elf64_Phdr), "program headers");
+  bool is_dynamic = false;
+  for (const Elf64_Phdr& segment : segments) is_dynamic |= segment.p_type == PT_DYNAMIC;
+  if (!is_dynamic) fail("plugin-not-elf", "it has no dynamic segment, so nothing can be loaded from it", kBuildAgain);
   for (const Elf64_Phdr& segment : segments)
     if (segment.p_offset > size_ || segment.p_filesz > size_ - segment.p_offset)
       fail("plugin-truncated",
            fmt::format("a segment of {} bytes starts at byte {}, but the file has {}", segment.p_filesz,
                        segment.p_offset, size_),
-           "the file is cut off; build or copy it again");
+           "the file is cut off; copy it again, or build it again: cmake --build build --clean-first");
 }
 
 std::vector<Elf64_Shdr> ElfFile::sections() {
@@ -112,17 +127,61 @@ std::vector<Elf64_Shdr> ElfFile::sections() {
   return found;
 }
 
-std::string ElfFile::section_names(const Elf64_Shdr& table) {
-  if (table.sh_size > kMaxNames)
-    fail("plugin-not-elf", "its section names are larger than any linker writes", "build it again");
+std::string ElfFile::texts(const Elf64_Shdr& table, const char* what) {
+  if (table.sh_size > kMaxTable)
+    fail("plugin-not-elf", fmt::format("its {} are larger than any linker writes", what), kBuildAgain);
   std::string names(table.sh_size, '\0');
-  read(names.data(), table.sh_offset, names.size(), "section names");
+  read(names.data(), table.sh_offset, names.size(), what);
   return names;
+}
+
+template <class Entry>
+std::vector<Entry> ElfFile::entries(const Elf64_Shdr& table, const char* what) {
+  const std::string bytes = texts(table, what);
+  std::vector<Entry> found(bytes.size() / sizeof(Entry));
+  std::memcpy(found.data(), bytes.data(), found.size() * sizeof(Entry));
+  return found;
+}
+
+void ElfFile::add_folders(const std::string& list, ElfNeeds& needs) const {
+  std::istringstream folders(list);
+  const std::string own = std::filesystem::absolute(path_).parent_path().string();
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    for (const std::string_view origin : {"$ORIGIN", "${ORIGIN}"})
+      if (folder.starts_with(origin)) folder.replace(0, origin.size(), own);
+    needs.folders.push_back(folder);
+  }
+}
+
+void ElfFile::add_dynamic(const Elf64_Shdr& table, const std::string& names, ElfNeeds& needs) {
+  for (const auto& entry : entries<Elf64_Dyn>(table, "dynamic section")) {
+    if (entry.d_tag == DT_NULL) break;
+    const std::string text = text_at(names, entry.d_un.d_val);
+    if (entry.d_tag == DT_NEEDED) needs.libraries.push_back(text);
+    if (entry.d_tag == DT_RUNPATH || entry.d_tag == DT_RPATH) add_folders(text, needs);
+  }
+}
+
+ElfNeeds ElfFile::needs() {
+  ElfNeeds needs;
+  const std::vector<Elf64_Shdr> all = sections();
+  for (const Elf64_Shdr& section : all) {
+    if ((section.sh_type != SHT_DYNAMIC && section.sh_type != SHT_DYNSYM) || section.sh_link >= all.size()) continue;
+    const std::string names = texts(all[section.sh_link], "names of symbols");
+    if (section.sh_type == SHT_DYNAMIC) {
+      add_dynamic(section, names, needs);
+      continue;
+    }
+    for (const auto& symbol : entries<Elf64_Sym>(section, "symbols"))
+      if (symbol.st_shndx == SHN_UNDEF && ELF64_ST_BIND(symbol.st_info) == STB_GLOBAL)
+        needs.symbols.push_back(text_at(names, symbol.st_name));
+  }
+  return needs;
 }
 
 millrace_plugin_note ElfFile::note() {
   const std::vector<Elf64_Shdr> all = sections();
-  const std::string names = all.empty() ? std::string() : section_names(all[header_.e_shstrndx]);
+  const std::string names = all.empty() ? std::string() : texts(all[header_.e_shstrndx], "section names");
   for (const Elf64_Shdr& section : all) {
     if (section.sh_name >= names.size() || std::strcmp(names.c_str() + section.sh_name, MILLRACE_NOTE_SECTION) != 0)
       continue;
@@ -146,5 +205,7 @@ millrace_plugin_note read_plugin_note(const std::string& path) {
     end[-1] = '\0';
   return note;
 }
+
+ElfNeeds read_elf_needs(const std::string& path) { return ElfFile(path).needs(); }
 
 }  // namespace millrace::pipelines

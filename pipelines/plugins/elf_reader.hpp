@@ -4,11 +4,22 @@
 #include <millrace/plugin.h>
 
 #include <string>
+#include <vector>
 
 namespace millrace::pipelines {
 
 /// The note of a plugin. Checks that `path` is a regular file and a complete ELF64 shared object for this machine. Throws
 /// Error(plugin): plugin-missing, plugin-not-a-file, plugin-not-elf, plugin-wrong-machine, plugin-truncated, plugin-no-note.
 millrace_plugin_note read_plugin_note(const std::string& path);
+
+/// What a shared object asks of others.
+struct ElfNeeds {
+  std::vector<std::string> libraries;  ///< "libm.so.6"
+  std::vector<std::string> folders;    ///< where it wants them looked for first; its own folder is already put in
+  std::vector<std::string> symbols;    ///< mangled; weak ones, which may be missing, left out
+};
+
+/// Throws as read_plugin_note does for a broken file; a file without dynamic sections needs nothing.
+ElfNeeds read_elf_needs(const std::string& path);
 
 }  // namespace millrace::pipelines

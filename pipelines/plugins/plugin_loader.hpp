@@ -1,4 +1,4 @@
-// Step 2: shared objects to a registry. The only file that includes dlfcn is its source.
+// Step 2: shared objects to a registry, one plugin at a time.
 #pragma once
 
 #include <millrace/registry.hpp>
@@ -8,9 +8,14 @@
 
 namespace millrace::pipelines {
 
-/// Checks a plugin's ELF header, note, API version, compiler and sanitizer before any of its code runs, then loads and
-/// registers it. Loading a file a second time does nothing. Never unloads. Throws Error(plugin).
-void load_plugin(const std::string& path, StageRegistry& registry);
+/// Checks a plugin's file, note and build before any of its code runs, then loads it in a process of its own, and only when
+/// it and its descriptors are sound there, here; all of its stages are registered, or none. Loading a file a second time,
+/// under whatever name, does nothing. Never unloads. Returns the names of its stages. Throws Error(plugin):
+/// see elf_reader.hpp, build_match.hpp, probe.hpp, plugin_entry.hpp and descriptor_check.hpp.
+std::vector<std::string> load_plugin(const std::string& path, StageRegistry& registry);
+
+/// The same for the built-in stages, which are of this very build and need no probe.
+std::vector<std::string> load_builtin_plugin(StageRegistry& registry);
 
 /// Path of the built-in stages: beside the executable in the build tree, or in the installation's plugin folder.
 std::string builtin_plugin_path();

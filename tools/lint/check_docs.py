@@ -11,7 +11,7 @@ import source_tree
 TOP_FOLDERS = {"framework", "stages", "pipelines", "configs", "tests", "tools", ".ci"}
 FILE_SUFFIXES = (".hpp", ".cpp", ".py", ".yaml", ".cmake", ".md", ".h", ".json", ".txt")
 SOURCE_SUFFIXES = source_tree.CPP_SUFFIXES + (".cmake", "CMakeLists.txt", ".yaml", ".py", ".in", ".json", ".sh")
-VERBS_THAT_ONLY_LOOK = {"check", "plan", "show", "graph", "stages", "devices"}
+VERBS_THAT_ONLY_LOOK = {"check", "plan", "show", "graph", "stages", "devices", "schema", "completion"}
 # Made-up names with which CONTRIBUTING.md explains how things are called.
 EXAMPLES = {"PascalCase", "snake_case", "kName", "MILLRACE_NAME", "MILLRACE_*", "x.cpp", "x_test.cpp", "timeout_ms"}
 SHELL_STOPS = {"|", ">", "2>", ">>", "&&", ";", "#"}
@@ -96,7 +96,7 @@ def commands_of(lines, start):
 
 def run_pipeline(tree, program, words):
     verb = words[1] if len(words) > 1 else "--help"
-    extra = [] if verb in VERBS_THAT_ONLY_LOOK or verb.startswith("-") else ["--help"] if verb == "fetch" else ["--dry-run"]
+    extra = [] if verb in VERBS_THAT_ONLY_LOOK or verb.startswith("-") else ["--help"] if verb in ("fetch", "new-stage") else ["--dry-run"]
     done = subprocess.run([program] + words[1:] + extra, cwd=tree.root, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         return f"`{' '.join(words + extra)}` ends with {done.returncode}: {(done.stderr or done.stdout).strip()[:600]}"
@@ -135,7 +135,7 @@ def check(tree, doc, program):
             if not problem and span.startswith(("pipeline-run ", "tools/", "ctest --preset", "cmake --preset")):
                 words = shlex.split(span)
                 complete = not re.search(r"[A-Z]{3,}|\.\.\.|\[", re.sub(r"\S*=\S*", "", span)) and len(words) > 1
-                if words[0] == "pipeline-run" and len(words) == 2 and words[1] not in ("stages", "devices"):
+                if words[0] == "pipeline-run" and len(words) == 2 and words[1] not in ("stages", "devices", "schema"):
                     complete = "." in words[1]  # a verb named in prose, without its config
                 problem = wrong_command(tree, program, words) if complete else None
             if problem:

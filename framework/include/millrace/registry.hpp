@@ -111,15 +111,31 @@ class MILLRACE_HIDDEN PluginStages {
 #ifdef _LIBCPP_VERSION
 #define MILLRACE_DETAIL_STDLIB "libc++ " MILLRACE_DETAIL_TEXT(_LIBCPP_VERSION)
 #else
-#define MILLRACE_DETAIL_STDLIB "libstdc++ " MILLRACE_DETAIL_TEXT(__GLIBCXX__)
+#define MILLRACE_DETAIL_STDLIB \
+  "libstdc++ " MILLRACE_DETAIL_TEXT(__GLIBCXX__) MILLRACE_DETAIL_OLD_ABI MILLRACE_DETAIL_DEBUG_MODE
 #endif
+// Both change the layout of types that cross the border.
+#if defined(_GLIBCXX_USE_CXX11_ABI) && !_GLIBCXX_USE_CXX11_ABI
+#define MILLRACE_DETAIL_OLD_ABI " old-abi"
+#else
+#define MILLRACE_DETAIL_OLD_ABI ""
+#endif
+#ifdef _GLIBCXX_DEBUG
+#define MILLRACE_DETAIL_DEBUG_MODE " dbg"
+#else
+#define MILLRACE_DETAIL_DEBUG_MODE ""
+#endif
+
+/// The note alone, for a plugin that writes its entry point by hand.
+#define MILLRACE_DEFINE_NOTE()                                                                        \
+  extern "C" __attribute__((used, visibility("default"), section(MILLRACE_NOTE_SECTION)))             \
+  const millrace_plugin_note millrace_note = {MILLRACE_PLUGIN_MAGIC,     MILLRACE_PLUGIN_API_VERSION, \
+                                              MILLRACE_DETAIL_COMPILER,  MILLRACE_DETAIL_STDLIB,      \
+                                              MILLRACE_DETAIL_SANITIZER, MILLRACE_VERSION}
 
 /// Once in a plugin: its note, and its entry point with every stage that MILLRACE_REGISTER_STAGE names in its files.
 #define MILLRACE_PLUGIN(plugin_name, plugin_version, plugin_licence)                                              \
-  extern "C" __attribute__((used, visibility("default"), section(MILLRACE_NOTE_SECTION)))                         \
-  const millrace_plugin_note millrace_note = {MILLRACE_PLUGIN_MAGIC,     MILLRACE_PLUGIN_API_VERSION,             \
-                                              MILLRACE_DETAIL_COMPILER,  MILLRACE_DETAIL_STDLIB,                  \
-                                              MILLRACE_DETAIL_SANITIZER, plugin_version};                         \
+  MILLRACE_DEFINE_NOTE();                                                                                         \
   extern "C" MILLRACE_EXPORT const millrace_plugin* millrace_plugin_entry(void) {                                 \
     static const millrace_plugin plugin{MILLRACE_PLUGIN_API_VERSION, plugin_name, plugin_version, plugin_licence, \
                                         &::millrace::PluginStages::register_all};                                 \

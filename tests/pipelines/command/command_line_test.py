@@ -9,7 +9,7 @@ import unittest
 
 from program import PROGRAM, TINY, result_of, run
 
-VERBS = ["check", "plan", "show", "graph", "stages", "devices", "fetch"]
+VERBS = ["check", "plan", "show", "graph", "stages", "schema", "completion", "new-stage", "devices", "fetch"]
 
 
 def examples_of(text):
@@ -40,8 +40,14 @@ class Help(unittest.TestCase):
                 if needs_data and not fetched:
                     continue
                 with self.subTest(example):
-                    process = run(*words[1:], timeout=300)
+                    process = self.run_example(words)
                     self.assertEqual(process.returncode, 0, process.stderr)
+
+    def run_example(self, words):
+        if "new-stage" not in words:
+            return run(*words[1:], timeout=300)
+        with tempfile.TemporaryDirectory() as folder:  # it writes where it is run
+            return run(*words[1:], cwd=folder)
 
     def test_version_names_the_compiler(self):
         self.assertRegex(run("--version").stdout, r"^pipeline-run \d+\.\d+\.\d+ \((g\+\+|clang) ")

@@ -1,0 +1,110 @@
+// `pipeline-run new-stage NAME`: a folder with a plugin that builds against the installed Millrace, tests itself and runs.
+#include "command.hpp"
+#include "new_stage_texts.hpp"
+#include "terminal.hpp"
+
+#include <millrace/plugin.h>
+#include <millrace/error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <utility>
+
+namespace millrace::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Values = std::map<std::string, std::string>;
+
+// A stage, a file, a CMake target and, without its underscores, a class: what all four allow.
+void require_name(const std::string& name) {
+  const auto fits = [](unsigned char c) { return std::islower(c) != 0 || std::isdigit(c) != 0 || c == '_'; };
+  if (!name.empty() && name.size() <= 64 && std::islower(static_cast<unsigned char>(name[0])) != 0 &&
+      std::all_of(name.begin(), name.end(), fits))
+    return;
+  throw Error(ErrorKind::usage, "bad-name", fmt::format("`{}` is no name for a stage", name),
+              "use small letters, digits and `_`, starting with a letter: pipeline-run new-stage random_shift");
+}
+
+// random_shift -> RandomShift.
+std::string class_name(const std::string& stage) {
+  std::string name;
+  bool starts = true;
+  for (const char c : stage) {
+    if (c != '_') name += starts ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+    starts = c == '_';
+  }
+  return name + "Stage";
+}
+
+// The installation this program belongs to.
+std::string prefix() { return fs::read_symlink("/proc/self/exe").parent_path().parent_path().string(); }
+
+std::string filled(std::string text, const Values& values) {
+  for (const auto& [name, value] : values) {
+    const std::string mark = "@" + name + "@";
+    for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + value.size()))
+      text.replace(at, mark.size(), value);
+  }
+  return text;
+}
+
+std::string nodes_of(const std::string& kind, const std::string& stage) {
+  if (kind == "source") return fmt::format("  {0}_made: {{stage: {0}, with: {{rows: 5}}}}", stage);
+  return fmt::format(
+      "  points: {{stage: table_source, with: {{columns: {{x: [1, 2, 3, 4]}}}}}}\n  {0}_made: {{stage: {0}, in: "
+      "points.x}}",
+      stage);
+}
+
+void write_file(const fs::path& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (!file)
+    throw Error(ErrorKind::output, "output-unwritable", fmt::format("cannot write `{}`", path.string()),
+                "is there space, and may you write there?");
+}
+
+fs::path made_folder(const std::string& stage) {
+  std::error_code error;
+  if (fs::create_directory(stage, error)) return stage;
+  throw Error(ErrorKind::output, "output-exists",
+              fmt::format("cannot make the folder `{}`: {}", stage, error ? error.message() : "it is there already"),
+              "choose another name, or another folder to start from");
+}
+
+}  // namespace
+
+int new_stage_verb(const CommandOptions& options) {
+  const std::string& stage = options.target;
+  require_name(stage);
+  const auto& texts = new_stage_texts();
+  const Values values{{"stage", stage},
+                      {"Class", class_name(stage)},
+                      {"kind", options.kind},
+                      {"work", options.kind == "source" ? "`produce`" : "`process`"},
+                      {"nodes", nodes_of(options.kind, stage)},
+                      {"prefix", prefix()},
+                      {"version", MILLRACE_VERSION}};
+  const fs::path folder = made_folder(stage);
+  const auto put = [&](const std::string& file, const std::string& text) {
+    write_file(folder / file, filled(text, values));
+  };
+  for (const char* name : {"CMakeLists.txt", "README.md", "example.yaml"}) put(name, texts.at(name));
+  put(stage + ".cpp", texts.at(options.kind + ".cpp"));
+  put(stage + "_test.cpp", texts.at("stage_test.cpp") + texts.at(options.kind + "_cases"));
+  write_result(
+      fmt::format("{0}/ has a {1} stage, its test and a config. Next:\n  cd {0} && cmake -S . -B build "
+                  "\"-DCMAKE_PREFIX_PATH={2}\" && cmake --build build && ctest --test-dir build\n",
+                  stage, options.kind, prefix()));
+  return 0;
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,17 @@
+// `pipeline-run schema`: a JSON Schema of configs, built-in stages and plugins alike.
+#include "checked_config.hpp"
+#include "config_json_schema.hpp"
+#include "plugins/plugin_search.hpp"
+#include "terminal.hpp"
+
+namespace millrace::pipelines {
+
+int schema_verb(const CommandOptions& options) {
+  StageRegistry registry;
+  load_plugins(options.plugins, registry);
+  load_plugins_of_folders(registry);
+  write_result(config_json_schema(registry) + "\n");
+  return 0;
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,115 @@
+#include "stages_markdown.hpp"
+
+#include "stage_facts.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+namespace millrace::pipelines {
+namespace {
+
+using Kind = ParamType::Kind;
+
+// A bar would end the cell.
+std::string cell(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
+  return out;
+}
+
+std::string port_row(const char* direction, const std::string& name, std::string_view kind, const std::string& doc) {
+  return fmt::format("| {} | {} | {} | {} |\n", direction, name, kind, cell(doc));
+}
+
+std::string ports(const StageSpec& spec) {
+  std::string text = "| port | name | kind | dtype, shape and range |\n|---|---|---|---|\n";
+  for (const PortDecl& port : spec.inputs())
+    text += port_row(port.optional ? "in, optional" : "in", "`" + port.name + "`", to_string(port.kind), port.doc);
+  if (spec.takes_any_inputs())
+    text += port_row("in", "any, yours to name", to_string(spec.any_input_kinds().front()), spec.any_input_doc());
+  for (const PortDecl& port : spec.outputs())
+    text += port_row("out", "`" + port.name + "`", to_string(port.kind), port.doc);
+  if (spec.takes_any_outputs())
+    text += port_row("out", fmt::format("one for each key of `{}`", spec.any_output_param()), "data",
+                     spec.any_output_doc());
+  return text;
+}
+
+std::string default_cell(const Param& param) {
+  if (param.default_value) return fmt::format("`{}`", cell(param.default_value->render()));
+  return param.optional ? "absent" : "required";
+}
+
+/// The parameters of one owner, and of what they are made of; the same choices are explained once.
+class ParamTables {
+ public:
+  std::string tables(const std::vector<Param>& params) {
+    std::string text = "| parameter | type | unit | default | |\n|---|---|---|---|---|\n", nested;
+    for (const Param& param : params) {
+      text += fmt::format("| `{}` | {} | {} | {} | {} |\n", param.name, cell(param.type.describe()), param.unit,
+                          default_cell(param), cell(param.doc));
+      nested += nested_tables(param.type, param.name);
+    }
+    return text + nested;
+  }
+
+ private:
+  std::string nested_tables(const ParamType& type, const std::string& path) {
+    if (type.kind() == Kind::list || type.kind() == Kind::map) return nested_tables(type.element(), path);
+    if (type.kind() == Kind::record) return fmt::format("\nThe map `{}`:\n\n{}", path, tables(type.params()));
+    std::string text;
+    if (type.kind() == Kind::any_of)
+      for (const ParamType& option : type.options()) text += nested_tables(option, path);
+    if (type.kind() == Kind::one_of && explained_.insert(type.describe()).second)
+      for (const Alternative& alternative : type.alternatives()) text += alternative_text(alternative, path);
+    return text;
+  }
+
+  std::string alternative_text(const Alternative& alternative, const std::string& path) {
+    std::string text = fmt::format("\n`{}: {}`: {}\n", path, alternative.name, alternative.doc);
+    return alternative.params.empty() ? text : text + "\n" + tables(alternative.params);
+  }
+
+  std::set<std::string> explained_;
+};
+
+std::string stage_section(const StageInfo& info) {
+  std::string text = fmt::format("\n## {}\n\n{}\n\nA {}: {}.\n\n{}", info.name, info.spec.summary(),
+                                 to_string(info.kind), threads_and_state(info), ports(info.spec));
+  if (!info.spec.params().empty()) text += "\n" + ParamTables().tables(info.spec.params());
+  return text + fmt::format("\n```yaml\n{}\n```\n\nPlugin `{}` {}, {}.\n", info.spec.example(), info.plugin,
+                            info.plugin_version, info.plugin_licence);
+}
+
+}  // namespace
+
+std::string state_word(StateKind state) {
+  return state == StateKind::stateless        ? "stateless"
+         : state == StateKind::checkpointable ? "checkpointable"
+                                              : "volatile";
+}
+
+std::string threads_and_state(const StageInfo& info) {
+  std::string state = state_word(info.spec.state());
+  switch (info.kind) {
+    case StageKind::source:
+      return "one thread at a time; one pass an epoch; " + state;
+    case StageKind::transform:
+      return "any number of threads at once; one packet out for one in; " + state;
+    case StageKind::serial:
+      return "one thread at a time, in order; " + state;
+  }
+  return state;
+}
+
+std::string stages_markdown(const StageRegistry& registry, const std::string& name) {
+  std::string text =
+      "# Stages\n\nWhat a config can use. Made from the stages' own descriptors by `pipeline-run stages --markdown`; a "
+      "test compares.\n";
+  for (const std::string& each : registry.names())
+    if (name.empty() || each == name) text += stage_section(*registry.find(each));
+  return text;
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,90 @@
+#include "why_page.hpp"
+
+#include "plugins/plugin_loader.hpp"
+#include "plugins/plugin_search.hpp"
+#include "terminal.hpp"
+
+#include <millrace/error.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+namespace millrace::pipelines {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+LookedAt look_at(const std::string& plugin, StageRegistry& registry) {
+  LookedAt looked{"--plugin", plugin, {}, {}, {}};
+  try {
+    looked.path = find_plugin(plugin);
+    looked.stages = load_plugin(looked.path, registry);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::plugin) throw;
+    looked.refusal = error;
+  }
+  return looked;
+}
+
+std::vector<LookedAt> look_everywhere(const std::vector<std::string>& plugins, StageRegistry& registry) {
+  std::vector<LookedAt> all{{"built in", builtin_plugin_path(), load_builtin_plugin(registry), {}, {}}};
+  for (const std::string& plugin : plugins) all.push_back(look_at(plugin, registry));
+  std::vector<LookedAt> of_folders = load_plugins_of_folders(registry);
+  all.insert(all.end(), std::make_move_iterator(of_folders.begin()), std::make_move_iterator(of_folders.end()));
+  return all;
+}
+
+std::string refusal_text(const Error& error) {
+  std::string text = fmt::format("    refused, {}: {}\n", error.name(), error.message());
+  for (const std::string& note : error.notes()) text += fmt::format("    note: {}\n", note);
+  return error.help().empty() ? text : text + fmt::format("    help: {}\n", error.help());
+}
+
+std::string place_text(const LookedAt& place) {
+  const std::string head = fmt::format("  {}: {}\n", place.origin, place.path);
+  if (place.refusal) return head + refusal_text(*place.refusal);
+  if (!place.remark.empty()) return head + fmt::format("    {}\n", place.remark);
+  return head + fmt::format("    brings {}\n", fmt::join(place.stages, ", "));
+}
+
+std::string page(const std::string& name, const StageInfo* info, const std::vector<LookedAt>& places,
+                 const std::vector<std::string>& close) {
+  std::string text = info != nullptr ? fmt::format("`{}` is there: plugin `{}`, {}\n", name, info->plugin, info->file)
+                                     : fmt::format("no plugin brings a stage `{}`\n", name);
+  text += "\nLooked at, in this order:\n";
+  for (const LookedAt& place : places) text += place_text(place);
+  if (info == nullptr && !close.empty()) text += fmt::format("\nDid you mean `{}`?\n", fmt::join(close, "` or `"));
+  return text;
+}
+
+Json place_json(const LookedAt& place) {
+  Json object{{"origin", place.origin}, {"path", place.path}, {"stages", place.stages}};
+  if (!place.remark.empty()) object["remark"] = place.remark;
+  if (place.refusal)
+    object["refusal"] = {{"name", place.refusal->name()},
+                         {"message", place.refusal->message()},
+                         {"help", place.refusal->help()},
+                         {"notes", place.refusal->notes()}};
+  return object;
+}
+
+Json page_json(const std::string& name, const StageInfo* info, const std::vector<LookedAt>& places) {
+  Json object{{"schema", 1}, {"stage", name}, {"found", info != nullptr}, {"looked_at", Json::array()}};
+  if (info != nullptr) object["file"] = info->file;
+  for (const LookedAt& place : places) object["looked_at"].push_back(place_json(place));
+  return object;
+}
+
+}  // namespace
+
+int why_page(const CommandOptions& options) {
+  StageRegistry registry;
+  const std::vector<LookedAt> places = look_everywhere(options.plugins, registry);
+  const StageInfo* info = registry.find(options.target);
+  write_result(options.json ? page_json(options.target, info, places).dump() + "\n"
+                            : page(options.target, info, places, close_names(options.target, registry.names())));
+  return info != nullptr ? 0 : static_cast<int>(ErrorKind::plugin);
+}
+
+}  // namespace millrace::pipelines

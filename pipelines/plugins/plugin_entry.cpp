@@ -1,0 +1,75 @@
+#include "plugin_entry.hpp"
+
+#include "build_match.hpp"
+#include "unresolved.hpp"
+
+#include <millrace/error.hpp>
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+namespace millrace::pipelines {
+namespace {
+
+[[noreturn]] void refuse(const std::string& path, std::string name, const std::string& what, std::string help) {
+  throw Error(ErrorKind::plugin, std::move(name), fmt::format("plugin `{}` {}", path, what), std::move(help));
+}
+
+void* mapped(const std::string& file) {
+  // Local: two plugins may define the same symbols. Now: a missing symbol is known here and not in the middle of a run.
+  if (void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
+  const char* text = dlerror();
+  const std::string reason = text == nullptr ? "no reason given" : text;
+  require_resolved(file);
+  refuse(file, "plugin-load-failed", "cannot be loaded: " + reason, "build it anew: " + rebuild_command());
+}
+
+const millrace_plugin& entered(const std::string& file) {
+  using Entry = const millrace_plugin* (*)();
+  const auto entry = reinterpret_cast<Entry>(dlsym(mapped(file), "millrace_plugin_entry"));
+  const millrace_plugin* plugin = entry == nullptr ? nullptr : entry();
+  if (plugin != nullptr && plugin->api_version != MILLRACE_PLUGIN_API_VERSION)
+    refuse(file, "plugin-api-version", fmt::format("says plugin API {} at run time", plugin->api_version),
+           "build it anew: " + rebuild_command());
+  if (plugin == nullptr || plugin->register_stages == nullptr)
+    refuse(file, "plugin-no-entry", "has no usable millrace_plugin_entry()",
+           "put MILLRACE_PLUGIN(\"name\", \"version\", \"licence\"); into one of its files");
+  return *plugin;
+}
+
+std::string text_or_empty(const char* text) { return text == nullptr ? std::string() : std::string(text); }
+
+std::vector<StageInfo> registered(const std::string& file) {
+  const millrace_plugin& plugin = entered(file);
+  StageRegistry registry;
+  registry.set_origin(text_or_empty(plugin.name), text_or_empty(plugin.version), text_or_empty(plugin.licence), file);
+  plugin.register_stages(&registry);
+  std::vector<StageInfo> stages;
+  for (const std::string& name : registry.names()) stages.push_back(*registry.find(name));
+  if (stages.empty())
+    refuse(file, "plugin-empty", "registers no stage",
+           "end a stage's file with MILLRACE_REGISTER_STAGE(\"name\", Class); and list the file under SOURCES");
+  return stages;
+}
+
+[[noreturn]] void refuse_throwing(const std::string& file, const std::string& what) {
+  refuse(file, "plugin-throws", "throws while it registers its stages: " + what,
+         "mend describe() of its stages, or the constructors of its global objects");
+}
+
+}  // namespace
+
+std::vector<StageInfo> enter_plugin(const std::string& file) {
+  try {
+    return registered(file);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::plugin) throw;
+    refuse_throwing(file, error.render());
+  } catch (const std::exception& error) {
+    refuse_throwing(file, error.what());
+  } catch (...) {
+    refuse_throwing(file, "something that is no std::exception");
+  }
+}
+
+}  // namespace millrace::pipelines

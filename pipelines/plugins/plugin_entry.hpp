@@ -1,0 +1,17 @@
+// Into a plugin's code: from a file that was checked to the stages it registers.
+#pragma once
+
+#include <millrace/registry.hpp>
+
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// Maps `file` (an absolute path), calls its entry point and lets it register; every stage bears the file. Never unmaps:
+/// stages' code and types must outlive every run. Throws Error(plugin): plugin-needs-library, plugin-needs-symbol,
+/// plugin-load-failed, plugin-no-entry, plugin-api-version, plugin-throws, plugin-empty, duplicate-stage,
+/// reserved-parameter.
+std::vector<StageInfo> enter_plugin(const std::string& file);
+
+}  // namespace millrace::pipelines

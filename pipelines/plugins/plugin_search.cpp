@@ -1,0 +1,116 @@
+#include "plugin_search.hpp"
+
+#include "plugin_loader.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+
+namespace millrace::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+void add_users_folder(std::vector<PluginFolder>& folders) {
+  const std::string data = environment("XDG_DATA_HOME"), home = environment("HOME");
+  if (data.empty() && home.empty()) return;
+  const fs::path base = data.empty() ? fs::path(home) / ".local/share" : fs::path(data);
+  folders.push_back({"the user's folder", (base / "millrace/plugins").string()});
+}
+
+// In a build tree the folder of the built-in stages is full of what is no plugin.
+void add_installations_folder(std::vector<PluginFolder>& folders) {
+  const fs::path folder = fs::path(builtin_plugin_path()).parent_path();
+  if (folder.filename() == "plugins") folders.push_back({"the installation's folder", folder.string()});
+}
+
+std::vector<std::string> shared_objects(const std::string& folder) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.path().extension() == ".so") files.push_back(entry.path().string());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+bool anybody_may_write(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && (status.st_mode & S_IWOTH) != 0;
+}
+
+void require_private(const std::string& path) {
+  if (anybody_may_write(path))
+    throw Error(ErrorKind::plugin, "plugin-writable-by-all", fmt::format("anybody may write to `{}`", path),
+                fmt::format("chmod o-w '{}'", path));
+}
+
+LookedAt load(const PluginFolder& folder, const std::string& file, StageRegistry& registry) {
+  LookedAt looked{folder.origin, file, {}, {}, {}};
+  try {
+    require_private(file);
+    looked.stages = load_plugin(file, registry);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::plugin) throw;
+    looked.refusal = error;
+  }
+  return looked;
+}
+
+void look_into(const PluginFolder& folder, StageRegistry& registry, std::vector<LookedAt>& all) {
+  LookedAt whole{folder.origin, folder.path, {}, {}, {}};
+  std::error_code error;
+  const std::vector<std::string> files = shared_objects(folder.path);
+  if (!fs::is_directory(folder.path, error))
+    whole.remark = fs::exists(folder.path, error) ? "is no folder" : "is not there";
+  else if (files.empty())
+    whole.remark = "has no *.so";
+  try {
+    require_private(folder.path);
+  } catch (const Error& refusal) {
+    whole.refusal = refusal;
+  }
+  if (!whole.remark.empty() || whole.refusal) return all.push_back(std::move(whole));
+  for (const std::string& file : files) all.push_back(load(folder, file, registry));
+}
+
+}  // namespace
+
+std::vector<PluginFolder> plugin_folders() {
+  std::vector<PluginFolder> folders;
+  std::istringstream list(environment("MILLRACE_PLUGIN_PATH"));
+  for (std::string folder; std::getline(list, folder, ':');)
+    if (!folder.empty()) folders.push_back({"MILLRACE_PLUGIN_PATH", folder});
+  add_users_folder(folders);
+  add_installations_folder(folders);
+  return folders;
+}
+
+std::string find_plugin(const std::string& name) {
+  if (name.find_first_of("/.") != std::string::npos) return name;
+  std::string places;
+  std::error_code error;
+  for (const PluginFolder& folder : plugin_folders()) {
+    std::string file = (fs::path(folder.path) / (name + ".so")).string();
+    if (fs::exists(file, error)) return file;
+    places += fmt::format("{}`{}`", places.empty() ? "" : ", ", folder.path);
+  }
+  throw Error(ErrorKind::plugin, "plugin-missing", fmt::format("there is no {}.so in {}", name, places),
+              "name its file with a path, put it into one of these folders, or set MILLRACE_PLUGIN_PATH");
+}
+
+std::vector<LookedAt> load_plugins_of_folders(StageRegistry& registry) {
+  std::vector<LookedAt> all;
+  for (const PluginFolder& folder : plugin_folders()) look_into(folder, registry, all);
+  return all;
+}
+
+}  // namespace millrace::pipelines

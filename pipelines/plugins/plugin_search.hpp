@@ -1,0 +1,39 @@
+// Where plugins are looked for, and what became of each file that was found.
+#pragma once
+
+#include <millrace/error.hpp>
+#include <millrace/registry.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// A folder whose plugins are there for every config.
+struct PluginFolder {
+  std::string origin;  ///< "MILLRACE_PLUGIN_PATH", "the user's folder", "the installation's folder"
+  std::string path;
+};
+
+/// In the order in which they are searched: each of MILLRACE_PLUGIN_PATH (separated by `:`), then
+/// ${XDG_DATA_HOME:-~/.local/share}/millrace/plugins, then the folder of the built-in stages, when they are installed.
+std::vector<PluginFolder> plugin_folders();
+
+/// A file or folder that was looked at: either it brought stages, or it was refused, or `remark` says why there is nothing.
+struct LookedAt {
+  std::string origin, path;
+  std::vector<std::string> stages;
+  std::optional<Error> refusal;
+  std::string remark;
+};
+
+/// The file that `--plugin NAME` or an entry of `plugins:` means: itself when it has a `/` or a `.`, otherwise
+/// NAME.so in the first folder that has it. Throws Error("plugin-missing", plugin) that lists the folders.
+std::string find_plugin(const std::string& name);
+
+/// Loads every `*.so` of the folders, by name; of two stages of one name the first one counts. Nothing is thrown because
+/// of one plugin: what was refused is in the result. A file or folder that anybody may write to is refused unseen.
+std::vector<LookedAt> load_plugins_of_folders(StageRegistry& registry);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,65 @@
+"""A plugin that was built when its API version was young still loads and does the same; one of another version is refused.
+
+Exits with 77, which ctest shows as skipped, where no plugin of the distribution's g++ for x86-64 could be loaded."""
+import gzip
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = os.environ["PIPELINE_RUN"]
+HERE = pathlib.Path("tests/abi")
+TOTALS = ["total 186", "total 389"]
+
+
+def version():
+    header = pathlib.Path("framework/include/millrace/plugin.h").read_text(encoding="utf-8")
+    return int(re.search(r"MILLRACE_PLUGIN_API_VERSION (\d+)", header).group(1))
+
+
+def run(*arguments):
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+
+class KeptPlugins(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def unpacked(self, number):
+        file = self.folder / f"plugin_api_{number}.so"
+        file.write_bytes(gzip.decompress((HERE / f"plugin_api_{number}.so.gz").read_bytes()))
+        return str(file)
+
+    def test_there_is_one_for_every_version(self):
+        kept = sorted(HERE.glob("plugin_api_*.so.gz"))
+        self.assertEqual([path.name for path in kept], [f"plugin_api_{n}.so.gz" for n in range(1, version() + 1)])
+
+    def test_the_one_of_this_version_runs_and_gives_what_it_gave(self):
+        process = run(str(HERE / "fixture.yaml"), "--quiet", "--plugin", self.unpacked(version()))
+        self.assertEqual(process.returncode, 0, process.stderr)
+        lines = process.stdout.splitlines()
+        self.assertEqual([line for line in lines if line.startswith("total")], TOTALS)
+
+    def test_errors_cross_by_type_and_position(self):
+        process = run("check", str(HERE / "fixture.yaml"), "--set", "weighed.weights=[1]", "--plugin", self.unpacked(version()))
+        self.assertEqual(process.returncode, 3)
+        self.assertIn("error[shape-mismatch]", process.stderr)
+
+    def test_those_of_other_versions_are_refused_by_their_note(self):
+        for number in range(1, version()):
+            process = run("stages", "--plugin", self.unpacked(number))
+            self.assertEqual(process.returncode, 6)
+            self.assertIn("error[plugin-api-version]", process.stderr)
+
+
+if __name__ == "__main__":
+    if platform.machine() != "x86_64" or not run("--version").stdout.split("(")[1].startswith("g++"):
+        print("SKIPPED: the kept plugins are of g++ for x86-64")
+        sys.exit(77)
+    unittest.main()
