@@ -125,8 +125,6 @@ class RankedTrainStep final : public TrainStep {
   void learn(BatchSums& sums);
   void regularise(const Slab& slab, SlabSums& sums);
   void update_slab(const Slab& slab, const math::UpdateConstants& constants, float factor);
-  std::int64_t offset_of(const Slab& slab) const;
-  std::int64_t weights_of(const Slab& slab) const;
   const std::vector<Slab>& slabs();
 
   TrainSpec spec_;
@@ -203,19 +201,10 @@ const std::vector<Slab>& RankedTrainStep::slabs() {
   return found->second;
 }
 
-std::int64_t RankedTrainStep::offset_of(const Slab& slab) const {
-  const LayerSpec& layer = model().layers[slab.layer];
-  return slab.is_bias ? layer.bias_offset + slab.range.first : layer.kernel_offset + slab.range.first * layer.outputs;
-}
-
-std::int64_t RankedTrainStep::weights_of(const Slab& slab) const {
-  return slab.is_bias ? slab.range.count : slab.range.count * model().layers[slab.layer].outputs;
-}
-
 /// Of one slab over some rows, to `gradient`.
 void RankedTrainStep::find_gradient(const Slab& slab, Range rows, float* gradient) const {
   if (rows.count == 0) {
-    std::fill_n(gradient, weights_of(slab), 0.0F);
+    std::fill_n(gradient, weights_of(model(), slab), 0.0F);
     return;
   }
   const LayerSpec& layer = model().layers[slab.layer];
@@ -236,11 +225,11 @@ void RankedTrainStep::find_gradients(const std::vector<Range>& parts, float* gra
     if (slab.layer >= first_layer && slab.layer < end_layer) wanted.push_back(&slab);
   run_tasks(wanted.size(), [&](std::size_t i) {
     const Slab& slab = *wanted[i];
-    const std::int64_t offset = offset_of(slab);
+    const std::int64_t offset = offset_of(model(), slab);
     std::array<float*, 2> spare{};
     for (std::size_t level = 0; level < spare.size(); ++level)
       spare[level] = scratch_.at<float>(layout_.spare[level]) + offset;
-    sum_parts(0, parts.size(), weights_of(slab), gradient + offset, spare,
+    sum_parts(0, parts.size(), weights_of(model(), slab), gradient + offset, spare,
               [&](std::size_t part, float* place) { find_gradient(slab, parts[part], place); });
   });
 }
@@ -318,7 +307,7 @@ void RankedTrainStep::learn(BatchSums& sums) {
 
 void RankedTrainStep::regularise(const Slab& slab, SlabSums& sums) {
   const LayerSpec& layer = model().layers[slab.layer];
-  const std::int64_t offset = offset_of(slab), count = weights_of(slab);
+  const std::int64_t offset = offset_of(model(), slab), count = weights_of(model(), slab);
   if (layer.l2 > 0 && !slab.is_bias) {
     sums.penalty = static_cast<double>(layer.l2) * sum_of_squares(weights_ + offset, count);
     add_penalty_gradient(2.0F * layer.l2, weights_ + offset, count, gradient_ + offset);
@@ -327,7 +316,7 @@ void RankedTrainStep::regularise(const Slab& slab, SlabSums& sums) {
 }
 
 void RankedTrainStep::update_slab(const Slab& slab, const math::UpdateConstants& constants, float factor) {
-  const std::int64_t offset = offset_of(slab), count = weights_of(slab);
+  const std::int64_t offset = offset_of(model(), slab), count = weights_of(model(), slab);
   if (factor != 1.0F) scale(factor, count, gradient_ + offset);
   UpdateArrays arrays{weights_ + offset, gradient_ + offset, {}};
   for (std::size_t i = 0; i < state_.size(); ++i) arrays.state[i] = state_[i] + offset;

@@ -33,6 +33,15 @@ std::vector<Range> row_shards(std::int64_t rows) {
   return cut(rows, (rows + shard_rows(rows) - 1) / shard_rows(rows), 8);
 }
 
+std::int64_t offset_of(const ModelSpec& model, const Slab& slab) {
+  const LayerSpec& layer = model.layers[slab.layer];
+  return slab.is_bias ? layer.bias_offset + slab.range.first : layer.kernel_offset + slab.range.first * layer.outputs;
+}
+
+std::int64_t weights_of(const ModelSpec& model, const Slab& slab) {
+  return slab.is_bias ? slab.range.count : slab.range.count * model.layers[slab.layer].outputs;
+}
+
 std::vector<Slab> weight_slabs(const ModelSpec& model, std::int64_t rows) {
   std::vector<Slab> slabs;
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
@@ -45,12 +54,8 @@ std::vector<Slab> weight_slabs(const ModelSpec& model, std::int64_t rows) {
     for (const Range& range : cut(layer.outputs, (layer.outputs + kBiasColumns - 1) / kBiasColumns, 16))
       slabs.push_back({i, true, range});
   }
-  std::stable_sort(slabs.begin(), slabs.end(), [&](const Slab& a, const Slab& b) {
-    const auto weights = [&](const Slab& s) {
-      return s.is_bias ? s.range.count : s.range.count * model.layers[s.layer].outputs;
-    };
-    return weights(a) > weights(b);
-  });
+  std::stable_sort(slabs.begin(), slabs.end(),
+                   [&](const Slab& a, const Slab& b) { return weights_of(model, a) > weights_of(model, b); });
   return slabs;
 }
 

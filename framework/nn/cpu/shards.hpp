@@ -24,6 +24,10 @@ struct Slab {
   Range range;
 };
 
+/// Where a slab begins in the flat buffer of weights, and how many floats it has: its rows are contiguous.
+std::int64_t offset_of(const ModelSpec& model, const Slab& slab);
+std::int64_t weights_of(const ModelSpec& model, const Slab& slab);
+
 /// Every weight of the model in exactly one slab; the large ones first, so that no thread ends up alone with one.
 std::vector<Slab> weight_slabs(const ModelSpec& model, std::int64_t rows);
 

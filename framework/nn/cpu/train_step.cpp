@@ -3,6 +3,7 @@
 // update while the slab is in the cache.
 #include "../optimizer.hpp"
 #include "../step_factories.hpp"
+#include "backward.hpp"
 #include "elementwise.hpp"
 #include "forward.hpp"
 #include "gemm.hpp"
@@ -60,13 +61,9 @@ class CpuTrainStep final : public TrainStep {
  private:
   const ModelSpec& model() const { return *spec_.model; }
   std::size_t parameters() const { return static_cast<std::size_t>(model().parameters()); }
-  void backward(Range rows);
-  void backward_through(std::size_t layer, Range rows);
   void learn(BatchSums& sums);
   void find_gradient(const Slab& slab, SlabSums& sums);
   void update_slab(const Slab& slab, const math::UpdateConstants& constants, float factor);
-  std::int64_t offset_of(const Slab& slab) const;
-  std::int64_t weights_of(const Slab& slab) const;
   const std::vector<Slab>& slabs_for(std::int64_t rows);
 
   TrainSpec spec_;
@@ -76,7 +73,8 @@ class CpuTrainStep final : public TrainStep {
   Forward forward_;
   float* weights_;
   float* gradient_;
-  std::vector<float*> state_, deltas_;
+  std::vector<float*> state_;
+  std::unique_ptr<Backward> backward_;
   std::map<std::int64_t, std::vector<Slab>> slabs_;  ///< by row count; two entries: full batches and the last one
   std::vector<SlabSums> slab_sums_;
   std::uint64_t steps_ = 0;
@@ -96,15 +94,18 @@ CpuTrainStep::CpuTrainStep(Device& device, const TrainSpec& spec)
     state_.push_back(scratch_.at<float>(offset));
     std::fill_n(state_.back(), parameters(), 0.0F);
   }
-  for (const std::size_t offset : layout_.deltas) deltas_.push_back(scratch_.at<float>(offset));
+  std::vector<float*> deltas;
+  for (const std::size_t offset : layout_.deltas) deltas.push_back(scratch_.at<float>(offset));
+  backward_ = std::make_unique<Backward>(*spec_.model, spec_.loss, forward_, weights_, std::move(deltas));
 }
 
 BatchSums CpuTrainStep::train(const TrainBatch& batch) {
   forward_.begin(batch, weights_);
   const std::vector<Range> shards = row_shards(forward_.rows());
+  const float share = 1.0F / static_cast<float>(forward_.rows());
   run_tasks(shards.size(), [&](std::size_t i) {
     forward_.run(shards[i]);
-    backward(shards[i]);
+    backward_->run(shards[i], share);
   });
   BatchSums sums = forward_.sums();
   if (!std::isfinite(sums.loss))
@@ -113,37 +114,6 @@ BatchSums CpuTrainStep::train(const TrainBatch& batch) {
                 "lower the learning rate, clip the gradient (clip_norm) or check the range of the inputs");
   learn(sums);
   return sums;
-}
-
-void CpuTrainStep::backward(Range rows) {
-  const std::size_t last = model().layers.size() - 1;
-  const LayerSpec& output = model().layers[last];
-  const float share = 1.0F / static_cast<float>(forward_.rows());
-  for (std::int64_t row = rows.first; row < rows.first + rows.count; ++row)
-    nn::loss_gradient(spec_.loss, output.activation, forward_.output_of(last) + row * output.outputs, output.outputs,
-                      forward_.target(row), forward_.weight(row) * share, deltas_[last] + row * output.outputs);
-  for (std::size_t i = last; i > 0; --i)
-    if (model().layers[i].kind == LayerKind::dense) backward_through(i, rows);
-}
-
-/// From the gradient at the sums of dense layer `layer` to that at the sums of the dense layer before it, if there is one.
-void CpuTrainStep::backward_through(std::size_t layer, Range rows) {
-  std::size_t before = layer;
-  while (before > 0 && model().layers[before - 1].kind == LayerKind::dropout) --before;
-  if (before-- == 0) return;
-  const LayerSpec& dense = model().layers[layer];
-  float* delta = deltas_[before] + rows.first * dense.inputs;
-  const std::int64_t count = rows.count * dense.inputs;
-  multiply_transposed_right(rows.count, dense.inputs, dense.outputs,
-                            {deltas_[layer] + rows.first * dense.outputs, dense.outputs},
-                            {weights_ + dense.kernel_offset, dense.outputs}, {delta, dense.inputs});
-  for (std::size_t i = layer - 1; i > before; --i) {
-    const float factor = math::dropout_scale(model().layers[i].rate);
-    const std::uint8_t* mask = forward_.mask_of(i) + rows.first * dense.inputs;
-    for (std::int64_t j = 0; j < count; ++j) delta[j] = mask[j] ? delta[j] * factor : 0.0F;
-  }
-  multiply_by_slope(model().layers[before].activation, forward_.output_of(before) + rows.first * dense.inputs, count,
-                    delta);
 }
 
 const std::vector<Slab>& CpuTrainStep::slabs_for(std::int64_t rows) {
@@ -173,19 +143,10 @@ void CpuTrainStep::learn(BatchSums& sums) {
   run_tasks(slabs.size(), [&](std::size_t i) { update_slab(slabs[i], constants, factor); });
 }
 
-std::int64_t CpuTrainStep::offset_of(const Slab& slab) const {
-  const LayerSpec& layer = model().layers[slab.layer];
-  return slab.is_bias ? layer.bias_offset + slab.range.first : layer.kernel_offset + slab.range.first * layer.outputs;
-}
-
-std::int64_t CpuTrainStep::weights_of(const Slab& slab) const {
-  return slab.is_bias ? slab.range.count : slab.range.count * model().layers[slab.layer].outputs;
-}
-
 void CpuTrainStep::find_gradient(const Slab& slab, SlabSums& sums) {
   const LayerSpec& layer = model().layers[slab.layer];
-  const std::int64_t offset = offset_of(slab), count = weights_of(slab);
-  const float* delta = deltas_[slab.layer];
+  const std::int64_t offset = offset_of(model(), slab), count = weights_of(model(), slab);
+  const float* delta = backward_->delta_of(slab.layer);
   float* gradient = gradient_ + offset;
   if (slab.is_bias) {
     sum_columns(delta + slab.range.first, forward_.rows(), layer.outputs, slab.range.count, gradient);
@@ -202,7 +163,7 @@ void CpuTrainStep::find_gradient(const Slab& slab, SlabSums& sums) {
 }
 
 void CpuTrainStep::update_slab(const Slab& slab, const math::UpdateConstants& constants, float factor) {
-  const std::int64_t offset = offset_of(slab), count = weights_of(slab);
+  const std::int64_t offset = offset_of(model(), slab), count = weights_of(model(), slab);
   if (factor != 1.0F) scale(factor, count, gradient_ + offset);
   UpdateArrays arrays{weights_ + offset, gradient_ + offset, {}};
   for (std::size_t i = 0; i < state_.size(); ++i) arrays.state[i] = state_[i] + offset;
