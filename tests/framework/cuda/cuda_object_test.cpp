@@ -80,6 +80,7 @@ TEST_CASE("looking a hundred times takes no memory that grows") {
   look();
   const std::size_t before = resident_bytes();
   look();
+  if (MILLRACE_IS_SANITIZED) return;  // what a sanitizer notes down about each access grows
   CHECK(resident_bytes() < before + (std::size_t{1} << 20));
 }
 
