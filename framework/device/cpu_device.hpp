@@ -6,6 +6,5 @@
 namespace millrace {
 
 std::unique_ptr<Device> open_cpu_device();
-DeviceReport report_cpu();
 
 }  // namespace millrace

@@ -20,9 +20,8 @@ std::string dump(const Json& json) {
 }
 
 std::string processor() {
-  for (const DeviceReport& device : list_devices())
-    if (device.kind == "cpu") return fmt::format("{}, {}", device.name, device.detail);
-  return {};
+  const DeviceReport cpu = report_cpu();  // not list_devices(), which would open every card
+  return fmt::format("{}, {}", cpu.name, cpu.detail);
 }
 
 Json epoch_object(const Metrics& metrics) {

@@ -141,6 +141,8 @@ struct DeviceReport {
 };
 /// Every card and the CPU, the CPU first.
 MILLRACE_EXPORT std::vector<DeviceReport> list_devices();
+/// The processor alone, without looking at anything else.
+MILLRACE_EXPORT DeviceReport report_cpu();
 
 /// The shared object with the CUDA device that belongs to this library; empty when it was built without. Opens nothing.
 MILLRACE_EXPORT std::string cuda_object_path();
