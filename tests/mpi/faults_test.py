@@ -77,7 +77,8 @@ class Faults(unittest.TestCase):
         process = with_fault(2, 1, "signal", "--json", "--set", "epochs=100000")
         self.assertEqual(process.returncode, 128 + signal.SIGUSR1, process.stderr)
         result = json.loads(process.stdout)
-        self.assertEqual(result["exit"], {"code": 128 + signal.SIGUSR1, "reason": f"signal {int(signal.SIGUSR1)}"})
+        self.assertEqual(result["exit"], {"code": 128 + signal.SIGUSR1, "reason": f"signal {int(signal.SIGUSR1)}"},
+                         process.stderr)
         self.assertNotIn("error[", process.stderr)
 
 
