@@ -7,6 +7,7 @@ target_sources(millrace_framework PRIVATE
   nn/snapshot.cpp
   nn/step_factories.cpp
   nn/cpu/backward.cpp
+  nn/cpu/batch_pass.cpp
   nn/cpu/build_info.cpp
   nn/cpu/elementwise.cpp
   nn/cpu/evaluation_step.cpp

@@ -18,11 +18,17 @@ class Backward {
 
   /// Fills the deltas of these rows. `share`: what a row counts, 1 / rows of the batch. Any threads at once for ranges that
   /// do not overlap.
-  void run(Range rows, float share) const;
+  void run(Range rows, float share) const { run_tail(0, rows, share); }
+  /// The same in parts: `run_tail` down to the gradient at the sums of the last dense layer before `tail`, then `through`
+  /// each dense layer before it.
+  void run_tail(std::size_t tail, Range rows, float share) const;
+  /// From the gradient at the sums of dense layer `layer` to these columns of that at the sums of the dense layer before it,
+  /// if there is one.
+  void through(std::size_t layer, const Tile& inputs) const;
   const float* delta_of(std::size_t layer) const { return deltas_[layer]; }
 
  private:
-  void through(std::size_t layer, Range rows) const;
+  void undo_dropout(std::size_t layer, const Tile& tile, float* delta) const;
 
   const ModelSpec& model_;
   Loss loss_;

@@ -9,9 +9,9 @@ namespace millrace::cpu {
 namespace {
 
 template <class F>
-void for_each_sum(const float* bias, std::int64_t rows, std::int64_t columns, float* values, F f) {
+void for_each_sum(const float* bias, std::int64_t rows, std::int64_t columns, std::int64_t stride, float* values, F f) {
   for (std::int64_t i = 0; i < rows; ++i) {
-    float* row = values + i * columns;
+    float* row = values + i * stride;
     if (bias)
       for (std::int64_t j = 0; j < columns; ++j) row[j] = f(row[j] + bias[j]);
     else
@@ -20,8 +20,9 @@ void for_each_sum(const float* bias, std::int64_t rows, std::int64_t columns, fl
 }
 
 template <class F>
-void scale_by(const float* output, std::int64_t count, float* delta, F f) {
-  for (std::int64_t i = 0; i < count; ++i) delta[i] *= f(output[i]);
+void scale_by(const float* output, std::int64_t rows, std::int64_t columns, std::int64_t stride, float* delta, F f) {
+  for (std::int64_t i = 0; i < rows; ++i, output += stride, delta += stride)
+    for (std::int64_t j = 0; j < columns; ++j) delta[j] *= f(output[j]);
 }
 
 template <class F>
@@ -49,28 +50,29 @@ void update2(std::int64_t n, const UpdateArrays& a, const math::UpdateConstants&
 }  // namespace
 
 void add_bias_and_activate(Activation activation, const float* bias, std::int64_t rows, std::int64_t columns,
-                           float* values) {
+                           std::int64_t stride, float* values) {
   switch (activation) {
     case Activation::relu:
-      return for_each_sum(bias, rows, columns, values, [](float z) { return math::relu(z); });
+      return for_each_sum(bias, rows, columns, stride, values, [](float z) { return math::relu(z); });
     case Activation::sigmoid:
-      return for_each_sum(bias, rows, columns, values, [](float z) { return math::sigmoid(z); });
+      return for_each_sum(bias, rows, columns, stride, values, [](float z) { return math::sigmoid(z); });
     case Activation::tanh:
-      return for_each_sum(bias, rows, columns, values, [](float z) { return math::hyperbolic_tangent(z); });
+      return for_each_sum(bias, rows, columns, stride, values, [](float z) { return math::hyperbolic_tangent(z); });
     case Activation::linear:
     case Activation::softmax:
-      if (bias) for_each_sum(bias, rows, columns, values, [](float z) { return z; });
+      if (bias) for_each_sum(bias, rows, columns, stride, values, [](float z) { return z; });
   }
 }
 
-void multiply_by_slope(Activation activation, const float* output, std::int64_t count, float* delta) {
+void multiply_by_slope(Activation activation, const float* output, std::int64_t rows, std::int64_t columns,
+                       std::int64_t stride, float* delta) {
   switch (activation) {
     case Activation::relu:
-      return scale_by(output, count, delta, [](float a) { return math::relu_slope(a); });
+      return scale_by(output, rows, columns, stride, delta, [](float a) { return math::relu_slope(a); });
     case Activation::sigmoid:
-      return scale_by(output, count, delta, [](float a) { return math::sigmoid_slope(a); });
+      return scale_by(output, rows, columns, stride, delta, [](float a) { return math::sigmoid_slope(a); });
     case Activation::tanh:
-      return scale_by(output, count, delta, [](float a) { return math::tanh_slope(a); });
+      return scale_by(output, rows, columns, stride, delta, [](float a) { return math::tanh_slope(a); });
     case Activation::linear:
     case Activation::softmax:
       return;

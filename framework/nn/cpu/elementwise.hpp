@@ -11,12 +11,14 @@
 
 namespace millrace::cpu {
 
-/// values[i, j] = activation(values[i, j] + bias[j]); bias may be null. Softmax is left to the loss.
+/// values[i, j] = activation(values[i, j] + bias[j]); rows lie `stride` floats apart; bias may be null. Softmax is left to
+/// the loss.
 void add_bias_and_activate(Activation activation, const float* bias, std::int64_t rows, std::int64_t columns,
-                           float* values);
+                           std::int64_t stride, float* values);
 
-/// delta[i] *= d activation at output[i]
-void multiply_by_slope(Activation activation, const float* output, std::int64_t count, float* delta);
+/// delta[i, j] *= d activation at output[i, j]; rows of both lie `stride` floats apart.
+void multiply_by_slope(Activation activation, const float* output, std::int64_t rows, std::int64_t columns,
+                       std::int64_t stride, float* delta);
 
 /// Arrays of one optimizer update; what the rule does not use is null.
 struct UpdateArrays {

@@ -51,6 +51,7 @@ Forward::Forward(const ModelSpec& model, Loss loss, const ForwardLayout& layout,
       decoded_inputs_(scratch.at<float>(layout.inputs)),
       decoded_targets_(scratch.at<float>(layout.targets)),
       results_(scratch.at<nn::RowResult>(layout.results)) {
+  while (first_dense_ < model.layers.size() && model.layers[first_dense_].kind == LayerKind::dropout) ++first_dense_;
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
     streams_.emplace_back(seed, "dropout/" + std::to_string(i));
     outputs_.push_back(scratch.at<float>(layout.outputs[i]));
@@ -124,30 +125,40 @@ void Forward::decode(Range rows) const {
     rows_of(*target_tensor_, decoded_targets_, model_.outputs());
 }
 
-void Forward::run_dense(std::size_t i, Range rows) const {
+void Forward::run_dense(std::size_t i, const Tile& tile) const {
   const LayerSpec& layer = model_.layers[i];
-  float* out = outputs_[i] + rows.first * layer.outputs;
-  multiply(rows.count, layer.outputs, layer.inputs, {input_of(i) + rows.first * layer.inputs, layer.inputs},
-           {weights_ + layer.kernel_offset, layer.outputs}, {out, layer.outputs});
-  const float* bias = layer.use_bias ? weights_ + layer.bias_offset : nullptr;
+  const auto [rows, columns] = tile;
+  float* out = outputs_[i] + rows.first * layer.outputs + columns.first;
+  multiply(rows.count, columns.count, layer.inputs, {input_of(i) + rows.first * layer.inputs, layer.inputs},
+           {weights_ + layer.kernel_offset + columns.first, layer.outputs}, {out, layer.outputs});
+  const float* bias = layer.use_bias ? weights_ + layer.bias_offset + columns.first : nullptr;
   const bool last = i + 1 == model_.layers.size();  // whose activation belongs to the loss
-  add_bias_and_activate(last ? Activation::linear : layer.activation, bias, rows.count, layer.outputs, out);
+  add_bias_and_activate(last ? Activation::linear : layer.activation, bias, rows.count, columns.count, layer.outputs,
+                        out);
+  run_dropouts(i + 1, tile);
 }
 
-void Forward::run_dropout(std::size_t i, Range rows) const {
+void Forward::run_dropouts(std::size_t first, const Tile& tile) const {
+  for (std::size_t i = first; i < model_.layers.size() && model_.layers[i].kind == LayerKind::dropout; ++i)
+    if (needs_.training) run_dropout(i, tile);
+}
+
+// Columns of a tile begin at a multiple of 4, and so does a counter's block of random words.
+void Forward::run_dropout(std::size_t i, const Tile& tile) const {
   const LayerSpec& layer = model_.layers[i];
   const float factor = math::dropout_scale(layer.rate);
-  for (std::int64_t row = rows.first; row < rows.first + rows.count; ++row) {
+  const std::int64_t end = tile.columns.first + tile.columns.count;
+  for (std::int64_t row = tile.rows.first; row < tile.rows.first + tile.rows.count; ++row) {
     const float* in = input_of(i) + row * layer.outputs;
     float* out = outputs_[i] + row * layer.outputs;
     std::uint8_t* mask = masks_[i] + row * layer.outputs;
-    for (std::int64_t j = 0; j < layer.outputs; j += 4) {
+    for (std::int64_t j = tile.columns.first; j < end; j += 4) {
       const PhiloxCounter words =
           streams_[i].words(ids_[static_cast<std::size_t>(row)], epoch_, static_cast<std::uint32_t>(j / 4));
-      for (std::int64_t k = 0; k < std::min<std::int64_t>(4, layer.outputs - j); ++k)
+      for (std::int64_t k = 0; k < std::min<std::int64_t>(4, end - j); ++k)
         mask[j + k] = math::dropout_keeps(to_unit_float(words[static_cast<std::size_t>(k)]), layer.rate) ? 1 : 0;
     }
-    for (std::int64_t j = 0; j < layer.outputs; ++j) out[j] = mask[j] ? in[j] * factor : 0.0F;
+    for (std::int64_t j = tile.columns.first; j < end; ++j) out[j] = mask[j] ? in[j] * factor : 0.0F;
   }
 }
 
@@ -161,15 +172,20 @@ void Forward::finish_row(std::int64_t row) const {
   results_[row] = {loss, nn::mean_absolute_error(out, n, y), nn::is_correct(out, n, y) ? 1.0F : 0.0F};
 }
 
-void Forward::run(Range rows) {
+void Forward::prepare(Range rows) const {
   decode(rows);
-  for (std::size_t i = 0; i < model_.layers.size(); ++i) {
-    if (model_.layers[i].kind == LayerKind::dense)
-      run_dense(i, rows);
-    else if (needs_.training)
-      run_dropout(i, rows);
-  }
+  run_dropouts(0, {rows, {0, model_.inputs}});
+}
+
+void Forward::run_tail(std::size_t tail, Range rows) const {
+  for (std::size_t i = tail; i < model_.layers.size(); ++i)
+    if (model_.layers[i].kind == LayerKind::dense) run_dense(i, {rows, {0, model_.layers[i].outputs}});
   for (std::int64_t row = rows.first; row < rows.first + rows.count; ++row) finish_row(row);
+}
+
+void Forward::run(Range rows) const {
+  prepare(rows);
+  run_tail(first_dense_, rows);
 }
 
 BatchSums Forward::sums() const {

@@ -43,7 +43,14 @@ class Forward {
   /// Targets may be null; then only outputs are computed.
   void begin(const TrainBatch& batch, const float* weights);
   /// All of the forward pass for these rows. Any threads at once for ranges that do not overlap.
-  void run(Range rows);
+  void run(Range rows) const;
+  /// The same in parts: `prepare` for all rows, then `run_dense` for each dense layer before `tail`, then `run_tail`. Any
+  /// threads at once for parts of the same step that do not overlap.
+  void prepare(Range rows) const;  ///< decodes, and leaves values out before the first dense layer
+  void run_dense(std::size_t layer, const Tile& outputs) const;  ///< a dense layer and the dropouts behind it
+  void run_tail(std::size_t tail, Range rows) const;  ///< layers from `tail` on, then loss and metrics of each row
+  /// The first dense layer; what is before it is part of `prepare`.
+  std::size_t first_dense() const { return first_dense_; }
   /// Sums over the whole batch in row order. After run has seen every row.
   BatchSums sums() const;
 
@@ -60,13 +67,14 @@ class Forward {
   void check(const TrainBatch& batch) const;
   void begin_targets(const Tensor& targets);
   void decode(Range rows) const;
-  void run_dense(std::size_t i, Range rows) const;
-  void run_dropout(std::size_t i, Range rows) const;
+  void run_dropouts(std::size_t first, const Tile& tile) const;
+  void run_dropout(std::size_t i, const Tile& tile) const;
   void finish_row(std::int64_t row) const;
 
   const ModelSpec& model_;
   Loss loss_;
   ForwardNeeds needs_;
+  std::size_t first_dense_ = 0;
   std::vector<Random> streams_;  ///< dropout of each layer; unused for dense ones
   float* decoded_inputs_;
   float* decoded_targets_;

@@ -1,18 +1,141 @@
-// run_tasks: one oneTBB parallel region, isolated.
+// run_tasks: one oneTBB parallel region, isolated. run_phases: several, that keep their threads and their homes.
+//
+// Why not a parallel_for for each phase: a phase of a small batch takes 20 to 100 microseconds, and waking a thread that has
+// gone to sleep between two of them takes as long. Why not oneTBB's affinity_partitioner: each region would remember for
+// itself, and the half of the weights that a thread reads going forward would not be the half that it updates.
 #include "parallel.hpp"
 
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
-namespace millrace::cpu {
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <thread>
 
-void run_tasks(std::size_t count, const std::function<void(std::size_t)>& task) {
-  if (count == 1) return task(0);
-  // Without isolation a thread that waits for the last shard may pick up a block of the loader, and the step waits for that.
+namespace millrace::cpu {
+namespace {
+
+// Without isolation a thread that waits for the last task may pick up a block of the loader, and the step waits for that.
+void run_isolated(std::size_t count, const std::function<void(std::size_t)>& task) {
   tbb::this_task_arena::isolate([&] {
     tbb::parallel_for(
         std::size_t{0}, count, [&](std::size_t i) { task(i); }, tbb::simple_partitioner());
   });
 }
+
+void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+void run_tasks(std::size_t count, const std::function<void(std::size_t)>& task) {
+  if (count == 1) return task(0);
+  run_isolated(count, task);
+}
+
+std::size_t max_threads() { return static_cast<std::size_t>(tbb::this_task_arena::max_concurrency()); }
+
+struct Phase::State {
+  struct alignas(64) Home {  // a cache line each: threads count in them at the same time
+    std::vector<std::size_t> tasks;
+    std::atomic<std::size_t> next{0};
+  };
+
+  State(std::vector<double> of_tasks, Task to_run) : places(std::move(of_tasks)), task(std::move(to_run)) {}
+
+  void begin(std::size_t threads) {
+    if (homes.size() != threads) settle(threads);
+    for (Home& home : homes) home.next.store(0, std::memory_order_relaxed);
+    left.store(places.size(), std::memory_order_relaxed);
+  }
+
+  void settle(std::size_t threads) {
+    homes = std::vector<Home>(threads);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const auto home = static_cast<std::size_t>(places[i] * static_cast<double>(threads));
+      homes[std::min(threads - 1, home)].tasks.push_back(i);
+    }
+  }
+
+  std::vector<double> places;
+  Task task;
+  std::vector<Home> homes;
+  alignas(64) std::atomic<std::size_t> left{0};
+};
+
+Phase::Phase(const std::vector<double>& places, Task task) : state_(std::make_unique<State>(places, std::move(task))) {}
+
+Phase::Phase(std::size_t count, Task task) {
+  std::vector<double> places;
+  for (std::size_t i = 0; i < count; ++i) places.push_back(static_cast<double>(i) / static_cast<double>(count));
+  state_ = std::make_unique<State>(std::move(places), std::move(task));
+}
+
+Phase::~Phase() = default;
+Phase::Phase(Phase&&) noexcept = default;
+Phase& Phase::operator=(Phase&&) noexcept = default;
+
+/// What the threads of one run share.
+class PhaseRun {
+ public:
+  PhaseRun(std::vector<Phase>& phases, std::size_t threads) : phases_(phases), threads_(threads) {
+    for (Phase& phase : phases_) {
+      phase.state_->begin(threads);
+      most_tasks_ = std::max(most_tasks_, phase.state_->places.size());
+    }
+  }
+
+  void run() {
+    run_isolated(std::min(threads_, most_tasks_), [this](std::size_t) { take_part(); });
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  void take_part() {
+    const int index = tbb::this_task_arena::current_thread_index();
+    for (Phase& phase : phases_) {
+      if (failed_.load(std::memory_order_relaxed)) return;
+      work(*phase.state_, static_cast<std::size_t>(std::max(0, index)));
+      wait(*phase.state_);
+    }
+  }
+
+  /// Its own tasks first, then those of threads that are late.
+  void work(Phase::State& phase, std::size_t thread) {
+    for (std::size_t i = 0; i < threads_; ++i) {
+      Phase::State::Home& home = phase.homes[(thread + i) % threads_];
+      for (std::size_t at; (at = home.next.fetch_add(1, std::memory_order_relaxed)) < home.tasks.size();) {
+        call(phase, home.tasks[at], thread);
+        phase.left.fetch_sub(1, std::memory_order_release);
+      }
+    }
+  }
+
+  void call(Phase::State& phase, std::size_t task, std::size_t thread) {
+    if (failed_.load(std::memory_order_relaxed)) return;
+    try {
+      phase.task(task, thread);
+    } catch (...) {
+      if (!failed_.exchange(true)) error_ = std::current_exception();
+    }
+  }
+
+  // Who waits looks again and again, and lets others run that have no core.
+  static void wait(const Phase::State& phase) {
+    for (int looks = 0; phase.left.load(std::memory_order_acquire) > 0; ++looks)
+      looks < 2000 ? relax() : std::this_thread::yield();
+  }
+
+  std::vector<Phase>& phases_;
+  std::size_t threads_, most_tasks_ = 0;
+  std::atomic<bool> failed_{false};
+  std::exception_ptr error_;  // by the thread that set failed_; read when all have left
+};
+
+void run_phases(std::vector<Phase>& phases) { PhaseRun(phases, max_threads()).run(); }
 
 }  // namespace millrace::cpu

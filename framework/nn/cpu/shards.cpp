@@ -27,10 +27,39 @@ std::int64_t slab_floats(std::int64_t rows) { return rows <= 256 ? 32 * 1024 : 6
 
 constexpr std::int64_t kBiasColumns = 256;
 
+constexpr std::int64_t kTileRows = 128, kTileColumns = 128;
+constexpr std::int64_t kWideWeights = 32 * 1024;
+
+std::vector<Range> column_ranges(std::int64_t columns) {
+  return cut(columns, (columns + kTileColumns - 1) / kTileColumns, 16);
+}
+
 }  // namespace
 
 std::vector<Range> row_shards(std::int64_t rows) {
   return cut(rows, (rows + shard_rows(rows) - 1) / shard_rows(rows), 8);
+}
+
+std::vector<Tile> product_tiles(std::int64_t rows, std::int64_t columns) {
+  std::vector<Tile> tiles;
+  for (const Range& column : column_ranges(columns))
+    for (const Range& row : cut(rows, (rows + kTileRows - 1) / kTileRows, 8)) tiles.push_back({row, column});
+  return tiles;
+}
+
+double place_of(const Range& range, std::int64_t count) {
+  return (static_cast<double>(range.first) + 0.5 * static_cast<double>(range.count)) / static_cast<double>(count);
+}
+
+bool is_wide(const LayerSpec& layer) {
+  return layer.kind == LayerKind::dense && layer.inputs * layer.outputs >= kWideWeights;
+}
+
+std::size_t tail_of(const ModelSpec& model) {
+  std::size_t tail = model.layers.size();
+  while (tail > 0 && !is_wide(model.layers[tail - 1])) --tail;
+  while (tail > 0 && tail < model.layers.size() && model.layers[tail].kind == LayerKind::dropout) ++tail;
+  return tail;
 }
 
 std::int64_t offset_of(const ModelSpec& model, const Slab& slab) {
@@ -40,6 +69,11 @@ std::int64_t offset_of(const ModelSpec& model, const Slab& slab) {
 
 std::int64_t weights_of(const ModelSpec& model, const Slab& slab) {
   return slab.is_bias ? slab.range.count : slab.range.count * model.layers[slab.layer].outputs;
+}
+
+double place_of(const ModelSpec& model, const Slab& slab) {
+  const LayerSpec& layer = model.layers[slab.layer];
+  return place_of(slab.range, slab.is_bias ? layer.outputs : layer.inputs);
 }
 
 std::vector<Slab> weight_slabs(const ModelSpec& model, std::int64_t rows) {

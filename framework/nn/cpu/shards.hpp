@@ -17,6 +17,22 @@ struct Range {
 /// Row shards of a batch for the forward and backward chain.
 std::vector<Range> row_shards(std::int64_t rows);
 
+/// A part of a matrix.
+struct Tile {
+  Range rows, columns;
+};
+
+/// Tiles of a [rows, columns] product, column by column: all of a tile's weights stay in a core's cache while its rows pass.
+std::vector<Tile> product_tiles(std::int64_t rows, std::int64_t columns);
+
+/// Where a range lies in all `count`, from 0 to 1: what is near each other in memory has its home with the same thread.
+double place_of(const Range& range, std::int64_t count);
+
+/// Whether a layer has so many weights that each core should keep its own part of them.
+bool is_wide(const LayerSpec& layer);
+/// The first layer of the model's tail: from there on no layer is wide. A tail is run by rows.
+std::size_t tail_of(const ModelSpec& model);
+
 /// A task of the update: rows `range` of a layer's kernel, or columns `range` of its bias.
 struct Slab {
   std::size_t layer = 0;
@@ -27,6 +43,8 @@ struct Slab {
 /// Where a slab begins in the flat buffer of weights, and how many floats it has: its rows are contiguous.
 std::int64_t offset_of(const ModelSpec& model, const Slab& slab);
 std::int64_t weights_of(const ModelSpec& model, const Slab& slab);
+/// Where it lies in its layer, from 0 to 1.
+double place_of(const ModelSpec& model, const Slab& slab);
 
 /// Every weight of the model in exactly one slab; the large ones first, so that no thread ends up alone with one.
 std::vector<Slab> weight_slabs(const ModelSpec& model, std::int64_t rows);

@@ -1,9 +1,9 @@
-// The training step on the CPU: two parallel regions a batch. The first runs over shards of rows: forward pass, loss and the
-// backward chain through the activations. The second runs over slabs of weights: the gradient over the whole batch, then the
-// update while the slab is in the cache.
+// The training step on the CPU: forward and backward over the batch (batch_pass.hpp), then a phase over slabs of
+// weights: the gradient over the whole batch, and the update while it is in the cache.
 #include "../optimizer.hpp"
 #include "../step_factories.hpp"
 #include "backward.hpp"
+#include "batch_pass.hpp"
 #include "elementwise.hpp"
 #include "forward.hpp"
 #include "gemm.hpp"
@@ -43,9 +43,16 @@ struct TrainLayout {
   std::vector<std::size_t> state, deltas;
 };
 
-/// What a slab contributes to sums over all weights, added up in slab order.
+/// What a slab contributes to sums over all weights, added up in the order of slabs.
 struct SlabSums {
   double penalty = 0, gradient_squares = 0;
+};
+
+/// The work of a step over batches of the same number of rows.
+struct StepPlan {
+  std::vector<Slab> slabs;
+  std::vector<SlabSums> sums;  ///< by slab
+  std::vector<Phase> phases;
 };
 
 class CpuTrainStep final : public TrainStep {
@@ -61,10 +68,17 @@ class CpuTrainStep final : public TrainStep {
  private:
   const ModelSpec& model() const { return *spec_.model; }
   std::size_t parameters() const { return static_cast<std::size_t>(model().parameters()); }
-  void learn(BatchSums& sums);
-  void find_gradient(const Slab& slab, SlabSums& sums);
-  void update_slab(const Slab& slab, const math::UpdateConstants& constants, float factor);
-  const std::vector<Slab>& slabs_for(std::int64_t rows);
+  StepPlan& plan_for(std::int64_t rows);
+  void add_update(StepPlan& plan);
+  using SlabTask = void (CpuTrainStep::*)(StepPlan& plan, std::size_t i, float* gradient);
+  void add_over_slabs(StepPlan& plan, SlabTask task);
+  float* gradient_of(const StepPlan& plan, std::size_t i, std::size_t thread) const;
+  void sum_up();
+  void find_gradient(StepPlan& plan, std::size_t i, float* gradient);
+  void find_gradient_and_update(StepPlan& plan, std::size_t i, float* gradient);
+  void find_clip_factor(const StepPlan& plan);
+  void clip_and_update(StepPlan& plan, std::size_t i, float* gradient);
+  void update_slab(const Slab& slab, const float* gradient);
 
   TrainSpec spec_;
   nn::Optimizer optimizer_;
@@ -75,8 +89,10 @@ class CpuTrainStep final : public TrainStep {
   float* gradient_;
   std::vector<float*> state_;
   std::unique_ptr<Backward> backward_;
-  std::map<std::int64_t, std::vector<Slab>> slabs_;  ///< by row count; two entries: full batches and the last one
-  std::vector<SlabSums> slab_sums_;
+  std::map<std::int64_t, StepPlan> plans_;  ///< by row count; two entries: full batches and the last one
+  BatchSums sums_;                          ///< of the batch in hand
+  math::UpdateConstants constants_;
+  float clip_factor_ = 1;
   std::uint64_t steps_ = 0;
 };
 
@@ -101,53 +117,81 @@ CpuTrainStep::CpuTrainStep(Device& device, const TrainSpec& spec)
 
 BatchSums CpuTrainStep::train(const TrainBatch& batch) {
   forward_.begin(batch, weights_);
-  const std::vector<Range> shards = row_shards(forward_.rows());
-  const float share = 1.0F / static_cast<float>(forward_.rows());
-  run_tasks(shards.size(), [&](std::size_t i) {
-    forward_.run(shards[i]);
-    backward_->run(shards[i], share);
+  StepPlan& plan = plan_for(forward_.rows());
+  run_phases(plan.phases);
+  for (const SlabSums& slab : plan.sums) sums_.penalty += slab.penalty * sums_.samples;
+  return sums_;
+}
+
+StepPlan& CpuTrainStep::plan_for(std::int64_t rows) {
+  const auto found = plans_.find(rows);
+  if (found != plans_.end()) return found->second;
+  StepPlan& plan = plans_[rows];
+  plan.slabs = weight_slabs(model(), rows);
+  plan.sums.resize(plan.slabs.size());
+  add_batch_pass(plan.phases, model(), forward_, *backward_, rows);
+  plan.phases.emplace_back(1, [this](std::size_t, std::size_t) { sum_up(); });
+  add_update(plan);
+  return plan;
+}
+
+/// A clipped gradient needs its norm before any weight may change, hence two phases more.
+void CpuTrainStep::add_update(StepPlan& plan) {
+  if (optimizer_.clip_norm() <= 0) return add_over_slabs(plan, &CpuTrainStep::find_gradient_and_update);
+  add_over_slabs(plan, &CpuTrainStep::find_gradient);
+  plan.phases.emplace_back(1, [this, &plan](std::size_t, std::size_t) { find_clip_factor(plan); });
+  add_over_slabs(plan, &CpuTrainStep::clip_and_update);
+}
+
+void CpuTrainStep::add_over_slabs(StepPlan& plan, SlabTask task) {
+  std::vector<double> places;
+  for (const Slab& slab : plan.slabs) places.push_back(place_of(model(), slab));
+  plan.phases.emplace_back(places, [this, &plan, task](std::size_t i, std::size_t thread) {
+    (this->*task)(plan, i, gradient_of(plan, i, thread));
   });
-  BatchSums sums = forward_.sums();
-  if (!std::isfinite(sums.loss))
+}
+
+/// A thread has one place for the gradients of all its slabs, one after the other, which so never leave its cache. Clipping
+/// needs all of them at once; and for very many threads there are not so many places.
+float* CpuTrainStep::gradient_of(const StepPlan& plan, std::size_t i, std::size_t thread) const {
+  const auto largest = static_cast<std::size_t>(weights_of(model(), plan.slabs.front()));
+  const bool all = optimizer_.clip_norm() > 0 || max_threads() * largest > parameters();
+  return gradient_ + (all ? static_cast<std::size_t>(offset_of(model(), plan.slabs[i])) : thread * largest);
+}
+
+void CpuTrainStep::sum_up() {
+  sums_ = forward_.sums();
+  if (!std::isfinite(sums_.loss))
     throw Error(ErrorKind::diverged, "diverged",
                 "the loss of step " + std::to_string(steps_ + 1) + " is not finite; the weights are those before it",
                 "lower the learning rate, clip the gradient (clip_norm) or check the range of the inputs");
-  learn(sums);
-  return sums;
+  constants_ = optimizer_.constants(++steps_);
 }
 
-const std::vector<Slab>& CpuTrainStep::slabs_for(std::int64_t rows) {
-  auto found = slabs_.find(rows);
-  if (found == slabs_.end()) found = slabs_.emplace(rows, weight_slabs(model(), rows)).first;
-  return found->second;
+void CpuTrainStep::find_gradient_and_update(StepPlan& plan, std::size_t i, float* gradient) {
+  find_gradient(plan, i, gradient);
+  update_slab(plan.slabs[i], gradient);
 }
 
-/// The second region. A clipped gradient needs its norm before any weight may change, hence a region more.
-void CpuTrainStep::learn(BatchSums& sums) {
-  const std::vector<Slab>& slabs = slabs_for(forward_.rows());
-  const math::UpdateConstants constants = optimizer_.constants(++steps_);
-  const bool clips = optimizer_.clip_norm() > 0;
-  slab_sums_.assign(slabs.size(), {});
-  run_tasks(slabs.size(), [&](std::size_t i) {
-    find_gradient(slabs[i], slab_sums_[i]);
-    if (!clips) update_slab(slabs[i], constants, 1.0F);
-  });
+void CpuTrainStep::find_clip_factor(const StepPlan& plan) {
   double squares = 0;
-  for (const SlabSums& slab : slab_sums_) {
-    sums.penalty += slab.penalty * sums.samples;
-    squares += slab.gradient_squares;
-  }
-  if (!clips) return;
+  for (const SlabSums& slab : plan.sums) squares += slab.gradient_squares;
   const double norm = std::sqrt(squares);
-  const float factor = norm > optimizer_.clip_norm() ? static_cast<float>(optimizer_.clip_norm() / norm) : 1.0F;
-  run_tasks(slabs.size(), [&](std::size_t i) { update_slab(slabs[i], constants, factor); });
+  clip_factor_ = norm > optimizer_.clip_norm() ? static_cast<float>(optimizer_.clip_norm() / norm) : 1.0F;
 }
 
-void CpuTrainStep::find_gradient(const Slab& slab, SlabSums& sums) {
+void CpuTrainStep::clip_and_update(StepPlan& plan, std::size_t i, float* gradient) {
+  if (clip_factor_ != 1.0F) scale(clip_factor_, weights_of(model(), plan.slabs[i]), gradient);
+  update_slab(plan.slabs[i], gradient);
+}
+
+void CpuTrainStep::find_gradient(StepPlan& plan, std::size_t i, float* gradient) {
+  const Slab& slab = plan.slabs[i];
+  SlabSums& sums = plan.sums[i] = {};
   const LayerSpec& layer = model().layers[slab.layer];
-  const std::int64_t offset = offset_of(model(), slab), count = weights_of(model(), slab);
+  const std::int64_t count = weights_of(model(), slab);
   const float* delta = backward_->delta_of(slab.layer);
-  float* gradient = gradient_ + offset;
+  const float* weights = weights_ + offset_of(model(), slab);
   if (slab.is_bias) {
     sum_columns(delta + slab.range.first, forward_.rows(), layer.outputs, slab.range.count, gradient);
   } else {
@@ -155,19 +199,18 @@ void CpuTrainStep::find_gradient(const Slab& slab, SlabSums& sums) {
                              {forward_.input_of(slab.layer) + slab.range.first, layer.inputs}, {delta, layer.outputs},
                              {gradient, layer.outputs});
     if (layer.l2 > 0) {
-      sums.penalty = static_cast<double>(layer.l2) * sum_of_squares(weights_ + offset, count);
-      add_penalty_gradient(2.0F * layer.l2, weights_ + offset, count, gradient);
+      sums.penalty = static_cast<double>(layer.l2) * sum_of_squares(weights, count);
+      add_penalty_gradient(2.0F * layer.l2, weights, count, gradient);
     }
   }
   if (optimizer_.clip_norm() > 0) sums.gradient_squares = sum_of_squares(gradient, count);
 }
 
-void CpuTrainStep::update_slab(const Slab& slab, const math::UpdateConstants& constants, float factor) {
-  const std::int64_t offset = offset_of(model(), slab), count = weights_of(model(), slab);
-  if (factor != 1.0F) scale(factor, count, gradient_ + offset);
-  UpdateArrays arrays{weights_ + offset, gradient_ + offset, {}};
+void CpuTrainStep::update_slab(const Slab& slab, const float* gradient) {
+  const std::int64_t offset = offset_of(model(), slab);
+  UpdateArrays arrays{weights_ + offset, gradient, {}};
   for (std::size_t i = 0; i < state_.size(); ++i) arrays.state[i] = state_[i] + offset;
-  update(optimizer_.rule(), constants, count, arrays);
+  update(optimizer_.rule(), constants_, weights_of(model(), slab), arrays);
 }
 
 std::shared_ptr<const ModelSnapshot> CpuTrainStep::snapshot(std::uint32_t epoch) const {

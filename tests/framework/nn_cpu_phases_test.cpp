@@ -1,0 +1,85 @@
+// Phases: every task once, one phase after the other, each task at home where it can be, errors come out.
+#include "nn/cpu/parallel.hpp"
+
+#include "../support/catch.hpp"
+
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <vector>
+
+using namespace millrace::cpu;
+
+namespace {
+
+void in_arena(int threads, const std::function<void()>& work) {
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
+  tbb::task_arena arena(threads);
+  arena.execute(work);
+}
+
+}  // namespace
+
+TEST_CASE("every task of every phase runs once, and no phase begins before the last one has ended") {
+  const int threads = GENERATE(1, 2, 5);
+  constexpr std::size_t kTasks = 7, kPhases = 4;
+  std::vector<std::atomic<int>> calls(kTasks * kPhases);
+  std::atomic<int> early{0};
+  std::vector<Phase> phases;
+  for (std::size_t phase = 0; phase < kPhases; ++phase)
+    phases.emplace_back(kTasks, [&, phase](std::size_t i, std::size_t) {
+      for (std::size_t before = 0; before < phase * kTasks; ++before) early += calls[before] % 100 == 0 ? 1 : 0;
+      ++calls[phase * kTasks + i];
+    });
+  in_arena(threads, [&] { run_phases(phases); });
+  for (const auto& count : calls) CHECK(count == 1);
+  CHECK(early == 0);
+}
+
+TEST_CASE("phases can be run again, also with another number of threads") {
+  std::atomic<int> calls{0};
+  std::vector<Phase> phases;
+  phases.emplace_back(3, [&](std::size_t, std::size_t) { ++calls; });
+  phases.emplace_back(std::vector<double>{0.9, 0.1}, [&](std::size_t, std::size_t) { ++calls; });
+  for (const int threads : {2, 1, 4, 2}) in_arena(threads, [&] { run_phases(phases); });
+  CHECK(calls == 20);
+}
+
+TEST_CASE("two tasks never have the same thread at once") {
+  constexpr std::size_t kThreads = 4;
+  std::vector<std::atomic<int>> inside(kThreads);
+  std::atomic<int> clashes{0};
+  std::vector<Phase> phases;
+  phases.emplace_back(200, [&](std::size_t, std::size_t thread) {
+    clashes += inside.at(thread)++ == 0 ? 0 : 1;
+    --inside[thread];
+  });
+  in_arena(kThreads, [&] { run_phases(phases); });
+  CHECK(clashes == 0);
+}
+
+TEST_CASE("a thread does the tasks that are at home with it first, in their order") {
+  std::vector<std::size_t> order;
+  std::vector<Phase> phases;
+  phases.emplace_back(std::vector<double>{0.6, 0.2, 0.7, 0.1}, [&](std::size_t i, std::size_t) { order.push_back(i); });
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
+                                  1);  // two places, one thread that comes
+  tbb::task_arena arena(2);
+  arena.execute([&] { run_phases(phases); });
+  const std::vector<std::size_t> first_home{1, 3, 0, 2}, second_home{0, 2, 1, 3};
+  CHECK((order == first_home || order == second_home));
+}
+
+TEST_CASE("what a task throws comes out, and no later phase begins") {
+  const int threads = GENERATE(1, 3);
+  std::atomic<int> later{0};
+  std::vector<Phase> phases;
+  phases.emplace_back(5, [](std::size_t i, std::size_t) {
+    if (i == 2) throw std::runtime_error("planted");
+  });
+  phases.emplace_back(5, [&](std::size_t, std::size_t) { ++later; });
+  in_arena(threads, [&] { CHECK_THROWS_WITH(run_phases(phases), "planted"); });
+  CHECK(later == 0);
+}
