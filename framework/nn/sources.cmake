@@ -17,10 +17,11 @@ target_sources(millrace_framework PRIVATE
   nn/cpu/parallel.cpp
   nn/cpu/ranked_step.cpp
   nn/cpu/shards.cpp
+  nn/cpu/train_pass.cpp
   nn/cpu/train_step.cpp
-  nn/cpu/training_state.cpp)
+  nn/cpu/trained_weights.cpp)
 # Roots do not set errno, so that they vectorise; selects may be computed on both sides. Neither changes a bit.
-set_source_files_properties(nn/cpu/backward.cpp nn/cpu/elementwise.cpp nn/cpu/forward.cpp nn/cpu/train_step.cpp
+set_source_files_properties(nn/cpu/backward.cpp nn/cpu/elementwise.cpp nn/cpu/forward.cpp
   PROPERTIES COMPILE_OPTIONS "-fno-math-errno;-fno-trapping-math")
 set_source_files_properties(nn/cpu/build_info.cpp PROPERTIES COMPILE_DEFINITIONS
   "MILLRACE_VERSION=\"${PROJECT_VERSION}\";MILLRACE_BUILD_FLAGS=\"${MILLRACE_BUILD_FLAGS}\";MILLRACE_SANITIZER_NAME=\"${MILLRACE_SANITIZER}\"")

@@ -5,16 +5,12 @@
 //
 // The step of a process that is alone (train_step.cpp) updates each slab while its gradient is in the cache; here the sum
 // lies in between.
-#include "../optimizer.hpp"
 #include "../step_factories.hpp"
-#include "backward.hpp"
-#include "elementwise.hpp"
-#include "forward.hpp"
-#include "gemm.hpp"
 #include "gradient_tree.hpp"
 #include "parallel.hpp"
 #include "steps.hpp"
-#include "training_state.hpp"
+#include "train_pass.hpp"
+#include "trained_weights.hpp"
 
 #include <millrace/error.hpp>
 
@@ -23,6 +19,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -66,32 +63,20 @@ bool measures_deviation(const TrainSpec& spec) {
   return spec.reduction == Reduction::fast && (ranks_of(spec) == 2 || ranks_of(spec) == 4);
 }
 
-ForwardNeeds needs_of(const TrainSpec& spec) {
-  return {spec.max_batch_rows, true, !is_dense_f32(spec.inputs), needs_decoding_as_target(spec.targets)};
-}
-
 struct RankedLayout {
-  explicit RankedLayout(const TrainSpec& spec) : forward(*spec.model, needs_of(spec), scratch) {
+  explicit RankedLayout(const TrainSpec& spec) : pass(spec, scratch), weights(spec, scratch) {
     const std::int64_t parameters = spec.model->parameters(), lanes = static_cast<std::int64_t>(kLanes);
-    weights = scratch.floats(parameters);
     gradient = scratch.floats(parameters + lanes);
-    for (int i = 0; i < nn::Optimizer(spec.optimizer).state_slots(); ++i) state.push_back(scratch.floats(parameters));
-    for (const LayerSpec& layer : spec.model->layers)
-      deltas.push_back(layer.kind == LayerKind::dense ? scratch.floats(spec.max_batch_rows * layer.outputs) : 0);
     if (spec.reduction == Reduction::fast && !measures_deviation(spec)) return;
     for (std::size_t& place : spare) place = scratch.floats(parameters);
     if (ranks_of(spec) > 1) theirs = scratch.floats(parameters + lanes);
     if (measures_deviation(spec)) ordered = scratch.floats(parameters);
   }
-  ScratchLayout scratch;  // before `forward`, which takes from it
-  ForwardLayout forward;
-  std::size_t weights = 0, gradient = 0, theirs = 0, ordered = 0;
+  ScratchLayout scratch;  // before the others, which take from it
+  TrainPassLayout pass;
+  TrainedWeightsLayout weights;
+  std::size_t gradient = 0, theirs = 0, ordered = 0;
   std::array<std::size_t, 2> spare{};  ///< a place for each halving of kParts
-  std::vector<std::size_t> state, deltas;
-};
-
-struct SlabSums {
-  double penalty = 0, gradient_squares = 0;
 };
 
 class RankedTrainStep final : public TrainStep {
@@ -99,22 +84,18 @@ class RankedTrainStep final : public TrainStep {
   RankedTrainStep(Device& device, const TrainSpec& spec);
 
   BatchSums train(const TrainBatch& batch) override;
-  std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const override {
-    return std::make_shared<const ModelSnapshot>(spec_.model, spec_.loss, epoch,
-                                                 std::vector<float>(weights_, weights_ + parameters()));
-  }
-  void save(StageState& state) const override;
-  void load(const StageState& state) override;
+  std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const override { return weights_.snapshot(epoch); }
+  void save(StageState& state) const override { weights_.save(state); }
+  void load(const StageState& state) override { weights_.load(state); }
   std::optional<double> reduction_deviation() const override { return deviation_; }
   std::size_t memory_bytes() const override { return scratch_.bytes(); }
 
  private:
   const ModelSpec& model() const { return *spec_.model; }
-  std::size_t parameters() const { return static_cast<std::size_t>(model().parameters()); }
+  std::size_t parameters() const { return weights_.size(); }
   bool is_ordered() const { return spec_.reduction == Reduction::ordered; }
   std::vector<Range> own_parts() const { return parts_of_rank(rows_, rank_of(spec_), ranks_of(spec_)); }
   void run_rows(const TrainBatch& batch, const std::vector<Range>& parts);
-  void find_gradient(const Slab& slab, Range rows, float* gradient) const;
   void find_gradients(const std::vector<Range>& parts, float* gradient, std::size_t first_layer = 0,
                       std::size_t end_layer = SIZE_MAX);
   void set_lanes(const BatchSums& sums);
@@ -123,44 +104,31 @@ class RankedTrainStep final : public TrainStep {
   void heed_lanes();
   void measure_deviation(const TrainBatch& batch);
   void learn(BatchSums& sums);
-  void regularise(const Slab& slab, SlabSums& sums);
-  void update_slab(const Slab& slab, const math::UpdateConstants& constants, float factor);
+  float* gradient_of(const Slab& slab) const { return gradient_ + offset_of(model(), slab); }
   const std::vector<Slab>& slabs();
 
   TrainSpec spec_;
-  nn::Optimizer optimizer_;
   RankedLayout layout_;
   Scratch scratch_;
+  TrainedWeights weights_;
   Forward forward_;
-  float *weights_, *gradient_;
-  std::vector<float*> state_;
-  std::unique_ptr<Backward> backward_;
+  Backward backward_;
+  float* gradient_;
   std::map<std::int64_t, std::vector<Slab>> slabs_;  ///< by rows over all ranks
   std::vector<Bucket> buckets_ = buckets_of(*spec_.model);
   std::vector<SlabSums> slab_sums_;
   std::optional<double> deviation_;
   std::int64_t rows_ = 0;  ///< of the batch in hand, over all ranks
-  std::uint64_t steps_ = 0;
 };
 
 RankedTrainStep::RankedTrainStep(Device& device, const TrainSpec& spec)
     : spec_(spec),
-      optimizer_(spec.optimizer),
       layout_(spec),
       scratch_(device.memory(), layout_.scratch.bytes()),
-      forward_(*spec_.model, spec_.loss, layout_.forward, needs_of(spec_), scratch_, spec_.seed),
-      weights_(scratch_.at<float>(layout_.weights)),
-      gradient_(scratch_.at<float>(layout_.gradient)) {
-  const std::vector<float> initial = initial_weights(model(), spec.seed);
-  std::copy(initial.begin(), initial.end(), weights_);
-  for (const std::size_t offset : layout_.state) {
-    state_.push_back(scratch_.at<float>(offset));
-    std::fill_n(state_.back(), parameters(), 0.0F);
-  }
-  std::vector<float*> deltas;
-  for (const std::size_t offset : layout_.deltas) deltas.push_back(scratch_.at<float>(offset));
-  backward_ = std::make_unique<Backward>(*spec_.model, spec_.loss, forward_, weights_, std::move(deltas));
-}
+      weights_(spec_, layout_.weights, scratch_),
+      forward_(make_forward(spec_, layout_.pass, scratch_)),
+      backward_(make_backward(spec_, layout_.pass, scratch_, forward_, weights_.data())),
+      gradient_(scratch_.at<float>(layout_.gradient)) {}
 
 BatchSums RankedTrainStep::train(const TrainBatch& batch) {
   const std::int64_t own = batch.inputs->rows();
@@ -182,7 +150,7 @@ BatchSums RankedTrainStep::train(const TrainBatch& batch) {
 // Shards are cut within a part, because a product's last bits depend on the rows in the call.
 void RankedTrainStep::run_rows(const TrainBatch& batch, const std::vector<Range>& parts) {
   if (batch.inputs->rows() == 0) return;
-  forward_.begin(batch, weights_);
+  forward_.begin(batch, weights_.data());
   std::vector<Range> shards;
   for (const Range& part : parts) {
     if (part.count == 0) continue;
@@ -191,7 +159,7 @@ void RankedTrainStep::run_rows(const TrainBatch& batch, const std::vector<Range>
   const float share = 1.0F / static_cast<float>(rows_);
   run_tasks(shards.size(), [&](std::size_t i) {
     forward_.run(shards[i]);
-    backward_->run(shards[i], share);
+    backward_.run(shards[i], share);
   });
 }
 
@@ -199,23 +167,6 @@ const std::vector<Slab>& RankedTrainStep::slabs() {
   auto found = slabs_.find(rows_);
   if (found == slabs_.end()) found = slabs_.emplace(rows_, weight_slabs(model(), rows_)).first;
   return found->second;
-}
-
-/// Of one slab over some rows, to `gradient`.
-void RankedTrainStep::find_gradient(const Slab& slab, Range rows, float* gradient) const {
-  if (rows.count == 0) {
-    std::fill_n(gradient, weights_of(model(), slab), 0.0F);
-    return;
-  }
-  const LayerSpec& layer = model().layers[slab.layer];
-  const float* delta = backward_->delta_of(slab.layer) + rows.first * layer.outputs;
-  if (slab.is_bias)
-    sum_columns(delta + slab.range.first, rows.count, layer.outputs, slab.range.count, gradient);
-  else
-    multiply_transposed_left(
-        slab.range.count, layer.outputs, rows.count,
-        {forward_.input_of(slab.layer) + rows.first * layer.inputs + slab.range.first, layer.inputs},
-        {delta, layer.outputs}, {gradient, layer.outputs});
 }
 
 void RankedTrainStep::find_gradients(const std::vector<Range>& parts, float* gradient, std::size_t first_layer,
@@ -229,8 +180,9 @@ void RankedTrainStep::find_gradients(const std::vector<Range>& parts, float* gra
     std::array<float*, 2> spare{};
     for (std::size_t level = 0; level < spare.size(); ++level)
       spare[level] = scratch_.at<float>(layout_.spare[level]) + offset;
-    sum_parts(0, parts.size(), weights_of(model(), slab), gradient + offset, spare,
-              [&](std::size_t part, float* place) { find_gradient(slab, parts[part], place); });
+    sum_parts(
+        0, parts.size(), weights_of(model(), slab), gradient + offset, spare,
+        [&](std::size_t part, float* place) { find_gradient(model(), slab, parts[part], forward_, backward_, place); });
   });
 }
 
@@ -262,10 +214,7 @@ void RankedTrainStep::reduce_fast(const std::vector<Range>& parts) {
 
 void RankedTrainStep::heed_lanes() {
   const float* lanes = gradient_ + parameters();
-  if (lanes[kDivergedLane] != 0)
-    throw Error(ErrorKind::diverged, "diverged",
-                "the loss of step " + std::to_string(steps_ + 1) + " is not finite; the weights are those before it",
-                "lower the learning rate, clip the gradient (clip_norm) or check the range of the inputs");
+  if (lanes[kDivergedLane] != 0) require_finite(std::numeric_limits<double>::quiet_NaN(), weights_.steps());
   for (std::size_t i = 0; i < kSignals.size(); ++i)
     if (lanes[i] != 0) return spec_.communicator->stop_agreed(kSignals[i]);
 }
@@ -287,45 +236,17 @@ void RankedTrainStep::measure_deviation(const TrainBatch& batch) {
 
 void RankedTrainStep::learn(BatchSums& sums) {
   const std::vector<Slab>& all = slabs();
-  const math::UpdateConstants constants = optimizer_.constants(++steps_);
-  const bool clips = optimizer_.clip_norm() > 0;
+  weights_.begin_step();
   slab_sums_.assign(all.size(), {});
   run_tasks(all.size(), [&](std::size_t i) {
-    regularise(all[i], slab_sums_[i]);
-    if (!clips) update_slab(all[i], constants, 1.0F);
+    slab_sums_[i] = weights_.regularise(all[i], gradient_of(all[i]));
+    if (!weights_.clips()) weights_.update(all[i], gradient_of(all[i]));
   });
-  double squares = 0;
-  for (const SlabSums& slab : slab_sums_) {
-    sums.penalty += slab.penalty * sums.samples;
-    squares += slab.gradient_squares;
-  }
-  if (!clips) return;
-  const double norm = std::sqrt(squares);
-  const float factor = norm > optimizer_.clip_norm() ? static_cast<float>(optimizer_.clip_norm() / norm) : 1.0F;
-  run_tasks(all.size(), [&](std::size_t i) { update_slab(all[i], constants, factor); });
+  for (const SlabSums& slab : slab_sums_) sums.penalty += slab.penalty * sums.samples;
+  if (!weights_.clips()) return;
+  weights_.set_clip_factor(slab_sums_);
+  run_tasks(all.size(), [&](std::size_t i) { weights_.update(all[i], gradient_of(all[i])); });
 }
-
-void RankedTrainStep::regularise(const Slab& slab, SlabSums& sums) {
-  const LayerSpec& layer = model().layers[slab.layer];
-  const std::int64_t offset = offset_of(model(), slab), count = weights_of(model(), slab);
-  if (layer.l2 > 0 && !slab.is_bias) {
-    sums.penalty = static_cast<double>(layer.l2) * sum_of_squares(weights_ + offset, count);
-    add_penalty_gradient(2.0F * layer.l2, weights_ + offset, count, gradient_ + offset);
-  }
-  if (optimizer_.clip_norm() > 0) sums.gradient_squares = sum_of_squares(gradient_ + offset, count);
-}
-
-void RankedTrainStep::update_slab(const Slab& slab, const math::UpdateConstants& constants, float factor) {
-  const std::int64_t offset = offset_of(model(), slab), count = weights_of(model(), slab);
-  if (factor != 1.0F) scale(factor, count, gradient_ + offset);
-  UpdateArrays arrays{weights_ + offset, gradient_ + offset, {}};
-  for (std::size_t i = 0; i < state_.size(); ++i) arrays.state[i] = state_[i] + offset;
-  update(optimizer_.rule(), constants, count, arrays);
-}
-
-void RankedTrainStep::save(StageState& state) const { save_training(state, {weights_, parameters()}, state_, steps_); }
-
-void RankedTrainStep::load(const StageState& state) { load_training(state, {weights_, parameters()}, state_, steps_); }
 
 }  // namespace
 

@@ -1,0 +1,104 @@
+#include "trained_weights.hpp"
+
+#include "elementwise.hpp"
+
+#include <millrace/error.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+namespace millrace::cpu {
+namespace {
+
+void read_state(const StageState& state, const std::string& name, std::span<std::byte> out) {
+  const std::span<const std::byte> bytes = state.get(name);
+  if (bytes.size() != out.size())
+    throw Error(ErrorKind::data, "state-mismatch",
+                "state `" + name + "` has " + std::to_string(bytes.size()) + " bytes, the model needs " +
+                    std::to_string(out.size()),
+                "load it into the model it was saved from");
+  std::memcpy(out.data(), bytes.data(), bytes.size());
+}
+
+std::string state_name(std::size_t i) { return "optimizer/" + std::to_string(i); }
+
+}  // namespace
+
+TrainedWeightsLayout::TrainedWeightsLayout(const TrainSpec& spec, ScratchLayout& scratch)
+    : weights(scratch.floats(spec.model->parameters())) {
+  for (int i = 0; i < nn::Optimizer(spec.optimizer).state_slots(); ++i)
+    state.push_back(scratch.floats(spec.model->parameters()));
+}
+
+TrainedWeights::TrainedWeights(const TrainSpec& spec, const TrainedWeightsLayout& layout, const Scratch& scratch)
+    : spec_(spec), optimizer_(spec.optimizer), weights_(scratch.at<float>(layout.weights)) {
+  const std::vector<float> initial = initial_weights(*spec.model, spec.seed);
+  std::copy(initial.begin(), initial.end(), weights_);
+  for (const std::size_t offset : layout.state) {
+    state_.push_back(scratch.at<float>(offset));
+    std::fill_n(state_.back(), size(), 0.0F);
+  }
+}
+
+void TrainedWeights::begin_step() {
+  constants_ = optimizer_.constants(++steps_);
+  clip_factor_ = 1;
+}
+
+SlabSums TrainedWeights::regularise(const Slab& slab, float* gradient) const {
+  SlabSums sums;
+  const float l2 = spec_.model->layers[slab.layer].l2;
+  const std::int64_t count = weights_of(*spec_.model, slab);
+  if (l2 > 0 && !slab.is_bias) {
+    const float* weights = weights_ + offset_of(*spec_.model, slab);
+    sums.penalty = static_cast<double>(l2) * sum_of_squares(weights, count);
+    add_penalty_gradient(2.0F * l2, weights, count, gradient);
+  }
+  if (clips()) sums.gradient_squares = sum_of_squares(gradient, count);
+  return sums;
+}
+
+void TrainedWeights::set_clip_factor(std::span<const SlabSums> all) {
+  double squares = 0;
+  for (const SlabSums& slab : all) squares += slab.gradient_squares;
+  const double norm = std::sqrt(squares);
+  clip_factor_ = norm > optimizer_.clip_norm() ? static_cast<float>(optimizer_.clip_norm() / norm) : 1.0F;
+}
+
+void TrainedWeights::update(const Slab& slab, float* gradient) {
+  const std::int64_t offset = offset_of(*spec_.model, slab), count = weights_of(*spec_.model, slab);
+  if (clip_factor_ != 1.0F) scale(clip_factor_, count, gradient);
+  UpdateArrays arrays{weights_ + offset, gradient, {}};
+  for (std::size_t i = 0; i < state_.size(); ++i) arrays.state[i] = state_[i] + offset;
+  cpu::update(optimizer_.rule(), constants_, count, arrays);
+}
+
+std::shared_ptr<const ModelSnapshot> TrainedWeights::snapshot(std::uint32_t epoch) const {
+  return std::make_shared<const ModelSnapshot>(spec_.model, spec_.loss, epoch,
+                                               std::vector<float>(weights_, weights_ + size()));
+}
+
+void TrainedWeights::save(StageState& state) const {
+  state.put("weights", std::as_bytes(std::span<const float>(weights_, size())));
+  for (std::size_t i = 0; i < state_.size(); ++i)
+    state.put(state_name(i), std::as_bytes(std::span<const float>(state_[i], size())));
+  state.put("steps", std::as_bytes(std::span(&steps_, 1)));
+}
+
+void TrainedWeights::load(const StageState& state) {
+  read_state(state, "weights", std::as_writable_bytes(std::span(weights_, size())));
+  for (std::size_t i = 0; i < state_.size(); ++i)
+    read_state(state, state_name(i), std::as_writable_bytes(std::span(state_[i], size())));
+  read_state(state, "steps", std::as_writable_bytes(std::span(&steps_, 1)));
+}
+
+void require_finite(double loss, std::uint64_t steps) {
+  if (std::isfinite(loss)) return;
+  throw Error(ErrorKind::diverged, "diverged",
+              "the loss of step " + std::to_string(steps + 1) + " is not finite; the weights are those before it",
+              "lower the learning rate, clip the gradient (clip_norm) or check the range of the inputs");
+}
+
+}  // namespace millrace::cpu

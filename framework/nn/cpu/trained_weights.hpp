@@ -1,0 +1,70 @@
+// The weights of a model under training on the CPU, with what the optimizer keeps beside them: initial values, the update slab
+// by slab, snapshots, and what is saved.
+#pragma once
+
+#include "../optimizer.hpp"
+#include "scratch.hpp"
+#include "shards.hpp"
+
+#include <millrace/model.hpp>
+#include <millrace/stage.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace millrace::cpu {
+
+/// Where that lies in the scratch memory.
+struct TrainedWeightsLayout {
+  TrainedWeightsLayout(const TrainSpec& spec, ScratchLayout& scratch);
+  std::size_t weights = 0;
+  std::vector<std::size_t> state;
+};
+
+/// What a slab contributes to sums over all weights, added up in the order of slabs.
+struct SlabSums {
+  double penalty = 0, gradient_squares = 0;
+};
+
+class TrainedWeights {
+ public:
+  /// Fills `scratch` with initial weights. `spec` and `scratch` belong to the caller and outlive this.
+  TrainedWeights(const TrainSpec& spec, const TrainedWeightsLayout& layout, const Scratch& scratch);
+
+  /// The flat buffer, in place for ever.
+  const float* data() const { return weights_; }
+  std::size_t size() const { return static_cast<std::size_t>(spec_.model->parameters()); }
+  std::uint64_t steps() const { return steps_; }
+  /// Whether the gradient of all weights is needed before any may change.
+  bool clips() const { return optimizer_.clip_norm() > 0; }
+
+  // A step: begin_step, then for each slab regularise and update; when the gradient is clipped, set_clip_factor in between.
+  // Slabs that do not overlap may be worked on by any threads at once.
+  void begin_step();
+  /// Adds the slope of the L2 penalty to the slab's gradient [weights_of(slab)]. Squares are summed only when clips().
+  SlabSums regularise(const Slab& slab, float* gradient) const;
+  void set_clip_factor(std::span<const SlabSums> all);
+  /// Scales the gradient if it is to be clipped, and changes the slab's weights by it.
+  void update(const Slab& slab, float* gradient);
+
+  std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const;
+  void save(StageState& state) const;
+  /// Throws Error("no-such-state" | "state-mismatch", data).
+  void load(const StageState& state);
+
+ private:
+  const TrainSpec& spec_;
+  nn::Optimizer optimizer_;
+  float* weights_;
+  std::vector<float*> state_;  ///< each as long as the weights
+  std::uint64_t steps_ = 0;
+  math::UpdateConstants constants_;
+  float clip_factor_ = 1;
+};
+
+/// Throws Error("diverged", diverged) for a loss that is not finite; `steps`: how many came before.
+void require_finite(double loss, std::uint64_t steps);
+
+}  // namespace millrace::cpu
