@@ -28,8 +28,8 @@ class Batcher final : public Serial {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Cuts blocks into batches of the same number of rows; the last one of a pass may be shorter.")
-        .any_inputs("any [n, ...]; its name becomes the name of the field")
-        .output("out", "record of the inputs, at most batch_size rows")
+        .any_inputs(Tensors::any().noted("its name becomes the name of the field"))
+        .output("out", Record::any().noted("a field for each input, at most `batch_size` rows"))
         .param(Param("batch_size", ParamType::integer().at_least(1).at_most(1 << 24),
                      "rows of a batch, over all processes")
                    .in_unit("rows"))
@@ -43,11 +43,6 @@ class Batcher final : public Serial {
     PortSpec out;
     for (const std::string& name : names_) {
       const PortSpec& port = ctx.input(name);
-      if (port.fields.size() != 1) {
-        ctx.error(At::input(name), "not-a-single-tensor",
-                  fmt::format("`{}` has {} fields, a batch is made from single tensors", name, port.fields.size()));
-        return;
-      }
       if (!rows_agree(ctx, out, name, port)) return;
       out.fields.push_back({name, port.only()});
       if (!out.rows_per_pass) out.rows_per_pass = port.rows_per_pass;

@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <map>
 #include <utility>
 
@@ -25,16 +24,11 @@ struct Pass {
   bool complete = false;
 };
 
-void check_width(const PortSpec& data, std::string_view field, std::int64_t width, const char* end, InferContext& ctx) {
-  const TensorSpec* spec = data.find(field);
-  if (!spec) {
-    ctx.error(At::input("data"), "missing-field", fmt::format("the evaluator's data have no field `{}`", field),
-              fmt::format("name it as an input of the batcher: in: {{{}: ...}}", field));
-    return;
-  }
-  if (spec->row_shape.size() <= 1 && elements_of(spec->row_shape) == width) return;
+void check_width(const TensorSpec& spec, std::string_view field, std::int64_t width, const char* end,
+                 InferContext& ctx) {
+  if (elements_of(spec.row_shape) == width) return;
   ctx.error(At::input("data"), "shape-mismatch",
-            fmt::format("the model has {} {} a row, `{}` is {}", width, end, field, spec->describe()),
+            fmt::format("the model has {} {} a row, `{}` is {}", width, end, field, spec.describe()),
             "prepare these rows as those the model is trained on");
 }
 
@@ -42,9 +36,14 @@ class Evaluator final : public Serial {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Measures each epoch's model on batches that it is not trained on.")
-        .input("data", "inputs [n, I], targets [n, O], optional weights [n]")
-        .input("model", "the weights at the end of each epoch", PortKind::model)
-        .output("metrics", "the metrics asked for and the seconds it took, of each pass", PortKind::metrics)
+        .input("data", Record()
+                           .field("inputs", Tensors::any().vector().otherwise(
+                                                "prepare these rows as those the model is trained on"))
+                           .field("targets", Tensors::any().rank(0, 1))
+                           .optional_field("weights", Tensors::any().one_value())
+                           .otherwise("the inputs of the batcher name the fields: in: {inputs: ..., targets: ...}"))
+        .input("model", PortContent::model("the weights at the end of each epoch"))
+        .output("metrics", PortContent::metrics("the metrics asked for and the seconds it took, of each pass"))
         .inputs(InputMode::independent)
         .reads_on_device()
         .holds("data", "model")
@@ -64,8 +63,8 @@ class Evaluator final : public Serial {
     const PortSpec& data = ctx.input("data");
     const std::shared_ptr<const ModelSpec>& model = ctx.input("model").model;
     if (!model) return;  // a plugin's model port may not say what will come; the step checks then
-    check_width(data, "inputs", model->inputs, "inputs", ctx);
-    check_width(data, "targets", model->outputs(), "outputs", ctx);
+    check_width(*data.find("inputs"), "inputs", model->inputs, "inputs", ctx);
+    check_width(*data.find("targets"), "targets", model->outputs(), "outputs", ctx);
     ctx.uses_memory("evaluation step", evaluation_step_bytes(*model, data.max_rows, ctx.device()));
   }
 
@@ -88,7 +87,7 @@ class Evaluator final : public Serial {
     if (!pass.model) return;
     const std::vector<Packet> ready = std::exchange(pass.waiting, {});
     for (const Packet& batch : ready) {
-      evaluate(pass, batch);
+      evaluate(ctx, pass, batch);
       if (batch.rows > 0) ctx.keep_until(step_->enqueued(), batch);
     }
     if (!pass.complete) return;
@@ -105,12 +104,12 @@ class Evaluator final : public Serial {
     step_ = make_evaluation_step(*device_, model, loss, *data_.find("inputs"), *data_.find("targets"), data_.max_rows);
   }
 
-  void evaluate(Pass& pass, const Packet& packet) {
+  void evaluate(const SerialContext& ctx, Pass& pass, const Packet& packet) {
     pass.complete = packet.header.last_in_epoch;
     if (packet.rows == 0) return;
     // The step refers to the model's spec, and the snapshot keeps that alive.
     if (!step_) make_step({pass.model, &pass.model->model()}, pass.model->loss());
-    const auto start = std::chrono::steady_clock::now();
+    const double start = ctx.seconds();
     TrainBatch batch;
     batch.inputs = &packet.tensor("inputs");
     batch.targets = &packet.tensor("targets");
@@ -118,7 +117,7 @@ class Evaluator final : public Serial {
     batch.epoch = packet.header.epoch;
     batch.sample_ids = packet.sample_ids();
     pass.sums.add(step_->evaluate(*pass.model, batch));
-    pass.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    pass.seconds += ctx.seconds() - start;
   }
 
   std::shared_ptr<const Metrics> metrics_of(const Pass& pass, std::uint32_t epoch) const {
@@ -137,13 +136,13 @@ class Evaluator final : public Serial {
   }
 
   /// An asynchronous device gives its sums here, once a pass.
-  void take_late_sums(Pass& pass) {
+  void take_late_sums(const SerialContext& ctx, Pass& pass) {
     if (!step_) return;
-    const auto start = std::chrono::steady_clock::now();
+    const double start = ctx.seconds();
     const BatchSums late = step_->take_sums();
     if (late.samples == 0) return;
     pass.sums.add(late);
-    pass.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    pass.seconds += ctx.seconds() - start;
   }
 
   // Each rank has measured its part of every batch.
@@ -155,7 +154,7 @@ class Evaluator final : public Serial {
 
   void end_pass(SerialContext& ctx, std::uint32_t epoch) {
     Emission emission;
-    take_late_sums(passes_.at(epoch));
+    take_late_sums(ctx, passes_.at(epoch));
     add_up_ranks(passes_.at(epoch).sums);
     emission.metrics = metrics_of(passes_.at(epoch), epoch);
     emission.last_in_epoch = true;

@@ -12,8 +12,8 @@ class Flatten final : public Transform {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Makes every row a vector; moves no data.")
-        .input("in", "any [n, ...]")
-        .output("out", "the same values [n, product of ...], same range")
+        .input("in", Tensors::any())
+        .output("out", Tensors::like("in").vector().noted("the product of the extents"))
         .example("flat: {stage: flatten, in: train.images}");
   }
   explicit Flatten(const ParamValue&) {}
@@ -21,13 +21,12 @@ class Flatten final : public Transform {
   void infer(InferContext& ctx) override {
     PortSpec port = ctx.input("in");
     TensorSpec spec = port.only();
-    if (spec.encoding.form == Form::indicator) return;
     spec.row_shape = {elements_of(spec.row_shape)};
     ctx.output("out", PortSpec::single(std::move(spec), port.rows_per_pass, port.max_rows));
   }
   void process(TransformContext& ctx) const override {
     const Tensor& x = ctx.input().tensor();
-    ctx.emit("out", x.reshaped({elements_of(x.spec().row_shape)}));
+    ctx.emit("out", x.spec().row_shape.size() == 1 ? x : x.reshaped({elements_of(x.spec().row_shape)}));
   }
 };
 

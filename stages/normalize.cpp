@@ -27,8 +27,8 @@ class Normalize final : public Transform {
   static void describe(StageSpec& spec) {
     using T = ParamType;
     spec.summary("Maps every value x to x * scale + offset, or to (x - mean) / std; on bytes it moves no data.")
-        .input("in", "any [n, ...], no class ids")
-        .output("out", "f32, same shape; the range of the input, mapped likewise")
+        .input("in", Tensors::any().noted("no class ids"))
+        .output("out", Tensors::of({DType::f32}).shape_as("in").noted("the range of the input, mapped likewise"))
         .param(Param("scale", T::number(), "factor, not 0").or_absent())
         .param(Param("offset", T::number(), "added after scaling; 0 when absent").or_absent())
         .param(Param("mean", T::number(), "subtracted first; 0 when absent").or_absent())

@@ -25,8 +25,11 @@ class OneHot final : public Transform {
   static void describe(StageSpec& spec) {
     using T = ParamType;
     spec.summary("Makes every class id a row of zeros with a one at its place.")
-        .input("in", "u8, i8, i16 or i32 [n], 0 to classes - 1")
-        .output("out", "f32 [n, classes], 0 or 1")
+        .input("in", Tensors::of({DType::u8, DType::i8, DType::i16, DType::i32})
+                         .one_value()
+                         .below("classes")
+                         .otherwise("connect the labels, not the images"))
+        .output("out", Tensors::of({DType::f32}).vector().within(0, 1).noted("`classes` columns"))
         .param(
             Param("classes",
                   T::any_of({T::integer().at_least(1).at_most(kMaxClasses), T::list(T::text()).length(1, kMaxClasses)}),
@@ -44,7 +47,7 @@ class OneHot final : public Transform {
   void infer(InferContext& ctx) override {
     const PortSpec& port = ctx.input("in");
     const TensorSpec& in = port.only();
-    if (!input_fits(ctx, in) || !names_fit(ctx, in)) return;
+    if (!names_fit(ctx, in)) return;
     if (columns_.empty() && in.range && !range_fits(ctx, *in.range)) return;
     TensorSpec out{DType::f32, {classes_}, ValueRange{0, 1}, {}, names_};
     out.encoding.form = Form::indicator;
@@ -68,15 +71,6 @@ class OneHot final : public Transform {
  private:
   // An id below this is a class of the input.
   std::int64_t known_ids() const { return columns_.empty() ? classes_ : static_cast<std::int64_t>(columns_.size()); }
-
-  static bool input_fits(InferContext& ctx, const TensorSpec& in) {
-    const bool integer = is_integer(in.dtype) && in.encoding.form == Form::dense;
-    if (integer && elements_of(in.row_shape) == 1) return true;
-    ctx.error(At::input("in"), integer ? "shape-mismatch" : "dtype-mismatch",
-              fmt::format("one_hot needs one integer class id a row, it gets {}", in.describe()),
-              "connect the labels, not the images");
-    return false;
-  }
 
   bool names_fit(InferContext& ctx, const TensorSpec& in) {
     if (std::set<std::string>(names_.begin(), names_.end()).size() != names_.size()) {

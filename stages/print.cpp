@@ -60,8 +60,8 @@ class Print final : public Serial {
   static void describe(StageSpec& spec) {
     using T = ParamType;
     spec.summary("Writes rows to the standard output, and the weights of a model.")
-        .optional_input("in", "any record")
-        .optional_input("model", "a model", PortKind::model)
+        .optional_input("in", Record::any())
+        .optional_input("model", PortContent::model("whose weights are written"))
         .inputs(InputMode::independent)
         .param(
             Param("rows", T::integer().at_least(0).at_most(1 << 24), "the most rows of a pass to write").or_default(20))

@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -18,11 +17,6 @@
 
 namespace millrace::stages {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-double seconds_between(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
 
 /// Loss and last layer go together when the gradient of the pair is that of the loss.
 void check_loss(const ModelSpec& model, Loss loss, const std::string& last_path, InferContext& ctx) {
@@ -38,33 +32,9 @@ void check_loss(const ModelSpec& model, Loss loss, const std::string& last_path,
   demand(Loss::binary_crossentropy, Activation::sigmoid);
 }
 
-/// The spec of a field that must be there, or null after reporting it.
-const TensorSpec* require_field(const PortSpec& in, std::string_view name, InferContext& ctx) {
-  const TensorSpec* spec = in.find(name);
-  if (!spec)
-    ctx.error(At::input("in"), "missing-field", fmt::format("the trainer's input has no field `{}`", name),
-              fmt::format("name it as an input of the batcher: in: {{{}: ...}}", name));
-  return spec;
-}
-
-void check_known_fields(const PortSpec& in, InferContext& ctx) {
-  for (const PortSpec::FieldSpec& field : in.fields)
-    if (field.name != "inputs" && field.name != "targets" && field.name != "weights")
-      ctx.error(At::input("in"), "unknown-field", fmt::format("the trainer does not know the field `{}`", field.name),
-                "it takes `inputs`, `targets` and, if wanted, `weights`");
-}
-
-bool check_inputs(const TensorSpec& inputs, InferContext& ctx) {
-  if (inputs.row_shape.size() == 1) return true;
-  ctx.error(At::input("in"), "shape-mismatch",
-            fmt::format("a dense layer takes rows that are vectors, `inputs` is {}", inputs.describe()),
-            "add a `flatten` before the batcher");
-  return false;
-}
-
 void check_targets(const TensorSpec& targets, const ModelSpec& model, const std::string& last_path, InferContext& ctx) {
   const std::int64_t width = elements_of(targets.row_shape);
-  if (targets.row_shape.size() <= 1 && width == model.outputs()) return;
+  if (width == model.outputs()) return;
   const bool labels = targets.row_shape.empty();
   ctx.error(At::input("in"), "shape-mismatch",
             fmt::format("the model gives {} outputs a row, `targets` is {}", model.outputs(), targets.describe()),
@@ -72,21 +42,18 @@ void check_targets(const TensorSpec& targets, const ModelSpec& model, const std:
                    : fmt::format("set `{}.dense.units` to {}", last_path, width));
 }
 
-void check_weights(const PortSpec& in, InferContext& ctx) {
-  const TensorSpec* weights = in.find("weights");
-  if (!weights || elements_of(weights->row_shape) == 1) return;
-  ctx.error(At::input("in"), "shape-mismatch",
-            fmt::format("`weights` is {}, expected one value a row", weights->describe()));
-}
-
 class Trainer final : public Serial {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Trains a stack of layers, one step a batch.")
-        .input("in", "inputs [n, I], targets [n, O], optional weights [n]")
-        .output("metrics", "loss, the metrics asked for, seconds and samples_per_second of each pass",
-                PortKind::metrics)
-        .output("model", "the weights at the end of each pass", PortKind::model)
+        .input("in", Record()
+                         .field("inputs", Tensors::any().vector().otherwise("add a `flatten` before the batcher"))
+                         .field("targets", Tensors::any().rank(0, 1))
+                         .optional_field("weights", Tensors::any().one_value())
+                         .otherwise("the inputs of the batcher name the fields: in: {inputs: ..., targets: ...}"))
+        .output("metrics",
+                PortContent::metrics("loss, the metrics asked for, seconds and samples_per_second of each pass"))
+        .output("model", PortContent::model("the weights at the end of each pass"))
         .param(Param("model", model_param_type(), "Layers in order; the last gives the outputs."))
         .param(Param("loss", loss_param_type(), "What is made small."))
         .param(Param("optimizer", optimizer_param_type(), "How the weights follow the gradient.")
@@ -118,12 +85,7 @@ class Trainer final : public Serial {
 
   void infer(InferContext& ctx) override {
     const PortSpec& in = ctx.input("in");
-    check_known_fields(in, ctx);
-    check_weights(in, ctx);
-    const TensorSpec* inputs = require_field(in, "inputs", ctx);
-    const TensorSpec* targets = require_field(in, "targets", ctx);
-    if (!inputs || !targets || !check_inputs(*inputs, ctx)) return;
-    infer_model(in, *inputs, *targets, ctx);
+    infer_model(in, *in.find("inputs"), *in.find("targets"), ctx);
   }
 
   void open(OpenContext& ctx) override {
@@ -138,7 +100,7 @@ class Trainer final : public Serial {
   void process(SerialContext& ctx) override {
     const Packet& batch = ctx.input("in");
     if (batch.header.epoch > 0 && rows_over_ranks(batch) > 0) {
-      train(batch);
+      train(ctx, batch);
       ctx.keep_until(step_->enqueued(), batch);
     }
     if (!batch.header.last_in_epoch) return;
@@ -209,8 +171,8 @@ class Trainer final : public Serial {
     ctx.output("model", std::move(port));
   }
 
-  void train(const Packet& packet) {
-    const Clock::time_point start = Clock::now();
+  void train(SerialContext& ctx, const Packet& packet) {
+    const double start = ctx.seconds();
     if (!started_) mark_ = start;
     if (progress_.step == 0) pass_start_ = start;
     started_ = true;
@@ -224,7 +186,7 @@ class Trainer final : public Serial {
     batch.last_in_epoch = packet.header.last_in_epoch;
     require_own_part(packet);
     sums_.add(step_->train(batch));
-    last_step_end_ = Clock::now();
+    last_step_end_ = ctx.seconds();
     report(packet.header.epoch);
   }
 
@@ -238,16 +200,16 @@ class Trainer final : public Serial {
                                           : std::min(progress_.step * share_.batch_rows, pass_rows_);
     if (known.samples > 0) progress_.loss = (known.loss + known.penalty) / known.samples;
     if (known.samples > 0 && wants("accuracy")) progress_.accuracy = known.correct / known.samples;
-    progress_.seconds = seconds_between(pass_start_, last_step_end_);
+    progress_.seconds = last_step_end_ - pass_start_;
     news_->step(progress_);
   }
 
   /// An asynchronous device gives its sums here, once a pass; its last step ends when they are there.
-  void take_late_sums() {
+  void take_late_sums(const SerialContext& ctx) {
     const BatchSums late = step_->take_sums();
     if (late.samples == 0) return;
     sums_.add(late);
-    last_step_end_ = Clock::now();
+    last_step_end_ = ctx.seconds();
   }
 
   bool wants(std::string_view metric) const {
@@ -258,7 +220,7 @@ class Trainer final : public Serial {
     auto metrics = std::make_shared<Metrics>();
     metrics->epoch = epoch;
     if (sums_.samples == 0) return metrics;
-    const double seconds = seconds_between(mark_, last_step_end_);
+    const double seconds = last_step_end_ - mark_;
     metrics->set("loss", (sums_.loss + sums_.penalty) / sums_.samples);
     if (wants("accuracy")) metrics->set("accuracy", sums_.correct / sums_.samples);
     if (wants("mae")) metrics->set("mae", sums_.absolute_error / sums_.samples);
@@ -293,7 +255,7 @@ class Trainer final : public Serial {
 
   void end_pass(SerialContext& ctx, std::uint32_t epoch) {
     Emission metrics, model;
-    take_late_sums();
+    take_late_sums(ctx);
     add_up_ranks();
     metrics.metrics = pass_metrics(epoch);
     model.model = step_->snapshot(epoch);
@@ -319,7 +281,7 @@ class Trainer final : public Serial {
   BatchSums sums_;  ///< of the running pass
   StepProgress progress_;
   bool started_ = false;
-  Clock::time_point mark_, pass_start_, last_step_end_;  ///< mark_: end of the pass before
+  double mark_ = 0, pass_start_ = 0, last_step_end_ = 0;  ///< in seconds; mark_: end of the pass before
 };
 
 MILLRACE_REGISTER_STAGE("trainer", Trainer);

@@ -17,8 +17,8 @@ class Transfer final : public Transform {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Brings packets to the device; passes them on where the device computes on host memory.")
-        .input("in", "any record")
-        .output("out", "the same record, on the device")
+        .input("in", Record::any())
+        .output("out", Record::like("in").noted("on the device"))
         .copies_to_device()
         .example("train_to_device: {stage: transfer, in: train_batches}");
   }

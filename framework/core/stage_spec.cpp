@@ -15,18 +15,6 @@ const PortDecl* find_port(const std::vector<PortDecl>& ports, std::string_view n
 
 }  // namespace
 
-std::string_view to_string(PortKind kind) {
-  switch (kind) {
-    case PortKind::data:
-      return "data";
-    case PortKind::metrics:
-      return "metrics";
-    case PortKind::model:
-      return "model";
-  }
-  return "?";
-}
-
 std::string_view to_string(StageKind kind) {
   switch (kind) {
     case StageKind::source:
@@ -74,29 +62,28 @@ StageSpec& StageSpec::example(std::string yaml) {
   return *this;
 }
 
-StageSpec& StageSpec::input(std::string name, std::string doc, PortKind kind) {
-  inputs_.push_back({std::move(name), std::move(doc), kind, false});
+StageSpec& StageSpec::input(std::string name, PortContent content) {
+  inputs_.emplace_back(std::move(name), std::move(content));
   return *this;
 }
 
-StageSpec& StageSpec::optional_input(std::string name, std::string doc, PortKind kind) {
-  inputs_.push_back({std::move(name), std::move(doc), kind, true});
+StageSpec& StageSpec::optional_input(std::string name, PortContent content) {
+  inputs_.emplace_back(std::move(name), std::move(content), true);
   return *this;
 }
 
-StageSpec& StageSpec::any_inputs(std::string doc, std::vector<PortKind> kinds) {
-  any_input_doc_ = std::move(doc);
-  any_input_kinds_ = std::move(kinds);
+StageSpec& StageSpec::any_inputs(PortContent content) {
+  any_input_.emplace("", std::move(content));
   return *this;
 }
 
-StageSpec& StageSpec::output(std::string name, std::string doc, PortKind kind) {
-  outputs_.push_back({std::move(name), std::move(doc), kind, false});
+StageSpec& StageSpec::output(std::string name, PortContent content) {
+  outputs_.emplace_back(std::move(name), std::move(content));
   return *this;
 }
 
-StageSpec& StageSpec::any_outputs(std::string doc, std::string param) {
-  any_output_doc_ = std::move(doc);
+StageSpec& StageSpec::any_outputs(PortContent content, std::string param) {
+  any_output_.emplace("", std::move(content));
   any_output_param_ = std::move(param);
   return *this;
 }
@@ -148,8 +135,8 @@ StageSpec& StageSpec::cuts_batches(std::string param) {
 
 std::vector<PortDecl> StageSpec::outputs_for(const ParamValue& params) const {
   std::vector<PortDecl> ports = outputs_;
-  if (!takes_any_outputs()) return ports;
-  for (const auto& [name, value] : params[any_output_param_].map()) ports.push_back({name, any_output_doc_});
+  if (!any_output_) return ports;
+  for (const auto& [name, value] : params[any_output_param_].map()) ports.emplace_back(name, *any_output_);
   return ports;
 }
 

@@ -19,14 +19,25 @@ namespace millrace::testing {
 using Packets = std::map<std::string, Packet, std::less<>>;
 using Send = std::function<void(std::string_view, Packet)>;
 
+/// Time stands still between two readings unless the test says otherwise.
+struct TestClock {
+  double now = 0, tick = 0;
+  double read() {
+    const double reading = now;
+    now += tick;
+    return reading;
+  }
+};
+
 template <class Context>
 class CallContext : public Context {
  public:
-  CallContext(OpenContext& open, Send send) : open_(open), send_(std::move(send)) {}
+  CallContext(OpenContext& open, TestClock& clock, Send send) : open_(open), clock_(clock), send_(std::move(send)) {}
   OutTensor allocate(TensorSpec spec, std::int64_t rows) override {
     return {std::move(spec), rows, open_.device().memory()};
   }
   bool stopping() const override { return false; }
+  double seconds() const override { return clock_.read(); }
   const PortSpec& output(std::string_view name) const override { return open_.output(name); }
   void stop_after(std::uint32_t) override {}
   // Here nobody waits beside the stage, and nothing follows that could be held up.
@@ -35,6 +46,7 @@ class CallContext : public Context {
 
  protected:
   OpenContext& open_;
+  TestClock& clock_;
   Send send_;
 };
 
@@ -57,7 +69,8 @@ inline Packet packet_of(Emission emission, std::uint32_t epoch) {
 
 class ProduceCall final : public CallContext<SourceContext> {
  public:
-  ProduceCall(OpenContext& open, Send send, std::uint32_t epoch) : CallContext(open, std::move(send)), epoch_(epoch) {}
+  ProduceCall(OpenContext& open, TestClock& clock, Send send, std::uint32_t epoch)
+      : CallContext(open, clock, std::move(send)), epoch_(epoch) {}
   std::uint32_t epoch() const override { return epoch_; }
   void emit(std::string_view port, Emission emission) override {
     last_ = emission.last_in_epoch;
@@ -72,8 +85,8 @@ class ProduceCall final : public CallContext<SourceContext> {
 
 class TransformCall final : public CallContext<TransformContext> {
  public:
-  TransformCall(OpenContext& open, Send send, const Packets& packets, const std::string& port)
-      : CallContext(open, std::move(send)), packets_(packets), port_(port) {}
+  TransformCall(OpenContext& open, TestClock& clock, Send send, const Packets& packets, const std::string& port)
+      : CallContext(open, clock, std::move(send)), packets_(packets), port_(port) {}
   const Packet& input(std::string_view port) const override { return packet_of(packets_, port); }
   void emit(std::string_view port, std::vector<Field> fields) override {
     Packet packet = packets_.at(port_);
@@ -90,8 +103,8 @@ class TransformCall final : public CallContext<TransformContext> {
 
 class SerialCall final : public CallContext<SerialContext> {
  public:
-  SerialCall(OpenContext& open, Send send, const Packets& packets, const std::string& port)
-      : CallContext(open, std::move(send)), packets_(packets), port_(port) {}
+  SerialCall(OpenContext& open, TestClock& clock, Send send, const Packets& packets, const std::string& port)
+      : CallContext(open, clock, std::move(send)), packets_(packets), port_(port) {}
   const Packet& input(std::string_view port) const override { return packet_of(packets_, port); }
   std::string_view port() const override { return port_; }
   void emit(std::string_view port, Emission emission) override {

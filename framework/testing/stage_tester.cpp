@@ -4,6 +4,7 @@
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
+#include <millrace/port_check.hpp>
 #include <millrace/testing/stage_tester.hpp>
 
 #include <fmt/format.h>
@@ -99,7 +100,7 @@ struct StageTester::State : public InferContext, public OpenContext, public RunN
     for (InputState& port : input_ports)
       if (port.name == name) return port;
     if (inferred) misuse("no-such-port", fmt::format("input `{}` came after infer; declare it with input()", name));
-    if (info.spec.find_input(name) == nullptr && !info.spec.takes_any_inputs())
+    if (info.spec.find_input(name) == nullptr && info.spec.any_input() == nullptr)
       misuse("no-such-port", fmt::format("`{}` has no input `{}`", info.name, name));
     input_ports.push_back({std::string(name), spec, 0, 0, first_epoch()});
     return input_ports.back();
@@ -114,7 +115,7 @@ struct StageTester::State : public InferContext, public OpenContext, public RunN
   void infer_once() {
     if (inferred) return;
     inferred = true;
-    stage->infer(*this);
+    if (check_inputs(info.spec, *this)) stage->infer(*this);
     if (!errors.empty()) return;
     for (const auto& [name, port] : outputs)
       if (!port.spec) misuse("output-not-set", fmt::format("infer of `{}` left output `{}` unset", info.name, name));
@@ -160,6 +161,7 @@ struct StageTester::State : public InferContext, public OpenContext, public RunN
   std::unique_ptr<Communicator> alone;
   Communicator* others = nullptr;
   RowShare row_share;
+  TestClock clock;
   std::uint64_t seed_value = 42;
   std::uint32_t epoch_count = 5, pass = 0;
   bool inferred = false, is_open = false, in_pass = false;
@@ -191,12 +193,12 @@ void StageTester::State::run(const std::map<std::string, Packet, std::less<>>& p
   for (auto& [name, out] : outputs) out.emitted = false;
   const Send forward = [this](std::string_view name, Packet packet) { send(name, std::move(packet)); };
   if (auto* transform = dynamic_cast<Transform*>(stage.get())) {
-    TransformCall call(*this, forward, packets, port);
+    TransformCall call(*this, clock, forward, packets, port);
     transform->process(call);
     for (const auto& [name, out] : outputs)
       if (!out.emitted) misuse("not-emitted", fmt::format("the transform sent nothing to output `{}`", name));
   } else if (auto* serial = dynamic_cast<Serial*>(stage.get())) {
-    SerialCall call(*this, forward, packets, port);
+    SerialCall call(*this, clock, forward, packets, port);
     serial->process(call);
   } else {
     misuse("not-a-consumer", fmt::format("`{}` is a source: use pull()", info.name));
@@ -212,7 +214,7 @@ void StageTester::State::pull() {
     source->begin_pass(pass);
   }
   ProduceCall call(
-      *this, [this](std::string_view name, Packet packet) { send(name, std::move(packet)); }, pass);
+      *this, clock, [this](std::string_view name, Packet packet) { send(name, std::move(packet)); }, pass);
   source->produce(call);
   in_pass = !call.was_last();
 }
@@ -223,6 +225,11 @@ StageTester::~StageTester() = default;
 
 StageTester& StageTester::seed(std::uint64_t seed) {
   state_->seed_value = seed;
+  return *this;
+}
+
+StageTester& StageTester::clock(double seconds, double tick) {
+  state_->clock = {seconds, tick};
   return *this;
 }
 

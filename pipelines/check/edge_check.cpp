@@ -105,14 +105,13 @@ class EdgeCheck {
     const StageSpec& spec = node.info->spec;
     const auto names = names_of(spec.inputs());
     if (const PortDecl* port = spec.find_input(edge.port)) return *port;
-    if (spec.takes_any_inputs() && !edge.port.empty())
-      return PortDecl{edge.port, spec.any_input_doc(), spec.any_input_kinds().front(), false};
+    if (spec.any_input() != nullptr && !edge.port.empty()) return PortDecl(edge.port, *spec.any_input());
     if (const PortDecl* main_port = edge.port.empty() ? spec.find_input("in") : nullptr) return *main_port;
     if (edge.port.empty() && names.size() == 1) return spec.inputs().front();
-    if (edge.port.empty() && (names.size() > 1 || spec.takes_any_inputs()))
+    if (edge.port.empty() && (names.size() > 1 || spec.any_input() != nullptr))
       error("ambiguous-input", fmt::format("stage `{}` has several inputs", node.spec->stage), edge.where,
             "for which one?",
-            spec.takes_any_inputs()
+            spec.any_input() != nullptr
                 ? fmt::format("write {{NAME: {}}} with a name of your own", shown(edge.from_node))
                 : fmt::format("write {{{}: ...}}  ({} takes: {})", names.front(), node.spec->stage, name_list(names)));
     else
@@ -127,15 +126,10 @@ class EdgeCheck {
   bool check_kind(const CheckedNode& node, const CheckedEdge& edge, const PortDecl& input) {
     const CheckedNode& producer = graph_.nodes[edge.from];
     if (producer.info == nullptr) return true;
-    const StageSpec& spec = node.info->spec;
-    const std::vector<PortKind> kinds =
-        spec.find_input(input.name) != nullptr ? std::vector<PortKind>{input.kind} : spec.any_input_kinds();
-    if (std::find(kinds.begin(), kinds.end(), edge.kind) != kinds.end()) return true;
-    std::string wanted;
-    for (const PortKind k : kinds) wanted += fmt::format("{}{}", wanted.empty() ? "" : " or ", to_string(k));
+    if (input.kind == edge.kind) return true;
     error("port-kind",
           fmt::format("`{}.{}` carries {}, input `{}` of `{}` takes {}", producer.spec->name, edge.from_port,
-                      to_string(edge.kind), input.name, node.spec->stage, wanted),
+                      to_string(edge.kind), input.name, node.spec->stage, to_string(input.kind)),
           edge.spec->where, fmt::format("carries {}", to_string(edge.kind)), "");
     return false;
   }
@@ -146,8 +140,9 @@ class EdgeCheck {
       return std::any_of(node.inputs.begin(), node.inputs.end(), [&](const CheckedEdge& e) { return e.port == port; });
     };
     for (const PortDecl& port : spec.inputs())
-      if (!port.optional && !is_connected(port.name)) report_missing(node, fmt::format("`{}`", port.name), port.doc);
-    if (spec.takes_any_inputs() && node.inputs.empty()) report_missing(node, "at least one", spec.any_input_doc());
+      if (!port.optional && !is_connected(port.name)) report_missing(node, fmt::format("`{}`", port.name), port.text());
+    if (spec.any_input() != nullptr && node.inputs.empty())
+      report_missing(node, "at least one", spec.any_input()->text());
   }
 
   void report_missing(CheckedNode& node, const std::string& what, const std::string& doc) {

@@ -3,6 +3,7 @@
 #include "shape_notes.hpp"
 
 #include <millrace/error.hpp>
+#include <millrace/port_check.hpp>
 
 #include <fmt/format.h>
 
@@ -137,7 +138,7 @@ bool infer_node(const CheckedGraph& checked, const ValidatedGraph& graph, const 
   Diagnostics found;
   try {
     result.stage = node.info->make(result.params);
-    result.stage->infer(context);
+    if (check_inputs(node.info->spec, context)) result.stage->infer(context);
     if (!context.failed()) report_unset(node, result, found);
   } catch (const Error& e) {
     report_throw(node, e, found);

@@ -20,7 +20,7 @@ void report_unknown_stage(const NodeSpec& node, const StageRegistry& registry, D
 }
 
 bool is_one_in_one_out(const StageSpec& spec) {
-  return spec.inputs().size() == 1 && !spec.takes_any_inputs() && !spec.takes_any_outputs() &&
+  return spec.inputs().size() == 1 && spec.any_input() == nullptr && spec.any_output() == nullptr &&
          spec.outputs().size() == 1;
 }
 
@@ -42,8 +42,8 @@ void check_run(const CheckedNode& node, Diagnostics& diagnostics) {
 void find_outputs(CheckedNode& node) {
   const StageSpec& spec = node.info->spec;
   const bool named =
-      !spec.takes_any_outputs() || (node.params.is_map() && node.params.find(spec.any_output_param()) != nullptr &&
-                                    node.params[spec.any_output_param()].is_map());
+      spec.any_output() == nullptr || (node.params.is_map() && node.params.find(spec.any_output_param()) != nullptr &&
+                                       node.params[spec.any_output_param()].is_map());
   node.outputs_known = named;
   node.outputs = named ? spec.outputs_for(node.params) : spec.outputs();
 }

@@ -124,10 +124,10 @@ Json type_schema(const ParamType& type) {
 
 Json inputs_schema(const StageSpec& spec) {
   Json properties = Json::object();
-  for (const PortDecl& port : spec.inputs()) properties[port.name] = {{"type", "string"}, {"description", port.doc}};
+  for (const PortDecl& port : spec.inputs()) properties[port.name] = {{"type", "string"}, {"description", port.text()}};
   Json map{{"type", "object"}, {"properties", properties}};
   map["additionalProperties"] =
-      spec.takes_any_inputs() ? Json{{"type", "string"}, {"description", spec.any_input_doc()}} : Json(false);
+      spec.any_input() != nullptr ? Json{{"type", "string"}, {"description", spec.any_input()->text()}} : Json(false);
   return {{"anyOf", {{{"type", "string"}}, map}}, {"description", "NODE, NODE.OUTPUT or {INPUT: NODE.OUTPUT}"}};
 }
 

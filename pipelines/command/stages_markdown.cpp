@@ -18,21 +18,33 @@ std::string cell(const std::string& text) {
   return out;
 }
 
-std::string port_row(const char* direction, const std::string& name, std::string_view kind, const std::string& doc) {
-  return fmt::format("| {} | {} | {} | {} |\n", direction, name, kind, cell(doc));
+std::string row(const std::string& direction, const std::string& name, const Tensors& tensors) {
+  const std::string range = tensors.range_text();
+  return fmt::format("| {} | {} | {} | {} | {} | {} |\n", direction, name, cell(tensors.dtype_text()),
+                     cell(tensors.shape_text()), range.empty() ? "unknown" : cell(range), cell(tensors.note));
+}
+
+// A record has a row for each of its fields; what carries no tensors has a sentence.
+std::string port_rows(const std::string& direction, const std::string& name, const PortContent& port) {
+  if (port.kind == PortKind::data && !port.is_record) return row(direction, name, port.tensors);
+  if (port.kind != PortKind::data || port.record.fields.empty())
+    return fmt::format("| {} | {} | {} | | | {} |\n", direction, name,
+                       port.kind == PortKind::data ? "record" : to_string(port.kind), cell(port.text()));
+  std::string text;
+  for (const Record::Field& field : port.record.fields)
+    text += row(direction, fmt::format("{}, field `{}`{}", name, field.name, field.optional ? ", optional" : ""),
+                field.tensors);
+  return text;
 }
 
 std::string ports(const StageSpec& spec) {
-  std::string text = "| port | name | kind | dtype, shape and range |\n|---|---|---|---|\n";
+  std::string text = "| port | name | dtype | shape | range | |\n|---|---|---|---|---|---|\n";
   for (const PortDecl& port : spec.inputs())
-    text += port_row(port.optional ? "in, optional" : "in", "`" + port.name + "`", to_string(port.kind), port.doc);
-  if (spec.takes_any_inputs())
-    text += port_row("in", "any, yours to name", to_string(spec.any_input_kinds().front()), spec.any_input_doc());
-  for (const PortDecl& port : spec.outputs())
-    text += port_row("out", "`" + port.name + "`", to_string(port.kind), port.doc);
-  if (spec.takes_any_outputs())
-    text += port_row("out", fmt::format("one for each key of `{}`", spec.any_output_param()), "data",
-                     spec.any_output_doc());
+    text += port_rows(port.optional ? "in, optional" : "in", "`" + port.name + "`", port);
+  if (spec.any_input() != nullptr) text += port_rows("in", "any, yours to name", *spec.any_input());
+  for (const PortDecl& port : spec.outputs()) text += port_rows("out", "`" + port.name + "`", port);
+  if (spec.any_output() != nullptr)
+    text += port_rows("out", fmt::format("one for each key of `{}`", spec.any_output_param()), *spec.any_output());
   return text;
 }
 

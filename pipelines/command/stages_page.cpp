@@ -2,19 +2,17 @@
 #include "checked_config.hpp"
 #include "plugins/plugin_search.hpp"
 #include "stage_facts.hpp"
+#include "stages_json.hpp"
 #include "stages_markdown.hpp"
 #include "why_page.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include <map>
 
 namespace millrace::pipelines {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string default_text(const Param& param) {
   if (param.default_value) return "default " + param.default_value->render();
@@ -59,18 +57,18 @@ std::string param_text(const Param& param, int depth, Explained& explained) {
 
 std::string port_line(const PortDecl& port, const char* direction) {
   const std::string kind = port.kind == PortKind::data ? "" : fmt::format("{}, ", to_string(port.kind));
-  return fmt::format("  {:<4} {:<10} {}{}{}\n", direction, port.name, kind, port.doc,
+  return fmt::format("  {:<4} {:<10} {}{}{}\n", direction, port.name.empty() ? "(any)" : port.name, kind, port.text(),
                      port.optional ? " (optional)" : "");
 }
 
 std::string ports_text(const StageSpec& spec) {
   std::string text;
   for (const PortDecl& port : spec.inputs()) text += port_line(port, "in");
-  if (spec.takes_any_inputs()) text += fmt::format("  {:<4} {:<10} {}\n", "in", "(any)", spec.any_input_doc());
+  if (spec.any_input() != nullptr) text += port_line(*spec.any_input(), "in");
   for (const PortDecl& port : spec.outputs()) text += port_line(port, "out");
-  if (spec.takes_any_outputs())
-    text += fmt::format("  {:<4} {:<10} {}, one for each key of `{}`\n", "out", "(any)", spec.any_output_doc(),
-                        spec.any_output_param());
+  if (spec.any_output() != nullptr)
+    text += port_line(*spec.any_output(), "out") +
+            fmt::format("  {:15} one for each key of `{}`\n", "", spec.any_output_param());
   return text;
 }
 
@@ -94,88 +92,6 @@ std::string list_text(const StageRegistry& registry) {
   return text + "\nMore about one: pipeline-run stages NAME\n";
 }
 
-Json value_json(const ParamValue& value) {
-  if (value.is_null()) return nullptr;
-  if (value.is_boolean()) return value.boolean();
-  if (value.is_integer()) return value.integer();
-  if (value.is_number()) return value.number();
-  if (value.is_text()) return value.text();
-  if (value.is_list()) {
-    Json list = Json::array();
-    for (const ParamValue& item : value.list()) list.push_back(value_json(item));
-    return list;
-  }
-  Json object = Json::object();
-  for (const auto& [key, member] : value.map()) object[key] = value_json(member);
-  return object;
-}
-
-Json params_json(const std::vector<Param>& params);
-
-void add_nested(const ParamType& type, Json& object) {
-  using Kind = ParamType::Kind;
-  if (type.kind() == Kind::list || type.kind() == Kind::map) return add_nested(type.element(), object);
-  if (type.kind() == Kind::choice) object["choices"] = type.choices();
-  if (type.kind() == Kind::record) object["params"] = params_json(type.params());
-  if (type.kind() == Kind::any_of)
-    for (const ParamType& option : type.options()) add_nested(option, object);
-  if (type.kind() == Kind::one_of)
-    for (const Alternative& alternative : type.alternatives())
-      object["alternatives"].push_back(
-          {{"name", alternative.name}, {"doc", alternative.doc}, {"params", params_json(alternative.params)}});
-}
-
-Json param_json(const Param& param) {
-  Json object = {
-      {"name", param.name}, {"type", param.type.describe()}, {"required", param.is_required()}, {"doc", param.doc}};
-  if (param.default_value) object["default"] = value_json(*param.default_value);
-  if (!param.unit.empty()) object["unit"] = param.unit;
-  if (param.type.lo()) object[param.type.lo_is_strict() ? "above" : "at_least"] = *param.type.lo();
-  if (param.type.hi()) object[param.type.hi_is_strict() ? "below" : "at_most"] = *param.type.hi();
-  add_nested(param.type, object);
-  return object;
-}
-
-Json params_json(const std::vector<Param>& params) {
-  Json list = Json::array();
-  for (const Param& param : params) list.push_back(param_json(param));
-  return list;
-}
-
-Json ports_json(const std::vector<PortDecl>& ports) {
-  Json list = Json::array();
-  for (const PortDecl& port : ports)
-    list.push_back(
-        {{"name", port.name}, {"kind", to_string(port.kind)}, {"doc", port.doc}, {"optional", port.optional}});
-  return list;
-}
-
-Json stage_json(const StageInfo& info) {
-  Json object = {{"name", info.name},
-                 {"kind", to_string(info.kind)},
-                 {"summary", info.spec.summary()},
-                 {"any_number_of_threads", info.kind == StageKind::transform},
-                 {"state", state_word(info.spec.state())},
-                 {"inputs", ports_json(info.spec.inputs())},
-                 {"outputs", ports_json(info.spec.outputs())}};
-  if (info.spec.takes_any_inputs()) object["any_inputs"] = info.spec.any_input_doc();
-  if (info.spec.takes_any_outputs())
-    object["any_outputs"] = {{"doc", info.spec.any_output_doc()}, {"keys_of", info.spec.any_output_param()}};
-  object.update({{"params", params_json(info.spec.params())},
-                 {"example", info.spec.example()},
-                 {"plugin", info.plugin},
-                 {"plugin_version", info.plugin_version},
-                 {"licence", info.plugin_licence},
-                 {"file", info.file}});
-  return object;
-}
-
-std::string list_json(const StageRegistry& registry) {
-  Json object = {{"schema", 1}, {"stages", Json::array()}};
-  for (const std::string& name : registry.names()) object["stages"].push_back(stage_json(*registry.find(name)));
-  return object.dump() + "\n";
-}
-
 [[noreturn]] void refuse(const std::string& name, const StageRegistry& registry) {
   const std::vector<std::string> close = close_names(name, registry.names());
   throw Error(ErrorKind::usage, "unknown-stage", fmt::format("there is no stage `{}`", name),
@@ -196,12 +112,12 @@ int stages_verb(const CommandOptions& options) {
     return 0;
   }
   if (options.target.empty()) {
-    write_result(options.json ? list_json(registry) : list_text(registry));
+    write_result(options.json ? stages_json(registry) : list_text(registry));
     return 0;
   }
   const StageInfo* info = registry.find(options.target);
   if (info == nullptr) refuse(options.target, registry);
-  write_result(options.json ? stage_json(*info).dump() + "\n" : stage_text(*info));
+  write_result(options.json ? stage_json(*info) : stage_text(*info));
   return 0;
 }
 

@@ -25,11 +25,12 @@ class DescriptorCheck {
             fmt::format("spec.example(\"mine: {{stage: {}, in: train.images}}\")", info_.name));
     ports(spec_.inputs(), "input");
     ports(spec_.outputs(), "output");
-    const bool has_input = !spec_.inputs().empty() || spec_.takes_any_inputs();
-    const bool has_output = !spec_.outputs().empty() || spec_.takes_any_outputs();
-    require(info_.kind == StageKind::source || has_input, "it has no input", "spec.input(\"in\", \"f32 [n, ...]\")");
+    const bool has_input = !spec_.inputs().empty() || spec_.any_input() != nullptr;
+    const bool has_output = !spec_.outputs().empty() || spec_.any_output() != nullptr;
+    require(info_.kind == StageKind::source || has_input, "it has no input",
+            "spec.input(\"in\", Tensors::of({DType::f32}))");
     require(info_.kind == StageKind::serial || has_output, "it has no output",
-            "spec.output(\"out\", \"f32 [n, ...]\")");
+            "spec.output(\"out\", Tensors::of({DType::f32}))");
     params(spec_.params());
   }
 
@@ -51,8 +52,9 @@ class DescriptorCheck {
     for (const PortDecl& port : ports) {
       require(seen.insert(port.name).second, fmt::format("{} `{}` is declared twice", direction, port.name),
               "keep one");
-      require(!port.doc.empty(), fmt::format("{} `{}` does not say what it carries", direction, port.name),
-              fmt::format("spec.{}(\"{}\", \"f32 [n, ...]\")", direction, port.name));
+      require(!port.text().empty(), fmt::format("{} `{}` does not say what it carries", direction, port.name),
+              fmt::format("spec.{0}(\"{1}\", PortContent::{2}(\"what it is\"))", direction, port.name,
+                          to_string(port.kind)));
     }
   }
 

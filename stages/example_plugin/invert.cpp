@@ -15,8 +15,8 @@ class Invert final : public Transform {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Turns bright into dark: every byte x becomes 255 - x.")
-        .input("in", "u8 [n, ...]")
-        .output("out", "u8, same shape")
+        .input("in", Tensors::of({DType::u8}).otherwise("put it before normalize"))
+        .output("out", Tensors::of({DType::u8}).shape_as("in"))
         .example("negative: {stage: invert, in: train.images}");
   }
   explicit Invert(const ParamValue&) {}
@@ -24,10 +24,6 @@ class Invert final : public Transform {
   void infer(InferContext& ctx) override {
     PortSpec port = ctx.input("in");
     TensorSpec spec = port.only();
-    if (spec.dtype != DType::u8 || spec.encoding.form != Form::dense) {
-      ctx.error(At::input("in"), "dtype-mismatch", "invert needs plain bytes", "put it before normalize");
-      return;
-    }
     if (spec.range) spec.range = ValueRange{255 - spec.range->hi, 255 - spec.range->lo};
     ctx.output("out", PortSpec::single(std::move(spec), port.rows_per_pass, port.max_rows));
   }

@@ -17,7 +17,8 @@ namespace {
 class Dice final : public Source {
  public:
   static void describe(StageSpec& spec) {
-    spec.summary("Throws dice, the same ones for one seed.").output("out", "f32 [n, 2], 1 to 6");
+    spec.summary("Throws dice, the same ones for one seed.")
+        .output("out", Tensors::of({DType::f32}).shape({2}).within(1, 6));
     spec.param(Param("rows", ParamType::integer().at_least(1).at_most(1000), "Throws of a pass.")
                    .or_default(4)
                    .in_unit("rows"));
@@ -49,7 +50,9 @@ class Dice final : public Source {
 class Weigh final : public Transform {
  public:
   static void describe(StageSpec& spec) {
-    spec.summary("Multiplies every column by its weight.").input("in", "f32 [n, k]").output("out", "f32, same shape");
+    spec.summary("Multiplies every column by its weight.")
+        .input("in", Tensors::of({DType::f32}).vector())
+        .output("out", Tensors::of({DType::f32}).shape_as("in"));
     spec.param(
         Param("weights", ParamType::list(ParamType::number().above(0)).length(1, 64), "A weight for each column."));
     spec.param(Param("mode", ParamType::choice({"plain", "negative"}), "Sign of the result.").or_default("plain"));
@@ -84,7 +87,7 @@ class Total final : public Serial {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Prints the sum of all that came through so far, at the end of each pass.");
-    spec.input("in", "f32 [n, ...]").state(StateKind::checkpointable);
+    spec.input("in", Tensors::of({DType::f32})).state(StateKind::checkpointable);
     spec.example("total: {stage: abi_total, in: weighed}");
   }
   explicit Total(const ParamValue&) {}

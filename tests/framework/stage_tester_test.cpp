@@ -13,7 +13,7 @@ class SmallSource final : public Source {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("six rows")
-        .output("out", "i32 [n]")
+        .output("out", Tensors::of({DType::i32}).scalar())
         .param(Param("bad", ParamType::text(), "what to do wrong").or_default(""));
   }
   explicit SmallSource(const ParamValue& params) : bad_(params["bad"].text()) {}
@@ -52,9 +52,9 @@ class Pair final : public Transform {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("a pair")
-        .input("a", "any")
-        .input("b", "any")
-        .output("out", "both")
+        .input("a", Tensors::any())
+        .input("b", Tensors::any())
+        .output("out", Tensors::any())
         .param(Param("quiet", ParamType::boolean(), "emit nothing").or_default(false));
   }
   explicit Pair(const ParamValue& params) : quiet_(params["quiet"].boolean()) {}

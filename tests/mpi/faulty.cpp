@@ -18,8 +18,8 @@ class Faulty final : public Transform {
   static void describe(StageSpec& spec) {
     using T = ParamType;
     spec.summary("Passes rows on until one rank fails.")
-        .input("in", "any [n, ...]")
-        .output("out", "the same")
+        .input("in", Record::any())
+        .output("out", Record::like("in"))
         .param(Param("rank", T::integer().at_least(0), "the rank that fails"))
         .param(Param("fault", T::choice({"throw", "hang", "freeze", "die", "leave", "signal"}), "how it fails"))
         .param(Param("epoch", T::integer().at_least(1), "in which pass").or_default(2))

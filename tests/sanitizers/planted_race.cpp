@@ -24,7 +24,9 @@ TensorSpec one_byte() { return {DType::u8, {}, {}, {}, {}}; }
 
 class PlantedSource final : public Source {
  public:
-  static void describe(StageSpec& spec) { spec.summary("Blocks of one row.").output("out", "u8 [n]"); }
+  static void describe(StageSpec& spec) {
+    spec.summary("Blocks of one row.").output("out", Tensors::of({DType::u8}).scalar());
+  }
   explicit PlantedSource(const ParamValue&) {}
   void infer(InferContext& ctx) override { ctx.output("out", PortSpec::single(one_byte(), kBlocks, 1)); }
   void begin_pass(std::uint32_t) override { next_ = 0; }
@@ -44,8 +46,8 @@ class PlantedCounter final : public Transform {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Counts.")
-        .input("in", "u8 [n]")
-        .output("out", "u8 [n]")
+        .input("in", Tensors::of({DType::u8}).scalar())
+        .output("out", Tensors::of({DType::u8}).scalar())
         .param(Param("racy", ParamType::boolean(), "Count without protection."));
   }
   explicit PlantedCounter(const ParamValue& params) : racy_(params["racy"].boolean()) {}
@@ -69,7 +71,7 @@ class PlantedCounter final : public Transform {
 
 class PlantedSink final : public Serial {
  public:
-  static void describe(StageSpec& spec) { spec.summary("Takes rows.").input("in", "u8 [n]"); }
+  static void describe(StageSpec& spec) { spec.summary("Takes rows.").input("in", Tensors::of({DType::u8}).scalar()); }
   explicit PlantedSink(const ParamValue&) {}
   void infer(InferContext&) override {}
   void process(SerialContext& ctx) override { rows_ += ctx.input().rows; }

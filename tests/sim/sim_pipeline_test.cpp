@@ -33,8 +33,8 @@ class CarelessTransfer final : public Transform {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Copies and keeps nothing.")
-        .input("in", "any")
-        .output("out", "the same")
+        .input("in", Record::any())
+        .output("out", Record::like("in"))
         .copies_to_device()
         .example("t: {stage: careless_transfer, in: batches}");
   }

@@ -133,8 +133,8 @@ TEST_CASE("Every built-in stage describes itself in full") {
     CAPTURE(name);
     CHECK(spec.summary().ends_with("."));
     CHECK_THAT(spec.example(), ContainsSubstring("stage: " + name));
-    const bool has_ports =
-        !spec.inputs().empty() || spec.takes_any_inputs() || !spec.outputs().empty() || spec.takes_any_outputs();
+    const bool has_ports = !spec.inputs().empty() || spec.any_input() != nullptr || !spec.outputs().empty() ||
+                           spec.any_output() != nullptr;
     CHECK(has_ports);
     for (const Param& param : spec.params()) {
       CAPTURE(param.name);

@@ -85,6 +85,17 @@ TEST_CASE("trainer emits metrics and a snapshot at the end of each pass, and not
   CHECK(model.model->model().parameters() == 2 * 4 + 4 + 4 * 2 + 2);
 }
 
+TEST_CASE("trainer times a pass by its context's clock, from the end of the pass before") {
+  StageTester t("trainer", classifier());
+  t.clock(100, 0.5);  // two readings a batch
+  t.push("in", batch(16, 1, false)).push("in", batch(16, 1, true, 16));
+  CHECK(t.pop("metrics").metrics->find("seconds") == 1.5);
+  t.push("in", batch(16, 2, true));
+  const Packet second = t.pop("metrics");
+  CHECK(second.metrics->find("seconds") == 1.0);
+  CHECK(second.metrics->find("samples_per_second") == 16.0);
+}
+
 TEST_CASE("trainer reports only the metrics that were asked for") {
   StageTester t("trainer", classifier());
   t.push("in", batch(16, 1, true));

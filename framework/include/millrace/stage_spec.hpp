@@ -4,6 +4,7 @@
 #include <millrace/export.hpp>
 #include <millrace/packet.hpp>
 #include <millrace/param.hpp>
+#include <millrace/port_decl.hpp>
 #include <millrace/tensor.hpp>
 
 #include <cstdint>
@@ -18,14 +19,11 @@ namespace millrace {
 struct ModelSpec;
 enum class Loss : std::uint8_t;
 
-/// What a port carries.
-enum class PortKind : std::uint8_t { data, metrics, model };
 /// Several input ports: one call for all packets of equal `seq` (joined), or one call a packet of any port (independent).
 enum class InputMode : std::uint8_t { joined, independent };
 /// Whether a Source or Serial has state between passes, and whether save/load carry it.
 enum class StateKind : std::uint8_t { stateless, checkpointable, volatile_ };
 enum class StageKind : std::uint8_t { source, transform, serial };
-MILLRACE_EXPORT std::string_view to_string(PortKind);
 MILLRACE_EXPORT std::string_view to_string(StageKind);
 
 /// Concrete shape of what an edge carries; what `infer` takes and gives.
@@ -50,14 +48,6 @@ struct MILLRACE_EXPORT PortSpec {
   const TensorSpec& only() const;
 };
 
-/// A declared port; `doc` says dtype and shape for a person: "any [n, ...]".
-struct PortDecl {
-  std::string name;
-  std::string doc;
-  PortKind kind = PortKind::data;
-  bool optional = false;
-};
-
 /// The descriptor of a stage. A stage fills it in its static `describe`.
 class MILLRACE_EXPORT StageSpec {
  public:
@@ -65,13 +55,14 @@ class MILLRACE_EXPORT StageSpec {
   StageSpec& summary(std::string);
   /// A node as one would write it in a config; `stages NAME` prints it and the tests check it.
   StageSpec& example(std::string yaml);
-  StageSpec& input(std::string name, std::string doc, PortKind = PortKind::data);
-  StageSpec& optional_input(std::string name, std::string doc, PortKind = PortKind::data);
+  /// `Tensors::of({DType::f32})`, `Record::any()`, `PortContent::metrics("what they are")`.
+  StageSpec& input(std::string name, PortContent);
+  StageSpec& optional_input(std::string name, PortContent);
   /// Any number of inputs, at least one, named by the user.
-  StageSpec& any_inputs(std::string doc, std::vector<PortKind> kinds = {PortKind::data});
-  StageSpec& output(std::string name, std::string doc, PortKind = PortKind::data);
+  StageSpec& any_inputs(PortContent);
+  StageSpec& output(std::string name, PortContent);
   /// Besides the declared outputs, one for each key of the map parameter `param`.
-  StageSpec& any_outputs(std::string doc, std::string param);
+  StageSpec& any_outputs(PortContent, std::string param);
   StageSpec& inputs(InputMode);
   StageSpec& param(Param);
   StageSpec& state(StateKind);
@@ -96,11 +87,10 @@ class MILLRACE_EXPORT StageSpec {
   const std::vector<PortDecl>& outputs() const { return outputs_; }
   const PortDecl* find_input(std::string_view name) const;
   const PortDecl* find_output(std::string_view name) const;
-  bool takes_any_inputs() const { return !any_input_kinds_.empty(); }
-  const std::vector<PortKind>& any_input_kinds() const { return any_input_kinds_; }
-  const std::string& any_input_doc() const { return any_input_doc_; }
-  bool takes_any_outputs() const { return !any_output_param_.empty(); }
-  const std::string& any_output_doc() const { return any_output_doc_; }
+  /// The inputs that the user names; null when there are none. Its name is empty.
+  const PortDecl* any_input() const { return any_input_ ? &*any_input_ : nullptr; }
+  /// The outputs that parameter any_output_param() names; null when there are none. Its name is empty.
+  const PortDecl* any_output() const { return any_output_ ? &*any_output_ : nullptr; }
   const std::string& any_output_param() const { return any_output_param_; }
   /// The outputs of a node with these checked parameters: the declared ones, then those that a parameter names.
   std::vector<PortDecl> outputs_for(const ParamValue& params) const;
@@ -119,9 +109,9 @@ class MILLRACE_EXPORT StageSpec {
   const std::string& batch_rows_param() const { return batch_rows_param_; }
 
  private:
-  std::string summary_, example_, any_input_doc_, any_output_doc_, any_output_param_;
+  std::string summary_, example_, any_output_param_;
   std::vector<PortDecl> inputs_, outputs_;
-  std::vector<PortKind> any_input_kinds_;
+  std::optional<PortDecl> any_input_, any_output_;
   InputMode input_mode_ = InputMode::joined;
   std::vector<Param> params_;
   StateKind state_ = StateKind::stateless;

@@ -71,6 +71,24 @@ class Pages(unittest.TestCase):
         self.assertIn("| `classes` |", page)
         self.assertEqual(run("stages", "one_hott", "--markdown").returncode, 2)
 
+    def test_ports_are_data(self):
+        facts = {stage["name"]: stage for stage in stages()}
+        label, = facts["one_hot"]["inputs"]
+        self.assertEqual(label["dtype"], ["u8", "i8", "i16", "i32"])
+        self.assertEqual(label["shape"], "one_value")
+        self.assertEqual(label["range"], {"below_param": "classes"})
+        row, = facts["one_hot"]["outputs"]
+        self.assertEqual((row["dtype"], row["shape"], row["range"]), (["f32"], {"ranks": [1, 1]}, [0, 1]))
+        flat, = facts["flatten"]["outputs"]
+        self.assertEqual((flat["dtype"], flat["range"]), ({"same_as": "in"}, {"same_as": "in"}))
+        fields = {field["name"]: field for field in facts["trainer"]["inputs"][0]["fields"]}
+        self.assertEqual(fields["inputs"]["shape"], {"ranks": [1, 1]})
+        self.assertTrue(fields["weights"]["optional"])
+        self.assertEqual(facts["transfer"]["outputs"][0]["fields"], {"same_as": "in"})
+        self.assertEqual(facts["batcher"]["any_inputs"]["dtype"], "any")
+        self.assertNotIn("dtype", facts["metrics_sink"]["any_inputs"])
+        self.assertIn("f32 [n, *] in [0, 1]", run("stages", "one_hot").stdout)
+
     def test_a_page_says_which_threads_call_a_stage_and_what_it_keeps(self):
         self.assertIn("any number of threads at once", run("stages", "flatten").stdout)
         self.assertIn("one thread at a time, in order; checkpointable", run("stages", "trainer").stdout)

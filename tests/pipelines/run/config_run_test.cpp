@@ -22,8 +22,8 @@ class Dawdle final : public Transform {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Passes packets on, late.")
-        .input("in", "any")
-        .output("out", "the same")
+        .input("in", Record::any())
+        .output("out", Record::like("in"))
         .example("d: {stage: dawdle, in: x}");
   }
   explicit Dawdle(const ParamValue&) {}
@@ -39,8 +39,8 @@ class FailAt final : public Transform {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Fails at a sample.")
-        .input("in", "any")
-        .output("out", "the same")
+        .input("in", Record::any())
+        .output("out", Record::like("in"))
         .param(Param("sample", ParamType::integer(), "the sample at which it fails"))
         .example("f: {stage: fail_at, in: x, with: {sample: 3}}");
   }
@@ -61,7 +61,10 @@ class FailAt final : public Transform {
 class DropHalf final : public Serial {
  public:
   static void describe(StageSpec& spec) {
-    spec.summary("Drops packets.").input("in", "any").output("out", "some").example("d: {stage: drop_half, in: x}");
+    spec.summary("Drops packets.")
+        .input("in", Record::any())
+        .output("out", Record::any())
+        .example("d: {stage: drop_half, in: x}");
   }
   explicit DropHalf(const ParamValue&) {}
   void infer(InferContext& ctx) override { ctx.output("out", ctx.input("in")); }

@@ -49,6 +49,8 @@ class MILLRACE_EXPORT StageTester {
 
   StageTester& seed(std::uint64_t);
   StageTester& epochs(std::uint32_t);
+  /// What the stage's clock shows from now on: `seconds`, and `tick` more after each reading. At first 0, and it stands still.
+  StageTester& clock(double seconds, double tick = 0);
   /// The stage runs on one rank of several: it talks through `communicator`, which must outlive this, and has `share`.
   StageTester& ranks(Communicator& communicator, const RowShare& share);
   /// Declares the spec of an input port; otherwise it is taken from the first packet pushed there.
