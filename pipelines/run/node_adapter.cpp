@@ -133,8 +133,9 @@ void NodeAdapter::keep_until(const Event& event, const Packet& packet, std::span
   };
   auto kept = std::make_shared<Kept>(Kept{packet, {fields.begin(), fields.end()}});
   services_.waiter.keep(event, std::move(kept),
+                        // Everything behind the first error fails with it: a line a packet would bury the others.
                         [this, epoch = packet.header.epoch, seq = packet.header.seq](const std::exception_ptr& thrown) {
-                          fail_at(epoch, seq, thrown);
+                          if (!told_device_error_.exchange(true)) fail_at(epoch, seq, thrown);
                         });
 }
 

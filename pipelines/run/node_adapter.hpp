@@ -98,7 +98,7 @@ class NodeAdapter {
   std::size_t input_index(std::string_view name) const;
   /// Counts a packet and hands it to every consumer.
   void send(std::size_t port, Packet packet);
-  /// Keeps both alive until `event` is done; an error of the device is this node's.
+  /// Keeps both alive until `event` is done; the first error of the device is this node's failure.
   void keep_until(const Event& event, const Packet& packet, std::span<const Field> fields);
 
  protected:
@@ -131,6 +131,7 @@ class NodeAdapter {
   std::deque<Work> backlog_;  ///< what came while it was paused
   NodeClock clock_;
   std::atomic<std::uint64_t> calls_{0};
+  std::atomic<bool> told_device_error_{false};
 };
 
 /// The adapter for a node of each kind.

@@ -307,6 +307,8 @@ TEST_CASE("a copy that fails ends the run, with the node and its place", "[sim]"
     REQUIRE(failure != nullptr);
     CHECK(failure->name == "device-failed");
     CHECK(failure->stage == "transfer");
+    const auto told = [&](const RunFailure& one) { return one.node == failure->node; };
+    CHECK(std::count_if(report.failures.begin(), report.failures.end(), told) == 1);  // not once a packet
     CHECK(failure->where.line == (train != nullptr ? kTrainLine : kValidLine));
     check_clean(*world, report);
   }
