@@ -1,38 +1,90 @@
 // Brings packets to the device. Where the device computes on host memory there is nothing to do, and the packet goes on.
 //
 // A copy takes the stored bytes, whatever they mean: pixels and class ids travel as bytes. The packet leaves at once, its tensors
-// say when they are ready.
+// say when they are ready. Small packets that wait together travel as one message: gathered on the host, copied by one copy, and
+// sent on one by one, with one event.
 //
 //   in:      any record
 //   out:     the same record, on the device
 //   example: train_to_device: {stage: transfer, in: train_batches}
 #include <millrace/registry.hpp>
 
+#include <cstring>
 #include <mutex>
 
 namespace millrace::stages {
 namespace {
 
-class Transfer final : public Transform {
+// A message ends here, so that the device can begin with its first packet while the next is being gathered.
+constexpr std::size_t kMessageBytes = std::size_t{256} << 10;
+// Tensors begin at such addresses, as they do in memory of their own.
+constexpr std::size_t kAlignment = 256;
+
+std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+std::size_t bytes_of(const Packet& packet) {
+  std::size_t bytes = 0;
+  for (const Field& field : packet.fields) bytes += aligned(field.tensor.size_bytes());
+  return bytes;
+}
+
+using Calls = std::span<TransformContext* const>;
+
+class Transfer final : public GroupedTransform {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Brings packets to the device; passes them on where the device computes on host memory.")
         .input("in", Record::any())
         .output("out", Record::like("in").noted("on the device"))
+        .param(Param("gather_bytes", ParamType::integer().at_least(0).at_most(kMessageBytes / 2),
+                     "Packets of at most so many bytes that wait together are copied as one; 0: each by itself.")
+                   .in_unit("bytes")
+                   .or_default(32768))
         .copies_to_device()
         .example("train_to_device: {stage: transfer, in: train_batches}");
   }
-  explicit Transfer(const ParamValue&) {}
+  explicit Transfer(const ParamValue& params)
+      : gather_bytes_(static_cast<std::size_t>(params["gather_bytes"].integer())) {}
 
-  void infer(InferContext& ctx) override { ctx.output("out", ctx.input("in")); }
-
-  void open(OpenContext& ctx) override {
-    if (!ctx.device().is_host()) stream_ = ctx.device().make_stream();
+  void infer(InferContext& ctx) override {
+    if (gather_bytes_ > 0 && ctx.device().kind != "cpu") ctx.uses_memory("message being gathered", kMessageBytes);
+    ctx.output("out", ctx.input("in"));
   }
 
-  void process(TransformContext& ctx) const override {
+  void open(OpenContext& ctx) override {
+    if (ctx.device().is_host()) return;
+    device_ = &ctx.device();
+    stream_ = device_->make_stream();
+  }
+
+  void process_group(Calls calls) const override {
+    while (!calls.empty()) {
+      const std::size_t count = stream_ ? packets_of_message(calls) : 1;
+      if (!stream_)
+        calls.front()->emit("out", calls.front()->input().fields);
+      else if (count == 1)
+        send(*calls.front());
+      else
+        send_together(calls.first(count));
+      calls = calls.subspan(count);
+    }
+  }
+
+  void close() noexcept override { stream_.reset(); }
+
+ private:
+  /// How many of the first calls go into one message; at least 1.
+  std::size_t packets_of_message(Calls calls) const {
+    std::size_t count = 0;
+    for (std::size_t bytes = 0; count < calls.size(); ++count) {
+      const std::size_t more = bytes_of(calls[count]->input());
+      if (more > gather_bytes_ || (bytes += more) > kMessageBytes) break;
+    }
+    return std::max<std::size_t>(count, 1);
+  }
+
+  void send(TransformContext& ctx) const {
     const Packet& packet = ctx.input();
-    if (!stream_) return ctx.emit("out", packet.fields);
     std::vector<OutTensor> targets;
     for (const Field& field : packet.fields) targets.push_back(ctx.allocate(field.tensor.spec(), packet.rows));
     const Event ready = copy(packet, targets);
@@ -43,9 +95,6 @@ class Transfer final : public Transform {
     ctx.emit("out", std::move(fields));
   }
 
-  void close() noexcept override { stream_.reset(); }
-
- private:
   // Packets share the stream. The event stands right behind the copies of its own packet, so that nobody waits for another's.
   Event copy(const Packet& packet, std::vector<OutTensor>& targets) const {
     const std::lock_guard lock(mutex_);
@@ -56,6 +105,56 @@ class Transfer final : public Transform {
     return stream_->record();
   }
 
+  /// All packets of `calls` as one message.
+  void send_together(Calls calls) const {
+    std::size_t bytes = 0;
+    for (const TransformContext* ctx : calls) bytes += bytes_of(ctx->input());
+    const TensorSpec row{DType::u8, {static_cast<std::int64_t>(bytes)}, {}, {}, {}};
+    OutTensor gathered(row, 1, device_->staging()), target = calls.front()->allocate(row, 1);
+    gather(calls, gathered.bytes());
+    Event ready;
+    {
+      const std::lock_guard lock(mutex_);
+      stream_->copy(target.bytes(), gathered.bytes(), bytes);
+      ready = stream_->record();
+    }
+    const Field message[] = {{"gathered", std::move(gathered).freeze()},
+                             {"copied", std::move(target).freeze(1, ready)}};
+    // All are kept before any is sent. What they were gathered from may go: their budgets stay taken, their bytes do not.
+    for (TransformContext* ctx : calls) {
+      Packet emptied = ctx->input();
+      emptied.fields.clear();
+      ctx->keep_until(ready, emptied, message);
+    }
+    emit_parts(calls, message[1].tensor);
+  }
+
+  static void gather(Calls calls, std::byte* to) {
+    for (const TransformContext* ctx : calls)
+      for (const Field& field : ctx->input().fields) {
+        std::memcpy(to, field.tensor.bytes(), field.tensor.size_bytes());
+        to += aligned(field.tensor.size_bytes());
+      }
+  }
+
+  /// Each packet's tensors share the message's memory.
+  static void emit_parts(Calls calls, const Tensor& message) {
+    const auto whole = std::make_shared<const Tensor>(message);
+    const std::byte* at = message.bytes();
+    for (TransformContext* ctx : calls) {
+      std::vector<Field> fields;
+      for (const Field& field : ctx->input().fields) {
+        const std::shared_ptr<const std::byte> bytes(whole, at);
+        fields.push_back(
+            {field.name, Tensor(field.tensor.spec(), field.tensor.rows(), bytes, nullptr, message.ready())});
+        at += aligned(field.tensor.size_bytes());
+      }
+      ctx->emit("out", std::move(fields));
+    }
+  }
+
+  std::size_t gather_bytes_;
+  Device* device_ = nullptr;
   std::unique_ptr<Stream> stream_;  ///< null where the device computes on host memory
   mutable std::mutex mutex_;
 };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -18,8 +19,8 @@ constexpr std::size_t kPinnedSlabBytes = std::size_t{16} << 20;
 
 class CudaEvent final : public Event::State {
  public:
-  CudaEvent(int device_index, cudaStream_t stream, SharedLiveness liveness)
-      : device_(device_index), event_(make_event_handle()), liveness_(std::move(liveness)) {
+  CudaEvent(int device_index, cudaStream_t stream, SharedLiveness liveness, SharedMoment copied = {})
+      : device_(device_index), event_(make_event_handle()), liveness_(std::move(liveness)), copied_(std::move(copied)) {
     MILLRACE_CUDA(cudaEventRecord, event_.get(), stream);
   }
   bool done() override {
@@ -41,25 +42,36 @@ class CudaEvent final : public Event::State {
           std::clamp<std::chrono::nanoseconds>((Clock::now() - start) / 16, kShortest, kLongest));
   }
   cudaEvent_t get() const { return event_.get(); }
+  const SharedMoment& copied() const { return copied_; }
 
  private:
   int device_;
   EventOwner event_;
   SharedLiveness liveness_;
+  SharedMoment copied_;
 };
 
 class CudaStream final : public Stream {
  public:
-  CudaStream(int device_index, SharedLiveness liveness) : device_(device_index), liveness_(std::move(liveness)) {
+  CudaStream(int device_index, SharedLiveness liveness, SharedCardClock clock)
+      : device_(device_index), liveness_(std::move(liveness)) {
     use_device(device_);
     stream_ = make_stream_handle();
+    clock_.emplace(std::move(clock), stream_.get());
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
     use_device(device_);
     liveness_->require();
+    if (!std::exchange(is_copying_, true)) clock_->begin(WorkKind::copy);
     MILLRACE_CUDA(cudaMemcpyAsync, to, from, bytes, cudaMemcpyDefault, stream_.get());
   }
-  Event record() override { return record_event(device_, stream_.get(), liveness_); }
+  // The copies up to here are one piece of work for the account: those of one packet.
+  Event record() override {
+    use_device(device_);
+    SharedMoment copied;
+    if (std::exchange(is_copying_, false)) copied = clock_->end();
+    return Event(std::make_shared<CudaEvent>(device_, stream_.get(), liveness_, std::move(copied)));
+  }
   void wait(const Event& event) override {
     use_device(device_);
     wait_for_event(stream_.get(), event);
@@ -69,6 +81,8 @@ class CudaStream final : public Stream {
   int device_;
   SharedLiveness liveness_;
   StreamOwner stream_;
+  std::optional<StreamClock> clock_;
+  bool is_copying_ = false;
 };
 
 class CudaDevice final : public Device {
@@ -76,6 +90,7 @@ class CudaDevice final : public Device {
   CudaDevice(int index, std::string description)
       : id_{"cuda", index},
         description_(std::move(description)),
+        clock_(CardClock::start()),
         memory_(make_cuda_allocator(index, MemoryKind::device, kDeviceSlabBytes, liveness_)),
         staging_(make_cuda_allocator(index, MemoryKind::pinned, kPinnedSlabBytes, liveness_)) {}
 
@@ -84,14 +99,21 @@ class CudaDevice final : public Device {
   bool is_host() const override { return false; }
   Allocator& memory() override { return *memory_; }
   Allocator& staging() override { return *staging_; }
-  std::unique_ptr<Stream> make_stream() override { return std::make_unique<CudaStream>(id_.index, liveness_); }
+  std::unique_ptr<Stream> make_stream() override { return std::make_unique<CudaStream>(id_.index, liveness_, clock_); }
   void abandon() override { liveness_->abandon(); }
+  std::optional<DeviceTimes> times() const override {
+    if (liveness_->is_abandoned()) return clock_->account().known_times();
+    use_device(id_.index);
+    return clock_->account().times();
+  }
   const SharedLiveness& liveness() const { return liveness_; }
+  const SharedCardClock& clock() const { return clock_; }
 
  private:
   DeviceId id_;
   std::string description_;
   SharedLiveness liveness_ = std::make_shared<Liveness>();
+  SharedCardClock clock_;
   std::unique_ptr<Allocator> memory_, staging_;
 };
 
@@ -141,11 +163,18 @@ std::unique_ptr<Device> open(int index) {
                 fmt::format("cannot open device `cuda:{}`: {}", index,
                             facts.no_runtime.empty() ? "there is no such card" : facts.no_runtime));
   const CudaCard& card = facts.cards[static_cast<std::size_t>(index)];
+  use_device(index);
   return std::make_unique<CudaDevice>(index, fmt::format("{}, {} multiprocessors, compute capability {}.{}", card.name,
                                                          card.processors, card.major, card.minor));
 }
 
 SharedLiveness liveness_of(Device& device) { return dynamic_cast<CudaDevice&>(device).liveness(); }
+SharedCardClock clock_of(Device& device) { return dynamic_cast<CudaDevice&>(device).clock(); }
+
+SharedMoment copied_at(const Event& event) {
+  const auto* ours = dynamic_cast<const CudaEvent*>(event.state().get());
+  return ours == nullptr ? nullptr : ours->copied();
+}
 
 Event record_event(int device_index, cudaStream_t stream, SharedLiveness liveness) {
   use_device(device_index);

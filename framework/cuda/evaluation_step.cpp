@@ -91,6 +91,7 @@ class CudaEvaluationStep final : public EvaluationStep {
     const StepProgram& program = program_for(batch);
     memory_.bring(batch, {batch.inputs->rows(), ++steps_, batch.epoch, {}});
     program.enqueue(memory_.stream());
+    memory_.end_batch();
   }
 
   /// An evaluator uses one snapshot for a whole pass: the weights go to the card when they change.

@@ -43,6 +43,7 @@ StepMemory::StepMemory(Device& device, const StepDemand& demand)
   page_memory_ = device.staging().allocate(sizeof(ProgressPage));
   page_ = new (page_memory_.get()) ProgressPage;  // pinned memory has one address on both sides
   stream_ = make_stream_handle();
+  clock_ = std::make_unique<StreamClock>(clock_of(device), stream());
   multiplier_ = std::make_unique<Multiplier>(base() + layout_.workspace, kWorkspaceBytes, liveness_);
   clear();
 }
@@ -64,19 +65,28 @@ void StepMemory::zero(std::size_t offset, std::size_t bytes) {
   MILLRACE_CUDA(cudaMemsetAsync, base() + offset, 0, bytes, stream());
 }
 
-void StepMemory::synchronize() const { enqueued().synchronize(); }
+void StepMemory::synchronize() const {
+  const double from = clock_->now();
+  enqueued().synchronize();
+  clock_->waited(from);
+}
 
 void StepMemory::upload(std::span<const float> flat, std::size_t buffer) {
   const auto floats = static_cast<std::size_t>(layout_.padded_weights.size());
   const std::span<float> padded(reinterpret_cast<float*>(staging_.get()), floats);
   synchronize();  // an earlier copy may still read the staging memory
   layout_.padded_weights.spread(flat, padded);
-  MILLRACE_CUDA(cudaMemcpyAsync, base() + buffer, padded.data(), padded.size_bytes(), cudaMemcpyHostToDevice, stream());
-  synchronize();
+  copy_and_wait(base() + buffer, padded.data(), padded.size_bytes());
 }
 
 void StepMemory::read(void* to, std::size_t offset, std::size_t bytes) const {
-  MILLRACE_CUDA(cudaMemcpyAsync, to, base() + offset, bytes, cudaMemcpyDeviceToHost, stream());
+  copy_and_wait(to, base() + offset, bytes);
+}
+
+void StepMemory::copy_and_wait(void* to, const void* from, std::size_t bytes) const {
+  clock_->begin(WorkKind::copy);
+  MILLRACE_CUDA(cudaMemcpyAsync, to, from, bytes, cudaMemcpyDefault, stream());
+  clock_->end();
   synchronize();
 }
 
@@ -108,20 +118,24 @@ void StepMemory::check(const TrainBatch& batch) const {
 void StepMemory::bring(const TrainBatch& batch, const StepInput& input) {
   liveness_->require();
   while (!in_flight_.empty() && in_flight_.front().copied.done()) in_flight_.pop_front();
-  if (in_flight_.size() >= kMostInFlight) {
-    in_flight_.front().copied.synchronize();
-    in_flight_.pop_front();
-  }
+  const double asked = clock_->now();
+  if (in_flight_.size() >= kMostInFlight) wait_for_oldest_copy();
   InFlight flight;
-  const auto bring_tensor = [&](const Tensor* tensor, std::size_t offset) {
+  copies_.clear();
+  const auto wait_for_tensor = [&](const Tensor* tensor) {
     if (!tensor) return;
     flight.tensors.push_back(*tensor);
+    copies_.push_back(copied_at(tensor->ready()));
     wait_for_event(stream(), tensor->ready());  // the stream waits, the host does not
-    copy_in(offset, tensor->bytes(), tensor->size_bytes());
   };
-  bring_tensor(batch.inputs, layout_.raw_inputs);
-  bring_tensor(batch.targets, layout_.raw_targets);
-  bring_tensor(batch.weights, layout_.row_weights);
+  const auto copy_tensor = [&](const Tensor* tensor, std::size_t offset) {
+    if (tensor) copy_in(offset, tensor->bytes(), tensor->size_bytes());
+  };
+  for (const Tensor* tensor : {batch.inputs, batch.targets, batch.weights}) wait_for_tensor(tensor);
+  clock_->begin(WorkKind::compute, asked);
+  copy_tensor(batch.inputs, layout_.raw_inputs);
+  copy_tensor(batch.targets, layout_.raw_targets);
+  copy_tensor(batch.weights, layout_.row_weights);
   if (demand_.training && has_dropout(*demand_.model))
     copy_in(layout_.ids, batch.sample_ids.data(), batch.sample_ids.size_bytes());
   flight.copied = enqueued();
@@ -129,6 +143,15 @@ void StepMemory::bring(const TrainBatch& batch, const StepInput& input) {
   launch_input(reinterpret_cast<StepState*>(base() + layout_.state), input, stream());
   untaken_ = true;
 }
+
+void StepMemory::wait_for_oldest_copy() {
+  const double from = clock_->now();
+  in_flight_.front().copied.synchronize();
+  in_flight_.pop_front();
+  clock_->waited(from);
+}
+
+void StepMemory::end_batch() { clock_->end(copies_); }
 
 void StepMemory::copy_in(std::size_t offset, const void* from, std::size_t bytes) {
   MILLRACE_CUDA(cudaMemcpyAsync, base() + offset, from, bytes, cudaMemcpyDefault, stream());

@@ -48,6 +48,9 @@ class StepMemory {
   /// batches in flight it waits for the oldest copy, so that the host cannot run ahead without bound.
   void bring(const TrainBatch& batch, const StepInput& input);
 
+  /// For the account of the card's time: a batch is one computation, from `bring` to `end_batch`.
+  void end_batch();
+
   /// An event behind everything on the stream.
   Event enqueued() const { return record_event(device_index_, stream(), liveness_); }
 
@@ -63,7 +66,9 @@ class StepMemory {
     Event copied;
   };
   void copy_in(std::size_t offset, const void* from, std::size_t bytes);
+  void copy_and_wait(void* to, const void* from, std::size_t bytes) const;
   void synchronize() const;
+  void wait_for_oldest_copy();
 
   int device_index_;
   SharedLiveness liveness_;
@@ -71,6 +76,8 @@ class StepMemory {
   StepLayout layout_;
   std::shared_ptr<std::byte> memory_, staging_, page_memory_;
   StreamOwner stream_;
+  std::unique_ptr<StreamClock> clock_;
+  std::vector<SharedMoment> copies_;  ///< that the batch in hand waits for
   std::unique_ptr<Multiplier> multiplier_;
   ProgressPage* page_ = nullptr;
   std::deque<InFlight> in_flight_;

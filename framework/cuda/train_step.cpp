@@ -56,6 +56,7 @@ class CudaTrainStep final : public TrainStep {
     ++steps_;
     memory_.bring(batch, {batch.inputs->rows(), steps_, batch.epoch, optimizer_.constants(steps_)});
     program_->replay(memory_.stream());
+    memory_.end_batch();
     return {};
   }
 

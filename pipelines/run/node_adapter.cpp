@@ -45,7 +45,7 @@ void NodeAdapter::arrive(std::size_t port, Packet packet) {
 
 void NodeAdapter::submit(Work work) {
   clock_.ready();
-  queue_->put(std::make_shared<Work>(std::move(work)));
+  put(std::make_shared<Work>(std::move(work)));
 }
 
 void NodeAdapter::execute(Work& work) noexcept {
@@ -54,11 +54,11 @@ void NodeAdapter::execute(Work& work) noexcept {
     return;
   }
   if (work.resumes) paused_ = false;
-  call(work);
+  call({&work, 1});
   while (!paused_ && !backlog_.empty()) {
     Work next = std::move(backlog_.front());
     backlog_.pop_front();
-    call(next);
+    call({&next, 1});
   }
 }
 
@@ -79,22 +79,23 @@ void NodeAdapter::pause(const Work& work, const Event& event) {
       });
 }
 
-void NodeAdapter::call(Work& work) noexcept {
-  const NodeClock::Time began = clock_.begin();
+void NodeAdapter::call(std::span<Work> works) noexcept {
+  const NodeClock::Time began = clock_.begin(works.size());
   const bool stopped = services_.stop.stopping();
-  if (!work.resumes) count(work, !stopped);
+  for (const Work& work : works)
+    if (!work.resumes) count(work, !stopped);
   try {
-    if (stopped) {
-      skip(work);
-    } else {
-      process(work);
-    }
+    if (!stopped) process_all(works);
+    if (stopped)
+      for (Work& work : works) skip(work);
   } catch (...) {
-    fail(work, std::current_exception());
+    fail(works.front(), std::current_exception());
   }
   clock_.finish(began);
-  work.inputs.clear();  // the queue may keep the work longer than the packets may live
-  work.permit = {};
+  for (Work& work : works) {
+    work.inputs.clear();  // the queue may keep the work longer than the packets may live
+    work.permit = {};
+  }
 }
 
 void NodeAdapter::count(const Work& work, bool taken) {
@@ -132,8 +133,9 @@ void NodeAdapter::keep_until(const Event& event, const Packet& packet, std::span
   };
   auto kept = std::make_shared<Kept>(Kept{packet, {fields.begin(), fields.end()}});
   services_.waiter.keep(event, std::move(kept),
+                        // Everything behind the first error fails with it: a line a packet would bury the others.
                         [this, epoch = packet.header.epoch, seq = packet.header.seq](const std::exception_ptr& thrown) {
-                          fail_at(epoch, seq, thrown);
+                          if (!told_device_error_.exchange(true)) fail_at(epoch, seq, thrown);
                         });
 }
 

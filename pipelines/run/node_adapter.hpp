@@ -14,6 +14,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -74,9 +75,9 @@ class NodeAdapter {
   /// A packet for an input port. Any thread.
   void arrive(std::size_t port, Packet packet);
   /// Queues a call. Any thread.
-  void submit(Work work);
+  virtual void submit(Work work);
   /// Makes a call; what it throws stops the run.
-  void execute(Work& work) noexcept;
+  virtual void execute(Work& work) noexcept;
   /// After the drain of a stopped run: counts what still waits for its neighbours as discarded.
   void discard_waiting();
   /// After the drain: gives back what an emission that never came would have held.
@@ -97,11 +98,16 @@ class NodeAdapter {
   std::size_t input_index(std::string_view name) const;
   /// Counts a packet and hands it to every consumer.
   void send(std::size_t port, Packet packet);
-  /// Keeps both alive until `event` is done; an error of the device is this node's.
+  /// Keeps both alive until `event` is done; the first error of the device is this node's failure.
   void keep_until(const Event& event, const Packet& packet, std::span<const Field> fields);
 
  protected:
   virtual void process(Work& work) = 0;
+  /// Several pieces of work in one call of the stage, for adapters that hand `call` more than one.
+  virtual void process_all(std::span<Work> works) { process(works.front()); }
+  /// Counts the work, calls the stage and drops the work. A failure is told with the first packet.
+  void call(std::span<Work> works) noexcept;
+  void put(std::shared_ptr<Work> work) { queue_->put(std::move(work)); }
   /// The work was not done because the run is being stopped.
   virtual void skip(Work& /*work*/) {}
   /// The call in hand goes on when `event` is done, as work that resumes; until then no other is made. Serial nodes only.
@@ -109,7 +115,6 @@ class NodeAdapter {
   bool is_joined() const;
 
  private:
-  void call(Work& work) noexcept;
   void count(const Work& work, bool taken);
   void fail(const Work& work, const std::exception_ptr& thrown);
   void fail_at(std::uint32_t epoch, std::uint64_t packet, const std::exception_ptr& thrown);
@@ -126,6 +131,7 @@ class NodeAdapter {
   std::deque<Work> backlog_;  ///< what came while it was paused
   NodeClock clock_;
   std::atomic<std::uint64_t> calls_{0};
+  std::atomic<bool> told_device_error_{false};
 };
 
 /// The adapter for a node of each kind.

@@ -27,11 +27,11 @@ void NodeClock::ready() {
   ++queued_;
 }
 
-NodeClock::Time NodeClock::begin() {
+NodeClock::Time NodeClock::begin(std::size_t pieces) {
   const std::lock_guard lock(mutex_);
   const Time now = Clock::now();
   charge(now);
-  --queued_;
+  queued_ -= static_cast<std::int64_t>(pieces);
   ++running_;
   return now;
 }

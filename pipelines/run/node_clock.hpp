@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 
@@ -16,8 +17,8 @@ class NodeClock {
   void open();
   /// Work has been queued.
   void ready();
-  /// Queued work begins. Returns the time, for `finish`.
-  Time begin();
+  /// Queued work begins, so many pieces of it in one call. Returns the time, for `finish`.
+  Time begin(std::size_t pieces = 1);
   void finish(Time began);
   /// Time after this does not count.
   void close();

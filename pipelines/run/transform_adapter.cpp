@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <deque>
+#include <mutex>
+
 namespace millrace::pipelines {
 namespace {
 
@@ -77,9 +80,56 @@ class TransformAdapter final : public NodeAdapter {
   const Transform& transform_;
 };
 
+/// One call takes all packets that wait. What is queued for each is only the news that one has come; who comes first takes the
+/// packets of those behind it too, and they find nothing to do.
+class GroupAdapter final : public NodeAdapter {
+ public:
+  GroupAdapter(ValidatedNode& node, const NodeServices& services, const GroupedTransform& transform)
+      : NodeAdapter(node, services), transform_(transform) {}
+
+  void submit(Work work) override {
+    clock().ready();
+    {
+      const std::lock_guard lock(mutex_);
+      waiting_.push_back(std::move(work));
+    }
+    put(std::make_shared<Work>());
+  }
+
+  void execute(Work&) noexcept override {
+    std::vector<Work> group;
+    {
+      const std::lock_guard lock(mutex_);
+      group.swap(waiting_);
+    }
+    if (!group.empty()) call(group);
+  }
+
+ private:
+  void process(Work& work) override { process_all({&work, 1}); }
+
+  void process_all(std::span<Work> works) override {
+    std::deque<MapContext> contexts;
+    std::vector<TransformContext*> packets;
+    for (const Work& work : works) {
+      if (work.inputs.size() > 1) require_same_samples(work.inputs, input_names());
+      packets.push_back(&contexts.emplace_back(*this, work.inputs));
+    }
+    transform_.process_group(packets);
+    if (services().stop.stopping()) return;
+    for (const MapContext& context : contexts) context.require_complete();
+  }
+
+  const GroupedTransform& transform_;
+  std::mutex mutex_;
+  std::vector<Work> waiting_;
+};
+
 }  // namespace
 
 std::unique_ptr<NodeAdapter> make_transform_adapter(ValidatedNode& node, const NodeServices& services) {
+  if (const auto* grouped = dynamic_cast<const GroupedTransform*>(node.stage.get()))
+    return std::make_unique<GroupAdapter>(node, services, *grouped);
   return std::make_unique<TransformAdapter>(node, services);
 }
 

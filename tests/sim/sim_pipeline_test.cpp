@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <cstring>
 #include <thread>
 
 using namespace millrace;
@@ -58,10 +59,44 @@ class CarelessTransfer final : public Transform {
   mutable std::mutex mutex_;
 };
 
+// A transfer that gathers packets and forgets that the copy still reads what it has gathered.
+class CarelessGathering final : public GroupedTransform {
+ public:
+  static void describe(StageSpec& spec) { CarelessTransfer::describe(spec); }
+  explicit CarelessGathering(const ParamValue&) {}
+  void infer(InferContext& ctx) override { ctx.output("out", ctx.input("in")); }
+  void open(OpenContext& ctx) override {
+    staging_ = &ctx.device().staging();
+    stream_ = ctx.device().make_stream();
+  }
+  void process_group(std::span<TransformContext* const> calls) const override {
+    for (TransformContext* ctx : calls) {
+      std::vector<Field> fields;
+      for (const Field& field : ctx->input().fields) {
+        const Tensor& from = field.tensor;
+        OutTensor out = ctx->allocate(from.spec(), from.rows());
+        const auto slot = staging_->allocate(from.size_bytes());
+        std::memcpy(slot.get(), from.bytes(), from.size_bytes());
+        stream_->copy(out.bytes(), slot.get(), from.size_bytes());
+        const Event ready = stream_->record();
+        fields.push_back({field.name, std::move(out).freeze(from.rows(), ready)});
+        ctx->keep_until(ready, ctx->input(), fields);
+      }
+      ctx->emit("out", std::move(fields));
+    }
+  }
+  void close() noexcept override { stream_.reset(); }
+
+ private:
+  Allocator* staging_ = nullptr;
+  std::unique_ptr<Stream> stream_;
+};
+
 const StageRegistry& stages() {
   static const StageRegistry registry = [] {
     StageRegistry r = pipelines::built_in_stages();
     r.add(make_stage_info<CarelessTransfer>("careless_transfer"));
+    r.add(make_stage_info<CarelessGathering>("careless_gathering"));
     return r;
   }();
   return registry;
@@ -114,8 +149,15 @@ graph:
                                               "}\n  valid: {stage: idx_loader, with: " + idx("valid", 70) + "}\n");
   }
 
+  /// From now on with these too, as after --set.
+  Notebook& set(std::vector<std::string> sets) {
+    sets_ = std::move(sets);
+    return *this;
+  }
   pipelines::ValidatedGraph load(const std::string& device, int threads) const {
-    return pipelines::graph_of(path_, {"device=" + device, "threads=" + std::to_string(threads)}, stages());
+    std::vector<std::string> sets{"device=" + device, "threads=" + std::to_string(threads)};
+    sets.insert(sets.end(), sets_.begin(), sets_.end());
+    return pipelines::graph_of(path_, sets, stages());
   }
   RunReport run(const std::string& device, int threads = 2, const RunOptions& options = {}) const {
     pipelines::ValidatedGraph graph = load(device, threads);
@@ -123,9 +165,14 @@ graph:
   }
 
  private:
+  std::vector<std::string> sets_;
   testing::TempFolder folder_;
   std::string path_;
 };
+
+/// Every packet by itself, so that the number of copies is known.
+const std::vector<std::string> kOneByOne{"train_to_device.gather_bytes=0", "valid_to_device.gather_bytes=0"};
+constexpr std::uint64_t kCopiesOneByOne = 3 * 2 * (10 + 4);
 
 std::shared_ptr<World> new_world(const Settings& settings = {}) {
   auto world = std::make_shared<World>(settings);
@@ -156,13 +203,15 @@ void check_clean(const World& world, const RunReport& report) {
 }  // namespace
 
 TEST_CASE("a run on the simulated device has the bits of a run on the CPU, whatever its streams do first", "[sim]") {
-  const Notebook notebook;
+  Notebook notebook;
   const RunReport cpu = notebook.run("cpu");
   REQUIRE(names_of(cpu) == Names{});
   CHECK_FALSE(cpu.device_times);
+  const bool gathers = GENERATE(false, true);
+  if (!gathers) notebook.set(kOneByOne);
   for (const int threads : {1, 2, 4})
     for (std::uint64_t seed = 0; seed < 4; ++seed) {
-      INFO("seed " << seed << ", " << threads << " threads");
+      INFO("seed " << seed << ", " << threads << " threads, gathering " << gathers);
       Settings settings;
       settings.seed = seed;
       const auto world = new_world(settings);
@@ -173,14 +222,47 @@ TEST_CASE("a run on the simulated device has the bits of a run on the CPU, whate
       for (std::size_t i = 0; i < 3; ++i)
         for (const char* metric : {"loss", "accuracy", "val_loss", "val_accuracy"})
           CHECK(report.epochs[i].find(metric) == cpu.epochs[i].find(metric));
-      CHECK(world->copies() == 3 * 2 * (10 + 4));
+      if (!gathers) CHECK(world->copies() == kCopiesOneByOne);
+      if (gathers) CHECK(world->copies() <= kCopiesOneByOne);
+      if (gathers && threads == 1) CHECK(world->copies() < kCopiesOneByOne);  // two batches come from one block
       CHECK(world->copies_from_elsewhere() == 0);
       check_clean(*world, report);
     }
 }
 
+TEST_CASE("gathering waits for nothing: the smallest budgets and batches of one row come through", "[sim]") {
+  Notebook notebook;
+  std::vector<std::string> sets{"train.run.blocks=1", "valid.run.blocks=1"};
+  for (const char* size :
+       {"train_batches.batch_size=1", "train_batches.batch_size=48", "train_batches.batch_size=300"}) {
+    sets.emplace_back(size);
+    notebook.set(sets);
+    const RunReport cpu = notebook.run("cpu");
+    for (const int threads : {1, 4}) {
+      INFO(size << ", " << threads << " threads");
+      const auto world = new_world();
+      const RunReport report = notebook.run("sim", threads);
+      CHECK(names_of(report) == Names{});
+      CHECK(report.weights_sha256 == cpu.weights_sha256);
+      check_clean(*world, report);
+    }
+    sets.pop_back();
+  }
+}
+
+TEST_CASE("a message ends where it is large enough, and large packets travel alone", "[sim]") {
+  Notebook notebook;
+  notebook.set({"train_batches.batch_size=1", "train_to_device.gather_bytes=600", "valid_to_device.gather_bytes=511"});
+  const auto world = new_world();
+  CHECK(names_of(notebook.run("sim", 1)) == Names{});
+  // A row of 36 bytes and a label take 512 bytes of a message; a batch of 20 rows is too large for one.
+  CHECK(world->copies() >= 3 * (300 * 512 / (256 * 1024) + 2 * 4));
+  CHECK(world->copies() < 3 * 2 * (300 + 4));
+}
+
 TEST_CASE("a run says where the device's time went, as text and as JSON", "[sim]") {
-  const Notebook notebook;
+  Notebook notebook;
+  notebook.set(kOneByOne);
   const auto world = new_world();
   pipelines::ValidatedGraph graph = notebook.load("sim", 2);
   const RunReport report = pipelines::run(graph, {});
@@ -209,19 +291,24 @@ TEST_CASE("a run says where the device's time went, as text and as JSON", "[sim]
 }
 
 TEST_CASE("a copy that fails ends the run, with the node and its place", "[sim]") {
-  const Notebook notebook;
+  Notebook notebook;
+  const bool gathers = GENERATE(false, true);
+  if (!gathers) notebook.set(kOneByOne);
   for (const std::uint64_t copy : {0U, 1U, 9U, 40U}) {
+    if (gathers && copy > 1) break;  // there may not be so many
     Settings settings;
     settings.failing_copy = copy;
     const auto world = new_world(settings);
     const RunReport report = notebook.run("sim");
-    INFO("copy " << copy);
+    INFO("copy " << copy << ", gathering " << gathers);
     CHECK(report.exit_code == 1);
     const RunFailure* train = failure_of(report, "train_to_device");
     const RunFailure* failure = train != nullptr ? train : failure_of(report, "valid_to_device");
     REQUIRE(failure != nullptr);
     CHECK(failure->name == "device-failed");
     CHECK(failure->stage == "transfer");
+    const auto told = [&](const RunFailure& one) { return one.node == failure->node; };
+    CHECK(std::count_if(report.failures.begin(), report.failures.end(), told) == 1);  // not once a packet
     CHECK(failure->where.line == (train != nullptr ? kTrainLine : kValidLine));
     check_clean(*world, report);
   }
@@ -246,7 +333,8 @@ TEST_CASE("a copy that never ends is given up, with its buffers alive until then
 }
 
 TEST_CASE("a signal with copies under way ends the run when they have ended", "[sim]") {
-  const Notebook notebook;
+  Notebook notebook;
+  notebook.set(kOneByOne);
   std::atomic<int> signal{0};
   std::atomic<bool> go{false};
   std::shared_ptr<World> world;
@@ -274,8 +362,22 @@ TEST_CASE("a signal with copies under way ends the run when they have ended", "[
   check_clean(*world, report);
 }
 
+TEST_CASE("a signal with gathered packets under way ends the run when they have ended", "[sim]") {
+  const Notebook notebook;
+  std::atomic<int> signal{0};
+  Settings settings;
+  settings.on_copy = [&](std::uint64_t) { signal = SIGTERM; };
+  const auto world = new_world(settings);
+  RunOptions options;
+  options.stop_signal = &signal;
+  const RunReport report = notebook.run("sim", 2, options);
+  CHECK(names_of(report) == Names{});
+  CHECK(report.exit_code == 128 + SIGTERM);
+  check_clean(*world, report);
+}
+
 TEST_CASE("a transfer that does not keep what it copies is named", "[sim]") {
-  const Notebook notebook("careless_transfer");
+  const Notebook notebook(GENERATE(as<std::string>{}, "careless_transfer", "careless_gathering"));
   const auto world = new_world();
   notebook.run("sim");
   const Names found = world->violation_names();

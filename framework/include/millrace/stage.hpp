@@ -207,6 +207,19 @@ class MILLRACE_EXPORT Transform : public Stage {
   virtual void process(TransformContext&) const = 0;
 };
 
+/// A Transform for which several packets at once cost less than one by one: what it does beside its work, a copy to a device or
+/// a call to a server, is then paid once. Nothing else changes: one packet out for one in, whatever came with it.
+class MILLRACE_EXPORT GroupedTransform : public Transform {
+ public:
+  /// A context for each packet that waits for this stage now, in their order; at least one. No packet is kept back to make the
+  /// group larger, so how packets are grouped depends on timing, and what is emitted must not.
+  virtual void process_group(std::span<TransformContext* const> packets) const = 0;
+  void process(TransformContext& packet) const final {
+    TransformContext* const one = &packet;
+    process_group({&one, 1});
+  }
+};
+
 /// Takes packets one at a time, in `seq` order; may keep state and emit any number of packets. A sink is a Serial without
 /// outputs.
 class MILLRACE_EXPORT Serial : public Stage {

@@ -27,6 +27,26 @@ struct HandQueue final : WorkQueue {
   }
 };
 
+using Groups = std::vector<std::vector<std::uint64_t>>;
+
+/// Notes which packets come together, and sends them on, all but packet `forgets`.
+class Grouping final : public GroupedTransform {
+ public:
+  explicit Grouping(Groups& groups, std::uint64_t forgets = ~std::uint64_t{0}) : groups_(groups), forgets_(forgets) {}
+  void infer(InferContext&) override {}
+  void process_group(std::span<TransformContext* const> packets) const override {
+    groups_.emplace_back();
+    for (TransformContext* ctx : packets) {
+      groups_.back().push_back(ctx->input().header.seq);
+      if (ctx->input().header.seq != forgets_) ctx->emit("out", ctx->input().fields);
+    }
+  }
+
+ private:
+  Groups& groups_;
+  std::uint64_t forgets_;
+};
+
 /// The nodes of a TestGraph, run by hand: source, one node under test, sink.
 struct Bench {
   TestGraph graph;
@@ -193,6 +213,57 @@ TEST_CASE("a serial node queues its packets in order, a transform passes on the 
   bench.step(2), bench.step(2), bench.step(2);
   CHECK(seen.rows == expected_rows(12, 1));
   CHECK(bench.alive() == 1);
+}
+
+TEST_CASE("a grouped transform is given all packets that wait, in order, and each leaves with its own tokens",
+          "[adapter]") {
+  Bench bench;
+  Seen seen;
+  Groups groups;
+  bench.graph.source("src", 100, 4);
+  bench.graph.add("group", std::make_unique<Grouping>(groups), {{"in", "src"}}, {{"out", numbers(4)}});
+  bench.graph.sink("end", "group", seen);
+  bench.build(3);
+  bench.step(0), bench.step(0), bench.step(0);
+  for (int i = 0; i < 3; ++i) bench.step(1);  // the first takes all three, the others find nothing
+  CHECK(groups == Groups{{0, 1, 2}});
+  CHECK(bench.nodes[1]->report().packets == 3);
+  CHECK(bench.alive() == 3);
+  bench.step(2);
+  CHECK(bench.alive() == 3);  // one came back, and is the next permit
+  CHECK(bench.queued(0) == 1);
+  bench.step(0), bench.step(1);
+  CHECK(groups.back() == std::vector<std::uint64_t>{3});
+  bench.step(2), bench.step(2), bench.step(2);
+  CHECK(seen.rows == expected_rows(16, 1));
+}
+
+TEST_CASE("packets that wait for a grouped transform when the run stops count as discarded", "[adapter]") {
+  Bench bench;
+  Seen seen;
+  Groups groups;
+  bench.graph.source("src", 100, 4);
+  bench.graph.add("group", std::make_unique<Grouping>(groups), {{"in", "src"}}, {{"out", numbers(4)}});
+  bench.graph.sink("end", "group", seen);
+  bench.build(4);
+  bench.step(0), bench.step(0);
+  bench.stop.fail({});
+  bench.step(0), bench.step(1), bench.step(1);
+  CHECK(groups.empty());
+  CHECK(bench.nodes[1]->report().discarded == 2);
+  CHECK(bench.nodes[1]->report().packets == 0);
+  CHECK(bench.alive() == 0);
+}
+
+TEST_CASE("a grouped transform that forgets a packet is told so", "[adapter]") {
+  Bench bench;
+  Groups groups;
+  bench.graph.source("src", 100, 4);
+  bench.graph.add("group", std::make_unique<Grouping>(groups, 1), {{"in", "src"}}, {{"out", numbers(4)}});
+  bench.build(2);
+  bench.step(0), bench.step(0), bench.step(1);
+  REQUIRE(bench.stop.failures().size() == 1);
+  CHECK(bench.stop.failures().front().name == "transform-contract");
 }
 
 TEST_CASE("once the run stops, arriving, queued and waiting packets count as discarded", "[adapter]") {
