@@ -27,10 +27,13 @@ void add_users_folder(std::vector<PluginFolder>& folders) {
   folders.push_back({"the user's folder", (base / "millrace/plugins").string()});
 }
 
-// In a build tree the folder of the built-in stages is full of what is no plugin.
-void add_installations_folder(std::vector<PluginFolder>& folders) {
+// In a build tree the folder of the built-in stages is full of what is no plugin; those that are have one beside it.
+void add_own_folder(std::vector<PluginFolder>& folders) {
   const fs::path folder = fs::path(builtin_plugin_path()).parent_path();
-  if (folder.filename() == "plugins") folders.push_back({"the installation's folder", folder.string()});
+  if (folder.filename() == "plugins")
+    folders.push_back({"the installation's folder", folder.string()});
+  else
+    folders.push_back({"the build's folder", (folder / "plugins").string()});
 }
 
 std::vector<std::string> shared_objects(const std::string& folder) {
@@ -90,7 +93,7 @@ std::vector<PluginFolder> plugin_folders() {
   for (std::string folder; std::getline(list, folder, ':');)
     if (!folder.empty()) folders.push_back({"MILLRACE_PLUGIN_PATH", folder});
   add_users_folder(folders);
-  add_installations_folder(folders);
+  add_own_folder(folders);
   return folders;
 }
 

@@ -12,12 +12,14 @@ namespace millrace::pipelines {
 
 /// A folder whose plugins are there for every config.
 struct PluginFolder {
-  std::string origin;  ///< "MILLRACE_PLUGIN_PATH", "the user's folder", "the installation's folder"
+  std::string
+      origin;  ///< "MILLRACE_PLUGIN_PATH", "the user's folder", "the installation's folder", "the build's folder"
   std::string path;
 };
 
 /// In the order in which they are searched: each of MILLRACE_PLUGIN_PATH (separated by `:`), then
-/// ${XDG_DATA_HOME:-~/.local/share}/millrace/plugins, then the folder of the built-in stages, when they are installed.
+/// ${XDG_DATA_HOME:-~/.local/share}/millrace/plugins, then the installation's lib/millrace/plugins; for a program that is not
+/// installed, the folder lib/plugins of its build.
 std::vector<PluginFolder> plugin_folders();
 
 /// A file or folder that was looked at: either it brought stages, or it was refused, or `remark` says why there is nothing.

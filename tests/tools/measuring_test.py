@@ -54,6 +54,20 @@ class Measuring(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("median 0.9750 is below 0.977", done.stdout)
 
+    def test_seeds_compares_two_configs(self):
+        out = self.folder / "seeds.json"
+        better = ["--config", "a.yaml", "--against", "b.yaml", "--seeds", "3", "--epochs", "15", "--json", str(out)]
+        done = self.seeds('0.985 if sys.argv[1] == "a.yaml" else 0.984', *better)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        written = json.loads(out.read_text(encoding="utf-8"))
+        self.assertEqual([written["config"], written["mean"]], ["a.yaml", 0.985])
+        self.assertEqual([written["against"]["config"], written["against"]["median"]], ["b.yaml", 0.984])
+        self.assertEqual([written["epochs"], written["against"]["epochs"]], [15, 15])
+        done = self.seeds(0.985, *better)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("median 0.9850 is not above 0.9850 of b.yaml", done.stdout)
+        self.assertIn("mean 0.9850 is not above 0.9850 of b.yaml", done.stdout)
+
     def test_seeds_ends_with_the_message_of_a_failed_run(self):
         done = self.bench("seeds", 'sys.exit("error[dataset-missing]")')
         self.assertEqual(done.returncode, 1)

@@ -18,7 +18,7 @@ ARROWS = {
     "framework/cuda": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
     "framework/comm": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
     "stages": [PUBLIC],
-    "stages/example_plugin": [PUBLIC],
+    "examples": [PUBLIC],
     "pipelines/config": [PUBLIC],
     "pipelines/plugins": [PUBLIC],
     "pipelines/check": [PUBLIC, "pipelines/config"],
@@ -43,6 +43,7 @@ LIBRARIES = {
     "zlib": (r"zlib\.h", r"framework/core/.*\.cpp"),
     "fmt": (r"fmt/", r"framework/(?!include/).*|stages/.*|pipelines/.*"),
     "CUDA": (r"cuda|cublas|nccl", r"framework/cuda/.*|framework/comm/nccl.*"),
+    "libpng": (r"png\.h", r"examples/image_folder/.*"),
     "MPI": (r"mpi\.h", r"framework/comm/mpi.*"),
 }
 

@@ -8,7 +8,7 @@ import subprocess
 
 import source_tree
 
-TOP_FOLDERS = {"framework", "stages", "pipelines", "configs", "tests", "tools", ".ci"}
+TOP_FOLDERS = {"framework", "stages", "examples", "pipelines", "configs", "tests", "tools", ".ci"}
 FILE_SUFFIXES = (".hpp", ".cpp", ".py", ".yaml", ".cmake", ".md", ".h", ".json", ".txt")
 SOURCE_SUFFIXES = source_tree.CPP_SUFFIXES + (".cmake", "CMakeLists.txt", ".yaml", ".py", ".in", ".json", ".sh")
 VERBS_THAT_ONLY_LOOK = {"check", "plan", "show", "graph", "stages", "devices", "schema", "completion"}

@@ -23,7 +23,7 @@ def main():
         looked_at += 1
         if path.suffix == ".cpp" and str(args.root / path) in built:
             continue
-        # A folder that is a project of its own (stages/example_plugin) is built by a test: its CMakeLists.txt counts.
+        # A folder that is a project of its own (each one in examples) is built by a test: its CMakeLists.txt counts.
         lists = args.root / path.parent / "CMakeLists.txt"
         own_project = lists.is_file() and "\nproject(" in source_tree.text(lists)
         if (path.suffix != ".cpp" or own_project) and lists.is_file() and path.name in source_tree.text(lists):

@@ -8,7 +8,7 @@ import subprocess
 
 import source_tree
 
-FOLDERS = ("framework", "stages", "pipelines")
+FOLDERS = ("framework", "stages", "examples", "pipelines")
 
 
 def add_build(parser):

@@ -20,14 +20,16 @@ void put(const SpoiltPlugin& plugin, const std::string& file) {
 
 }  // namespace
 
-TEST_CASE("plugin folders come in order: the variable's, then the user's") {
+TEST_CASE("plugin folders come in order: the variable's, the user's, then the build's own") {
   const Variable path("MILLRACE_PLUGIN_PATH", "/first::/second:"), data("XDG_DATA_HOME", "/data");
   const std::vector<PluginFolder> folders = plugin_folders();
-  REQUIRE(folders.size() == 3);
+  REQUIRE(folders.size() == 4);
   CHECK(folders[0].path == "/first");
   CHECK(folders[1].path == "/second");
   CHECK(folders[1].origin == "MILLRACE_PLUGIN_PATH");
   CHECK(folders[2].path == "/data/millrace/plugins");
+  CHECK(folders[3].origin == "the build's folder");
+  CHECK(fs::path(folders[3].path).parent_path().filename() == "lib");
   const Variable no_data("XDG_DATA_HOME", ""), home("HOME", "/my home");
   CHECK(plugin_folders()[2].path == "/my home/.local/share/millrace/plugins");
 }
@@ -56,7 +58,7 @@ TEST_CASE("every place that was looked at is told, with what it brought or why i
   fs::create_directories(first.path() + "/millrace/plugins");
   StageRegistry registry;
   const std::vector<LookedAt> looked = load_plugins_of_folders(registry);
-  REQUIRE(looked.size() == 5);
+  REQUIRE(looked.size() == 6);
   REQUIRE(looked[0].refusal);
   CHECK(looked[0].refusal->name() == "plugin-crashes");
   CHECK(looked[1].stages == std::vector<std::string>{"moody"});
@@ -64,6 +66,7 @@ TEST_CASE("every place that was looked at is told, with what it brought or why i
   CHECK(looked[2].refusal->name() == "duplicate-stage");
   CHECK(looked[3].remark == "is not there");
   CHECK(looked[4].remark == "has no *.so");
+  CHECK(looked[5].stages == std::vector<std::string>{"random_affine"});
   CHECK(registry.find("moody")->file == fs::canonical(first.path() + "/b.so").string());
 }
 
@@ -77,13 +80,13 @@ TEST_CASE("what anybody may write to is refused unseen") {
   fs::permissions(open_folder.path(), fs::perms::others_write, fs::perm_options::add);
   StageRegistry registry;
   const std::vector<LookedAt> looked = load_plugins_of_folders(registry);
-  REQUIRE(looked.size() == 3);
+  REQUIRE(looked.size() == 4);
   for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
     REQUIRE(looked[i].refusal);
     CHECK(looked[i].refusal->name() == "plugin-writable-by-all");
     CHECK(looked[i].refusal->help().find("chmod o-w") != std::string::npos);
   }
-  CHECK(registry.names().empty());
+  CHECK(registry.names() == std::vector<std::string>{"random_affine"});
 }
 
 TEST_CASE("a plugin that was mended is there at once: nothing remembers that it was refused") {
