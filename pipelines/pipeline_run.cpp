@@ -1,6 +1,7 @@
 // The program: arguments, the verb, the exit code.
 #include "command/checked_config.hpp"
 #include "command/command_line.hpp"
+#include "command/hosted_stage.hpp"
 #include "command/run_json.hpp"
 #include "command/stop_signals.hpp"
 #include "command/terminal.hpp"
@@ -48,6 +49,7 @@ int act(const std::vector<std::string>& arguments) {
 int main(int argc, char** argv) {
   block_stop_signals();
   try {
+    if (const auto code = serve_hosted_stage({argv + 1, argv + argc})) return *code;
     return act({argv + 1, argv + argc});
   } catch (const millrace::Error& error) {  // standard output is gone while an error is being reported
     return error.exit_code();

@@ -23,6 +23,7 @@ struct CheckedNode {
   const NodeSpec* spec = nullptr;
   const StageInfo* info = nullptr;  ///< null when the stage is not known
   ParamValue params;
+  ParamValue run;  ///< checked; null when the stage is not known
   std::vector<PortDecl> outputs;
   bool outputs_known = true;  ///< false when a wrong parameter would have named them
   std::vector<CheckedEdge> inputs;
@@ -44,6 +45,11 @@ void order_nodes(CheckedGraph&, Diagnostics&);
 void check_uses(const CheckedGraph&, Diagnostics&);
 /// Joins of different sequence domains, and holds that starve.
 void check_flow(const CheckedGraph&, Diagnostics&);
+
+/// Why the stage of a node cannot run in a process of its own; empty when it can. `node.info` is not null.
+std::string why_not_isolated(const CheckedNode& node);
+/// Nodes that shall run in a process of their own, and cannot; time limits that nobody would keep.
+void check_isolation(const CheckedGraph&, Diagnostics&);
 
 /// "config.yaml:12:5" for notes.
 std::string place_text(const Location&);

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <exception>
 
 namespace millrace::pipelines {
@@ -156,6 +158,11 @@ ValidatedNode start_node(const CheckedNode& node, const std::vector<std::size_t>
   result.info = node.info;
   result.params = node.params;
   result.where = node.spec->where;
+  result.run_path = (node.spec->chain.empty() ? node.spec->name : node.spec->chain) + ".run";
+  result.can_be_isolated = node.info != nullptr && why_not_isolated(node).empty();
+  if (node.run.is_map() && node.run["isolate"].is_text()) result.isolated = node.run["isolate"].text() == "process";
+  if (node.run.is_map() && node.run["timeout"].is_number())
+    result.call_timeout = std::chrono::milliseconds(std::llround(node.run["timeout"].number() * 1000));
   for (const CheckedEdge& edge : node.inputs)
     result.inputs.push_back({edge.port, positions[edge.from], edge.from_port});
   return result;

@@ -24,11 +24,12 @@ bool is_one_in_one_out(const StageSpec& spec) {
          spec.outputs().size() == 1;
 }
 
-void check_run(const CheckedNode& node, Diagnostics& diagnostics) {
+void check_run(CheckedNode& node, Diagnostics& diagnostics) {
   const DocNode& run = node.spec->run;
-  if (run.is_null()) return;
-  check_params(run, run_params(), {fmt::format("`run` of node `{}`", node.spec->name), "run"}, run.where, diagnostics);
-  if (node.info->kind == StageKind::source) return;
+  node.run = check_params(run, run_params(), {fmt::format("`run` of node `{}`", node.spec->name), "run"},
+                          node.spec->where, diagnostics);
+  const bool has_budget = run.find("blocks") != nullptr || run.find("bytes") != nullptr;
+  if (node.info->kind == StageKind::source || !has_budget) return;
   diagnostics.add({ErrorKind::config,
                    "run-without-source",
                    fmt::format("node `{}` is no source, so it has no budget of its own", node.spec->name),

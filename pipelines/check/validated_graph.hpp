@@ -8,6 +8,7 @@
 #include <millrace/row_share.hpp>
 #include <millrace/stage.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -45,6 +46,11 @@ struct ValidatedNode {
 
   /// Rows of a batch over all processes where each has its part of it; 0: this process has every row.
   std::int64_t shared_batch_rows = 0;
+
+  bool can_be_isolated = false;
+  bool isolated = false;                            ///< its stage runs in a process of its own
+  std::chrono::milliseconds call_timeout{300'000};  ///< isolated: the longest that one call may take
+  std::string run_path;                             ///< what `--set` calls its `run`: "flat.run"
 
   Location where;
 

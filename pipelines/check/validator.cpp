@@ -52,6 +52,7 @@ ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Di
   order_nodes(checked, diagnostics);
   check_uses(checked, diagnostics);
   check_flow(checked, diagnostics);
+  check_isolation(checked, diagnostics);
   check_device_reads(checked, graph.device.id, diagnostics);
   infer_nodes(checked, graph, diagnostics);
   if (diagnostics.empty()) share_rows(graph, diagnostics);

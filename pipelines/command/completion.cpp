@@ -90,6 +90,13 @@ void add_paths(const std::string& prefix, const std::vector<Param>& params, Word
   }
 }
 
+// Budgets are for sources only.
+void add_run_paths(const std::string& node, bool is_source, Words& paths) {
+  std::vector<Param> params = run_params();
+  if (!is_source) std::erase_if(params, [](const Param& p) { return p.name == "blocks" || p.name == "bytes"; });
+  add_paths(node + ".run.", params, paths);
+}
+
 Words paths_of(const std::string& config, const Words& plugins) {
   Words paths;
   add_paths("", top_level_params(), paths);
@@ -98,9 +105,14 @@ Words paths_of(const std::string& config, const Words& plugins) {
   options.target = config;
   options.plugins = plugins;
   const auto checked = check_config(options);
-  for (const NodeSpec& node : checked->spec.nodes)
-    if (const StageInfo* stage = checked->registry.find(node.stage))
-      add_paths(node.name + ".", stage->spec.params(), paths);
+  for (const NodeSpec& node : checked->spec.nodes) {
+    const StageInfo* stage = checked->registry.find(node.stage);
+    if (stage == nullptr) continue;
+    add_paths(node.name + ".", stage->spec.params(), paths);
+    add_run_paths(node.chain.empty() ? node.name : node.chain, stage->kind == StageKind::source, paths);
+  }
+  std::sort(paths.begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());  // of a chain's stages, which share one `run`
   return paths;
 }
 

@@ -161,7 +161,7 @@ Json node_schema(const StageRegistry& registry) {
   for (const std::string& name : registry.names()) rules.push_back(stage_rule(*registry.find(name)));
   Json run = record_schema(run_params());
   run["type"] = {"object", "null"};
-  run["description"] = "How much of a source may be alive at once.";
+  run["description"] = "How the node runs: what of a source may be alive at once, and in which process.";
   const Json properties{{"stage", stage_names(registry)},
                         {"chain", {{"type", "string"}, {"description", "A run of stages from `chains`."}}},
                         {"in", {{"type", {"string", "object"}}, {"description", "Where the input comes from."}}},

@@ -42,6 +42,19 @@ std::size_t model_bytes(const ValidatedNode& node, std::uint32_t epochs_ahead) {
   return bytes;
 }
 
+// A packet of each input, and what a call makes of them besides what the stage has begun to fill.
+std::size_t shared_bytes(const ValidatedGraph& graph, const ValidatedNode& node) {
+  std::size_t bytes = 0, rows = 0;
+  for (const ValidatedEdge& edge : node.inputs) {
+    const PortSpec& in = graph.spec_of(edge);
+    rows = std::max(rows, as_size(in.max_rows));
+    bytes += as_size(in.max_rows) * (row_bytes(in) + kIdBytes);
+  }
+  for (const auto& [port, spec] : node.outputs)
+    bytes += (std::max(rows, as_size(spec.max_rows)) + as_size(spec.max_rows)) * (row_bytes(spec) + kIdBytes);
+  return bytes;
+}
+
 }  // namespace
 
 std::size_t row_bytes(const PortSpec& port) {
@@ -57,6 +70,7 @@ MemoryBound memory_bound(const ValidatedGraph& graph) {
     const ValidatedNode& node = graph.nodes[i];
     MemoryBound::NodeBytes bytes{node.name, 0, flowing_bytes(node, rows[i]), model_bytes(node, graph.epochs_ahead)};
     for (const MemoryUse& use : node.memory) bytes.working += use.bytes;
+    if (node.isolated) bytes.working += shared_bytes(graph, node);
     bound.total += bytes.total();
     bound.nodes.push_back(std::move(bytes));
   }

@@ -112,10 +112,22 @@ std::string memory_text(const ValidatedGraph& graph) {
       rows.push_back(
           {node.node, bytes_of(node.working), bytes_of(node.flowing), bytes_of(node.models), bytes_of(node.total())});
   rows.push_back({"peak memory at most", "", "", "", bytes_of(bound.total)});
-  return "\nMemory: working = what the stage declares; flowing = (budget x rows of a block + 2 packets) x bytes of a "
+  return "\nMemory: working = what the stage declares, and what a process of its own shares with the run; flowing = "
+         "(budget x rows of a block + 2 packets) x bytes of a "
          "row;\n"
          "snapshots = (epochs_ahead + 2) x model\n" +
          table(rows, {false, true, true, true, true});
+}
+
+double seconds_of(std::chrono::milliseconds limit) { return static_cast<double>(limit.count()) / 1000; }
+
+std::string isolation_text(const ValidatedGraph& graph) {
+  std::string names;
+  for (const ValidatedNode& node : graph.nodes)
+    if (node.isolated)
+      names += fmt::format("{}{} (a call may take {} s)", names.empty() ? "" : ", ", node.name,
+                           seconds_of(node.call_timeout));
+  return names.empty() ? "" : "\nIn processes of their own: " + names + "\n";
 }
 
 Json field_object(const PortSpec::FieldSpec& field) {
@@ -168,7 +180,7 @@ Json budget_object(const ValidatedNode& node) {
 std::string plan_text(const ValidatedGraph& graph) {
   return fmt::format("{}: {} nodes, epochs {}, seed {}, threads {}, device {} ({})\n", graph.name, graph.nodes.size(),
                      graph.epochs, graph.seed, graph.threads, to_string(graph.device.id), graph.device.reason) +
-         edges_text(graph) + models_text(graph) + budgets_text(graph) + memory_text(graph);
+         edges_text(graph) + models_text(graph) + budgets_text(graph) + isolation_text(graph) + memory_text(graph);
 }
 
 std::string plan_json(const ValidatedGraph& graph) {
@@ -182,10 +194,12 @@ std::string plan_json(const ValidatedGraph& graph) {
                {"edges", edge_objects(graph)},
                {"models", Json::array()},
                {"budgets", Json::array()},
+               {"isolated", Json::array()},
                {"memory", Json::array()},
                {"memory_bound_bytes", bound.total}};
   for (const ValidatedNode& node : graph.nodes) {
     if (node.info->kind == StageKind::source) plan["budgets"].push_back(budget_object(node));
+    if (node.isolated) plan["isolated"].push_back({{"node", node.name}, {"timeout", seconds_of(node.call_timeout)}});
     for (const auto& [port, spec] : node.outputs)
       if (spec.model) plan["models"].push_back(model_object(node.name, *spec.model));
   }

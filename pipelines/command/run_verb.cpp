@@ -83,6 +83,7 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, cons
   run_options.observer = &progress;
   run_options.stop_signal = &signals.first();
   run_options.peers = peers;
+  run_options.stage_host = "/proc/self/exe";
   RunReport report = run(graph, run_options);
   progress.finish();
   if (results_lost && report.exit_code == 0) {

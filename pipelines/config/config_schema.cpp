@@ -52,6 +52,13 @@ const std::vector<Param>& run_params() {
       Param("bytes", ParamType::integer().at_least(1), "Bytes of this source that may be alive at once.")
           .or_absent()
           .in_unit("bytes"),
+      Param("isolate", ParamType::choice({"none", "process"}),
+            "Where the stage runs: in this process, or in one of its own, whose crash or hang is an error of the node.")
+          .or_default("none"),
+      Param("timeout", ParamType::number().above(0).at_most(1e6),
+            "With `isolate: process`: the longest that one call of the stage may take.")
+          .or_default(300)
+          .in_unit("seconds"),
   };
   return params;
 }

@@ -15,7 +15,7 @@ const std::vector<Param>& top_level_params();
 const std::vector<std::string>& top_level_keys();
 /// Keys of a node: stage, chain, in, with, run.
 const std::vector<std::string>& node_keys();
-/// What `run` of a source takes: blocks, bytes.
+/// What `run` of a node takes: blocks and bytes for a source, isolate and timeout for every stage that can be isolated.
 const std::vector<Param>& run_params();
 bool is_top_level_key(std::string_view);
 bool is_node_key(std::string_view);

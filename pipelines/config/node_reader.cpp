@@ -200,7 +200,6 @@ class NodeReader {
     node.with = item.with != nullptr ? *item.with : DocNode{};
     lay_over(node.with, value_of(whole.with, item.instance));
     if (!is_first) node.in = {EdgeSpec{"", spec_.nodes.back().name, "", item.where, item.where}};
-    if (!is_first) node.run = {};
     spec_.nodes.push_back(std::move(node));
   }
 

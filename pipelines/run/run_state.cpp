@@ -2,6 +2,7 @@
 #include "run_state.hpp"
 
 #include "conservation.hpp"
+#include "isolation/isolated_stage.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
@@ -61,6 +62,14 @@ RunFailure kept_packet(const ValidatedNode& node, std::size_t count) {
   return failure;
 }
 
+RunFailure failure_of(const ValidatedNode& node, const std::exception_ptr& thrown) {
+  RunFailure failure = describe_exception(thrown);
+  failure.node = node.name;
+  failure.stage = node.info->name;
+  failure.where = node.where;
+  return failure;
+}
+
 std::size_t communicating_nodes(const ValidatedGraph& graph) {
   return static_cast<std::size_t>(std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const ValidatedNode& node) {
     return node.info->spec.does_communicate();
@@ -92,7 +101,8 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
       // A rank that stopped alone would leave the others waiting in a sum.
       stop_(peers_ != nullptr && communicating_nodes(graph) > 0 ? &peers_->agreed_stop() : options.stop_signal),
       history_(options.observer, began_),
-      device_timeout_(options.device_timeout) {
+      device_timeout_(options.device_timeout),
+      stage_host_(options.stage_host) {
   if (peers_ == nullptr) return;
   stop_.set_listener([this](const RunFailure& failure) {
     if (failure.name != "peer-lost") peers_->failed(text_of(failure));
@@ -153,7 +163,18 @@ std::vector<SourceBudget> Run::budgets() const {
   return budgets;
 }
 
+// What infer has said stays; the stage that said it makes room for one that does its work elsewhere.
+void Run::isolate_stages() {
+  for (ValidatedNode& node : graph_.nodes) {
+    if (!node.isolated) continue;
+    Isolation isolation{node.info, node.params, node.outputs, stage_host_, node.call_timeout, {}};
+    isolation.fail = [this, &node](const std::exception_ptr& thrown) { stop_.fail(failure_of(node, thrown)); };
+    node.stage = make_isolated_stage(std::move(isolation));
+  }
+}
+
 void Run::build() {
+  isolate_stages();
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
     if (graph_.nodes[i].info->kind == StageKind::source) sources_.push_back(i);
   const std::uint32_t first = graph_.epochs == 0 ? 0 : 1;
@@ -204,11 +225,7 @@ void Run::open_stages() {
       graph_.nodes[i].stage->open(*contexts_[i]);
       opened_.push_back(i);
     } catch (...) {
-      RunFailure failure = describe_exception(std::current_exception());
-      failure.node = graph_.nodes[i].name;
-      failure.stage = graph_.nodes[i].info->name;
-      failure.where = graph_.nodes[i].where;
-      stop_.fail(std::move(failure));
+      stop_.fail(failure_of(graph_.nodes[i], std::current_exception()));
     }
     if (stop_.stopping()) return;
   }

@@ -24,6 +24,7 @@ class Run {
 
  private:
   void open_device();
+  void isolate_stages();
   void build();
   void tell_busy();
   void open_stages();
@@ -46,6 +47,7 @@ class Run {
   std::unique_ptr<Device> device_;
   std::unique_ptr<Allocator> host_memory_;  ///< null when the device's memory is the host's
   std::chrono::milliseconds device_timeout_;
+  std::string stage_host_;
   std::shared_ptr<PermitLedger> ledger_;
   std::vector<std::unique_ptr<StageContext>> contexts_;
   std::vector<std::unique_ptr<NodeAdapter>> nodes_;

@@ -40,6 +40,8 @@ struct RunOptions {
   std::chrono::milliseconds device_timeout{60'000};
   /// The other processes of the run, or null. With peers it is they who watch for the signal and agree to stop.
   Peers* peers = nullptr;
+  /// The program that serves stages in processes of their own: pipeline-run. Empty: no node can be isolated.
+  std::string stage_host;
 };
 
 /// Times are seconds. `busy`: in the stage's code, summed over threads. `starved`: nothing to do. `blocked`: work, but

@@ -67,7 +67,8 @@ class TransformAdapter final : public NodeAdapter {
  public:
   TransformAdapter(ValidatedNode& node, const NodeServices& services)
       : NodeAdapter(node, services), transform_(dynamic_cast<const Transform&>(*node.stage)) {}
-  bool is_concurrent() const override { return true; }
+  // One packet at a time is with the process of an isolated stage, so that its end is that packet's fault.
+  bool is_concurrent() const override { return !node().isolated; }
 
  private:
   void process(Work& work) override {

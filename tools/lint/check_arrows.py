@@ -22,8 +22,10 @@ ARROWS = {
     "pipelines/config": [PUBLIC],
     "pipelines/plugins": [PUBLIC],
     "pipelines/check": [PUBLIC, "pipelines/config"],
-    "pipelines/run": [PUBLIC, "pipelines/config", "pipelines/check"],
-    "pipelines/command": [PUBLIC, "pipelines/config", "pipelines/plugins", "pipelines/check", "pipelines/run"],
+    "pipelines/isolation": [PUBLIC],
+    "pipelines/run": [PUBLIC, "pipelines/config", "pipelines/check", "pipelines/isolation"],
+    "pipelines/command": [PUBLIC, "pipelines/config", "pipelines/plugins", "pipelines/check", "pipelines/isolation",
+                          "pipelines/run"],
     "pipelines": [PUBLIC, "pipelines/command"],
 }
 

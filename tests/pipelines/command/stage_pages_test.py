@@ -117,6 +117,10 @@ class Schema(unittest.TestCase):
         self.assertNotIn('"moody"', run("schema").stdout)
 
 
+# What can be set of a batcher.
+BATCHES = ["batches.batch_size=", "batches.run.isolate=", "batches.run.timeout="]
+
+
 class Completion(unittest.TestCase):
     def candidates(self, *words):
         process = run("__complete", *words)
@@ -141,7 +145,8 @@ class Completion(unittest.TestCase):
 
     def test_paths_for_set_come_from_the_config(self):
         self.assertIn("epochs=", self.candidates(TINY, "--set", "ep"))
-        self.assertEqual(self.candidates(TINY, "--set", "batches."), ["batches.batch_size="])
+        self.assertEqual(self.candidates(TINY, "--set", "batches."), BATCHES)
+        self.assertEqual(self.candidates(TINY, "--set", "points.run.b"), ["points.run.blocks=", "points.run.bytes="])
         self.assertIn("learn.optimizer.adam.learning_rate=", self.candidates("check", TINY, "-s", "learn.optimizer.adam"))
         self.assertEqual(self.candidates("nowhere.yaml", "--set", "learn."), [])
 
@@ -161,7 +166,7 @@ class Completion(unittest.TestCase):
     def test_bash_completes_with_it(self):
         self.assertEqual(self.bash("pipeline-run stages batc"), ["batcher"])
         self.assertEqual(self.bash("pipeline-run graph --form"), ["--format"])
-        self.assertEqual(self.bash(f"pipeline-run {TINY} --set batches."), ["batches.batch_size="])
+        self.assertEqual(self.bash(f"pipeline-run {TINY} --set batches."), BATCHES)
         self.assertEqual(self.bash("pipeline-run check configs/linear_f"), [TINY])
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
@@ -169,7 +174,7 @@ class Completion(unittest.TestCase):
         # Outside of its line editor: what the shell would be offered is printed.
         stand_in = ("compdef() { :; }; compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -l -- \"$@\"; }; "
                     "_files() { print FILES; }; source <(pipeline-run completion zsh); ")
-        for words, expected in [("stages batc", ["batcher"]), (f"{TINY} --set batches.", ["batches.batch_size="]),
+        for words, expected in [("stages batc", ["batcher"]), (f"{TINY} --set batches.", BATCHES),
                                 ("check ''", ["FILES"]), ("graph --form", ["--format"])]:
             line = f"words=(pipeline-run {words}); CURRENT=$#words; _pipeline_run; true"
             self.assertEqual(self.shell("zsh", stand_in + line), expected)

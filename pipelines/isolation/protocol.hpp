@@ -1,0 +1,22 @@
+// What the run asks of the process of a stage, and what it is answered. The first byte of each message.
+#pragma once
+
+#include <cstdint>
+
+namespace millrace::pipelines {
+
+enum class Request : std::uint8_t { open, begin_pass, produce, process, save, load, close };
+
+/// done and failed end a request and carry what the stage has let go of; stop_after waits for its reply.
+enum class Answer : std::uint8_t { done, failed, emit, stop_after, metrics, step, print };
+
+/// Descriptors of the process of a stage when it starts.
+inline constexpr int kSocketDescriptor = 3, kInputsDescriptor = 4, kOutputsDescriptor = 5;
+
+/// The first argument of the program that is such a process; the second is the process it belongs to.
+inline constexpr const char* kStageHostArgument = "__stage_host";
+
+/// The run's word to the stage that it is being stopped: a number other than 0 at the start of the inputs.
+using StopFlag = std::uint32_t;
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,193 @@
+#include "stage_host.hpp"
+
+#include "host_contexts.hpp"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+namespace millrace::pipelines {
+namespace {
+
+std::vector<std::pair<std::string, PortSpec>> read_ports(WireReader& from) {
+  std::vector<std::pair<std::string, PortSpec>> ports;
+  for (std::uint64_t left = from.count(); left > 0; --left) {
+    std::string name = from.text();
+    ports.emplace_back(std::move(name), read_port(from));
+  }
+  return ports;
+}
+
+HostedNode read_node(WireReader& from) {
+  HostedNode node;
+  node.name = from.text();
+  node.inputs = read_ports(from);
+  node.outputs = read_ports(from);
+  node.device.kind = from.text();
+  node.device.index = from.get<std::int32_t>();
+  node.seed = from.get<std::uint64_t>();
+  node.epochs = from.get<std::uint32_t>();
+  node.first_pass = from.get<std::uint32_t>();
+  node.share.rank = from.get<std::int32_t>();
+  node.share.size = from.get<std::int32_t>();
+  node.share.batch_rows = from.get<std::int64_t>();
+  node.feeds_device = from.flag();
+  return node;
+}
+
+class StageHost {
+ public:
+  explicit StageHost(const EnterPlugin& enter_plugin) : enter_plugin_(enter_plugin) {}
+
+  int serve() {
+    while (const auto message = channel_.receive([] {})) {
+      WireReader request(*message);
+      try {
+        answer(request);
+      } catch (const Error& error) {
+        if (error.name() == "run-gone") break;
+        throw;
+      }
+    }
+    return 0;
+  }
+
+ private:
+  void answer(WireReader& request) {
+    WireWriter result;
+    try {
+      WireWriter value;
+      act(request, value);
+      result.put(Answer::done);
+      packets_.end_call(result);
+      result.text(value.bytes());
+    } catch (const Error& error) {
+      if (error.name() == "run-gone") throw;
+      failed(result);
+    } catch (...) {
+      failed(result);
+    }
+    line_.say(result);
+  }
+
+  void failed(WireWriter& result) {
+    result = {};
+    result.put(Answer::failed);
+    packets_.end_call(result);
+    write_exception(result, std::current_exception());
+  }
+
+  void act(WireReader& request, WireWriter& value) {
+    switch (request.one_of(Request::close)) {
+      case Request::open:
+        return open(request);
+      case Request::begin_pass:
+        return dynamic_cast<Source&>(*stage_).begin_pass(request.get<std::uint32_t>());
+      case Request::produce:
+        return produce(request.get<std::uint32_t>());
+      case Request::process:
+        return process(request);
+      case Request::save:
+        return save(value);
+      case Request::load:
+        return load(request);
+      case Request::close:
+        return stage_->close();
+    }
+  }
+
+  void open(WireReader& request) {
+    const std::string file = request.text(), stage = request.text();
+    const ParamValue params = read_param(request);
+    node_ = read_node(request);
+    for (const StageInfo& info : enter_plugin_(file))
+      if (info.name == stage) stage_ = info.make(params);
+    if (!stage_)
+      throw Error(ErrorKind::plugin, "unknown-stage", fmt::format("`{}` has no stage `{}` any more", file, stage),
+                  "the file was changed while the run began: start it again");
+    HostedInference inference(node_);
+    stage_->infer(inference);
+    opening_ = std::make_unique<HostedOpening>(node_, line_);
+    stage_->open(*opening_);
+  }
+
+  void produce(std::uint32_t epoch) {
+    HostedProduce context(node_, line_, packets_, epoch);
+    dynamic_cast<Source&>(*stage_).produce(context);
+  }
+
+  void process(WireReader& request) {
+    std::string port = request.text();
+    HostedInputs inputs;
+    for (std::uint64_t left = request.count(); left > 0; --left) {
+      std::string name = request.text();
+      const PortSpec& spec = port_of(node_.inputs, node_.name, name, "input");
+      inputs.emplace(std::move(name), packets_.read(request, spec));
+    }
+    if (const auto* transform = dynamic_cast<const Transform*>(stage_.get())) {
+      HostedTransform context(node_, line_, packets_, inputs);
+      return transform->process(context);
+    }
+    HostedStep context(node_, line_, packets_, inputs, std::move(port));
+    dynamic_cast<Serial&>(*stage_).process(context);
+  }
+
+  void save(WireWriter& value) const {
+    StageState state;
+    if (const auto* source = dynamic_cast<const Source*>(stage_.get())) source->save(state);
+    if (const auto* serial = dynamic_cast<const Serial*>(stage_.get())) serial->save(state);
+    value.put(static_cast<std::uint64_t>(state.entries().size()));
+    for (const auto& [name, bytes] : state.entries()) {
+      value.text(name);
+      value.text({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    }
+  }
+
+  void load(WireReader& request) {
+    StageState state;
+    for (std::uint64_t left = request.count(); left > 0; --left) {
+      std::string name = request.text();
+      const std::string bytes = request.text();
+      state.put(std::move(name), std::as_bytes(std::span(bytes)));
+    }
+    if (auto* source = dynamic_cast<Source*>(stage_.get())) source->load(state);
+    if (auto* serial = dynamic_cast<Serial*>(stage_.get())) serial->load(state);
+  }
+
+  const EnterPlugin& enter_plugin_;
+  Channel channel_{kSocketDescriptor, std::chrono::milliseconds(0)};
+  RunLine line_{channel_};
+  SharedFile inputs_{kInputsDescriptor}, outputs_{kOutputsDescriptor};
+  HostPackets packets_{inputs_, outputs_};
+  HostedNode node_;
+  std::unique_ptr<HostedOpening> opening_;
+  std::unique_ptr<Stage> stage_;
+};
+
+// The run ends this process with its own end, however that comes; between the two lines it may have ended already. A launcher
+// that signals every process of a job means the run, which then stops in order and asks the stage to close.
+bool bind_to(long parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGUSR1}) std::signal(number, SIG_IGN);
+  return getppid() == parent;
+}
+
+bool has_descriptors() {
+  struct stat facts {};
+  return fstat(kSocketDescriptor, &facts) == 0 && S_ISSOCK(facts.st_mode) && fstat(kOutputsDescriptor, &facts) == 0;
+}
+
+}  // namespace
+
+int serve_stage(long parent, const EnterPlugin& enter_plugin) {
+  if (!has_descriptors() || !bind_to(parent)) {
+    std::fputs("a stage's process is started by a run, for a node with `run: {isolate: process}`\n", stderr);
+    return static_cast<int>(ErrorKind::usage);
+  }
+  return StageHost(enter_plugin).serve();
+}
+
+}  // namespace millrace::pipelines

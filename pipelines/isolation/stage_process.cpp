@@ -1,0 +1,164 @@
+#include "stage_process.hpp"
+
+#include <millrace/error.hpp>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+namespace millrace::pipelines {
+namespace {
+
+// A process that has hung up is about to end.
+constexpr std::chrono::milliseconds kEndLimit{5'000};
+constexpr int kLeastDescriptor = 10;
+
+struct SocketPair {
+  int ours, theirs;
+};
+
+SocketPair make_sockets() {
+  std::array<int, 2> ends{};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    throw Error(ErrorKind::run, "no-process",
+                fmt::format("cannot make a socket: {}", std::generic_category().message(errno)));
+  // Out of the way of the numbers that it will have there.
+  const int theirs = fcntl(ends[1], F_DUPFD_CLOEXEC, kLeastDescriptor);
+  close(ends[1]);
+  return {ends[0], theirs};
+}
+
+std::string how_it_ended(int status) {
+  if (!WIFSIGNALED(status)) return fmt::format("has ended itself, with exit code {}", WEXITSTATUS(status));
+  const int number = WTERMSIG(status);
+  const char *name = sigabbrev_np(number), *text = sigdescr_np(number);
+  if (name == nullptr) return fmt::format("was ended by signal {}", number);
+  return fmt::format("was ended by SIG{} ({})", name, text);
+}
+
+std::string what_to_do(int status) {
+  if (!WIFSIGNALED(status)) return "a stage throws millrace::Error instead of calling exit()";
+  if (WTERMSIG(status) == SIGKILL)
+    return "a stage does not do that to itself: the system may have been short of memory (see its log), or somebody "
+           "sent it";
+  return "run it with `isolate: none` under a debugger (gdb --args pipeline-run ...) to see where";
+}
+
+}  // namespace
+
+StageProcess::StageProcess(const std::string& host, std::chrono::milliseconds limit)
+    : limit_(limit), inputs_("millrace inputs"), outputs_("millrace outputs"), packets_(inputs_, outputs_) {
+  inputs_.grow_to(whole_pages(1));
+  const SocketPair sockets = make_sockets();
+  channel_ = std::make_unique<Channel>(sockets.ours, limit);
+  try {
+    process_ = std::make_unique<ChildProcess>(
+        host, std::vector<std::string>{"pipeline-run", kStageHostArgument, fmt::format("{}", getpid())},
+        std::vector<int>{sockets.theirs, inputs_.descriptor(), outputs_.descriptor()});
+  } catch (...) {
+    close(sockets.theirs);
+    throw;
+  }
+  close(sockets.theirs);
+}
+
+StageProcess::~StageProcess() {
+  if (!gone_) give_up();
+}
+
+// Nothing that it has said is believed any more, and nothing that it was given is kept.
+void StageProcess::give_up() {
+  gone_ = true;
+  process_->kill();
+  channel_->close();
+  packets_.release_all();
+}
+
+void StageProcess::require_there() const {
+  if (gone_) throw Error(ErrorKind::run, "cancelled", "the process of the stage has ended");
+}
+
+void StageProcess::throw_end() {
+  if (channel_->state() == Channel::State::silent) {
+    give_up();
+    throw Error(
+        ErrorKind::run, "stage-hung",
+        fmt::format("the process of the stage has not answered for {} s", static_cast<double>(limit_.count()) / 1000),
+        "look for a wait or an endless loop in the stage; `run: {timeout: SECONDS}` of the node gives it longer");
+  }
+  const std::optional<int> status = process_->wait(kEndLimit);
+  give_up();
+  if (!status)
+    throw Error(ErrorKind::run, "stage-crashed", "the process of the stage has closed its line to the run",
+                "a stage leaves descriptors that it has not opened alone");
+  throw Error(ErrorKind::run, "stage-crashed", "the process of the stage " + how_it_ended(*status),
+              what_to_do(*status));
+}
+
+std::string StageProcess::next(const std::function<bool()>& is_stopping) {
+  std::optional<std::string> message = channel_->receive([&] {
+    if (told_to_stop_ || !is_stopping()) return;
+    const StopFlag flag = 1;
+    inputs_.write(0, std::as_bytes(std::span(&flag, 1)));
+    told_to_stop_ = true;
+  });
+  if (!message) throw_end();
+  return std::move(*message);
+}
+
+std::string StageProcess::call(const WireWriter& request, const Hear& hear, const std::function<bool()>& is_stopping) {
+  require_there();
+  std::exception_ptr thrown;
+  try {
+    if (!channel_->send(request.bytes())) throw_end();
+    for (;;) {
+      const std::string message = next(is_stopping);
+      WireReader answer(message);
+      const auto kind = answer.one_of(Answer::print);
+      if (kind == Answer::done || kind == Answer::failed) {
+        packets_.release(answer);
+        if (thrown) std::rethrow_exception(thrown);
+        if (kind == Answer::failed) throw_exception(answer);
+        std::string value = answer.text();
+        answer.require_end();
+        return value;
+      }
+      try {
+        if (!thrown || kind == Answer::stop_after) hear(kind, answer);
+      } catch (const Error& error) {
+        if (error.name() == "stage-garbled") throw;
+        thrown = std::current_exception();
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+    }
+  } catch (const Error& error) {
+    if (error.name() == "stage-garbled" && !gone_) give_up();
+    throw;
+  }
+}
+
+void StageProcess::end() {
+  if (std::exchange(gone_, true)) return;
+  channel_->close();
+  const std::optional<int> status = process_->wait(limit_);
+  process_->kill();
+  packets_.release_all();
+  if (!status)
+    throw Error(ErrorKind::run, "stage-hung", "the process of the stage does not end",
+                "look for a wait in the destructor of the stage");
+  if (*status != 0)
+    throw Error(ErrorKind::run, "stage-crashed", "the process of the stage, asked to end, " + how_it_ended(*status),
+                "look for a defect in the destructor of the stage");
+}
+
+}  // namespace millrace::pipelines
