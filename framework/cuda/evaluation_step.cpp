@@ -90,7 +90,7 @@ class CudaEvaluationStep final : public EvaluationStep {
     use_weights(snapshot);
     const StepProgram& program = program_for(batch);
     memory_.bring(batch, {batch.inputs->rows(), ++steps_, batch.epoch, {}});
-    program.enqueue(memory_.stream());
+    program.enqueue();
     memory_.end_batch();
   }
 
@@ -116,7 +116,7 @@ class CudaEvaluationStep final : public EvaluationStep {
     const Ops ops = step_ops(demand_, memory_.layout(), memory_.base(), {&batch.inputs->spec(), targets, weighted},
                              memory_.can_fuse(), memory_.page());
     forms_.push_back({batch.inputs->spec(), targets ? std::optional(*targets) : std::nullopt, weighted,
-                      StepProgram(ops, memory_.multiplier())});
+                      StepProgram(ops, {}, memory_.streams())});
     return forms_.back().program;
   }
 

@@ -86,6 +86,7 @@ StepDemand demand_of(const TrainSpec& spec) {
   demand.precision = spec.precision;
   demand.state_slots = optimizer.state_slots();
   demand.clip_norm = optimizer.clip_norm();
+  demand.sums_ranks = spec.communicator != nullptr && spec.communicator->size() > 1;
   demand.sums_weights = demand.clip_norm > 0 || has_penalty(*spec.model);
   demand.seed = spec.seed;
   demand.rule = optimizer.rule();
@@ -124,7 +125,7 @@ StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model)
     partials = cutter.take((demand.sums_weights ? tensors : 1) * SumWeights::kBlocks, sizeof(WeightSums));
   weights = cutter.take(floats, sizeof(float));
   if (narrow) weights16 = cutter.take(floats, 2);
-  if (demand.training) gradient = cutter.take(floats, sizeof(float));
+  if (demand.training) gradient = cutter.take(floats + static_cast<std::int64_t>(nn::kLanes), sizeof(float));
   for (int i = 0; i < demand.state_slots; ++i) optimizer.push_back(cutter.take(floats, sizeof(float)));
   for (const LayerSpec& spec : model.layers) {
     Layer layer;
@@ -146,6 +147,7 @@ StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model)
     layers.push_back(layer);
   }
   workspace = cutter.take(1, kWorkspaceBytes);
+  if (demand.training) side_workspace = cutter.take(1, kWorkspaceBytes);
   bytes = cutter.bytes();
 }
 

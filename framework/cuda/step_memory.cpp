@@ -45,6 +45,11 @@ StepMemory::StepMemory(Device& device, const StepDemand& demand)
   stream_ = make_stream_handle();
   clock_ = std::make_unique<StreamClock>(clock_of(device), stream());
   multiplier_ = std::make_unique<Multiplier>(base() + layout_.workspace, kWorkspaceBytes, liveness_);
+  if (demand_.training) {
+    side_stream_ = make_stream_handle();
+    side_multiplier_ = std::make_unique<Multiplier>(base() + layout_.side_workspace, kWorkspaceBytes, liveness_);
+  }
+  if (demand_.sums_ranks) ranks_stream_ = make_stream_handle();
   clear();
 }
 
@@ -53,6 +58,11 @@ StepMemory::~StepMemory() {
     synchronize();
   } catch (const std::exception&) {  // the error has been met before, or the device was abandoned
   }
+}
+
+WorkStreams StepMemory::streams() const {
+  return {WorkStream{stream(), multiplier_.get()}, WorkStream{side_stream_.get(), side_multiplier_.get()},
+          WorkStream{ranks_stream_.get(), nullptr}};
 }
 
 CanFuse StepMemory::can_fuse() const {
@@ -65,11 +75,15 @@ void StepMemory::zero(std::size_t offset, std::size_t bytes) {
   MILLRACE_CUDA(cudaMemsetAsync, base() + offset, 0, bytes, stream());
 }
 
-void StepMemory::synchronize() const {
+void StepMemory::wait(const Event& event) const {
   const double from = clock_->now();
-  enqueued().synchronize();
+  if (watch_)
+    while (!event.wait_for(std::chrono::milliseconds(10))) watch_();
+  event.synchronize();
   clock_->waited(from);
 }
+
+void StepMemory::synchronize() const { wait(enqueued()); }
 
 void StepMemory::upload(std::span<const float> flat, std::size_t buffer) {
   const auto floats = static_cast<std::size_t>(layout_.padded_weights.size());
@@ -119,7 +133,10 @@ void StepMemory::bring(const TrainBatch& batch, const StepInput& input) {
   liveness_->require();
   while (!in_flight_.empty() && in_flight_.front().copied.done()) in_flight_.pop_front();
   const double asked = clock_->now();
-  if (in_flight_.size() >= kMostInFlight) wait_for_oldest_copy();
+  if (in_flight_.size() >= kMostInFlight) {
+    wait(in_flight_.front().copied);
+    in_flight_.pop_front();
+  }
   InFlight flight;
   copies_.clear();
   const auto wait_for_tensor = [&](const Tensor* tensor) {
@@ -144,17 +161,10 @@ void StepMemory::bring(const TrainBatch& batch, const StepInput& input) {
   untaken_ = true;
 }
 
-void StepMemory::wait_for_oldest_copy() {
-  const double from = clock_->now();
-  in_flight_.front().copied.synchronize();
-  in_flight_.pop_front();
-  clock_->waited(from);
-}
-
 void StepMemory::end_batch() { clock_->end(copies_); }
 
 void StepMemory::copy_in(std::size_t offset, const void* from, std::size_t bytes) {
-  MILLRACE_CUDA(cudaMemcpyAsync, base() + offset, from, bytes, cudaMemcpyDefault, stream());
+  if (bytes > 0) MILLRACE_CUDA(cudaMemcpyAsync, base() + offset, from, bytes, cudaMemcpyDefault, stream());
 }
 
 ProgressPage StepMemory::look() const {
@@ -171,6 +181,7 @@ ProgressPage StepMemory::look() const {
     seen.sums.correct = page.sums.correct;
     seen.sums.absolute_error = page.sums.absolute_error;
     seen.sums.samples = page.sums.samples;
+    for (std::size_t i = 0; i < ProgressPage::kRemembered; ++i) seen.said[i] = page.said[i];
     std::atomic_thread_fence(std::memory_order_acquire);
   } while (++tries < 1000 && (seen.writes % 2 != 0 || seen.writes != page.writes));
   return seen;

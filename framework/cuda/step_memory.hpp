@@ -4,11 +4,13 @@
 #include "cuda/cuda_device.hpp"
 #include "cuda/matmul.hpp"
 #include "cuda/step_plan.hpp"
+#include "cuda/step_program.hpp"
 
 #include <millrace/device.hpp>
 #include <millrace/model.hpp>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -29,7 +31,8 @@ class StepMemory {
   const StepLayout& layout() const { return layout_; }
   std::byte* base() const { return memory_.get(); }
   cudaStream_t stream() const { return stream_.get(); }
-  const Multiplier& multiplier() const { return *multiplier_; }
+  /// The chain's stream is `stream()`; the others are there for training only.
+  WorkStreams streams() const;
   ProgressPage* page() const { return page_; }
   CanFuse can_fuse() const;
 
@@ -51,6 +54,11 @@ class StepMemory {
   /// For the account of the card's time: a batch is one computation, from `bring` to `end_batch`.
   void end_batch();
 
+  /// Called again and again while the host waits for the card; what it throws ends the wait.
+  void set_watch(std::function<void()> watch) { watch_ = std::move(watch); }
+  /// Blocks until `event` is done.
+  void wait(const Event& event) const;
+
   /// An event behind everything on the stream.
   Event enqueued() const { return record_event(device_index_, stream(), liveness_); }
 
@@ -68,19 +76,19 @@ class StepMemory {
   void copy_in(std::size_t offset, const void* from, std::size_t bytes);
   void copy_and_wait(void* to, const void* from, std::size_t bytes) const;
   void synchronize() const;
-  void wait_for_oldest_copy();
 
   int device_index_;
   SharedLiveness liveness_;
   StepDemand demand_;
   StepLayout layout_;
   std::shared_ptr<std::byte> memory_, staging_, page_memory_;
-  StreamOwner stream_;
+  StreamOwner stream_, side_stream_, ranks_stream_;
   std::unique_ptr<StreamClock> clock_;
   std::vector<SharedMoment> copies_;  ///< that the batch in hand waits for
-  std::unique_ptr<Multiplier> multiplier_;
+  std::unique_ptr<Multiplier> multiplier_, side_multiplier_;
   ProgressPage* page_ = nullptr;
   std::deque<InFlight> in_flight_;
+  std::function<void()> watch_;
   bool untaken_ = false;
 };
 

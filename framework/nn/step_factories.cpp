@@ -46,6 +46,14 @@ std::size_t evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch
   return factory_of(device.kind).evaluation_bytes(model, max_batch_rows);
 }
 
+std::string why_no_reduction(const TrainSpec& spec, const DeviceId& device) {
+  const nn::StepFactory& factory = factory_of(device.kind);
+  if (factory.why_no_reduction != nullptr) return factory.why_no_reduction(spec);
+  const bool is_alone = spec.communicator == nullptr || spec.communicator->size() == 1;
+  if (is_alone && spec.reduction == Reduction::fast) return {};
+  return "its training step cannot sum gradients over processes, nor in the order of `reduction: ordered`";
+}
+
 std::unique_ptr<TrainStep> make_train_step(Device& device, const TrainSpec& spec) {
   return factory_of(device.id().kind).make_train(device, spec);
 }

@@ -155,7 +155,7 @@ SimDevice& sim_of(Device& device) { return dynamic_cast<SimDevice&>(device); }
 
 }  // namespace
 
-void register_sim(std::shared_ptr<World> world) {
+void register_sim(std::shared_ptr<World> world, bool reduces) {
   register_device_kind("sim",
                        [world = std::move(world)](const DeviceId&) { return std::make_unique<SimDevice>(world); });
   nn::StepFactory factory;
@@ -169,6 +169,7 @@ void register_sim(std::shared_ptr<World> world) {
   factory.evaluation_bytes = [](const ModelSpec& model, std::int64_t rows) {
     return evaluation_step_bytes(model, rows);
   };
+  if (reduces) factory.why_no_reduction = [](const TrainSpec&) { return std::string(); };
   nn::register_step_factory("sim", factory);
 }
 

@@ -86,8 +86,8 @@ std::size_t cpu_evaluation_step_bytes(const ModelSpec& model, std::int64_t max_b
 
 namespace {
 [[maybe_unused]] const bool registered_steps = [] {
-  nn::register_step_factory(
-      "cpu", {make_cpu_train_step, make_cpu_evaluation_step, cpu_train_step_bytes, cpu_evaluation_step_bytes});
+  nn::register_step_factory("cpu", {make_cpu_train_step, make_cpu_evaluation_step, cpu_train_step_bytes,
+                                    cpu_evaluation_step_bytes, [](const TrainSpec&) { return std::string(); }});
   return true;
 }();
 }  // namespace
