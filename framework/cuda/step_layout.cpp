@@ -93,13 +93,14 @@ StepDemand demand_of(const TrainSpec& spec) {
   return demand;
 }
 
-StepDemand demand_of(const ModelSpec& model, std::int64_t rows) {
+StepDemand demand_of(const ModelSpec& model, std::int64_t rows, Precision precision) {
   StepDemand demand;
   demand.model = {std::shared_ptr<const void>(), &model};
   demand.rows = rows;
   demand.input_row_bytes = sizeof(double) * static_cast<std::size_t>(model.inputs);
   demand.target_row_bytes = sizeof(double) * static_cast<std::size_t>(model.outputs());
   demand.weighted = true;
+  demand.precision = precision;
   return demand;
 }
 
@@ -146,7 +147,7 @@ StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model)
     }
     layers.push_back(layer);
   }
-  workspace = cutter.take(1, kWorkspaceBytes);
+  workspace = cutter.take(demand.training ? 1 : 0, kWorkspaceBytes);
   if (demand.training) side_workspace = cutter.take(1, kWorkspaceBytes);
   bytes = cutter.bytes();
 }

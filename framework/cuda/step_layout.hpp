@@ -18,7 +18,7 @@ namespace millrace::cuda {
 inline constexpr std::int64_t kPadding = 16;
 inline std::int64_t padded(std::int64_t width) { return (width + kPadding - 1) / kPadding * kPadding; }
 
-/// cuBLASLt's recommendation for Hopper; one for each stream that multiplies at the same time.
+/// cuBLASLt's recommendation for Hopper; one for each stream that multiplies at the same time. Evaluation steps share one.
 inline constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 
 /// Where a dense layer's weights lie in the padded flat buffer, in floats. Kernel [padded(inputs), padded(outputs)].
@@ -62,8 +62,8 @@ struct StepDemand {
   nn::UpdateRule rule = nn::UpdateRule::sgd;
 };
 StepDemand demand_of(const TrainSpec& spec);
-/// An evaluation step may be given tensors of any type: it has room for the widest.
-StepDemand demand_of(const ModelSpec& model, std::int64_t rows);
+/// An evaluation step may be given tensors of any type: it has room for the widest. Its workspace is not its own.
+StepDemand demand_of(const ModelSpec& model, std::int64_t rows, Precision precision);
 
 /// Offsets in bytes into the one block of memory of a step; 0 for what a layer does not have.
 struct StepLayout {

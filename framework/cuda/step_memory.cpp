@@ -35,7 +35,7 @@ void require_width(const Tensor& tensor, std::int64_t width, const char* what) {
 
 }  // namespace
 
-StepMemory::StepMemory(Device& device, const StepDemand& demand)
+StepMemory::StepMemory(Device& device, const StepDemand& demand, std::byte* workspace)
     : device_index_(device.id().index), liveness_(liveness_of(device)), demand_(demand), layout_(demand_) {
   use_device(device_index_);
   memory_ = device.memory().allocate(layout_.bytes);
@@ -44,7 +44,8 @@ StepMemory::StepMemory(Device& device, const StepDemand& demand)
   page_ = new (page_memory_.get()) ProgressPage;  // pinned memory has one address on both sides
   stream_ = make_stream_handle();
   clock_ = std::make_unique<StreamClock>(clock_of(device), stream());
-  multiplier_ = std::make_unique<Multiplier>(base() + layout_.workspace, kWorkspaceBytes, liveness_);
+  if (demand_.training) workspace = base() + layout_.workspace;
+  multiplier_ = std::make_unique<Multiplier>(workspace, kWorkspaceBytes, liveness_);
   if (demand_.training) {
     side_stream_ = make_stream_handle();
     side_multiplier_ = std::make_unique<Multiplier>(base() + layout_.side_workspace, kWorkspaceBytes, liveness_);
@@ -84,6 +85,14 @@ void StepMemory::wait(const Event& event) const {
 }
 
 void StepMemory::synchronize() const { wait(enqueued()); }
+
+void StepMemory::set_weights(std::span<const float> flat) {
+  upload(flat, layout_.weights);
+  if (demand_.precision != Precision::bf16) return;
+  const auto* wide = reinterpret_cast<const float*>(base() + layout_.weights);
+  launch(Narrow{wide, reinterpret_cast<std::uint16_t*>(base() + layout_.weights16), layout_.padded_weights.size()},
+         stream());
+}
 
 void StepMemory::upload(std::span<const float> flat, std::size_t buffer) {
   const auto floats = static_cast<std::size_t>(layout_.padded_weights.size());

@@ -20,8 +20,9 @@ namespace millrace::cuda {
 /// Owns the memory of a step and everything that is in flight on its stream. One thread at a time.
 class StepMemory {
  public:
-  /// `device` must be a card, opened by this object; it outlives this.
-  StepMemory(Device& device, const StepDemand& demand);
+  /// `device` must be a card, opened by this object; it outlives this. Products of an evaluation step work in `workspace`; it
+  /// outlives this too.
+  StepMemory(Device& device, const StepDemand& demand, std::byte* workspace = nullptr);
   StepMemory(const StepMemory&) = delete;
   StepMemory& operator=(const StepMemory&) = delete;
   /// Synchronises the stream, so that nothing reads memory that goes away; not that of an abandoned device, whose memory stays.
@@ -39,6 +40,8 @@ class StepMemory {
   /// All of the step's memory becomes 0, all sums with it; or a part. Neither synchronises.
   void clear();
   void zero(std::size_t offset, std::size_t bytes);
+  /// The weights, and their bf16 copies where products take them so. Synchronises the stream.
+  void set_weights(std::span<const float> flat);
   /// Weights or optimizer state, in the model's flat order. Synchronises the stream.
   void upload(std::span<const float> flat, std::size_t buffer);
   std::vector<float> download(std::size_t buffer) const;

@@ -46,7 +46,7 @@ class CudaTrainStep final : public TrainStep {
     plan();
     program_->enqueue();  // on zeros: loads every kernel before the capture
     memory_.clear();
-    set_weights(initial_weights(*spec_.model, spec_.seed));
+    memory_.set_weights(initial_weights(*spec_.model, spec_.seed));
     *memory_.page() = {};
     program_->capture();
   }
@@ -120,7 +120,7 @@ class CudaTrainStep final : public TrainStep {
     const std::span<const std::byte> steps = bytes_of(state, "steps", sizeof steps_);
     std::memcpy(&steps_, steps.data(), steps.size());
     reset_divergence();
-    set_weights(weights);
+    memory_.set_weights(weights);
     for (std::size_t i = 0; i < optimizer.size(); ++i) memory_.upload(optimizer[i], memory_.layout().optimizer[i]);
   }
 
@@ -168,17 +168,6 @@ class CudaTrainStep final : public TrainStep {
     throw Error(ErrorKind::run, "shape-mismatch",
                 fmt::format("a batch of {} and {} came to a step made for {} and {}", batch.inputs->spec().describe(),
                             batch.targets->spec().describe(), spec_.inputs.describe(), spec_.targets.describe()));
-  }
-
-  void set_weights(std::span<const float> flat) {
-    memory_.upload(flat, memory_.layout().weights);
-    if (demand_.precision != Precision::bf16) return;
-    const StepLayout& layout = memory_.layout();
-    StepProgram(
-        {Narrow{reinterpret_cast<const float*>(memory_.base() + layout.weights),
-                reinterpret_cast<std::uint16_t*>(memory_.base() + layout.weights16), layout.padded_weights.size()}},
-        {}, memory_.streams())
-        .enqueue();
   }
 
   /// A loaded state is a new start.

@@ -166,7 +166,7 @@ void register_sim(std::shared_ptr<World> world, bool reduces) {
     return std::make_unique<SimEvaluationStep>(sim_of(device), spec);
   };
   factory.train_bytes = [](const TrainSpec& spec) { return train_step_bytes(spec); };
-  factory.evaluation_bytes = [](const ModelSpec& model, std::int64_t rows) {
+  factory.evaluation_bytes = [](const ModelSpec& model, std::int64_t rows, Precision) {
     return evaluation_step_bytes(model, rows);
   };
   if (reduces) factory.why_no_reduction = [](const TrainSpec&) { return std::string(); };

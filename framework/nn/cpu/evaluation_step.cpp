@@ -80,7 +80,7 @@ std::unique_ptr<EvaluationStep> make_cpu_evaluation_step(Device& device, const n
   return std::make_unique<CpuEvaluationStep>(device, spec);
 }
 
-std::size_t cpu_evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows) {
+std::size_t cpu_evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows, Precision) {
   return EvaluationLayout(model, max_batch_rows).scratch.bytes();
 }
 
