@@ -51,10 +51,13 @@ class Evaluator final : public Serial {
         .param(Param("metrics", ParamType::list(ParamType::choice({"loss", "accuracy", "mae"})).length(1, 3),
                      "What is measured.")
                    .or_default(ParamValue::List{"loss", "accuracy"}))
+        .param(Param("precision", precision_param_type(),
+                     "To what factors of matrix products may be rounded on a GPU; a CPU takes float32 always.")
+                   .or_default("float32"))
         .example("evaluate: {stage: evaluator, in: {data: valid_batches, model: learn.model}}");
   }
 
-  explicit Evaluator(const ParamValue& params) {
+  explicit Evaluator(const ParamValue& params) : precision_(precision_from(params["precision"].text())) {
     for (const ParamValue& metric : params["metrics"].list()) metrics_.push_back(metric.text());
   }
 
@@ -65,7 +68,7 @@ class Evaluator final : public Serial {
     if (!model) return;  // a plugin's model port may not say what will come; the step checks then
     check_width(*data.find("inputs"), "inputs", model->inputs, "inputs", ctx);
     check_width(*data.find("targets"), "targets", model->outputs(), "outputs", ctx);
-    ctx.uses_memory("evaluation step", evaluation_step_bytes(*model, data.max_rows, ctx.device()));
+    ctx.uses_memory("evaluation step", evaluation_step_bytes(*model, data.max_rows, ctx.device(), precision_));
   }
 
   void open(OpenContext& ctx) override {
@@ -101,7 +104,8 @@ class Evaluator final : public Serial {
 
  private:
   void make_step(const std::shared_ptr<const ModelSpec>& model, Loss loss) {
-    step_ = make_evaluation_step(*device_, model, loss, *data_.find("inputs"), *data_.find("targets"), data_.max_rows);
+    step_ = make_evaluation_step(*device_, model, loss, *data_.find("inputs"), *data_.find("targets"), data_.max_rows,
+                                 precision_);
   }
 
   void evaluate(const SerialContext& ctx, Pass& pass, const Packet& packet) {
@@ -162,6 +166,7 @@ class Evaluator final : public Serial {
     ctx.emit("metrics", std::move(emission));
   }
 
+  Precision precision_;
   std::vector<std::string> metrics_;
   Device* device_ = nullptr;
   Communicator* communicator_ = nullptr;

@@ -122,12 +122,13 @@ class Trainer final : public Serial {
       throw Error(ErrorKind::config, "rank-count",
                   fmt::format("`reduction: ordered` cannot run on {} processes", ranks),
                   "start 1, 2 or 4 processes, or use `reduction: fast`");
-    // The steps of other devices sum nothing, so each rank would train a model of its own.
-    if (!ctx.device().is_host() && (ranks > 1 || spec_.reduction == Reduction::ordered))
+    // A step that sums nothing would let each rank train a model of its own.
+    if (const std::string reason = why_no_reduction(spec_, ctx.device().id()); !reason.empty())
       throw Error(ErrorKind::device, "no-reduction",
-                  fmt::format("{} cannot sum gradients over processes, nor in the order of `reduction: ordered`",
-                              to_string(ctx.device().id())),
-                  "train on the CPU: --set device=cpu");
+                  fmt::format("cannot train on {} as asked: {}", to_string(ctx.device().id()), reason),
+                  spec_.reduction == Reduction::ordered
+                      ? "use `reduction: fast`, or train on the CPU: --set device=cpu"
+                      : "install NCCL 2.19 or newer, or train on the CPU: --set device=cpu");
     if (share_.is_whole()) return;
     pass_rows_ = ctx.input("in").rows_per_pass.value();
     spec_.max_batch_rows = (spec_.max_batch_rows + ranks - 1) / ranks;

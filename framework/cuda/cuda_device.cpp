@@ -1,11 +1,13 @@
 #include "cuda/cuda_device.hpp"
 
 #include "cuda/cuda_allocator.hpp"
+#include "cuda/shared_workspace.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -108,6 +110,12 @@ class CudaDevice final : public Device {
   }
   const SharedLiveness& liveness() const { return liveness_; }
   const SharedCardClock& clock() const { return clock_; }
+  std::shared_ptr<SharedWorkspace> workspace(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    auto workspace = workspace_.lock();
+    if (!workspace) workspace_ = workspace = std::make_shared<SharedWorkspace>(*this, bytes);
+    return workspace;
+  }
 
  private:
   DeviceId id_;
@@ -115,6 +123,8 @@ class CudaDevice final : public Device {
   SharedLiveness liveness_ = std::make_shared<Liveness>();
   SharedCardClock clock_;
   std::unique_ptr<Allocator> memory_, staging_;
+  std::mutex mutex_;
+  std::weak_ptr<SharedWorkspace> workspace_;
 };
 
 CudaCard card_of(int index, int count, bool with_memory) {
@@ -170,6 +180,13 @@ std::unique_ptr<Device> open(int index) {
 
 SharedLiveness liveness_of(Device& device) { return dynamic_cast<CudaDevice&>(device).liveness(); }
 SharedCardClock clock_of(Device& device) { return dynamic_cast<CudaDevice&>(device).clock(); }
+
+std::shared_ptr<SharedWorkspace> workspace_of(Device& device, std::size_t bytes) {
+  return dynamic_cast<CudaDevice&>(device).workspace(bytes);
+}
+
+SharedWorkspace::SharedWorkspace(Device& device, std::size_t bytes)
+    : device_index_(device.id().index), liveness_(liveness_of(device)), memory_(device.memory().allocate(bytes)) {}
 
 SharedMoment copied_at(const Event& event) {
   const auto* ours = dynamic_cast<const CudaEvent*>(event.state().get());

@@ -22,6 +22,10 @@ std::unique_ptr<Device> open(int index);
 SharedLiveness liveness_of(Device& device);
 SharedCardClock clock_of(Device& device);
 
+/// The room in which products of evaluation steps on this card are found; made when first asked for, gone with the last step.
+class SharedWorkspace;
+std::shared_ptr<SharedWorkspace> workspace_of(Device& device, std::size_t bytes);
+
 /// An event of `stream`, behind everything enqueued so far. Copies share it. Its synchronize() sleeps and looks again, so that
 /// it ends when the device is abandoned; it overshoots by a sixteenth of the wait, at most half a millisecond.
 Event record_event(int device_index, cudaStream_t stream, SharedLiveness liveness);

@@ -1,4 +1,5 @@
-// Evaluation on a card: the forward pass over the weights of a snapshot, in float32.
+// Evaluation on a card: the forward pass over the weights of a snapshot, a captured graph for each form of batch.
+#include "cuda/shared_workspace.hpp"
 #include "cuda/step_memory.hpp"
 #include "cuda/step_program.hpp"
 #include "cuda/steps.hpp"
@@ -37,7 +38,10 @@ struct FormProgram {
 class CudaEvaluationStep final : public EvaluationStep {
  public:
   CudaEvaluationStep(Device& device, const nn::EvaluationSpec& spec)
-      : model_(spec.model), demand_(demand_of(*model_, spec.max_batch_rows)), memory_(device, with(spec.loss)) {}
+      : model_(spec.model),
+        demand_(demand_of(*model_, spec.max_batch_rows, spec.precision)),
+        workspace_(workspace_of(device, kWorkspaceBytes)),
+        memory_(device, with(spec.loss), workspace_->base()) {}
 
   BatchSums evaluate(const ModelSnapshot& snapshot, const TrainBatch& batch) override {
     use_device(memory_.device_index());
@@ -88,10 +92,11 @@ class CudaEvaluationStep final : public EvaluationStep {
   void run(const ModelSnapshot& snapshot, const TrainBatch& batch) {
     memory_.check(batch);
     use_weights(snapshot);
-    const StepProgram& program = program_for(batch);
+    StepProgram& program = program_for(batch);
     memory_.bring(batch, {batch.inputs->rows(), ++steps_, batch.epoch, {}});
-    program.enqueue(memory_.stream());
+    workspace_->take_turn(memory_.stream(), [&] { program.is_captured() ? program.replay() : program.enqueue(); });
     memory_.end_batch();
+    if (!program.is_captured()) program.capture();  // now that its kernels are loaded
   }
 
   /// An evaluator uses one snapshot for a whole pass: the weights go to the card when they change.
@@ -101,27 +106,28 @@ class CudaEvaluationStep final : public EvaluationStep {
       throw Error(ErrorKind::run, "shape-mismatch",
                   fmt::format("the snapshot has {} weights, the model has {}", weights.size(), model_->parameters()));
     if (std::equal(weights.begin(), weights.end(), weights_.begin(), weights_.end())) return;
-    memory_.upload(weights, memory_.layout().weights);
+    memory_.set_weights(weights);
     weights_.assign(weights.begin(), weights.end());
     penalty_of_weights_ = penalty_of(*model_, weights);
   }
 
-  const StepProgram& program_for(const TrainBatch& batch) {
+  StepProgram& program_for(const TrainBatch& batch) {
     const TensorSpec* targets = batch.targets ? &batch.targets->spec() : nullptr;
     const bool weighted = batch.weights != nullptr;
-    for (const FormProgram& form : forms_)
+    for (FormProgram& form : forms_)
       if (form.inputs == batch.inputs->spec() && form.targets.has_value() == (targets != nullptr) &&
           (!targets || *form.targets == *targets) && form.weighted == weighted)
         return form.program;
     const Ops ops = step_ops(demand_, memory_.layout(), memory_.base(), {&batch.inputs->spec(), targets, weighted},
                              memory_.can_fuse(), memory_.page());
     forms_.push_back({batch.inputs->spec(), targets ? std::optional(*targets) : std::nullopt, weighted,
-                      StepProgram(ops, memory_.multiplier())});
+                      StepProgram(ops, {}, memory_.streams())});
     return forms_.back().program;
   }
 
   std::shared_ptr<const ModelSpec> model_;
   StepDemand demand_;
+  std::shared_ptr<SharedWorkspace> workspace_;  // before `memory_`, whose end waits for work in it
   StepMemory memory_;
   std::deque<FormProgram> forms_;
   std::vector<float> weights_;  ///< those on the card, in flat order
@@ -135,8 +141,9 @@ std::unique_ptr<EvaluationStep> make_cuda_evaluation_step(Device& device, const 
   return std::make_unique<CudaEvaluationStep>(device, spec);
 }
 
-std::size_t cuda_evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows) {
-  return StepLayout(demand_of(model, max_batch_rows)).bytes;
+// With the workspace, though several steps share one: what is told is the most that they take.
+std::size_t cuda_evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows, Precision precision) {
+  return StepLayout(demand_of(model, max_batch_rows, precision)).bytes + kWorkspaceBytes;
 }
 
 }  // namespace millrace::cuda

@@ -17,6 +17,7 @@ void launch(const Update& op, cudaStream_t stream);
 void launch(const Narrow& op, cudaStream_t stream);
 void launch(const ColumnSums& op, cudaStream_t stream);
 void launch(const SumWeights& op, cudaStream_t stream);
+void launch(const SetLanes& op, cudaStream_t stream);
 void launch(const FinishStep& op, cudaStream_t stream);
 
 /// state->input = input. The values travel as a kernel's arguments, so nothing of the host's has to stay alive.

@@ -59,8 +59,17 @@ __device__ void publish(const StepState& state, ProgressPage* page) {
   to.sums.correct = state.sums.correct;
   to.sums.absolute_error = state.sums.absolute_error;
   to.sums.samples = state.sums.samples;
+  to.said[state.input.step % ProgressPage::kRemembered] = state.said;
   __threadfence_system();
   to.writes = to.writes + 1;
+}
+
+__global__ void set_lanes(const __grid_constant__ SetLanes op) {
+  int all_finite = 1;
+  for (std::int64_t row = threadIdx.x; row < op.state->input.rows; row += kThreads)
+    if (!op.is_finite(row)) all_finite = 0;
+  all_finite = __syncthreads_and(all_finite);
+  if (threadIdx.x == 0) op.set(all_finite != 0);
 }
 
 __global__ void finish_step(const __grid_constant__ FinishStep op) {
@@ -99,6 +108,11 @@ void launch(const ColumnSums& op, cudaStream_t stream) {
 void launch(const SumWeights& op, cudaStream_t stream) {
   sum_weights<<<SumWeights::kBlocks, kThreads, 0, stream>>>(op);
   check(cudaGetLastError(), "kernel SumWeights");
+}
+
+void launch(const SetLanes& op, cudaStream_t stream) {
+  set_lanes<<<1, kThreads, 0, stream>>>(op);
+  check(cudaGetLastError(), "kernel SetLanes");
 }
 
 void launch(const FinishStep& op, cudaStream_t stream) {

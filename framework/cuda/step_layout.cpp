@@ -86,19 +86,21 @@ StepDemand demand_of(const TrainSpec& spec) {
   demand.precision = spec.precision;
   demand.state_slots = optimizer.state_slots();
   demand.clip_norm = optimizer.clip_norm();
+  demand.sums_ranks = spec.communicator != nullptr && spec.communicator->size() > 1;
   demand.sums_weights = demand.clip_norm > 0 || has_penalty(*spec.model);
   demand.seed = spec.seed;
   demand.rule = optimizer.rule();
   return demand;
 }
 
-StepDemand demand_of(const ModelSpec& model, std::int64_t rows) {
+StepDemand demand_of(const ModelSpec& model, std::int64_t rows, Precision precision) {
   StepDemand demand;
   demand.model = {std::shared_ptr<const void>(), &model};
   demand.rows = rows;
   demand.input_row_bytes = sizeof(double) * static_cast<std::size_t>(model.inputs);
   demand.target_row_bytes = sizeof(double) * static_cast<std::size_t>(model.outputs());
   demand.weighted = true;
+  demand.precision = precision;
   return demand;
 }
 
@@ -124,7 +126,7 @@ StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model)
     partials = cutter.take((demand.sums_weights ? tensors : 1) * SumWeights::kBlocks, sizeof(WeightSums));
   weights = cutter.take(floats, sizeof(float));
   if (narrow) weights16 = cutter.take(floats, 2);
-  if (demand.training) gradient = cutter.take(floats, sizeof(float));
+  if (demand.training) gradient = cutter.take(floats + static_cast<std::int64_t>(nn::kLanes), sizeof(float));
   for (int i = 0; i < demand.state_slots; ++i) optimizer.push_back(cutter.take(floats, sizeof(float)));
   for (const LayerSpec& spec : model.layers) {
     Layer layer;
@@ -145,7 +147,8 @@ StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model)
     }
     layers.push_back(layer);
   }
-  workspace = cutter.take(1, kWorkspaceBytes);
+  workspace = cutter.take(demand.training ? 1 : 0, kWorkspaceBytes);
+  if (demand.training) side_workspace = cutter.take(1, kWorkspaceBytes);
   bytes = cutter.bytes();
 }
 

@@ -18,7 +18,7 @@ namespace millrace::cuda {
 inline constexpr std::int64_t kPadding = 16;
 inline std::int64_t padded(std::int64_t width) { return (width + kPadding - 1) / kPadding * kPadding; }
 
-/// cuBLASLt's recommendation for Hopper; one for each stream that multiplies.
+/// cuBLASLt's recommendation for Hopper; one for each stream that multiplies at the same time. Evaluation steps share one.
 inline constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 
 /// Where a dense layer's weights lie in the padded flat buffer, in floats. Kernel [padded(inputs), padded(outputs)].
@@ -55,14 +55,15 @@ struct StepDemand {
   bool weighted = false;                                  ///< room for a weight a row
   Precision precision = Precision::float32;
   int state_slots = 0;
+  bool sums_ranks = false;    ///< the gradient is summed over several ranks
   bool sums_weights = false;  ///< the gradient is clipped or a layer has an L2 penalty
   double clip_norm = 0;
   std::uint64_t seed = 0;
   nn::UpdateRule rule = nn::UpdateRule::sgd;
 };
 StepDemand demand_of(const TrainSpec& spec);
-/// An evaluation step may be given tensors of any type: it has room for the widest.
-StepDemand demand_of(const ModelSpec& model, std::int64_t rows);
+/// An evaluation step may be given tensors of any type: it has room for the widest. Its workspace is not its own.
+StepDemand demand_of(const ModelSpec& model, std::int64_t rows, Precision precision);
 
 /// Offsets in bytes into the one block of memory of a step; 0 for what a layer does not have.
 struct StepLayout {
@@ -75,7 +76,7 @@ struct StepLayout {
   PaddedWeights padded_weights;
   std::size_t raw_inputs = 0, raw_targets = 0, ids = 0;
   std::size_t inputs = 0, inputs16 = 0, targets = 0, row_weights = 0, results = 0, partials = 0, state = 0;
-  std::size_t weights = 0, weights16 = 0, gradient = 0, workspace = 0;
+  std::size_t weights = 0, weights16 = 0, gradient = 0, workspace = 0, side_workspace = 0;
   std::vector<std::size_t> optimizer;
   std::vector<Layer> layers;
   std::int64_t input_stride = 0;

@@ -35,7 +35,7 @@ void require_width(const Tensor& tensor, std::int64_t width, const char* what) {
 
 }  // namespace
 
-StepMemory::StepMemory(Device& device, const StepDemand& demand)
+StepMemory::StepMemory(Device& device, const StepDemand& demand, std::byte* workspace)
     : device_index_(device.id().index), liveness_(liveness_of(device)), demand_(demand), layout_(demand_) {
   use_device(device_index_);
   memory_ = device.memory().allocate(layout_.bytes);
@@ -44,7 +44,13 @@ StepMemory::StepMemory(Device& device, const StepDemand& demand)
   page_ = new (page_memory_.get()) ProgressPage;  // pinned memory has one address on both sides
   stream_ = make_stream_handle();
   clock_ = std::make_unique<StreamClock>(clock_of(device), stream());
-  multiplier_ = std::make_unique<Multiplier>(base() + layout_.workspace, kWorkspaceBytes, liveness_);
+  if (demand_.training) workspace = base() + layout_.workspace;
+  multiplier_ = std::make_unique<Multiplier>(workspace, kWorkspaceBytes, liveness_);
+  if (demand_.training) {
+    side_stream_ = make_stream_handle();
+    side_multiplier_ = std::make_unique<Multiplier>(base() + layout_.side_workspace, kWorkspaceBytes, liveness_);
+  }
+  if (demand_.sums_ranks) ranks_stream_ = make_stream_handle();
   clear();
 }
 
@@ -53,6 +59,11 @@ StepMemory::~StepMemory() {
     synchronize();
   } catch (const std::exception&) {  // the error has been met before, or the device was abandoned
   }
+}
+
+WorkStreams StepMemory::streams() const {
+  return {WorkStream{stream(), multiplier_.get()}, WorkStream{side_stream_.get(), side_multiplier_.get()},
+          WorkStream{ranks_stream_.get(), nullptr}};
 }
 
 CanFuse StepMemory::can_fuse() const {
@@ -65,10 +76,22 @@ void StepMemory::zero(std::size_t offset, std::size_t bytes) {
   MILLRACE_CUDA(cudaMemsetAsync, base() + offset, 0, bytes, stream());
 }
 
-void StepMemory::synchronize() const {
+void StepMemory::wait(const Event& event) const {
   const double from = clock_->now();
-  enqueued().synchronize();
+  if (watch_)
+    while (!event.wait_for(std::chrono::milliseconds(10))) watch_();
+  event.synchronize();
   clock_->waited(from);
+}
+
+void StepMemory::synchronize() const { wait(enqueued()); }
+
+void StepMemory::set_weights(std::span<const float> flat) {
+  upload(flat, layout_.weights);
+  if (demand_.precision != Precision::bf16) return;
+  const auto* wide = reinterpret_cast<const float*>(base() + layout_.weights);
+  launch(Narrow{wide, reinterpret_cast<std::uint16_t*>(base() + layout_.weights16), layout_.padded_weights.size()},
+         stream());
 }
 
 void StepMemory::upload(std::span<const float> flat, std::size_t buffer) {
@@ -119,7 +142,10 @@ void StepMemory::bring(const TrainBatch& batch, const StepInput& input) {
   liveness_->require();
   while (!in_flight_.empty() && in_flight_.front().copied.done()) in_flight_.pop_front();
   const double asked = clock_->now();
-  if (in_flight_.size() >= kMostInFlight) wait_for_oldest_copy();
+  if (in_flight_.size() >= kMostInFlight) {
+    wait(in_flight_.front().copied);
+    in_flight_.pop_front();
+  }
   InFlight flight;
   copies_.clear();
   const auto wait_for_tensor = [&](const Tensor* tensor) {
@@ -144,17 +170,10 @@ void StepMemory::bring(const TrainBatch& batch, const StepInput& input) {
   untaken_ = true;
 }
 
-void StepMemory::wait_for_oldest_copy() {
-  const double from = clock_->now();
-  in_flight_.front().copied.synchronize();
-  in_flight_.pop_front();
-  clock_->waited(from);
-}
-
 void StepMemory::end_batch() { clock_->end(copies_); }
 
 void StepMemory::copy_in(std::size_t offset, const void* from, std::size_t bytes) {
-  MILLRACE_CUDA(cudaMemcpyAsync, base() + offset, from, bytes, cudaMemcpyDefault, stream());
+  if (bytes > 0) MILLRACE_CUDA(cudaMemcpyAsync, base() + offset, from, bytes, cudaMemcpyDefault, stream());
 }
 
 ProgressPage StepMemory::look() const {
@@ -171,6 +190,7 @@ ProgressPage StepMemory::look() const {
     seen.sums.correct = page.sums.correct;
     seen.sums.absolute_error = page.sums.absolute_error;
     seen.sums.samples = page.sums.samples;
+    for (std::size_t i = 0; i < ProgressPage::kRemembered; ++i) seen.said[i] = page.said[i];
     std::atomic_thread_fence(std::memory_order_acquire);
   } while (++tries < 1000 && (seen.writes % 2 != 0 || seen.writes != page.writes));
   return seen;

@@ -4,11 +4,13 @@
 #include "cuda/cuda_device.hpp"
 #include "cuda/matmul.hpp"
 #include "cuda/step_plan.hpp"
+#include "cuda/step_program.hpp"
 
 #include <millrace/device.hpp>
 #include <millrace/model.hpp>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -18,8 +20,9 @@ namespace millrace::cuda {
 /// Owns the memory of a step and everything that is in flight on its stream. One thread at a time.
 class StepMemory {
  public:
-  /// `device` must be a card, opened by this object; it outlives this.
-  StepMemory(Device& device, const StepDemand& demand);
+  /// `device` must be a card, opened by this object; it outlives this. Products of an evaluation step work in `workspace`; it
+  /// outlives this too.
+  StepMemory(Device& device, const StepDemand& demand, std::byte* workspace = nullptr);
   StepMemory(const StepMemory&) = delete;
   StepMemory& operator=(const StepMemory&) = delete;
   /// Synchronises the stream, so that nothing reads memory that goes away; not that of an abandoned device, whose memory stays.
@@ -29,13 +32,16 @@ class StepMemory {
   const StepLayout& layout() const { return layout_; }
   std::byte* base() const { return memory_.get(); }
   cudaStream_t stream() const { return stream_.get(); }
-  const Multiplier& multiplier() const { return *multiplier_; }
+  /// The chain's stream is `stream()`; the others are there for training only.
+  WorkStreams streams() const;
   ProgressPage* page() const { return page_; }
   CanFuse can_fuse() const;
 
   /// All of the step's memory becomes 0, all sums with it; or a part. Neither synchronises.
   void clear();
   void zero(std::size_t offset, std::size_t bytes);
+  /// The weights, and their bf16 copies where products take them so. Synchronises the stream.
+  void set_weights(std::span<const float> flat);
   /// Weights or optimizer state, in the model's flat order. Synchronises the stream.
   void upload(std::span<const float> flat, std::size_t buffer);
   std::vector<float> download(std::size_t buffer) const;
@@ -50,6 +56,11 @@ class StepMemory {
 
   /// For the account of the card's time: a batch is one computation, from `bring` to `end_batch`.
   void end_batch();
+
+  /// Called again and again while the host waits for the card; what it throws ends the wait.
+  void set_watch(std::function<void()> watch) { watch_ = std::move(watch); }
+  /// Blocks until `event` is done.
+  void wait(const Event& event) const;
 
   /// An event behind everything on the stream.
   Event enqueued() const { return record_event(device_index_, stream(), liveness_); }
@@ -68,19 +79,19 @@ class StepMemory {
   void copy_in(std::size_t offset, const void* from, std::size_t bytes);
   void copy_and_wait(void* to, const void* from, std::size_t bytes) const;
   void synchronize() const;
-  void wait_for_oldest_copy();
 
   int device_index_;
   SharedLiveness liveness_;
   StepDemand demand_;
   StepLayout layout_;
   std::shared_ptr<std::byte> memory_, staging_, page_memory_;
-  StreamOwner stream_;
+  StreamOwner stream_, side_stream_, ranks_stream_;
   std::unique_ptr<StreamClock> clock_;
   std::vector<SharedMoment> copies_;  ///< that the batch in hand waits for
-  std::unique_ptr<Multiplier> multiplier_;
+  std::unique_ptr<Multiplier> multiplier_, side_multiplier_;
   ProgressPage* page_ = nullptr;
   std::deque<InFlight> in_flight_;
+  std::function<void()> watch_;
   bool untaken_ = false;
 };
 

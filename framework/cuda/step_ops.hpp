@@ -9,6 +9,7 @@
 #include "cuda/bfloat.hpp"
 #include "cuda/step_state.hpp"
 #include "nn/loss.hpp"
+#include "nn/rank_lanes.hpp"
 #include "nn/update_rule.hpp"
 
 #include <millrace/random.hpp>
@@ -194,7 +195,8 @@ struct FinishRow {
     if (delta.wide) find_delta(row, out, y, weight);
   }
   MILLRACE_HOST_DEVICE void find_delta(std::int64_t row, const float* out, const nn::TargetRow& y, float weight) const {
-    const float share = 1.0F / static_cast<float>(state->input.rows);
+    const std::int64_t mean_rows = state->input.mean_rows > 0 ? state->input.mean_rows : state->input.rows;
+    const float share = 1.0F / static_cast<float>(mean_rows);
     float* to = delta.wide + row * stride;
     nn::loss_gradient(loss, activation, out, width, y, weight * share, to);
     for (std::int64_t j = width; j < stride; ++j) to[j] = 0.0F;
@@ -277,22 +279,52 @@ struct SumWeights {
   }
 };
 
+/// What this rank tells the others behind its gradient: stop wishes, and whether its loss is finite.
+struct SetLanes {
+  const nn::RowResult* results = nullptr;
+  std::int64_t rows = 0;  ///< that `results` has room for
+  float* lanes = nullptr;
+  const StepState* state = nullptr;
+
+  /// x - x is 0 for finite x only.
+  MILLRACE_HOST_DEVICE bool is_finite(std::int64_t row) const { return results[row].loss - results[row].loss == 0; }
+  /// Everything after the look at the rows; one thread.
+  MILLRACE_HOST_DEVICE void set(bool all_finite) const {
+    for (std::size_t i = 0; i < nn::kDivergedLane; ++i)
+      lanes[i] = (state->input.stop_wishes >> i & 1U) != 0 ? 1.0F : 0.0F;
+    lanes[nn::kDivergedLane] = all_finite ? 0.0F : 1.0F;
+  }
+};
+
+/// values = their sums over all ranks.
+struct AllReduce {
+  float* values = nullptr;
+  std::int64_t count = 0;
+};
+
 /// Adds the rows' results to the sums, looks whether loss and gradient are finite, finds the clipping factor, tells the host.
 struct FinishStep {
   const nn::RowResult* results = nullptr;
+  std::int64_t rows = 0;  ///< that `results` has room for
   const WeightSums* partials = nullptr;
   std::int64_t partial_count = 0;
-  double clip_norm = 0;   ///< 0: none
+  const float* lanes = nullptr;  ///< summed over the ranks; null when there is one
+  double clip_norm = 0;          ///< 0: none
   bool training = false;  ///< a loss or gradient that is not finite stops everything; when evaluating it is a result
   StepState* state = nullptr;
   ProgressPage* progress = nullptr;  ///< mapped host memory; may be null
 
   /// Everything after the sums over the batch; one thread. `batch` holds its loss, correct and absolute error.
   MILLRACE_HOST_DEVICE void finish(StepSums batch, const WeightSums& sums) const {
+    state->said = 0;
+    for (std::size_t i = 0; lanes != nullptr && i < nn::kLanes; ++i)
+      if (!(lanes[i] == 0)) state->said |= 1U << i;
     if (state->diverged_step != 0) return;
     // A library's ReLU makes 0 of a NaN, so the loss may look well while the gradient is lost. x - x is 0 for finite x only.
-    const bool finite = batch.loss - batch.loss == 0 && sums.gradient_squares - sums.gradient_squares == 0;
+    const bool loss_is_finite = lanes != nullptr ? lanes[nn::kDivergedLane] == 0 : batch.loss - batch.loss == 0;
+    const bool finite = loss_is_finite && sums.gradient_squares - sums.gradient_squares == 0;
     if (training && !finite) {
+      state->said |= 1U << nn::kDivergedLane;  // sums over the ranks are the same on all of them
       state->diverged_step = state->input.step;
       return;
     }
@@ -330,7 +362,7 @@ struct Matmul {
 };
 
 using Op = std::variant<Decode, Matmul, BiasActivate, Dropout, DropoutBackward, MultiplyBySlope, FinishRow, ColumnSums,
-                        SumWeights, FinishStep, Update, Narrow>;
+                        SumWeights, SetLanes, AllReduce, FinishStep, Update, Narrow>;
 using Ops = std::vector<Op>;
 
 }  // namespace millrace::cuda

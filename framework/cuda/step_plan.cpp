@@ -17,6 +17,17 @@ Stored stored_form(const TensorSpec& spec) {
   return kDense[static_cast<std::size_t>(spec.dtype)];
 }
 
+/// Layers without weights begin where the next one does.
+std::vector<nn::GradientBucket> gradient_pieces(const StepDemand& demand, const StepLayout& layout) {
+  std::vector<std::int64_t> starts(demand.model->layers.size());
+  std::int64_t next = layout.padded_weights.size();
+  for (std::size_t i = starts.size(); i-- > 0;) {
+    if (demand.model->layers[i].kind == LayerKind::dense) next = layout.padded_weights.of(i).kernel;
+    starts[i] = next;
+  }
+  return nn::gradient_buckets(starts, layout.padded_weights.size());
+}
+
 /// Writes the operations of one step down in order.
 class Planner {
  public:
@@ -28,9 +39,8 @@ class Planner {
     decode();
     for (std::size_t i = 0; i < layers().size(); ++i) is_dense(i) ? forward_dense(i) : forward_dropout(i);
     finish_rows();
-    if (demand_.training)
-      for (std::size_t i = layers().size(); i-- > 0;)
-        if (is_dense(i)) backward(i);
+    if (demand_.sums_ranks) set_lanes();
+    if (demand_.training) backward();
     if (demand_.sums_weights)
       sum_weights();
     else if (demand_.training && std::find(has_aux_.begin(), has_aux_.end(), true) != has_aux_.end())
@@ -190,6 +200,22 @@ class Planner {
     ops_.emplace_back(op);
   }
 
+  float* lanes() const { return at<float>(layout_.gradient) + layout_.padded_weights.size(); }
+
+  void set_lanes() { ops_.emplace_back(SetLanes{at<nn::RowResult>(layout_.results), demand_.rows, lanes(), state()}); }
+
+  /// From the last layer to the first; over several ranks gradients leave in pieces, as those of the CPU step do.
+  void backward() {
+    const std::vector<nn::GradientBucket> buckets = gradient_pieces(demand_, layout_);
+    auto bucket = buckets.begin();
+    for (std::size_t i = layers().size(); i-- > 0;) {
+      if (is_dense(i)) backward(i);
+      if (!demand_.sums_ranks || bucket->first_layer != i) continue;
+      ops_.emplace_back(AllReduce{at<float>(layout_.gradient) + bucket->first, bucket->end - bucket->first});
+      ++bucket;
+    }
+  }
+
   /// Gradient of the weights of dense layer i, then the gradient at the sums of the dense layer before it.
   void backward(std::size_t i) {
     kernel_gradient(i);
@@ -277,8 +303,17 @@ class Planner {
   }
 
   void finish_step() {
-    ops_.emplace_back(FinishStep{at<nn::RowResult>(layout_.results), at<WeightSums>(layout_.partials), partial_count_,
-                                 demand_.clip_norm, demand_.training, state(), progress_});
+    FinishStep op;
+    op.results = at<nn::RowResult>(layout_.results);
+    op.rows = demand_.rows;
+    op.partials = at<WeightSums>(layout_.partials);
+    op.partial_count = partial_count_;
+    if (demand_.sums_ranks) op.lanes = lanes();
+    op.clip_norm = demand_.clip_norm;
+    op.training = demand_.training;
+    op.state = state();
+    op.progress = progress_;
+    ops_.emplace_back(op);
   }
 
   void update() {
@@ -306,6 +341,11 @@ class Planner {
 };
 
 }  // namespace
+
+Access gradient_of(const StepLayout& layout, std::byte* base) {
+  const auto floats = static_cast<std::size_t>(layout.padded_weights.size()) + nn::kLanes;
+  return {base + layout.gradient, floats * sizeof(float), true, true};
+}
 
 Ops step_ops(const StepDemand& demand, const StepLayout& layout, std::byte* base, const BatchForm& form,
              const CanFuse& can_fuse, ProgressPage* progress) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/step_layout.hpp"
+#include "cuda/step_order.hpp"
 
 #include <cstddef>
 #include <functional>
@@ -22,5 +23,8 @@ using CanFuse = std::function<bool(const Matmul&)>;
 /// update. `progress` may be null.
 Ops step_ops(const StepDemand& demand, const StepLayout& layout, std::byte* base, const BatchForm& form,
              const CanFuse& can_fuse, ProgressPage* progress);
+
+/// The flat gradient of a step whose memory starts at `base`, with the lanes behind it.
+Access gradient_of(const StepLayout& layout, std::byte* base);
 
 }  // namespace millrace::cuda

@@ -14,6 +14,8 @@ struct StepInput {
   std::uint64_t step = 0;  ///< from 1
   std::uint32_t epoch = 0;
   math::UpdateConstants constants;
+  std::int64_t mean_rows = 0;     ///< rows over all ranks, of which the loss is the mean; 0: `rows`
+  std::uint32_t stop_wishes = 0;  ///< bit i: this rank was asked to stop by nn::kStopSignals[i]
 };
 
 /// Sums since they were last taken, in double, in batch order.
@@ -31,6 +33,7 @@ struct StepState {
   StepSums sums;
   std::uint64_t diverged_step = 0;  ///< the first step whose loss or gradient was not finite; 0: none. No update since.
   float gradient_factor = 1;        ///< of this step: below 1 when the gradient is clipped
+  std::uint32_t said = 0;           ///< of this step: bit i when some rank said so in lane i
 };
 
 /// In mapped host memory. Written by the card: `writes` is odd while the rest changes.
@@ -38,6 +41,8 @@ struct ProgressPage {
   std::uint64_t writes = 0;
   std::uint64_t step = 0, diverged_step = 0;
   StepSums sums;
+  static constexpr std::uint64_t kRemembered = 64;  ///< steps
+  std::uint32_t said[kRemembered] = {};             ///< StepState::said of step s at s % kRemembered
 };
 
 }  // namespace millrace::cuda

@@ -1,4 +1,6 @@
 // The training step on a card: everything of a batch in one captured graph.
+#include "cuda/rank_agreement.hpp"
+#include "cuda/rank_sums.hpp"
 #include "cuda/step_memory.hpp"
 #include "cuda/step_program.hpp"
 #include "cuda/steps.hpp"
@@ -9,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
@@ -39,30 +42,48 @@ class CudaTrainStep final : public TrainStep {
   CudaTrainStep(Device& device, const TrainSpec& spec)
       : spec_(spec), optimizer_(spec.optimizer), demand_(demand_of(spec_)), memory_(device, demand_) {
     use_device(memory_.device_index());
-    const BatchForm form{&spec_.inputs, &spec_.targets, spec_.weighted};
-    program_.emplace(step_ops(demand_, memory_.layout(), memory_.base(), form, memory_.can_fuse(), memory_.page()),
-                     memory_.multiplier());
-    program_->enqueue(memory_.stream());  // on zeros: loads every kernel before the capture
+    if (demand_.sums_ranks) open_ranks();
+    plan();
+    program_->enqueue();  // on zeros: loads every kernel before the capture
     memory_.clear();
-    set_weights(initial_weights(*spec_.model, spec_.seed));
+    memory_.set_weights(initial_weights(*spec_.model, spec_.seed));
     *memory_.page() = {};
-    program_->capture(memory_.stream());
+    program_->capture();
+  }
+  CudaTrainStep(const CudaTrainStep&) = delete;
+  CudaTrainStep& operator=(const CudaTrainStep&) = delete;
+  ~CudaTrainStep() override {
+    program_.reset();  // a graph that holds sums keeps NCCL from parting
+    try {
+      if (sums_ && is_settled_) sums_->finish();
+    } catch (const std::exception&) {  // what the others hear is that this rank is gone
+    }
+    memory_.set_watch({});
+    sums_.reset();  // before the memory waits for the card: sums that wait for others end now
   }
 
   BatchSums train(const TrainBatch& batch) override {
     use_device(memory_.device_index());
     check(batch);
-    refuse_divergence(memory_.look());
+    if (sums_)
+      heed_ranks(RankAgreement::kLag - 1);
+    else
+      refuse_divergence(memory_.look());
     ++steps_;
-    memory_.bring(batch, {batch.inputs->rows(), steps_, batch.epoch, optimizer_.constants(steps_)});
-    program_->replay(memory_.stream());
+    StepInput input{batch.inputs->rows(), steps_, batch.epoch, optimizer_.constants(steps_)};
+    input.mean_rows = batch.rows_over_ranks;
+    if (agreement_) input.stop_wishes = agreement_->wishes();
+    memory_.bring(batch, input);
+    program_->replay();
     memory_.end_batch();
+    if (sums_) unheeded_.push_back({steps_, memory_.enqueued()});
     return {};
   }
 
   BatchSums take_sums() override {
     if (!memory_.has_untaken()) return {};
     use_device(memory_.device_index());
+    if (sums_) heed_ranks(0);
     const StepSums sums = memory_.take_sums();
     refuse_divergence(memory_.look());
     return batch_sums(sums);
@@ -99,13 +120,43 @@ class CudaTrainStep final : public TrainStep {
     const std::span<const std::byte> steps = bytes_of(state, "steps", sizeof steps_);
     std::memcpy(&steps_, steps.data(), steps.size());
     reset_divergence();
-    set_weights(weights);
+    memory_.set_weights(weights);
     for (std::size_t i = 0; i < optimizer.size(); ++i) memory_.upload(optimizer[i], memory_.layout().optimizer[i]);
   }
 
   std::size_t memory_bytes() const override { return memory_.layout().bytes; }
 
  private:
+  struct Unheeded {
+    std::uint64_t step;
+    Event over;
+  };
+
+  void open_ranks() {
+    sums_ = make_rank_sums(*spec_.communicator);
+    agreement_.emplace(*spec_.communicator);
+    memory_.set_watch([this] { sums_->check(); });
+  }
+
+  void plan() {
+    const StepLayout& layout = memory_.layout();
+    const BatchForm form{&spec_.inputs, &spec_.targets, spec_.weighted};
+    const Ops ops = step_ops(demand_, layout, memory_.base(), form, memory_.can_fuse(), memory_.page());
+    program_.emplace(ops, order_of(ops, gradient_of(layout, memory_.base())), memory_.streams(),
+                     [this](const AllReduce& op, cudaStream_t stream) { sums_->reduce(op, stream); });
+  }
+
+  // A step that is only known to be over by chance must not decide anything: see RankAgreement.
+  void heed_ranks(std::size_t may_be_unheeded) {
+    is_settled_ = false;
+    for (; unheeded_.size() > may_be_unheeded; unheeded_.pop_front()) {
+      memory_.wait(unheeded_.front().over);
+      const ProgressPage page = memory_.look();
+      if (agreement_->heed(page.said[unheeded_.front().step % ProgressPage::kRemembered])) refuse_divergence(page);
+    }
+    is_settled_ = unheeded_.empty();
+  }
+
   void check(const TrainBatch& batch) const {
     memory_.check(batch);
     const auto same = [](const TensorSpec& a, const TensorSpec& b) {
@@ -117,17 +168,6 @@ class CudaTrainStep final : public TrainStep {
     throw Error(ErrorKind::run, "shape-mismatch",
                 fmt::format("a batch of {} and {} came to a step made for {} and {}", batch.inputs->spec().describe(),
                             batch.targets->spec().describe(), spec_.inputs.describe(), spec_.targets.describe()));
-  }
-
-  void set_weights(std::span<const float> flat) {
-    memory_.upload(flat, memory_.layout().weights);
-    if (demand_.precision != Precision::bf16) return;
-    const StepLayout& layout = memory_.layout();
-    StepProgram(
-        {Narrow{reinterpret_cast<const float*>(memory_.base() + layout.weights),
-                reinterpret_cast<std::uint16_t*>(memory_.base() + layout.weights16), layout.padded_weights.size()}},
-        memory_.multiplier())
-        .enqueue(memory_.stream());
   }
 
   /// A loaded state is a new start.
@@ -155,8 +195,12 @@ class CudaTrainStep final : public TrainStep {
   TrainSpec spec_;
   nn::Optimizer optimizer_;
   StepDemand demand_;
+  std::unique_ptr<RankSums> sums_;  ///< null in a process that is alone
+  std::optional<RankAgreement> agreement_;
   StepMemory memory_;
   std::optional<StepProgram> program_;
+  std::deque<Unheeded> unheeded_;  ///< steps whose words of other ranks have not been acted on
+  bool is_settled_ = true;         ///< nothing of this rank is under way that another one waits for
   std::uint64_t steps_ = 0;
 };
 
@@ -169,7 +213,8 @@ std::unique_ptr<TrainStep> make_cuda_train_step(Device& device, const TrainSpec&
 std::size_t cuda_train_step_bytes(const TrainSpec& spec) { return StepLayout(demand_of(spec)).bytes; }
 
 nn::StepFactory step_factory() {
-  return {make_cuda_train_step, make_cuda_evaluation_step, cuda_train_step_bytes, cuda_evaluation_step_bytes};
+  return {make_cuda_train_step, make_cuda_evaluation_step, cuda_train_step_bytes, cuda_evaluation_step_bytes,
+          why_no_rank_sums};
 }
 
 }  // namespace millrace::cuda

@@ -20,11 +20,11 @@ std::string too_old(const CudaCard& card, int index) {
                      card.major, card.minor, kOldestCapability / 10, kOldestCapability % 10);
 }
 
-/// The first card that can be used, or -1.
-int first_usable(const CudaFacts& facts) {
+std::vector<int> usable_cards(const CudaFacts& facts) {
+  std::vector<int> usable;
   for (std::size_t i = 0; i < facts.cards.size(); ++i)
-    if (is_new_enough(facts.cards[i])) return static_cast<int>(i);
-  return -1;
+    if (is_new_enough(facts.cards[i])) usable.push_back(static_cast<int>(i));
+  return usable;
 }
 
 /// What is wrong before any card is looked at.
@@ -47,6 +47,23 @@ int index_of(std::string_view wish) {
   int index = -1;
   if (wish.starts_with("cuda:")) std::from_chars(wish.data() + 5, wish.data() + wish.size(), index);
   return index;
+}
+
+/// One process, one card. A launcher that shows each process a card of its own shows one; whether it is the same for all is
+/// seen when the processes meet.
+int card_of(const std::vector<int>& usable, LocalRank local) {
+  return usable.size() == 1 ? usable.front() : usable[static_cast<std::size_t>(local.rank)];
+}
+
+/// Why the processes of this machine cannot have a card each, or nothing. The answer is the same for all of them.
+std::string why_not_each(const CudaFacts& facts, int index, LocalRank local) {
+  if (local.size == 1 || facts.cards.size() == 1) return {};
+  if (index >= 0)
+    return fmt::format("{} processes of this machine cannot share cuda:{}, each needs a card of its own", local.size,
+                       index);
+  const std::size_t cards = usable_cards(facts).size();
+  if (cards >= static_cast<std::size_t>(local.size)) return {};
+  return fmt::format("{} processes of this machine need a card each, there are {}", local.size, cards);
 }
 
 std::string card_text(const CudaFacts& facts, const CudaCard& card) {
@@ -80,15 +97,16 @@ DeviceReport report_card(const CudaFacts& facts, std::size_t index) {
 std::string why_no_cuda(const CudaFacts& facts, int index) {
   std::string reason = why_no_cards(facts);
   if (reason.empty() && index >= 0) reason = why_not_card(facts, index);
-  if (reason.empty() && index < 0 && first_usable(facts) < 0) reason = too_old(facts.cards.front(), 0);
+  if (reason.empty() && index < 0 && usable_cards(facts).empty()) reason = too_old(facts.cards.front(), 0);
   return reason.empty() ? reason : "no CUDA device: " + reason;
 }
 
-DeviceChoice choose_among(const CudaFacts& facts, std::string_view wish) {
+DeviceChoice choose_among(const CudaFacts& facts, std::string_view wish, LocalRank local) {
   const int index = index_of(wish);
-  const std::string reason = why_no_cuda(facts, index);
+  std::string reason = why_no_cuda(facts, index);
+  if (reason.empty()) reason = why_not_each(facts, index, local);
   if (reason.empty()) {
-    const int chosen = index >= 0 ? index : first_usable(facts);
+    const int chosen = index >= 0 ? index : card_of(usable_cards(facts), local);
     const std::string& name = facts.cards[static_cast<std::size_t>(chosen)].name;
     return {{"cuda", chosen}, wish == "auto" ? name + " is there" : name + ", the config asks for it"};
   }

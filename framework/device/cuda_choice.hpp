@@ -15,8 +15,13 @@ inline constexpr int kOldestCapability = 80;
 /// Why there is no card to use, in one sentence; empty when there is. `index` asks for one card, -1 for any.
 std::string why_no_cuda(const CudaFacts& facts, int index = -1);
 
+/// Which of the processes on this machine asks.
+struct LocalRank {
+  int rank = 0, size = 1;
+};
+
 /// The choice for a wish, as choose_device() makes it.
-DeviceChoice choose_among(const CudaFacts& facts, std::string_view wish);
+DeviceChoice choose_among(const CudaFacts& facts, std::string_view wish, LocalRank local = {});
 
 /// One report for each card, or one that says why there is none.
 std::vector<DeviceReport> report_cuda(const CudaFacts& facts);

@@ -65,10 +65,12 @@ std::unique_ptr<Device> open_device(const DeviceId& id) {
               "use `device: cpu`, or `device: auto` to take what is there");
 }
 
-DeviceChoice choose_device(std::string_view wish) {
+DeviceChoice choose_device(std::string_view wish) { return choose_device(wish, 0, 1); }
+
+DeviceChoice choose_device(std::string_view wish, int local_rank, int local_size) {
   if (wish == "cpu") return {{"cpu", 0}, "the config asks for it"};
   if (const auto further = further_device(wish)) return {*further, "the config asks for it"};
-  return choose_among(look_for_cuda(false), wish);
+  return choose_among(look_for_cuda(false), wish, {local_rank, local_size});
 }
 
 std::vector<DeviceReport> list_devices() {

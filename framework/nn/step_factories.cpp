@@ -43,7 +43,20 @@ std::size_t train_step_bytes(const TrainSpec& spec, const DeviceId& device) {
 }
 
 std::size_t evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows, const DeviceId& device) {
-  return factory_of(device.kind).evaluation_bytes(model, max_batch_rows);
+  return evaluation_step_bytes(model, max_batch_rows, device, Precision::float32);
+}
+
+std::size_t evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows, const DeviceId& device,
+                                  Precision precision) {
+  return factory_of(device.kind).evaluation_bytes(model, max_batch_rows, precision);
+}
+
+std::string why_no_reduction(const TrainSpec& spec, const DeviceId& device) {
+  const nn::StepFactory& factory = factory_of(device.kind);
+  if (factory.why_no_reduction != nullptr) return factory.why_no_reduction(spec);
+  const bool is_alone = spec.communicator == nullptr || spec.communicator->size() == 1;
+  if (is_alone && spec.reduction == Reduction::fast) return {};
+  return "its training step cannot sum gradients over processes, nor in the order of `reduction: ordered`";
 }
 
 std::unique_ptr<TrainStep> make_train_step(Device& device, const TrainSpec& spec) {
@@ -53,8 +66,14 @@ std::unique_ptr<TrainStep> make_train_step(Device& device, const TrainSpec& spec
 std::unique_ptr<EvaluationStep> make_evaluation_step(Device& device, std::shared_ptr<const ModelSpec> model, Loss loss,
                                                      const TensorSpec& inputs, const TensorSpec& targets,
                                                      std::int64_t max_batch_rows) {
+  return make_evaluation_step(device, std::move(model), loss, inputs, targets, max_batch_rows, Precision::float32);
+}
+
+std::unique_ptr<EvaluationStep> make_evaluation_step(Device& device, std::shared_ptr<const ModelSpec> model, Loss loss,
+                                                     const TensorSpec& inputs, const TensorSpec& targets,
+                                                     std::int64_t max_batch_rows, Precision precision) {
   return factory_of(device.id().kind)
-      .make_evaluation(device, {std::move(model), loss, inputs, targets, max_batch_rows});
+      .make_evaluation(device, {std::move(model), loss, inputs, targets, max_batch_rows, precision});
 }
 
 }  // namespace millrace

@@ -16,9 +16,9 @@
 namespace millrace::pipelines {
 namespace {
 
-DeviceChoice decide_device(const GraphSpec& spec, Diagnostics& diagnostics) {
+DeviceChoice decide_device(const GraphSpec& spec, const RankInfo& ranks, Diagnostics& diagnostics) {
   try {
-    return choose_device(spec.device);
+    return choose_device(spec.device, ranks.local_rank, ranks.local_size);
   } catch (const Error& e) {
     diagnostics.add({e.kind(), e.name(), e.message(), spec.device_where, "", e.help(), e.notes()});
     return {};  // the other checks go on as on a CPU
@@ -34,7 +34,7 @@ ValidatedGraph start_graph(const GraphSpec& spec, const RankInfo& ranks, int cor
   ValidatedGraph graph;
   graph.name = spec.name;
   graph.seed = spec.seed;
-  graph.device = decide_device(spec, diagnostics);
+  graph.device = decide_device(spec, ranks, diagnostics);
   graph.threads = decide_threads(spec.threads, cores);
   graph.ranks = ranks;
   graph.epochs = spec.epochs;

@@ -20,22 +20,23 @@ constexpr const char* kInvalid = "invalid";
 
 std::string text_of(const CheckedConfig& checked) {
   if (!checked.diagnostics.empty()) return kInvalid;
-  return fmt::format("{} {}", checked.graph.config_hash, build_info().describe());
+  return fmt::format("{} {}; device {}", checked.graph.config_hash, build_info().describe(),
+                     checked.graph.device.id.kind);
 }
 
 Diagnostic difference(std::size_t rank, const std::string& theirs, const std::string& first) {
   Diagnostic diagnostic;
   diagnostic.kind = ErrorKind::config;
   diagnostic.name = "rank-config";
-  diagnostic.help = "start every process with the same files, arguments, environment and build";
+  diagnostic.help = "start every process with the same files, arguments, environment, build and kind of device";
   if (theirs == kInvalid)
     diagnostic.message = fmt::format("the config of rank {} is not valid; its errors are above or below", rank);
   else if (theirs.substr(0, 64) != first.substr(0, 64))
     diagnostic.message = fmt::format("rank {} has another config than rank 0: config hash {} instead of {}", rank,
                                      theirs.substr(0, 64), first.substr(0, 64));
   else
-    diagnostic.message = fmt::format("rank {} runs another build than rank 0: {} instead of {}", rank,
-                                     theirs.substr(65), first.substr(65));
+    diagnostic.message = fmt::format("rank {} runs another build or on another device than rank 0: {} instead of {}",
+                                     rank, theirs.substr(65), first.substr(65));
   return diagnostic;
 }
 

@@ -160,7 +160,8 @@ class SimDevice final : public Device {
   std::unique_ptr<Allocator> memory_, staging_;
 };
 
-/// From now on `device: sim` is a device in this world, and trains with the CPU's steps on a stream of its own.
-void register_sim(std::shared_ptr<World> world);
+/// From now on `device: sim` is a device in this world, and trains with the CPU's steps on a stream of its own. `reduces`: it says that
+/// its steps can sum gradients, which the CPU's can.
+void register_sim(std::shared_ptr<World> world, bool reduces = true);
 
 }  // namespace millrace::sim

@@ -290,6 +290,27 @@ TEST_CASE("a run says where the device's time went, as text and as JSON", "[sim]
   CHECK(pipelines::device_time_text({}).empty());
 }
 
+TEST_CASE("a device whose steps sum gradients trains with `reduction: ordered`, one whose steps do not refuses",
+          "[sim]") {
+  Notebook notebook;
+  notebook.set({"learn.reduction=ordered"});
+  new_world();
+  const RunReport able = notebook.run("sim");
+  CHECK(names_of(able) == Names{});
+  CHECK(able.weights_sha256 == notebook.run("cpu").weights_sha256);
+  const auto world = std::make_shared<World>();
+  register_sim(world, false);
+  const RunReport unable = notebook.run("sim");
+  const RunFailure* failure = failure_of(unable, "learn");
+  REQUIRE(failure != nullptr);
+  CHECK(failure->name == "no-reduction");
+  CHECK_THAT(failure->message, Catch::Matchers::ContainsSubstring("cannot train on sim:0 as asked"));
+  CHECK_THAT(failure->help, Catch::Matchers::ContainsSubstring("--set device=cpu"));
+  CHECK(unable.exit_code == static_cast<int>(ErrorKind::device));
+  check_clean(*world, unable);
+  CHECK(names_of(notebook.set({"learn.reduction=fast"}).run("sim")) == Names{});  // alone there is nothing to sum
+}
+
 TEST_CASE("a copy that fails ends the run, with the node and its place", "[sim]") {
   Notebook notebook;
   const bool gathers = GENERATE(false, true);

@@ -155,7 +155,7 @@ SimDevice& sim_of(Device& device) { return dynamic_cast<SimDevice&>(device); }
 
 }  // namespace
 
-void register_sim(std::shared_ptr<World> world) {
+void register_sim(std::shared_ptr<World> world, bool reduces) {
   register_device_kind("sim",
                        [world = std::move(world)](const DeviceId&) { return std::make_unique<SimDevice>(world); });
   nn::StepFactory factory;
@@ -166,9 +166,10 @@ void register_sim(std::shared_ptr<World> world) {
     return std::make_unique<SimEvaluationStep>(sim_of(device), spec);
   };
   factory.train_bytes = [](const TrainSpec& spec) { return train_step_bytes(spec); };
-  factory.evaluation_bytes = [](const ModelSpec& model, std::int64_t rows) {
+  factory.evaluation_bytes = [](const ModelSpec& model, std::int64_t rows, Precision) {
     return evaluation_step_bytes(model, rows);
   };
+  if (reduces) factory.why_no_reduction = [](const TrainSpec&) { return std::string(); };
   nn::register_step_factory("sim", factory);
 }
 

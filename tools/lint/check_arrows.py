@@ -15,7 +15,7 @@ ARROWS = {
     "framework/device": [PUBLIC, "framework/core"],
     "framework/nn": [PUBLIC, "framework/core", "framework/device"],
     "framework/nn/cpu": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
-    "framework/cuda": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
+    "framework/cuda": [PUBLIC, "framework/core", "framework/device", "framework/nn", "framework/comm"],
     "framework/comm": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
     "stages": [PUBLIC],
     "examples": [PUBLIC],

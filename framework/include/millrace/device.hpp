@@ -124,6 +124,8 @@ struct DeviceChoice {
 };
 /// `wish` is "auto", "cpu", "cuda" or "cuda:N". Throws Error("device-unavailable", device) for a wish that cannot be met.
 MILLRACE_EXPORT DeviceChoice choose_device(std::string_view wish);
+/// The same for one of `local_size` processes on this machine: "auto" and "cuda" give each a card of its own.
+MILLRACE_EXPORT DeviceChoice choose_device(std::string_view wish, int local_rank, int local_size);
 
 /// A device of this machine, or the reason why there is none of its kind.
 struct DeviceReport {

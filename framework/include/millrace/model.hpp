@@ -162,8 +162,8 @@ class MILLRACE_EXPORT TrainStep {
   virtual void save(StageState&) const = 0;
   virtual void load(const StageState&) = 0;
   /// Several ranks with `reduction: fast`, after a batch that was the last of its epoch: the largest difference of any
-  /// component of its gradient from that of `ordered`, over the largest component of the latter. Empty otherwise, and for
-  /// numbers of ranks that `ordered` refuses.
+  /// component of its gradient from that of `ordered`, over the largest component of the latter. Empty otherwise, for numbers of
+  /// ranks that `ordered` refuses, and on devices that have no `ordered`.
   virtual std::optional<double> reduction_deviation() const { return {}; }
   /// Bytes of weights, gradients, optimizer state and activations.
   virtual std::size_t memory_bytes() const = 0;
@@ -189,6 +189,12 @@ class MILLRACE_EXPORT EvaluationStep {
 /// Bytes that make_train_step and make_evaluation_step will take from the device's memory, for `plan`. Pure arithmetic.
 MILLRACE_EXPORT std::size_t train_step_bytes(const TrainSpec&, const DeviceId& = {});
 MILLRACE_EXPORT std::size_t evaluation_step_bytes(const ModelSpec&, std::int64_t max_batch_rows, const DeviceId& = {});
+MILLRACE_EXPORT std::size_t evaluation_step_bytes(const ModelSpec&, std::int64_t max_batch_rows, const DeviceId&,
+                                                  Precision);
+
+/// Why steps of a device cannot sum gradients over the ranks of `spec.communicator`, or in the order of `spec.reduction`; empty
+/// when they can, or need not.
+MILLRACE_EXPORT std::string why_no_reduction(const TrainSpec&, const DeviceId&);
 
 /// The steps of a device. nn/cpu and cuda register theirs by device kind; device/ knows none of them.
 MILLRACE_EXPORT std::unique_ptr<TrainStep> make_train_step(Device&, const TrainSpec&);
@@ -196,5 +202,10 @@ MILLRACE_EXPORT std::unique_ptr<EvaluationStep> make_evaluation_step(Device&, st
                                                                      const TensorSpec& inputs,
                                                                      const TensorSpec& targets,
                                                                      std::int64_t max_batch_rows);
+/// With factors of products rounded as TrainSpec::precision allows; the one before takes float32.
+MILLRACE_EXPORT std::unique_ptr<EvaluationStep> make_evaluation_step(Device&, std::shared_ptr<const ModelSpec>, Loss,
+                                                                     const TensorSpec& inputs,
+                                                                     const TensorSpec& targets,
+                                                                     std::int64_t max_batch_rows, Precision);
 
 }  // namespace millrace

@@ -80,14 +80,14 @@ std::unique_ptr<EvaluationStep> make_cpu_evaluation_step(Device& device, const n
   return std::make_unique<CpuEvaluationStep>(device, spec);
 }
 
-std::size_t cpu_evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows) {
+std::size_t cpu_evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows, Precision) {
   return EvaluationLayout(model, max_batch_rows).scratch.bytes();
 }
 
 namespace {
 [[maybe_unused]] const bool registered_steps = [] {
-  nn::register_step_factory(
-      "cpu", {make_cpu_train_step, make_cpu_evaluation_step, cpu_train_step_bytes, cpu_evaluation_step_bytes});
+  nn::register_step_factory("cpu", {make_cpu_train_step, make_cpu_evaluation_step, cpu_train_step_bytes,
+                                    cpu_evaluation_step_bytes, [](const TrainSpec&) { return std::string(); }});
   return true;
 }();
 }  // namespace

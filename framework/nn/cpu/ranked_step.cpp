@@ -5,6 +5,7 @@
 //
 // The step of a process that is alone (train_step.cpp) updates each slab while its gradient is in the cache; here the sum
 // lies in between.
+#include "../rank_lanes.hpp"
 #include "../step_factories.hpp"
 #include "gradient_tree.hpp"
 #include "parallel.hpp"
@@ -17,7 +18,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <csignal>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -26,36 +26,18 @@
 namespace millrace::cpu {
 namespace {
 
-/// What ranks tell each other behind the gradient; a sum that is not 0 means that some rank said so.
-constexpr std::array<int, 3> kSignals{SIGINT, SIGTERM, SIGUSR1};
-constexpr std::size_t kDivergedLane = kSignals.size(), kLanes = kSignals.size() + 1;
-
 int ranks_of(const TrainSpec& spec) { return spec.communicator ? spec.communicator->size() : 1; }
 int rank_of(const TrainSpec& spec) { return spec.communicator ? spec.communicator->rank() : 0; }
 
-/// Gradients go out in pieces of at least this many floats, while those of earlier layers are still being found. Measured
-/// in decision 0023.
-constexpr std::int64_t kBucketFloats = 1 << 16;
-
-/// Layers whose gradients travel together.
-struct Bucket {
-  std::int64_t first = 0, end = 0;  ///< floats of the flat buffer
-  std::size_t first_layer = 0, end_layer = 0;
-};
-
-/// From the last layer to the first, as the backward pass finds them; the lanes go with the first bucket.
-std::vector<Bucket> buckets_of(const ModelSpec& model) {
-  std::vector<Bucket> buckets;
-  std::int64_t end = model.parameters() + static_cast<std::int64_t>(kLanes), first = model.parameters();
-  std::size_t end_layer = model.layers.size();
-  for (std::size_t i = model.layers.size(); i-- > 0;) {
-    first -= model.layers[i].parameters();
-    if (end - first < kBucketFloats && i > 0) continue;
-    buckets.push_back({first, end, i, end_layer});
-    end = first;
-    end_layer = i;
+/// The buckets of the flat buffer, in which the layers follow each other without gaps.
+std::vector<nn::GradientBucket> buckets_of(const ModelSpec& model) {
+  std::vector<std::int64_t> starts;
+  std::int64_t at = 0;
+  for (const LayerSpec& layer : model.layers) {
+    starts.push_back(at);
+    at += layer.parameters();
   }
-  return buckets;
+  return nn::gradient_buckets(starts, at);
 }
 
 /// Whether the difference between `fast` and `ordered` can be told.
@@ -65,7 +47,7 @@ bool measures_deviation(const TrainSpec& spec) {
 
 struct RankedLayout {
   explicit RankedLayout(const TrainSpec& spec) : pass(spec, scratch), weights(spec, scratch) {
-    const std::int64_t parameters = spec.model->parameters(), lanes = static_cast<std::int64_t>(kLanes);
+    const std::int64_t parameters = spec.model->parameters(), lanes = static_cast<std::int64_t>(nn::kLanes);
     gradient = scratch.floats(parameters + lanes);
     if (spec.reduction == Reduction::fast && !measures_deviation(spec)) return;
     for (std::size_t& place : spare) place = scratch.floats(parameters);
@@ -115,7 +97,7 @@ class RankedTrainStep final : public TrainStep {
   Backward backward_;
   float* gradient_;
   std::map<std::int64_t, std::vector<Slab>> slabs_;  ///< by rows over all ranks
-  std::vector<Bucket> buckets_ = buckets_of(*spec_.model);
+  std::vector<nn::GradientBucket> buckets_ = buckets_of(*spec_.model);
   std::vector<SlabSums> slab_sums_;
   std::optional<double> deviation_;
   std::int64_t rows_ = 0;  ///< of the batch in hand, over all ranks
@@ -188,23 +170,23 @@ void RankedTrainStep::find_gradients(const std::vector<Range>& parts, float* gra
 
 void RankedTrainStep::set_lanes(const BatchSums& sums) {
   float* lanes = gradient_ + parameters();
-  std::fill_n(lanes, kLanes, 0.0F);
-  lanes[kDivergedLane] = std::isfinite(sums.loss) ? 0.0F : 1.0F;
+  std::fill_n(lanes, nn::kLanes, 0.0F);
+  lanes[nn::kDivergedLane] = std::isfinite(sums.loss) ? 0.0F : 1.0F;
   if (ranks_of(spec_) == 1) return;
-  for (std::size_t i = 0; i < kSignals.size(); ++i)
-    if (spec_.communicator->stop_wish() == kSignals[i]) lanes[i] = 1.0F;
+  for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
+    if (spec_.communicator->stop_wish() == nn::kStopSignals[i]) lanes[i] = 1.0F;
 }
 
 void RankedTrainStep::reduce_in_order(const std::vector<Range>& parts) {
   find_gradients(parts, gradient_);
-  const std::span<float> values(gradient_, parameters() + kLanes);
+  const std::span<float> values(gradient_, parameters() + nn::kLanes);
   if (ranks_of(spec_) > 1)
     sum_over_ranks(*spec_.communicator, values, {scratch_.at<float>(layout_.theirs), values.size()});
 }
 
 void RankedTrainStep::reduce_fast(const std::vector<Range>& parts) {
   std::vector<std::unique_ptr<PendingSum>> pending;
-  for (const Bucket& bucket : buckets_) {
+  for (const nn::GradientBucket& bucket : buckets_) {
     find_gradients(parts, gradient_, bucket.first_layer, bucket.end_layer);
     pending.push_back(spec_.communicator->begin_all_reduce_sum(
         {gradient_ + bucket.first, static_cast<std::size_t>(bucket.end - bucket.first)}));
@@ -214,9 +196,9 @@ void RankedTrainStep::reduce_fast(const std::vector<Range>& parts) {
 
 void RankedTrainStep::heed_lanes() {
   const float* lanes = gradient_ + parameters();
-  if (lanes[kDivergedLane] != 0) require_finite(std::numeric_limits<double>::quiet_NaN(), weights_.steps());
-  for (std::size_t i = 0; i < kSignals.size(); ++i)
-    if (lanes[i] != 0) return spec_.communicator->stop_agreed(kSignals[i]);
+  if (lanes[nn::kDivergedLane] != 0) require_finite(std::numeric_limits<double>::quiet_NaN(), weights_.steps());
+  for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
+    if (lanes[i] != 0) return spec_.communicator->stop_agreed(nn::kStopSignals[i]);
 }
 
 /// Finds the gradient of the same batch once more as `ordered` would, without using it.

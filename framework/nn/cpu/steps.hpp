@@ -15,6 +15,6 @@ std::size_t cpu_train_step_bytes(const TrainSpec& spec);
 bool is_ranked(const TrainSpec& spec);
 std::unique_ptr<TrainStep> make_ranked_train_step(Device& device, const TrainSpec& spec);
 std::size_t ranked_train_step_bytes(const TrainSpec& spec);
-std::size_t cpu_evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows);
+std::size_t cpu_evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows, Precision);
 
 }  // namespace millrace::cpu

@@ -70,6 +70,26 @@ TEST_CASE("the first card that is new enough is taken, and an index takes that c
   CHECK_THAT(error_of([&] { choose_among(facts, "cuda:3"); }).message(), ContainsSubstring("the last card is cuda:2"));
 }
 
+TEST_CASE("each process of a machine takes a card of its own, or all of them say why not") {
+  const CudaFacts facts = machine({card("NVIDIA A100", 8, 0), card("Tesla T4", 7, 5), card("NVIDIA A100", 8, 0)});
+  for (const char* wish : {"auto", "cuda"}) {
+    CHECK(choose_among(facts, wish, {0, 2}).id == DeviceId{"cuda", 0});
+    CHECK(choose_among(facts, wish, {1, 2}).id == DeviceId{"cuda", 2});
+  }
+  const std::string too_few = "3 processes of this machine need a card each, there are 2";
+  for (int rank = 0; rank < 3; ++rank) {
+    CHECK(choose_among(facts, "auto", {rank, 3}).id == DeviceId{"cpu", 0});
+    CHECK_THAT(choose_among(facts, "auto", {rank, 3}).reason, ContainsSubstring(too_few));
+    CHECK_THAT(error_of([&] { choose_among(facts, "cuda", {rank, 3}); }).message(), ContainsSubstring(too_few));
+  }
+  CHECK_THAT(error_of([&] {
+               choose_among(facts, "cuda:2", {1, 2});
+             }).message(),
+             ContainsSubstring("2 processes of this machine cannot share cuda:2"));
+  // A launcher may show each process its own card, under the number 0.
+  CHECK(choose_among(machine({card("NVIDIA A100", 8, 0)}), "cuda", {3, 4}).id == DeviceId{"cuda", 0});
+}
+
 TEST_CASE("a report of a card has its memory, capability, versions and peers") {
   CudaFacts facts = machine({card("NVIDIA H200", 9, 0), card("NVIDIA H200", 9, 0)});
   facts.cards[0].peers = {1};

@@ -56,6 +56,15 @@ class Emulator {
     op.finish(batch, sums);
   }
 
+  void operator()(const SetLanes& op) {
+    bool all_finite = true;
+    for (std::int64_t row = 0; row < op.state->input.rows; ++row) all_finite = all_finite && op.is_finite(row);
+    op.set(all_finite);
+  }
+
+  /// Several emulated ranks are in step, and their test adds up.
+  void operator()(const AllReduce&) {}
+
   /// Column-major, as BLAS: A is m x k, B is k x n, D is m x n; the epilogues as cublasLt.h describes them.
   void operator()(const Matmul& op) {
     ++products;

@@ -321,14 +321,19 @@ TEST_CASE("targets as class ids and as values give the same bits") {
   CHECK(weights_with(ids) == weights_with(values));
 }
 
-TEST_CASE("an evaluation gives the CPU's sums and outputs, without dropout") {
+TEST_CASE("an evaluation gives the CPU's sums and outputs, without dropout, and in bf16 nearly so") {
+  const bool narrow = GENERATE(false, true);
+  const double tolerance = narrow ? 1e-2 : 1e-5;  // 8 bits of mantissa
   const auto model = model_of(6, {dropout(0.5), dense(17, "relu"), dropout(0.5), dense(3, "softmax")});
   const Batch batch = categorical_batch(9, 6, 3);
   const ModelSnapshot snapshot(model, Loss::categorical_crossentropy, 1, initial_weights(*model, 1));
-  StepDemand demand = demand_of(*model, 12);
+  StepDemand demand = demand_of(*model, 12, narrow ? Precision::bf16 : Precision::float32);
   demand.loss = snapshot.loss();
   EmulatedMemory memory(demand);
   memory.layout.padded_weights.spread(snapshot.weights(), memory.floats(memory.layout.weights));
+  if (narrow)
+    Emulator().run({Narrow{memory.at<float>(memory.layout.weights), memory.at<std::uint16_t>(memory.layout.weights16),
+                           memory.layout.padded_weights.size()}});
   const auto run = [&](const BatchForm& form) {
     std::memcpy(memory.base() + memory.layout.raw_inputs, batch.inputs.bytes(), batch.inputs.size_bytes());
     std::memcpy(memory.base() + memory.layout.raw_targets, batch.targets.bytes(), batch.targets.size_bytes());
@@ -339,9 +344,9 @@ TEST_CASE("an evaluation gives the CPU's sums and outputs, without dropout") {
   const auto step = make_evaluation_step(cpu(), model, snapshot.loss(), batch.inputs.spec(), batch.targets.spec(), 12);
   const BatchSums expected = step->evaluate(snapshot, batch.view());
   const StepSums sums = std::exchange(memory.state().sums, {});
-  CHECK(sums.loss == Catch::Approx(expected.loss).epsilon(1e-5));
+  CHECK(sums.loss == Catch::Approx(expected.loss).epsilon(tolerance));
   CHECK(sums.correct == expected.correct);
-  CHECK(sums.absolute_error == Catch::Approx(expected.absolute_error).epsilon(1e-5));
+  CHECK(sums.absolute_error == Catch::Approx(expected.absolute_error).epsilon(tolerance));
 
   run({&batch.inputs.spec(), nullptr, false});
   std::vector<float> outputs(27);
@@ -350,7 +355,7 @@ TEST_CASE("an evaluation gives the CPU's sums and outputs, without dropout") {
   for (std::int64_t row = 0; row < 9; ++row)
     for (std::int64_t j = 0; j < 3; ++j)
       CHECK(memory.at<float>(last.output)[row * last.stride + j] ==
-            Catch::Approx(outputs[static_cast<std::size_t>(3 * row + j)]).margin(1e-6));
+            Catch::Approx(outputs[static_cast<std::size_t>(3 * row + j)]).margin(narrow ? tolerance : 1e-6));
   CHECK(memory.state().sums.samples == 0);
   CHECK(memory.guard_is_whole());
 }
@@ -396,5 +401,6 @@ TEST_CASE("buffers of a step do not overlap and start at 256 bytes") {
   std::sort(starts.begin(), starts.end());
   CHECK(std::adjacent_find(starts.begin(), starts.end()) == starts.end());
   CHECK(std::all_of(starts.begin(), starts.end(), [](std::size_t s) { return s % 256 == 0; }));
-  CHECK(layout.bytes == layout.workspace + kWorkspaceBytes);
+  CHECK(layout.side_workspace == layout.workspace + kWorkspaceBytes);  // two products at a time
+  CHECK(layout.bytes == layout.side_workspace + kWorkspaceBytes);
 }

@@ -1,0 +1,40 @@
+// On which stream each operation of a step runs, and what it waits for: found from the bytes that each reads and writes.
+// Pure: no CUDA call.
+#pragma once
+
+#include "cuda/step_ops.hpp"
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+namespace millrace::cuda {
+
+/// Bytes of the card's memory that an operation touches; at least what it touches.
+struct Access {
+  const void* begin = nullptr;
+  std::size_t bytes = 0;
+  bool reads = false, writes = false;
+};
+std::vector<Access> accesses_of(const Op& op);
+/// Whether one of the two has to come before the other.
+bool conflict(const std::vector<Access>& a, const std::vector<Access>& b);
+
+/// The chain through the activations; gradients of weights, which nothing of the chain waits for; sums over ranks.
+enum class StreamRole : std::uint8_t { chain, weights, ranks };
+inline constexpr std::size_t kStreams = 3;
+
+struct StepOrder {
+  struct Place {
+    StreamRole stream = StreamRole::chain;
+    std::vector<std::size_t> after;  ///< operations of other streams, earlier in the list
+  };
+  std::vector<Place> places;       ///< one an operation
+  std::vector<std::size_t> joins;  ///< last operations of other streams, for which the chain waits at the end
+};
+
+/// `gradient` is the flat gradient: operations that write nothing else run beside the chain. Whatever runs in this order gives
+/// what the list gives from its first to its last.
+StepOrder order_of(const Ops& ops, const Access& gradient);
+
+}  // namespace millrace::cuda
