@@ -1,21 +1,19 @@
 // The checks themselves. Each makes the stage anew for every kind of input, and speaks of the first that goes wrong.
 #include "suite_bench.hpp"
+#include "suite_contract.hpp"
+#include "suite_memory.hpp"
 
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
-#include <millrace/port_check.hpp>
 #include <millrace/testing/stage_suite.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <malloc.h>
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 
 namespace millrace::testing {
 namespace {
@@ -23,12 +21,7 @@ namespace {
 const Scenario kPlain{{8, 8, 8, 8}, {8, 8, 8, 8}}, kOneRow{{1}, {1}}, kEmpty{{8, 8}, {0}, {8, 8}},
     kOdd{{8, 8, 3}, {8, 8, 3}};
 const Scenario kManyBlocks{{8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8}}, kThreePasses{{8, 8}, {8, 8}, {8, 8}};
-constexpr std::size_t kWindow = 8,
-                      kWindows = 4;  // passes between two looks at the heap, and how often it has to have grown
 constexpr std::int64_t kMostInjections = 16;
-
-/// What is wrong, if anything is.
-using Finding = std::optional<std::string>;
 
 CheckResult passed() { return {}; }
 CheckResult not_applicable(std::string why) { return {Verdict::not_applicable, std::move(why), {}, false}; }
@@ -67,133 +60,6 @@ CheckResult over_forms(const SuiteCase& one, const char* help, const std::functi
   }
   return passed();
 }
-
-// --- what a stage sends, against what it has said -------------------------------------------------------------------
-
-const PortDecl* declared_output(const SuiteCase& one, const std::string& port) {
-  const PortDecl* decl = one.info.spec.find_output(port);
-  return decl != nullptr ? decl : one.info.spec.any_output();
-}
-
-InputLookup lookup_of(const Bench& bench) {
-  return [&bench](std::string_view input) -> const TensorSpec* {
-    return bench.has_input(input) && bench.input(input).fields.size() == 1 ? &bench.input(input).fields.front().spec
-                                                                           : nullptr;
-  };
-}
-
-// infer against the descriptor.
-Finding inferred_differs(const SuiteCase& one, const Bench& bench, const std::string& port,
-                         const std::set<std::string>& kinds) {
-  const PortSpec& spec = bench.output(port);
-  const PortDecl* decl = declared_output(one, port);
-  if (decl == nullptr || decl->kind != PortKind::data) return {};
-  const auto compare = [&](const Tensors& tensors, const TensorSpec& found) -> Finding {
-    if (!kinds.contains(misfit_of(tensors, found, lookup_of(bench)))) return {};
-    return fmt::format("output `{}` is declared as {}, infer says {}", port, tensors.text(), found.describe());
-  };
-  if (!decl->is_record) {
-    if (spec.fields.size() == 1) return compare(decl->tensors, spec.fields.front().spec);
-    return fmt::format("output `{}` is declared as one tensor, infer says {} fields", port, spec.fields.size());
-  }
-  for (const Record::Field& field : decl->record.fields)
-    if (const TensorSpec* found = spec.find(field.name)) {
-      if (Finding finding = compare(field.tensors, *found)) return finding;
-    } else if (!field.optional) {
-      return fmt::format("output `{}` is declared with a field `{}`, infer leaves it out", port, field.name);
-    }
-  return {};
-}
-
-Finding field_differs(const std::string& port, const TensorSpec& promised, const TensorSpec& found) {
-  if (found.dtype == promised.dtype && found.row_shape == promised.row_shape && found.encoding == promised.encoding)
-    return {};
-  return fmt::format("output `{}` sends {}, infer promises {}", port, found.describe(), promised.describe());
-}
-
-Finding packet_differs(const PortSpec& promised, const Sent& sent) {
-  const Packet& packet = sent.packet;
-  if (promised.kind == PortKind::metrics && !packet.metrics)
-    return fmt::format("output `{}` sends no metrics", sent.port);
-  if (promised.kind == PortKind::model && !packet.model) return fmt::format("output `{}` sends no model", sent.port);
-  if (promised.kind != PortKind::data) return {};
-  if (packet.fields.size() != promised.fields.size())
-    return fmt::format("output `{}` sends {} fields, infer promises {}", sent.port, packet.fields.size(),
-                       promised.fields.size());
-  for (std::size_t i = 0; i < packet.fields.size(); ++i) {
-    const Field& field = packet.fields[i];
-    if (field.name != promised.fields[i].name || !field.tensor)
-      return fmt::format("output `{}` sends a field `{}`, infer promises `{}`", sent.port, field.name,
-                         promised.fields[i].name);
-    if (Finding finding = field_differs(sent.port, promised.fields[i].spec, field.tensor.spec())) return finding;
-    if (field.tensor.rows() != packet.rows)
-      return fmt::format("output `{}` sends {} rows, its packet has {}", sent.port, field.tensor.rows(), packet.rows);
-  }
-  if (packet.sample_ids().size() != static_cast<std::size_t>(packet.rows))
-    return fmt::format("output `{}` sends {} rows and {} ids", sent.port, packet.rows, packet.sample_ids().size());
-  if (packet.rows > promised.max_rows)
-    return fmt::format("output `{}` sends {} rows at once, infer promises at most {}", sent.port, packet.rows,
-                       promised.max_rows);
-  return {};
-}
-
-Finding shape_differs(const SuiteCase& one, const Bench& bench) {
-  for (const auto& [port, spec] : bench.outputs)
-    if (Finding finding = inferred_differs(one, bench, port, {"dtype-mismatch", "shape-mismatch"})) return finding;
-  for (const Sent& sent : bench.all_sent())
-    if (Finding finding = packet_differs(bench.output(sent.port), sent)) return finding;
-  return {};
-}
-
-Finding tensor_leaves(const std::string& port, const Tensor& tensor, const std::optional<ValueRange>& range) {
-  if (!range) return {};
-  // A bound is a double, the values are float32: it is compared as one.
-  const auto lo = static_cast<float>(range->lo), hi = static_cast<float>(range->hi);
-  for (const float value : tensor.f32())
-    if (!(value >= lo && value <= hi))
-      return fmt::format("output `{}` sends {}, infer promises [{}, {}]", port, value, range->lo, range->hi);
-  return {};
-}
-
-Finding range_left(const SuiteCase& one, const Bench& bench) {
-  for (const auto& [port, spec] : bench.outputs)
-    if (Finding finding = inferred_differs(one, bench, port, {"out-of-range"})) return finding;
-  for (const Sent& sent : bench.all_sent()) {
-    const PortDecl* decl = declared_output(one, sent.port);
-    for (const Field& field : sent.packet.fields) {
-      const TensorSpec* promised = bench.output(sent.port).find(field.name);
-      if (promised == nullptr) continue;
-      std::optional<ValueRange> range = promised->range;
-      if (!range && decl != nullptr && !decl->is_record) range = decl->tensors.range;
-      if (Finding finding = tensor_leaves(sent.port, field.tensor, range)) return finding;
-    }
-  }
-  return {};
-}
-
-Finding pass_not_ended(const SuiteCase& one, const Bench& bench, const Scenario& scenario) {
-  for (const auto& [port, spec] : bench.outputs)
-    for (std::size_t pass = 1; pass <= scenario.size(); ++pass) {
-      std::vector<const Packet*> packets;
-      for (const std::vector<Sent>& call : bench.sent)
-        for (const Sent& sent : call)
-          if (sent.port == port && sent.packet.header.epoch == pass) packets.push_back(&sent.packet);
-      const auto ends =
-          std::count_if(packets.begin(), packets.end(), [](const Packet* p) { return p->header.last_in_epoch; });
-      if (ends != 1 || !packets.back()->header.last_in_epoch)
-        return fmt::format(
-            "output `{}`: pass {} has {} packets, {} of them with last_in_epoch; the last one alone has to have it",
-            port, pass, packets.size(), ends);
-      std::int64_t rows = 0, fed = 0;
-      for (const Packet* packet : packets) rows += packet->rows;
-      for (const std::int64_t block : scenario[pass - 1]) fed += block;
-      if (!one.info.spec.batch_rows_param().empty() && rows != fed)
-        return fmt::format("output `{}`: {} of {} rows of pass {} came out", port, rows, fed, pass);
-    }
-  return {};
-}
-
-// --- the checks ------------------------------------------------------------------------------------------------------
 
 CheckResult check_runs(const SuiteCase& one) {
   try {
@@ -392,18 +258,6 @@ CheckResult check_blocks(const SuiteCase& one) {
       });
 }
 
-std::vector<std::string> fed_to(const Bench& bench) {
-  std::vector<std::string> digests;
-  for (const Call& call : bench.calls)
-    for (const auto& [port, packet] : call.packets)
-      for (const Field& field : packet.fields) {
-        digests.push_back(
-            fmt::format("`{}` {}", port, sha256_hex(std::span(field.tensor.bytes(), field.tensor.size_bytes()))));
-        digests.push_back(fmt::format("`{}` {}", port, sha256_hex(std::as_bytes(field.tensor.f32()))));
-      }
-  return digests;
-}
-
 CheckResult check_inputs_kept(const SuiteCase& one) {
   if (one.info.kind == StageKind::source) return not_applicable("a source has no inputs");
   return over_forms(one, "write to what ctx.allocate gives, never to a tensor that came in: others read it too",
@@ -419,43 +273,6 @@ CheckResult check_inputs_kept(const SuiteCase& one) {
                                              before[i].substr(0, before[i].find(' ')));
                       return {};
                     });
-}
-
-Finding still_held(const Bench& bench, const std::string& when) {
-  if (bench.packets_held() == 0 && bench.bytes_held() == 0) return {};
-  return fmt::format("{} the stage still holds {} packets and {} bytes", when, bench.packets_held(),
-                     bench.bytes_held());
-}
-
-std::size_t heap_bytes() {
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  const struct mallinfo2 info = mallinfo2();
-  return info.uordblks + info.hblkhd;
-#else
-  return 0;  // a sanitizer's heap keeps no such account; it has a leak check of its own
-#endif
-}
-
-// Memory that the contexts know nothing of shows by growing for ever. The C library takes up freed memory in lots of up to eight
-// blocks, so what one pass loses may show some passes later: windows of eight passes are compared.
-Finding heap_grows(const SuiteCase& one, const InputForm& form) {
-  Bench bench(one, form, Scenario(kWindow * (kWindows + 1), {8, 8}));
-  fed_to(bench);  // decodes every input: the copies belong to the tensors and would look like growth
-  bench.begin();
-  std::vector<std::size_t> bytes;
-  bytes.reserve(kWindows + 1);
-  for (std::size_t pass = 0; pass < kWindow * (kWindows + 1); ++pass) {
-    bench.run_pass(pass);
-    for (std::vector<Sent>& call : bench.sent) std::vector<Sent>().swap(call);
-    if (one.info.kind == StageKind::source) std::vector<std::vector<Sent>>().swap(bench.sent);
-    std::vector<Metrics>().swap(bench.reported_metrics);
-    std::string().swap(bench.printed);
-    if (pass % kWindow == kWindow - 1) bytes.push_back(heap_bytes());
-  }
-  for (std::size_t i = 1; i < bytes.size(); ++i)
-    if (bytes[i] <= bytes[i - 1]) return {};
-  return fmt::format("the heap grows without end: by {} bytes in {} passes", bytes.back() - bytes.front(),
-                     kWindow * kWindows);
 }
 
 CheckResult check_leaks(const SuiteCase& one) {
