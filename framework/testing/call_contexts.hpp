@@ -91,8 +91,6 @@ class TransformCall final : public CallContext<TransformContext> {
   void emit(std::string_view port, std::vector<Field> fields) override {
     Packet packet = packets_.at(port_);
     packet.fields = std::move(fields);
-    if (!packet.fields.empty() && packet.fields.front().tensor.rows() != packet.rows)
-      misuse("output-mismatch", fmt::format("output `{}` has other rows than the input", port));
     send_(port, std::move(packet));
   }
 

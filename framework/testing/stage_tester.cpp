@@ -1,10 +1,10 @@
 // The engine for one stage: every context, without a graph. Calls are made at once, on the caller's thread.
 #include "call_contexts.hpp"
 #include "packet_checks.hpp"
+#include "stage_host.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
-#include <millrace/port_check.hpp>
 #include <millrace/testing/stage_tester.hpp>
 
 #include <fmt/format.h>
@@ -27,111 +27,46 @@ const StageInfo& require_stage(const StageRegistry& registry, std::string_view n
 /// One port that packets are pushed to.
 struct InputState {
   std::string name;
-  PortSpec spec;
   std::uint64_t next_seq = 0, next_row = 0;
   std::uint32_t epoch = 1;
 };
 
 /// One port that packets are taken from.
 struct OutputState {
-  std::optional<PortSpec> spec;
   std::deque<Packet> packets;
   std::uint64_t next_seq = 0;
   bool emitted = false;  ///< by the call in hand
 };
 
-struct StageTester::State : public InferContext, public OpenContext, public RunNews {
+struct StageTester::State : public StageHost {
   State(const StageRegistry& registry, std::string_view stage_name, const ParamValue::Map& given)
-      : info(require_stage(registry, stage_name)),
-        params(complete_params(info.spec.params(), given)),
-        stage(info.make(params)),
-        host(open_device({"cpu", 0})),
-        alone(make_self_communicator()) {
-    for (const PortDecl& port : info.spec.outputs_for(params)) outputs[port.name];
+      : State(require_stage(registry, stage_name), given) {}
+  State(const StageInfo& stage_info, const ParamValue::Map& given)
+      : StageHost(stage_info, complete_params(stage_info.spec.params(), given), open_device({"cpu", 0})) {
+    for (const auto& [name, spec] : outputs) queues[name];
   }
-  ~State() override { close(); }
 
-  // InferContext and OpenContext.
-  std::vector<std::string> inputs() const override {
-    std::vector<std::string> names;
-    for (const InputState& port : input_ports) names.push_back(port.name);
-    return names;
-  }
-  bool has_input(std::string_view name) const override { return find_input(name) != nullptr; }
-  const PortSpec& input(std::string_view name) const override {
-    if (const InputState* port = find_input(name)) return port->spec;
-    misuse("no-such-port", fmt::format("`{}` has no input `{}`", info.name, name));
-  }
-  void output(std::string_view name, PortSpec spec) override { output_port(name).spec = std::move(spec); }
-  const PortSpec& output(std::string_view name) const override {
-    const auto it = outputs.find(name);
-    if (it == outputs.end() || !it->second.spec)
-      misuse("no-such-port", fmt::format("`{}` has set no output `{}`", info.name, name));
-    return *it->second.spec;
-  }
-  void error(At at, std::string name, std::string message, std::string help) override {
-    errors.push_back({std::move(at), std::move(name), std::move(message), std::move(help)});
-  }
-  void uses_memory(std::string, std::size_t) override {}
-  void accumulates(std::int64_t) override {}
-  std::uint64_t seed() const override { return seed_value; }
-  std::uint32_t epochs() const override { return epoch_count; }
-  const std::string& node() const override { return info.name; }
-  Device& device() override { return *host; }
-  const DeviceId& device() const override { return host->id(); }
-  Communicator& communicator() override { return others != nullptr ? *others : *alone; }
-  RowShare share() const override { return row_share; }
-  RunNews& news() override { return *this; }
-  std::uint32_t first_pass() const override { return first_epoch(); }
-  bool feeds_device() const override { return false; }
-
-  // RunNews.
-  void epoch_metrics(const Metrics& metrics) override { reported_metrics.push_back(metrics); }
-  void step(const StepProgress&) override {}
-  void model(std::shared_ptr<const ModelSnapshot> snapshot) override { reported = std::move(snapshot); }
-  void print(std::string_view text) override { text_printed += text; }
-
-  const InputState* find_input(std::string_view name) const {
-    for (const InputState& port : input_ports)
-      if (port.name == name) return &port;
-    return nullptr;
-  }
+  // Declares the port when it is new.
   InputState& input_port(std::string_view name, const PortSpec& spec) {
     for (InputState& port : input_ports)
       if (port.name == name) return port;
-    if (inferred) misuse("no-such-port", fmt::format("input `{}` came after infer; declare it with input()", name));
-    if (info.spec.find_input(name) == nullptr && info.spec.any_input() == nullptr)
-      misuse("no-such-port", fmt::format("`{}` has no input `{}`", info.name, name));
-    input_ports.push_back({std::string(name), spec, 0, 0, first_epoch()});
+    if (has_inferred())
+      misuse("no-such-port", fmt::format("input `{}` came after infer; declare it with input()", name));
+    if (!takes_input(name)) misuse("no-such-port", fmt::format("`{}` has no input `{}`", info.name, name));
+    set_input(name, spec);
+    input_ports.push_back({std::string(name), 0, 0, first});
     return input_ports.back();
   }
-  OutputState& output_port(std::string_view name) {
-    const auto it = outputs.find(name);
-    if (it == outputs.end()) misuse("no-such-port", fmt::format("`{}` has no output `{}`", info.name, name));
+  OutputState& queue(std::string_view name) {
+    const auto it = queues.find(name);
+    if (it == queues.end()) misuse("no-such-port", fmt::format("`{}` has no output `{}`", info.name, name));
     return it->second;
   }
-  std::uint32_t first_epoch() const { return epoch_count == 0 ? 0 : 1; }
 
-  void infer_once() {
-    if (inferred) return;
-    inferred = true;
-    if (check_inputs(info.spec, *this)) stage->infer(*this);
-    if (!errors.empty()) return;
-    for (const auto& [name, port] : outputs)
-      if (!port.spec) misuse("output-not-set", fmt::format("infer of `{}` left output `{}` unset", info.name, name));
-  }
-  void open_once() {
-    infer_once();
-    if (!errors.empty())
-      throw Error(ErrorKind::config, errors.front().name, errors.front().message, errors.front().help);
-    if (is_open) return;
-    stage->open(*this);
-    is_open = true;
-    if (to_load) load_now(*to_load);
-  }
-  void close() noexcept {
-    if (is_open) stage->close();
-    is_open = false;
+  void start() {
+    const bool opens = !is_open();
+    open_once();
+    if (opens && to_load) load(*to_load);
   }
 
   Packet packet_for(InputState& port, Tensor tensor, bool last) {
@@ -146,39 +81,25 @@ struct StageTester::State : public InferContext, public OpenContext, public RunN
     if (last) ++port.epoch;
     return packet;
   }
-  void run(const std::map<std::string, Packet, std::less<>>& packets, const std::string& port);
+  void run(const Packets& packets, const std::string& port);
   void pull();
-  void load_now(const StageState& state) {
-    if (auto* source = dynamic_cast<Source*>(stage.get())) source->load(state);
-    if (auto* serial = dynamic_cast<Serial*>(stage.get())) serial->load(state);
-  }
   void send(std::string_view port, Packet packet);
 
-  const StageInfo& info;
-  ParamValue params;
-  std::unique_ptr<Stage> stage;
-  std::unique_ptr<Device> host;
-  std::unique_ptr<Communicator> alone;
-  Communicator* others = nullptr;
-  RowShare row_share;
   TestClock clock;
-  std::uint64_t seed_value = 42;
-  std::uint32_t epoch_count = 5, pass = 0;
-  bool inferred = false, is_open = false, in_pass = false;
+  std::uint32_t pass = 0;
+  bool in_pass = false;
   std::deque<InputState> input_ports;
-  std::map<std::string, OutputState, std::less<>> outputs;
-  std::vector<InferError> errors;
-  std::vector<Metrics> reported_metrics;
-  std::string text_printed;
-  std::shared_ptr<const ModelSnapshot> reported;
+  std::map<std::string, OutputState, std::less<>> queues;
   std::optional<StageState> to_load;
 };
 
 void StageTester::State::send(std::string_view name, Packet packet) {
-  OutputState& port = output_port(name);
+  OutputState& port = queue(name);
   const PortSpec& promised = output(name);
   if (promised.kind == PortKind::data) {
     require_as_promised(name, promised, packet.fields);
+    if (!packet.fields.empty() && packet.fields.front().tensor.rows() != packet.rows)
+      misuse("output-mismatch", fmt::format("output `{}` has other rows than the input", name));
     if (!packet.ids || packet.ids->size() != static_cast<std::size_t>(packet.rows))
       misuse("output-mismatch", fmt::format("output `{}` has {} rows and another number of ids", name, packet.rows));
   }
@@ -189,13 +110,13 @@ void StageTester::State::send(std::string_view name, Packet packet) {
   port.packets.push_back(std::move(packet));
 }
 
-void StageTester::State::run(const std::map<std::string, Packet, std::less<>>& packets, const std::string& port) {
-  for (auto& [name, out] : outputs) out.emitted = false;
+void StageTester::State::run(const Packets& packets, const std::string& port) {
+  for (auto& [name, out] : queues) out.emitted = false;
   const Send forward = [this](std::string_view name, Packet packet) { send(name, std::move(packet)); };
   if (auto* transform = dynamic_cast<Transform*>(stage.get())) {
     TransformCall call(*this, clock, forward, packets, port);
     transform->process(call);
-    for (const auto& [name, out] : outputs)
+    for (const auto& [name, out] : queues)
       if (!out.emitted) misuse("not-emitted", fmt::format("the transform sent nothing to output `{}`", name));
   } else if (auto* serial = dynamic_cast<Serial*>(stage.get())) {
     SerialCall call(*this, clock, forward, packets, port);
@@ -208,9 +129,9 @@ void StageTester::State::run(const std::map<std::string, Packet, std::less<>>& p
 void StageTester::State::pull() {
   auto* source = dynamic_cast<Source*>(stage.get());
   if (source == nullptr) misuse("not-a-source", fmt::format("`{}` is no source: use push()", info.name));
-  for (auto& [name, out] : outputs) out.emitted = false;
+  for (auto& [name, out] : queues) out.emitted = false;
   if (!in_pass) {
-    pass = first_epoch() == 0 ? 0 : pass + 1;
+    pass = first == 0 ? 0 : pass + 1;
     source->begin_pass(pass);
   }
   ProduceCall call(
@@ -241,12 +162,14 @@ StageTester& StageTester::ranks(Communicator& communicator, const RowShare& shar
 
 StageTester& StageTester::epochs(std::uint32_t epochs) {
   state_->epoch_count = epochs;
-  for (InputState& port : state_->input_ports) port.epoch = state_->first_epoch();
+  state_->first = epochs == 0 ? 0 : 1;
+  for (InputState& port : state_->input_ports) port.epoch = state_->first;
   return *this;
 }
 
 StageTester& StageTester::input(std::string_view port, const PortSpec& spec) {
-  state_->input_port(port, spec).spec = spec;
+  state_->input_port(port, spec);
+  state_->set_input(port, spec);
   return *this;
 }
 
@@ -268,7 +191,7 @@ StageTester& StageTester::push(std::string_view port, Tensor tensor, bool last_i
 
 StageTester& StageTester::push(std::string_view port, Packet packet) {
   InputState& input = state_->input_port(port, spec_of(packet));
-  state_->open_once();
+  state_->start();
   packet.header.seq = input.next_seq++;
   Packets packets;
   packets.emplace(input.name, std::move(packet));
@@ -285,22 +208,22 @@ StageTester& StageTester::push_joined(std::vector<std::pair<std::string, Tensor>
     packet.header.seq = input.next_seq++;
     packets.emplace(port, std::move(packet));
   }
-  state_->open_once();
+  state_->start();
   state_->run(packets, tensors.front().first);
   return *this;
 }
 
 StageTester& StageTester::pull() {
-  state_->open_once();
+  state_->start();
   state_->pull();
   return *this;
 }
 
-bool StageTester::has_output(std::string_view port) const { return !state_->output_port(port).packets.empty(); }
+bool StageTester::has_output(std::string_view port) const { return !state_->queue(port).packets.empty(); }
 
 Packet StageTester::pop(std::string_view port) {
-  state_->open_once();
-  std::deque<Packet>& packets = state_->output_port(port).packets;
+  state_->start();
+  std::deque<Packet>& packets = state_->queue(port).packets;
   if (packets.empty()) misuse("nothing-emitted", fmt::format("nothing is left on output `{}`", port));
   Packet packet = std::move(packets.front());
   packets.pop_front();
@@ -308,19 +231,14 @@ Packet StageTester::pop(std::string_view port) {
 }
 
 const std::vector<Metrics>& StageTester::epoch_metrics() const { return state_->reported_metrics; }
-const std::string& StageTester::printed() const { return state_->text_printed; }
-std::shared_ptr<const ModelSnapshot> StageTester::reported_model() const { return state_->reported; }
+const std::string& StageTester::printed() const { return state_->printed; }
+std::shared_ptr<const ModelSnapshot> StageTester::reported_model() const { return state_->reported_model; }
 
-StageState StageTester::save() const {
-  StageState state;
-  if (const auto* source = dynamic_cast<const Source*>(state_->stage.get())) source->save(state);
-  if (const auto* serial = dynamic_cast<const Serial*>(state_->stage.get())) serial->save(state);
-  return state;
-}
+StageState StageTester::save() const { return state_->save(); }
 
 void StageTester::load(const StageState& state) {
-  if (state_->is_open)
-    state_->load_now(state);
+  if (state_->is_open())
+    state_->load(state);
   else
     state_->to_load = state;
 }

@@ -4,6 +4,8 @@
 #include "config/spec_reader.hpp"
 #include "terminal.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,12 +17,15 @@ struct CommandOptions {
   std::vector<std::string> plugins;
   bool json = false, quiet = false, dry_run = false;
   ColorChoice color = ColorChoice::automatic;
-  std::string format;                       ///< graph: "dot" or "mermaid"
-  std::vector<std::string> from_addresses;  ///< fetch: instead of the mirrors
-  std::string to_folder;                    ///< fetch
-  std::string kind = "transform";           ///< new-stage: or "serial" or "source"
-  bool markdown = false;                    ///< stages: as a page of Markdown
-  bool why = false;                         ///< stages: where NAME was looked for, and what was refused
+  std::string format;                                            ///< graph: "dot" or "mermaid"
+  std::vector<std::string> from_addresses;                       ///< fetch: instead of the mirrors
+  std::string to_folder;                                         ///< fetch
+  std::string kind = "transform";                                ///< new-stage: or "serial" or "source"
+  std::string with;                                              ///< test-stage: parameters, a YAML map
+  std::uint64_t seed = 42;                                       ///< test-stage: of the inputs
+  std::chrono::milliseconds timeout = std::chrono::seconds(60);  ///< test-stage: for one check
+  bool markdown = false;                                         ///< stages: as a page of Markdown
+  bool why = false;  ///< stages: where NAME was looked for, and what was refused
 };
 
 /// Each returns the exit code. Throws Error for what ends it early.
@@ -32,12 +37,13 @@ int graph_verb(const CommandOptions&);
 int stages_verb(const CommandOptions&);
 int schema_verb(const CommandOptions&);
 int new_stage_verb(const CommandOptions&);
+int test_stage_verb(const CommandOptions&);
 int completion_verb(const CommandOptions&);
 int devices_verb(const CommandOptions&);
 int fetch_verb(const CommandOptions&);
 
 /// What a verb takes; decides which options its --help names and its parser knows.
-enum class Target { config, optional_stage, dataset, shell, new_stage, none };
+enum class Target { config, optional_stage, dataset, shell, new_stage, plugin, none };
 struct Verb {
   const char* name;
   const char* summary;

@@ -36,7 +36,7 @@ std::string program_of(const Verb& verb) {
 }
 
 std::string usage_of(const Verb& verb) {
-  const char* targets[] = {" CONFIG", " [NAME]", " DATASET", " SHELL", " NAME", ""};
+  const char* targets[] = {" CONFIG", " [NAME]", " DATASET", " SHELL", " NAME", " PLUGIN[:NAME]", ""};
   return fmt::format("usage: {}{} [options]", program_of(verb), targets[static_cast<std::size_t>(verb.target)]);
 }
 
@@ -83,6 +83,7 @@ class VerbParser {
   void add_own();
   void add_color();
   void take_threads(const std::string& text);
+  void take_timeout(const std::string& text);
   void refuse_extras() const;
   void require_target() const;
   std::string help() const;
@@ -111,6 +112,11 @@ void VerbParser::add_target() {
     case Target::new_stage:
       app_.add_option("NAME", options_.target, "Name of the stage, and of the folder that is made here")->type_name("");
       break;
+    case Target::plugin:
+      app_.add_option("PLUGIN", options_.target,
+                      "A plugin's file, its name in a plugin folder, or built-in; :NAME for one of its stages")
+          ->type_name("");
+      break;
     case Target::none:
       break;
   }
@@ -137,6 +143,14 @@ void VerbParser::take_threads(const std::string& text) {
   options_.overrides.push_back({"threads=" + text, "command line, --threads"});
 }
 
+void VerbParser::take_timeout(const std::string& text) {
+  int seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size() || seconds < 1)
+    fail(verb_, "wrong-arguments", fmt::format("`--timeout {}`: not a positive number of seconds", text));
+  options_.timeout = std::chrono::seconds(seconds);
+}
+
 void VerbParser::add_own() {
   if (verb_.act == run_verb) {
     app_.add_flag("--dry-run", options_.dry_run, "Do all but the run: read, check, print the plan");
@@ -152,6 +166,13 @@ void VerbParser::add_own() {
     app_.add_option("--kind", options_.kind, "transform (the default), serial or source")
         ->type_name("NAME")
         ->check(CLI::IsMember({"transform", "serial", "source"}));
+  if (verb_.act == test_stage_verb) {
+    app_.add_option("--with", options_.with, "Parameters, beside and instead of those of the stage's example")
+        ->type_name("YAML");
+    app_.add_option("--seed", options_.seed, "Of the random inputs; 42 when absent")->type_name("N");
+    each("--timeout", "SECONDS", "The longest that one check may take; 60 when absent",
+         [this](const std::string& text) { take_timeout(text); });
+  }
   if (verb_.act == stages_verb) {
     app_.add_flag("--markdown", options_.markdown, "Print a page of Markdown");
     app_.add_flag("--why", options_.why, "Where NAME was looked for, and each plugin that was refused");
@@ -214,7 +235,8 @@ void VerbParser::refuse_extras() const {
 
 void VerbParser::require_target() const {
   const char* missing[] = {
-      "no config given", "", "no data set given", "no shell given: bash or zsh", "no name given for the stage", ""};
+      "no config given", "", "no data set given", "no shell given: bash or zsh", "no name given for the stage",
+      "no plugin given", ""};
   const std::string text = missing[static_cast<std::size_t>(verb_.target)];
   if (options_.target.empty() && !text.empty()) fail(verb_, "wrong-arguments", text);
 }

@@ -151,6 +151,8 @@ Words targets_of(const Verb& verb, const Words& words) {
       return dataset_names();
     case Target::shell:
       return {"bash", "zsh"};
+    case Target::plugin:
+      return {"built-in", kFiles};
     case Target::new_stage:
     case Target::none:
       break;

@@ -11,7 +11,7 @@ import source_tree
 TOP_FOLDERS = {"framework", "stages", "examples", "pipelines", "configs", "tests", "tools", ".ci"}
 FILE_SUFFIXES = (".hpp", ".cpp", ".py", ".yaml", ".cmake", ".md", ".h", ".json", ".txt")
 SOURCE_SUFFIXES = source_tree.CPP_SUFFIXES + (".cmake", "CMakeLists.txt", ".yaml", ".py", ".in", ".json", ".sh")
-VERBS_THAT_ONLY_LOOK = {"check", "plan", "show", "graph", "stages", "devices", "schema", "completion"}
+VERBS_THAT_ONLY_LOOK = {"test-stage", "check", "plan", "show", "graph", "stages", "devices", "schema", "completion"}
 # Made-up names with which CONTRIBUTING.md explains how things are called.
 EXAMPLES = {"PascalCase", "snake_case", "kName", "MILLRACE_NAME", "MILLRACE_*", "x.cpp", "x_test.cpp", "timeout_ms"}
 SHELL_STOPS = {"|", ">", "2>", ">>", "&&", ";", "#"}

@@ -136,6 +136,8 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.candidates("run", TINY, "--device", "c"), ["cpu", "cuda"])
         self.assertEqual(self.candidates("completion", ""), ["bash", "zsh"])
         self.assertIn("mnist", self.candidates("fetch", ""))
+        self.assertEqual(self.candidates("test-stage", "b"), ["built-in", ":files"])
+        self.assertEqual(self.candidates("test-stage", "--w"), ["--with"])
 
     def test_every_verb_and_every_option_of_its_help_is_offered(self):
         for verb in re.findall(r"\n  (\w+) ", run("--help").stdout.split("Verbs:")[1].split("Exit codes")[0]):

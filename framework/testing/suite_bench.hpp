@@ -1,0 +1,73 @@
+// One stage of the suite at work: its calls, on one thread or several, what they sent, and what it holds afterwards.
+#pragma once
+
+#include "stage_host.hpp"
+#include "suite_inputs.hpp"
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace::testing {
+
+/// A packet that a stage sent.
+struct Sent {
+  std::string port;
+  Packet packet;
+};
+
+class Bench final : public StageHost {
+ public:
+  /// `memory` is the stage's; it is asked for what is live there.
+  Bench(const SuiteCase& one, const InputForm& form, const Scenario& scenario, std::uint32_t first_pass = 1);
+
+  /// infer and open; throws what they throw or report.
+  void begin() { open_once(); }
+  /// All calls of a pass, in order, each on a thread of its own when `on_many_threads`. Throws what the stage throws, and
+  /// Error("not-emitted" | "emitted-twice") for a Source or Transform that breaks its rule.
+  void run_pass(std::size_t pass, bool on_many_threads = false);
+  void run(bool on_many_threads = false);
+  /// The calls of a Transform, spread over `threads`, each of which goes through its part from the end.
+  void run_out_of_order(std::size_t threads);
+  /// Calls of the first pass but the last one, as when the run fails elsewhere. Sources: the first produce.
+  void run_part();
+
+  /// From now on the n-th use of the context (allocate, emit, print, metrics; from 1) throws Error("injected"). 0: none.
+  void fail_at(std::int64_t use);
+  std::int64_t uses() const { return uses_; }
+  bool has_injected() const { return injected_; }
+
+  /// Gives up everything that is not the stage's own: packets sent and fed, news.
+  void drop_all();
+  std::size_t packets_held() const { return static_cast<std::size_t>(token_.use_count()) - 1; }
+  std::size_t bytes_held() const;
+
+  void epoch_metrics(const Metrics& metrics) override;
+  void print(std::string_view text) override;
+
+  std::vector<Call> calls;
+  std::vector<std::vector<Sent>> sent;  ///< by call
+  std::vector<Sent> all_sent() const;
+
+ private:
+  void use();
+  void call(std::size_t index);
+  void produce(std::uint32_t epoch, bool on_many_threads);
+  void collect(std::size_t index, std::string_view port, Packet packet);
+  void require_one_each(const std::vector<Sent>& packets) const;
+
+  std::size_t passes_;
+  std::unique_ptr<Allocator> inputs_;
+  std::shared_ptr<const void> token_ = std::make_shared<int>();
+  std::atomic<std::int64_t> uses_{0};
+  std::int64_t fails_at_ = 0;
+  std::atomic<bool> injected_{false};
+  const Allocator* memory_ = nullptr;
+};
+
+/// Everything a test can see of packets: one line each, bytes as a digest.
+std::vector<std::string> lines_of(const std::vector<Sent>& packets);
+
+}  // namespace millrace::testing

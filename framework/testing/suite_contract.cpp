@@ -1,0 +1,139 @@
+#include "suite_contract.hpp"
+
+#include <millrace/port_check.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+namespace millrace::testing {
+namespace {
+
+const PortDecl* declared_output(const SuiteCase& one, const std::string& port) {
+  const PortDecl* decl = one.info.spec.find_output(port);
+  return decl != nullptr ? decl : one.info.spec.any_output();
+}
+
+InputLookup lookup_of(const Bench& bench) {
+  return [&bench](std::string_view input) -> const TensorSpec* {
+    return bench.has_input(input) && bench.input(input).fields.size() == 1 ? &bench.input(input).fields.front().spec
+                                                                           : nullptr;
+  };
+}
+
+// infer against the descriptor.
+Finding inferred_differs(const SuiteCase& one, const Bench& bench, const std::string& port,
+                         const std::set<std::string>& kinds) {
+  const PortSpec& spec = bench.output(port);
+  const PortDecl* decl = declared_output(one, port);
+  if (decl == nullptr || decl->kind != PortKind::data) return {};
+  const auto compare = [&](const Tensors& tensors, const TensorSpec& found) -> Finding {
+    if (!kinds.contains(misfit_of(tensors, found, lookup_of(bench)))) return {};
+    return fmt::format("output `{}` is declared as {}, infer says {}", port, tensors.text(), found.describe());
+  };
+  if (!decl->is_record) {
+    if (spec.fields.size() == 1) return compare(decl->tensors, spec.fields.front().spec);
+    return fmt::format("output `{}` is declared as one tensor, infer says {} fields", port, spec.fields.size());
+  }
+  for (const Record::Field& field : decl->record.fields)
+    if (const TensorSpec* found = spec.find(field.name)) {
+      if (Finding finding = compare(field.tensors, *found)) return finding;
+    } else if (!field.optional) {
+      return fmt::format("output `{}` is declared with a field `{}`, infer leaves it out", port, field.name);
+    }
+  return {};
+}
+
+Finding field_differs(const std::string& port, const TensorSpec& promised, const TensorSpec& found) {
+  if (found.dtype == promised.dtype && found.row_shape == promised.row_shape && found.encoding == promised.encoding)
+    return {};
+  return fmt::format("output `{}` sends {}, infer promises {}", port, found.describe(), promised.describe());
+}
+
+Finding packet_differs(const PortSpec& promised, const Sent& sent) {
+  const Packet& packet = sent.packet;
+  if (promised.kind == PortKind::metrics && !packet.metrics)
+    return fmt::format("output `{}` sends no metrics", sent.port);
+  if (promised.kind == PortKind::model && !packet.model) return fmt::format("output `{}` sends no model", sent.port);
+  if (promised.kind != PortKind::data) return {};
+  if (packet.fields.size() != promised.fields.size())
+    return fmt::format("output `{}` sends {} fields, infer promises {}", sent.port, packet.fields.size(),
+                       promised.fields.size());
+  for (std::size_t i = 0; i < packet.fields.size(); ++i) {
+    const Field& field = packet.fields[i];
+    if (field.name != promised.fields[i].name || !field.tensor)
+      return fmt::format("output `{}` sends a field `{}`, infer promises `{}`", sent.port, field.name,
+                         promised.fields[i].name);
+    if (Finding finding = field_differs(sent.port, promised.fields[i].spec, field.tensor.spec())) return finding;
+    if (field.tensor.rows() != packet.rows)
+      return fmt::format("output `{}` sends {} rows, its packet has {}", sent.port, field.tensor.rows(), packet.rows);
+  }
+  if (packet.sample_ids().size() != static_cast<std::size_t>(packet.rows))
+    return fmt::format("output `{}` sends {} rows and {} ids", sent.port, packet.rows, packet.sample_ids().size());
+  if (packet.rows > promised.max_rows)
+    return fmt::format("output `{}` sends {} rows at once, infer promises at most {}", sent.port, packet.rows,
+                       promised.max_rows);
+  return {};
+}
+
+Finding tensor_leaves(const std::string& port, const Tensor& tensor, const std::optional<ValueRange>& range) {
+  if (!range) return {};
+  // A bound is a double, the values are float32: it is compared as one.
+  const auto lo = static_cast<float>(range->lo), hi = static_cast<float>(range->hi);
+  for (const float value : tensor.f32())
+    if (!(value >= lo && value <= hi))
+      return fmt::format("output `{}` sends {}, infer promises [{}, {}]", port, value, range->lo, range->hi);
+  return {};
+}
+
+}  // namespace
+
+Finding shape_differs(const SuiteCase& one, const Bench& bench) {
+  for (const auto& [port, spec] : bench.outputs)
+    if (Finding finding = inferred_differs(one, bench, port, {"dtype-mismatch", "shape-mismatch"})) return finding;
+  for (const Sent& sent : bench.all_sent())
+    if (Finding finding = packet_differs(bench.output(sent.port), sent)) return finding;
+  return {};
+}
+
+Finding range_left(const SuiteCase& one, const Bench& bench) {
+  for (const auto& [port, spec] : bench.outputs)
+    if (Finding finding = inferred_differs(one, bench, port, {"out-of-range"})) return finding;
+  for (const Sent& sent : bench.all_sent()) {
+    const PortDecl* decl = declared_output(one, sent.port);
+    for (const Field& field : sent.packet.fields) {
+      const TensorSpec* promised = bench.output(sent.port).find(field.name);
+      if (promised == nullptr) continue;
+      std::optional<ValueRange> range = promised->range;
+      if (!range && decl != nullptr && !decl->is_record) range = decl->tensors.range;
+      if (Finding finding = tensor_leaves(sent.port, field.tensor, range)) return finding;
+    }
+  }
+  return {};
+}
+
+Finding pass_not_ended(const SuiteCase& one, const Bench& bench, const Scenario& scenario) {
+  for (const auto& [port, spec] : bench.outputs)
+    for (std::size_t pass = 1; pass <= scenario.size(); ++pass) {
+      std::vector<const Packet*> packets;
+      for (const std::vector<Sent>& call : bench.sent)
+        for (const Sent& sent : call)
+          if (sent.port == port && sent.packet.header.epoch == pass) packets.push_back(&sent.packet);
+      const auto ends =
+          std::count_if(packets.begin(), packets.end(), [](const Packet* p) { return p->header.last_in_epoch; });
+      if (ends != 1 || !packets.back()->header.last_in_epoch)
+        return fmt::format(
+            "output `{}`: pass {} has {} packets, {} of them with last_in_epoch; the last one alone has to have it",
+            port, pass, packets.size(), ends);
+      std::int64_t rows = 0, fed = 0;
+      for (const Packet* packet : packets) rows += packet->rows;
+      for (const std::int64_t block : scenario[pass - 1]) fed += block;
+      if (!one.info.spec.batch_rows_param().empty() && rows != fed)
+        return fmt::format("output `{}`: {} of {} rows of pass {} came out", port, rows, fed, pass);
+    }
+  return {};
+}
+
+}  // namespace millrace::testing

@@ -1,0 +1,386 @@
+#include "suite_inputs.hpp"
+
+#include "stage_host.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+#include <millrace/port_check.hpp>
+#include <millrace/random.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+namespace millrace::testing {
+namespace {
+
+// Extents that a declaration leaves open: three, and whatever whole number the parameters speak of, for a stage may want as many
+// columns as it has units or weights.
+constexpr std::int64_t kExtent = 3, kLargestExtent = 64;
+constexpr std::size_t kMostExtents = 4, kMostCombinations = 256;
+// The first word of an affine byte and its step: exact in float32, so the declared range is that of the values.
+constexpr float kScale = 1.0F / 64, kOffset = -1.5F;
+
+void add_extents(const ParamValue& value, std::vector<std::int64_t>& extents) {
+  std::int64_t extent = 0;
+  if (value.is_integer()) extent = value.integer();
+  if (value.is_list()) extent = static_cast<std::int64_t>(value.list().size());
+  const bool is_new = std::find(extents.begin(), extents.end(), extent) == extents.end();
+  if (extent >= 1 && extent <= kLargestExtent && is_new && extents.size() < kMostExtents) extents.push_back(extent);
+  if (value.is_list())
+    for (const ParamValue& element : value.list()) add_extents(element, extents);
+  if (value.is_map())
+    for (const auto& [key, member] : value.map()) add_extents(member, extents);
+}
+
+/// One tensor that is to be made: of a port, or of a field of its record.
+struct Slot {
+  std::string port, field;
+  Tensors declared;
+};
+
+/// What all slots have in common, as far as their declarations allow.
+struct Choice {
+  bool optional = false;
+  DType dtype = DType::f32;
+  std::size_t rank = 1;
+  Form form = Form::dense;
+  bool narrow = false;  ///< values in [0, 1]
+};
+
+class FormSearch {
+ public:
+  explicit FormSearch(const SuiteCase& one) : one_(one) { add_extents(one.params, extents_); }
+
+  InputForms run() {
+    for (const bool optional : {false, true})
+      for (const DType dtype : dtypes())
+        for (const std::size_t rank : {1, 0, 2})
+          for (const Form form : {Form::dense, Form::affine_u8, Form::indicator})
+            if (form == Form::dense || dtype == DType::f32) try_choice({optional, dtype, rank, form, false});
+    return std::move(found_);
+  }
+
+ private:
+  const PortDecl& declared(const std::string& port) const {
+    const PortDecl* decl = one_.info.spec.find_input(port);
+    return decl != nullptr ? *decl : *one_.info.spec.any_input();
+  }
+
+  std::vector<std::string> ports(bool optional) const {
+    std::vector<std::string> names = one_.inputs;
+    for (const PortDecl& port : one_.info.spec.inputs())
+      if ((optional || !port.optional) && std::find(names.begin(), names.end(), port.name) == names.end())
+        names.push_back(port.name);
+    return names;
+  }
+
+  std::vector<DType> dtypes() const {
+    std::vector<DType> all;
+    for (const Slot& slot : slots(true))
+      for (const DType dtype :
+           slot.declared.dtypes.empty() ? std::vector<DType>{DType::f32, DType::u8, DType::i32} : slot.declared.dtypes)
+        if (std::find(all.begin(), all.end(), dtype) == all.end()) all.push_back(dtype);
+    return all.empty() ? std::vector<DType>{DType::f32} : all;
+  }
+
+  std::vector<Slot> slots(bool optional) const {
+    std::vector<Slot> slots;
+    for (const std::string& port : ports(optional)) {
+      const PortDecl& decl = declared(port);
+      if (decl.kind != PortKind::data) continue;
+      if (!decl.is_record) {
+        slots.push_back({port, "", decl.tensors});
+      } else if (decl.record.fields.empty()) {
+        slots.push_back({port, "first", Tensors::any()});
+        slots.push_back({port, "second", Tensors::any().scalar()});
+      }
+      for (const Record::Field& field : decl.record.fields)
+        if (optional || !field.optional) slots.push_back({port, field.name, field.tensors});
+    }
+    return slots;
+  }
+
+  // The first extents with which infer is content, for each choice.
+  void try_choice(const Choice& choice) {
+    const std::vector<Slot> all = slots(choice.optional);
+    std::vector<std::size_t> digits(std::max<std::size_t>(all.size(), 1), 0);
+    for (std::size_t i = 0; i < kMostCombinations; ++i) {
+      for (const bool narrow : {false, true}) {
+        Choice now = choice;
+        now.narrow = narrow;
+        if (try_form(make_form(now, all, digits))) return;
+      }
+      std::size_t place = 0;
+      while (place < digits.size() && ++digits[place] == extents_.size()) digits[place++] = 0;
+      if (place == digits.size()) return;
+    }
+  }
+
+  InputForm make_form(const Choice& choice, const std::vector<Slot>& all,
+                      const std::vector<std::size_t>& digits) const {
+    InputForm form;
+    for (const std::string& port : ports(choice.optional))
+      form.inputs.emplace_back(port, PortSpec::of_kind(declared(port).kind));
+    const auto port_of = [&](std::string_view name) -> PortSpec& {
+      return std::find_if(form.inputs.begin(), form.inputs.end(), [&](const auto& p) { return p.first == name; })
+          ->second;
+    };
+    const InputLookup lookup = [&](std::string_view name) -> const TensorSpec* {
+      for (const auto& [port, spec] : form.inputs)
+        if (port == name && spec.fields.size() == 1) return &spec.fields.front().spec;
+      return nullptr;
+    };
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      TensorSpec spec = spec_of(choice, all[i].declared, extents_[digits[i]], lookup);
+      form.text += fmt::format("{}{}{}{}: {}", i == 0 ? "" : ", ", all[i].port, all[i].field.empty() ? "" : ".",
+                               all[i].field, spec.describe());
+      const std::string field = all[i].field.empty() ? std::string(kValueField) : all[i].field;
+      port_of(all[i].port).fields.push_back({field, std::move(spec)});
+    }
+    for (auto& [name, port] : form.inputs)
+      if (port.kind == PortKind::model) port.model = model_of(extents_[digits.front()], extents_[digits.back()]);
+    return form;
+  }
+
+  TensorSpec spec_of(const Choice& choice, const Tensors& declared, std::int64_t extent,
+                     const InputLookup& lookup) const {
+    TensorSpec spec;
+    spec.dtype = declared.dtypes.empty() ? choice.dtype : declared.dtypes.front();
+    if (std::find(declared.dtypes.begin(), declared.dtypes.end(), choice.dtype) != declared.dtypes.end())
+      spec.dtype = choice.dtype;
+    const TensorSpec* other = declared.dtype_of.empty() ? nullptr : lookup(declared.dtype_of);
+    if (other != nullptr) spec.dtype = other->dtype;
+    other = declared.shape_of.empty() ? nullptr : lookup(declared.shape_of);
+    const std::size_t rank =
+        declared.is_one_value ? 0 : std::clamp(choice.rank, declared.least_rank, declared.most_rank);
+    spec.row_shape = other != nullptr ? other->row_shape : declared.row_shape.value_or(RowShape(rank, extent));
+    if (spec.dtype == DType::f32) set_encoding(choice.form, spec);
+    if (spec.encoding.form == Form::dense) spec.range = range_of(choice, declared, spec.dtype);
+    return spec;
+  }
+
+  static void set_encoding(Form form, TensorSpec& spec) {
+    if (form == Form::affine_u8) {
+      spec.encoding = {form, kScale, kOffset, 0};
+      spec.range = ValueRange{kOffset, 255 * kScale + kOffset};
+    } else if (form == Form::indicator && spec.row_shape.size() == 1) {
+      spec.encoding = {form, 1, 0, static_cast<std::int32_t>(spec.row_shape[0])};
+      spec.range = ValueRange{0, 1};
+    }
+  }
+
+  ValueRange range_of(const Choice& choice, const Tensors& declared, DType dtype) const {
+    if (declared.range) return *declared.range;
+    const ParamValue* bound = declared.below_param.empty() ? nullptr : one_.params.find(declared.below_param);
+    if (bound != nullptr && (bound->is_integer() || bound->is_list())) {
+      const double count = bound->is_list() ? static_cast<double>(bound->list().size()) : bound->number();
+      return {0, std::min(count - 1, dtype == DType::u8 ? 255.0 : dtype == DType::i8 ? 127.0 : 32767.0)};
+    }
+    if (choice.narrow) return {0, 1};
+    switch (dtype) {
+      case DType::u8:
+        return {0, 255};
+      case DType::i8:
+        return {-128, 127};
+      case DType::i16:
+      case DType::i32:
+        return {-50, 200};
+      default:
+        return {-2, 6};
+    }
+  }
+
+  static std::shared_ptr<const ModelSpec> model_of(std::int64_t inputs, std::int64_t outputs) {
+    auto model = std::make_shared<ModelSpec>();
+    model->inputs = inputs;
+    LayerSpec layer;
+    layer.inputs = inputs;
+    layer.outputs = outputs;
+    layer.bias_offset = inputs * outputs;
+    model->layers.push_back(layer);
+    return model;
+  }
+
+  bool try_form(InputForm form) {
+    for (const InputForm& known : found_.accepted)
+      if (known.text == form.text && known.inputs.size() == form.inputs.size()) return true;
+    const std::string refusal = refusal_of(form);
+    if (refusal.empty())
+      found_.accepted.push_back(std::move(form));
+    else if (found_.refusal.empty())
+      found_.refusal = fmt::format("{}{}{}", refusal, form.text.empty() ? "" : "; given ", form.text);
+    return refusal.empty();
+  }
+
+  std::string refusal_of(const InputForm& form) const {
+    try {
+      StageHost host(one_.info, one_.params, open_device({"cpu", 0}));
+      for (const auto& [name, port] : form.inputs) host.set_input(name, with_rows(port, {{8, 8}}));
+      host.infer_once();
+      return host.errors.empty() ? "" : fmt::format("{}: {}", host.errors[0].name, host.errors[0].message);
+    } catch (const Error& error) {
+      return fmt::format("{}: {}", error.name(), error.message());
+    }
+  }
+
+  const SuiteCase& one_;
+  std::vector<std::int64_t> extents_{kExtent};
+  InputForms found_;
+};
+
+template <class T>
+void fill(const TensorSpec& spec, ValueRange range, const Random& random, std::uint64_t first, std::uint32_t epoch,
+          OutTensor& out) {
+  std::span<T> values = out.values<T>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::uint64_t at = first * static_cast<std::uint64_t>(spec.stored_elements()) + i;
+    // Both ends come, so that what leaves a range is seen.
+    const double share = at < 2 ? static_cast<double>(at) : static_cast<double>(random.uniform(at, epoch));
+    const double value = range.lo + share * (range.hi - range.lo);
+    values[i] = static_cast<T>(std::is_integral_v<T> ? std::floor(value + 0.5) : value);
+  }
+}
+
+Tensor make_tensor(const TensorSpec& spec, std::int64_t rows, const Random& random, std::uint64_t first,
+                   std::uint32_t epoch, Allocator& memory) {
+  OutTensor out(spec, rows, memory);
+  ValueRange range = spec.range.value_or(ValueRange{-2, 6});
+  if (spec.encoding.form == Form::affine_u8) range = {0, 255};
+  if (spec.encoding.form == Form::indicator) range = {0, static_cast<double>(spec.encoding.classes) - 1};
+  switch (spec.stored_dtype()) {
+    case DType::u8:
+      fill<std::uint8_t>(spec, range, random, first, epoch, out);
+      break;
+    case DType::i8:
+      fill<std::int8_t>(spec, range, random, first, epoch, out);
+      break;
+    case DType::i16:
+      fill<std::int16_t>(spec, range, random, first, epoch, out);
+      break;
+    case DType::i32:
+      fill<std::int32_t>(spec, range, random, first, epoch, out);
+      break;
+    case DType::f32:
+      fill<float>(spec, range, random, first, epoch, out);
+      break;
+    case DType::f64:
+      fill<double>(spec, range, random, first, epoch, out);
+      break;
+  }
+  return std::move(out).freeze();
+}
+
+std::shared_ptr<const ModelSnapshot> make_snapshot(const PortSpec& port, const Random& random, std::uint32_t epoch) {
+  std::vector<float> weights(
+      static_cast<std::size_t>(port.model->inputs * port.model->outputs() + port.model->outputs()));
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = random.normal(i, epoch);
+  return std::make_shared<const ModelSnapshot>(port.model, Loss::mse, epoch, std::move(weights));
+}
+
+class CallMaker {
+ public:
+  CallMaker(const SuiteCase& one, const InputForm& form, Allocator& memory, std::shared_ptr<const void> token)
+      : one_(one), form_(form), memory_(memory), token_(std::move(token)) {}
+
+  void pass(std::size_t pass, const std::vector<std::int64_t>& blocks) {
+    pass_ = pass;
+    first_row_ = 0;
+    const bool joined = one_.info.spec.input_mode() == InputMode::joined;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      last_ = i + 1 == blocks.size();
+      rows_ = blocks[i];
+      if (joined)
+        add_call([](const PortSpec&) { return true; });
+      else
+        add_each(PortKind::data);
+      first_row_ += static_cast<std::uint64_t>(rows_);
+    }
+    if (joined) return;
+    add_each(PortKind::metrics);
+    add_each(PortKind::model);
+  }
+
+  std::vector<Call> calls;
+
+ private:
+  // A call for each port of a kind.
+  void add_each(PortKind kind) {
+    for (const auto& [name, spec] : form_.inputs)
+      if (spec.kind == kind) add_call([&, wanted = &spec](const PortSpec& port) { return &port == wanted; });
+  }
+
+  template <class Wanted>
+  void add_call(Wanted wanted) {
+    Call call;
+    call.pass = pass_;
+    for (const auto& [name, spec] : form_.inputs) {
+      if (!wanted(spec)) continue;
+      if (call.port.empty()) call.port = name;
+      call.packets.emplace(name, packet(name, spec));
+    }
+    calls.push_back(std::move(call));
+  }
+
+  Packet packet(const std::string& name, const PortSpec& port) {
+    const auto epoch = static_cast<std::uint32_t>(pass_ + 1);
+    Packet packet;
+    packet.header = {seq_[name]++, epoch, first_row_, last_ || port.kind != PortKind::data};
+    packet.hold = token_;
+    const Random random(one_.seed, "test-stage/" + name);
+    if (port.kind == PortKind::metrics)
+      packet.metrics = std::make_shared<const Metrics>(Metrics{epoch, {{"loss", 0.5}, {"accuracy", 0.25}}});
+    if (port.kind == PortKind::model) packet.model = make_snapshot(port, random, epoch);
+    if (port.kind != PortKind::data) return packet;
+    packet.rows = rows_;
+    auto ids = std::make_shared<std::vector<std::uint64_t>>(static_cast<std::size_t>(rows_));
+    std::iota(ids->begin(), ids->end(), first_row_);
+    packet.ids = std::move(ids);
+    for (const PortSpec::FieldSpec& field : port.fields)
+      packet.fields.push_back(
+          {field.name, make_tensor(field.spec, rows_, Random(one_.seed, "test-stage/" + name + "/" + field.name),
+                                   first_row_, epoch, memory_)});
+    return packet;
+  }
+
+  const SuiteCase& one_;
+  const InputForm& form_;
+  Allocator& memory_;
+  std::shared_ptr<const void> token_;
+  std::map<std::string, std::uint64_t> seq_;
+  std::size_t pass_ = 0;
+  std::int64_t rows_ = 0;
+  std::uint64_t first_row_ = 0;
+  bool last_ = false;
+};
+
+}  // namespace
+
+InputForms forms_of(const SuiteCase& one) {
+  if (one.info.kind == StageKind::source) return {{InputForm{}}, {}};
+  return FormSearch(one).run();
+}
+
+PortSpec with_rows(PortSpec port, const Scenario& scenario) {
+  if (port.kind != PortKind::data) return port;
+  std::vector<std::int64_t> rows;
+  for (const auto& pass : scenario) {
+    rows.push_back(std::accumulate(pass.begin(), pass.end(), std::int64_t{0}));
+    for (const std::int64_t block : pass) port.max_rows = std::max(port.max_rows, block);
+  }
+  if (std::all_of(rows.begin(), rows.end(), [&](std::int64_t r) { return r == rows.front(); }))
+    port.rows_per_pass = rows.front();
+  return port;
+}
+
+std::vector<Call> make_calls(const SuiteCase& one, const InputForm& form, const Scenario& scenario, Allocator& memory,
+                             const std::shared_ptr<const void>& token) {
+  CallMaker maker(one, form, memory, token);
+  for (std::size_t pass = 0; pass < scenario.size(); ++pass) maker.pass(pass, scenario[pass]);
+  return std::move(maker.calls);
+}
+
+}  // namespace millrace::testing

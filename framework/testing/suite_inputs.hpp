@@ -1,0 +1,45 @@
+// What a stage is fed with by the suite: every kind of input that its descriptor admits and its infer accepts.
+#pragma once
+
+#include "call_contexts.hpp"
+
+#include <millrace/testing/stage_suite.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace millrace::testing {
+
+/// One way to connect a stage. A source has a single one, without inputs.
+struct InputForm {
+  std::string text;  ///< "in: f32 [n, 3] in [-2, 6]"
+  std::vector<std::pair<std::string, PortSpec>> inputs;
+};
+
+struct InputForms {
+  std::vector<InputForm> accepted;
+  std::string refusal;  ///< why the first one that was tried was refused, if it was
+};
+InputForms forms_of(const SuiteCase& one);
+
+/// Rows of the blocks of each pass.
+using Scenario = std::vector<std::vector<std::int64_t>>;
+
+/// The form as infer is to see it: rows of a pass where all passes have as many, and the largest block.
+PortSpec with_rows(PortSpec port, const Scenario& scenario);
+
+/// One call of process.
+struct Call {
+  std::size_t pass = 0;
+  Packets packets;
+  std::string port;
+};
+
+/// The calls of all passes, in order. Tensors lie in `memory`; every packet holds `token`.
+std::vector<Call> make_calls(const SuiteCase& one, const InputForm& form, const Scenario& scenario, Allocator& memory,
+                             const std::shared_ptr<const void>& token);
+
+}  // namespace millrace::testing

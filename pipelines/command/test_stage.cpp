@@ -1,0 +1,221 @@
+// `pipeline-run test-stage PLUGIN[:NAME]`: the conformance suite on the stages of a plugin, each check in a process of its own.
+#include "checked_config.hpp"
+#include "example_node.hpp"
+#include "plugins/child_process.hpp"
+#include "plugins/plugin_loader.hpp"
+#include "plugins/plugin_search.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/testing/stage_suite.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+namespace millrace::pipelines {
+namespace {
+
+using testing::CheckResult;
+using testing::SuiteCase;
+using testing::SuiteCheck;
+using testing::Verdict;
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kBuiltIn = "built-in";
+constexpr char kBetween = '\x1f';  // of no text that anybody prints
+
+/// A check by name, and what came of it.
+struct Outcome {
+  std::string name;
+  CheckResult result;
+  bool blocked = false;  ///< a check that it needs has not passed
+};
+
+struct StageOutcome {
+  const StageInfo* info = nullptr;
+  std::string params;
+  std::vector<Outcome> checks;
+};
+
+std::string verdict_text(Verdict verdict) {
+  return verdict == Verdict::passed ? "passed" : verdict == Verdict::failed ? "failed" : "not applicable";
+}
+
+std::string packed(const CheckResult& result) {
+  return fmt::format("{}{}{}{}{}{}", static_cast<int>(result.verdict), result.lacks_data ? 1 : 0, kBetween, result.seen,
+                     kBetween, result.help);
+}
+
+CheckResult unpacked(const std::string& text) {
+  const std::size_t first = text.find(kBetween), second = text.find(kBetween, first + 1);
+  return {static_cast<Verdict>(text[0] - '0'), text.substr(first + 1, second - first - 1), text.substr(second + 1),
+          text[1] == '1'};
+}
+
+CheckResult failure(std::string seen, std::string help, const std::string& last_words) {
+  if (!last_words.empty()) seen += "; the last it said: " + last_words;
+  return {Verdict::failed, std::move(seen), std::move(help), false};
+}
+
+CheckResult result_of(const ChildEnd& end, std::chrono::milliseconds limit) {
+  switch (end.how) {
+    case ChildEnd::How::returned:
+      return unpacked(end.result);
+    case ChildEnd::How::threw:
+      return failure(end.error->render(), "", end.last_words);
+    case ChildEnd::How::crashed:
+      return failure("the stage crashes: " + signal_text(end.number),
+                     "run its own test under gdb, or build it with -fsanitize=address", end.last_words);
+    case ChildEnd::How::exited:
+      return failure(fmt::format("the stage ends the program, with exit code {}", end.number),
+                     "throw millrace::Error instead of calling exit()", end.last_words);
+    case ChildEnd::How::hung:
+      break;
+  }
+  return failure(fmt::format("the stage was not done within {} s", limit.count() / 1000),
+                 "look for a wait or an endless pass; --timeout gives it longer", end.last_words);
+}
+
+// The first check that must have passed and has not.
+const Outcome* blocker_of(const SuiteCheck& check, const std::vector<Outcome>& done) {
+  for (const Outcome& outcome : done) {
+    const bool is_needed = std::find(check.needs.begin(), check.needs.end(), outcome.name) != check.needs.end();
+    const bool is_bad = outcome.blocked || outcome.result.lacks_data || outcome.result.verdict == Verdict::failed;
+    if (is_needed && is_bad) return &outcome;
+  }
+  return nullptr;
+}
+
+Outcome make_check(const SuiteCheck& check, const SuiteCase& one, const std::vector<Outcome>& done,
+                   std::chrono::milliseconds limit) {
+  if (const Outcome* blocker = blocker_of(check, done))
+    return {
+        check.name, {Verdict::not_applicable, fmt::format("`{}` has to pass first", blocker->name), {}, false}, true};
+  const ChildEnd end = run_in_child(limit, [&] { return packed(check.run(one)); });
+  return {check.name, result_of(end, limit), false};
+}
+
+std::string line_of(const Outcome& outcome) {
+  std::string line = fmt::format("  {:<15} {:<21}", verdict_text(outcome.result.verdict), outcome.name);
+  if (!outcome.result.seen.empty()) line += " " + outcome.result.seen;
+  line.erase(line.find_last_not_of(' ') + 1);
+  if (!outcome.result.help.empty()) line += fmt::format("\n{:18}= help: {}", "", outcome.result.help);
+  return line + "\n";
+}
+
+/// Where a stage is: PLUGIN[:NAME], of which either part may have a colon of its own in a path.
+struct Wanted {
+  std::string plugin, stage;
+};
+
+Wanted wanted_of(const std::string& target) {
+  const std::size_t colon = target.rfind(':');
+  std::error_code error;
+  if (colon == std::string::npos || std::filesystem::exists(target, error)) return {target, ""};
+  return {target.substr(0, colon), target.substr(colon + 1)};
+}
+
+std::vector<std::string> stages_of(const Wanted& wanted, StageRegistry& registry) {
+  std::vector<std::string> names = load_builtin_plugin(registry);
+  if (wanted.plugin != kBuiltIn) names = load_plugin(find_plugin(wanted.plugin), registry);
+  if (wanted.stage.empty()) return names;
+  if (std::find(names.begin(), names.end(), wanted.stage) != names.end()) return {wanted.stage};
+  const std::vector<std::string> close = close_names(wanted.stage, names);
+  throw Error(ErrorKind::usage, "unknown-stage",
+              fmt::format("plugin `{}` has no stage `{}`", wanted.plugin, wanted.stage),
+              fmt::format("{}it has: {}", close.empty() ? "" : fmt::format("did you mean `{}`?  ", close.front()),
+                          fmt::join(names, ", ")));
+}
+
+StageOutcome test(const StageInfo& info, const ExampleNode& node, const CommandOptions& options) {
+  const SuiteCase one{info, node.params, node.inputs, options.seed};
+  StageOutcome outcome{&info, node.params.render(), {}};
+  if (!options.json)
+    write_result(
+        fmt::format("{} ({}), with {}, seed {}\n", info.name, to_string(info.kind), outcome.params, options.seed));
+  for (const SuiteCheck& check : testing::suite_checks()) {
+    outcome.checks.push_back(make_check(check, one, outcome.checks, options.timeout));
+    if (!options.json) write_result(line_of(outcome.checks.back()));
+  }
+  return outcome;
+}
+
+std::int64_t count(const std::vector<StageOutcome>& all, Verdict verdict) {
+  std::int64_t found = 0;
+  for (const StageOutcome& stage : all)
+    found += std::count_if(stage.checks.begin(), stage.checks.end(),
+                           [&](const Outcome& o) { return o.result.verdict == verdict; });
+  return found;
+}
+
+bool lacks_data(const std::vector<StageOutcome>& all) {
+  return std::any_of(all.begin(), all.end(),
+                     [](const StageOutcome& stage) { return stage.checks.front().result.lacks_data; });
+}
+
+int exit_code(const std::vector<StageOutcome>& all) {
+  if (count(all, Verdict::failed) > 0) return static_cast<int>(ErrorKind::run);
+  return lacks_data(all) ? static_cast<int>(ErrorKind::data) : 0;
+}
+
+std::string summary(const std::vector<StageOutcome>& all) {
+  std::string text = fmt::format("{} stage{}: {} checks passed, {} failed, {} not applicable\n", all.size(),
+                                 all.size() == 1 ? "" : "s", count(all, Verdict::passed), count(all, Verdict::failed),
+                                 count(all, Verdict::not_applicable));
+  if (lacks_data(all))
+    text += "A stage was not tested for want of data; give it files of your own: --with '{PARAMETER: PATH}'\n";
+  return text;
+}
+
+Json check_json(const Outcome& outcome) {
+  Json object{{"name", outcome.name}, {"result", verdict_text(outcome.result.verdict)}};
+  if (!outcome.result.seen.empty()) object["seen"] = outcome.result.seen;
+  if (!outcome.result.help.empty()) object["help"] = outcome.result.help;
+  return object;
+}
+
+Json report(const std::vector<StageOutcome>& all, const CommandOptions& options) {
+  Json object{{"schema", 1}, {"seed", options.seed}, {"stages", Json::array()}};
+  for (const StageOutcome& stage : all) {
+    Json checks = Json::array();
+    for (const Outcome& outcome : stage.checks) checks.push_back(check_json(outcome));
+    object["stages"].push_back({{"name", stage.info->name},
+                                {"kind", to_string(stage.info->kind)},
+                                {"file", stage.info->file},
+                                {"params", stage.params},
+                                {"checks", std::move(checks)}});
+  }
+  object.update({{"passed", count(all, Verdict::passed)},
+                 {"failed", count(all, Verdict::failed)},
+                 {"not_applicable", count(all, Verdict::not_applicable)}});
+  return object;
+}
+
+}  // namespace
+
+int test_stage_verb(const CommandOptions& options) {
+  const Wanted wanted = wanted_of(options.target);
+  StageRegistry registry;
+  const std::vector<std::string> names = stages_of(wanted, registry);
+  if (!options.with.empty() && names.size() > 1)
+    throw Error(ErrorKind::usage, "wrong-arguments", "--with is for one stage, the plugin has several",
+                fmt::format("name one: {}:{}", wanted.plugin, names.front()));
+  std::vector<StageOutcome> all;
+  for (const std::string& name : names) {
+    Diagnostics diagnostics;
+    const ExampleNode node = example_node(*registry.find(name), options.with, registry, diagnostics);
+    if (!diagnostics.empty()) {
+      report_errors(diagnostics, options);
+      return static_cast<int>(ErrorKind::usage);
+    }
+    all.push_back(test(*registry.find(name), node, options));
+  }
+  write_result(options.json ? report(all, options).dump() + "\n" : summary(all));
+  return exit_code(all);
+}
+
+}  // namespace millrace::pipelines
