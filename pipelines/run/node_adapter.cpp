@@ -7,7 +7,23 @@
 
 namespace millrace::pipelines {
 
-NodeAdapter::NodeAdapter(ValidatedNode& node, const NodeServices& services) : node_(node), services_(services) {
+namespace {
+
+std::string place_text(const ValidatedNode& node) {
+  const Location& where = node.where;
+  const std::string file = where.source ? fmt::format(", {}:{}:{}", where.source->name, where.line, where.column) : "";
+  return fmt::format("node `{}` (stage {}{})", node.name, node.info->name, file);
+}
+
+std::string advice_text(const ValidatedNode& node) {
+  if (!node.can_be_isolated) return "";
+  return fmt::format("run it with `--set {}.isolate=process` to keep the rest of the run", node.run_path);
+}
+
+}  // namespace
+
+NodeAdapter::NodeAdapter(ValidatedNode& node, const NodeServices& services)
+    : node_(node), place_{place_text(node), advice_text(node)}, services_(services) {
   for (const ValidatedEdge& edge : node.inputs) {
     inputs_.push_back(std::make_unique<InputPort>());
     inputs_.back()->name = edge.port;
@@ -85,9 +101,13 @@ void NodeAdapter::call(std::span<Work> works) noexcept {
   for (const Work& work : works)
     if (!work.resumes) count(work, !stopped);
   try {
-    if (!stopped) process_all(works);
-    if (stopped)
+    if (stopped) {
       for (Work& work : works) skip(work);
+    } else {
+      const Position at = position_of(works.front());
+      const StageMark mark(place_, at.epoch, at.packet);
+      process_all(works);
+    }
   } catch (...) {
     fail(works.front(), std::current_exception());
   }
@@ -108,11 +128,15 @@ void NodeAdapter::count(const Work& work, bool taken) {
   }
 }
 
-void NodeAdapter::fail(const Work& work, const std::exception_ptr& thrown) {
-  if (work.inputs.empty())
-    return fail_at(work.permit.epoch, outputs_.empty() ? 0 : outputs_.front()->emitted.load(), thrown);
+NodeAdapter::Position NodeAdapter::position_of(const Work& work) const {
+  if (work.inputs.empty()) return {work.permit.epoch, outputs_.empty() ? 0 : outputs_.front()->emitted.load()};
   const PacketHeader& header = work.inputs[work.port].header;
-  fail_at(header.epoch, header.seq, thrown);
+  return {header.epoch, header.seq};
+}
+
+void NodeAdapter::fail(const Work& work, const std::exception_ptr& thrown) {
+  const Position at = position_of(work);
+  fail_at(at.epoch, at.packet, thrown);
 }
 
 void NodeAdapter::fail_at(std::uint32_t epoch, std::uint64_t packet, const std::exception_ptr& thrown) {

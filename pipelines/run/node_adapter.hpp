@@ -4,6 +4,7 @@
 #pragma once
 
 #include "check/validated_graph.hpp"
+#include "crash_line.hpp"
 #include "event_waiter.hpp"
 #include "input_front.hpp"
 #include "node_clock.hpp"
@@ -90,6 +91,8 @@ class NodeAdapter {
   NodeClock& clock() { return clock_; }
   NodeReport report() const;
   const std::vector<std::string>& input_names() const { return input_names_; }
+  /// For a process that dies of a signal.
+  const StagePlace& place() const { return place_; }
 
   // For the contexts that the stage is given.
   const NodeServices& services() const { return services_; }
@@ -115,11 +118,17 @@ class NodeAdapter {
   bool is_joined() const;
 
  private:
+  struct Position {
+    std::uint32_t epoch = 0;
+    std::uint64_t packet = 0;
+  };
+  Position position_of(const Work& work) const;
   void count(const Work& work, bool taken);
   void fail(const Work& work, const std::exception_ptr& thrown);
   void fail_at(std::uint32_t epoch, std::uint64_t packet, const std::exception_ptr& thrown);
 
   ValidatedNode& node_;
+  StagePlace place_;
   NodeServices services_;
   std::vector<std::unique_ptr<InputPort>> inputs_;
   std::vector<std::unique_ptr<OutputPort>> outputs_;

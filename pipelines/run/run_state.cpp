@@ -222,6 +222,7 @@ void Run::tell_busy() {
 void Run::open_stages() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     try {
+      const StageMark mark(nodes_[i]->place(), "while it opens");
       graph_.nodes[i].stage->open(*contexts_[i]);
       opened_.push_back(i);
     } catch (...) {
@@ -270,6 +271,7 @@ void Run::close_stages() {
   std::vector<std::size_t> kept(graph_.nodes.size(), 0);
   const auto let_go = [&](std::size_t node, const auto& how) {
     const std::size_t before = ledger_->held();
+    const StageMark mark(nodes_[node]->place(), "while it closes");
     how(*graph_.nodes[node].stage);
     kept[node] += before - std::min(before, ledger_->held());
   };

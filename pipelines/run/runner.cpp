@@ -1,6 +1,7 @@
 // Step 5: one run from its graph to its report.
 #include "runner.hpp"
 
+#include "crash_line.hpp"
 #include "run_state.hpp"
 
 namespace millrace::pipelines {
@@ -12,6 +13,9 @@ std::optional<double> reduction_deviation(const RunReport& report) {
   return std::nullopt;
 }
 
-RunReport run(ValidatedGraph& graph, const RunOptions& options) { return Run(graph, options).execute(); }
+RunReport run(ValidatedGraph& graph, const RunOptions& options) {
+  const CrashLines crash_lines;
+  return Run(graph, options).execute();
+}
 
 }  // namespace millrace::pipelines

@@ -37,6 +37,13 @@ class Faults(unittest.TestCase):
             self.assertIn("node `faults` (stage faulty): error[planted]", process.stderr)
             self.assertIn(process.returncode, (1, 75))
 
+    def test_a_crash_in_an_isolated_stage_of_one_rank_is_named_by_it_and_told_to_the_others(self):
+        for fault in ("die", "leave"):
+            process = with_fault(2, 1, fault, "--set", "faults.run.isolate=process")
+            self.lost(process, 1)
+            self.assertIn("rank 1: error[stage-crashed]", process.stderr)
+            self.assertIn("node `faults` (stage faulty): error[stage-crashed]", process.stderr)
+
     def test_a_rank_whose_stage_hangs_is_named_and_ended(self):
         for ranks in (2, 4):
             process = with_fault(ranks, ranks - 1, "hang")

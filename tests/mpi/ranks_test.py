@@ -47,6 +47,12 @@ class Ranks(unittest.TestCase):
                 self.assertLess(run["reduction_deviation"], 1e-5)
                 self.assertIn("deviates from `reduction: ordered`", process.stderr)
 
+    def test_stages_in_processes_of_their_own_have_their_ranks_rows(self):
+        isolated = [a for node in ("points", "batches") for a in ("--set", f"{node}.run.isolate=process")]
+        for n in (2, 4):  # with 4, some ranks have none of the last batch
+            hashes = {result_of(launch(n, POINTS, "--json", *more))["weights_sha256"] for more in ((), isolated)}
+            self.assertEqual(len(hashes), 1)
+
     def test_every_run_on_as_many_ranks_has_the_same_weights(self):
         hashes = {result_of(launch(4, POINTS, "--json", "--threads", threads))["weights_sha256"] for threads in "13"}
         self.assertEqual(len(hashes), 1)

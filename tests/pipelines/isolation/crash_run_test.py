@@ -1,0 +1,49 @@
+"""A crash in a stage of the run's own process: one line says where, and everything else is as usual."""
+import os
+import resource
+import signal
+import unittest
+
+from program import run
+
+PLUGIN = os.environ["FAULTS_PLUGIN"]
+CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "faults.yaml")
+
+
+def no_core():
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def with_fault(fault, *arguments, at="work"):
+    return run(CONFIG, "--plugin", PLUGIN, "--set", f"faults.fault={fault}", "--set", f"faults.at={at}", *arguments,
+               preexec_fn=no_core)
+
+
+@unittest.skipIf(os.environ["MILLRACE_SANITIZER"] in ("address", "thread"), "these report crashes themselves")
+class CrashLine(unittest.TestCase):
+    def crashed(self, process, number, text):
+        self.assertEqual(process.returncode, -number, process.stderr)
+        lines = [line for line in process.stderr.splitlines() if "error[stage-crashed]" in line]
+        self.assertEqual(len(lines), 1, process.stderr)
+        self.assertIn(text, lines[0])
+        return lines[0]
+
+    def test_a_crash_says_signal_node_stage_line_epoch_packet_and_what_to_do(self):
+        for fault, number in [("segv", signal.SIGSEGV), ("abort", signal.SIGABRT), ("trap", signal.SIGILL)]:
+            for threads in ("1", "4"):
+                line = self.crashed(with_fault(fault, "--threads", threads), number, f"error[stage-crashed]: {number.name} (")
+                self.assertRegex(line, r"in node `faults` \(stage faulty_transform, .*faults.yaml:15:3\), epoch 2, packet [4567]; "
+                                       r"run it with `--set faults.run.isolate=process` to keep the rest of the run$")
+
+    def test_a_stack_overflow_is_told_on_any_thread(self):
+        for threads in ("1", "4"):
+            self.crashed(with_fault("overflow", "--threads", threads), signal.SIGSEGV, "in node `faults`")
+
+    def test_open_and_close_have_no_packet(self):
+        self.crashed(with_fault("segv", at="open"), signal.SIGSEGV, "faults.yaml:15:3) while it opens;")
+        self.crashed(with_fault("abort", at="close"), signal.SIGABRT, "faults.yaml:15:3) while it closes;")
+
+
+
+if __name__ == "__main__":
+    unittest.main()
