@@ -22,6 +22,9 @@ constexpr std::size_t kPiece = std::size_t{4} << 20;  ///< hashed while the next
 // Deflate gives at most 258 bytes for 2 bits, which is 1032 to 1.
 constexpr std::uint64_t kMostPerCompressedByte = 1032;
 
+constexpr const char* kCopyAgain = "copy or download the file again";
+constexpr const char* kWriteAgain = "the header and the data do not belong together: write or download the file again";
+
 [[noreturn]] void fail(const char* name, const ByteReader& reader, const std::string& what, std::string help = {}) {
   throw Error(ErrorKind::data, name, fmt::format("{}: {}", reader.path(), what), std::move(help));
 }
@@ -62,15 +65,16 @@ DType idx_dtype(const ByteReader& reader, std::byte code) {
     default:
       break;
   }
-  fail(
-      "idx-type", reader,
-      fmt::format("at byte 2: element type 0x{:02x}, known are 08, 09, 0b, 0c, 0d and 0e", std::to_integer<int>(code)));
+  fail("idx-type", reader,
+       fmt::format("at byte 2: element type 0x{:02x}, known are 08, 09, 0b, 0c, 0d and 0e", std::to_integer<int>(code)),
+       kWriteAgain);
 }
 
 std::array<std::byte, 4> read_magic(ByteReader& reader) {
   std::array<std::byte, 4> magic{};
   const std::size_t got = reader.read(magic);
-  if (got < magic.size()) fail("idx-short", reader, fmt::format("at byte 0: {} bytes, the magic number needs 4", got));
+  if (got < magic.size())
+    fail("idx-short", reader, fmt::format("at byte 0: {} bytes, the magic number needs 4", got), kCopyAgain);
   if (magic[0] != std::byte{0} || magic[1] != std::byte{0})
     fail("idx-magic", reader,
          fmt::format("at byte 0: not an IDX file, it starts {:02x}{}", fmt::join(magic, " "), guess_format(magic)),
@@ -81,16 +85,18 @@ std::array<std::byte, 4> read_magic(ByteReader& reader) {
 std::vector<std::uint32_t> read_extents(ByteReader& reader, std::size_t dimensions) {
   if (dimensions == 0 || dimensions > kMaxIdxDimensions)
     fail("idx-dims", reader,
-         fmt::format("at byte 3: {} dimensions, possible are 1 to {}", dimensions, kMaxIdxDimensions));
+         fmt::format("at byte 3: {} dimensions, possible are 1 to {}", dimensions, kMaxIdxDimensions), kWriteAgain);
   std::array<std::byte, 4 * kMaxIdxDimensions> bytes{};
   const std::size_t wanted = 4 * dimensions, got = reader.read(std::span(bytes).first(wanted));
   if (got < wanted)
     fail("idx-short", reader,
-         fmt::format("at byte {}: the header ends, {} dimensions need {} bytes", 4 + got, dimensions, 4 + wanted));
+         fmt::format("at byte {}: the header ends, {} dimensions need {} bytes", 4 + got, dimensions, 4 + wanted),
+         kCopyAgain);
   std::vector<std::uint32_t> extents;
   for (std::size_t i = 0; i < dimensions; ++i) {
     extents.push_back(big_endian(std::span(bytes).subspan(4 * i)));
-    if (extents.back() == 0) fail("idx-dims", reader, fmt::format("at byte {}: dimension {} is 0", 4 + 4 * i, i + 1));
+    if (extents.back() == 0)
+      fail("idx-dims", reader, fmt::format("at byte {}: dimension {} is 0", 4 + 4 * i, i + 1), kWriteAgain);
   }
   return extents;
 }
@@ -101,7 +107,8 @@ std::uint64_t payload_size(const ByteReader& reader, const std::vector<std::uint
     if (__builtin_mul_overflow(bytes, std::uint64_t{extent}, &bytes))
       fail("idx-limit", reader,
            fmt::format("at byte 4: {} elements of {} bytes do not fit into 64 bits", fmt::join(extents, " x "),
-                       size_of(dtype)));
+                       size_of(dtype)),
+           kWriteAgain);
   return bytes;
 }
 
@@ -114,13 +121,13 @@ void require_plausible_size(const ByteReader& reader, const IdxHeader& header, s
   const std::uint64_t declared = header.header_bytes + header.payload_bytes, size = reader.file_bytes();
   if (reader.is_gzip() && declared / kMostPerCompressedByte > size)
     fail("idx-size", reader,
-         fmt::format("the header declares {} bytes, {} compressed bytes cannot hold them", declared, size));
+         fmt::format("the header declares {} bytes, {} compressed bytes cannot hold them", declared, size), kCopyAgain);
   if (!reader.is_gzip() && size < declared)
     fail("idx-size", reader, fmt::format("at byte {}: the file ends, its header declares {} bytes", size, declared),
-         "copy or download the file again");
+         kCopyAgain);
   if (!reader.is_gzip() && size > declared)
     fail("idx-size", reader,
-         fmt::format("at byte {}: {} more bytes than the header declares", declared, size - declared));
+         fmt::format("at byte {}: {} more bytes than the header declares", declared, size - declared), kWriteAgain);
 }
 
 template <class T>
@@ -188,7 +195,7 @@ void read_payload(ByteReader& reader, const IdxHeader& header, std::span<std::by
       fail("idx-size", reader,
            fmt::format("at byte {}: the data end, the header declares {} bytes", reader.position(),
                        header.header_bytes + header.payload_bytes),
-           "copy or download the file again");
+           kCopyAgain);
     if (hash != nullptr) hash->update(piece);
   }
 }
@@ -196,7 +203,7 @@ void read_payload(ByteReader& reader, const IdxHeader& header, std::span<std::by
 void require_end(ByteReader& reader) {
   if (reader.at_end()) return;
   fail(reader.is_gzip() ? "gzip-limit" : "idx-size", reader,
-       fmt::format("at byte {}: more data than the header declares", reader.position()));
+       fmt::format("at byte {}: more data than the header declares", reader.position()), kWriteAgain);
 }
 
 }  // namespace

@@ -54,6 +54,17 @@ TensorSpec spec_of(const IdxHeader& header) {
   return spec;
 }
 
+/// The error of a file points at the parameter that names it.
+template <class Read>
+auto about(const char* param, Read read) {
+  try {
+    return read();
+  } catch (Error& error) {
+    error.about_param(param);
+    throw;
+  }
+}
+
 IdxHeader header_of(const std::string& path, std::uint64_t max_bytes) {
   ByteReader reader(path);
   return read_idx_header(reader, max_bytes);
@@ -65,9 +76,10 @@ IdxData load_by_name(const Choice& choice, std::string_view role) {
 
 void require_equal_counts(const Choice& choice, std::int64_t images, std::int64_t labels) {
   if (images == labels) return;
-  throw Error(ErrorKind::data, "count-mismatch",
-              fmt::format("{} has {} rows, {} has {}", choice.images, images, choice.labels, labels),
-              "images and labels must be of the same split of the same data set");
+  throw Error(
+      ErrorKind::data, "count-mismatch",
+      fmt::format("{} has {} rows, {} has {} (at byte 4 of each)", choice.images, images, choice.labels, labels),
+      "images and labels must be of the same split of the same data set");
 }
 
 class IdxLoader final : public Source {
@@ -119,7 +131,7 @@ class IdxLoader final : public Source {
       rows = infer_named(images, labels);
     else
       rows = infer_files(images, labels);
-    if (!rows_are_there(ctx, rows)) return;
+    if (!rows_are_there(ctx, rows) || !is_small_enough(ctx)) return;
     if (choice_.dataset == nullptr) labels.range = label_range();
     ctx.uses_memory("data set", data_bytes(rows, images) + data_bytes(rows, labels));
     ctx.output("images", PortSpec::single(std::move(images), count_, std::min(count_, block_rows_)));
@@ -183,12 +195,12 @@ class IdxLoader final : public Source {
   }
 
   std::int64_t infer_files(TensorSpec& images, TensorSpec& labels) const {
-    const IdxHeader header = header_of(choice_.images, max_bytes_);
+    const IdxHeader header = about("images", [&] { return header_of(choice_.images, max_bytes_); });
     images = spec_of(header);
     labels = {DType::u8, {0}, {}, {}, {}};
     if (choice_.labels.empty()) return header.rows;
-    const IdxHeader label_header = header_of(choice_.labels, max_bytes_);
-    require_equal_counts(choice_, header.rows, label_header.rows);
+    const IdxHeader label_header = about("labels", [&] { return header_of(choice_.labels, max_bytes_); });
+    about("labels", [&] { require_equal_counts(choice_, header.rows, label_header.rows); });
     labels = spec_of(label_header);
     return header.rows;
   }
@@ -197,11 +209,18 @@ class IdxLoader final : public Source {
   std::optional<ValueRange> label_range() const {
     if (choice_.labels.empty() || header_of(choice_.labels, max_bytes_).payload_bytes > kMaxLabelBytesAtInfer)
       return {};
-    const IdxData data = read_idx_file(choice_.labels, max_bytes_);
+    const IdxData data = about("labels", [&] { return read_idx_file(choice_.labels, max_bytes_); });
     const auto row_bytes = data.header.row_bytes();
     const auto first = static_cast<std::size_t>(first_) * row_bytes;
-    return range_of_integers(data.header.dtype, data.payload.get() + first,
-                             static_cast<std::size_t>(count_) * row_bytes);
+    const auto found = extremes_of_integers(data.header.dtype, data.payload.get() + first,
+                                            static_cast<std::size_t>(count_) * row_bytes);
+    if (!found) return {};
+    ValueRange range{static_cast<double>(found->least), static_cast<double>(found->greatest)};
+    const std::size_t at =
+        first + (found->least < 0 ? found->least_at : found->greatest_at) * size_of(data.header.dtype);
+    range.extremes_at =
+        fmt::format("{}: row {} at byte {}", choice_.labels, at / row_bytes, data.header.header_bytes + at);
+    return range;
   }
 
   bool rows_are_there(InferContext& ctx, std::int64_t rows) {
@@ -216,6 +235,20 @@ class IdxLoader final : public Source {
     ctx.error(At::param("shuffle"), "row-range", fmt::format("{} rows are too many to shuffle", count_),
               "use `rows` to take fewer");
     return false;
+  }
+
+  // Files tell their size themselves.
+  bool is_small_enough(InferContext& ctx) const {
+    if (choice_.dataset == nullptr) return true;
+    for (const char* role : {"images", "labels"})
+      if (const DatasetFile& file = file_of(choice_, role); file.bytes > max_bytes_) {
+        ctx.error(At::param("max_bytes"), "idx-limit",
+                  fmt::format("{} of `{}` has {} bytes, the limit is {}", file.stem, choice_.dataset->name, file.bytes,
+                              max_bytes_),
+                  "raise `max_bytes` or leave it out");
+        return false;
+      }
+    return true;
   }
 
   static std::size_t data_bytes(std::int64_t rows, const TensorSpec& spec) {

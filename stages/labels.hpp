@@ -27,7 +27,12 @@ auto with_integers(DType dtype, const std::byte* bytes, Use use) {
   }
 }
 
-/// Least and greatest of `size` bytes of elements; nothing for other types than integers, or without elements.
-std::optional<ValueRange> range_of_integers(DType dtype, const std::byte* bytes, std::size_t size);
+/// The least and the greatest of some integers, and which they are.
+struct IntegerExtremes {
+  std::int64_t least = 0, greatest = 0;
+  std::size_t least_at = 0, greatest_at = 0;
+};
+/// Of `size` bytes of elements; nothing for other types than integers, or without elements.
+std::optional<IntegerExtremes> extremes_of_integers(DType dtype, const std::byte* bytes, std::size_t size);
 
 }  // namespace millrace::stages

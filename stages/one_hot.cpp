@@ -28,7 +28,8 @@ class OneHot final : public Transform {
         .input("in", Tensors::of({DType::u8, DType::i8, DType::i16, DType::i32})
                          .one_value()
                          .below("classes")
-                         .otherwise("connect the labels, not the images"))
+                         .otherwise(
+                             "connect class ids: labels of a data set, or a table's column with `dtypes: {NAME: i32}`"))
         .output("out", Tensors::of({DType::f32}).vector().within(0, 1).noted("`classes` columns"))
         .param(
             Param("classes",
@@ -74,7 +75,7 @@ class OneHot final : public Transform {
 
   bool names_fit(InferContext& ctx, const TensorSpec& in) {
     if (std::set<std::string>(names_.begin(), names_.end()).size() != names_.size()) {
-      ctx.error(At::param("classes"), "duplicate-class", "a class is named twice");
+      ctx.error(At::param("classes"), "duplicate-class", "a class is named twice", "name every class once");
       return false;
     }
     if (names_.empty() || in.class_names.empty()) return true;
@@ -100,9 +101,10 @@ class OneHot final : public Transform {
     if (range.lo >= 0 && range.hi < static_cast<double>(classes_)) return true;
     const std::string what =
         range.lo < 0 ? fmt::format("labels start at {}", range.lo) : fmt::format("labels reach {}", range.hi);
+    const std::string at = range.extremes_at.empty() ? "" : fmt::format(" ({})", range.extremes_at);
     ctx.error(
         At::param("classes"), "label-out-of-range",
-        fmt::format("{}, {} classes allow 0 to {}", what, classes_, classes_ - 1),
+        fmt::format("{}{}, {} classes allow 0 to {}", what, at, classes_, classes_ - 1),
         range.lo < 0 ? "number the classes from 0" : fmt::format("at least `classes: {}` is needed", range.hi + 1));
     return false;
   }

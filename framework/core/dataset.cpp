@@ -83,9 +83,9 @@ std::string cache_home() {
 
 std::string own_cache_folder(const DatasetInfo& info) { return cache_home() + "/millrace/datasets/" + info.name; }
 
-// torchvision names the folder after its class.
-std::string torchvision_folder(const DatasetInfo& info) {
-  return std::string("data/") + (info.name == "mnist" ? "MNIST" : "FashionMNIST") + "/raw";
+// torchvision names the folder after its class; `root` is what its users give as `root=`.
+std::string torchvision_folder(const std::string& root, const DatasetInfo& info) {
+  return root + "/" + (info.name == "mnist" ? "MNIST" : "FashionMNIST") + "/raw";
 }
 
 std::string debian_folder(const DatasetInfo& info) {
@@ -121,9 +121,12 @@ std::string dataset_cache_folder(const DatasetInfo& info) {
 
 std::vector<std::string> dataset_folders(const DatasetInfo& info) {
   std::vector<std::string> folders;
-  if (!environment("MILLRACE_DATA_DIR").empty()) folders.push_back(dataset_cache_folder(info));
+  if (const std::string own = environment("MILLRACE_DATA_DIR"); !own.empty()) {
+    folders.push_back(dataset_cache_folder(info));
+    folders.push_back(torchvision_folder(own, info));
+  }
   folders.push_back(own_cache_folder(info));
-  folders.push_back(torchvision_folder(info));
+  folders.push_back(torchvision_folder("data", info));
   if (!info.debian_package.empty()) folders.push_back(debian_folder(info));
   return folders;
 }

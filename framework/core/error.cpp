@@ -16,6 +16,11 @@ Error& Error::add_note(std::string note) {
   return *this;
 }
 
+Error& Error::about_param(std::string path) {
+  param_ = std::move(path);
+  return *this;
+}
+
 std::string Error::render() const {
   std::string text = what();
   for (const std::string& note : notes_) text += fmt::format("\n   = note: {}", note);

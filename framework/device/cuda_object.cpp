@@ -61,7 +61,7 @@ std::string cuda_object_path() {
   Dl_info self;
   if (dladdr(reinterpret_cast<const void*>(&cuda_object_path), &self) == 0) return {};
   const fs::path folder = fs::path(self.dli_fname).parent_path();
-  for (const char* place : {"millrace_cuda.so", "millrace/plugins/millrace_cuda.so"})
+  for (const char* place : {"millrace_cuda.so", "millrace/millrace_cuda.so"})
     if (std::error_code failed; fs::exists(folder / place, failed)) return fs::canonical(folder / place).string();
   return {};
 }

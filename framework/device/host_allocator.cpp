@@ -59,7 +59,7 @@ class Pool {
     }
     if (block == nullptr)
       throw Error(ErrorKind::run, "out-of-memory", fmt::format("cannot allocate {} bytes of host memory", bytes),
-                  "smaller batches or blocks, or `run: {blocks: ...}` of the sources, need less");
+                  "smaller batches, blocks or layers need less; `pipeline-run plan` tells what each node takes");
     live_ += size;
     peak_ = std::max(peak_, live_);
     return static_cast<std::byte*>(block);

@@ -43,8 +43,10 @@ class EdgeCheck {
   bool check_edge(CheckedNode& node, const EdgeSpec& edge) {
     CheckedEdge checked;
     checked.spec = &edge;
-    const bool has_producer = find_producer(node, edge, checked);
-    const std::optional<PortDecl> input = node.info != nullptr ? find_input(node, edge) : std::nullopt;
+    const StageSpec* spec = node.info != nullptr ? &node.info->spec : nullptr;
+    const PortDecl* wanted = spec != nullptr ? spec->find_input(edge.port) : nullptr;
+    const bool has_producer = find_producer(node, edge, wanted, checked);
+    const std::optional<PortDecl> input = spec != nullptr ? find_input(node, edge) : std::nullopt;
     if (!has_producer || !input) return node.info == nullptr && has_producer;
     checked.port = input->name;
     const bool fits = check_kind(node, checked, *input);
@@ -53,7 +55,7 @@ class EdgeCheck {
   }
 
   // False when the reference is wrong; of a producer with errors of its own only the name is known.
-  bool find_producer(const CheckedNode& node, const EdgeSpec& edge, CheckedEdge& checked) {
+  bool find_producer(const CheckedNode& node, const EdgeSpec& edge, const PortDecl* wanted, CheckedEdge& checked) {
     const auto found = index_.find(edge.from_node);
     if (found == index_.end()) {
       report_unknown_node(edge);
@@ -66,7 +68,7 @@ class EdgeCheck {
             "name the node that comes before it");
       return false;
     }
-    return producer.info == nullptr || find_output(producer, edge, checked);
+    return producer.info == nullptr || find_output(producer, edge, wanted, checked);
   }
 
   void report_unknown_node(const EdgeSpec& edge) {
@@ -76,7 +78,7 @@ class EdgeCheck {
           did_you_mean(edge.from_node, known, "nodes"));
   }
 
-  bool find_output(const CheckedNode& producer, const EdgeSpec& edge, CheckedEdge& checked) {
+  bool find_output(const CheckedNode& producer, const EdgeSpec& edge, const PortDecl* wanted, CheckedEdge& checked) {
     const auto& outputs = producer.outputs;
     const std::string& name = producer.spec->name;
     const auto named =
@@ -92,13 +94,21 @@ class EdgeCheck {
     const std::string list = fmt::format("`{}` is a {}, which gives", name, producer.spec->stage);
     if (edge.from_port.empty() && !outputs.empty())
       error("ambiguous-output", fmt::format("node `{}` has several outputs", name), edge.where, "which one?",
-            fmt::format("write {}.{}  ({}: {})", name, outputs.front().name, list, name_list(names_of(outputs))));
+            fmt::format("write {}.{}  ({}: {})", name, likely_output(outputs, wanted), list,
+                        name_list(names_of(outputs))));
     else
       error("unknown-output",
             fmt::format("node `{}` has no output{}", name,
                         edge.from_port.empty() ? "" : fmt::format(" `{}`", shown(edge.from_port))),
             edge.where, "no such output", did_you_mean(edge.from_port, names_of(outputs), list));
     return false;
+  }
+
+  /// The first that the input could take.
+  static const std::string& likely_output(const std::vector<PortDecl>& outputs, const PortDecl* wanted) {
+    for (const PortDecl& port : outputs)
+      if (wanted != nullptr && port.kind == wanted->kind) return port.name;
+    return outputs.front().name;
   }
 
   std::optional<PortDecl> find_input(const CheckedNode& node, const EdgeSpec& edge) {
@@ -112,7 +122,8 @@ class EdgeCheck {
       error("ambiguous-input", fmt::format("stage `{}` has several inputs", node.spec->stage), edge.where,
             "for which one?",
             spec.any_input() != nullptr
-                ? fmt::format("write {{NAME: {}}} with a name of your own", shown(edge.from_node))
+                ? fmt::format("write {{NAME: {}}} with a name of your own",
+                              shown(edge.from_port.empty() ? edge.from_node : edge.from_node + "." + edge.from_port))
                 : fmt::format("write {{{}: ...}}  ({} takes: {})", names.front(), node.spec->stage, name_list(names)));
     else
       error("unknown-input",
@@ -140,14 +151,14 @@ class EdgeCheck {
       return std::any_of(node.inputs.begin(), node.inputs.end(), [&](const CheckedEdge& e) { return e.port == port; });
     };
     for (const PortDecl& port : spec.inputs())
-      if (!port.optional && !is_connected(port.name)) report_missing(node, fmt::format("`{}`", port.name), port.text());
-    if (spec.any_input() != nullptr && node.inputs.empty())
-      report_missing(node, "at least one", spec.any_input()->text());
+      if (!port.optional && !is_connected(port.name))
+        report_missing(node, fmt::format("the input `{}`", port.name), port.text());
+    if (spec.any_input() != nullptr && node.inputs.empty()) report_missing(node, "an input", spec.any_input()->text());
   }
 
   void report_missing(CheckedNode& node, const std::string& what, const std::string& doc) {
     node.broken = true;
-    error("missing-input", fmt::format("node `{}` lacks the input {}", node.spec->name, what), node.spec->in_where,
+    error("missing-input", fmt::format("node `{}` lacks {}", node.spec->name, what), node.spec->in_where,
           "an input is missing", fmt::format("connect it with `in`: {}", doc));
   }
 

@@ -117,8 +117,9 @@ class NodeInference final : public InferContext {
 
 void report_throw(const CheckedNode& node, const Error& e, Diagnostics& diagnostics) {
   diagnostics.add({e.kind() == ErrorKind::run ? ErrorKind::plugin : e.kind(), e.name(),
-                   fmt::format("node `{}` ({}): {}", node.spec->name, node.spec->stage, e.message()), node.spec->where,
-                   "", e.help(), e.notes()});
+                   fmt::format("node `{}` ({}): {}", node.spec->name, node.spec->stage, e.message()),
+                   e.param().empty() ? node.spec->where : place_of_param(*node.spec, e.param()), "", e.help(),
+                   e.notes()});
 }
 
 void report_unset(const CheckedNode& node, const ValidatedNode& result, Diagnostics& diagnostics) {
@@ -168,6 +169,13 @@ ValidatedNode start_node(const CheckedNode& node, const std::vector<std::size_t>
   return result;
 }
 
+bool gets_batches(const ValidatedGraph& graph, const ValidatedNode& node) {
+  return std::any_of(node.inputs.begin(), node.inputs.end(), [&](const ValidatedEdge& edge) {
+    const ValidatedNode& from = graph.nodes[edge.from_node];
+    return from.gets_batches || (from.info != nullptr && !from.info->spec.batch_rows_param().empty());
+  });
+}
+
 }  // namespace
 
 void infer_nodes(CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diagnostics) {
@@ -177,6 +185,7 @@ void infer_nodes(CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diag
     CheckedNode& node = checked.nodes[i];
     positions[i] = graph.nodes.size();
     graph.nodes.push_back(start_node(node, positions));
+    graph.nodes.back().gets_batches = gets_batches(graph, graph.nodes.back());
     const auto is_broken = [&](const CheckedEdge& e) { return checked.nodes[e.from].broken; };
     node.broken = node.broken || std::any_of(node.inputs.begin(), node.inputs.end(), is_broken);
     if (!node.broken) node.broken = !infer_node(checked, graph, positions, node, graph.nodes.back(), diagnostics);

@@ -1,6 +1,7 @@
 #include "checked_config.hpp"
 
 #include "check/validator.hpp"
+#include "config/overrides.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
 #include "run_json.hpp"
@@ -18,9 +19,11 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUnknownStage = "unknown-stage";
 
-// A path in a config is relative to the config, so that the pair can be moved; a bare name is looked for.
-std::string plugin_path(const std::string& config, const std::string& plugin) {
+// A path in a config is relative to the config, so that the pair can be moved, one on the command line to where the user is;
+// a bare name is looked for.
+std::string plugin_path(const std::string& config, const std::string& plugin, const Location& where) {
   const std::string found = find_plugin(plugin);
+  if (where.source && where.source->is_argument) return found;
   const fs::path folder = config == "-" ? fs::path() : fs::path(config).parent_path();
   return found == plugin ? (folder / plugin).string() : found;
 }
@@ -36,7 +39,7 @@ bool load_named_plugins(const DocNode& document, const std::string& config, Chec
   bool all = true;
   for (std::size_t i = 0; i < plugins.size(); ++i) {
     try {
-      load_plugin(plugin_path(config, plugins[i]), checked.registry);
+      load_plugin(plugin_path(config, plugins[i], place_of_plugin(document, i)), checked.registry);
     } catch (const Error& error) {
       Diagnostic diagnostic = to_diagnostic(error);
       diagnostic.where = place_of_plugin(document, i);
@@ -45,6 +48,17 @@ bool load_named_plugins(const DocNode& document, const std::string& config, Chec
     }
   }
   return all;
+}
+
+// `--set plugins=...` is heeded before the other overrides, whose types come from the plugins' descriptors. What is wrong
+// with it is told when it is applied again with them.
+DocNode with_plugins_set(DocNode document, const std::vector<Override>& overrides, const StageRegistry& registry) {
+  std::vector<Override> wanted;
+  for (const Override& override : overrides)
+    if (override.text.starts_with("plugins=") || override.text.starts_with("plugins.")) wanted.push_back(override);
+  Diagnostics told_later;
+  apply_overrides(document, wanted, registry, told_later);
+  return document;
 }
 
 // Stages that a plugin would have brought are not the config's mistake.
@@ -101,7 +115,8 @@ std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const
   load_plugins(options.plugins, checked->registry);
   const std::optional<DocNode> document = read_document(options.target, checked->diagnostics);
   if (!document) return checked;
-  const bool all_plugins = load_named_plugins(*document, options.target, *checked);
+  const DocNode with_plugins = with_plugins_set(*document, options.overrides, checked->registry);
+  const bool all_plugins = load_named_plugins(with_plugins, options.target, *checked);
   add_unless_consequence(build_with_folders(*document, options, peers, *checked), all_plugins, checked->diagnostics);
   return checked;
 }

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace millrace::pipelines {
@@ -33,9 +34,10 @@ std::string without_slash(std::string address) {
   return address;
 }
 
-std::string manual_help(const DatasetInfo& info, const std::string& folder) {
-  std::string help = fmt::format(
-      "put these files into {}, raw or as .gz, and check them with `pipeline-run fetch {}`:", folder, info.name);
+std::string manual_help(const DatasetInfo& info, const std::string& folder, bool is_own_folder) {
+  std::string help =
+      fmt::format("put these files into {}, raw or as .gz, and check them with `pipeline-run fetch {}{}`:", folder,
+                  info.name, is_own_folder ? "" : " --to " + folder);
   for (const DatasetFile& file : info.files)
     help += fmt::format("\n     {}.gz  sha256 of the unpacked content {}", file.stem, file.sha256);
   if (!info.debian_package.empty()) help += fmt::format("\n     or: apt install {}", info.debian_package);
@@ -58,6 +60,7 @@ class Fetch {
   bool is_present(const DatasetFile& file);
   void get(const DatasetFile& file);
   std::string try_address(const std::string& address, const DatasetFile& file) const;
+  bool is_looked_into() const;
   void say(const std::string& text) const {
     if (!options_.quiet) write_note(text + "\n");
   }
@@ -111,7 +114,7 @@ void Fetch::get(const DatasetFile& file) {
     reasons.push_back(fmt::format("{}: {}", address, problem));
   }
   Error error(ErrorKind::data, "fetch-failed", fmt::format("no mirror gave a right `{}.gz`", file.stem),
-              manual_help(info_, folder_));
+              manual_help(info_, folder_, options_.to_folder.empty()));
   for (std::string& reason : reasons) error.add_note(std::move(reason));
   throw error;
 }
@@ -127,14 +130,26 @@ int Fetch::act() {
         addresses += fmt::format("{}{}/", addresses.empty() ? "" : ", ", without_slash(base));
       throw Error(ErrorKind::data, "fetch-impossible",
                   fmt::format("this pipeline-run was built without libcurl; the files are at {}", addresses),
-                  manual_help(info_, folder_));
+                  manual_help(info_, folder_, options_.to_folder.empty()));
     }
     if (stop_ == 0) get(file);
     if (stop_ != 0) return 128 + stop_;
   }
   write_result(all_present ? fmt::format("{}: all {} files were there already\n", info_.name, info_.files.size())
                            : fmt::format("{}: {} files in {}\n", info_.name, info_.files.size(), folder_));
+  if (!is_looked_into())
+    say(fmt::format("a config that says `dataset: {}` does not look there: name the files with `images:` and `labels:`",
+                    info_.name));
   return 0;
+}
+
+/// Whether a run finds a data set by name in the folder.
+bool Fetch::is_looked_into() const {
+  const std::vector<std::string> folders = dataset_folders(info_);
+  return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
+    std::error_code failed;
+    return fs::equivalent(folder, folder_, failed);
+  });
 }
 
 }  // namespace

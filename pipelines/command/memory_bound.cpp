@@ -24,13 +24,19 @@ std::vector<std::size_t> rows_alive(const ValidatedGraph& graph) {
   return rows;
 }
 
+// The allocator hands out blocks of size classes an eighth apart, and of 64 bytes at least.
+std::size_t with_slack(std::size_t bytes, std::size_t blocks) { return bytes + bytes / 8 + 64 * blocks; }
+
 // Two packets more than what is alive: the one being written, and a short packet in memory of full size.
 std::size_t flowing_bytes(const ValidatedNode& node, std::size_t rows) {
   const bool makes_ids = node.info->kind != StageKind::transform;
   std::size_t bytes = 0;
-  for (const auto& [port, spec] : node.outputs)
-    if (spec.kind == PortKind::data)
-      bytes += (rows + 2 * as_size(spec.max_rows)) * (row_bytes(spec) + (makes_ids ? kIdBytes : 0));
+  for (const auto& [port, spec] : node.outputs) {
+    if (spec.kind != PortKind::data || spec.max_rows <= 0) continue;
+    const std::size_t packets = rows / as_size(spec.max_rows) + 3;
+    bytes += with_slack((rows + 2 * as_size(spec.max_rows)) * (row_bytes(spec) + (makes_ids ? kIdBytes : 0)),
+                        packets * (spec.fields.size() + (makes_ids ? 1 : 0)));
+  }
   return bytes;
 }
 
@@ -69,7 +75,8 @@ MemoryBound memory_bound(const ValidatedGraph& graph) {
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const ValidatedNode& node = graph.nodes[i];
     MemoryBound::NodeBytes bytes{node.name, 0, flowing_bytes(node, rows[i]), model_bytes(node, graph.epochs_ahead)};
-    for (const MemoryUse& use : node.memory) bytes.working += use.bytes;
+    for (const MemoryUse& use : node.memory)
+      bytes.working += node.inputs.empty() ? use.bytes : with_slack(use.bytes, 1);
     if (node.isolated) bytes.working += shared_bytes(graph, node);
     bound.total += bytes.total();
     bound.nodes.push_back(std::move(bytes));

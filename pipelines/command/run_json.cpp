@@ -41,6 +41,7 @@ Json failure_object(const RunFailure& failure) {
   if (!failure.node.empty())
     object.update(
         {{"node", failure.node}, {"stage", failure.stage}, {"epoch", failure.epoch}, {"packet", failure.packet}});
+  if (failure.batch > 0) object["batch"] = failure.batch;
   if (failure.where.source)
     object.update(
         {{"file", failure.where.source->name}, {"line", failure.where.line}, {"column", failure.where.column}});

@@ -13,7 +13,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <system_error>
 
 namespace millrace::pipelines {
 namespace {
@@ -41,9 +44,18 @@ std::string ranks_text(const ValidatedGraph& graph, const RunReport& report) {
   return text + "\n";
 }
 
+/// "stopped by signal 2 (Interrupt) in epoch 3 of 5"; otherwise the reason itself.
+std::string end_text(const ValidatedGraph& graph, const RunReport& report) {
+  if (report.exit_code <= 128) return report.reason;
+  const auto ended = static_cast<std::size_t>(std::count_if(
+      report.epochs.begin(), report.epochs.end(), [](const Metrics& m) { return m.find("seconds").has_value(); }));
+  return fmt::format("stopped by {} ({}) in epoch {} of {}", report.reason, sigdescr_np(report.exit_code - 128),
+                     std::min<std::size_t>(ended + 1, graph.epochs), graph.epochs);
+}
+
 std::string summary(const ValidatedGraph& graph, const RunReport& report) {
-  std::string text =
-      fmt::format("{}: {} in {}{}\n", graph.name, report.reason, seconds_text(report.seconds), limiting_node(report));
+  std::string text = fmt::format("{}: {} in {}{}\n", graph.name, end_text(graph, report), seconds_text(report.seconds),
+                                 limiting_node(report));
   if (!report.weights_sha256.empty()) text += fmt::format("weights sha256 {}\n", report.weights_sha256);
   text += ranks_text(graph, report);
   text += fmt::format("device {} ({}), {} thread{}; device memory: peak {}, leaked {}\n", to_string(graph.device.id),
@@ -60,12 +72,31 @@ Diagnostics failures_of(const RunReport& report) {
     Diagnostic diagnostic{failure.kind, failure.name, failure.message, failure.where, {}, failure.help, failure.notes};
     if (!failure.node.empty()) {
       std::string place = fmt::format("in node `{}` (stage {})", failure.node, failure.stage);
-      if (failure.epoch > 0) place += fmt::format(", epoch {}, packet {}", failure.epoch, failure.packet);
+      if (failure.epoch > 0)
+        place += failure.batch > 0 ? fmt::format(", epoch {}, batch {}", failure.epoch, failure.batch)
+                                   : fmt::format(", epoch {}, packet {}", failure.epoch, failure.packet);
       diagnostic.notes.insert(diagnostic.notes.begin(), std::move(place));
     }
     found.add(std::move(diagnostic));
   }
   return found;
+}
+
+void tell_lost(RunReport& report, int write_error) {
+  report.failures.push_back({ErrorKind::output,
+                             "output-unwritable",
+                             "what stages print cannot be written: " + std::generic_category().message(write_error),
+                             "the reader has gone or the disk is full; send the output elsewhere",
+                             {},
+                             {},
+                             {},
+                             0,
+                             0,
+                             0,
+                             {}});
+  if (report.exit_code != 0) return;
+  report.exit_code = static_cast<int>(ErrorKind::output);
+  report.reason = "output lost";
 }
 
 RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, const StopSignals& signals, Peers* peers) {
@@ -74,9 +105,12 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, cons
   };
   // With --json standard output is one object and nothing else.
   bool results_lost = false;
+  int write_error = 0;
   const auto result = [&](std::string_view text) {
     if (graph.ranks.rank != 0) return;
-    results_lost |= !write_all(options.json ? STDERR_FILENO : STDOUT_FILENO, text);
+    if (write_all(options.json ? STDERR_FILENO : STDOUT_FILENO, text)) return;
+    results_lost = true;
+    write_error = errno;
   };
   ProgressLine progress(style_of(STDERR_FILENO, options.color), graph.epochs, note, result, now_seconds);
   RunOptions run_options;
@@ -86,10 +120,7 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, cons
   run_options.stage_host = "/proc/self/exe";
   RunReport report = run(graph, run_options);
   progress.finish();
-  if (results_lost && report.exit_code == 0) {
-    report.exit_code = static_cast<int>(ErrorKind::output);
-    report.reason = "output lost";
-  }
+  if (results_lost) tell_lost(report, write_error);
   return report;
 }
 

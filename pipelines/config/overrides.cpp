@@ -54,6 +54,9 @@ class OverrideApplier {
     if (node != nullptr) return set_node(node->value, path.front(), path.subspan(1));
     std::vector<std::string> known = graph != nullptr ? keys_of(graph->value) : std::vector<std::string>();
     for (const Param& p : top_level_params()) known.push_back(p.name);
+    if (first == "graph" && path.size() > 1)
+      return typed_.unknown(path.front(), "a path begins with the node",
+                            fmt::format("leave out `graph.`: {}...", path[1].text));
     typed_.unknown(path.front(), fmt::format("there is no node and no top-level key `{}`", shown(first)),
                    did_you_mean(first, known, "there are"));
   }
@@ -150,6 +153,7 @@ void apply_one(DocNode& document, const Override& override, const StageRegistry&
   }
   std::optional<DocNode> value = parse_yaml(source, equals + 1, diagnostics);
   if (!value) return;
+  if (!value->where.source) value->where = {source, 1, static_cast<int>(equals) + 1, 1};  // nothing stands behind the =
   replace_environment(*value, diagnostics);
   const std::vector<PathSegment> path = split_path(source, std::string_view(override.text).substr(0, equals));
   OverrideApplier(document, registry, *value, diagnostics).apply(path);

@@ -167,8 +167,9 @@ class ValueCheck {
     const std::size_t length = node.items.size();
     if (length < type.least_length() || length > type.most_length())
       return fail(node.where, "wrong-length", fmt::format("has {} items", length),
-                  type.most_length() == SIZE_MAX
-                      ? fmt::format("expected at least {}", type.least_length())
+                  type.most_length() == SIZE_MAX ? fmt::format("expected at least {}", type.least_length())
+                  : type.least_length() == type.most_length()
+                      ? fmt::format("expected {}", type.least_length())
                       : fmt::format("expected {} to {}", type.least_length(), type.most_length()));
     ParamValue::List values;
     values.reserve(length);

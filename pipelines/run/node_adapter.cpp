@@ -124,8 +124,25 @@ void NodeAdapter::count(const Work& work, bool taken) {
     if (!is_joined() && i != work.port) continue;
     InputPort& port = *inputs_[i];
     ++(taken ? port.taken : port.discarded);
-    if (taken && work.inputs[i].header.last_in_epoch) ++port.passes_ended;
+    if (!taken || !work.inputs[i].header.last_in_epoch) continue;
+    ++port.passes_ended;
+    begin_epoch_behind(work.inputs[i].header);
   }
+}
+
+void NodeAdapter::begin_epoch_behind(const PacketHeader& last) {
+  const std::lock_guard lock(mutex_);
+  first_of_epoch_[last.epoch + 1] = last.seq + 1;
+  first_of_epoch_.erase(first_of_epoch_.begin(), first_of_epoch_.lower_bound(last.epoch));
+}
+
+// A Transform may be given packets of a pass before it has seen the end of the one before; then nobody knows.
+std::uint64_t NodeAdapter::batch_of(std::uint32_t epoch, std::uint64_t packet) const {
+  if (!node_.gets_batches) return 0;
+  const std::lock_guard lock(mutex_);
+  const auto known = first_of_epoch_.find(epoch);
+  if (known == first_of_epoch_.end()) return epoch <= 1 ? packet + 1 : 0;
+  return packet - known->second + 1;
 }
 
 NodeAdapter::Position NodeAdapter::position_of(const Work& work) const {
@@ -146,6 +163,7 @@ void NodeAdapter::fail_at(std::uint32_t epoch, std::uint64_t packet, const std::
   failure.where = node_.where;
   failure.epoch = epoch;
   failure.packet = packet;
+  failure.batch = batch_of(epoch, packet);
   services_.stop.fail(std::move(failure));
 }
 

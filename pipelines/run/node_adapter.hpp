@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -124,6 +125,8 @@ class NodeAdapter {
   };
   Position position_of(const Work& work) const;
   void count(const Work& work, bool taken);
+  void begin_epoch_behind(const PacketHeader& last);
+  std::uint64_t batch_of(std::uint32_t epoch, std::uint64_t packet) const;
   void fail(const Work& work, const std::exception_ptr& thrown);
   void fail_at(std::uint32_t epoch, std::uint64_t packet, const std::exception_ptr& thrown);
 
@@ -134,7 +137,8 @@ class NodeAdapter {
   std::vector<std::unique_ptr<OutputPort>> outputs_;
   std::vector<std::string> input_names_;
   WorkQueue* queue_ = nullptr;
-  mutable std::mutex mutex_;  ///< of front_, and of the order in the queue
+  mutable std::mutex mutex_;  ///< of front_ and first_of_epoch_, and of the order in the queue
+  std::map<std::uint32_t, std::uint64_t> first_of_epoch_;  ///< seq of the first packet of an epoch, of the last few
   std::unique_ptr<InputFront> front_;
   bool paused_ = false;       ///< of a Serial, whose calls never overlap
   std::deque<Work> backlog_;  ///< what came while it was paused

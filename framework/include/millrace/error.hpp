@@ -40,13 +40,17 @@ class MILLRACE_EXPORT Error : public std::runtime_error {
   /// Adds a line of context. Returns *this, so that it can be thrown again.
   Error& add_note(std::string note);
 
+  /// The parameter of the node that is to blame ("images"); the config's error then points at its value. Returns *this.
+  Error& about_param(std::string path);
+  const std::string& param() const { return param_; }
+
   int exit_code() const { return static_cast<int>(kind_); }
   /// The whole error as a person reads it: `error[name]: message`, then `= note:` and `= help:` lines.
   std::string render() const;
 
  private:
   ErrorKind kind_;
-  std::string name_, message_, help_;
+  std::string name_, message_, help_, param_;
   std::vector<std::string> notes_;
 };
 
