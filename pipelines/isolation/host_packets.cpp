@@ -106,7 +106,7 @@ Packet HostPackets::read(WireReader& from, const PortSpec& port) {
   packet.header.last_in_epoch = from.flag();
   packet.rows = from.get<std::int64_t>();
   std::vector<std::uint64_t> ids(from.get<std::uint64_t>());
-  std::memcpy(ids.data(), memory, ids.size() * sizeof(std::uint64_t));
+  if (!ids.empty()) std::memcpy(ids.data(), memory, ids.size() * sizeof(std::uint64_t));
   packet.ids = std::make_shared<const std::vector<std::uint64_t>>(std::move(ids));
   ids_.emplace_back(packet.ids, slot_number);
   const auto fields = from.get<std::uint64_t>();

@@ -23,6 +23,7 @@ constexpr std::array kSignals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 constexpr bool kReportsItself = std::string_view(MILLRACE_DETAIL_SANITIZER) != "none";
 
 constinit thread_local const StageMark* current = nullptr;
+constinit thread_local bool has_signal_stack = false;
 
 std::atomic_flag told;  // of several threads that crash at once the first one tells
 
@@ -156,18 +157,30 @@ class SignalStack {
   stack_t stack_{};
 };
 
+// Unless somebody else has given it one. A plain flag is asked first, because this is on the way of every packet.
+void use_signal_stack() {
+  has_signal_stack = true;
+  stack_t now{};
+  if (kReportsItself || sigaltstack(nullptr, &now) != 0 || (now.ss_flags & SS_DISABLE) == 0) return;
+  static thread_local const SignalStack kStack;
+}
+
+void enter(const StageMark& mark) {
+  if (!has_signal_stack) use_signal_stack();
+  std::atomic_signal_fence(std::memory_order_release);  // complete before the handler may see it
+  current = &mark;
+}
+
 }  // namespace
 
 StageMark::StageMark(const StagePlace& place, std::uint32_t epoch, std::uint64_t packet) noexcept
     : place_(place), epoch_(epoch), packet_(packet), before_(current) {
-  std::atomic_signal_fence(std::memory_order_release);  // complete before the handler may see it
-  current = this;
+  enter(*this);
 }
 
 StageMark::StageMark(const StagePlace& place, const char* phase) noexcept
     : place_(place), phase_(phase), before_(current) {
-  std::atomic_signal_fence(std::memory_order_release);
-  current = this;
+  enter(*this);
 }
 
 StageMark::~StageMark() { current = before_; }
@@ -182,13 +195,6 @@ CrashLines::~CrashLines() {
   if (kReportsItself) return;
   const std::lock_guard lock(installing);
   if (--installed == 0) uninstall();
-}
-
-void use_signal_stack() {
-  if (kReportsItself) return;
-  stack_t now{};
-  if (sigaltstack(nullptr, &now) != 0 || (now.ss_flags & SS_DISABLE) == 0) return;
-  static thread_local const SignalStack kStack;
 }
 
 }  // namespace millrace::pipelines

@@ -15,7 +15,8 @@ struct StagePlace {
 };
 
 /// While it lives, this thread is in a stage's call. Nests, because a thread that waits inside a stage may take up another
-/// node's work. `place` outlives it. Costs a few stores.
+/// node's work. `place` outlives it. Costs a few stores; the first one of a thread also gives the thread a stack for signals,
+/// until it ends, so that a stack overflow can be told as well.
 class StageMark {
  public:
   StageMark(const StagePlace& place, std::uint32_t epoch, std::uint64_t packet) noexcept;
@@ -44,8 +45,5 @@ class CrashLines {
   CrashLines(const CrashLines&) = delete;
   CrashLines& operator=(const CrashLines&) = delete;
 };
-
-/// Gives this thread a stack for signals until it ends, unless it has one, so that a stack overflow can be told as well.
-void use_signal_stack();
 
 }  // namespace millrace::pipelines

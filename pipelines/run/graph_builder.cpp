@@ -4,12 +4,9 @@
 // lose what a full consumer refuses, and a sequencer or queue serves one successor only.
 #include "graph_builder.hpp"
 
-#include "crash_line.hpp"
-
 #include <tbb/flow_graph.h>
 #include <tbb/global_control.h>
 #include <tbb/task_arena.h>
-#include <tbb/task_scheduler_observer.h>
 
 #include <optional>
 
@@ -32,23 +29,15 @@ class FlowQueue final : public WorkQueue {
   flow::function_node<std::shared_ptr<Work>, flow::continue_msg, flow::queueing> node_;
 };
 
-class SignalStacks final : public tbb::task_scheduler_observer {
- public:
-  explicit SignalStacks(tbb::task_arena& arena) : task_scheduler_observer(arena) { observe(true); }
-  ~SignalStacks() override { observe(false); }
-  void on_scheduler_entry(bool) override { use_signal_stack(); }
-};
-
 }  // namespace
 
 struct FlowGraph::Impl {
   std::optional<tbb::global_control> more_threads;
   tbb::task_arena arena;
-  SignalStacks signal_stacks;
   std::unique_ptr<flow::graph> graph;
   std::vector<std::unique_ptr<FlowQueue>> queues;
 
-  explicit Impl(int threads) : arena(threads, 1), signal_stacks(arena) {
+  explicit Impl(int threads) : arena(threads, 1) {
     // The process has no more workers than the machine has cores, unless somebody asks for them.
     const auto wanted = static_cast<std::size_t>(threads);
     if (wanted > tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism))

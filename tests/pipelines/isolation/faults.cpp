@@ -2,7 +2,7 @@
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
 
-#include <sys/resource.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -24,6 +24,12 @@ int deep(volatile int* above) {
   return here[0] < 0 ? here[0] : deep(here) + here[0];
 }
 
+// Not through a null pointer, which a sanitizer would notice before the processor does.
+void write_where_nothing_is() {
+  void* page = mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  *static_cast<volatile int*>(page) = 1;
+}
+
 void write_garbage() {
   const std::vector<char> garbage(4096, '\xff');
   for (int i = 0; i < 4; ++i)
@@ -42,10 +48,7 @@ void write_lie() {
 }
 
 void misbehave(const std::string& fault) {
-  if (fault == "segv") {
-    volatile int* nowhere = nullptr;
-    *nowhere = 1;
-  }
+  if (fault == "segv") write_where_nothing_is();
   if (fault == "abort") std::abort();
   if (fault == "trap") __builtin_trap();
   if (fault == "overflow") deep(nullptr);
@@ -101,8 +104,8 @@ class FaultyTransform final : public Transform {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Passes rows on until something goes wrong.")
-        .input("in", "any [n, ...]")
-        .output("out", "the same")
+        .input("in", Tensors::any())
+        .output("out", Tensors::like("in"))
         .example("faults: {stage: faulty_transform, in: points.x, with: {fault: segv}}");
     Fault::describe(spec);
   }
@@ -136,7 +139,7 @@ class FaultySource final : public Source {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Counts to twelve until something goes wrong.")
-        .output("out", "i32 [n]")
+        .output("out", Tensors::of({DType::i32}).scalar())
         .example("faults: {stage: faulty_source, with: {fault: segv}}");
     Fault::describe(spec);
   }
@@ -167,8 +170,8 @@ class FaultySerial final : public Serial {
  public:
   static void describe(StageSpec& spec) {
     spec.summary("Emits running sums until something goes wrong.")
-        .input("in", "i32 [n]")
-        .output("out", "i32 [n]")
+        .input("in", Tensors::of({DType::i32}).scalar())
+        .output("out", Tensors::of({DType::i32}).scalar())
         .state(StateKind::checkpointable)
         .example("faults: {stage: faulty_serial, in: points, with: {fault: segv}}");
     Fault::describe(spec);

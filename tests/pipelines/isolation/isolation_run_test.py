@@ -12,7 +12,7 @@ from program import PROGRAM, result_of, run
 PLUGIN = os.environ["FAULTS_PLUGIN"]
 CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "faults.yaml")
 ISOLATED = ["--set", "faults.run.isolate=process"]
-HANG_LIMIT = "1.5"  # seconds; in tests that wait for it
+HANG_LIMIT = "5"  # seconds; in tests that wait for it
 
 COUNTED = """version: 1
 name: counted
@@ -129,8 +129,8 @@ class Faults(unittest.TestCase):
     def test_a_crash_names_the_signal_the_place_and_the_samples_and_keeps_the_epochs_before(self):
         for fault, text in [("segv", "SIGSEGV (Segmentation fault)"), ("abort", "SIGABRT (Aborted)"),
                             ("overflow", "SIGSEGV"), ("kill", "SIGKILL (Killed)"), ("write_input", "SIGSEGV")]:
-            if os.environ["MILLRACE_SANITIZER"] == "address" and fault in ("segv", "overflow", "write_input"):
-                text = "exit code"
+            if os.environ["MILLRACE_SANITIZER"] != "none" and text.startswith("SIGSEGV"):
+                text = "the process of the stage"  # a sanitizer reports it, and ends the process in its own way
             result = self.in_epoch_2(with_fault(fault, "--json", *ISOLATED), "stage-crashed", text)
             self.assertRegex(result["failures"][0]["notes"][0], r"^the packet in hand has the samples \d, \d, \d$")
 
@@ -140,7 +140,7 @@ class Faults(unittest.TestCase):
 
     def test_a_hang_ends_at_the_time_limit(self):
         self.in_epoch_2(with_fault("hang", "--json", *ISOLATED, "--set", f"faults.run.timeout={HANG_LIMIT}"), "stage-hung",
-                        "has not answered for 1.5 s", "run: {timeout: SECONDS}")
+                        "has not answered for 5 s", "run: {timeout: SECONDS}")
 
     def test_a_process_that_hangs_up_and_stays_is_ended(self):
         self.in_epoch_2(with_fault("hang_up", "--json", *ISOLATED), "stage-crashed", "closed its line")
