@@ -1,7 +1,7 @@
 // bf16 as the upper half of a float32, for host and device code.
 #pragma once
 
-#include "core/host_device.hpp"
+#include <millrace/host_device.hpp>
 
 #include <bit>
 #include <cstdint>

@@ -1,6 +1,7 @@
 #include "cuda/cuda_device.hpp"
 
 #include "cuda/cuda_allocator.hpp"
+#include "device/native_stream.hpp"
 
 #include <fmt/format.h>
 
@@ -48,7 +49,7 @@ class CudaEvent final : public Event::State {
   SharedLiveness liveness_;
 };
 
-class CudaStream final : public Stream {
+class CudaStream final : public NativeStream {
  public:
   CudaStream(int device_index, SharedLiveness liveness) : device_(device_index), liveness_(std::move(liveness)) {
     use_device(device_);
@@ -64,6 +65,7 @@ class CudaStream final : public Stream {
     use_device(device_);
     wait_for_event(stream_.get(), event);
   }
+  void* handle() const override { return stream_.get(); }
 
  private:
   int device_;

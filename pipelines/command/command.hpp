@@ -19,6 +19,7 @@ struct CommandOptions {
   std::vector<std::string> from_addresses;  ///< fetch: instead of the mirrors
   std::string to_folder;                    ///< fetch
   std::string kind = "transform";           ///< new-stage: or "serial" or "source"
+  bool cuda = false;                        ///< new-stage: with a kernel for a GPU
   bool markdown = false;                    ///< stages: as a page of Markdown
   bool why = false;                         ///< stages: where NAME was looked for, and what was refused
 };

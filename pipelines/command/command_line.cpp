@@ -148,10 +148,12 @@ void VerbParser::add_own() {
         ->type_name("NAME")
         ->check(CLI::IsMember({"dot", "mermaid"}, CLI::ignore_case));
   }
-  if (verb_.act == new_stage_verb)
+  if (verb_.act == new_stage_verb) {
     app_.add_option("--kind", options_.kind, "transform (the default), serial or source")
         ->type_name("NAME")
         ->check(CLI::IsMember({"transform", "serial", "source"}));
+    app_.add_flag("--cuda", options_.cuda, "With a kernel for NVIDIA GPUs; a transform only");
+  }
   if (verb_.act == stages_verb) {
     app_.add_flag("--markdown", options_.markdown, "Print a page of Markdown");
     app_.add_flag("--why", options_.why, "Where NAME was looked for, and each plugin that was refused");
@@ -240,6 +242,8 @@ ParsedCommand VerbParser::parse(std::vector<std::string> arguments) {
   refuse_extras();
   require_target();
   if (options_.why && options_.target.empty()) fail(verb_, "wrong-arguments", "--why needs the name of a stage");
+  if (options_.cuda && options_.kind != "transform")
+    fail(verb_, "wrong-arguments", fmt::format("--cuda writes a transform, not a {}", options_.kind));
   return {&verb_, std::move(options_), {}};
 }
 
