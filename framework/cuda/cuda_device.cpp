@@ -2,6 +2,7 @@
 
 #include "cuda/cuda_allocator.hpp"
 #include "cuda/shared_workspace.hpp"
+#include "device/native_stream.hpp"
 
 #include <fmt/format.h>
 
@@ -53,7 +54,7 @@ class CudaEvent final : public Event::State {
   SharedMoment copied_;
 };
 
-class CudaStream final : public Stream {
+class CudaStream final : public NativeStream {
  public:
   CudaStream(int device_index, SharedLiveness liveness, SharedCardClock clock)
       : device_(device_index), liveness_(std::move(liveness)) {
@@ -78,6 +79,7 @@ class CudaStream final : public Stream {
     use_device(device_);
     wait_for_event(stream_.get(), event);
   }
+  void* handle() const override { return stream_.get(); }
 
  private:
   int device_;

@@ -2,6 +2,7 @@
 #include "device/cpu_device.hpp"
 #include "device/cuda_choice.hpp"
 #include "device/device_kinds.hpp"
+#include "device/native_stream.hpp"
 
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
@@ -34,7 +35,14 @@ void register_device_kind(const std::string& kind, DeviceOpener open) { further_
 
 Event::State::~State() = default;
 Stream::~Stream() = default;
+NativeStream::~NativeStream() = default;
 Device::~Device() = default;
+
+// Not virtual, so that plugins which are built already stay as they are (decision 0031).
+void* Stream::native_handle() const {
+  const auto* native = dynamic_cast<const NativeStream*>(this);
+  return native == nullptr ? nullptr : native->handle();
+}
 
 bool Event::done() const { return !state_ || state_->done(); }
 void Event::synchronize() const {

@@ -21,6 +21,7 @@ struct CommandOptions {
   std::vector<std::string> from_addresses;                       ///< fetch: instead of the mirrors
   std::string to_folder;                                         ///< fetch
   std::string kind = "transform";                                ///< new-stage: or "serial" or "source"
+  bool cuda = false;                                             ///< new-stage: with a kernel for a GPU
   std::string with;                                              ///< test-stage: parameters, a YAML map
   std::uint64_t seed = 42;                                       ///< test-stage: of the inputs
   std::chrono::milliseconds timeout = std::chrono::seconds(60);  ///< test-stage: for one check

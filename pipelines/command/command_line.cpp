@@ -162,10 +162,12 @@ void VerbParser::add_own() {
         ->type_name("NAME")
         ->check(CLI::IsMember({"dot", "mermaid"}, CLI::ignore_case));
   }
-  if (verb_.act == new_stage_verb)
+  if (verb_.act == new_stage_verb) {
     app_.add_option("--kind", options_.kind, "transform (the default), serial or source")
         ->type_name("NAME")
         ->check(CLI::IsMember({"transform", "serial", "source"}));
+    app_.add_flag("--cuda", options_.cuda, "With a kernel for NVIDIA GPUs; a transform only");
+  }
   if (verb_.act == test_stage_verb) {
     app_.add_option("--with", options_.with, "Parameters, beside and instead of those of the stage's example")
         ->type_name("YAML");
@@ -262,6 +264,8 @@ ParsedCommand VerbParser::parse(std::vector<std::string> arguments) {
   refuse_extras();
   require_target();
   if (options_.why && options_.target.empty()) fail(verb_, "wrong-arguments", "--why needs the name of a stage");
+  if (options_.cuda && options_.kind != "transform")
+    fail(verb_, "wrong-arguments", fmt::format("--cuda writes a transform, not a {}", options_.kind));
   return {&verb_, std::move(options_), {}};
 }
 

@@ -90,20 +90,25 @@ int new_stage_verb(const CommandOptions& options) {
                       {"Class", class_name(stage)},
                       {"kind", options.kind},
                       {"work", options.kind == "source" ? "`produce`" : "`process`"},
+                      {"includes", options.cuda ? fmt::format("#include \"{}_kernel.hpp\"\n\n", stage) : ""},
                       {"nodes", nodes_of(options.kind, stage)},
                       {"prefix", prefix()},
                       {"version", MILLRACE_VERSION}};
+  const std::string flavour = options.cuda ? "cuda/" : "";
   const fs::path folder = made_folder(stage);
   const auto put = [&](const std::string& file, const std::string& text) {
     write_file(folder / file, filled(text, values));
   };
-  for (const char* name : {"CMakeLists.txt", "README.md", "example.yaml"}) put(name, texts.at(name));
-  put(stage + ".cpp", texts.at(options.kind + ".cpp"));
-  put(stage + "_test.cpp", texts.at("stage_test.cpp") + texts.at(options.kind + "_cases"));
+  for (const char* name : {"CMakeLists.txt", "README.md", "example.yaml"}) put(name, texts.at(flavour + name));
+  put(stage + ".cpp", texts.at(flavour + options.kind + ".cpp"));
+  put(stage + "_test.cpp", texts.at("stage_test.cpp") + texts.at(flavour + options.kind + "_cases"));
+  if (options.cuda)
+    for (const char* suffix : {"hpp", "cu"})
+      put(fmt::format("{}_kernel.{}", stage, suffix), texts.at(fmt::format("cuda/kernel.{}", suffix)));
   write_result(
-      fmt::format("{0}/ has a {1} stage, its test and a config. Next:\n  cd {0} && cmake -S . -B build "
+      fmt::format("{0}/ has a {1} stage{3}, its test and a config. Next:\n  cd {0} && cmake -S . -B build "
                   "\"-DCMAKE_PREFIX_PATH={2}\" && cmake --build build && ctest --test-dir build\n",
-                  stage, options.kind, prefix()));
+                  stage, options.kind, prefix(), options.cuda ? " with a kernel" : ""));
   return 0;
 }
 

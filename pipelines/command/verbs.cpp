@@ -68,7 +68,7 @@ const std::vector<Verb>& verbs() {
        false,
        false,
        new_stage_verb,
-       {"pipeline-run new-stage random_shift --kind transform"}},
+       {"pipeline-run new-stage random_shift --kind transform", "pipeline-run new-stage brighten --cuda"}},
       {"test-stage",
        "check the stages of a plugin against their descriptors",
        Target::plugin,

@@ -2,6 +2,8 @@
 
 #include "plugin_loader.hpp"
 
+#include <millrace/device.hpp>
+
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -36,11 +38,14 @@ void add_own_folder(std::vector<PluginFolder>& folders) {
     folders.push_back({"the build's folder", (folder / "plugins").string()});
 }
 
+// An installation keeps its CUDA device there too, which is no plugin and no plugin's fault.
 std::vector<std::string> shared_objects(const std::string& folder) {
   std::vector<std::string> files;
-  std::error_code error;
+  std::error_code error, none;
+  const std::string device = cuda_object_path();
   for (const auto& entry : fs::directory_iterator(folder, error))
-    if (entry.path().extension() == ".so") files.push_back(entry.path().string());
+    if (entry.path().extension() == ".so" && !fs::equivalent(entry.path(), device, none))
+      files.push_back(entry.path().string());
   std::sort(files.begin(), files.end());
   return files;
 }

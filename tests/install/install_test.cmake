@@ -9,6 +9,11 @@ file(MAKE_DIRECTORY "${work}/data/millrace/plugins")
 set(ENV{XDG_DATA_HOME} "${work}/data")
 step("${work}" "${program}" stages flatten)
 step("${work}" "${program}" check "${prefix}/share/millrace/configs/mnist_mlp.yaml")
+# Whatever else an installation keeps beside its plugins is not refused as one.
+execute_process(COMMAND "${program}" stages nowhere --why OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(NOT output MATCHES "brings random_affine" OR output MATCHES "refused")
+  fail("`stages nowhere --why` says:\n${output}")
+endif()
 # With a plugin that the installation brings.
 step("${work}" "${program}" check "${prefix}/share/millrace/configs/mnist_mlp_augmented.yaml")
 

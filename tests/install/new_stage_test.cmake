@@ -1,4 +1,4 @@
-# `pipeline-run new-stage` of an installed Millrace: what it writes builds, passes its tests and is found, for every kind, in
+# `pipeline-run new-stage` of an installed Millrace: what it writes builds, passes its tests and is found, for every kind and with a kernel, in
 # paths with spaces, outside of this tree and without reading anything of it.
 cmake_minimum_required(VERSION 3.25)
 include("${CMAKE_CURRENT_LIST_DIR}/outside.cmake")
@@ -42,6 +42,40 @@ list(LENGTH newlines count)
 if(count GREATER 40)
   fail("a transform has ${count} lines, at most 40 are promised")
 endif()
+# With a kernel. Without nvcc it must say what to install.
+set(folder "${work}/my_kernel")
+step("${work}" "${program}" new-stage my_kernel --cuda)
+find_program(nvcc nvcc PATHS /usr/local/cuda/bin)
+if(nvcc)
+  build_and_test("${folder}")
+  if(NOT output MATCHES "SKIPPED: the kernel has not been run" AND NOT output MATCHES "passed: the kernel has the bits of the formula")
+    fail("the tests of my_kernel do not say whether the kernel was run:\n${output}")
+  endif()
+  file(COPY "${folder}/build/my_kernel.so" DESTINATION "${work}/data/millrace/plugins")
+  step("${folder}" "${program}" example.yaml --quiet --device cpu)
+  if(NOT output MATCHES "kernel: \\[\\[2\\]\\]")
+    fail("the example of my_kernel prints:\n${output}")
+  endif()
+  message(STATUS "a transform with a kernel: made, built and tested in ${seconds} s")
+else()
+  message(STATUS "SKIPPED: what `new-stage --cuda` writes was not built: nvcc is neither on the PATH nor in /usr/local/cuda/bin")
+endif()
+set(hidden /usr/local/cuda/bin)
+string(REPLACE ":" ";" places "$ENV{PATH}")
+foreach(place IN LISTS places)
+  if(EXISTS "${place}/nvcc")
+    list(APPEND hidden "${place}")
+  endif()
+endforeach()
+execute_process(COMMAND "${CMAKE_COMMAND}" -E env --unset=CUDACXX "${CMAKE_COMMAND}" -S . -B "build without nvcc" -G "${GENERATOR}"
+                        "-DCMAKE_PREFIX_PATH=${prefix}" "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE_IGNORE_PATH=${hidden}"
+                        "-DCMAKE_MAKE_PROGRAM=${MAKE_PROGRAM}"
+                WORKING_DIRECTORY "${folder}" RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+string(REGEX REPLACE "[ \n]+" " " sentence "${output}")
+if(result EQUAL 0 OR NOT sentence MATCHES "nvcc was not found, and my_kernel has a kernel. Install NVIDIA's CUDA toolkit")
+  fail("without nvcc CMake does not say what to install (exit ${result}):\n${output}")
+endif()
+
 execute_process(COMMAND "${program}" new-stage my_source WORKING_DIRECTORY "${work}" RESULT_VARIABLE result OUTPUT_QUIET ERROR_QUIET)
 if(NOT result EQUAL 7)
   fail("a folder that is there already was not refused (exit ${result})")

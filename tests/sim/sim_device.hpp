@@ -6,6 +6,7 @@
 #include "shadow.hpp"
 
 #include "device/device_timeline.hpp"
+#include "device/native_stream.hpp"
 
 #include <millrace/device.hpp>
 
@@ -95,7 +96,7 @@ class World : public std::enable_shared_from_this<World> {
   std::size_t live_when_abandoned_ = 0;
 };
 
-class SimStream final : public Stream {
+class SimStream final : public NativeStream {
  public:
   explicit SimStream(std::shared_ptr<World> world);
   /// Waits for its work, unless the device was given up.
@@ -106,6 +107,8 @@ class SimStream final : public Stream {
   void copy(void* to, const void* from, std::size_t bytes) override;
   Event record() override;
   void wait(const Event& event) override;
+  /// The stream itself, whose `compute` stands for launching a kernel.
+  void* handle() const override { return const_cast<SimStream*>(this); }
   /// Enqueues a computation that reads and writes these bytes. `asked`: when the host had its input in hand.
   void compute(const std::vector<ByteRange>& reads, const std::vector<ByteRange>& writes, double asked, double seconds,
                std::function<void()> body);

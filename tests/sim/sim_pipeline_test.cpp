@@ -92,11 +92,74 @@ class CarelessGathering final : public GroupedTransform {
   std::unique_ptr<Stream> stream_;
 };
 
+// What a plugin with a kernel of its own does: bright becomes dark, on the device where it has memory of its own. A careless one
+// lets its work begin before the bytes are there.
+class Negative : public Transform {
+ public:
+  static void describe(StageSpec& spec) {
+    spec.summary("255 - x, on the device.")
+        .input("in", Record::any())
+        .output("out", Record::like("in"))
+        .reads_on_device()
+        .copies_to_device()
+        .example("t: {stage: negative, in: batches}");
+  }
+  explicit Negative(const ParamValue&) {}
+  void infer(InferContext& ctx) override { ctx.output("out", ctx.input("in")); }
+  void open(OpenContext& ctx) override {
+    if (!ctx.device().is_host()) stream_ = ctx.device().make_stream();
+  }
+  void process(TransformContext& ctx) const override {
+    const std::lock_guard lock(mutex_);
+    std::vector<Field> fields;
+    for (const Field& field : ctx.input().fields) {
+      OutTensor out = ctx.allocate(field.tensor.spec(), field.tensor.rows());
+      const Event done = stream_ ? enqueue(field, out) : Event();
+      if (!stream_) {
+        std::memcpy(out.bytes(), field.tensor.bytes(), field.tensor.size_bytes());
+        if (field.name == "inputs") invert(out.bytes(), field.tensor.size_bytes());
+      }
+      fields.push_back({field.name, std::move(out).freeze(field.tensor.rows(), done)});
+    }
+    ctx.keep_until(fields.back().tensor.ready(), ctx.input(), fields);
+    ctx.emit("out", std::move(fields));
+  }
+  void close() noexcept override { stream_.reset(); }
+
+ protected:
+  bool waits_ = true;
+
+ private:
+  static void invert(std::byte* bytes, std::size_t count) {
+    std::transform(bytes, bytes + count, bytes, [](std::byte b) { return ~b; });
+  }
+  Event enqueue(const Field& field, OutTensor& out) const {
+    const std::size_t size = field.tensor.size_bytes();
+    if (waits_ && field.tensor.ready().state()) stream_->wait(field.tensor.ready());
+    stream_->copy(out.bytes(), field.tensor.bytes(), size);
+    auto* kernels = static_cast<SimStream*>(stream_->native_handle());
+    const ByteRange range{out.bytes(), size};
+    if (field.name == "inputs")
+      kernels->compute({range}, {range}, 0, 0, [bytes = out.bytes(), size] { invert(bytes, size); });
+    return stream_->record();
+  }
+  std::unique_ptr<Stream> stream_;
+  mutable std::mutex mutex_;
+};
+
+class HastyNegative final : public Negative {
+ public:
+  static void describe(StageSpec& spec) { Negative::describe(spec); }
+  explicit HastyNegative(const ParamValue& params) : Negative(params) { waits_ = false; }
+};
+
 const StageRegistry& stages() {
   static const StageRegistry registry = [] {
     StageRegistry r = pipelines::built_in_stages();
     r.add(make_stage_info<CarelessTransfer>("careless_transfer"));
     r.add(make_stage_info<CarelessGathering>("careless_gathering"));
+    r.add(make_stage_info<Negative>("negative"));
+    r.add(make_stage_info<HastyNegative>("hasty_negative"));
     return r;
   }();
   return registry;
@@ -118,14 +181,15 @@ std::vector<std::uint8_t> labels(std::uint32_t rows) {
 /// The notebook's graph, small, on data of its own.
 class Notebook {
  public:
-  explicit Notebook(const std::string& transfer = "transfer") {
+  explicit Notebook(const std::string& transfer = "transfer", const std::string& behind = "") {
     const auto idx = [&](const std::string& name, std::uint32_t rows) {
       folder_.file(name + "-images", testing::idx_of_bytes({rows, 6, 6}, images(rows)));
       folder_.file(name + "-labels", testing::idx_of_bytes({rows}, labels(rows)));
       return "{images: " + folder_.path() + "/" + name + "-images, labels: " + folder_.path() + "/" + name +
              "-labels, block_rows: 48, shuffle: " + (name == "train" ? "true}" : "false}");
     };
-    path_ = folder_.file("notebook.yaml", R"(version: 1
+    path_ = folder_.file("notebook.yaml",
+                         R"(version: 1
 seed: 7
 epochs: 3
 chains: {rows: [flatten, normalize: {scale: 1/255}]}
@@ -133,10 +197,12 @@ graph:
   train_inputs: {chain: rows, in: train.images}
   train_targets: {stage: one_hot, in: train.labels, with: {classes: 10}}
   train_batches: {stage: batcher, in: {inputs: train_inputs, targets: train_targets}, with: {batch_size: 32}}
-  train_to_device: {stage: )" + transfer + R"(, in: train_batches}
+  train_to_device: {stage: )" +
+                             transfer + R"(, in: train_batches}
   learn:
     stage: trainer
-    in: train_to_device
+    in: )" + (behind.empty() ? "train_to_device" : "behind") +
+                             R"(
     with: {model: [dense: {units: 24, activation: relu}, dropout: {rate: 0.2}, dense: {units: 10, activation: softmax}],
            loss: categorical_crossentropy, optimizer: {rmsprop: {}}, metrics: [accuracy]}
   valid_inputs: {chain: rows, in: valid.images}
@@ -145,8 +211,9 @@ graph:
   valid_to_device: {stage: transfer, in: valid_batches}
   evaluate: {stage: evaluator, in: {data: valid_to_device, model: learn.model}}
   log: {stage: metrics_sink, in: {train: learn.metrics, valid: evaluate.metrics}}
-  train: {stage: idx_loader, with: )" + idx("train", 300) +
-                                              "}\n  valid: {stage: idx_loader, with: " + idx("valid", 70) + "}\n");
+  train: {stage: idx_loader, with: )" +
+                             idx("train", 300) + "}\n  valid: {stage: idx_loader, with: " + idx("valid", 70) + "}\n" +
+                             (behind.empty() ? "" : "  behind: {stage: " + behind + ", in: train_to_device}\n"));
   }
 
   /// From now on with these too, as after --set.
@@ -258,6 +325,38 @@ TEST_CASE("a message ends where it is large enough, and large packets travel alo
   // A row of 36 bytes and a label take 512 bytes of a message; a batch of 20 rows is too large for one.
   CHECK(world->copies() >= 3 * (300 * 512 / (256 * 1024) + 2 * 4));
   CHECK(world->copies() < 3 * 2 * (300 + 4));
+}
+
+TEST_CASE("a stage with a kernel of its own works on the device, wherever its packets lie", "[sim]") {
+  for (const char* behind : {"", "negative"}) {
+    const Notebook notebook(*behind == 0 ? "negative" : "transfer", behind);
+    const RunReport cpu = notebook.run("cpu");
+    REQUIRE(names_of(cpu) == Names{});
+    CHECK(cpu.weights_sha256 != Notebook().run("cpu").weights_sha256);
+    for (std::uint64_t seed = 0; seed < 4; ++seed) {
+      INFO("seed " << seed);
+      Settings settings;
+      settings.seed = seed;
+      const auto world = new_world(settings);
+      const RunReport report = notebook.run("sim");
+      CHECK(names_of(report) == Names{});
+      CHECK(report.weights_sha256 == cpu.weights_sha256);
+      CHECK(world->copies_from_elsewhere() == 0);
+      check_clean(*world, report);
+    }
+  }
+}
+
+TEST_CASE("a kernel that does not wait for its packet is named", "[sim]") {
+  const Notebook notebook("transfer", "hasty_negative");
+  const auto world = new_world();
+  notebook.run("sim");
+  const Names names = world->violation_names();
+  CHECK(std::find(names.begin(), names.end(), "missing-wait") != names.end());
+}
+
+TEST_CASE("a stream of the CPU has no handle of another library", "[sim]") {
+  CHECK(open_device({"cpu", 0})->make_stream()->native_handle() == nullptr);
 }
 
 TEST_CASE("a run says where the device's time went, as text and as JSON", "[sim]") {

@@ -66,7 +66,7 @@ struct MILLRACE_EXPORT Event::State {
   virtual bool wait_for(std::chrono::milliseconds limit);
 };
 
-/// Work done in order. The owner; pass it by reference.
+/// Work done in order. The owner; pass it by reference. One thread at a time: a Transform locks it.
 class MILLRACE_EXPORT Stream {
  public:
   virtual ~Stream();
@@ -77,6 +77,14 @@ class MILLRACE_EXPORT Stream {
   virtual Event record() = 0;
   /// Later work of this stream starts after `event`.
   virtual void wait(const Event& event) = 0;
+
+  /// The stream as the device's own library knows it, for kernels of a stage: a cudaStream_t on `cuda`. Null where there is no
+  /// such library, as on the CPU.
+  /// What is enqueued through the handle takes its place among the calls above: behind what the stream was told to wait for, before
+  /// an event that is recorded later. So all that those calls ask for holds for it too; whoever enqueues hands the event behind
+  /// it to WorkContext::keep_until. The stream owns the handle: nobody else destroys it, changes it or synchronises with it.
+  /// CUDA keeps a current card a thread: make the card Device::id().index current (cudaSetDevice) before each use.
+  void* native_handle() const;
 };
 
 /// What a device's time went into, in seconds of the device's own clock, from its first copy or computation to its last.

@@ -1,4 +1,4 @@
-// Marks functions that device code calls too.
+// Marks functions that device code calls too: a formula is written once, for the processor and for a kernel. nvcc and C++17 suffice.
 #pragma once
 
 #ifdef __CUDACC__

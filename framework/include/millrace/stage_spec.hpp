@@ -75,6 +75,8 @@ class MILLRACE_EXPORT StageSpec {
   /// writes into memory that can be copied from asynchronously.
   StageSpec& copies_to_device();
   /// Its data may lie on the device. All other stages read on the host, and must not stand behind one that copies there.
+  /// A stage that works on the device says both: its input may lie here or there, which Stream::copy need not know, and
+  /// its output lies on the device.
   StageSpec& reads_on_device();
   /// A source that can send the rows of OpenContext::share() alone.
   StageSpec& shares_rows();

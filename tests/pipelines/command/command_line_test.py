@@ -74,6 +74,9 @@ class Usage(unittest.TestCase):
     def test_an_option_of_another_verb_is_refused(self):
         self.refused("unknown-option", "check", TINY, "--dry-run")
 
+    def test_only_a_transform_is_written_with_a_kernel(self):
+        self.assertIn("--cuda writes a transform, not a source", self.refused("wrong-arguments", "new-stage", "x", "--cuda", "--kind", "source"))
+
     def test_a_verb_behind_options_is_refused(self):
         self.assertIn("a verb comes first", self.refused("wrong-arguments", "--quiet", "check", TINY))
 

@@ -36,7 +36,10 @@ Isolation isolation_of(const std::string& stage, std::int64_t max_rows) {
 class Apart final : public Serial {
  public:
   static void describe(StageSpec& spec) {
-    spec.summary("Running sums.").input("in", "i32 [n]").output("out", "i32 [n]").example("x: {stage: apart, in: a}");
+    spec.summary("Running sums.")
+        .input("in", Tensors::of({DType::i32}).scalar())
+        .output("out", Tensors::of({DType::i32}).scalar())
+        .example("x: {stage: apart, in: a}");
   }
   explicit Apart(const ParamValue&) : stage_(make_isolated_stage(isolation_of("faulty_serial", 3))) {}
   void infer(InferContext& ctx) override { ctx.output("out", numbers(3)); }
