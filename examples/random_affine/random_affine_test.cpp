@@ -14,6 +14,7 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 constexpr std::int64_t kSide = 9;
+constexpr double kMiddle = 4;
 constexpr std::size_t kPixels = kSide * kSide;
 
 bool check(const char* what, bool good) {
@@ -77,13 +78,14 @@ bool shifts_as_far_as_it_may() {
     double light = 0, x = 0, y = 0;
     for (std::size_t i = 0; i < kPixels; ++i) {
       const double value = result[image * kPixels + i];
+      const std::size_t row = i / kSide, column = i % kSide;
       light += value;
-      x += value * static_cast<double>(i % kSide);
-      y += value * static_cast<double>(i / kSide);
+      x += value * static_cast<double>(column);
+      y += value * static_cast<double>(row);
     }
     // Four bytes are rounded, each by half at most.
     whole = whole && std::abs(light - 250) <= 2;
-    const double right = x / light - kSide / 2, down = y / light - kSide / 2;
+    const double right = x / light - kMiddle, down = y / light - kMiddle;
     near = near && std::abs(right) <= 2.02 && std::abs(down) <= 2.02;
     any = any || std::abs(right) > 1;
   }
