@@ -152,8 +152,8 @@ Finding differs(const Seen& first, const Seen& second, const std::string& how) {
     return fmt::format("{} packets, then {} {}", first.packets.size(), second.packets.size(), how);
   for (std::size_t i = 0; i < first.packets.size(); ++i)
     if (first.packets[i] != second.packets[i])
-      return fmt::format("packet {} of {} is another one {}", i + 1, first.packets.size(), how);
-  return first.news == second.news ? Finding() : fmt::format("what it reports is another thing {}", how);
+      return fmt::format("packet {} of {} differs {}", i + 1, first.packets.size(), how);
+  return first.news == second.news ? Finding() : fmt::format("what it reports differs {}", how);
 }
 
 Seen run_once(const SuiteCase& one, const InputForm& form, const Scenario& scenario, bool on_many_threads) {
@@ -177,7 +177,8 @@ Finding transform_differs(const SuiteCase& one, const InputForm& form) {
     Bench bench(one, form, kManyBlocks);
     bench.begin();
     bench.run_out_of_order(threads);
-    if (Finding finding = differs(expected, seen_of(bench), fmt::format("with {} threads, out of order", threads)))
+    if (Finding finding = differs(expected, seen_of(bench),
+                                  fmt::format("with {} thread{}, out of order", threads, threads == 1 ? "" : "s")))
       return finding;
   }
   return {};
@@ -355,7 +356,7 @@ Finding state_differs(const SuiteCase& one, const InputForm& form) {
   const std::string how =
       saves ? "after the state was saved and loaded" : "in a stage that starts at that pass; it is declared stateless";
   if (Finding finding = differs(last_pass(kept), last_pass(fresh), how)) return "in pass 3, " + *finding;
-  if (state_text(kept) != state_text(fresh)) return "what it saves after pass 3 is another thing " + how;
+  if (state_text(kept) != state_text(fresh)) return "what it saves after pass 3 differs " + how;
   return {};
 }
 

@@ -224,6 +224,8 @@ class FormSearch {
       return host.errors.empty() ? "" : fmt::format("{}: {}", host.errors[0].name, host.errors[0].message);
     } catch (const Error& error) {
       return fmt::format("{}: {}", error.name(), error.message());
+    } catch (const std::exception& error) {
+      return fmt::format("an exception that is no millrace::Error: {}", error.what());
     }
   }
 

@@ -24,8 +24,8 @@ std::size_t heap_bytes() {
 
 Finding still_held(const Bench& bench, const std::string& when) {
   if (bench.packets_held() == 0 && bench.bytes_held() == 0) return {};
-  return fmt::format("{} the stage still holds {} packets and {} bytes", when, bench.packets_held(),
-                     bench.bytes_held());
+  return fmt::format("{} the stage still holds {} packet{} and {} bytes", when, bench.packets_held(),
+                     bench.packets_held() == 1 ? "" : "s", bench.bytes_held());
 }
 
 std::vector<std::string> fed_to(const Bench& bench) {
