@@ -62,8 +62,8 @@ class ClassCsv final : public Serial {
   static void describe(StageSpec& spec) {
     spec.summary("Writes how well each epoch's model recognises each class to a CSV file.")
         .input("data", Record()
-                           .field("inputs", Tensors::any())
-                           .field("targets", Tensors::any().noted("one-hot"))
+                           .field("inputs", Tensors::any().vector())
+                           .field("targets", Tensors::any().vector().noted("one-hot"))
                            .optional_field("weights", Tensors::any().one_value())
                            .noted("on the host")
                            .otherwise("take the batches that the evaluator takes"))
