@@ -5,6 +5,7 @@
 //   model:   at the end of each pass: an immutable snapshot of the weights
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
+#include <millrace/peers.hpp>
 #include <millrace/registry.hpp>
 
 #include <fmt/format.h>
@@ -85,6 +86,9 @@ class Trainer final : public Serial {
 
   void infer(InferContext& ctx) override {
     const PortSpec& in = ctx.input("in");
+    // Before anything runs, so that every rank ends for this reason and none because another has.
+    if (const std::string why = why_not_ordered(launched_ranks().size); !why.empty())
+      return ctx.error(At::param("reduction"), "rank-count", why, kOtherRanks);
     infer_model(in, *in.find("inputs"), *in.find("targets"), ctx);
   }
 
@@ -113,15 +117,19 @@ class Trainer final : public Serial {
   void load(const StageState& state) override { step_->load(state); }
 
  private:
+  static constexpr const char* kOtherRanks = "start 1, 2 or 4 processes, or use `reduction: fast`";
+  std::string why_not_ordered(int ranks) const {
+    if (spec_.reduction == Reduction::fast || ranks == 1 || ranks == 2 || ranks == 4) return {};
+    return fmt::format("`reduction: ordered` cannot run on {} processes", ranks);
+  }
+
   void open_ranks(OpenContext& ctx) {
     communicator_ = &ctx.communicator();
     share_ = ctx.share();
     spec_.communicator = communicator_;
     const int ranks = communicator_->size();
-    if (spec_.reduction == Reduction::ordered && ranks != 1 && ranks != 2 && ranks != 4)
-      throw Error(ErrorKind::config, "rank-count",
-                  fmt::format("`reduction: ordered` cannot run on {} processes", ranks),
-                  "start 1, 2 or 4 processes, or use `reduction: fast`");
+    if (const std::string why = why_not_ordered(ranks); !why.empty())
+      throw Error(ErrorKind::config, "rank-count", why, kOtherRanks);
     // A step that sums nothing would let each rank train a model of its own.
     if (const std::string reason = why_no_reduction(spec_, ctx.device().id()); !reason.empty())
       throw Error(ErrorKind::device, "no-reduction",
