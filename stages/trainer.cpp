@@ -171,8 +171,6 @@ class Trainer final : public Serial {
     spec_.targets = targets;
     spec_.weighted = in.find("weights") != nullptr;
     ctx.uses_memory("training step", train_step_bytes(spec_, ctx.device()));
-    // Two epochs may be alive at once, and the report keeps the last.
-    ctx.uses_memory("model snapshots", 3 * sizeof(float) * static_cast<std::size_t>(model->parameters()));
     ctx.output("metrics", PortSpec::of_kind(PortKind::metrics));
     PortSpec port = PortSpec::of_kind(PortKind::model);
     port.model = model;
