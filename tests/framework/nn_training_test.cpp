@@ -1,6 +1,5 @@
 // Whole trainings on the CPU step against float64, and what a step promises beside the numbers.
-#include "nn_fixtures.hpp"
-#include "nn_reference.hpp"
+#include "nn_run.hpp"
 
 #include <functional>
 #include <limits>
@@ -11,44 +10,6 @@ using namespace millrace::nn_test;
 namespace {
 
 const List kSmallModel{dense(33, "relu", {{"l2", 1e-3}}), dense(17, "tanh"), dense(5, "softmax")};
-
-struct Run {
-  std::vector<double> losses;
-  Doubles weights;
-};
-
-Run trained(const TrainSpec& spec, const Batch& batch, int steps) {
-  const auto step = make_train_step(cpu(), spec);
-  Run run;
-  for (int i = 0; i < steps; ++i) {
-    const BatchSums sums = step->train(batch.view());
-    run.losses.push_back((sums.loss + sums.penalty) / sums.samples);
-  }
-  run.weights = to_doubles(weights_of(*step));
-  return run;
-}
-
-Run trained_in_doubles(const TrainSpec& spec, const Batch& batch, int steps) {
-  Reference reference(*spec.model, spec.loss);
-  ReferenceOptimizer optimizer(spec.optimizer);
-  Run run;
-  run.weights = to_doubles(initial_weights(*spec.model, spec.seed));
-  const Doubles x = to_doubles(batch.inputs.f32()), y = to_doubles(batch.targets.f32());
-  for (int i = 0; i < steps; ++i) {
-    run.losses.push_back(reference.loss(run.weights, x, y));
-    optimizer.step(run.weights, reference.gradient(run.weights, x, y));
-  }
-  return run;
-}
-
-void check_close(const Run& run, const Run& expected, double tolerance) {
-  for (std::size_t i = 0; i < run.losses.size(); ++i)
-    CHECK(std::abs(run.losses[i] - expected.losses[i]) < tolerance * std::max(1.0, expected.losses[i]));
-  double worst = 0;
-  for (std::size_t i = 0; i < run.weights.size(); ++i)
-    worst = std::max(worst, std::abs(run.weights[i] - expected.weights[i]));
-  CHECK(worst < tolerance);
-}
 
 ParamValue any_optimizer() {
   return GENERATE(as<ParamValue>{}, one("sgd", {{"learning_rate", 0.1}}),
@@ -104,13 +65,13 @@ TEST_CASE("twenty steps follow a float64 training, for every optimizer") {
   CAPTURE(optimizer.render());
   const Batch batch = random_batch(31, 20, 5);
   const TrainSpec spec = small_spec(batch, optimizer);
-  check_close(trained(spec, batch, 20), trained_in_doubles(spec, batch, 20), 2e-5);
+  check_close(trained(cpu(), spec, batch, 20), trained_in_doubles(spec, batch, 20), 2e-5);
 }
 
 TEST_CASE("clipping at a norm that is never reached changes no bit") {
   const Batch batch = random_batch(31, 20, 5);
-  const Run clipped = trained(small_spec(batch, one("adam", {{"clip_norm", 1e6}})), batch, 3);
-  CHECK(clipped.weights == trained(small_spec(batch, one("adam")), batch, 3).weights);
+  const Run clipped = trained(cpu(), small_spec(batch, one("adam", {{"clip_norm", 1e6}})), batch, 3);
+  CHECK(clipped.weights == trained(cpu(), small_spec(batch, one("adam")), batch, 3).weights);
 }
 
 TEST_CASE("dropout is keyed by sample id, not by the position in the batch") {

@@ -1,7 +1,6 @@
 // Every layer, loss and optimizer on every device that this machine has, against float64. On a machine without a card only the
 // CPU is looked at, and the program says why.
-#include "nn_fixtures.hpp"
-#include "nn_reference.hpp"
+#include "nn_run.hpp"
 
 #include <millrace/device.hpp>
 
@@ -39,53 +38,6 @@ std::vector<Device*> cards() {
   return found;
 }
 
-struct Run {
-  std::vector<double> losses;
-  Doubles weights;
-  std::string hash;
-};
-
-/// The sums of one batch, whether the device gives them at once or late.
-BatchSums sums_of(TrainStep& step, const Batch& batch) {
-  BatchSums sums = step.train(batch.view());
-  sums.add(step.take_sums());
-  return sums;
-}
-
-Run trained(Device& device, const TrainSpec& spec, const Batch& batch, int steps) {
-  const auto step = make_train_step(device, spec);
-  Run run;
-  for (int i = 0; i < steps; ++i) {
-    const BatchSums sums = sums_of(*step, batch);
-    run.losses.push_back((sums.loss + sums.penalty) / sums.samples);
-  }
-  run.weights = to_doubles(weights_of(*step));
-  run.hash = step->snapshot(0)->weights_sha256();
-  return run;
-}
-
-Run in_doubles(const TrainSpec& spec, const Batch& batch, int steps) {
-  Reference reference(*spec.model, spec.loss);
-  ReferenceOptimizer optimizer(spec.optimizer);
-  Run run;
-  run.weights = to_doubles(initial_weights(*spec.model, spec.seed));
-  const Doubles x = to_doubles(batch.inputs.f32()), y = to_doubles(batch.targets.f32());
-  for (int i = 0; i < steps; ++i) {
-    run.losses.push_back(reference.loss(run.weights, x, y));
-    optimizer.step(run.weights, reference.gradient(run.weights, x, y));
-  }
-  return run;
-}
-
-void check_close(const Run& run, const Run& expected, double tolerance) {
-  for (std::size_t i = 0; i < run.losses.size(); ++i)
-    CHECK(std::abs(run.losses[i] - expected.losses[i]) < tolerance * std::max(1.0, expected.losses[i]));
-  double worst = 0;
-  for (std::size_t i = 0; i < run.weights.size(); ++i)
-    worst = std::max(worst, std::abs(run.weights[i] - expected.weights[i]));
-  CHECK(worst < tolerance);
-}
-
 // Twenty steps of float32 roundings, as in nn_training_test.cpp.
 constexpr double kFloat32 = 2e-5;
 
@@ -105,7 +57,7 @@ TEST_CASE("parity: every optimizer follows float64 on every device") {
       one("adam", {{"clip_norm", 0.01}}));
   const Batch batch = random_batch(31, 20, 5);
   const TrainSpec spec = small_spec(batch, optimizer);
-  const Run expected = in_doubles(spec, batch, 20);
+  const Run expected = trained_in_doubles(spec, batch, 20);
   for (Device* device : devices()) {
     CAPTURE(to_string(device->id()), optimizer.render());
     check_close(trained(*device, spec, batch, 20), expected, kFloat32);
@@ -124,7 +76,7 @@ TEST_CASE("parity: every activation and loss follows float64 on every device") {
   const List layers{dense(18, hidden, {{"use_bias", use_bias}}), dense(6, hidden),
                     dense(3, last, {{"use_bias", use_bias}})};
   const TrainSpec spec = spec_of(model_of(7, layers), loss, one("sgd", {{"learning_rate", 0.1}}), batch);
-  const Run expected = in_doubles(spec, batch, 5);
+  const Run expected = trained_in_doubles(spec, batch, 5);
   for (Device* device : devices()) {
     CAPTURE(to_string(device->id()), hidden, last, use_bias);
     check_close(trained(*device, spec, batch, 5), expected, kFloat32);
@@ -188,7 +140,7 @@ TEST_CASE("parity: coarser products stay within their roundings; a device withou
       GENERATE(table<Precision, double>({{Precision::tf32, 2e-3}, {Precision::bf16, 2e-2}}));
   const Batch batch = random_batch(31, 20, 5);
   TrainSpec spec = small_spec(batch, one("sgd", {{"learning_rate", 0.05}}));
-  const Run expected = in_doubles(spec, batch, 10);
+  const Run expected = trained_in_doubles(spec, batch, 10);
   spec.precision = precision;
   for (Device* device : devices()) {
     CAPTURE(to_string(device->id()), to_string(precision));

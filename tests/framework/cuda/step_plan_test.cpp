@@ -3,8 +3,7 @@
 #include "cuda/step_plan.hpp"
 
 #include "nn/optimizer.hpp"
-#include "nn_fixtures.hpp"
-#include "nn_reference.hpp"
+#include "nn_run.hpp"
 #include "step_emulator.hpp"
 
 #include <algorithm>
@@ -85,11 +84,6 @@ class EmulatedStep {
   std::uint64_t steps_ = 0;
 };
 
-struct Run {
-  std::vector<double> losses;
-  Doubles weights;
-};
-
 Run emulated(const TrainSpec& spec, const Batch& batch, int steps, const CanFuse& can_fuse) {
   EmulatedStep step(spec, can_fuse);
   Run run;
@@ -103,42 +97,6 @@ Run emulated(const TrainSpec& spec, const Batch& batch, int steps, const CanFuse
   CHECK_FALSE(step.wrote_past_the_end());
   run.weights = step.weights();
   return run;
-}
-
-Run in_doubles(const TrainSpec& spec, const Batch& batch, int steps) {
-  Reference reference(*spec.model, spec.loss);
-  ReferenceOptimizer optimizer(spec.optimizer);
-  if (batch.weights) reference.row_weights = to_doubles(batch.weights.f32());
-  Run run;
-  run.weights = to_doubles(initial_weights(*spec.model, spec.seed));
-  const Doubles x = to_doubles(batch.inputs.f32()), y = to_doubles(batch.targets.f32());
-  for (int i = 0; i < steps; ++i) {
-    run.losses.push_back(reference.loss(run.weights, x, y));
-    optimizer.step(run.weights, reference.gradient(run.weights, x, y));
-  }
-  return run;
-}
-
-/// The CPU step, which has the same dropout.
-Run on_cpu(const TrainSpec& spec, const Batch& batch, int steps) {
-  const auto step = make_train_step(cpu(), spec);
-  Run run;
-  for (int i = 0; i < steps; ++i) {
-    const BatchSums sums = step->train(batch.view());
-    run.losses.push_back((sums.loss + sums.penalty) / sums.samples);
-  }
-  run.weights = to_doubles(weights_of(*step));
-  return run;
-}
-
-void check_close(const Run& run, const Run& expected, double tolerance) {
-  REQUIRE(run.weights.size() == expected.weights.size());
-  for (std::size_t i = 0; i < run.losses.size(); ++i)
-    CHECK(std::abs(run.losses[i] - expected.losses[i]) < tolerance * std::max(1.0, expected.losses[i]));
-  double worst = 0;
-  for (std::size_t i = 0; i < run.weights.size(); ++i)
-    worst = std::max(worst, std::abs(run.weights[i] - expected.weights[i]));
-  CHECK(worst < tolerance);
 }
 
 // As the CPU step against float64 in nn_training_test.cpp: twenty steps of float32 roundings.
@@ -163,7 +121,7 @@ TEST_CASE("twenty emulated steps follow float64, for every optimizer and every s
   const TrainSpec spec = spec_of(
       model_of(20, {dense(33, "relu", {{"l2", 1e-3}}), dense(24, "relu"), dense(17, "tanh"), dense(5, "softmax")}),
       Loss::categorical_crossentropy, optimizer, batch);
-  check_close(emulated(spec, batch, 20, can_fuse), in_doubles(spec, batch, 20), kFloat32);
+  check_close(emulated(spec, batch, 20, can_fuse), trained_in_doubles(spec, batch, 20), kFloat32);
 }
 
 TEST_CASE("every activation and loss follows float64, with and without bias") {
@@ -181,7 +139,7 @@ TEST_CASE("every activation and loss follows float64, with and without bias") {
   const TrainSpec spec = spec_of(model_of(7, {dense(18, hidden, {{"use_bias", use_bias}}), dense(6, hidden),
                                               dense(3, last, {{"use_bias", use_bias}})}),
                                  loss, one("sgd", {{"learning_rate", 0.1}}), batch);
-  check_close(emulated(spec, batch, 5, can_fuse), in_doubles(spec, batch, 5), kFloat32);
+  check_close(emulated(spec, batch, 5, can_fuse), trained_in_doubles(spec, batch, 5), kFloat32);
 }
 
 TEST_CASE("dropout anywhere gives the CPU step's masks and gradients") {
@@ -194,7 +152,7 @@ TEST_CASE("dropout anywhere gives the CPU step's masks and gradients") {
   for (std::size_t i = 0; i < batch.ids.size(); ++i) batch.ids[i] = (std::uint64_t{1} << 33) + 7 * i;
   batch.epoch = 3;
   const TrainSpec spec = spec_of(model_of(6, layers), Loss::categorical_crossentropy, one("adam"), batch);
-  check_close(emulated(spec, batch, 5, can_fuse), on_cpu(spec, batch, 5), kFloat32);
+  check_close(emulated(spec, batch, 5, can_fuse), trained(cpu(), spec, batch, 5), kFloat32);
 }
 
 TEST_CASE("a short last batch is exact: what an earlier full batch left behind counts for nothing") {
@@ -221,7 +179,7 @@ TEST_CASE("weights of rows scale losses and gradients") {
   batch.weights = testing::rows<float>({}, uniform_values(9, "row weights", 0, 2));
   const TrainSpec spec = spec_of(model_of(7, {dense(8, "relu"), dense(3, "softmax")}), Loss::categorical_crossentropy,
                                  one("sgd", {{"learning_rate", 0.1}}), batch);
-  check_close(emulated(spec, batch, 5, kAll), in_doubles(spec, batch, 5), kFloat32);
+  check_close(emulated(spec, batch, 5, kAll), trained_in_doubles(spec, batch, 5), kFloat32);
 }
 
 TEST_CASE("bf16 products stay within what 8 bits of mantissa allow, and update the bf16 weights") {
