@@ -174,9 +174,11 @@ void SimStream::copy(void* to, const void* from, std::size_t bytes) {
     op.hangs = world_->settings_.hanging_copy == world_->copies_;
     ++world_->copies_;
     op.seconds = world_->settings_.seconds_per_copied_byte * static_cast<double>(bytes);
-    const std::uint64_t content = digest(from, bytes);
-    op.body = [this, to, from, bytes, content] {
-      if (digest(from, bytes) != content) {
+    // Only what the host fills can be refilled by it; the device's own memory may still be written by earlier work.
+    const bool watched = world_->shadow_.is_live(from, MemoryKind::staging);
+    const std::uint64_t content = watched ? digest(from, bytes) : 0;
+    op.body = [this, to, from, bytes, watched, content] {
+      if (watched && digest(from, bytes) != content) {
         const std::lock_guard again(world_->mutex_);
         if (world_->shadow_.is_live(from, MemoryKind::staging))
           world_->shadow_.report("slot-refilled", "the source of a copy was written before the copy had ended");
