@@ -132,10 +132,13 @@ class IdxLoader final : public Source {
     else
       rows = infer_files(images, labels);
     if (!rows_are_there(ctx, rows) || !is_small_enough(ctx)) return;
-    if (choice_.dataset == nullptr) labels.range = label_range();
+    std::string extremes_at;
+    if (choice_.dataset == nullptr) labels.range = label_range(extremes_at);
     ctx.uses_memory("data set", data_bytes(rows, images) + data_bytes(rows, labels));
     ctx.output("images", PortSpec::single(std::move(images), count_, std::min(count_, block_rows_)));
-    ctx.output("labels", PortSpec::single(std::move(labels), count_, std::min(count_, block_rows_)));
+    PortSpec port = PortSpec::single(std::move(labels), count_, std::min(count_, block_rows_));
+    port.extremes_at = std::move(extremes_at);
+    ctx.output("labels", std::move(port));
   }
 
   void open(OpenContext& ctx) override {
@@ -205,8 +208,8 @@ class IdxLoader final : public Source {
     return header.rows;
   }
 
-  // Of the labels that will flow, so that `check` can compare them with the classes.
-  std::optional<ValueRange> label_range() const {
+  // Of the labels that will flow, so that `check` can compare them with the classes, and say which one does not fit.
+  std::optional<ValueRange> label_range(std::string& extremes_at) const {
     if (choice_.labels.empty() || header_of(choice_.labels, max_bytes_).payload_bytes > kMaxLabelBytesAtInfer)
       return {};
     const IdxData data = about("labels", [&] { return read_idx_file(choice_.labels, max_bytes_); });
@@ -215,12 +218,10 @@ class IdxLoader final : public Source {
     const auto found = extremes_of_integers(data.header.dtype, data.payload.get() + first,
                                             static_cast<std::size_t>(count_) * row_bytes);
     if (!found) return {};
-    ValueRange range{static_cast<double>(found->least), static_cast<double>(found->greatest)};
     const std::size_t at =
         first + (found->least < 0 ? found->least_at : found->greatest_at) * size_of(data.header.dtype);
-    range.extremes_at =
-        fmt::format("{}: row {} at byte {}", choice_.labels, at / row_bytes, data.header.header_bytes + at);
-    return range;
+    extremes_at = fmt::format("{}: row {} at byte {}", choice_.labels, at / row_bytes, data.header.header_bytes + at);
+    return ValueRange{static_cast<double>(found->least), static_cast<double>(found->greatest)};
   }
 
   bool rows_are_there(InferContext& ctx, std::int64_t rows) {

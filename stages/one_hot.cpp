@@ -49,7 +49,7 @@ class OneHot final : public Transform {
     const PortSpec& port = ctx.input("in");
     const TensorSpec& in = port.only();
     if (!names_fit(ctx, in)) return;
-    if (columns_.empty() && in.range && !range_fits(ctx, *in.range)) return;
+    if (columns_.empty() && in.range && !range_fits(ctx, *in.range, port.extremes_at)) return;
     TensorSpec out{DType::f32, {classes_}, ValueRange{0, 1}, {}, names_};
     out.encoding.form = Form::indicator;
     out.encoding.classes = static_cast<std::int32_t>(classes_);
@@ -97,11 +97,11 @@ class OneHot final : public Transform {
     return false;
   }
 
-  bool range_fits(InferContext& ctx, const ValueRange& range) const {
+  bool range_fits(InferContext& ctx, const ValueRange& range, const std::string& extremes_at) const {
     if (range.lo >= 0 && range.hi < static_cast<double>(classes_)) return true;
     const std::string what =
         range.lo < 0 ? fmt::format("labels start at {}", range.lo) : fmt::format("labels reach {}", range.hi);
-    const std::string at = range.extremes_at.empty() ? "" : fmt::format(" ({})", range.extremes_at);
+    const std::string at = extremes_at.empty() ? "" : fmt::format(" ({})", extremes_at);
     ctx.error(
         At::param("classes"), "label-out-of-range",
         fmt::format("{}{}, {} classes allow 0 to {}", what, at, classes_, classes_ - 1),

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 namespace millrace {
 
 Stage::~Stage() = default;
@@ -13,6 +15,9 @@ RunNews::~RunNews() = default;
 OpenContext::~OpenContext() = default;
 RowShare OpenContext::share() const { return {}; }
 WorkContext::~WorkContext() = default;
+double WorkContext::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 void StageState::put(std::string name, std::span<const std::byte> bytes) {
   entries_.insert_or_assign(std::move(name), std::vector<std::byte>(bytes.begin(), bytes.end()));

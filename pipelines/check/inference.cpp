@@ -169,11 +169,16 @@ ValidatedNode start_node(const CheckedNode& node, const std::vector<std::size_t>
   return result;
 }
 
-bool gets_batches(const ValidatedGraph& graph, const ValidatedNode& node) {
-  return std::any_of(node.inputs.begin(), node.inputs.end(), [&](const ValidatedEdge& edge) {
+/// Of a node whose parameters have errors nothing is known.
+std::int64_t batch_rows_into(const ValidatedGraph& graph, const ValidatedNode& node) {
+  std::int64_t rows = 0;
+  for (const ValidatedEdge& edge : node.inputs) {
     const ValidatedNode& from = graph.nodes[edge.from_node];
-    return from.gets_batches || (from.info != nullptr && !from.info->spec.batch_rows_param().empty());
-  });
+    const std::string param = from.info != nullptr ? from.info->spec.batch_rows_param() : std::string();
+    const bool cuts = !param.empty() && from.params.is_map() && from.params[param].is_number();
+    rows = std::max(rows, cuts ? from.params[param].integer() : from.batch_rows);
+  }
+  return rows;
 }
 
 }  // namespace
@@ -185,7 +190,7 @@ void infer_nodes(CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diag
     CheckedNode& node = checked.nodes[i];
     positions[i] = graph.nodes.size();
     graph.nodes.push_back(start_node(node, positions));
-    graph.nodes.back().gets_batches = gets_batches(graph, graph.nodes.back());
+    graph.nodes.back().batch_rows = batch_rows_into(graph, graph.nodes.back());
     const auto is_broken = [&](const CheckedEdge& e) { return checked.nodes[e.from].broken; };
     node.broken = node.broken || std::any_of(node.inputs.begin(), node.inputs.end(), is_broken);
     if (!node.broken) node.broken = !infer_node(checked, graph, positions, node, graph.nodes.back(), diagnostics);

@@ -47,7 +47,7 @@ struct ValidatedNode {
   /// Rows of a batch over all processes where each has its part of it; 0: this process has every row.
   std::int64_t shared_batch_rows = 0;
 
-  bool gets_batches = false;  ///< what comes in was cut into batches
+  std::int64_t batch_rows = 0;  ///< of the batches that come in; 0 when they are none
   bool can_be_isolated = false;
   bool isolated = false;                            ///< its stage runs in a process of its own
   std::chrono::milliseconds call_timeout{300'000};  ///< isolated: the longest that one call may take

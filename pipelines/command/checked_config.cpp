@@ -52,13 +52,15 @@ bool load_named_plugins(const DocNode& document, const std::string& config, Chec
 
 // `--set plugins=...` is heeded before the other overrides, whose types come from the plugins' descriptors. What is wrong
 // with it is told when it is applied again with them.
-DocNode with_plugins_set(DocNode document, const std::vector<Override>& overrides, const StageRegistry& registry) {
+bool load_named_plugins(const DocNode& document, const CommandOptions& options, CheckedConfig& checked) {
   std::vector<Override> wanted;
-  for (const Override& override : overrides)
+  for (const Override& override : options.overrides)
     if (override.text.starts_with("plugins=") || override.text.starts_with("plugins.")) wanted.push_back(override);
+  if (wanted.empty()) return load_named_plugins(document, options.target, checked);
+  DocNode with_plugins = document;
   Diagnostics told_later;
-  apply_overrides(document, wanted, registry, told_later);
-  return document;
+  apply_overrides(with_plugins, wanted, checked.registry, told_later);
+  return load_named_plugins(with_plugins, options.target, checked);
 }
 
 // Stages that a plugin would have brought are not the config's mistake.
@@ -115,8 +117,7 @@ std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const
   load_plugins(options.plugins, checked->registry);
   const std::optional<DocNode> document = read_document(options.target, checked->diagnostics);
   if (!document) return checked;
-  const DocNode with_plugins = with_plugins_set(*document, options.overrides, checked->registry);
-  const bool all_plugins = load_named_plugins(with_plugins, options.target, *checked);
+  const bool all_plugins = load_named_plugins(*document, options, *checked);
   add_unless_consequence(build_with_folders(*document, options, peers, *checked), all_plugins, checked->diagnostics);
   return checked;
 }

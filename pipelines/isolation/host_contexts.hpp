@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -157,10 +156,6 @@ class HostedCall : public Context {
     return {std::move(spec), rows, packets_.outputs()};
   }
   bool stopping() const override { return packets_.is_stopping(); }
-  // The same clock as the run's: the system has one for all its processes.
-  double seconds() const override {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  }
   const PortSpec& output(std::string_view name) const override {
     return port_of(node_.outputs, node_.name, name, "output");
   }

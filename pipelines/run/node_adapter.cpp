@@ -82,16 +82,16 @@ void NodeAdapter::pause(const Work& work, const Event& event) {
   paused_ = true;
   auto rest = std::make_shared<Work>(work);
   rest->resumes = true;
-  const PacketHeader header = work.inputs[work.port].header;
+  const Position at = position_of(work);
   services_.waiter.call(
       event,
       [this, rest]() mutable {
         clock_.ready();
         queue_->put(std::move(rest));
       },
-      [this, header](const std::exception_ptr& thrown) {
+      [this, at](const std::exception_ptr& thrown) {
         // What was kept for the same work has told it already.
-        if (!services_.stop.stopping()) fail_at(header.epoch, header.seq, thrown);
+        if (!services_.stop.stopping()) fail_at(at, thrown);
       });
 }
 
@@ -109,7 +109,7 @@ void NodeAdapter::call(std::span<Work> works) noexcept {
       process_all(works);
     }
   } catch (...) {
-    fail(works.front(), std::current_exception());
+    fail_at(position_of(works.front()), std::current_exception());
   }
   clock_.finish(began);
   for (Work& work : works) {
@@ -124,46 +124,27 @@ void NodeAdapter::count(const Work& work, bool taken) {
     if (!is_joined() && i != work.port) continue;
     InputPort& port = *inputs_[i];
     ++(taken ? port.taken : port.discarded);
-    if (!taken || !work.inputs[i].header.last_in_epoch) continue;
-    ++port.passes_ended;
-    begin_epoch_behind(work.inputs[i].header);
+    if (taken && work.inputs[i].header.last_in_epoch) ++port.passes_ended;
   }
 }
 
-void NodeAdapter::begin_epoch_behind(const PacketHeader& last) {
-  const std::lock_guard lock(mutex_);
-  first_of_epoch_[last.epoch + 1] = last.seq + 1;
-  first_of_epoch_.erase(first_of_epoch_.begin(), first_of_epoch_.lower_bound(last.epoch));
-}
-
-// A Transform may be given packets of a pass before it has seen the end of the one before; then nobody knows.
-std::uint64_t NodeAdapter::batch_of(std::uint32_t epoch, std::uint64_t packet) const {
-  if (!node_.gets_batches) return 0;
-  const std::lock_guard lock(mutex_);
-  const auto known = first_of_epoch_.find(epoch);
-  if (known == first_of_epoch_.end()) return epoch <= 1 ? packet + 1 : 0;
-  return packet - known->second + 1;
-}
-
 NodeAdapter::Position NodeAdapter::position_of(const Work& work) const {
-  if (work.inputs.empty()) return {work.permit.epoch, outputs_.empty() ? 0 : outputs_.front()->emitted.load()};
-  const PacketHeader& header = work.inputs[work.port].header;
-  return {header.epoch, header.seq};
+  if (work.inputs.empty()) return {work.permit.epoch, outputs_.empty() ? 0 : outputs_.front()->emitted.load(), 0};
+  return position_of(work.inputs[work.port]);
 }
 
-void NodeAdapter::fail(const Work& work, const std::exception_ptr& thrown) {
-  const Position at = position_of(work);
-  fail_at(at.epoch, at.packet, thrown);
+// Batches are cut at positions of the whole pass, so the first row tells which one it is, on every rank.
+NodeAdapter::Position NodeAdapter::position_of(const Packet& packet) const {
+  const bool is_batch = node_.batch_rows > 0 && packet.rows > 0;
+  const auto rows = static_cast<std::uint64_t>(node_.batch_rows);
+  return {packet.header.epoch, packet.header.seq, is_batch ? packet.header.first_row / rows + 1 : 0};
 }
 
-void NodeAdapter::fail_at(std::uint32_t epoch, std::uint64_t packet, const std::exception_ptr& thrown) {
-  RunFailure failure = describe_exception(thrown);
-  failure.node = node_.name;
-  failure.stage = node_.info->name;
-  failure.where = node_.where;
-  failure.epoch = epoch;
-  failure.packet = packet;
-  failure.batch = batch_of(epoch, packet);
+void NodeAdapter::fail_at(const Position& at, const std::exception_ptr& thrown) {
+  RunFailure failure = failure_of(node_, thrown);
+  failure.epoch = at.epoch;
+  failure.packet = at.packet;
+  failure.batch = at.batch;
   services_.stop.fail(std::move(failure));
 }
 
@@ -176,8 +157,8 @@ void NodeAdapter::keep_until(const Event& event, const Packet& packet, std::span
   auto kept = std::make_shared<Kept>(Kept{packet, {fields.begin(), fields.end()}});
   services_.waiter.keep(event, std::move(kept),
                         // Everything behind the first error fails with it: a line a packet would bury the others.
-                        [this, epoch = packet.header.epoch, seq = packet.header.seq](const std::exception_ptr& thrown) {
-                          if (!told_device_error_.exchange(true)) fail_at(epoch, seq, thrown);
+                        [this, at = position_of(packet)](const std::exception_ptr& thrown) {
+                          if (!told_device_error_.exchange(true)) fail_at(at, thrown);
                         });
 }
 

@@ -13,7 +13,6 @@
 
 #include <atomic>
 #include <deque>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -122,13 +121,12 @@ class NodeAdapter {
   struct Position {
     std::uint32_t epoch = 0;
     std::uint64_t packet = 0;
+    std::uint64_t batch = 0;  ///< of the epoch, from 1; 0 for what is no batch
   };
   Position position_of(const Work& work) const;
+  Position position_of(const Packet& packet) const;
   void count(const Work& work, bool taken);
-  void begin_epoch_behind(const PacketHeader& last);
-  std::uint64_t batch_of(std::uint32_t epoch, std::uint64_t packet) const;
-  void fail(const Work& work, const std::exception_ptr& thrown);
-  void fail_at(std::uint32_t epoch, std::uint64_t packet, const std::exception_ptr& thrown);
+  void fail_at(const Position& at, const std::exception_ptr& thrown);
 
   ValidatedNode& node_;
   StagePlace place_;
@@ -137,8 +135,7 @@ class NodeAdapter {
   std::vector<std::unique_ptr<OutputPort>> outputs_;
   std::vector<std::string> input_names_;
   WorkQueue* queue_ = nullptr;
-  mutable std::mutex mutex_;  ///< of front_ and first_of_epoch_, and of the order in the queue
-  std::map<std::uint32_t, std::uint64_t> first_of_epoch_;  ///< seq of the first packet of an epoch, of the last few
+  mutable std::mutex mutex_;  ///< of front_, and of the order in the queue
   std::unique_ptr<InputFront> front_;
   bool paused_ = false;       ///< of a Serial, whose calls never overlap
   std::deque<Work> backlog_;  ///< what came while it was paused

@@ -62,14 +62,6 @@ RunFailure kept_packet(const ValidatedNode& node, std::size_t count) {
   return failure;
 }
 
-RunFailure failure_of(const ValidatedNode& node, const std::exception_ptr& thrown) {
-  RunFailure failure = describe_exception(thrown);
-  failure.node = node.name;
-  failure.stage = node.info->name;
-  failure.where = node.where;
-  return failure;
-}
-
 std::size_t communicating_nodes(const ValidatedGraph& graph) {
   return static_cast<std::size_t>(std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const ValidatedNode& node) {
     return node.info->spec.does_communicate();

@@ -62,8 +62,7 @@ struct RunFailure {
   std::string node, stage;
   std::uint32_t epoch = 0;
   std::uint64_t packet = 0;  ///< its place in the order of all packets of the edge, from 0
-  std::uint64_t batch =
-      0;  ///< the batch of the epoch, from 1; 0 when the packet is no batch or its epoch's first is not known
+  std::uint64_t batch = 0;   ///< of the epoch, from 1; 0 for what is no batch
   Location where;
 };
 

@@ -53,4 +53,12 @@ RunFailure describe_exception(const std::exception_ptr& thrown) {
   return failure;
 }
 
+RunFailure failure_of(const ValidatedNode& node, const std::exception_ptr& thrown) {
+  RunFailure failure = describe_exception(thrown);
+  failure.node = node.name;
+  failure.stage = node.info->name;
+  failure.where = node.where;
+  return failure;
+}
+
 }  // namespace millrace::pipelines

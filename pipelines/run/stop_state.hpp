@@ -42,5 +42,7 @@ class StopState {
 
 /// What an exception says, as a failure without a place. Anything may be thrown, also what is no std::exception.
 RunFailure describe_exception(const std::exception_ptr& thrown);
+/// The same, of a node.
+RunFailure failure_of(const ValidatedNode& node, const std::exception_ptr& thrown);
 
 }  // namespace millrace::pipelines

@@ -5,8 +5,6 @@
 
 #include <millrace/stage.hpp>
 
-#include <chrono>
-
 namespace millrace::pipelines {
 
 /// `Context` is SourceContext, TransformContext or SerialContext.
@@ -17,9 +15,6 @@ class ContextOf : public Context {
 
   OutTensor allocate(TensorSpec spec, std::int64_t rows) override { return node_.allocate(std::move(spec), rows); }
   bool stopping() const override { return node_.services().stop.stopping(); }
-  double seconds() const override {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  }
   const PortSpec& output(std::string_view name) const override {
     return node_.outputs()[node_.output_index(name)]->spec;
   }

@@ -126,7 +126,7 @@ class MILLRACE_EXPORT WorkContext {
   /// The run is being stopped: a long body may return early. What it emits is discarded.
   virtual bool stopping() const = 0;
   /// Seconds on a clock that never goes back; where it starts means nothing. The only clock of a stage: a test sets it.
-  virtual double seconds() const = 0;
+  virtual double seconds() const;
   virtual const PortSpec& output(std::string_view name) const = 0;
   /// The run ends after epoch `from_epoch` + 1, whatever the timing; call it while the metrics of `from_epoch` are held.
   virtual void stop_after(std::uint32_t from_epoch) = 0;

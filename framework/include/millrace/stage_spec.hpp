@@ -38,6 +38,7 @@ struct MILLRACE_EXPORT PortSpec {
   std::int64_t max_rows = 0;                  ///< the most rows a packet has; 0 for metrics and models
   std::shared_ptr<const ModelSpec> model;     ///< model ports: what will come, for checks and for `plan`; else null
   Loss loss{};                                ///< model ports: what it is trained for
+  std::string extremes_at = {};               ///< where the outermost values are: file, row and byte; may be empty
 
   /// A data port with one tensor.
   static PortSpec single(TensorSpec, std::optional<std::int64_t> rows_per_pass, std::int64_t max_rows);

@@ -42,8 +42,7 @@ MILLRACE_EXPORT std::uint64_t checked_multiply(std::uint64_t a, std::uint64_t b)
 /// Values lie in [lo, hi].
 struct ValueRange {
   double lo, hi;
-  std::string extremes_at = {};  ///< where the outermost ones are, for a person: file, record and byte; may be empty
-  bool operator==(const ValueRange& other) const { return lo == other.lo && hi == other.hi; }
+  bool operator==(const ValueRange&) const = default;
 };
 
 /// How the values lie in memory; a closed set of plain data. A reshape changes no bytes and needs no form of its own.

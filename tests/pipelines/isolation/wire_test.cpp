@@ -30,7 +30,6 @@ class HeapContext final : public WorkContext {
  public:
   OutTensor allocate(TensorSpec spec, std::int64_t rows) override { return {std::move(spec), rows, *memory_}; }
   bool stopping() const override { return false; }
-  double seconds() const override { return 0; }
   const PortSpec& output(std::string_view) const override { return none_; }
   void stop_after(std::uint32_t) override {}
   void keep_until(const Event&, const Packet&, std::span<const Field>) override {}
