@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -124,14 +125,20 @@ class FaultyTransform final : public Transform {
     const Packet& in = ctx.input();
     fault_.in(in.header.epoch);
     if (fault_.is("write_input", in.header.epoch)) std::memset(const_cast<std::byte*>(in.tensor().bytes()), 0, 1);
-    if (fault_.is("keep", in.header.epoch)) kept_.push_back(in);
+    if (fault_.is("keep", in.header.epoch)) keep(in);
     if (fault_.is("wrong_rows", in.header.epoch)) return ctx.emit("out", in.tensor().slice(0, in.rows - 1));
     ctx.emit("out", in.fields);
   }
 
  private:
+  void keep(const Packet& packet) const {
+    const std::lock_guard lock(mutex_);  // several threads are in `process`
+    kept_.push_back(packet);
+  }
+
   Fault fault_;
   bool was_open_ = false;
+  mutable std::mutex mutex_;
   mutable std::vector<Packet> kept_;
 };
 
