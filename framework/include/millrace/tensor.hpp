@@ -83,12 +83,12 @@ struct MILLRACE_EXPORT TensorSpec {
   std::string describe() const;
 };
 
-/// Rows of a spec's stored bytes as float32: dense values converted, affine_u8 through one table of 256 entries, an
+/// Rows of a spec's stored bytes as float32: dense values converted, affine_u8 as the values of affine_table, an
 /// indicator as 0 and 1. `stored` holds rows * spec.stored_row_bytes(), `out` takes rows * elements_of(row_shape) floats.
 /// Thread-safe; does not allocate.
 MILLRACE_EXPORT void decode_f32(const TensorSpec& spec, const std::byte* stored, std::int64_t rows, float* out);
 
-/// The 256 values of an affine_u8 encoding. Everybody decodes through this table, so everybody gets the same bits.
+/// The 256 values of an affine_u8 encoding: byte times scale, rounded, plus offset, rounded. Everybody decodes to these bits.
 MILLRACE_EXPORT void affine_table(const Encoding&, std::span<float, 256> out);
 
 /// Shared and read-only; copying copies a pointer. All members are safe to call from several threads at once.

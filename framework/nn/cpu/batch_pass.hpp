@@ -7,6 +7,7 @@
 
 #include "backward.hpp"
 #include "forward.hpp"
+#include "live_columns.hpp"
 #include "parallel.hpp"
 
 #include <millrace/model.hpp>
@@ -17,8 +18,9 @@
 namespace millrace::cpu {
 
 /// Adds the phases that, for batches of `rows` rows, find everything up to the gradients at the sums of each layer. The
-/// batch is the one that `forward` has begun when they run; all of the arguments outlive the phases.
+/// batch is the one that `forward` has begun when they run; all of the arguments outlive the phases. `live`: the columns of
+/// the first layer, or null; only where has_live_columns(model).
 void add_batch_pass(std::vector<Phase>& phases, const ModelSpec& model, const Forward& forward,
-                    const Backward& backward, std::int64_t rows);
+                    const Backward& backward, LiveColumns* live, std::int64_t rows);
 
 }  // namespace millrace::cpu

@@ -2,7 +2,6 @@
 #include "forward.hpp"
 
 #include "elementwise.hpp"
-#include "gemm.hpp"
 
 #include <millrace/error.hpp>
 
@@ -127,10 +126,15 @@ void Forward::decode(Range rows) const {
 
 void Forward::run_dense(std::size_t i, const Tile& tile) const {
   const LayerSpec& layer = model_.layers[i];
+  run_dense(i, tile, layer.inputs, {input_of(i) + tile.rows.first * layer.inputs, layer.inputs},
+            {weights_ + layer.kernel_offset + tile.columns.first, layer.outputs});
+}
+
+void Forward::run_dense(std::size_t i, const Tile& tile, std::int64_t depth, Matrix inputs, Matrix weights) const {
+  const LayerSpec& layer = model_.layers[i];
   const auto [rows, columns] = tile;
   float* out = outputs_[i] + rows.first * layer.outputs + columns.first;
-  multiply(rows.count, columns.count, layer.inputs, {input_of(i) + rows.first * layer.inputs, layer.inputs},
-           {weights_ + layer.kernel_offset + columns.first, layer.outputs}, {out, layer.outputs});
+  multiply(rows.count, columns.count, depth, inputs, weights, {out, layer.outputs});
   const float* bias = layer.use_bias ? weights_ + layer.bias_offset + columns.first : nullptr;
   const bool last = i + 1 == model_.layers.size();  // whose activation belongs to the loss
   add_bias_and_activate(last ? Activation::linear : layer.activation, bias, rows.count, columns.count, layer.outputs,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../loss.hpp"
+#include "gemm.hpp"
 #include "scratch.hpp"
 #include "shards.hpp"
 
@@ -48,6 +49,8 @@ class Forward {
   /// threads at once for parts of the same step that do not overlap.
   void prepare(Range rows) const;  ///< decodes, and leaves values out before the first dense layer
   void run_dense(std::size_t layer, const Tile& outputs) const;  ///< a dense layer and the dropouts behind it
+  /// The same as a product of `depth` columns of inputs and rows of weights, each beginning at the tile.
+  void run_dense(std::size_t layer, const Tile& outputs, std::int64_t depth, Matrix inputs, Matrix weights) const;
   void run_tail(std::size_t tail, Range rows) const;  ///< layers from `tail` on, then loss and metrics of each row
   /// The first dense layer; what is before it is part of `prepare`.
   std::size_t first_dense() const { return first_dense_; }

@@ -23,16 +23,12 @@ std::int64_t shard_rows(std::int64_t rows) {
 }
 
 /// A slab packs the whole batch once, so large batches want few slabs; its gradient should stay in the cache.
-std::int64_t slab_floats(std::int64_t rows) { return rows <= 256 ? 32 * 1024 : 64 * 1024; }
+std::int64_t slab_floats(std::int64_t rows) { return rows <= 64 ? 32 * 1024 : 64 * 1024; }
 
 constexpr std::int64_t kBiasColumns = 256;
 
 constexpr std::int64_t kTileRows = 128, kTileColumns = 128;
 constexpr std::int64_t kWideWeights = 32 * 1024;
-
-std::vector<Range> column_ranges(std::int64_t columns) {
-  return cut(columns, (columns + kTileColumns - 1) / kTileColumns, 16);
-}
 
 }  // namespace
 
@@ -40,9 +36,13 @@ std::vector<Range> row_shards(std::int64_t rows) {
   return cut(rows, (rows + shard_rows(rows) - 1) / shard_rows(rows), 8);
 }
 
+std::vector<Range> tile_columns(std::int64_t columns) {
+  return cut(columns, (columns + kTileColumns - 1) / kTileColumns, 16);
+}
+
 std::vector<Tile> product_tiles(std::int64_t rows, std::int64_t columns) {
   std::vector<Tile> tiles;
-  for (const Range& column : column_ranges(columns))
+  for (const Range& column : tile_columns(columns))
     for (const Range& row : cut(rows, (rows + kTileRows - 1) / kTileRows, 8)) tiles.push_back({row, column});
   return tiles;
 }

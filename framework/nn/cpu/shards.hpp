@@ -25,6 +25,9 @@ struct Tile {
 /// Tiles of a [rows, columns] product, column by column: all of a tile's weights stay in a core's cache while its rows pass.
 std::vector<Tile> product_tiles(std::int64_t rows, std::int64_t columns);
 
+/// The ranges of columns of these tiles.
+std::vector<Range> tile_columns(std::int64_t columns);
+
 /// Where a range lies in all `count`, from 0 to 1: what is near each other in memory has its home with the same thread.
 double place_of(const Range& range, std::int64_t count);
 

@@ -4,12 +4,16 @@
 #include "backward.hpp"
 #include "batch_pass.hpp"
 #include "forward.hpp"
+#include "gemm.hpp"
+#include "live_columns.hpp"
 #include "parallel.hpp"
 #include "steps.hpp"
 #include "train_pass.hpp"
 #include "trained_weights.hpp"
 
+#include <algorithm>
 #include <map>
+#include <optional>
 
 namespace millrace::cpu {
 namespace {
@@ -17,11 +21,18 @@ namespace {
 /// Where everything of a training step lies.
 struct TrainLayout {
   explicit TrainLayout(const TrainSpec& spec)
-      : pass(spec, scratch), weights(spec, scratch), gradient(scratch.floats(spec.model->parameters())) {}
+      : pass(spec, scratch), weights(spec, scratch), gradient(scratch.floats(spec.model->parameters())) {
+    if (!has_live_columns(*spec.model)) return;
+    const LayerSpec& first = spec.model->layers[0];
+    live.emplace(spec.max_batch_rows, first.inputs, first.outputs, scratch);
+    no_gradient = scratch.floats(first.outputs);
+  }
   ScratchLayout scratch;  // before the others, which take from it
   TrainPassLayout pass;
   TrainedWeightsLayout weights;
   std::size_t gradient;
+  std::optional<LiveColumnsLayout> live;
+  std::size_t no_gradient = 0;  ///< of a row of the first layer
 };
 
 /// The work of a step over batches of the same number of rows.
@@ -51,6 +62,9 @@ class CpuTrainStep final : public TrainStep {
   void sum_up();
   void find_gradient(StepPlan& plan, std::size_t i, float* gradient);
   void find_gradient_and_update(StepPlan& plan, std::size_t i, float* gradient);
+  bool leaves_rows_out(const Slab& slab) const;
+  void find_gradient_of_live(const Slab& slab, float* gradient) const;
+  void update_live(const Slab& slab, float* gradient);
   void update(StepPlan& plan, std::size_t i, float* gradient) { weights_.update(plan.slabs[i], gradient); }
 
   TrainSpec spec_;
@@ -60,6 +74,8 @@ class CpuTrainStep final : public TrainStep {
   Forward forward_;
   Backward backward_;
   float* gradient_;
+  std::optional<LiveColumns> live_;
+  float* no_gradient_;                      ///< zeros
   std::map<std::int64_t, StepPlan> plans_;  ///< by row count; two entries: full batches and the last one
   BatchSums sums_;                          ///< of the batch in hand
 };
@@ -71,7 +87,12 @@ CpuTrainStep::CpuTrainStep(Device& device, const TrainSpec& spec)
       weights_(spec_, layout_.weights, scratch_),
       forward_(make_forward(spec_, layout_.pass, scratch_)),
       backward_(make_backward(spec_, layout_.pass, scratch_, forward_, weights_.data())),
-      gradient_(scratch_.at<float>(layout_.gradient)) {}
+      gradient_(scratch_.at<float>(layout_.gradient)),
+      no_gradient_(scratch_.at<float>(layout_.no_gradient)) {
+  if (!layout_.live) return;
+  live_.emplace(model().layers[0], weights_.data() + model().layers[0].kernel_offset, *layout_.live, scratch_);
+  std::fill_n(no_gradient_, model().layers[0].outputs, 0.0F);
+}
 
 BatchSums CpuTrainStep::train(const TrainBatch& batch) {
   forward_.begin(batch, weights_.data());
@@ -87,7 +108,7 @@ StepPlan& CpuTrainStep::plan_for(std::int64_t rows) {
   StepPlan& plan = plans_[rows];
   plan.slabs = weight_slabs(model(), rows);
   plan.sums.resize(plan.slabs.size());
-  add_batch_pass(plan.phases, model(), forward_, backward_, rows);
+  add_batch_pass(plan.phases, model(), forward_, backward_, live_ ? &*live_ : nullptr, rows);
   plan.phases.emplace_back(1, [this](std::size_t, std::size_t) { sum_up(); });
   add_update(plan);
   return plan;
@@ -129,8 +150,42 @@ void CpuTrainStep::find_gradient(StepPlan& plan, std::size_t i, float* gradient)
 }
 
 void CpuTrainStep::find_gradient_and_update(StepPlan& plan, std::size_t i, float* gradient) {
+  if (leaves_rows_out(plan.slabs[i])) {
+    find_gradient_of_live(plan.slabs[i], gradient);
+    return update_live(plan.slabs[i], gradient);
+  }
   find_gradient(plan, i, gradient);
   update(plan, i, gradient);
+}
+
+/// A penalty gives also those rows a gradient whose inputs are 0.
+bool CpuTrainStep::leaves_rows_out(const Slab& slab) const {
+  return live_ && live_->pays() && slab.layer == 0 && !slab.is_bias && model().layers[0].l2 == 0;
+}
+
+/// The gradient of the slab's rows whose inputs are live, one after the other.
+void CpuTrainStep::find_gradient_of_live(const Slab& slab, float* gradient) const {
+  const Range live = live_->within(slab.range);
+  if (live.count == 0) return;
+  const std::int64_t outputs = model().layers[0].outputs;
+  const Matrix inputs = live_->inputs_from(0);
+  multiply_transposed_left(live.count, outputs, forward_.rows(), {inputs.data + live.first, inputs.stride},
+                           {backward_.delta_of(0), outputs}, {gradient, outputs});
+}
+
+/// Every row takes part in the update, for an optimizer's memory fades also where the gradient is 0.
+void CpuTrainStep::update_live(const Slab& slab, float* gradient) {
+  const std::int64_t outputs = model().layers[0].outputs, end = slab.range.first + slab.range.count;
+  const Range live = live_->within(slab.range);
+  const std::int32_t* next = live_->columns() + live.first;
+  const std::int32_t* const behind = next + live.count;
+  for (std::int64_t row = slab.range.first; row < end; ++row) {
+    const bool is_live = next != behind && *next == row;
+    weights_.update({0, false, {row, 1}}, is_live ? gradient : no_gradient_);
+    if (!is_live) continue;
+    gradient += outputs;
+    ++next;
+  }
 }
 
 }  // namespace
