@@ -3,7 +3,6 @@
 #include "command/command_line.hpp"
 #include "command/hosted_stage.hpp"
 #include "command/run_json.hpp"
-#include "command/stop_signals.hpp"
 #include "command/terminal.hpp"
 
 #include <millrace/error.hpp>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <exception>
 
 namespace {
@@ -47,7 +47,7 @@ int act(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  block_stop_signals();
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is an error of the write
   try {
     if (const auto code = serve_hosted_stage({argv + 1, argv + argc})) return *code;
     return act({argv + 1, argv + argc});

@@ -120,7 +120,11 @@ class Evaluator final : public Serial {
     if (data_.find("weights")) batch.weights = &packet.tensor("weights");
     batch.epoch = packet.header.epoch;
     batch.sample_ids = packet.sample_ids();
-    pass.sums.add(step_->evaluate(*pass.model, batch));
+    try {
+      pass.sums.add(step_->evaluate(*pass.model, batch));
+    } catch (const Error& error) {  // the packet in hand may be the model for which this one has waited
+      throw PacketError(error, packet);
+    }
     pass.seconds += ctx.seconds() - start;
   }
 

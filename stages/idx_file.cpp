@@ -74,7 +74,8 @@ std::array<std::byte, 4> read_magic(ByteReader& reader) {
   std::array<std::byte, 4> magic{};
   const std::size_t got = reader.read(magic);
   if (got < magic.size())
-    fail("idx-short", reader, fmt::format("at byte 0: {} bytes, the magic number needs 4", got), kCopyAgain);
+    fail("idx-short", reader, fmt::format("at byte 0: the file ends after {} of the 4 bytes of the magic number", got),
+         kCopyAgain);
   if (magic[0] != std::byte{0} || magic[1] != std::byte{0})
     fail("idx-magic", reader,
          fmt::format("at byte 0: not an IDX file, it starts {:02x}{}", fmt::join(magic, " "), guess_format(magic)),
@@ -90,7 +91,8 @@ std::vector<std::uint32_t> read_extents(ByteReader& reader, std::size_t dimensio
   const std::size_t wanted = 4 * dimensions, got = reader.read(std::span(bytes).first(wanted));
   if (got < wanted)
     fail("idx-short", reader,
-         fmt::format("at byte {}: the header ends, {} dimensions need {} bytes", 4 + got, dimensions, 4 + wanted),
+         fmt::format("at byte {}: the header ends, it needs {} bytes for its number of dimensions, {}", 4 + got,
+                     4 + wanted, dimensions),
          kCopyAgain);
   std::vector<std::uint32_t> extents;
   for (std::size_t i = 0; i < dimensions; ++i) {
@@ -127,7 +129,9 @@ void require_plausible_size(const ByteReader& reader, const IdxHeader& header, s
          kCopyAgain);
   if (!reader.is_gzip() && size > declared)
     fail("idx-size", reader,
-         fmt::format("at byte {}: {} more bytes than the header declares", declared, size - declared), kWriteAgain);
+         fmt::format("at byte {}: {} more byte{} than the header declares", declared, size - declared,
+                     size - declared == 1 ? "" : "s"),
+         kWriteAgain);
 }
 
 template <class T>

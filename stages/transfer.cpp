@@ -17,6 +17,7 @@ namespace {
 
 // A message ends here, so that the device can begin with its first packet while the next is being gathered.
 constexpr std::size_t kMessageBytes = std::size_t{256} << 10;
+constexpr std::int64_t kMostGathered = kMessageBytes / 2;
 // Tensors begin at such addresses, as they do in memory of their own.
 constexpr std::size_t kAlignment = 256;
 
@@ -36,7 +37,7 @@ class Transfer final : public GroupedTransform {
     spec.summary("Brings packets to the device; passes them on where the device computes on host memory.")
         .input("in", Record::any())
         .output("out", Record::like("in").noted("on the device"))
-        .param(Param("gather_bytes", ParamType::integer().at_least(0).at_most(kMessageBytes / 2),
+        .param(Param("gather_bytes", ParamType::integer().at_least(0).at_most(kMostGathered),
                      "Packets of at most so many bytes that wait together are copied as one; 0: each by itself.")
                    .in_unit("bytes")
                    .or_default(32768))

@@ -11,7 +11,7 @@
 
 namespace millrace::testing {
 
-StageHost::StageHost(const StageInfo& stage_info, ParamValue params, std::unique_ptr<Device> device)
+StageHost::StageHost(const StageInfo& stage_info, const ParamValue& params, std::unique_ptr<Device> device)
     : info(stage_info), stage(stage_info.make(params)), device_(std::move(device)), alone_(make_self_communicator()) {
   for (const PortDecl& port : info.spec.outputs_for(params)) outputs[port.name];
 }

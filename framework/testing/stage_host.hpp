@@ -19,7 +19,7 @@ namespace millrace::testing {
 class StageHost : public InferContext, public OpenContext, public RunNews {
  public:
   /// `params` are checked and complete. `info` must outlive this.
-  StageHost(const StageInfo& info, ParamValue params, std::unique_ptr<Device> device);
+  StageHost(const StageInfo& info, const ParamValue& params, std::unique_ptr<Device> device);
   ~StageHost() override { close(); }
   StageHost(const StageHost&) = delete;
   StageHost& operator=(const StageHost&) = delete;

@@ -169,11 +169,13 @@ ValidatedNode start_node(const CheckedNode& node, const std::vector<std::size_t>
   return result;
 }
 
-/// Of a node whose parameters have errors nothing is known.
+/// Of a node whose parameters have errors nothing is known. A model comes from batches too, but from those of its trainer.
 std::int64_t batch_rows_into(const ValidatedGraph& graph, const ValidatedNode& node) {
   std::int64_t rows = 0;
   for (const ValidatedEdge& edge : node.inputs) {
     const ValidatedNode& from = graph.nodes[edge.from_node];
+    const PortSpec* port = from.find_output(edge.from_port);
+    if (port != nullptr && port->kind != PortKind::data) continue;
     const std::string param = from.info != nullptr ? from.info->spec.batch_rows_param() : std::string();
     const bool cuts = !param.empty() && from.params.is_map() && from.params[param].is_number();
     rows = std::max(rows, cuts ? from.params[param].integer() : from.batch_rows);

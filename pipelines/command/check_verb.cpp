@@ -1,5 +1,6 @@
 // `pipeline-run check CONFIG`: every error, no data moved.
 #include "checked_config.hpp"
+#include "config/printable_text.hpp"
 #include "run_json.hpp"
 
 #include <fmt/format.h>
@@ -12,7 +13,8 @@ int check_verb(const CommandOptions& options) {
   if (options.json)
     write_result(errors_json(checked->diagnostics));
   else
-    write_result(fmt::format("{}: no errors, {} nodes\n", options.target, checked->graph.nodes.size()));
+    write_result(
+        fmt::format("{}: no errors, {}\n", printable(options.target), counted(checked->graph.nodes.size(), "node")));
   return 0;
 }
 

@@ -22,7 +22,7 @@ constexpr const char* kUnknownStage = "unknown-stage";
 // A path in a config is relative to the config, so that the pair can be moved, one on the command line to where the user is;
 // a bare name is looked for.
 std::string plugin_path(const std::string& config, const std::string& plugin, const Location& where) {
-  const std::string found = find_plugin(plugin);
+  std::string found = find_plugin(plugin);
   if (where.source && where.source->is_argument) return found;
   const fs::path folder = config == "-" ? fs::path() : fs::path(config).parent_path();
   return found == plugin ? (folder / plugin).string() : found;

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <system_error>
 
 namespace millrace::pipelines {
 namespace {
@@ -51,6 +52,16 @@ std::string did_you_mean(std::string_view wrong, const std::vector<std::string>&
   return close.empty() ? "" : fmt::format("did you mean `{}`?", fmt::join(close, "` or `"));
 }
 
+bool is_there(const std::string& path) {
+  std::error_code ignored;  // what cannot be looked at is not there for us either
+  return std::filesystem::exists(path, ignored);
+}
+
+// `epochs=1`, where a file would be written otherwise.
+bool is_override(const std::string& word) {
+  return word.find('=') != std::string::npos && word.front() != '=' && !is_there(word);
+}
+
 /// One verb's parser. Values are stored as they come, so that `--set` and `--threads` keep their order.
 class VerbParser {
  public:
@@ -85,6 +96,7 @@ class VerbParser {
   void take_threads(const std::string& text);
   void take_timeout(const std::string& text);
   void refuse_extras() const;
+  void take_plain(std::vector<std::string> words);
   void require_target() const;
   std::string help() const;
 
@@ -229,6 +241,9 @@ void VerbParser::refuse_extras() const {
     if (extra.size() > 1 && extra[0] == '-')
       fail(verb_, "unknown-option", fmt::format("unknown option `{}`", extra),
            did_you_mean(extra.substr(0, extra.find('=')), known));
+    if (verb_.takes_overrides && is_override(extra))
+      fail(verb_, "wrong-arguments", fmt::format("one argument too many: `{}`", extra),
+           fmt::format("to override a value write --set {}", extra));
     if (const Verb* late = find_verb(find_verb(extra) != nullptr ? extra : options_.target); late != nullptr)
       fail(*late, "wrong-arguments", "a verb comes first, before all options");
     fail(verb_, "wrong-arguments", fmt::format("one argument too many: `{}`", extra));
@@ -253,7 +268,20 @@ std::vector<OptionName> VerbParser::options() const {
   return found;
 }
 
+// What follows `--` is no option, whatever it looks like.
+void VerbParser::take_plain(std::vector<std::string> words) {
+  const bool takes_target = verb_.target != Target::none;
+  if (takes_target && options_.target.empty() && !words.empty()) {
+    options_.target = words.front();
+    words.erase(words.begin());
+  }
+  if (!words.empty()) fail(verb_, "wrong-arguments", fmt::format("one argument too many: `{}`", words.front()));
+}
+
 ParsedCommand VerbParser::parse(std::vector<std::string> arguments) {
+  const auto end = std::find(arguments.begin(), arguments.end(), "--");
+  std::vector<std::string> plain(end == arguments.end() ? end : end + 1, arguments.end());
+  arguments.erase(end, arguments.end());
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {
     app_.parse(std::move(arguments));
@@ -262,6 +290,7 @@ ParsedCommand VerbParser::parse(std::vector<std::string> arguments) {
   }
   if (wants_help_) return {nullptr, {}, help()};
   refuse_extras();
+  take_plain(std::move(plain));
   require_target();
   if (options_.why && options_.target.empty()) fail(verb_, "wrong-arguments", "--why needs the name of a stage");
   if (options_.cuda && options_.kind != "transform")
@@ -271,8 +300,7 @@ ParsedCommand VerbParser::parse(std::vector<std::string> arguments) {
 
 // A word that is neither a verb nor looks like a file is a mistyped verb.
 bool looks_like_verb(const std::string& word) {
-  return !word.empty() && word[0] != '-' && word.find_first_of("./") == std::string::npos &&
-         !std::filesystem::exists(word);
+  return !word.empty() && word[0] != '-' && word.find_first_of("./") == std::string::npos && !is_there(word);
 }
 
 }  // namespace
@@ -294,7 +322,8 @@ ParsedCommand parse_command(const std::vector<std::string>& arguments) {
   }
   if (!arguments.empty() && looks_like_verb(arguments[0]))
     fail(run, "unknown-verb", fmt::format("`{}` is neither a file nor a verb", arguments[0]),
-         did_you_mean(arguments[0], verb_names()));
+         is_override(arguments[0]) ? fmt::format("the config comes first: pipeline-run CONFIG --set {}", arguments[0])
+                                   : did_you_mean(arguments[0], verb_names()));
   return VerbParser(run).parse(arguments);
 }
 

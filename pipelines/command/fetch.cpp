@@ -78,7 +78,7 @@ bool Fetch::is_present(const DatasetFile& file) {
   std::string path = options_.to_folder.empty() ? locate_dataset_file(info_, file) : std::string();
   if (!options_.to_folder.empty())
     for (const char* ending : {"", ".gz"})
-      if (path.empty() && fs::exists(fs::path(folder_) / (file.stem + ending)))
+      if (std::error_code hidden; path.empty() && fs::exists(fs::path(folder_) / (file.stem + ending), hidden))
         path = (fs::path(folder_) / (file.stem + ending)).string();
   if (path.empty()) return false;
   const std::string wrong = content_problem(path, file);

@@ -41,10 +41,11 @@ TemporaryFile::TemporaryFile(const std::string& folder, const std::string& name)
     : folder_(folder),
       final_path_((fs::path(folder) / name).string()),
       path_((fs::path(folder) / ("." + name + ".XXXXXX")).string()) {
-  std::error_code error;
-  fs::create_directories(folder_, error);
-  descriptor_ = mkostemp(path_.data(), O_CLOEXEC);
-  if (descriptor_ < 0) fail("make a file");
+  std::error_code failed;
+  fs::create_directories(folder_, failed);
+  if (failed) errno = failed.value();
+  descriptor_ = failed ? -1 : mkostemp(path_.data(), O_CLOEXEC);
+  if (descriptor_ < 0) fail(failed ? "make the folder" : "make a file in");
 }
 
 TemporaryFile::~TemporaryFile() {
@@ -54,8 +55,8 @@ TemporaryFile::~TemporaryFile() {
 
 void TemporaryFile::publish() {
   // mkostemp gives 0600; a data set is for everybody whom the folder lets in.
-  if (fchmod(descriptor_, 0644) != 0 || fsync(descriptor_) != 0) fail("write a file");
-  if (rename(path_.c_str(), final_path_.c_str()) != 0) fail("rename a file");
+  if (fchmod(descriptor_, 0644) != 0 || fsync(descriptor_) != 0) fail("write a file in");
+  if (rename(path_.c_str(), final_path_.c_str()) != 0) fail("rename a file in");
   path_.clear();
   const int folder = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) return;
@@ -65,8 +66,8 @@ void TemporaryFile::publish() {
 
 void TemporaryFile::fail(const char* what) const {
   throw Error(ErrorKind::output, "output-unwritable",
-              fmt::format("cannot {} in `{}`: {}", what, folder_, std::generic_category().message(errno)),
-              "choose another folder with --to, or set MILLRACE_DATA_DIR");
+              fmt::format("cannot {} `{}`: {}", what, folder_, std::generic_category().message(errno)),
+              "choose a folder in which you may write: with --to, or with MILLRACE_DATA_DIR");
 }
 
 }  // namespace millrace::pipelines

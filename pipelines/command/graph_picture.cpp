@@ -1,5 +1,6 @@
 // `pipeline-run graph CONFIG`: the graph in Graphviz's or Mermaid's language.
 #include "checked_config.hpp"
+#include "config/printable_text.hpp"
 
 #include <fmt/format.h>
 
@@ -72,7 +73,7 @@ std::string mermaid(const ValidatedGraph& graph) {
 int graph_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   if (!checked->diagnostics.empty()) return report_errors(checked->diagnostics, options);
-  write_result(options.format == "mermaid" ? mermaid(checked->graph) : dot(checked->graph));
+  write_result(printable(options.format == "mermaid" ? mermaid(checked->graph) : dot(checked->graph)));
   return 0;
 }
 

@@ -1,5 +1,5 @@
 // `pipeline-run new-stage NAME`: a folder with a plugin that builds against the installed Millrace, tests itself and runs.
-#include "command.hpp"
+#include "checked_config.hpp"
 #include "new_stage_texts.hpp"
 #include "terminal.hpp"
 
@@ -30,6 +30,15 @@ void require_name(const std::string& name) {
     return;
   throw Error(ErrorKind::usage, "bad-name", fmt::format("`{}` is no name for a stage", name),
               "use small letters, digits and `_`, starting with a letter: pipeline-run new-stage random_shift");
+}
+
+// A plugin that brings a stage of this name could not be loaded beside the built-in one.
+void require_new_name(const std::string& name) {
+  StageRegistry registry;
+  load_plugins({}, registry);
+  if (registry.find(name) == nullptr) return;
+  throw Error(ErrorKind::usage, "bad-name", fmt::format("`{}` is a built-in stage", name),
+              fmt::format("choose another name: pipeline-run new-stage my_{}", name));
 }
 
 // random_shift -> RandomShift.
@@ -75,9 +84,10 @@ void write_file(const fs::path& path, const std::string& text) {
 fs::path made_folder(const std::string& stage) {
   std::error_code error;
   if (fs::create_directory(stage, error)) return stage;
-  throw Error(ErrorKind::output, "output-exists",
-              fmt::format("cannot make the folder `{}`: {}", stage, error ? error.message() : "it is there already"),
-              "choose another name, or another folder to start from");
+  throw Error(
+      ErrorKind::output, error ? "output-unwritable" : "output-exists",
+      fmt::format("cannot make the folder `{}`: {}", stage, error ? error.message() : "it is there already"),
+      error ? "start from a folder in which you may write" : "choose another name, or another folder to start from");
 }
 
 }  // namespace
@@ -85,6 +95,7 @@ fs::path made_folder(const std::string& stage) {
 int new_stage_verb(const CommandOptions& options) {
   const std::string& stage = options.target;
   require_name(stage);
+  require_new_name(stage);
   const auto& texts = new_stage_texts();
   const Values values{{"stage", stage},
                       {"Class", class_name(stage)},

@@ -2,6 +2,7 @@
 #include "plan.hpp"
 
 #include "checked_config.hpp"
+#include "config/printable_text.hpp"
 #include "progress_text.hpp"
 
 #include <millrace/model.hpp>
@@ -178,9 +179,11 @@ Json budget_object(const ValidatedNode& node) {
 }  // namespace
 
 std::string plan_text(const ValidatedGraph& graph) {
-  return fmt::format("{}: {} nodes, epochs {}, seed {}, threads {}, device {} ({})\n", graph.name, graph.nodes.size(),
-                     graph.epochs, graph.seed, graph.threads, to_string(graph.device.id), graph.device.reason) +
-         edges_text(graph) + models_text(graph) + budgets_text(graph) + isolation_text(graph) + memory_text(graph);
+  const std::string head = fmt::format("{}: {}, epochs {}, seed {}, threads {}, device {} ({})\n", graph.name,
+                                       counted(graph.nodes.size(), "node"), graph.epochs, graph.seed, graph.threads,
+                                       to_string(graph.device.id), graph.device.reason);
+  return printable(head + edges_text(graph) + models_text(graph) + budgets_text(graph) + isolation_text(graph) +
+                   memory_text(graph));
 }
 
 std::string plan_json(const ValidatedGraph& graph) {

@@ -1,5 +1,6 @@
 #include "progress_line.hpp"
 
+#include "config/printable_text.hpp"
 #include "progress_text.hpp"
 
 #include <fmt/format.h>
@@ -18,7 +19,8 @@ double share_of(const StepProgress& progress) {
 
 std::vector<std::string> head_parts(std::uint32_t epoch, std::uint32_t epochs, const StepProgress* progress,
                                     const TerminalStyle& style) {
-  std::vector<std::string> parts = {fmt::format("Epoch {}/{}", epoch, epochs)};
+  // Epoch 0 is a look at the weights that the training would start from; no epoch of none has been trained.
+  std::vector<std::string> parts = {epoch == 0 ? "Epoch 0 (not trained)" : fmt::format("Epoch {}/{}", epoch, epochs)};
   if (progress == nullptr) return parts;
   parts.push_back(fmt::format("{}/{}", progress->step, progress->steps));
   if (style.redraws) parts.push_back(bar_text(share_of(*progress), style.unicode, style.color));
@@ -57,9 +59,9 @@ std::string epoch_line(const Metrics& metrics, const StepProgress* last, std::ui
   std::vector<std::string> parts = head_parts(metrics.epoch, epochs, last, style);
   if (const auto seconds = metrics.find("seconds")) parts.push_back(seconds_text(*seconds));
   for (const auto& [name, value] : metrics.values)
-    if (!is_timing(name)) parts.push_back(name + " " + metric_text(value));
+    if (!is_timing(name)) parts.push_back(printable(name) + " " + metric_text(value));
   if (const auto rate = metrics.find("samples_per_second")) parts.push_back(rate_text(*rate) + " samples/s");
-  if (!limit.empty()) parts.push_back(fmt::format("[limited by {}]", limit));
+  if (!limit.empty() && metrics.epoch > 0) parts.push_back(fmt::format("[limited by {}]", limit));
   return join(parts, std::numeric_limits<std::size_t>::max());
 }
 
@@ -89,7 +91,7 @@ void ProgressLine::epoch(const Metrics& metrics, bool complete) {
 
 void ProgressLine::print(std::string_view text) {
   clear();
-  result_(text);
+  result_(printable(text));
 }
 
 // A node that works through the whole epoch is what a faster machine or a cheaper stage would have to improve.

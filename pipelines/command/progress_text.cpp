@@ -8,8 +8,9 @@
 namespace millrace::pipelines {
 
 std::string metric_text(double value) {
-  const bool is_small = value != 0 && std::abs(value) < 1e-3;
-  return is_small ? fmt::format("{:.4e}", value) : fmt::format("{:.4f}", value);
+  const double size = std::abs(value);
+  const bool is_long = (size != 0 && size < 1e-3) || size >= 1e7;
+  return is_long ? fmt::format("{:.4e}", value) : fmt::format("{:.4f}", value);
 }
 
 std::string seconds_text(double seconds) {

@@ -6,7 +6,8 @@
 
 namespace millrace::pipelines {
 
-/// Four decimals; below 0.001 in exponent form, so that a small loss does not read as zero.
+/// Four decimals; below 0.001 in exponent form, so that a small loss does not read as zero, and from 10,000,000 on, so that
+/// one that diverges stays short.
 std::string metric_text(double value);
 /// "1.2s", "2m05s".
 std::string seconds_text(double seconds);

@@ -1,5 +1,6 @@
 // `pipeline-run CONFIG`: check, run, report.
 #include "checked_config.hpp"
+#include "config/printable_text.hpp"
 #include "device_time_text.hpp"
 #include "peer_config.hpp"
 #include "plan.hpp"
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -26,8 +28,8 @@ double now_seconds() {
 }
 
 // The node that works most of the time it exists is what a faster machine or a cheaper stage would have to improve.
-std::string limiting_node(const RunReport& report) {
-  if (report.exit_code != 0) return {};
+std::string limiting_node(const ValidatedGraph& graph, const RunReport& report) {
+  if (report.exit_code != 0 || graph.epochs == 0) return {};
   const auto busiest = std::max_element(report.nodes.begin(), report.nodes.end(),
                                         [](const NodeReport& a, const NodeReport& b) { return a.busy < b.busy; });
   if (busiest == report.nodes.end() || report.seconds <= 0) return {};
@@ -54,8 +56,8 @@ std::string end_text(const ValidatedGraph& graph, const RunReport& report) {
 }
 
 std::string summary(const ValidatedGraph& graph, const RunReport& report) {
-  std::string text = fmt::format("{}: {} in {}{}\n", graph.name, end_text(graph, report), seconds_text(report.seconds),
-                                 limiting_node(report));
+  std::string text = fmt::format("{}: {} in {}{}\n", printable(graph.name), end_text(graph, report),
+                                 seconds_text(report.seconds), limiting_node(graph, report));
   if (!report.weights_sha256.empty()) text += fmt::format("weights sha256 {}\n", report.weights_sha256);
   text += ranks_text(graph, report);
   text += fmt::format("device {} ({}), {} thread{}; device memory: peak {}, leaked {}\n", to_string(graph.device.id),
@@ -99,7 +101,33 @@ void tell_lost(RunReport& report, int write_error) {
   report.reason = "output lost";
 }
 
-RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, const StopSignals& signals, Peers* peers) {
+/// What a first signal is answered with, by the thread that takes signals.
+struct StopNote {
+  NodesAtWork at_work;
+  std::atomic<bool> is_wanted;
+
+  explicit StopNote(bool wanted) : is_wanted(wanted) {}
+
+  void write(int signal) const {
+    if (!is_wanted) return;
+    std::string nodes;
+    for (const std::string& node : at_work.names()) nodes += fmt::format("{}`{}`", nodes.empty() ? "" : ", ", node);
+    // A line of its own, below the progress line that may be half drawn.
+    write_note_now(fmt::format("{}stopping on signal {} ({}){}; a second signal ends the process at once\n",
+                               isatty(STDERR_FILENO) == 1 ? "\n" : "", signal, sigdescr_np(signal),
+                               nodes.empty() ? "" : fmt::format(": waiting for {} to return", printable(nodes))));
+  }
+};
+
+/// The signals of a run, and who hears of them.
+struct Stopping {
+  StopNote note;
+  StopSignals signals;
+
+  explicit Stopping(bool wants_note) : note(wants_note), signals([this](int signal) { note.write(signal); }) {}
+};
+
+RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, Stopping& stopping, Peers* peers) {
   const auto note = [quiet = options.quiet](std::string_view text) {
     if (!quiet) write_note(text);
   };
@@ -115,7 +143,8 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, cons
   ProgressLine progress(style_of(STDERR_FILENO, options.color), graph.epochs, note, result, now_seconds);
   RunOptions run_options;
   run_options.observer = &progress;
-  run_options.stop_signal = &signals.first();
+  run_options.stop_signal = &stopping.signals.first();
+  run_options.at_work = &stopping.note.at_work;
   run_options.peers = peers;
   run_options.stage_host = "/proc/self/exe";
   RunReport report = run(graph, run_options);
@@ -124,7 +153,7 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, cons
   return report;
 }
 
-int check_and_run(const CommandOptions& options, const StopSignals& signals, Peers* peers) {
+int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peers) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options, peers);
   if (peers != nullptr) {
     if (const int code = agree_on_config(*peers, *checked, options); code != 0) return code;
@@ -133,7 +162,7 @@ int check_and_run(const CommandOptions& options, const StopSignals& signals, Pee
   }
   if (options.dry_run) return checked->graph.ranks.rank == 0 ? print_plan(checked->graph, options) : 0;
   const double launch_seconds = seconds_since_launch();
-  const RunReport report = run_watched(checked->graph, options, signals, peers);
+  const RunReport report = run_watched(checked->graph, options, stopping, peers);
   if (const Diagnostics failures = failures_of(report); !failures.empty()) write_errors(failures, options, peers);
   if (!options.quiet) write_note(summary(checked->graph, report));
   if (options.json) write_result(run_json(checked->graph, report, launch_seconds));
@@ -142,16 +171,17 @@ int check_and_run(const CommandOptions& options, const StopSignals& signals, Pee
 
 /// One process of several. Only rank 0 writes results and progress. What is thrown is told here, because `leave` may end
 /// the process.
-int run_among(Peers& peers, CommandOptions options, const StopSignals& signals) {
+int run_among(Peers& peers, CommandOptions options, Stopping& stopping) {
   const bool is_first = peers.ranks().rank == 0;
   if (!is_first) {
     options.quiet = true;
     options.json = false;
+    stopping.note.is_wanted = false;
   }
-  peers.watch(&signals.first());
+  peers.watch(&stopping.signals.first());
   int code = 0;
   try {
-    code = check_and_run(options, signals, &peers);
+    code = check_and_run(options, stopping, &peers);
   } catch (const Error& error) {
     code = error.exit_code();
     Diagnostics found;
@@ -167,9 +197,9 @@ int run_among(Peers& peers, CommandOptions options, const StopSignals& signals) 
 }  // namespace
 
 int run_verb(const CommandOptions& options) {
-  const StopSignals signals;
+  Stopping stopping(!options.quiet);
   const std::unique_ptr<Peers> peers = open_peers(peer_timeout_seconds());
-  return peers ? run_among(*peers, options, signals) : check_and_run(options, signals, nullptr);
+  return peers ? run_among(*peers, options, stopping) : check_and_run(options, stopping, nullptr);
 }
 
 }  // namespace millrace::pipelines

@@ -1,5 +1,7 @@
 // `pipeline-run show CONFIG`: the config as it would run, a valid config again, with the origin of each value as a comment.
 #include "checked_config.hpp"
+#include "config/printable_text.hpp"
+#include "config/references.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -32,14 +34,16 @@ bool is_word(const std::string& text) {
   return !lower.empty() && !kNoWords.contains(lower);
 }
 
+std::string quoted(const std::string& text) { return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 // A plain scalar stays as the user wrote it, so that it keeps its type; what YAML would read otherwise is quoted.
 std::string scalar_text(const DocNode& node) {
+  if (node.text.find("${") != std::string::npos) return quoted(as_plain(node.text));
   const bool is_plain = !node.quoted && !node.text.empty() &&
                         node.text.find_first_of(":#{}[],&*!|>'\"%@`\n\t") == std::string::npos &&
                         node.text.front() != ' ' && node.text.back() != ' ' && node.text != "-" &&
                         !node.text.starts_with("- ") && node.text.front() != '?';
-  return is_plain || is_word(node.text) ? node.text
-                                        : Json(node.text).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return is_plain || is_word(node.text) ? node.text : quoted(node.text);
 }
 
 std::string key_text(const std::string& key) {
@@ -129,7 +133,7 @@ int show_verb(const CommandOptions& options) {
   }
   YamlWriter writer;
   writer.members(checked->spec.resolved, 0);
-  write_result(writer.text);
+  write_result(printable(writer.text));
   return 0;
 }
 

@@ -1,5 +1,6 @@
 // `pipeline-run stages [NAME]`: the stages there are, or one of them with all that its descriptor says.
 #include "checked_config.hpp"
+#include "config/suggestions.hpp"
 #include "plugins/plugin_search.hpp"
 #include "stage_facts.hpp"
 #include "stages_json.hpp"
@@ -93,10 +94,10 @@ std::string list_text(const StageRegistry& registry) {
 }
 
 [[noreturn]] void refuse(const std::string& name, const StageRegistry& registry) {
-  const std::vector<std::string> close = close_names(name, registry.names());
+  const std::string suggestion = did_you_mean(name, registry.names());
   throw Error(ErrorKind::usage, "unknown-stage", fmt::format("there is no stage `{}`", name),
-              fmt::format("{}`pipeline-run stages {} --why` says where it was looked for",
-                          close.empty() ? "" : fmt::format("did you mean `{}`?  ", fmt::join(close, "` or `")), name));
+              fmt::format("{}{}`pipeline-run stages {} --why` says where it was looked for", suggestion,
+                          suggestion.empty() ? "" : "  ", name));
 }
 
 }  // namespace

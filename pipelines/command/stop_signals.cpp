@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
@@ -20,10 +21,12 @@ sigset_t stop_set() {
 void block_stop_signals() {
   const sigset_t set = stop_set();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
 }
 
-StopSignals::StopSignals() : thread_([this] { wait(); }) {}
+StopSignals::StopSignals(std::function<void(int)> on_first) : on_first_(std::move(on_first)) {
+  block_stop_signals();
+  thread_ = std::thread([this] { wait(); });
+}
 
 StopSignals::~StopSignals() {
   over_ = true;
@@ -37,6 +40,7 @@ void StopSignals::wait() {
     // No destructors and no flushing: whoever asks twice does not want to wait for a stage that hangs.
     if (first_ != 0) _exit(128 + number);
     first_ = number;
+    if (on_first_) on_first_(number);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <millrace/error.hpp>
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -74,5 +75,10 @@ void write_result(std::string_view text) {
 }
 
 void write_note(std::string_view text) { write_all(STDERR_FILENO, text); }
+
+void write_note_now(std::string_view text) {
+  pollfd out{STDERR_FILENO, POLLOUT, 0};
+  if (poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0) write_note(text);
+}
 
 }  // namespace millrace::pipelines

@@ -25,5 +25,7 @@ bool write_all(int descriptor, std::string_view text);
 void write_result(std::string_view text);
 /// Diagnostics and progress for standard error. Nothing can be done when that fails.
 void write_note(std::string_view text);
+/// The same, unless its reader takes nothing at the moment: for a thread that must not wait. `text` is short.
+void write_note_now(std::string_view text);
 
 }  // namespace millrace::pipelines

@@ -1,6 +1,8 @@
 // How an error looks: the user's own line with carets under it, then notes and what to do.
 #include "diagnostics.hpp"
 
+#include "printable_text.hpp"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -64,21 +66,22 @@ std::string padding_for(std::string_view text) {
 
 std::string place_of(const Location& where) {
   const SourceText& source = *where.source;
-  if (source.is_argument) return source.name;
-  return where.line > 0 ? fmt::format("{}:{}:{}", source.name, where.line, where.column) : source.name;
+  std::string name = printable(source.name);
+  if (source.is_argument) return name;
+  return where.line > 0 ? fmt::format("{}:{}:{}", name, where.line, where.column) : name;
 }
 
 std::string render_source(const Diagnostic& d, const Colors& c, std::size_t gutter) {
   const Excerpt shown = excerpt_of(line_of(d.where.source->text, d.where.line), d.where);
   const std::string_view rest = std::string_view(shown.text).substr(std::min(shown.column, shown.text.size()));
   const std::string_view token = rest.substr(0, static_cast<std::size_t>(std::max(d.where.length, 1)));
-  const std::string carets(std::max<std::size_t>(1, width_of(token)), '^');
+  const std::string carets(std::max<std::size_t>(1, width_of(printable(token))), '^');
   const std::string number = d.where.source->is_argument ? "" : fmt::format("{}", d.where.line);
   std::string out = fmt::format("{}{:{}} |{}\n", c.frame, "", gutter, c.reset);
-  out += fmt::format("{}{:>{}} |{} {}\n", c.frame, number, gutter, c.reset, shown.text);
+  out += fmt::format("{}{:>{}} |{} {}\n", c.frame, number, gutter, c.reset, printable(shown.text));
   out += fmt::format("{}{:{}} |{} {}{}{}{}{}{}\n", c.frame, "", gutter, c.reset,
-                     padding_for(std::string_view(shown.text).substr(0, shown.column)), c.error, carets,
-                     d.label.empty() ? "" : " ", d.label, c.reset);
+                     padding_for(printable(std::string_view(shown.text).substr(0, shown.column))), c.error, carets,
+                     d.label.empty() ? "" : " ", printable(d.label), c.reset);
   return out;
 }
 
@@ -122,16 +125,17 @@ int Diagnostics::exit_code() const {
 
 std::string render(const Diagnostic& d, bool color) {
   const Colors& c = color ? kAnsi : kPlain;
-  std::string out = fmt::format("{}error[{}]{}{}: {}{}\n", c.error, d.name, c.reset, c.bold, d.message, c.reset);
+  std::string out =
+      fmt::format("{}error[{}]{}{}: {}{}\n", c.error, d.name, c.reset, c.bold, printable(d.message), c.reset);
   const std::size_t gutter = std::max<std::size_t>(2, fmt::format("{}", d.where.line).size());
   if (d.where.source) {
     out += fmt::format("{}{:{}}-->{} {}\n", c.frame, "", gutter, c.reset, place_of(d.where));
     if (d.where.line > 0 && !d.where.source->text.empty()) out += render_source(d, c, gutter);
   }
   for (const std::string& note : d.notes)
-    out += fmt::format("{}{:{}} ={} {}note:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset, note);
+    out += fmt::format("{}{:{}} ={} {}note:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset, printable(note));
   if (!d.help.empty())
-    out += fmt::format("{}{:{}} ={} {}help:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset, d.help);
+    out += fmt::format("{}{:{}} ={} {}help:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset, printable(d.help));
   return out;
 }
 

@@ -20,6 +20,7 @@ namespace {
 
 struct FileError {
   std::string message;
+  bool is_denied = false;
   bool too_large = false;
 };
 
@@ -34,7 +35,9 @@ std::optional<std::string> read_text(const std::string& path, FileError& error) 
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(is_input ? stdin : std::fopen(path.c_str(), "rbe"),
                                                              is_input ? [](std::FILE*) { return 0; } : &std::fclose);
   if (!file) {
-    error.message = std::generic_category().message(errno);
+    const int saved = errno;
+    error.message = std::generic_category().message(saved);
+    error.is_denied = saved == EACCES;
     return std::nullopt;
   }
   std::string text(kMaxFileBytes + 1, '\0');
@@ -85,7 +88,10 @@ class DocumentReader {
                         fmt::format("cannot read `{}`: {}", source.name, error.message),
                         is_base ? named_at : Location{whole_file, 0, 0, 1},
                         "",
-                        is_base ? "the path is relative to the file that extends" : "check the path",
+                        error.is_denied
+                            ? "let yourself read it: `ls -l` shows the permissions of the file and its folder"
+                        : is_base ? "the path is relative to the file that extends"
+                                  : "check the path",
                         {}});
       return false;
     }

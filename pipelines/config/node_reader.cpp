@@ -65,7 +65,9 @@ class NodeReader {
     return false;
   }
 
+  // No node stays: those that were read would be missing the ones that were not.
   void too_many(const DocMember& node) {
+    spec_.nodes.clear();
     error("too-large", fmt::format("the graph has more than {} nodes, chains expanded", kMaxGraphNodes), node.key_where,
           "", "split the config");
   }

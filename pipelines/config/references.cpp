@@ -9,77 +9,114 @@
 #include <cstdlib>
 #include <functional>
 #include <optional>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
 
-// The text for what stands between `${` and `}`; empty to leave it for a later pass.
-using Replace = std::function<std::optional<std::string>(std::string_view inside, const DocNode& at)>;
+// What takes a reference's place. `again`: it may hold references itself.
+struct Replacement {
+  std::string text;
+  bool again = false;
+};
+
+// For what stands between `${` and `}`; empty to leave it for a later pass.
+using Replace = std::function<std::optional<Replacement>(std::string_view inside, const DocNode& at)>;
 
 void fault(Diagnostics& diagnostics, const DocNode& at, std::string name, std::string message, std::string help) {
   diagnostics.add({ErrorKind::config, std::move(name), std::move(message), at.where, "", std::move(help), {}});
 }
 
-void replace_in_text(DocNode& node, const Replace& replace, bool unescape) {
-  const std::string text = std::move(node.text);
-  node.text.clear();
-  bool only_a_reference = false;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::string_view rest = std::string_view(text).substr(at);
-    const std::size_t end = rest.find('}');
-    if (rest.starts_with("$${")) {
-      node.text += unescape ? "${" : "$${";
-      at += 3;
-    } else if (rest.starts_with("${") && end != std::string_view::npos) {
-      const auto value = replace(rest.substr(2, end - 2), node);
-      only_a_reference = value && at == 0 && end + 1 == text.size();
-      node.text += value ? *value : std::string(rest.substr(0, end + 1));
-      at += end + 1;
-    } else {
-      node.text += text[at++];
+// Where the reference at the front of `text` ends, those inside of it counted; npos when its brace is missing.
+std::size_t closing_brace(std::string_view text) {
+  int open = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text.substr(at).starts_with("${")) {
+      ++open;
+      ++at;
+    } else if (text[at] == '}' && --open == 0) {
+      return at;
     }
   }
-  if (only_a_reference) node.quoted = false;
+  return std::string_view::npos;
 }
 
-void replace_everywhere(DocNode& node, const Replace& replace, bool unescape) {
-  if (node.is_scalar() && node.text.find("${") != std::string::npos) replace_in_text(node, replace, unescape);
-  for (DocNode& item : node.items) replace_everywhere(item, replace, unescape);
-  for (DocMember& member : node.members) replace_everywhere(member.value, replace, unescape);
+// `last_pass`: null while another pass will follow, which undoes `$${` and reports what is not closed.
+void replace_in_text(DocNode& node, const Replace& replace, Diagnostics* last_pass) {
+  std::string text = std::exchange(node.text, {});
+  const bool is_only_a_reference = text.starts_with("${") && closing_brace(text) + 1 == text.size();
+  bool replaced = false;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view rest = std::string_view(text).substr(at);
+    if (rest.starts_with("$${")) {
+      node.text += last_pass != nullptr ? "${" : "$${";
+      at += 3;
+    } else if (!rest.starts_with("${")) {
+      node.text += text[at++];
+    } else if (const std::size_t end = closing_brace(rest); end == std::string_view::npos) {
+      if (last_pass != nullptr)
+        fault(*last_pass, node, "bad-reference", fmt::format("`{}` has no closing brace", shown(rest)),
+              "add the `}`, or write $${ for a plain ${");
+      node.text += rest;
+      return;
+    } else if (auto with = replace(rest.substr(2, end - 2), node); with && with->again) {
+      replaced = true;
+      text.replace(at, end + 1, with->text);
+    } else {
+      replaced = replaced || with;
+      node.text += with ? with->text : std::string(rest.substr(0, end + 1));
+      at += end + 1;
+    }
+  }
+  if (is_only_a_reference && replaced) node.quoted = false;
+}
+
+void replace_everywhere(DocNode& node, const Replace& replace, Diagnostics* last_pass) {
+  if (node.is_scalar() && node.text.find("${") != std::string::npos) replace_in_text(node, replace, last_pass);
+  for (DocNode& item : node.items) replace_everywhere(item, replace, last_pass);
+  for (DocMember& member : node.members) replace_everywhere(member.value, replace, last_pass);
 }
 
 }  // namespace
 
+std::string as_plain(std::string_view value) {
+  std::string text;
+  for (std::size_t i = 0; i < value.size(); ++i) text += value.substr(i).starts_with("${") ? "$$" : value.substr(i, 1);
+  return text;
+}
+
 void replace_environment(DocNode& node, Diagnostics& diagnostics) {
-  const Replace replace = [&](std::string_view inside, const DocNode& at) -> std::optional<std::string> {
+  const Replace replace = [&](std::string_view inside, const DocNode& at) -> std::optional<Replacement> {
     if (!inside.starts_with("env:")) return std::nullopt;
     inside.remove_prefix(4);
     const std::size_t split = inside.find(":-");
     const std::string name(inside.substr(0, split));
     const char* value = std::getenv(name.c_str());
-    if (value == nullptr && split == std::string_view::npos) {
+    if (value == nullptr && split != std::string_view::npos)
+      return Replacement{std::string(inside.substr(split + 2)), true};
+    if (value == nullptr) {
       fault(diagnostics, at, "unset-variable", fmt::format("the environment variable `{}` is not set", shown(name)),
             fmt::format("set it, or write a default: ${{env:{}:-value}}", shown(name)));
-      return std::string();
+      return Replacement{};
     }
-    std::string text = value != nullptr ? std::string(value) : std::string(inside.substr(split + 2));
-    if (text.size() <= kMaxScalarBytes && !find_encoding_fault(text)) return text;
+    const std::string_view text = value;
+    if (text.size() <= kMaxScalarBytes && !find_encoding_fault(text)) return Replacement{as_plain(text)};
     fault(diagnostics, at, "bad-reference",
           fmt::format("the environment variable `{}` holds no short text", shown(name)),
           fmt::format("give it valid UTF-8 of at most {} bytes", kMaxScalarBytes));
-    return std::string();
+    return Replacement{};
   };
-  replace_everywhere(node, replace, false);
+  replace_everywhere(node, replace, nullptr);
 }
 
 void replace_seed(DocNode& node, std::uint64_t seed, Diagnostics& diagnostics) {
-  const Replace replace = [&](std::string_view inside, const DocNode& at) -> std::optional<std::string> {
-    if (inside == "seed") return fmt::format("{}", seed);
+  const Replace replace = [&](std::string_view inside, const DocNode& at) -> std::optional<Replacement> {
+    if (inside == "seed") return Replacement{fmt::format("{}", seed)};
     fault(diagnostics, at, "bad-reference", fmt::format("`${{{}}}` is not known", shown(inside)),
           "there are ${env:NAME}, ${env:NAME:-default} and ${seed}; write $${ for a plain ${");
-    return std::string();
+    return Replacement{};
   };
-  replace_everywhere(node, replace, true);
+  replace_everywhere(node, replace, &diagnostics);
 }
 
 }  // namespace millrace::pipelines

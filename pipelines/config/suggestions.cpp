@@ -20,6 +20,8 @@ constexpr std::array kSpellings{
     Spelling{"to_categorical", "one_hot"},
     Spelling{"onehot", "one_hot"},
     Spelling{"categorical", "one_hot"},
+    Spelling{"category_encoding", "one_hot"},
+    Spelling{"one_hot_encoding", "one_hot"},
     Spelling{"label_binarizer", "one_hot"},
     Spelling{"rescaling", "normalize"},
     Spelling{"rescale", "normalize"},
@@ -175,7 +177,8 @@ std::string name_list(const std::vector<std::string>& names) {
   constexpr std::size_t kMost = 20;
   if (names.empty()) return "nothing";
   std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i)
+    text += (i == 0 ? "" : ", ") + (names[i].empty() ? "\"\"" : names[i]);
   return names.size() > kMost ? text + ", ..." : text;
 }
 

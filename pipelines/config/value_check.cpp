@@ -1,6 +1,7 @@
 // One value of the user's text against a type.
 #include "param_check.hpp"
 
+#include "printable_text.hpp"
 #include "scalars.hpp"
 #include "suggestions.hpp"
 
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace millrace::pipelines {
 namespace {
@@ -96,6 +98,17 @@ class ValueCheck {
     return value ? ParamValue(*value) : wrong_type(node, type);
   }
 
+  void too_large(const DocNode& node, const ParamType& type) {
+    const std::string found = fmt::format("is {}", shown(node.text));
+    if (type.kind() == Kind::integer)
+      fail(
+          node.where, "out-of-range", found,
+          fmt::format("expected: {}{}", type.describe(), type.hi() ? "" : "; no integer is above 9223372036854775807"));
+    else
+      fail(node.where, "out-of-range", found, "an integer that does not fit into 64 bits",
+           "write it with a decimal point");
+  }
+
   // Reports what is wrong with the text as a number; true when it is one.
   bool is_number(const DocNode& node, const ParamType& type, const NumberReading& reading) {
     const std::string found = fmt::format("is {}", kind_of(node));
@@ -113,7 +126,7 @@ class ValueCheck {
         fail(node.where, "not-finite", found, "expected a finite number");
         break;
       case NumberFault::too_large:
-        fail(node.where, "out-of-range", found, "does not fit into 64 bits");
+        too_large(node, type);
         break;
       case NumberFault::zero_denominator:
         fail(node.where, "not-finite", found, "divided by zero");
@@ -166,7 +179,7 @@ class ValueCheck {
   ParamValue list(const DocNode& node, const ParamType& type) {
     const std::size_t length = node.items.size();
     if (length < type.least_length() || length > type.most_length())
-      return fail(node.where, "wrong-length", fmt::format("has {} items", length),
+      return fail(node.where, "wrong-length", fmt::format("has {}", counted(length, "item")),
                   type.most_length() == SIZE_MAX ? fmt::format("expected at least {}", type.least_length())
                   : type.least_length() == type.most_length()
                       ? fmt::format("expected {}", type.least_length())
@@ -182,7 +195,7 @@ class ValueCheck {
   ParamValue map(const DocNode& node, const ParamType& type) {
     const std::size_t length = node.members.size();
     if (length < type.least_length() || length > type.most_length())
-      return fail(node.where, "wrong-length", fmt::format("has {} entries", length),
+      return fail(node.where, "wrong-length", fmt::format("has {}", counted(length, "entry", "entries")),
                   fmt::format("expected at least {}", type.least_length()));
     ParamValue::Map values;
     for (const DocMember& m : node.members) {
@@ -196,7 +209,7 @@ class ValueCheck {
     std::vector<std::string> names;
     for (const Alternative& a : type.alternatives()) names.push_back(a.name);
     if (node.is_map() && node.members.size() != 1)
-      return fail(node.where, "wrong-length", fmt::format("has {} entries", node.members.size()),
+      return fail(node.where, "wrong-length", fmt::format("has {}", counted(node.members.size(), "entry", "entries")),
                   "expected exactly one", fmt::format("choose one: {}", name_list(names)));
     const std::string& name = node.is_map() ? node.members.front().key : node.text;
     const Location& where = node.is_map() ? node.members.front().key_where : node.where;
@@ -211,18 +224,24 @@ class ValueCheck {
     return ParamValue::Map{{name, check_params(params, chosen->params, owner, where, diagnostics_)}};
   }
 
-  // The options of one YAML kind are tried in order; with a single one its own errors are the better ones.
+  // The options of one YAML kind are tried in order; with a single one its own errors are the better ones. A number that only
+  // lies outside of the range of one of them is of the right type.
   ParamValue any_of(const DocNode& node, const ParamType& type) {
     std::vector<const ParamType*> fitting;
     for (const ParamType& option : type.options())
       if (takes(option, node)) fitting.push_back(&option);
     if (fitting.size() == 1) return check(node, *fitting.front());
+    std::optional<Diagnostic> outside;
     for (const ParamType* option : fitting) {
       Diagnostics attempt;
       ParamValue value = ValueCheck(what_, attempt).check(node, *option);
       if (attempt.empty()) return value;
+      if (!outside && attempt.sorted().front().name == "out-of-range") outside = attempt.sorted().front();
     }
-    return wrong_type(node, type);
+    if (!outside) return wrong_type(node, type);
+    if (node.is_scalar()) outside->label = fmt::format("expected: {}", type.describe());
+    diagnostics_.add(std::move(*outside));
+    return {};
   }
 
   std::string what_;

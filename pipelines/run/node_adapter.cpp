@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace millrace::pipelines {
 
 namespace {
@@ -50,7 +52,7 @@ bool NodeAdapter::is_joined() const { return node_.info->spec.input_mode() == In
 
 // Work is queued under the lock, so that the queue has the order of the front.
 void NodeAdapter::arrive(std::size_t port, Packet packet) {
-  if (services_.stop.stopping()) {
+  if (services_.stop.stopping() && !only_reports()) {
     ++inputs_[port]->discarded;
     return;
   }
@@ -97,7 +99,7 @@ void NodeAdapter::pause(const Work& work, const Event& event) {
 
 void NodeAdapter::call(std::span<Work> works) noexcept {
   const NodeClock::Time began = clock_.begin(works.size());
-  const bool stopped = services_.stop.stopping();
+  const bool stopped = services_.stop.stopping() && !only_reports();
   for (const Work& work : works)
     if (!work.resumes) count(work, !stopped);
   try {
@@ -108,6 +110,8 @@ void NodeAdapter::call(std::span<Work> works) noexcept {
       const StageMark mark(place_, at.epoch, at.packet);
       process_all(works);
     }
+  } catch (const PacketError& error) {
+    fail_at(position_of(error.header(), error.rows()), std::current_exception());
   } catch (...) {
     fail_at(position_of(works.front()), std::current_exception());
   }
@@ -130,17 +134,26 @@ void NodeAdapter::count(const Work& work, bool taken) {
 
 NodeAdapter::Position NodeAdapter::position_of(const Work& work) const {
   if (work.inputs.empty()) return {work.permit.epoch, outputs_.empty() ? 0 : outputs_.front()->emitted.load(), 0};
-  return position_of(work.inputs[work.port]);
+  const Packet& packet = work.inputs[work.port];
+  return position_of(packet.header, packet.rows);
 }
 
 // Batches are cut at positions of the whole pass, so the first row tells which one it is, on every rank.
-NodeAdapter::Position NodeAdapter::position_of(const Packet& packet) const {
-  const bool is_batch = node_.batch_rows > 0 && packet.rows > 0;
-  const auto rows = static_cast<std::uint64_t>(node_.batch_rows);
-  return {packet.header.epoch, packet.header.seq, is_batch ? packet.header.first_row / rows + 1 : 0};
+NodeAdapter::Position NodeAdapter::position_of(const PacketHeader& header, std::int64_t rows) const {
+  const bool is_batch = node_.batch_rows > 0 && rows > 0;
+  const auto batch_rows = static_cast<std::uint64_t>(node_.batch_rows);
+  return {header.epoch, header.seq, is_batch ? header.first_row / batch_rows + 1 : 0};
+}
+
+// An epoch that was trained before a failure elsewhere is listed whoever was faster; decision 0041.
+bool NodeAdapter::only_reports() const {
+  return outputs_.empty() && !failed_ && std::all_of(inputs_.begin(), inputs_.end(), [](const auto& input) {
+           return input->spec.kind == PortKind::metrics;
+         });
 }
 
 void NodeAdapter::fail_at(const Position& at, const std::exception_ptr& thrown) {
+  failed_ = true;
   RunFailure failure = failure_of(node_, thrown);
   failure.epoch = at.epoch;
   failure.packet = at.packet;
@@ -157,7 +170,7 @@ void NodeAdapter::keep_until(const Event& event, const Packet& packet, std::span
   auto kept = std::make_shared<Kept>(Kept{packet, {fields.begin(), fields.end()}});
   services_.waiter.keep(event, std::move(kept),
                         // Everything behind the first error fails with it: a line a packet would bury the others.
-                        [this, at = position_of(packet)](const std::exception_ptr& thrown) {
+                        [this, at = position_of(packet.header, packet.rows)](const std::exception_ptr& thrown) {
                           if (!told_device_error_.exchange(true)) fail_at(at, thrown);
                         });
 }

@@ -124,9 +124,11 @@ class NodeAdapter {
     std::uint64_t batch = 0;  ///< of the epoch, from 1; 0 for what is no batch
   };
   Position position_of(const Work& work) const;
-  Position position_of(const Packet& packet) const;
+  Position position_of(const PacketHeader& header, std::int64_t rows) const;
   void count(const Work& work, bool taken);
   void fail_at(const Position& at, const std::exception_ptr& thrown);
+  /// The stage takes metrics and gives nothing: what it is told counts also while the run is being stopped.
+  bool only_reports() const;
 
   ValidatedNode& node_;
   StagePlace place_;
@@ -141,7 +143,7 @@ class NodeAdapter {
   std::deque<Work> backlog_;  ///< what came while it was paused
   NodeClock clock_;
   std::atomic<std::uint64_t> calls_{0};
-  std::atomic<bool> told_device_error_{false};
+  std::atomic<bool> told_device_error_{false}, failed_{false};
 };
 
 /// The adapter for a node of each kind.

@@ -55,4 +55,9 @@ NodeClock::Sums NodeClock::sums() const {
   return {seconds(busy_), seconds(idle_), seconds(waiting_)};
 }
 
+bool NodeClock::is_running() const {
+  const std::lock_guard lock(mutex_);
+  return running_ > 0;
+}
+
 }  // namespace millrace::pipelines

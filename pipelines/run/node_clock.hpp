@@ -29,6 +29,8 @@ class NodeClock {
     double waiting = 0;  ///< something queued and nothing running
   };
   Sums sums() const;
+  /// A call is being made now.
+  bool is_running() const;
 
  private:
   void charge(Time now);

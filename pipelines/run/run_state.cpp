@@ -1,6 +1,7 @@
 // Everything one run owns.
 #include "run_state.hpp"
 
+#include "config/printable_text.hpp"
 #include "conservation.hpp"
 #include "isolation/isolated_stage.hpp"
 
@@ -54,7 +55,8 @@ RunFailure kept_packet(const ValidatedNode& node, std::size_t count) {
   RunFailure failure;
   failure.kind = ErrorKind::run;
   failure.name = "kept-packet";
-  failure.message = fmt::format("node `{}` still kept {} blocks or epochs when the run had ended", node.name, count);
+  failure.message = fmt::format("node `{}` still kept {} when the run had ended", node.name,
+                                counted(count, "block or epoch", "blocks or epochs"));
   failure.help = "a stage must let go of every packet of a pass by its last_in_epoch";
   failure.node = node.name;
   failure.stage = node.info->name;
@@ -79,7 +81,8 @@ RunFailure lost_hold(std::size_t count) {
   RunFailure failure;
   failure.kind = ErrorKind::run;
   failure.name = "kept-packet";
-  failure.message = fmt::format("{} blocks or epochs are still kept after every stage is gone", count);
+  failure.message = fmt::format("after every stage is gone, something still keeps {}",
+                                counted(count, "block or epoch", "blocks or epochs"));
   failure.help = "something outlives its stage and keeps a packet: a static variable or a thread of a plugin";
   return failure;
 }
@@ -89,6 +92,7 @@ RunFailure lost_hold(std::size_t count) {
 Run::Run(ValidatedGraph& graph, const RunOptions& options)
     : graph_(graph),
       peers_(options.peers),
+      at_work_(options.at_work),
       began_(std::chrono::steady_clock::now()),
       // A rank that stopped alone would leave the others waiting in a sum.
       stop_(peers_ != nullptr && communicating_nodes(graph) > 0 ? &peers_->agreed_stop() : options.stop_signal),
@@ -132,6 +136,7 @@ RunReport Run::execute() {
     if (!stop_.stopping()) guarded(&Run::flow);
     if (ledger_) guarded(&Run::close_stages);
   });
+  if (at_work_ != nullptr) at_work_->follow(nullptr);
   waiter_.reset();
   flow_.reset();
   for (const auto& node : nodes_) report_.nodes.push_back(node->report());
@@ -201,6 +206,14 @@ void Run::build() {
     for (const ValidatedEdge& edge : node.inputs) nodes_.back()->connect(edge, *nodes_[edge.from_node]);
   }
   flow_->build(nodes_);
+  if (at_work_ != nullptr) at_work_->follow([this] { return nodes_at_work(); });
+}
+
+std::vector<std::string> Run::nodes_at_work() const {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i]->clock().is_running() || opening_or_closing_ == i) names.push_back(graph_.nodes[i].name);
+  return names;
 }
 
 // Not once the nodes are being taken down: an epoch may end with the last packet that a stage kept.
@@ -215,11 +228,13 @@ void Run::open_stages() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     try {
       const StageMark mark(nodes_[i]->place(), "while it opens");
+      opening_or_closing_ = i;
       graph_.nodes[i].stage->open(*contexts_[i]);
       opened_.push_back(i);
     } catch (...) {
       stop_.fail(failure_of(graph_.nodes[i], std::current_exception()));
     }
+    opening_or_closing_ = SIZE_MAX;
     if (stop_.stopping()) return;
   }
 }
@@ -264,7 +279,9 @@ void Run::close_stages() {
   const auto let_go = [&](std::size_t node, const auto& how) {
     const std::size_t before = ledger_->held();
     const StageMark mark(nodes_[node]->place(), "while it closes");
+    opening_or_closing_ = node;
     how(*graph_.nodes[node].stage);
+    opening_or_closing_ = SIZE_MAX;
     kept[node] += before - std::min(before, ledger_->held());
   };
   for (auto it = opened_.rbegin(); it != opened_.rend(); ++it) let_go(*it, [](Stage& stage) { stage.close(); });
@@ -287,7 +304,8 @@ void Run::measure_memory() {
   RunFailure failure;
   failure.kind = ErrorKind::run;
   failure.name = "leaked-memory";
-  failure.message = fmt::format("{} bytes of tensors are alive after every stage is gone", report_.leaked_bytes);
+  failure.message =
+      fmt::format("after every stage is gone, {} of tensors still take memory", counted(report_.leaked_bytes, "byte"));
   failure.help = "this is a defect of a stage or plugin: something outlives it, a static variable perhaps";
   stop_.fail(std::move(failure));
 }

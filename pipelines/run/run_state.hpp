@@ -5,7 +5,9 @@
 #include "run_history.hpp"
 #include "stage_context.hpp"
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -27,6 +29,7 @@ class Run {
   void isolate_stages();
   void build();
   void tell_busy();
+  std::vector<std::string> nodes_at_work() const;
   void open_stages();
   void flow();
   void account();
@@ -41,6 +44,7 @@ class Run {
 
   ValidatedGraph& graph_;
   Peers* peers_;
+  NodesAtWork* at_work_;
   std::chrono::steady_clock::time_point began_;
   StopState stop_;
   RunHistory history_;
@@ -53,9 +57,10 @@ class Run {
   std::vector<std::unique_ptr<NodeAdapter>> nodes_;
   std::unique_ptr<FlowGraph> flow_;
   std::unique_ptr<EventWaiter> waiter_;
-  std::vector<std::size_t> opened_;   ///< nodes whose open returned, in order
-  std::vector<std::size_t> sources_;  ///< nodes, by line of the ledger
-  bool stopped_ = true;               ///< by a failure or a signal; the run has not come to its own end
+  std::vector<std::size_t> opened_;                        ///< nodes whose open returned, in order
+  std::atomic<std::size_t> opening_or_closing_{SIZE_MAX};  ///< a node, or none
+  std::vector<std::size_t> sources_;                       ///< nodes, by line of the ledger
+  bool stopped_ = true;  ///< by a failure or a signal; the run has not come to its own end
   RunReport report_;
 };
 

@@ -4,6 +4,8 @@
 #include "crash_line.hpp"
 #include "run_state.hpp"
 
+#include <utility>
+
 namespace millrace::pipelines {
 
 std::optional<double> reduction_deviation(const RunReport& report) {
@@ -11,6 +13,16 @@ std::optional<double> reduction_deviation(const RunReport& report) {
   for (const auto& [name, value] : report.epochs.back().values)
     if (name.ends_with("reduction_deviation")) return value;
   return std::nullopt;
+}
+
+std::vector<std::string> NodesAtWork::names() const {
+  const std::lock_guard lock(mutex_);
+  return ask_ ? ask_() : std::vector<std::string>();
+}
+
+void NodesAtWork::follow(Ask ask) {
+  const std::lock_guard lock(mutex_);
+  ask_ = std::move(ask);
 }
 
 RunReport run(ValidatedGraph& graph, const RunOptions& options) {

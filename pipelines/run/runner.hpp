@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,20 @@ class RunObserver {
   virtual void busy(const std::map<std::string, double>& /*seconds_by_node*/) {}
 };
 
+/// Which nodes are at work while a run lasts, for whoever waits for it. Safe from any thread.
+class NodesAtWork {
+ public:
+  using Ask = std::function<std::vector<std::string>()>;
+  /// Names of the nodes whose stage has been called and has not returned; none before and after the run.
+  std::vector<std::string> names() const;
+  /// For the run: whom to ask; nobody once this has returned with null.
+  void follow(Ask ask);
+
+ private:
+  mutable std::mutex mutex_;
+  Ask ask_;
+};
+
 struct RunOptions {
   RunObserver* observer = nullptr;
   /// Set from outside to n to stop after the batch in hand with exit code 128+n. May be null.
@@ -40,6 +55,8 @@ struct RunOptions {
   std::chrono::milliseconds device_timeout{60'000};
   /// The other processes of the run, or null. With peers it is they who watch for the signal and agree to stop.
   Peers* peers = nullptr;
+  /// Tells who is at work while the run lasts. May be null.
+  NodesAtWork* at_work = nullptr;
   /// The program that serves stages in processes of their own: pipeline-run. Empty: no node can be isolated.
   std::string stage_host;
 };

@@ -1,6 +1,7 @@
 // What flows along an edge: a record of named tensors, or the metrics or the model of an epoch.
 #pragma once
 
+#include <millrace/error.hpp>
 #include <millrace/export.hpp>
 #include <millrace/metrics.hpp>
 #include <millrace/tensor.hpp>
@@ -48,6 +49,18 @@ struct MILLRACE_EXPORT Packet {
   /// The tensor of field `name`. Throws Error("no-such-field", run).
   const Tensor& tensor(std::string_view name = kValueField) const;
   std::span<const std::uint64_t> sample_ids() const;
+};
+
+/// An error about a packet that a stage has kept: thrown while it handles another one, it names the kept one's epoch and batch.
+class MILLRACE_EXPORT PacketError : public Error {
+ public:
+  PacketError(const Error& cause, const Packet& packet) : Error(cause), header_(packet.header), rows_(packet.rows) {}
+  const PacketHeader& header() const { return header_; }
+  std::int64_t rows() const { return rows_; }
+
+ private:
+  PacketHeader header_;
+  std::int64_t rows_;
 };
 
 }  // namespace millrace

@@ -97,7 +97,106 @@ class Overrides(unittest.TestCase):
         self.assertIn("{NAME: learn.metrics}", run("check", TINY, "--set", "log.in=learn.metrics").stderr)
 
 
+class Words(unittest.TestCase):
+    """Words of the command line that stand where something else is wanted."""
+
+    def test_a_double_dash_ends_the_options(self):
+        self.assertEqual(run("check", "--", TINY).returncode, 0)
+        self.assertEqual(run("check", TINY, "--").returncode, 0)
+        self.assertIn("one argument too many: `--json`", run("check", "--", TINY, "--json").stderr)
+        self.assertIn("cannot read `-x`", run("check", "--", "-x").stderr)
+        self.assertIn("one argument too many: `x`", run("devices", "--", "x").stderr)
+
+    def test_an_override_without_its_option_is_told_the_option(self):
+        process = run("check", TINY, "epochs=1")
+        self.assertEqual(process.returncode, 2)
+        self.assertIn("= help: to override a value write --set epochs=1", process.stderr)
+        self.assertIn("pipeline-run CONFIG --set epochs=1", run("epochs=1").stderr)
+
+    def test_a_word_too_long_for_a_file_is_no_defect_of_ours(self):
+        self.assertIn("error[unknown-verb]", run("a" * 5000).stderr)
+
+    def test_stages_are_found_by_what_they_are_called_elsewhere(self):
+        self.assertIn("did you mean `one_hot`?", run("stages", "to_categorical").stderr)
+        self.assertIn("did you mean `normalize`?", run("stages", "Rescaling").stderr)
+
+    def test_a_new_stage_does_not_take_the_name_of_a_built_in_one(self):
+        process = run("new-stage", "flatten")
+        self.assertEqual(process.returncode, 2)
+        self.assertIn("error[bad-name]: `flatten` is a built-in stage", process.stderr)
+
+    def test_a_name_of_nothing_is_seen_in_a_list(self):
+        config = "version: 1\nname: e\ngraph:\n  table: {stage: table_source, with: {columns: {x: [1]}}}\n  '': {}\n  show: {stage: print, in: tabel}\n"
+        self.assertIn('table, "", show', run("check", "-", input=config).stderr)
+
+
+class Numbers(unittest.TestCase):
+    def test_one_out_of_range_is_called_so_for_every_key(self):
+        for key, value in [("threads", "0"), ("threads", "9" * 30), ("epochs", "-1"), ("seed", "-1")]:
+            stderr = run("check", TINY, "--set", f"{key}={value}").stderr
+            self.assertIn(f"error[out-of-range]: `{key}` is {value}\n", stderr)
+            self.assertIn("expected: ", stderr)
+
+    def test_a_seed_that_is_too_large_is_told_the_largest(self):
+        self.assertEqual(run("check", TINY, "--set", "seed=9223372036854775807").returncode, 0)
+        stderr = run("check", TINY, "--set", "seed=18446744073709551615").stderr
+        self.assertIn("expected: integer, at least 0; no integer is above 9223372036854775807", stderr)
+
+
+class Terminals(WithFolder):
+    """What a config says is shown and never obeyed."""
+
+    ESCAPES = r'"a\e[31mb\x9b2Jc\rd"'
+
+    def test_no_control_character_of_a_config_reaches_them(self):
+        config = ("version: 1\nname: " + self.ESCAPES + "\nepochs: 1\ngraph:\n"
+                  "  points: {stage: table_source, with: {columns: {" + self.ESCAPES + ": [1, 2]}}}\n  show: {stage: print, in: points}\n")
+        wrong = config.replace("print, in: points", "print, in: " + self.ESCAPES)
+        for arguments, text in [(["-"], config), (["plan", "-"], config), (["show", "-"], config), (["graph", "-"], config),
+                                (["check", "-"], wrong), (["check", "no\x1b[31m"], config), (["stages", "no\x1b[31m"], config),
+                                (["check", TINY, "--set", "x\x1b[31m=1"], "")]:
+            process = run(*arguments, input=text)
+            shown = process.stdout + process.stderr
+            self.assertNotRegex(shown, "[\x00-\x08\x0b-\x1f\x7f-\x9f]", arguments)
+            self.assertRegex(shown, r"\\x1b|\\u001b|\\e", arguments)
+
+    def test_carets_stand_under_what_is_shown(self):
+        process = run("check", "-", input="version: 1\nname: a\x01b\n")
+        self.assertIn(" | name: a\\x01b\n   |        ^^^^\n", process.stderr)
+
+    def test_show_writes_a_text_that_reads_the_same_again(self):
+        config = "version: 1\nname: $${seed}\ngraph:\n  a: {stage: table_source, with: {columns: {x: [1]}}}\n  b: {stage: print, in: a}\n"
+        once = run("show", "-", input=config).stdout
+        self.assertIn('name: "$${seed}"', once)
+        self.assertIn('"${seed}"', run("show", "-", "--json", input=once).stdout)
+
+
+class Files(WithFolder):
+    def test_a_config_that_may_not_be_read_is_not_looked_for_elsewhere(self):
+        path = self.folder / "c.yaml"
+        path.write_text("version: 1\n")
+        path.chmod(0)
+        if os.access(path, os.R_OK):
+            self.skipTest("root reads everything")
+        stderr = run("check", str(path)).stderr
+        self.assertIn("Permission denied", stderr)
+        self.assertIn("let yourself read it", stderr)
+
+    def test_too_many_nodes_are_one_error(self):
+        shows = "".join(f"  show{i}: {{stage: print, in: points}}\n" for i in range(999))
+        config = ("version: 1\nchains:\n  rows: [flatten]\ngraph:\n  points: {stage: table_source, with: {columns: {x: [0]}}}\n"
+                  "  others: {stage: table_source, with: {columns: {x: [0]}}}\n" + shows + "  late: {chain: rows, in: others}\n")
+        process = run("check", "-", "--json", input=config)
+        self.assertEqual([error["name"] for error in result_of(process)["errors"]], ["too-large"])
+
+
 class Ends(unittest.TestCase):
+    def test_a_look_at_untrained_weights_is_no_epoch_of_none(self):
+        stderr = run(TINY, "--set", "epochs=0").stderr
+        self.assertIn("Epoch 0 (not trained)  val_loss 475.5000\n", stderr)
+        self.assertNotIn("limited by", stderr)
+
+
     def test_a_failing_trainer_names_epoch_and_batch(self):
         process = run(TINY, "--set", "learn.optimizer.sgd.learning_rate=100", "--json")
         self.assertEqual(process.returncode, 8, process.stderr)

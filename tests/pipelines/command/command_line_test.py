@@ -206,8 +206,9 @@ class Signals(unittest.TestCase):
         for number in [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]:
             process = self.started()
             process.send_signal(number)
-            out, _ = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=60)
             self.assertEqual(process.returncode, 128 + number)
+            self.assertRegex(err, f"stopping on signal {int(number)} .*; a second signal ends the process at once\n")
             found = json.loads(out)
             self.assertEqual(found["exit"], {"code": 128 + number, "reason": f"signal {int(number)}"})
             self.assertGreaterEqual(len(found["epochs"]), 3)
@@ -215,13 +216,23 @@ class Signals(unittest.TestCase):
 
     def test_a_second_one_ends_the_program_at_once(self):
         # It waits for the rest of its config and would wait for ever. The pipe holds 64 KiB, so once twice as much is
-        # written it reads, and listens to signals. Of two signals that wait, the lower one comes first.
-        process = subprocess.Popen([PROGRAM, "-"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        # written it reads, and listens to signals.
+        process = subprocess.Popen([PROGRAM, "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         process.stdin.write(b"# comment\n" * 20000)
         process.stdin.flush()
         process.send_signal(signal.SIGINT)
+        self.assertIn(b"stopping on signal 2 (Interrupt); a second signal", process.stderr.readline())
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(timeout=60), 128 + signal.SIGTERM)
+        process.stdin.close()
+        process.stderr.close()
+
+    def test_what_only_reads_ends_at_the_first_one(self):
+        process = subprocess.Popen([PROGRAM, "check", "-"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process.stdin.write(b"# comment\n" * 20000)
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=60), -signal.SIGINT)
         process.stdin.close()
 
 

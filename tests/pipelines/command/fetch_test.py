@@ -134,6 +134,8 @@ class Fetch(unittest.TestCase):
     def test_a_folder_that_cannot_be_written_is_exit_code_7(self):
         process = run("fetch", "mnist", "--from", "file:///nowhere", "--to", "/proc/nowhere")
         self.assertEqual(process.returncode, 7, process.stderr)
+        self.assertIn("cannot make the folder `/proc/nowhere`: ", process.stderr)
+        self.assertIn("choose a folder in which you may write", process.stderr)
 
 
 @unittest.skipIf(copy_of_a_dataset() is None or not CAN_DOWNLOAD, "needs MNIST in MILLRACE_DATA_DIR or Debian's dataset-fashion-mnist")

@@ -163,6 +163,24 @@ graph:
   CHECK(node(graph, "show").params["rows"].integer() == 7);
 }
 
+TEST_CASE("a default may hold references, and a variable's value none") {
+  REQUIRE(setenv("MILLRACE_TEST_VALUE", "${seed} and ${", 1) == 0);
+  REQUIRE(unsetenv("MILLRACE_TEST_UNSET") == 0);
+  const auto name_of = [](const std::string& name) {
+    return graph_of_text("version: 1\nseed: 5\nname: '" + name + R"('
+graph:
+  points: {stage: table_source, with: {columns: {x: [0, 1]}}}
+  show: {stage: print, in: points}
+)")
+        .name;
+  };
+  CHECK(name_of("a${env:MILLRACE_TEST_UNSET:-${seed}}b") == "a5b");
+  CHECK(name_of("${env:MILLRACE_TEST_UNSET:-${env:MILLRACE_TEST_UNSET:-x${seed}}}}") == "x5}");
+  CHECK(name_of("${env:MILLRACE_TEST_UNSET:-$${seed}}") == "${seed}");
+  CHECK(name_of("${env:MILLRACE_TEST_VALUE:-${seed}}") == "${seed} and ${");
+  CHECK(name_of("$${env:A and $${") == "${env:A and ${");
+}
+
 TEST_CASE("the resolved document has every value with its origin") {
   const GraphSpec spec = spec_of_text(kTrainer, {"learn.optimizer.rmsprop.rho=0.5"});
   const DocNode& with = spec.resolved.find("graph")->value.find("learn")->value.find("with")->value;

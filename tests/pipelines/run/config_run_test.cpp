@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <thread>
 
 namespace millrace::pipelines {
@@ -75,12 +76,62 @@ class DropHalf final : public Serial {
   }
 };
 
+// Keeps batches until their model comes, as the evaluator does, and fails at one of the second pass.
+class FussyEvaluator final : public Serial {
+ public:
+  static void describe(StageSpec& spec) {
+    spec.summary("Fails at a kept batch.")
+        .input("data", Record::any())
+        .input("model", PortContent::model("the weights"))
+        .output("metrics", PortContent::metrics("none"))
+        .inputs(InputMode::independent)
+        .holds("data", "model")
+        .example("e: {stage: fussy_evaluator, in: {data: x, model: learn.model}}");
+  }
+  explicit FussyEvaluator(const ParamValue&) {}
+  void infer(InferContext& ctx) override { ctx.output("metrics", PortSpec::of_kind(PortKind::metrics)); }
+  void process(SerialContext& ctx) override {
+    const Packet& packet = ctx.input(ctx.port());
+    Pass& pass = passes_[packet.header.epoch];
+    pass.has_model = pass.has_model || ctx.port() == "model";
+    if (ctx.port() == "data") pass.kept.push_back(packet);
+    if (!pass.has_model) return;
+    bool is_last = false;
+    for (const Packet& batch : pass.kept) {
+      if (batch.header.epoch == 2 && batch.header.first_row == 40)
+        throw PacketError(Error(ErrorKind::run, "fussy", "does not like it"), batch);
+      is_last = batch.header.last_in_epoch;
+    }
+    pass.kept.clear();
+    if (is_last) end_pass(ctx, packet.header.epoch);
+  }
+  void close() noexcept override { passes_.clear(); }
+
+ private:
+  struct Pass {
+    bool has_model = false;
+    std::vector<Packet> kept;
+  };
+  void end_pass(SerialContext& ctx, std::uint32_t epoch) {
+    passes_.erase(epoch);
+    auto metrics = std::make_shared<Metrics>();
+    metrics->epoch = epoch;
+    metrics->set("loss", 1);
+    Emission emission;
+    emission.metrics = std::move(metrics);
+    emission.last_in_epoch = true;
+    ctx.emit("metrics", std::move(emission));
+  }
+  std::map<std::uint32_t, Pass> passes_;
+};
+
 const StageRegistry& stages() {
   static const StageRegistry registry = [] {
     StageRegistry r = built_in_stages();
     r.add(make_stage_info<Dawdle>("dawdle"));
     r.add(make_stage_info<FailAt>("fail_at"));
     r.add(make_stage_info<DropHalf>("drop_half"));
+    r.add(make_stage_info<FussyEvaluator>("fussy_evaluator"));
     return r;
   }();
   return registry;
@@ -204,6 +255,29 @@ TEST_CASE("a failure in the middle names node, stage, epoch, batch and the line 
   CHECK(failure.epoch == 2);
   CHECK(failure.packet == 6);  // sample 40 is in the third batch of the second pass of four batches
   CHECK(failure.where.line == 8);
+  CHECK(report.leaked_bytes == 0);
+}
+
+TEST_CASE("a failing evaluator names the epoch and the batch, and the epochs trained before it are listed",
+          "[config_run]") {
+  std::string text = config_with("{stage: dawdle, in: batches}", "{stage: transfer, in: other_batches}");
+  const std::string real = "{stage: evaluator, in: {data: tested, model: learn.model}, with: {metrics: [loss]}}";
+  text.replace(text.find(real), real.size(), "{stage: fussy_evaluator, in: {data: tested, model: learn.model}}");
+  const RunReport report = run_text(text, {"epochs=5", "epochs_ahead=0", GENERATE("threads=1", "threads=4")});
+  CHECK(report.exit_code == 1);
+  REQUIRE(report.failures.size() == 1);
+  const RunFailure& failure = report.failures.front();
+  CHECK(failure.name == "fussy");
+  CHECK(failure.node == "evaluate");
+  CHECK(failure.epoch == 2);
+  CHECK(failure.batch == 6);  // rows 40 to 47, eight a batch
+  CHECK(failure.where.line == 14);
+  // Pass 3 waits for the evaluation of epoch 2, which never ends.
+  REQUIRE(report.epochs.size() == 2);
+  CHECK(report.epochs[0].find("loss").has_value());
+  CHECK(report.epochs[0].find("val_loss") == 1.0);
+  CHECK(report.epochs[1].find("loss").has_value());
+  CHECK_FALSE(report.epochs[1].find("val_loss").has_value());
   CHECK(report.leaked_bytes == 0);
 }
 

@@ -59,6 +59,33 @@ TEST_CASE("a stage that works for long sees a signal while no packet moves", "[r
   CHECK(report_of(report, "end").packets == 1);
 }
 
+TEST_CASE("who waits for a run that hangs is told which nodes are at work", "[runner]") {
+  TestGraph graph(1, 2);
+  std::atomic<int> signal{0};
+  std::latch inside(1);
+  std::vector<std::string> at_work;
+  pipelines::NodesAtWork nodes;
+  graph.source("src", 1, 1);
+  graph.add("end", std::make_unique<FunctionSerial>([&](SerialContext& ctx) {
+              inside.count_down();
+              while (!ctx.stopping()) std::this_thread::yield();
+            }),
+            {{"in", "src"}}, {});
+  CHECK(nodes.names().empty());
+  std::thread user([&] {
+    inside.wait();
+    while ((at_work = nodes.names()).size() != 1) std::this_thread::yield();  // the source may not have returned yet
+    signal = 2;
+  });
+  RunOptions options;
+  options.stop_signal = &signal;
+  options.at_work = &nodes;
+  CHECK(graph.run(options).exit_code == 130);
+  user.join();
+  CHECK(at_work == std::vector<std::string>{"end"});
+  CHECK(nodes.names().empty());
+}
+
 TEST_CASE("a signal before the start stops before any data", "[runner]") {
   TestGraph graph(1, 2);
   const std::atomic<int> signal{2};
