@@ -53,18 +53,31 @@ TEST_CASE("a run says where the device's time went, as text and as JSON", "[sim]
   CHECK(json["device_times"]["copy"] == times.copy);
   CHECK(json["device_times"]["copy_hidden"] == times.copy_hidden);
   CHECK(json["device_times"]["idle"]["input"] == times.idle_input);
+  CHECK(json["device_times"]["idle"]["communication"] == 0.0);
   DeviceTimes by_hand;
   by_hand.seconds = 40;
   by_hand.busy = 30;
   by_hand.idle_input = 8;
   by_hand.idle_launch = 1.6;
   by_hand.idle_sync = 0.4;
+  by_hand.idle_communication = 0;
   by_hand.copy = 5;
   by_hand.copy_hidden = 4.8;
   CHECK(pipelines::device_time_text(by_hand) ==
         "device busy 75% of 40.0s, idle 25% (input 20%, launch 4%, sync 1%, communication 0%)\n"
         "copies 5.0s, 96% hidden behind computation\n");
   CHECK(pipelines::device_time_text({}).empty());
+}
+
+TEST_CASE("waits for peers that a device cannot tell apart are left out, not called nothing", "[sim]") {
+  Notebook notebook;
+  new_world();
+  pipelines::ValidatedGraph graph = notebook.load("sim", 2);
+  RunReport report = pipelines::run(graph, {});
+  report.device_times->idle_communication.reset();
+  CHECK_FALSE(
+      nlohmann::json::parse(pipelines::run_json(graph, report, 0))["device_times"]["idle"].contains("communication"));
+  CHECK_THAT(pipelines::device_time_text(*report.device_times), !Catch::Matchers::ContainsSubstring("communication"));
 }
 
 TEST_CASE("a device whose steps sum gradients trains with `reduction: ordered`, one whose steps do not refuses",

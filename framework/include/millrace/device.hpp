@@ -108,14 +108,15 @@ class MILLRACE_EXPORT Stream {
 /// busy + idle() = seconds; copy_hidden <= copy. framework/device/device_timeline.hpp says how an idle second finds its cause.
 struct DeviceTimes {
   double seconds = 0;
-  double busy = 0;                ///< at least one stream computes
-  double copy = 0;                ///< sum over copies to and from the device, and over gathering rows for them
-  double copy_hidden = 0;         ///< the part of it during which the device computed
-  double idle_input = 0;          ///< no batch was there, or its copy was under way
-  double idle_launch = 0;         ///< the batch was there, the work was not enqueued or had not begun
-  double idle_sync = 0;           ///< the host waited for the device
-  double idle_communication = 0;  ///< the device waited for its peers
-  double idle() const { return idle_input + idle_launch + idle_sync + idle_communication; }
+  double busy = 0;         ///< at least one stream computes
+  double copy = 0;         ///< sum over copies to and from the device, and over gathering rows for them
+  double copy_hidden = 0;  ///< the part of it during which the device computed
+  double idle_input = 0;   ///< no batch was there, or its copy was under way
+  double idle_launch = 0;  ///< the batch was there, the work was not enqueued or had not begun
+  double idle_sync = 0;    ///< the host waited for the device
+  /// The device waited for its peers; empty where such waits lie inside computations and count as busy.
+  std::optional<double> idle_communication;
+  double idle() const { return idle_input + idle_launch + idle_sync + idle_communication.value_or(0); }
 };
 
 /// One device as one run sees it: two runs of a process open it twice and share nothing.
