@@ -5,20 +5,77 @@
 //   example: train_batches: {stage: batcher, in: {inputs: train_inputs, targets: train_targets}, with: {batch_size: 32}}
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
+#include <millrace/resident_table.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace millrace::stages {
 namespace {
 
+/// One field of a batch in the making: numbers of rows of a table while all that has come are those, else their bytes.
+class PartialField {
+ public:
+  /// `rows` at most, of which the first come from `first`.
+  PartialField(SerialContext& ctx, const TensorSpec& spec, std::int64_t rows, const Tensor& first)
+      : most_(rows), table_(first.table()) {
+    if (table_) {
+      spec_ = spec;
+      numbers_.reserve(static_cast<std::size_t>(rows));
+    } else {
+      bytes_.emplace(ctx.allocate(spec, rows));
+    }
+  }
+
+  // Stored bytes, whatever they mean: a batch of pixels is a quarter of a batch of floats.
+  void append(SerialContext& ctx, const Tensor& from, std::int64_t at, std::int64_t count) {
+    if (table_ && from.table() != table_) write_out(ctx);
+    const auto first = static_cast<std::size_t>(at), rows = static_cast<std::size_t>(count);
+    if (table_) {
+      const auto numbers = from.table_rows().subspan(first, rows);
+      numbers_.insert(numbers_.end(), numbers.begin(), numbers.end());
+    } else {
+      const std::size_t row_bytes = from.spec().stored_row_bytes();
+      std::memcpy(bytes_->bytes() + filled_, from.bytes() + first * row_bytes, rows * row_bytes);
+      filled_ += rows * row_bytes;
+    }
+  }
+
+  /// Fields of the same rows share one list of them, so that it travels once.
+  Tensor finish(std::int64_t rows, std::vector<RowNumbers>& lists) {
+    if (!table_) return std::move(*bytes_).freeze(rows);
+    const auto same =
+        std::find_if(lists.begin(), lists.end(), [&](const RowNumbers& list) { return *list == numbers_; });
+    if (same != lists.end()) return {spec_, table_, *same};
+    lists.push_back(std::make_shared<const std::vector<std::uint32_t>>(std::move(numbers_)));
+    return {spec_, table_, lists.back()};
+  }
+
+ private:
+  void write_out(SerialContext& ctx) {
+    bytes_.emplace(ctx.allocate(spec_, most_));
+    const Tensor rows(spec_, std::exchange(table_, nullptr),
+                      std::make_shared<const std::vector<std::uint32_t>>(std::move(numbers_)));
+    std::memcpy(bytes_->bytes(), rows.bytes(), rows.size_bytes());
+    filled_ = rows.size_bytes();
+  }
+
+  std::int64_t most_;
+  std::shared_ptr<const ResidentTable> table_;
+  TensorSpec spec_;  ///< where there is a table
+  std::vector<std::uint32_t> numbers_;
+  std::optional<OutTensor> bytes_;  ///< instead of `table_`
+  std::size_t filled_ = 0;
+};
+
 /// Rows that wait for more, to make a whole batch.
 struct Partial {
-  std::vector<OutTensor> fields;
+  std::vector<PartialField> fields;
   std::shared_ptr<std::vector<std::uint64_t>> ids;
   std::uint64_t first_row = 0;
   std::int64_t rows = 0;
@@ -128,21 +185,17 @@ class Batcher final : public Serial {
     partial_->first_row = first_row;
     partial_->ids = std::make_shared<std::vector<std::uint64_t>>();
     partial_->ids->reserve(static_cast<std::size_t>(ctx.output("out").max_rows));
-    for (const PortSpec::FieldSpec& field : ctx.output("out").fields)
-      partial_->fields.push_back(ctx.allocate(field.spec, ctx.output("out").max_rows));
+    const PortSpec& out = ctx.output("out");
+    for (std::size_t i = 0; i < names_.size(); ++i)
+      partial_->fields.emplace_back(ctx, out.fields[i].spec, out.max_rows, ctx.input(names_[i]).tensor());
   }
 
-  // Stored bytes, whatever they mean: a batch of pixels is a quarter of a batch of floats.
   void append(SerialContext& ctx, std::int64_t at, std::int64_t count) {
-    if (partial_->rows + count > partial_->fields.front().rows())
+    if (partial_->rows + count > ctx.output("out").max_rows)
       throw Error(ErrorKind::run, "rows-mismatch", "a pass has more rows than the stages before have promised",
                   "this is a defect of one of them: its infer says how many rows a pass has");
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      const Tensor& from = ctx.input(names_[i]).tensor();
-      const std::size_t row_bytes = from.spec().stored_row_bytes();
-      std::memcpy(partial_->fields[i].bytes() + static_cast<std::size_t>(partial_->rows) * row_bytes,
-                  from.bytes() + static_cast<std::size_t>(at) * row_bytes, static_cast<std::size_t>(count) * row_bytes);
-    }
+    for (std::size_t i = 0; i < names_.size(); ++i)
+      partial_->fields[i].append(ctx, ctx.input(names_[i]).tensor(), at, count);
     const auto ids =
         ctx.input(names_.front()).sample_ids().subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count));
     partial_->ids->insert(partial_->ids->end(), ids.begin(), ids.end());
@@ -151,8 +204,9 @@ class Batcher final : public Serial {
 
   void finish(SerialContext& ctx, bool last) {
     Emission batch;
+    std::vector<RowNumbers> lists;
     for (std::size_t i = 0; i < names_.size(); ++i)
-      batch.fields.push_back({names_[i], std::move(partial_->fields[i]).freeze(partial_->rows)});
+      batch.fields.push_back({names_[i], partial_->fields[i].finish(partial_->rows, lists)});
     batch.ids = std::move(partial_->ids);
     batch.first_row = partial_->first_row;
     batch.last_in_epoch = last;

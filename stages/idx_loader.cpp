@@ -4,6 +4,7 @@
 //   labels:  any [n, ...], as in the file
 //   example: train: {stage: idx_loader, with: {dataset: mnist, split: train, shuffle: true}}
 #include "dataset_file.hpp"
+#include "device_cache.hpp"
 #include "idx_file.hpp"
 #include "labels.hpp"
 
@@ -17,6 +18,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace millrace::stages {
@@ -104,6 +106,11 @@ class IdxLoader final : public Source {
         .param(Param("max_bytes", T::integer().at_least(1), "largest size a file may declare")
                    .or_default(kDefaultMaxBytes)
                    .in_unit("bytes"))
+        .param(
+            Param("cache", T::choice({"none", "device"}),
+                  "device: the rows stay in the device's memory, and what flows to it are their numbers; they must fit "
+                  "there. On the CPU the rows are in its memory anyway, and nothing changes.")
+                .or_default("none"))
         .shares_rows()
         .example("train: {stage: idx_loader, with: {dataset: mnist, split: train, shuffle: true}}");
   }
@@ -111,7 +118,8 @@ class IdxLoader final : public Source {
   explicit IdxLoader(const ParamValue& params)
       : shuffle_(params["shuffle"].boolean()),
         block_rows_(params["block_rows"].integer()),
-        max_bytes_(static_cast<std::uint64_t>(params["max_bytes"].integer())) {
+        max_bytes_(static_cast<std::uint64_t>(params["max_bytes"].integer())),
+        caches_(params["cache"].text() == "device") {
     const ParamValue& dataset = params["dataset"];
     if (!dataset.is_null()) choice_.dataset = find_dataset(dataset.text());
     choice_.split = text_or_empty(params["split"]);
@@ -135,6 +143,8 @@ class IdxLoader final : public Source {
     std::string extremes_at;
     if (choice_.dataset == nullptr) labels.range = label_range(extremes_at);
     ctx.uses_memory("data set", data_bytes(rows, images) + data_bytes(rows, labels));
+    caches_ = caches_ && ctx.device().kind != "cpu";
+    if (caches_ && !cache_is_possible(ctx, images, labels)) return;
     ctx.output("images", PortSpec::single(std::move(images), count_, std::min(count_, block_rows_)));
     PortSpec port = PortSpec::single(std::move(labels), count_, std::min(count_, block_rows_));
     port.extremes_at = std::move(extremes_at);
@@ -149,6 +159,7 @@ class IdxLoader final : public Source {
       labels_ = read_idx_file(choice_.labels, max_bytes_);
     require_as_inferred(images_, ctx.output("images").only(), choice_.images);
     if (labels_.payload) require_as_inferred(labels_, ctx.output("labels").only(), choice_.labels);
+    if (caches_) open_cache(ctx);
     random_.emplace(ctx.seed(), "shuffle");
     share_ = ctx.share();
     rows_ = share_.rows_of_pass(count_);
@@ -164,12 +175,16 @@ class IdxLoader final : public Source {
     const bool last = at_ + rows == rows_;
     const SampleIds ids = next_ids(rows);
     const auto position = static_cast<std::uint64_t>(share_.position(at_, count_));
-    ctx.emit("images", Emission::tensor(gather(ctx, "images", images_, *ids), ids, position, last));
-    ctx.emit("labels", Emission::tensor(gather(ctx, "labels", labels_, *ids), ids, position, last));
+    const RowNumbers numbers = cache_ ? cached_rows(ctx, *ids) : nullptr;
+    ctx.emit("images", Emission::tensor(rows_of(ctx, "images", images_, *ids, numbers), ids, position, last));
+    ctx.emit("labels", Emission::tensor(rows_of(ctx, "labels", labels_, *ids, numbers), ids, position, last));
     at_ += rows;
   }
 
-  void close() noexcept override { images_ = labels_ = {}; }
+  void close() noexcept override {
+    cache_.reset();
+    images_ = labels_ = {};
+  }
 
  private:
   bool choice_is_complete(InferContext& ctx) const {
@@ -252,6 +267,29 @@ class IdxLoader final : public Source {
     return true;
   }
 
+  bool cache_is_possible(InferContext& ctx, const TensorSpec& images, const TensorSpec& labels) const {
+    ctx.uses_memory("data set on the device", data_bytes(count_, images) + data_bytes(count_, labels));
+    if (count_ <= UINT32_MAX) return true;
+    ctx.error(At::param("cache"), "row-range", fmt::format("{} rows are too many to keep on the device", count_),
+              "leave out `cache`, or use `rows` to take fewer");
+    return false;
+  }
+
+  void open_cache(OpenContext& ctx) {
+    if (ctx.device().is_host())  // not the run's device, for which infer has looked
+      throw Error(ErrorKind::config, "conflicting-parameters",
+                  "a stage in a process of its own cannot keep rows in the memory of the run's device",
+                  "leave out `cache: device`, or set `isolate: none`")
+          .about_param("cache");
+    cache_.emplace(ctx.device());
+    for (const auto& [port, data] : {std::pair("images", &images_), std::pair("labels", &labels_)}) {
+      const TensorSpec& spec = ctx.output(port).only();
+      if (!data->payload || spec.stored_row_bytes() == 0) continue;
+      const std::byte* first = data->payload.get() + static_cast<std::size_t>(first_) * spec.stored_row_bytes();
+      cache_->add(port, Tensor(spec, count_, std::shared_ptr<const std::byte>(data->payload, first), nullptr));
+    }
+  }
+
   static std::size_t data_bytes(std::int64_t rows, const TensorSpec& spec) {
     return checked_multiply(static_cast<std::uint64_t>(rows), spec.stored_row_bytes());
   }
@@ -274,6 +312,22 @@ class IdxLoader final : public Source {
       (*ids)[i] = static_cast<std::uint64_t>(first_) + (shuffle_ ? order_[place] : place);
     }
     return ids;
+  }
+
+  /// Where the samples are in the tables on the device.
+  RowNumbers cached_rows(SourceContext& ctx, const std::vector<std::uint64_t>& ids) {
+    cache_->upload(ctx);
+    auto numbers = std::make_shared<std::vector<std::uint32_t>>(ids.size());
+    std::transform(ids.begin(), ids.end(), numbers->begin(), [&](std::uint64_t id) {
+      return static_cast<std::uint32_t>(id - static_cast<std::uint64_t>(first_));
+    });
+    return numbers;
+  }
+
+  Tensor rows_of(SourceContext& ctx, std::string_view port, const IdxData& data, const std::vector<std::uint64_t>& ids,
+                 const RowNumbers& numbers) const {
+    Tensor cached = cache_ ? cache_->rows(port, ctx.output(port).only(), numbers) : Tensor();
+    return cached ? cached : gather(ctx, port, data, ids);
   }
 
   Tensor gather(SourceContext& ctx, std::string_view port, const IdxData& data,
@@ -299,10 +353,12 @@ class IdxLoader final : public Source {
   bool shuffle_;
   std::int64_t block_rows_;
   std::uint64_t max_bytes_;
+  bool caches_;  ///< once inferred: on a device with memory of its own
   Choice choice_;
   std::int64_t first_ = 0, count_ = 0;
   std::optional<std::int64_t> wanted_;
   IdxData images_, labels_;
+  std::optional<DeviceCache> cache_;
   std::optional<Random> random_;
   std::vector<std::uint32_t> order_;
   RowShare share_;

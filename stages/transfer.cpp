@@ -2,14 +2,16 @@
 //
 // A copy takes the stored bytes, whatever they mean: pixels and class ids travel as bytes. The packet leaves at once, its tensors
 // say when they are ready. Small packets that wait together travel as one message: gathered on the host, copied by one copy, and
-// sent on one by one, with one event.
+// sent on one by one, with one event. Of rows of a table that lies on the device only the numbers travel.
 //
 //   in:      any record
 //   out:     the same record, on the device
 //   example: train_to_device: {stage: transfer, in: train_batches}
+#include "message.hpp"
+
 #include <millrace/registry.hpp>
 
-#include <cstring>
+#include <algorithm>
 #include <mutex>
 
 namespace millrace::stages {
@@ -18,18 +20,6 @@ namespace {
 // A message ends here, so that the device can begin with its first packet while the next is being gathered.
 constexpr std::size_t kMessageBytes = std::size_t{256} << 10;
 constexpr std::int64_t kMostGathered = kMessageBytes / 2;
-// Tensors begin at such addresses, as they do in memory of their own.
-constexpr std::size_t kAlignment = 256;
-
-std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
-
-std::size_t bytes_of(const Packet& packet) {
-  std::size_t bytes = 0;
-  for (const Field& field : packet.fields) bytes += aligned(field.tensor.size_bytes());
-  return bytes;
-}
-
-using Calls = std::span<TransformContext* const>;
 
 class Transfer final : public GroupedTransform {
  public:
@@ -63,7 +53,7 @@ class Transfer final : public GroupedTransform {
       const std::size_t count = stream_ ? packets_of_message(calls) : 1;
       if (!stream_)
         calls.front()->emit("out", calls.front()->input().fields);
-      else if (count == 1)
+      else if (count == 1 && !has_table_rows(calls.front()->input()))
         send(*calls.front());
       else
         send_together(calls.first(count));
@@ -78,7 +68,7 @@ class Transfer final : public GroupedTransform {
   std::size_t packets_of_message(Calls calls) const {
     std::size_t count = 0;
     for (std::size_t bytes = 0; count < calls.size(); ++count) {
-      const std::size_t more = bytes_of(calls[count]->input());
+      const std::size_t more = message_bytes(calls[count]->input());
       if (more > gather_bytes_ || (bytes += more) > kMessageBytes) break;
     }
     return std::max<std::size_t>(count, 1);
@@ -106,52 +96,14 @@ class Transfer final : public GroupedTransform {
     return stream_->record();
   }
 
-  /// All packets of `calls` as one message.
   void send_together(Calls calls) const {
-    std::size_t bytes = 0;
-    for (const TransformContext* ctx : calls) bytes += bytes_of(ctx->input());
-    const TensorSpec row{DType::u8, {static_cast<std::int64_t>(bytes)}, {}, {}, {}};
-    OutTensor gathered(row, 1, device_->staging()), target = calls.front()->allocate(row, 1);
-    gather(calls, gathered.bytes());
+    Message message(calls, device_->staging());
     Event ready;
     {
       const std::lock_guard lock(mutex_);
-      stream_->copy(target.bytes(), gathered.bytes(), bytes);
-      ready = stream_->record();
+      ready = message.enqueue(*stream_);
     }
-    const Field message[] = {{"gathered", std::move(gathered).freeze()},
-                             {"copied", std::move(target).freeze(1, ready)}};
-    // All are kept before any is sent. What they were gathered from may go: their budgets stay taken, their bytes do not.
-    for (TransformContext* ctx : calls) {
-      Packet emptied = ctx->input();
-      emptied.fields.clear();
-      ctx->keep_until(ready, emptied, message);
-    }
-    emit_parts(calls, message[1].tensor);
-  }
-
-  static void gather(Calls calls, std::byte* to) {
-    for (const TransformContext* ctx : calls)
-      for (const Field& field : ctx->input().fields) {
-        std::memcpy(to, field.tensor.bytes(), field.tensor.size_bytes());
-        to += aligned(field.tensor.size_bytes());
-      }
-  }
-
-  /// Each packet's tensors share the message's memory.
-  static void emit_parts(Calls calls, const Tensor& message) {
-    const auto whole = std::make_shared<const Tensor>(message);
-    const std::byte* at = message.bytes();
-    for (TransformContext* ctx : calls) {
-      std::vector<Field> fields;
-      for (const Field& field : ctx->input().fields) {
-        const std::shared_ptr<const std::byte> bytes(whole, at);
-        fields.push_back(
-            {field.name, Tensor(field.tensor.spec(), field.tensor.rows(), bytes, nullptr, message.ready())});
-        at += aligned(field.tensor.size_bytes());
-      }
-      ctx->emit("out", std::move(fields));
-    }
+    message.send(ready);
   }
 
   std::size_t gather_bytes_;

@@ -1,13 +1,13 @@
 #include "nccl_library.hpp"
 
+#include "nccl_file.hpp"
+
 #include <millrace/error.hpp>
 
 #include <dlfcn.h>
 
 namespace millrace::comm {
 namespace {
-
-constexpr int kOldest = 21900;  // the first that can be captured in a graph and be initialised without blocking
 
 [[noreturn]] void refuse(const std::string& why) {
   throw Error(ErrorKind::device, "no-nccl", "GPUs of several processes cannot sum gradients: " + why,
@@ -20,10 +20,10 @@ void find(void* library, const char* name, Function& function) {
   if (function == nullptr) refuse(std::string("libnccl.so.2 has no ") + name);
 }
 
-// Never closed: it keeps threads of its own.
 NcclLibrary open() {
-  void* library = dlopen("libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) refuse(dlerror());
+  const NcclFile file = find_nccl();
+  if (!file.why_not.empty()) refuse(file.why_not);
+  void* const library = file.handle;
   NcclLibrary nccl{};
   find(library, "ncclGetVersion", nccl.get_version);
   find(library, "ncclGetUniqueId", nccl.get_unique_id);
@@ -34,9 +34,6 @@ NcclLibrary open() {
   find(library, "ncclCommDestroy", nccl.destroy);
   find(library, "ncclCommAbort", nccl.abort);
   find(library, "ncclGetErrorString", nccl.error_string);
-  int version = 0;
-  if (nccl.get_version(&version) != ncclSuccess || version < kOldest)
-    refuse("libnccl.so.2 has version " + std::to_string(version) + ", needed is " + std::to_string(kOldest));
   return nccl;
 }
 

@@ -1,5 +1,6 @@
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
+#include <millrace/resident_table.hpp>
 #include <millrace/tensor.hpp>
 
 #include <fmt/format.h>
@@ -165,15 +166,69 @@ void decode_f32(const TensorSpec& spec, const std::byte* stored, std::int64_t ro
   }
 }
 
+namespace {
+
+/// Rows of a table, whose bytes are brought together when somebody asks for them. All views of a tensor share it.
+class TableRows {
+ public:
+  TableRows(std::shared_ptr<const ResidentTable> table, RowNumbers numbers)
+      : table_(std::move(table)), numbers_(std::move(numbers)) {}
+  const std::shared_ptr<const ResidentTable>& table() const { return table_; }
+  const RowNumbers& numbers() const { return numbers_; }
+  const std::byte* bytes() const {
+    std::call_once(once_, [this] {
+      bytes_ = table_->memory().allocate(numbers_->size() * table_->row_bytes());
+      const auto count = static_cast<std::int64_t>(numbers_->size());
+      gather_on_host(
+          {bytes_.get(), table_->on_host().bytes(), table_->rows(), table_->row_bytes(), numbers_->data(), count});
+    });
+    return bytes_.get();
+  }
+
+ private:
+  std::shared_ptr<const ResidentTable> table_;
+  RowNumbers numbers_;
+  mutable std::once_flag once_;
+  mutable std::shared_ptr<std::byte> bytes_;
+};
+
+}  // namespace
+
 struct Tensor::State {
   TensorSpec spec;
   std::int64_t rows = 0;
   std::shared_ptr<const std::byte> bytes;
   Allocator* allocator = nullptr;
   Event ready;
+  std::shared_ptr<const TableRows> from;  ///< instead of `bytes`
+  std::int64_t first = 0;                 ///< of `from`, where this tensor begins
   mutable std::once_flag decoded_once;
   mutable std::shared_ptr<std::byte> decoded;
+
+  const std::byte* stored() const {
+    return from ? from->bytes() + static_cast<std::size_t>(first) * spec.stored_row_bytes() : bytes.get();
+  }
+  /// Some rows of it under a spec with as many stored bytes a row.
+  std::shared_ptr<State> view(TensorSpec other, std::int64_t skipped, std::int64_t count) const {
+    auto state = std::make_shared<State>();
+    state->rows = count;
+    if (bytes) state->bytes = {bytes, bytes.get() + static_cast<std::size_t>(skipped) * spec.stored_row_bytes()};
+    state->spec = std::move(other);
+    state->allocator = allocator;
+    state->ready = ready;
+    state->from = from;
+    state->first = first + skipped;
+    return state;
+  }
 };
+
+ResidentTable::ResidentTable(Tensor on_host, Tensor on_device, Allocator& memory)
+    : on_host_(std::move(on_host)), on_device_(std::move(on_device)), memory_(&memory) {
+  if (on_host_.rows() != on_device_.rows() || row_bytes() != on_device_.spec().stored_row_bytes())
+    not_possible("wrong-shape",
+                 fmt::format("{} rows of {} on the host, {} rows of {} on the device", on_host_.rows(),
+                             on_host_.spec().describe(), on_device_.rows(), on_device_.spec().describe()));
+}
 
 Tensor::Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::byte> bytes, Allocator* allocator)
     : Tensor(std::move(spec), rows, std::move(bytes), allocator, Event()) {}
@@ -189,9 +244,28 @@ Tensor::Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::by
   state_ = std::move(state);
 }
 
+Tensor::Tensor(TensorSpec spec, std::shared_ptr<const ResidentTable> table, RowNumbers numbers) {
+  if (spec.stored_row_bytes() != table->row_bytes())
+    not_possible("wrong-shape",
+                 fmt::format("cannot view {} as {}", table->on_host().spec().describe(), spec.describe()));
+  for (const std::uint32_t number : *numbers)
+    if (number >= table->rows()) not_possible("wrong-rows", fmt::format("row {} of {} rows", number, table->rows()));
+  auto state = std::make_shared<State>();
+  state->spec = std::move(spec);
+  state->rows = static_cast<std::int64_t>(numbers->size());
+  state->allocator = &table->memory();
+  state->from = std::make_shared<const TableRows>(std::move(table), std::move(numbers));
+  state_ = std::move(state);
+}
+
 const TensorSpec& Tensor::spec() const { return state_->spec; }
 std::int64_t Tensor::rows() const { return state_->rows; }
-const std::byte* Tensor::bytes() const { return state_->bytes.get(); }
+const std::byte* Tensor::bytes() const { return state_->stored(); }
+std::shared_ptr<const ResidentTable> Tensor::table() const { return state_->from ? state_->from->table() : nullptr; }
+std::span<const std::uint32_t> Tensor::table_rows() const {
+  if (!state_->from) return {};
+  return {state_->from->numbers()->data() + state_->first, static_cast<std::size_t>(state_->rows)};
+}
 const Event& Tensor::ready() const { return state_->ready; }
 std::size_t Tensor::size_bytes() const {
   return static_cast<std::size_t>(state_->rows) * state_->spec.stored_row_bytes();
@@ -207,7 +281,7 @@ std::span<const float> Tensor::f32() const {
     s.decoded = s.allocator != nullptr
                     ? s.allocator->allocate(size)
                     : std::shared_ptr<std::byte>(new std::byte[size], std::default_delete<std::byte[]>());
-    decode_f32(s.spec, s.bytes.get(), s.rows, reinterpret_cast<float*>(s.decoded.get()));
+    decode_f32(s.spec, s.stored(), s.rows, reinterpret_cast<float*>(s.decoded.get()));
   });
   return {reinterpret_cast<const float*>(s.decoded.get()), count};
 }
@@ -219,20 +293,19 @@ Tensor Tensor::reshaped(RowShape shape) const {
     not_possible("wrong-shape", fmt::format("cannot reshape {} to {}", spec().describe(), to_string(shape)));
   TensorSpec other = spec();
   other.row_shape = std::move(shape);
-  return {std::move(other), rows(), state_->bytes, state_->allocator, state_->ready};
+  return Tensor(state_->view(std::move(other), 0, rows()));
 }
 
 Tensor Tensor::viewed_as(TensorSpec other) const {
   if (other.stored_row_bytes() != spec().stored_row_bytes())
     not_possible("wrong-shape", fmt::format("cannot view {} as {}", spec().describe(), other.describe()));
-  return {std::move(other), rows(), state_->bytes, state_->allocator, state_->ready};
+  return Tensor(state_->view(std::move(other), 0, rows()));
 }
 
 Tensor Tensor::slice(std::int64_t first, std::int64_t count) const {
   if (first < 0 || count < 0 || first > rows() - count)
     not_possible("wrong-rows", fmt::format("rows {} to {} of {} rows", first, first + count, rows()));
-  const std::byte* start = bytes() + static_cast<std::size_t>(first) * spec().stored_row_bytes();
-  return {spec(), count, std::shared_ptr<const std::byte>(state_->bytes, start), state_->allocator, state_->ready};
+  return Tensor(state_->view(spec(), first, count));
 }
 
 void Tensor::require_stored(DType wanted) const {

@@ -1,8 +1,10 @@
 #include "cuda/cuda_device.hpp"
 
 #include "cuda/cuda_allocator.hpp"
+#include "cuda/launch.hpp"
 #include "cuda/shared_workspace.hpp"
 #include "device/native_stream.hpp"
+#include "device/row_gatherer.hpp"
 
 #include <fmt/format.h>
 
@@ -54,7 +56,7 @@ class CudaEvent final : public Event::State {
   SharedMoment copied_;
 };
 
-class CudaStream final : public NativeStream {
+class CudaStream final : public NativeStream, public RowGatherer {
  public:
   CudaStream(int device_index, SharedLiveness liveness, SharedCardClock clock)
       : device_(device_index), liveness_(std::move(liveness)) {
@@ -63,10 +65,12 @@ class CudaStream final : public NativeStream {
     clock_.emplace(std::move(clock), stream_.get());
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
-    use_device(device_);
-    liveness_->require();
-    if (!std::exchange(is_copying_, true)) clock_->begin(WorkKind::copy);
+    begin_copying();
     MILLRACE_CUDA(cudaMemcpyAsync, to, from, bytes, cudaMemcpyDefault, stream_.get());
+  }
+  void gather_rows(std::span<const RowGather> gathers) override {
+    begin_copying();
+    for (const GatherRows& op : gather_launches(gathers)) launch(op, stream_.get());
   }
   // The copies up to here are one piece of work for the account: those of one packet.
   Event record() override {
@@ -82,6 +86,11 @@ class CudaStream final : public NativeStream {
   void* handle() const override { return stream_.get(); }
 
  private:
+  void begin_copying() {
+    use_device(device_);
+    liveness_->require();
+    if (!std::exchange(is_copying_, true)) clock_->begin(WorkKind::copy);
+  }
   int device_;
   SharedLiveness liveness_;
   StreamOwner stream_;

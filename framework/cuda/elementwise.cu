@@ -20,9 +20,18 @@ void launch_each(const Op& op, unsigned threads, cudaStream_t stream, const char
   check(cudaGetLastError(), name);
 }
 
+// A job a row of the grid; its blocks take turns at what is more than they are.
+__global__ void gather_rows(const __grid_constant__ GatherRows op) {
+  const std::int64_t job = blockIdx.y, stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < op.jobs[job].units;
+       i += stride)
+    op(job, i);
+}
+
 constexpr unsigned kThreads = 256;
 // A row is one thread's work, so small blocks spread few rows over many multiprocessors.
 constexpr unsigned kRowThreads = 32;
+constexpr std::int64_t kMostGatherBlocks = 1024;
 
 }  // namespace
 
@@ -34,5 +43,14 @@ void launch(const MultiplyBySlope& op, cudaStream_t s) { launch_each(op, kThread
 void launch(const FinishRow& op, cudaStream_t s) { launch_each(op, kRowThreads, s, "kernel FinishRow"); }
 void launch(const Update& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel Update"); }
 void launch(const Narrow& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel Narrow"); }
+
+void launch(const GatherRows& op, cudaStream_t s) {
+  if (op.count == 0) return;
+  const std::int64_t wanted = (op.most_units() + kThreads - 1) / kThreads;
+  const dim3 grid(static_cast<unsigned>(wanted < kMostGatherBlocks ? wanted : kMostGatherBlocks),
+                  static_cast<unsigned>(op.count));
+  gather_rows<<<grid, kThreads, 0, s>>>(op);
+  check(cudaGetLastError(), "kernel GatherRows");
+}
 
 }  // namespace millrace::cuda

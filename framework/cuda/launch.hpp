@@ -1,6 +1,7 @@
 // Puts the work of a step on a stream; nothing here waits. Each call checks that the launch was accepted.
 #pragma once
 
+#include "cuda/row_gather.hpp"
 #include "cuda/step_ops.hpp"
 
 #include <cuda_runtime_api.h>
@@ -19,6 +20,7 @@ void launch(const ColumnSums& op, cudaStream_t stream);
 void launch(const SumWeights& op, cudaStream_t stream);
 void launch(const SetLanes& op, cudaStream_t stream);
 void launch(const FinishStep& op, cudaStream_t stream);
+void launch(const GatherRows& op, cudaStream_t stream);
 
 /// state->input = input. The values travel as a kernel's arguments, so nothing of the host's has to stay alive.
 void launch_input(StepState* state, const StepInput& input, cudaStream_t stream);

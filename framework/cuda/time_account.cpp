@@ -87,7 +87,13 @@ void TimeAccount::add_sync(TimeSpan waited) {
 DeviceTimes TimeAccount::times() {
   const std::lock_guard lock(mutex_);
   settle();
-  return timeline_.times();
+  return known_times();
+}
+
+DeviceTimes TimeAccount::known_times() const {
+  DeviceTimes times = timeline_.times();
+  times.idle_communication.reset();
+  return times;
 }
 
 // The timeline wants work in the order in which it ended. What the first look finds done ended before the second began; what the

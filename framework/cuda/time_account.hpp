@@ -77,9 +77,10 @@ class TimeAccount {
   void add_sync(TimeSpan waited);
 
   /// Of all work that the card is done with.
+  /// Without idle_communication: sums over ranks are inside a captured step, where no mark stands.
   DeviceTimes times();
   /// The same without looking at any mark: of the work that was looked at already.
-  DeviceTimes known_times() const { return timeline_.times(); }
+  DeviceTimes known_times() const;
 
  private:
   struct Work;

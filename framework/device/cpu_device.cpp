@@ -1,5 +1,7 @@
 #include "device/cpu_device.hpp"
 
+#include "device/row_gatherer.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sched.h>
@@ -11,11 +13,14 @@
 namespace millrace {
 namespace {
 
-class CpuStream final : public Stream {
+class CpuStream final : public Stream, public RowGatherer {
  public:
   void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
   Event record() override { return {}; }
   void wait(const Event& event) override { event.synchronize(); }
+  void gather_rows(std::span<const RowGather> gathers) override {
+    for (const RowGather& gather : gathers) gather_on_host(gather);
+  }
 };
 
 class CpuDevice final : public Device {

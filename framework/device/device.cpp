@@ -3,6 +3,7 @@
 #include "device/cuda_choice.hpp"
 #include "device/device_kinds.hpp"
 #include "device/native_stream.hpp"
+#include "device/row_gatherer.hpp"
 
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <thread>
 
@@ -36,12 +38,27 @@ void register_device_kind(const std::string& kind, DeviceOpener open) { further_
 Event::State::~State() = default;
 Stream::~Stream() = default;
 NativeStream::~NativeStream() = default;
+RowGatherer::~RowGatherer() = default;
 Device::~Device() = default;
 
-// Not virtual, so that plugins which are built already stay as they are (decision 0031).
+// This and gather() are not virtual, so that plugins which are built already stay as they are (decision 0031).
 void* Stream::native_handle() const {
   const auto* native = dynamic_cast<const NativeStream*>(this);
   return native == nullptr ? nullptr : native->handle();
+}
+
+void Stream::gather(std::span<const RowGather> gathers) {
+  auto* gatherer = dynamic_cast<RowGatherer*>(this);
+  if (gatherer == nullptr)
+    throw Error(ErrorKind::device, "cannot-gather", "this device cannot bring rows of a table together",
+                "leave out `cache: device`");
+  gatherer->gather_rows(gathers);
+}
+
+void gather_on_host(const RowGather& gather) {
+  const std::size_t bytes = gather.row_bytes;
+  for (std::int64_t i = 0; i < gather.count; ++i)
+    std::memcpy(gather.to + static_cast<std::size_t>(i) * bytes, gather.table + gather.rows[i] * bytes, bytes);
 }
 
 bool Event::done() const { return !state_ || state_->done(); }

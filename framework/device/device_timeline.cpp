@@ -79,7 +79,7 @@ void DeviceTimeline::charge_idle(const ComputeSpan& span) {
 
 double* DeviceTimeline::cause_of(double moment, const ComputeSpan& span) {
   if (covers(syncs_, moment)) return &sums_.idle_sync;
-  if (covers(communications_, moment)) return &sums_.idle_communication;
+  if (covers(communications_, moment)) return &*sums_.idle_communication;
   if (moment < span.asked) return &sums_.idle_input;
   if (moment < span.enqueued) return &sums_.idle_launch;
   return moment < span.ready ? &sums_.idle_input : &sums_.idle_launch;

@@ -48,7 +48,7 @@ class MILLRACE_EXPORT DeviceTimeline {
   mutable std::mutex mutex_;
   bool started_ = false;
   double origin_ = 0, computed_until_ = 0, copied_until_ = 0;
-  DeviceTimes sums_;
+  DeviceTimes sums_{.idle_communication = 0};
   std::deque<TimeSpan> computed_;                ///< disjoint and in order; those that a later copy may still overlap
   std::deque<TimeSpan> copies_;                  ///< those that a later computation may still hide
   std::deque<TimeSpan> syncs_, communications_;  ///< since the last computation

@@ -60,6 +60,15 @@ std::string peers_text() {
   return fmt::format("no, {} (Debian: libopenmpi-dev, openmpi-bin)", support.detail);
 }
 
+std::string nccl_text() {
+  const PeersSupport support = nccl_support();
+  if (support.available) return "yes, " + support.detail;
+  return fmt::format(
+      "no, {} (wants nccl.h when built, and libnccl.so.2 of 2.19 or newer where the system or LD_LIBRARY_PATH finds "
+      "it)",
+      support.detail);
+}
+
 std::string text() {
   std::string page = "Devices\n";
   for (const DeviceReport& device : list_devices()) page += line_of(device);
@@ -67,13 +76,17 @@ std::string text() {
   const BuildInfo build = build_info();
   page += fmt::format("  auto   takes {} ({})\n\nBuild\n  {}\n  oneDNN {}\n", to_string(choice.id), choice.reason,
                       build.describe(), build.onednn);
-  return page + fmt::format("  CUDA part: {}\n  several processes (MPI): {}\n  downloads (libcurl): {}\n", cuda_text(),
-                            peers_text(), kHasCurl ? "yes" : "no, built without it (Debian: libcurl4-openssl-dev)");
+  return page + fmt::format(
+                    "  CUDA part: {}\n  several processes (MPI): {}\n  sums of several GPUs (NCCL): {}\n  downloads "
+                    "(libcurl): {}\n",
+                    cuda_text(), peers_text(), nccl_text(),
+                    kHasCurl ? "yes" : "no, built without it (Debian: libcurl4-openssl-dev)");
 }
 
 std::string json() {
   const DeviceChoice choice = choose_device("auto");
   const BuildInfo build = build_info();
+  const PeersSupport mpi = peers_support(), nccl = nccl_support();
   Json object = {{"schema", 1},
                  {"devices", Json::array()},
                  {"auto", to_string(choice.id)},
@@ -82,7 +95,8 @@ std::string json() {
                  {"onednn", build.onednn},
                  {"cuda_object", cuda_object_path()},
                  {"curl", kHasCurl},
-                 {"mpi", {{"available", peers_support().available}, {"detail", peers_support().detail}}}};
+                 {"mpi", {{"available", mpi.available}, {"detail", mpi.detail}}},
+                 {"nccl", {{"available", nccl.available}, {"detail", nccl.detail}}}};
   for (const DeviceReport& device : list_devices()) object["devices"].push_back(object_of(device));
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -50,15 +50,13 @@ Json failure_object(const RunFailure& failure) {
 }
 
 Json device_object(const DeviceTimes& times) {
-  return {{"seconds", times.seconds},
-          {"busy", times.busy},
-          {"idle",
-           {{"input", times.idle_input},
-            {"launch", times.idle_launch},
-            {"sync", times.idle_sync},
-            {"communication", times.idle_communication}}},
-          {"copy", times.copy},
-          {"copy_hidden", times.copy_hidden}};
+  Json object = {{"seconds", times.seconds},
+                 {"busy", times.busy},
+                 {"idle", {{"input", times.idle_input}, {"launch", times.idle_launch}, {"sync", times.idle_sync}}},
+                 {"copy", times.copy},
+                 {"copy_hidden", times.copy_hidden}};
+  if (times.idle_communication) object["idle"]["communication"] = *times.idle_communication;
+  return object;
 }
 
 void add_lists(const RunReport& report, Json& object) {

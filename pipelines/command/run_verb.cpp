@@ -62,8 +62,11 @@ std::string summary(const ValidatedGraph& graph, const RunReport& report) {
   text += ranks_text(graph, report);
   text += fmt::format("device {} ({}), {} thread{}; device memory: peak {}, leaked {}\n", to_string(graph.device.id),
                       graph.device.reason, graph.threads, graph.threads == 1 ? "" : "s",
-                      bytes_text(static_cast<double>(report.peak_bytes)),
+                      bytes_text(static_cast<double>(report.device_peak_bytes)),
                       bytes_text(static_cast<double>(report.leaked_bytes)));
+  if (report.peak_bytes > report.device_peak_bytes)
+    text += fmt::format("host memory: peak {}\n",
+                        bytes_text(static_cast<double>(report.peak_bytes - report.device_peak_bytes)));
   if (report.device_times) text += device_time_text(*report.device_times);
   return text;
 }

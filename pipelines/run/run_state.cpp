@@ -293,6 +293,7 @@ void Run::close_stages() {
 
 void Run::measure_memory() {
   report_.device_times = device_->times();
+  report_.device_peak_bytes = device_->memory().peak_bytes();
   std::vector<Allocator*> allocators = {&device_->memory()};
   if (&device_->staging() != allocators.front()) allocators.push_back(&device_->staging());
   if (host_memory_) allocators.push_back(host_memory_.get());

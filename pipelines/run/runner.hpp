@@ -90,8 +90,9 @@ struct RunReport {
   std::vector<NodeReport> nodes;
   std::vector<RunFailure> failures;
   int exit_code = 0;
-  std::string reason = "done";  ///< "done", "failed", "signal 2"
-  std::size_t peak_bytes = 0;   ///< high water of the host allocators
+  std::string reason = "done";        ///< "done", "failed", "signal 2"
+  std::size_t peak_bytes = 0;         ///< sum of the high waters of all allocators
+  std::size_t device_peak_bytes = 0;  ///< of the device's own memory, which is the host's on a CPU
   std::size_t leaked_bytes = 0;
   double seconds = 0, first_batch_seconds = 0;
   std::optional<DeviceTimes> device_times;  ///< empty for a device that keeps no account

@@ -4,6 +4,7 @@
 
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
+#include <millrace/resident_table.hpp>
 #include <millrace/tensor.hpp>
 
 #include <cstring>
@@ -130,4 +131,73 @@ TEST_CASE("a spec describes itself") {
   spec.encoding.form = Form::affine_u8;
   CHECK_THAT(spec.describe(), ContainsSubstring("as affine_u8"));
   CHECK(spec.logical_row_bytes() == 784);
+}
+
+namespace {
+
+/// A table of three rows {0, 1}, {10, 11}, {20, 21}; its copy "on the device" holds other bytes, so that it shows who reads it.
+std::shared_ptr<const ResidentTable> small_table(Allocator& rows_go_to) {
+  return std::make_shared<const ResidentTable>(make<std::uint8_t>({2}, {0, 1, 10, 11, 20, 21}),
+                                               make<std::uint8_t>({2}, {7, 7, 7, 7, 7, 7}), rows_go_to);
+}
+RowNumbers numbers(std::vector<std::uint32_t> rows) {
+  return std::make_shared<const std::vector<std::uint32_t>>(std::move(rows));
+}
+std::vector<int> values_of(const Tensor& t) {
+  return {reinterpret_cast<const std::uint8_t*>(t.bytes()),
+          reinterpret_cast<const std::uint8_t*>(t.bytes()) + t.size_bytes()};
+}
+
+}  // namespace
+
+TEST_CASE("rows of a table remain those rows as views and slices, and are brought together once, when they are read") {
+  const auto own = make_host_allocator();
+  const auto table = small_table(*own);
+  Tensor all({DType::u8, {2}, {}, {}, {}}, table, numbers({2, 0, 1, 2}));
+  const Tensor part = all.reshaped({1, 2}).slice(1, 3);
+  const Tensor affine = part.slice(1, 2).viewed_as({DType::f32, {2}, {}, {Form::affine_u8, 0.5F, 1, 0}, {}});
+  CHECK(all.size_bytes() == 8);
+  CHECK(part.table() == table);
+  CHECK(std::vector<std::uint32_t>(part.table_rows().begin(), part.table_rows().end()) ==
+        std::vector<std::uint32_t>{0, 1, 2});
+  CHECK(affine.table_rows().size() == 2);
+  CHECK_FALSE(all.ready().state());
+  CHECK(own->live_bytes() == 0);
+  CHECK(values_of(part) == std::vector<int>{0, 1, 10, 11, 20, 21});
+  const std::size_t once = own->live_bytes();
+  CHECK(once >= 8);
+  CHECK(values_of(all) == std::vector<int>{20, 21, 0, 1, 10, 11, 20, 21});
+  CHECK(all.stored<std::uint8_t>()[1] == 21);
+  CHECK(own->live_bytes() == once);
+  CHECK(affine.f32()[0] == 6.0F);
+  CHECK(affine.f32()[3] == 11.5F);
+}
+
+TEST_CASE("rows that a table does not have are refused") {
+  const auto table = small_table(memory());
+  const TensorSpec spec{DType::u8, {2}, {}, {}, {}};
+  CHECK(name_of([&] { Tensor(spec, table, numbers({0, 3})); }) == "wrong-rows");
+  CHECK(name_of([&] { Tensor({DType::u8, {3}, {}, {}, {}}, table, numbers({0})); }) == "wrong-shape");
+  CHECK(name_of([&] {
+          ResidentTable(make<std::uint8_t>({2}, {0, 1}), make<std::uint8_t>({2}, {0, 1, 2, 3}), memory());
+        }) == "wrong-shape");
+  CHECK_FALSE(make<std::uint8_t>({2}, {0, 1}).table());
+  CHECK(make<std::uint8_t>({2}, {0, 1}).table_rows().empty());
+  CHECK(Tensor(spec, table, numbers({})).rows() == 0);
+}
+
+TEST_CASE("the CPU gathers rows at once, and a device that cannot says so") {
+  const std::vector<std::uint8_t> table{1, 2, 3, 4, 5, 6};
+  const std::uint32_t rows[] = {2, 0};
+  std::vector<std::uint8_t> to(4);
+  const RowGather gather{
+      reinterpret_cast<std::byte*>(to.data()), reinterpret_cast<const std::byte*>(table.data()), 3, 2, rows, 2};
+  open_device({"cpu", 0})->make_stream()->gather({&gather, 1});
+  CHECK(to == std::vector<std::uint8_t>{5, 6, 1, 2});
+  struct Plain final : Stream {
+    void copy(void*, const void*, std::size_t) override {}
+    Event record() override { return {}; }
+    void wait(const Event&) override {}
+  } plain;
+  CHECK(name_of([&] { plain.gather({&gather, 1}); }) == "cannot-gather");
 }

@@ -88,6 +88,16 @@ std::uint64_t World::copies_from_elsewhere() const {
   return copies_from_elsewhere_;
 }
 
+std::uint64_t World::copied_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return copied_bytes_;
+}
+
+std::uint64_t World::gathered_rows() const {
+  const std::lock_guard lock(mutex_);
+  return gathered_rows_;
+}
+
 std::size_t World::live_bytes() const {
   const std::lock_guard lock(mutex_);
   return shadow_.live_bytes(MemoryKind::device) + shadow_.live_bytes(MemoryKind::staging);
@@ -118,6 +128,8 @@ class SimAllocator final : public Allocator {
   SimAllocator(std::shared_ptr<World> world, MemoryKind kind) : world_(std::move(world)), kind_(kind) {}
   std::shared_ptr<std::byte> allocate(std::size_t bytes) override {
     const std::lock_guard lock(world_->mutex_);
+    if (kind_ == MemoryKind::device && bytes > world_->settings_.memory_bytes - world_->shadow_.live_bytes(kind_))
+      throw Error(ErrorKind::run, "out-of-memory", "the device has no room for " + std::to_string(bytes) + " bytes");
     return {world_->shadow_.allocate(bytes, kind_), [world = world_](std::byte* begin) {
               const std::lock_guard again(world->mutex_);
               world->shadow_.release(begin);
@@ -168,8 +180,9 @@ void SimStream::copy(void* to, const void* from, std::size_t bytes) {
     const std::lock_guard lock(world_->mutex_);
     world_->shadow_.work(index_, Actor::copy, {{from, bytes}}, {{to, bytes}});
     covered_ = false;
-    if (!world_->shadow_.is_live(from, MemoryKind::staging) && !world_->shadow_.is_live(from, MemoryKind::device))
-      ++world_->copies_from_elsewhere_;
+    const bool is_inside = world_->shadow_.is_live(from, MemoryKind::device);
+    if (!world_->shadow_.is_live(from, MemoryKind::staging) && !is_inside) ++world_->copies_from_elsewhere_;
+    if (!is_inside) world_->copied_bytes_ += bytes;
     op.fails = world_->settings_.failing_copy == world_->copies_;
     op.hangs = world_->settings_.hanging_copy == world_->copies_;
     ++world_->copies_;
@@ -223,6 +236,24 @@ void SimStream::compute(const std::vector<ByteRange>& reads, const std::vector<B
   op.seconds = seconds;
   op.body = std::move(body);
   push(std::move(op));
+}
+
+// Which rows it reads is known on the device alone, so it may be any of the table's.
+void SimStream::gather_rows(std::span<const RowGather> gathers) {
+  const std::lock_guard lock(world_->mutex_);
+  for (const RowGather& gather : gathers) {
+    const auto rows = static_cast<std::size_t>(gather.count);
+    world_->shadow_.work(index_, Actor::copy,
+                         {{gather.table, static_cast<std::size_t>(gather.table_rows) * gather.row_bytes},
+                          {gather.rows, rows * sizeof(std::uint32_t)}},
+                         {{gather.to, rows * gather.row_bytes}});
+    covered_ = false;
+    world_->gathered_rows_ += rows;
+    Op op;
+    op.seconds = world_->settings_.seconds_per_copied_byte * static_cast<double>(rows * gather.row_bytes);
+    op.body = [gather] { gather_on_host(gather); };
+    push(std::move(op));
+  }
 }
 
 void SimStream::synchronize() {

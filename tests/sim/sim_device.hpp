@@ -7,6 +7,7 @@
 
 #include "device/device_timeline.hpp"
 #include "device/native_stream.hpp"
+#include "device/row_gatherer.hpp"
 
 #include <millrace/device.hpp>
 
@@ -28,6 +29,7 @@ struct Settings {
   std::uint64_t seed = 0;                                   ///< decides how often a stream lets others go first
   std::optional<std::uint64_t> failing_copy, hanging_copy;  ///< the how manieth copy of the device, from 0
   double seconds_per_copied_byte = 1e-9, seconds_per_row = 1e-6, launch_seconds = 0;
+  std::size_t memory_bytes = SIZE_MAX;                                       ///< of the device
   std::function<void(std::uint64_t copies)> on_copy = [](std::uint64_t) {};  ///< when a copy has been enqueued
 };
 
@@ -71,7 +73,9 @@ class World : public std::enable_shared_from_this<World> {
   std::vector<std::string> violation_names() const;
   std::uint64_t copies() const;
   std::uint64_t copies_from_elsewhere() const;  ///< whose host memory is not the device's staging memory
-  std::size_t live_bytes() const;               ///< of both kinds
+  std::uint64_t copied_bytes() const;           ///< from the host's memory, of either kind
+  std::uint64_t gathered_rows() const;
+  std::size_t live_bytes() const;  ///< of both kinds
   /// Live bytes at the moment the device was given up.
   std::size_t live_bytes_when_abandoned() const;
   DeviceTimes times() const { return timeline_.times(); }
@@ -92,11 +96,11 @@ class World : public std::enable_shared_from_this<World> {
   bool held_ = false, abandoned_ = false;
   std::exception_ptr failure_;  ///< of the device; it never recovers
   double now_ = 0;
-  std::uint64_t copies_ = 0, copies_from_elsewhere_ = 0;
+  std::uint64_t copies_ = 0, copies_from_elsewhere_ = 0, copied_bytes_ = 0, gathered_rows_ = 0;
   std::size_t live_when_abandoned_ = 0;
 };
 
-class SimStream final : public NativeStream {
+class SimStream final : public NativeStream, public RowGatherer {
  public:
   explicit SimStream(std::shared_ptr<World> world);
   /// Waits for its work, unless the device was given up.
@@ -107,6 +111,7 @@ class SimStream final : public NativeStream {
   void copy(void* to, const void* from, std::size_t bytes) override;
   Event record() override;
   void wait(const Event& event) override;
+  void gather_rows(std::span<const RowGather> gathers) override;
   /// The stream itself, whose `compute` stands for launching a kernel.
   void* handle() const override { return const_cast<SimStream*>(this); }
   /// Enqueues a computation that reads and writes these bytes. `asked`: when the host had its input in hand.

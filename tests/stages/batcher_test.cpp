@@ -1,6 +1,7 @@
 #include "catch.hpp"
 #include "error_of.hpp"
 
+#include <millrace/resident_table.hpp>
 #include <millrace/testing/stage_tester.hpp>
 
 #include <algorithm>
@@ -150,4 +151,29 @@ TEST_CASE("The output says how many rows a batch and a pass have") {
 TEST_CASE("A batch has at least one row") {
   CHECK(error_of([] { StageTester("batcher", {{"batch_size", 0}}); }).name() == "out-of-range");
   CHECK(error_of([] { StageTester("batcher"); }).name() == "missing-parameter");
+}
+
+TEST_CASE("Rows of tables are batched by their numbers, and fields of the same rows share one list") {
+  const auto memory = make_host_allocator();
+  const auto table_of = [&](const Tensor& rows) { return std::make_shared<const ResidentTable>(rows, rows, *memory); };
+  const auto pixels = table_of(rows<std::uint8_t>({2}, {0, 1, 10, 11, 20, 21, 30, 31}));
+  const auto labels = table_of(rows<std::uint8_t>({}, {5, 6, 7, 8}));
+  const auto shown = [&](const auto& table, std::vector<std::uint32_t> which) {
+    return Tensor(table->on_host().spec(), table, std::make_shared<const std::vector<std::uint32_t>>(std::move(which)));
+  };
+  StageTester t("batcher", {{"batch_size", 3}});
+  t.push_joined({{"x", shown(pixels, {3, 1})}, {"y", shown(labels, {3, 1})}});
+  t.push_joined({{"x", shown(pixels, {0, 2})}, {"y", shown(labels, {0, 2})}});
+  t.push_joined({{"x", rows<std::uint8_t>({2}, {90, 91})}, {"y", shown(labels, {1})}}, true);
+  const Packet first = t.pop(), second = t.pop();
+  CHECK(memory->live_bytes() == 0);  // what was read for the batch with both kinds of rows has gone
+  CHECK(first.tensor("x").table() == pixels);
+  CHECK(first.tensor("y").table() == labels);
+  CHECK(first.tensor("x").table_rows().data() == first.tensor("y").table_rows().data());
+  CHECK(first.tensor("x").stored<std::uint8_t>()[4] == 0);
+  CHECK(second.tensor("x").table() == nullptr);
+  const auto mixed = second.tensor("x").stored<std::uint8_t>();
+  CHECK(std::vector<int>(mixed.begin(), mixed.end()) == std::vector<int>{20, 21, 90, 91});
+  CHECK(second.tensor("y").table() == labels);
+  CHECK(second.tensor("y").stored<std::uint8_t>()[1] == 6);
 }

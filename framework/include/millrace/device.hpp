@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +67,18 @@ struct MILLRACE_EXPORT Event::State {
   virtual bool wait_for(std::chrono::milliseconds limit);
 };
 
+/// Some rows of a table, one behind the other. All pointers are into memory that the device computes on.
+struct RowGather {
+  std::byte* to = nullptr;  ///< `count` rows
+  const std::byte* table = nullptr;
+  std::int64_t table_rows = 0;
+  std::size_t row_bytes = 0;
+  const std::uint32_t* rows = nullptr;  ///< row i of `to` becomes row rows[i] of the table; each is below `table_rows`
+  std::int64_t count = 0;
+};
+/// At once, where all of it lies in the host's memory.
+MILLRACE_EXPORT void gather_on_host(const RowGather& gather);
+
 /// Work done in order. The owner; pass it by reference. One thread at a time: a Transform locks it.
 class MILLRACE_EXPORT Stream {
  public:
@@ -77,6 +90,10 @@ class MILLRACE_EXPORT Stream {
   virtual Event record() = 0;
   /// Later work of this stream starts after `event`.
   virtual void wait(const Event& event) = 0;
+
+  /// Enqueues all of them; does not synchronize. What they read and write must live until an event recorded after them is done.
+  /// On the CPU they happen at once. Throws Error("cannot-gather", device) on a device that has no such operation.
+  void gather(std::span<const RowGather> gathers);
 
   /// The stream as the device's own library knows it, for kernels of a stage: a cudaStream_t on `cuda`. Null where there is no
   /// such library, as on the CPU.
@@ -91,14 +108,15 @@ class MILLRACE_EXPORT Stream {
 /// busy + idle() = seconds; copy_hidden <= copy. framework/device/device_timeline.hpp says how an idle second finds its cause.
 struct DeviceTimes {
   double seconds = 0;
-  double busy = 0;                ///< at least one stream computes
-  double copy = 0;                ///< sum over copies to and from the device
-  double copy_hidden = 0;         ///< the part of it during which the device computed
-  double idle_input = 0;          ///< no batch was there, or its copy was under way
-  double idle_launch = 0;         ///< the batch was there, the work was not enqueued or had not begun
-  double idle_sync = 0;           ///< the host waited for the device
-  double idle_communication = 0;  ///< the device waited for its peers
-  double idle() const { return idle_input + idle_launch + idle_sync + idle_communication; }
+  double busy = 0;         ///< at least one stream computes
+  double copy = 0;         ///< sum over copies to and from the device, and over gathering rows for them
+  double copy_hidden = 0;  ///< the part of it during which the device computed
+  double idle_input = 0;   ///< no batch was there, or its copy was under way
+  double idle_launch = 0;  ///< the batch was there, the work was not enqueued or had not begun
+  double idle_sync = 0;    ///< the host waited for the device
+  /// The device waited for its peers; empty where such waits lie inside computations and count as busy.
+  std::optional<double> idle_communication;
+  double idle() const { return idle_input + idle_launch + idle_sync + idle_communication.value_or(0); }
 };
 
 /// One device as one run sees it: two runs of a process open it twice and share nothing.

@@ -56,5 +56,7 @@ struct PeersSupport {
   std::string detail;
 };
 MILLRACE_EXPORT PeersSupport peers_support();
+/// Whether GPUs of several processes can sum their gradients by NCCL here: its version and path, or what is missing. Opens the library.
+MILLRACE_EXPORT PeersSupport nccl_support();
 
 }  // namespace millrace

@@ -20,6 +20,7 @@ namespace millrace {
 
 class Allocator;
 class Event;
+class ResidentTable;
 
 enum class DType : std::uint8_t { u8, i8, i16, i32, f32, f64 };
 
@@ -102,15 +103,25 @@ class MILLRACE_EXPORT Tensor {
   /// The same on a device, where a copy writes the bytes until `ready` is done.
   Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::byte> bytes, Allocator* allocator, Event ready);
 
+  /// Rows of a table that lies on the device as well (resident_table.hpp): row i is row (*numbers)[i] of it. Throws
+  /// Error("wrong-shape" | "wrong-rows", run) where rows of the spec have other bytes or the table has no such row.
+  Tensor(TensorSpec spec, std::shared_ptr<const ResidentTable> table,
+         std::shared_ptr<const std::vector<std::uint32_t>> numbers);
+
   explicit operator bool() const { return state_ != nullptr; }
   const TensorSpec& spec() const;
   std::int64_t rows() const;
-  /// Stored bytes, rows * spec().stored_row_bytes() of them.
+  /// Stored bytes, rows * spec().stored_row_bytes() of them. Rows of a table are brought together here by the first call, once for
+  /// all views of them; throws Error("out-of-memory", run) when there is no room for that.
   const std::byte* bytes() const;
   std::size_t size_bytes() const;
   /// The bytes may be read once this is done. Work on a device lets its stream wait for it; the host never does. Already done
   /// for a tensor that was written on the host.
   const Event& ready() const;
+  /// The table whose rows these are, and their numbers; null and empty for a tensor that has its bytes. Reshaped, sliced or viewed
+  /// as something else, they remain those rows.
+  std::shared_ptr<const ResidentTable> table() const;
+  std::span<const std::uint32_t> table_rows() const;
 
   /// Stored elements. Throws Error("wrong-dtype", run) unless T is the stored type.
   template <class T>
@@ -129,6 +140,7 @@ class MILLRACE_EXPORT Tensor {
 
  private:
   struct State;
+  explicit Tensor(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   void require_stored(DType) const;
   std::shared_ptr<const State> state_;
 };

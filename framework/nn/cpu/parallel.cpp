@@ -61,10 +61,10 @@ struct Phase::State {
     }
   }
 
-  std::vector<double> places;
+  alignas(64) std::atomic<std::size_t> left{0};  // first, with a line of its own: threads count in it too
+  alignas(64) std::vector<double> places;
   Task task;
   std::vector<Home> homes;
-  alignas(64) std::atomic<std::size_t> left{0};
 };
 
 Phase::Phase(const std::vector<double>& places, Task task) : state_(std::make_unique<State>(places, std::move(task))) {}

@@ -28,7 +28,7 @@ std::int64_t slab_floats(std::int64_t rows) { return rows <= 64 ? 32 * 1024 : 64
 constexpr std::int64_t kBiasColumns = 256;
 
 constexpr std::int64_t kTileRows = 128, kTileColumns = 128;
-constexpr std::int64_t kWideWeights = 32 * 1024;
+constexpr std::int64_t kWideWeights = std::int64_t{32} * 1024;
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <string>
 
@@ -225,5 +226,42 @@ TEST_CASE("a copy to a card and back is whole, and its event comes when it is do
     end.synchronize();
     CHECK(end.done());
     CHECK(std::equal(up.get(), up.get() + bytes, down.get()));
+  }
+}
+
+TEST_CASE("rows of a table are gathered on every device as on the host") {
+  for (Device* device : devices()) {
+    CAPTURE(to_string(device->id()));
+    for (const std::size_t row_bytes : {1U, 12U, 784U}) {
+      constexpr std::int64_t kTableRows = 500, kRows = 333;
+      const auto copied = [&](const void* from, std::size_t bytes) {
+        const auto memory = device->staging().allocate(bytes);
+        std::memcpy(memory.get(), from, bytes);
+        return memory;
+      };
+      std::vector<std::byte> table(kTableRows * row_bytes), expected(kRows * row_bytes);
+      std::vector<std::uint32_t> rows(kRows);
+      for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<std::byte>(i * 131 % 251);
+      for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::uint32_t>(i * 37 % kTableRows);
+      gather_on_host({expected.data(), table.data(), kTableRows, row_bytes, rows.data(), kRows});
+      const auto from = copied(table.data(), table.size()), numbers = copied(rows.data(), rows.size() * 4);
+      const auto table_there = device->memory().allocate(table.size());
+      const auto rows_there = device->memory().allocate(rows.size() * 4);
+      const auto there = device->memory().allocate(expected.size());
+      const auto back = device->staging().allocate(expected.size());
+      const auto stream = device->make_stream();
+      stream->copy(table_there.get(), from.get(), table.size());
+      stream->copy(rows_there.get(), numbers.get(), rows.size() * 4);
+      const RowGather gather{there.get(),
+                             table_there.get(),
+                             kTableRows,
+                             row_bytes,
+                             reinterpret_cast<const std::uint32_t*>(rows_there.get()),
+                             kRows};
+      stream->gather({&gather, 1});
+      stream->copy(back.get(), there.get(), expected.size());
+      stream->record().synchronize();
+      CHECK(std::equal(expected.begin(), expected.end(), back.get()));
+    }
   }
 }

@@ -95,7 +95,9 @@ TEST_CASE("copies and computations of two streams give the account that their ti
   CHECK(times.idle_input == Approx(1 + 2));
   CHECK(times.idle_launch == Approx(3));
   CHECK(times.idle_sync == 0);
+  CHECK_FALSE(times.idle_communication);  // inside a step, where no mark stands
   check_balance(times);
+  CHECK_FALSE(card.account.known_times().idle_communication);
   CHECK(**first == Approx(101));
 }
 

@@ -339,7 +339,9 @@ class Pages(unittest.TestCase):
         self.assertTrue(devices["devices"][0]["available"])
         self.assertEqual(devices["devices"][0]["kind"], "cpu")
         self.assertIn(devices["reason"], run("devices").stdout)
-        self.assertIn(devices["mpi"]["detail"], run("devices").stdout)
+        for library in ["mpi", "nccl"]:
+            says = ("yes, " if devices[library]["available"] else "no, ") + devices[library]["detail"]
+            self.assertIn(f"({library.upper()}): {says}", run("devices").stdout)
 
     def test_color_always_colours_errors_and_never_does_not(self):
         self.assertIn("\x1b[", run("check", "nowhere.yaml", "--color", "always").stderr)
