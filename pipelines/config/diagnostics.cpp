@@ -92,6 +92,16 @@ auto position_of(const Diagnostic& d) {
                          d.where.column);
 }
 
+bool is_of_a_reference(const Diagnostic& d) { return d.name == "bad-reference" || d.name == "unset-variable"; }
+
+/// Whether `d` says again what one of the earlier ones at its place says. A reference that stands for nothing leaves a value of
+/// the wrong type behind.
+bool is_said(const Diagnostic& d, const std::vector<Diagnostic>& earlier) {
+  for (auto e = earlier.rbegin(); e != earlier.rend() && position_of(*e) == position_of(d); ++e)
+    if ((e->name == d.name && (e->where.line > 0 || e->message == d.message)) || is_of_a_reference(*e)) return true;
+  return false;
+}
+
 }  // namespace
 
 Diagnostic& Diagnostics::add(Diagnostic d) { return list_.emplace_back(std::move(d)); }
@@ -103,15 +113,13 @@ void Diagnostics::add_all(Diagnostics&& others) {
 
 std::vector<Diagnostic> Diagnostics::sorted() const {
   std::vector<Diagnostic> all = list_;
-  std::stable_sort(all.begin(), all.end(),
-                   [](const Diagnostic& a, const Diagnostic& b) { return position_of(a) < position_of(b); });
+  std::stable_sort(all.begin(), all.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    const auto first = position_of(a), second = position_of(b);
+    return first != second ? first < second : is_of_a_reference(a) && !is_of_a_reference(b);
+  });
   std::vector<Diagnostic> unique;
-  for (Diagnostic& d : all) {
-    bool repeated = false;
-    for (auto u = unique.rbegin(); u != unique.rend() && position_of(*u) == position_of(d); ++u)
-      repeated = repeated || (u->name == d.name && (u->where.line > 0 || u->message == d.message));
-    if (!repeated) unique.push_back(std::move(d));
-  }
+  for (Diagnostic& d : all)
+    if (!is_said(d, unique)) unique.push_back(std::move(d));
   return unique;
 }
 

@@ -45,12 +45,16 @@ struct Phase::State {
     std::atomic<std::size_t> next{0};
   };
 
+  struct alignas(64) Left {
+    std::atomic<std::size_t> tasks{0};
+  };
+
   State(std::vector<double> of_tasks, Task to_run) : places(std::move(of_tasks)), task(std::move(to_run)) {}
 
   void begin(std::size_t threads) {
     if (homes.size() != threads) settle(threads);
     for (Home& home : homes) home.next.store(0, std::memory_order_relaxed);
-    left.store(places.size(), std::memory_order_relaxed);
+    left.tasks.store(places.size(), std::memory_order_relaxed);
   }
 
   void settle(std::size_t threads) {
@@ -61,10 +65,10 @@ struct Phase::State {
     }
   }
 
-  alignas(64) std::atomic<std::size_t> left{0};  // first, with a line of its own: threads count in it too
-  alignas(64) std::vector<double> places;
+  std::vector<double> places;
   Task task;
   std::vector<Home> homes;
+  Left left;
 };
 
 Phase::Phase(const std::vector<double>& places, Task task) : state_(std::make_unique<State>(places, std::move(task))) {}
@@ -110,7 +114,7 @@ class PhaseRun {
       Phase::State::Home& home = phase.homes[(thread + i) % threads_];
       for (std::size_t at; (at = home.next.fetch_add(1, std::memory_order_relaxed)) < home.tasks.size();) {
         call(phase, home.tasks[at], thread);
-        phase.left.fetch_sub(1, std::memory_order_release);
+        phase.left.tasks.fetch_sub(1, std::memory_order_release);
       }
     }
   }
@@ -126,7 +130,7 @@ class PhaseRun {
 
   // Who waits looks again and again, and lets others run that have no core.
   static void wait(const Phase::State& phase) {
-    for (int looks = 0; phase.left.load(std::memory_order_acquire) > 0; ++looks)
+    for (int looks = 0; phase.left.tasks.load(std::memory_order_acquire) > 0; ++looks)
       looks < 2000 ? relax() : std::this_thread::yield();
   }
 
