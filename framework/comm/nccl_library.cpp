@@ -25,7 +25,6 @@ NcclLibrary open() {
   if (!file.why_not.empty()) refuse(file.why_not);
   void* const library = file.handle;
   NcclLibrary nccl{};
-  find(library, "ncclGetVersion", nccl.get_version);
   find(library, "ncclGetUniqueId", nccl.get_unique_id);
   find(library, "ncclCommInitRankConfig", nccl.init_rank);
   find(library, "ncclCommGetAsyncError", nccl.get_async_error);

@@ -9,7 +9,6 @@ namespace millrace::comm {
 
 /// The functions of libnccl.so.2 that we call.
 struct NcclLibrary {
-  decltype(&::ncclGetVersion) get_version;
   decltype(&::ncclGetUniqueId) get_unique_id;
   decltype(&::ncclCommInitRankConfig) init_rank;
   decltype(&::ncclCommGetAsyncError) get_async_error;

@@ -1,13 +1,12 @@
 #include "command_line.hpp"
 
 #include "completion.hpp"
+#include "config/suggestions.hpp"
 
 #include <millrace/build_info.hpp>
 #include <millrace/error.hpp>
-#include <millrace/registry.hpp>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -45,11 +44,6 @@ std::string usage_of(const Verb& verb) {
   Error error(ErrorKind::usage, std::move(name), std::move(message), std::move(help));
   error.add_note(fmt::format("{}  ({} --help)", usage_of(verb), program_of(verb)));
   throw error;
-}
-
-std::string did_you_mean(std::string_view wrong, const std::vector<std::string>& known) {
-  const std::vector<std::string> close = close_names(wrong, known);
-  return close.empty() ? "" : fmt::format("did you mean `{}`?", fmt::join(close, "` or `"));
 }
 
 bool is_there(const std::string& path) {

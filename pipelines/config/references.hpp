@@ -9,8 +9,8 @@
 
 namespace millrace::pipelines {
 
-/// Replaces every `${env:...}`; in a variable's value nothing is replaced. A value that is nothing but a reference takes the type of what replaces it, quoted or not:
-/// inside `{}` and `[]` YAML makes people quote it.
+/// Replaces every `${env:...}`; in a variable's value nothing is replaced. A value that is nothing but a reference takes the
+/// type of what replaces it, quoted or not: inside `{}` and `[]` YAML makes people quote it.
 void replace_environment(DocNode& node, Diagnostics& diagnostics);
 /// A text that stands for `value` when its references have been replaced, whatever looks like one in it.
 std::string as_plain(std::string_view value);
