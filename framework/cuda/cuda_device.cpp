@@ -114,10 +114,10 @@ class CudaDevice final : public Device {
   Allocator& staging() override { return *staging_; }
   std::unique_ptr<Stream> make_stream() override { return std::make_unique<CudaStream>(id_.index, liveness_, clock_); }
   void abandon() override { liveness_->abandon(); }
+  // A card that was lost tells no times; the error has been met before, or the next call meets it.
   std::optional<DeviceTimes> times() const override {
-    if (liveness_->is_abandoned()) return clock_->account().known_times();
-    use_device(id_.index);
-    return clock_->account().times();
+    const bool is_current = !liveness_->is_abandoned() && try_device(id_.index);
+    return is_current ? clock_->account().times() : clock_->account().known_times();
   }
   const SharedLiveness& liveness() const { return liveness_; }
   const SharedCardClock& clock() const { return clock_; }

@@ -1,5 +1,5 @@
 // Kernels that are one function of an index: the functions are in step_ops.hpp.
-#include "cuda/checks.hpp"
+#include "cuda/kernel_launch.hpp"
 #include "cuda/launch.hpp"
 
 namespace millrace::cuda {
@@ -16,8 +16,7 @@ void launch_each(const Op& op, unsigned threads, cudaStream_t stream, const char
   const std::int64_t count = op.count();
   if (count == 0) return;
   const auto blocks = static_cast<unsigned>((count + threads - 1) / threads);  // a grid holds 2^31 blocks
-  each<<<blocks, threads, 0, stream>>>(op, count);
-  check(cudaGetLastError(), name);
+  launch_kernel(name, each<Op>, blocks, threads, stream, op, count);
 }
 
 // A job a row of the grid; its blocks take turns at what is more than they are.
@@ -49,8 +48,7 @@ void launch(const GatherRows& op, cudaStream_t s) {
   const std::int64_t wanted = (op.most_units() + kThreads - 1) / kThreads;
   const dim3 grid(static_cast<unsigned>(wanted < kMostGatherBlocks ? wanted : kMostGatherBlocks),
                   static_cast<unsigned>(op.count));
-  gather_rows<<<grid, kThreads, 0, s>>>(op);
-  check(cudaGetLastError(), "kernel GatherRows");
+  launch_kernel("kernel GatherRows", gather_rows, grid, kThreads, s, op);
 }
 
 }  // namespace millrace::cuda

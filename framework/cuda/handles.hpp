@@ -19,6 +19,13 @@ inline void use_device(int index) {
   if (now != index) MILLRACE_CUDA(cudaSetDevice, index);
 }
 
+/// The same for those who must not throw: whether `index` is the current device now.
+inline bool try_device(int index) noexcept {
+  const cudaError_t state = cudaSetDevice(index);
+  ignore(state);
+  return state == cudaSuccess;
+}
+
 /// A handle with the function that destroys it. An error of an asynchronous call that destruction meets is not lost: the next
 /// checked call meets it too.
 template <class Handle, cudaError_t (*destroy)(Handle)>

@@ -1,5 +1,5 @@
 // Kernels that add up. Every sum has one order, fixed by sizes alone, and nothing is added atomically: the same bits each time.
-#include "cuda/checks.hpp"
+#include "cuda/kernel_launch.hpp"
 #include "cuda/launch.hpp"
 
 namespace millrace::cuda {
@@ -101,28 +101,23 @@ __global__ void set_input(StepState* state, StepInput input) { state->input = in
 
 void launch(const ColumnSums& op, cudaStream_t stream) {
   const auto blocks = static_cast<unsigned>((op.width + kColumns - 1) / kColumns);
-  column_sums<<<blocks, dim3(kColumns, kGroups), 0, stream>>>(op);
-  check(cudaGetLastError(), "kernel ColumnSums");
+  launch_kernel("kernel ColumnSums", column_sums, blocks, dim3(kColumns, kGroups), stream, op);
 }
 
 void launch(const SumWeights& op, cudaStream_t stream) {
-  sum_weights<<<SumWeights::kBlocks, kThreads, 0, stream>>>(op);
-  check(cudaGetLastError(), "kernel SumWeights");
+  launch_kernel("kernel SumWeights", sum_weights, SumWeights::kBlocks, kThreads, stream, op);
 }
 
 void launch(const SetLanes& op, cudaStream_t stream) {
-  set_lanes<<<1, kThreads, 0, stream>>>(op);
-  check(cudaGetLastError(), "kernel SetLanes");
+  launch_kernel("kernel SetLanes", set_lanes, 1, kThreads, stream, op);
 }
 
 void launch(const FinishStep& op, cudaStream_t stream) {
-  finish_step<<<1, kThreads, 0, stream>>>(op);
-  check(cudaGetLastError(), "kernel FinishStep");
+  launch_kernel("kernel FinishStep", finish_step, 1, kThreads, stream, op);
 }
 
 void launch_input(StepState* state, const StepInput& input, cudaStream_t stream) {
-  set_input<<<1, 1, 0, stream>>>(state, input);
-  check(cudaGetLastError(), "kernel StepInput");
+  launch_kernel("kernel StepInput", set_input, 1, 1, stream, state, input);
 }
 
 }  // namespace millrace::cuda

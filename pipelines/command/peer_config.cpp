@@ -9,13 +9,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cmath>
-#include <cstdlib>
-
 namespace millrace::pipelines {
 namespace {
 
-constexpr double kDefaultTimeout = 60;
 constexpr const char* kInvalid = "invalid";
 
 std::string text_of(const CheckedConfig& checked) {
@@ -41,16 +37,6 @@ Diagnostic difference(std::size_t rank, const std::string& theirs, const std::st
 }
 
 }  // namespace
-
-double peer_timeout_seconds() {
-  const char* text = std::getenv("MILLRACE_PEER_TIMEOUT");
-  if (text == nullptr || *text == '\0') return kDefaultTimeout;
-  char* end = nullptr;
-  const double seconds = std::strtod(text, &end);
-  if (*end == '\0' && std::isfinite(seconds) && seconds > 0) return seconds;
-  throw Error(ErrorKind::usage, "wrong-arguments", fmt::format("MILLRACE_PEER_TIMEOUT is `{}`", text),
-              "give seconds, for example 60: how long one process may keep the others waiting");
-}
 
 void write_errors(const Diagnostics& diagnostics, const CommandOptions& options, const Peers* peers) {
   const std::string text = render(diagnostics, style_of(STDERR_FILENO, options.color).color);

@@ -11,9 +11,6 @@ namespace millrace::pipelines {
 /// each rank that alone has errors, else by rank 0, which also names ranks whose config or build differs.
 int agree_on_config(Peers& peers, const CheckedConfig& checked, const CommandOptions& options);
 
-/// Seconds that one rank may keep the others waiting: MILLRACE_PEER_TIMEOUT, or 60. Throws Error("wrong-arguments", usage).
-double peer_timeout_seconds();
-
 /// Writes errors to standard error; of a run over several processes with the rank before them.
 void write_errors(const Diagnostics& diagnostics, const CommandOptions& options, const Peers* peers);
 

@@ -9,6 +9,7 @@
 #include "progress_text.hpp"
 #include "run_json.hpp"
 #include "stop_signals.hpp"
+#include "timeouts.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <system_error>
 
@@ -150,6 +152,7 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, Stop
   run_options.at_work = &stopping.note.at_work;
   run_options.peers = peers;
   run_options.stage_host = "/proc/self/exe";
+  run_options.device_timeout = std::chrono::milliseconds(std::llround(std::ceil(1e3 * device_timeout_seconds())));
   RunReport report = run(graph, run_options);
   progress.finish();
   if (results_lost) tell_lost(report, write_error);

@@ -76,9 +76,11 @@ bool EventWaiter::await(const Event& event) const {
 
 void EventWaiter::give_up(const Entry& entry) {
   given_up_ = true;
-  entry.fail(std::make_exception_ptr(
-      Error(ErrorKind::stalled, "device-hung", fmt::format("the device has done nothing for {} ms", timeout_.count()),
-            "look for errors of the driver in the system's log; another process may hold the device")));
+  entry.fail(std::make_exception_ptr(Error(
+      ErrorKind::stalled, "device-hung",
+      fmt::format("the device has done nothing for {} s", static_cast<double>(timeout_.count()) / 1e3),
+      "look for errors of the driver in the system's log; another process may hold the device. If it is only slow, "
+      "raise MILLRACE_DEVICE_TIMEOUT (seconds)")));
   hooks_.give_up();
 }
 

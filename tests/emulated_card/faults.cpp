@@ -1,0 +1,26 @@
+#include "faults.hpp"
+
+#include "card.hpp"
+
+#include <atomic>
+#include <cstdlib>
+
+namespace emulated {
+
+const Fault& planted_fault() {
+  static const Fault& fault = *new Fault([] {
+    const char* text = std::getenv("EMULATED_CARD_FAULT");
+    const std::string words = text == nullptr ? "" : text;
+    const std::size_t second = words.find(':'), third = words.find(':', second + 1);
+    if (third == std::string::npos) return Fault{};
+    return Fault{words.substr(0, second), std::stol(words.substr(second + 1)), std::stoi(words.substr(third + 1))};
+  }());
+  return fault;
+}
+
+int planted_error(const std::string& call) {
+  static std::atomic<long> calls{0};
+  return planted_fault().name == call && ++calls == planted_fault().count ? planted_fault().code : 0;
+}
+
+}  // namespace emulated

@@ -1,0 +1,165 @@
+"""Whole runs on the emulated card: the CUDA part's own code, on the host. PIPELINE_RUN and MPIRUN are programs, CARD the folder of
+the card."""
+import json
+import os
+import re
+import struct
+import subprocess
+import tempfile
+import unittest
+
+PROGRAM = os.environ["PIPELINE_RUN"]
+MPIRUN = os.environ.get("MPIRUN", "")
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROWS = {"train": 130, "valid": 50}  # the last batch of each pass is short
+LOST = 719
+
+
+def write_idx(path, shape, values):
+    with open(path, "wb") as file:
+        file.write(struct.pack(">HBB", 0, 8, len(shape)) + b"".join(struct.pack(">I", n) for n in shape) + bytes(values))
+
+
+def write_rows(folder, split, rows):
+    """Images of 6 x 6 of which row r is bright at r % 10, its class."""
+    pixels = [(i * 37 + i // 36 * 11) % 97 + (150 if i % 36 == i // 36 % 10 else 0) for i in range(rows * 36)]
+    write_idx(os.path.join(folder, f"{split}-images"), [rows, 6, 6], pixels)
+    write_idx(os.path.join(folder, f"{split}-labels"), [rows], [i % 10 for i in range(rows)])
+
+
+class Card(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        for split, rows in ROWS.items():
+            write_rows(folder.name, split, rows)
+        cls.sets = [word for split in ROWS for kind in ("images", "labels")
+                    for word in ("--set", f"{split}.{kind}={folder.name}/{split}-{kind}")]
+
+    def start(self, *arguments, device="cuda", ranks=0, config="small.yaml", **card):
+        """`card`: seed, fault and so on of the emulated card."""
+        env = {**os.environ, "LD_LIBRARY_PATH": os.environ["CARD"], "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+        env.update({f"EMULATED_CARD_{name.upper()}": str(value) for name, value in card.items() if name.isidentifier()})
+        env.update(card.get("env", {}))
+        launcher = [MPIRUN, "--oversubscribe", "--bind-to", "none", "-np", str(ranks)] if ranks else []
+        words = [os.path.join(HERE, config), *(self.sets if config == "small.yaml" else []), "--device", device, *arguments]
+        return subprocess.run([*launcher, PROGRAM, *words], capture_output=True, text=True, timeout=200, env=env)
+
+    def report(self, *arguments, **how):
+        done = self.start("--json", "--quiet", *arguments, **how)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def check_near(self, report, expected, relative):
+        self.assertEqual(len(report["epochs"]), len(expected["epochs"]))
+        for ours, theirs in zip(report["epochs"], expected["epochs"]):
+            for metric in ("loss", "val_loss"):
+                self.assertAlmostEqual(ours[metric] / theirs[metric], 1, delta=relative)
+
+
+class Runs(Card):
+    def test_a_run_gives_what_the_cpu_gives(self):
+        expected = self.report(device="cpu")
+        for epilogues in ("all", "none", "forward"):
+            report = self.report(epilogues=epilogues)
+            self.assertEqual(report["device"], "cuda:0")
+            self.check_near(report, expected, 1e-4)
+
+    def test_coarser_products_train_as_well(self):
+        expected = self.report(device="cpu")
+        for precision, relative in (("tf32", 0.01), ("bf16", 0.05)):
+            self.check_near(self.report("--set", f"learn.precision={precision}"), expected, relative)
+
+    def test_no_order_of_the_cards_work_changes_a_bit(self):
+        ways = [((), {"seed": 2}), ((), {"seed": 3}), (("--threads", "1"), {"seed": 4}), (("--threads", "4"), {"seed": 5}),
+                (("--set", "train_to_device.gather_bytes=0"), {"seed": 6}),
+                (("--set", "train.cache=device", "--set", "valid.cache=device"), {"seed": 7})]
+        reports = [self.report(), *(self.report(*words, **card) for words, card in ways)]
+        self.assertEqual(len({r["weights_sha256"] for r in reports}), 1)
+        for metric in ("loss", "val_loss", "val_accuracy"):
+            self.assertEqual(len({r["epochs"][-1][metric] for r in reports}), 1)
+
+    def test_the_summary_tells_of_the_card_and_of_no_leak(self):
+        done = self.start()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr + done.stdout, r"device cuda:0 \(emulated card.*device memory: peak [0-9.]+ MiB, leaked 0 B")
+        self.assertRegex(done.stderr + done.stdout, r"copies .*hidden behind computation")
+
+    def test_another_card_than_the_first(self):
+        self.assertEqual(self.report(device="cuda:1", count=2)["device"], "cuda:1")
+
+    def test_auto_takes_the_card(self):
+        self.assertEqual(self.report(device="auto")["device"], "cuda:0")
+
+
+class Failures(Card):
+    def fails(self, name, code, node, **card):
+        done = self.start("--quiet", **card)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertIn(f"error[{name}]", done.stderr)
+        if node:
+            self.assertIn(f"in node `{node}`", done.stderr)
+        return done.stderr
+
+    def test_no_room_on_the_card(self):
+        self.assertIn("cudaMalloc: out of memory", self.fails("out-of-memory", 1, "learn", memory=30_000_000))
+
+    def test_a_call_that_fails_is_named_with_node_and_batch(self):
+        text = self.fails("cuda-failed", 1, "learn", fault="cudaGraphLaunch:3:1")
+        self.assertIn("cudaGraphLaunch: invalid argument (cudaErrorInvalidValue, 1)", text)
+        self.assertIn("epoch 1, batch 3", text)
+
+    def test_a_kernel_that_is_refused_is_named(self):
+        self.assertIn("kernel Update", self.fails("cuda-failed", 1, "learn", fault="kernel Update:1:98"))
+
+    def test_a_lost_card_is_told_with_the_node_that_met_it(self):
+        for pieces in (50, 150, 250):
+            text = self.fails("device-lost", 1, "", fault=f"lost:{pieces}:{LOST}")
+            self.assertRegex(text, r"launch failure(.|\n)*in node `(learn|evaluate|\w+_to_device)`")
+
+    def test_a_card_that_hangs_is_given_up(self):
+        text = self.fails("device-hung", 75, "learn", fault="hang:150:0", env={"MILLRACE_DEVICE_TIMEOUT": "2"})
+        self.assertIn("for 2 s", text)
+
+    def test_a_timeout_that_is_none_is_refused(self):
+        self.assertIn("MILLRACE_DEVICE_TIMEOUT", self.fails("wrong-arguments", 2, "", env={"MILLRACE_DEVICE_TIMEOUT": "soon"}))
+
+
+@unittest.skipUnless(MPIRUN, "there is no mpirun")
+class Ranks(Card):
+    def test_several_cards_give_what_one_gives(self):
+        expected = self.report()
+        for ranks in (2, 3):
+            report = self.report(ranks=ranks, count=ranks)
+            self.assertEqual(report["ranks"], ranks)
+            self.check_near(report, expected, 1e-4)
+
+    def test_no_order_of_the_cards_work_changes_a_bit(self):
+        hashes = {self.report(ranks=2, count=2, seed=seed)["weights_sha256"] for seed in (1, 2)}
+        hashes.add(self.report("--set", "train.cache=device", ranks=2, count=2, seed=3)["weights_sha256"])
+        self.assertEqual(len(hashes), 1)
+
+    def test_too_few_cards_are_refused(self):
+        done = self.start("--quiet", ranks=3, count=2)
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn("3 processes of this machine need a card each, there are 2", done.stderr)
+
+    def test_a_card_that_fails_ends_all_ranks(self):
+        done = self.start("--quiet", ranks=2, count=2, fault="ncclAllReduce:1:1", env={"MILLRACE_PEER_TIMEOUT": "5"})
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r"rank \d: error\[nccl-failed\]")
+
+
+class Devices(Card):
+    def test_the_card_is_listed(self):
+        env = {**os.environ, "LD_LIBRARY_PATH": os.environ["CARD"]}
+        done = subprocess.run([PROGRAM, "devices", "--json"], capture_output=True, text=True, timeout=60, env=env)
+        cards = [d for d in json.loads(done.stdout)["devices"] if d["kind"] == "cuda"]
+        self.assertEqual(len(cards), 1)
+        self.assertTrue(cards[0]["available"])
+        self.assertTrue(re.search("emulated", json.dumps(cards[0])))
+
+
+if __name__ == "__main__":
+    unittest.main()
