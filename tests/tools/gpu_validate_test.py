@@ -14,9 +14,12 @@ PARTS = ["correctness", "micro", "compare", "profile"]
 CARD = {"devices": [{"kind": "cpu", "available": True, "detail": ""}, {"kind": "cuda", "available": True, "detail": "a card"}]}
 NO_CARD = {"devices": [{"kind": "cuda", "available": False, "detail": "no CUDA device: no NVIDIA driver is installed"}]}
 PIPELINE_RUN = """#!{python} -SE
-import json, sys
+import json, os, sys
 if "devices" in sys.argv: print('''{devices}''')
-else: print(json.dumps({{"epochs": [{{"val_accuracy": {accuracy}, "seconds": 1.0}}]}}))
+else:
+    seconds = {streamed} if "train.cache=none" in sys.argv else 1.0
+    print(json.dumps({{"epochs": 3 * [{{"val_accuracy": {accuracy}, "seconds": seconds}}], "weights_sha256": {hash},
+                      "device_times": {{"copy": 2.0, "copy_hidden": 1.98}}}}))
 """
 GPU_STEP = """#!{python} -SE
 import json, os, sys
@@ -37,8 +40,9 @@ class GpuValidate(unittest.TestCase):
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
 
-    def validate(self, part, devices, accuracy=0.98, weights="'same'"):
-        self.program("pipeline-run", PIPELINE_RUN.format(python=sys.executable, devices=json.dumps(devices), accuracy=accuracy))
+    def validate(self, part, devices, accuracy=0.98, weights="'same'", streamed=1.05):
+        self.program("pipeline-run", PIPELINE_RUN.format(python=sys.executable, devices=json.dumps(devices), accuracy=accuracy,
+                                                         hash=weights, streamed=streamed))
         self.program("gpu_step", GPU_STEP.format(python=sys.executable, hash=weights))
         self.program("cuda_parity_test", f"#!{sys.executable} -SE\nprint('All tests passed')\n")
         out = self.folder / "out.json"
@@ -75,11 +79,24 @@ class GpuValidate(unittest.TestCase):
 
     def test_compare_names_the_rivals_that_are_missing(self):
         done, found = self.validate("compare", CARD)
-        self.assertEqual(len(found["rows"]), 4)
+        self.assertEqual(len(found["rows"]), 4 + 4)
         self.assertEqual(found["rows"][0]["median"]["ours"], 40.0)
         for rival in ("torch_eager", "torch_compile", "torch_graph", "jax_scan"):
             self.assertTrue(any(what.startswith(rival) for what in found["left_out"]), found["left_out"])
         self.assertEqual(done.returncode, 0, done.stdout)
+
+    def streamed(self, **how):
+        done, found = self.validate("compare", CARD, **how)
+        return done, [row for row in found["rows"] if "streamed_to_resident" in row]
+
+    def test_compare_judges_streaming_beside_resident_data(self):
+        done, rows = self.streamed()
+        self.assertEqual([row["median"] for row in rows], [1.05] * 4)
+        self.assertTrue(all(row["reached"] and row["copy_hidden_reached"] for row in rows))
+        done, rows = self.streamed(streamed=1.2)
+        self.assertFalse(any(row["reached"] for row in rows))
+        done, rows = self.streamed(weights="str(os.getpid())")
+        self.assertEqual(done.returncode, 1, done.stdout)
 
 
 if __name__ == "__main__":
