@@ -15,7 +15,7 @@ namespace {
 class Slab {
  public:
   Slab(int device_index, MemoryKind kind, std::size_t bytes, SharedLiveness liveness)
-      : kind_(kind), liveness_(std::move(liveness)), map_(bytes) {
+      : kind_(kind), liveness_(std::move(liveness)), bytes_(bytes), map_(bytes) {
     use_device(device_index);
     void* memory = nullptr;
     if (kind == MemoryKind::device)
@@ -34,6 +34,7 @@ class Slab {
     const auto offset = map_.take(bytes);
     return offset ? memory_ + *offset : nullptr;
   }
+  bool holds(const std::byte* memory) const { return memory >= memory_ && memory < memory_ + bytes_; }
   void give_back(std::byte* piece, std::size_t bytes) {
     map_.give_back(static_cast<std::size_t>(piece - memory_), bytes);
   }
@@ -41,6 +42,7 @@ class Slab {
  private:
   MemoryKind kind_;
   SharedLiveness liveness_;
+  std::size_t bytes_;
   SlabMap map_;
   std::byte* memory_ = nullptr;
 };
@@ -74,6 +76,10 @@ class Slabs {
     slab->give_back(piece, bytes);
   }
 
+  bool holds(const std::byte* memory) const {
+    const std::lock_guard lock(mutex_);
+    return std::any_of(slabs_.begin(), slabs_.end(), [&](const auto& slab) { return slab->holds(memory); });
+  }
   std::size_t live() const {
     const std::lock_guard lock(mutex_);
     return live_;
@@ -92,13 +98,14 @@ class Slabs {
   std::vector<std::unique_ptr<Slab>> slabs_;
 };
 
-class CudaAllocator final : public Allocator {
+class SlabAllocator final : public CudaAllocator {
  public:
-  explicit CudaAllocator(std::shared_ptr<Slabs> slabs) : slabs_(std::move(slabs)) {}
+  explicit SlabAllocator(std::shared_ptr<Slabs> slabs) : slabs_(std::move(slabs)) {}
   std::shared_ptr<std::byte> allocate(std::size_t bytes) override {
     const auto [slab, piece] = slabs_->take(bytes);
     return {piece, [slabs = slabs_, from = slab, bytes](std::byte* p) { slabs->give_back(from, p, bytes); }};
   }
+  bool holds(const std::byte* memory) const override { return slabs_->holds(memory); }
   std::size_t live_bytes() const override { return slabs_->live(); }
   std::size_t peak_bytes() const override { return slabs_->peak(); }
 
@@ -108,9 +115,9 @@ class CudaAllocator final : public Allocator {
 
 }  // namespace
 
-std::unique_ptr<Allocator> make_cuda_allocator(int device_index, MemoryKind kind, std::size_t slab_bytes,
-                                               SharedLiveness liveness) {
-  return std::make_unique<CudaAllocator>(std::make_shared<Slabs>(device_index, kind, slab_bytes, std::move(liveness)));
+std::unique_ptr<CudaAllocator> make_cuda_allocator(int device_index, MemoryKind kind, std::size_t slab_bytes,
+                                                   SharedLiveness liveness) {
+  return std::make_unique<SlabAllocator>(std::make_shared<Slabs>(device_index, kind, slab_bytes, std::move(liveness)));
 }
 
 }  // namespace millrace::cuda

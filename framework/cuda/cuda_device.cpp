@@ -121,6 +121,7 @@ class CudaDevice final : public Device {
   }
   const SharedLiveness& liveness() const { return liveness_; }
   const SharedCardClock& clock() const { return clock_; }
+  const CudaAllocator& card_memory() const { return *memory_; }
   std::shared_ptr<SharedWorkspace> workspace(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     auto workspace = workspace_.lock();
@@ -133,7 +134,7 @@ class CudaDevice final : public Device {
   std::string description_;
   SharedLiveness liveness_ = std::make_shared<Liveness>();
   SharedCardClock clock_;
-  std::unique_ptr<Allocator> memory_, staging_;
+  std::unique_ptr<CudaAllocator> memory_, staging_;
   std::mutex mutex_;
   std::weak_ptr<SharedWorkspace> workspace_;
 };
@@ -191,6 +192,7 @@ std::unique_ptr<Device> open(int index) {
 
 SharedLiveness liveness_of(Device& device) { return dynamic_cast<CudaDevice&>(device).liveness(); }
 SharedCardClock clock_of(Device& device) { return dynamic_cast<CudaDevice&>(device).clock(); }
+const CudaAllocator& card_memory_of(Device& device) { return dynamic_cast<CudaDevice&>(device).card_memory(); }
 
 std::shared_ptr<SharedWorkspace> workspace_of(Device& device, std::size_t bytes) {
   return dynamic_cast<CudaDevice&>(device).workspace(bytes);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/card_clock.hpp"
+#include "cuda/cuda_allocator.hpp"
 #include "cuda/handles.hpp"
 #include "cuda/liveness.hpp"
 #include "device/cuda_object.hpp"
@@ -21,6 +22,7 @@ std::unique_ptr<Device> open(int index);
 /// Of a card that open() gave. Throws std::bad_cast for another device.
 SharedLiveness liveness_of(Device& device);
 SharedCardClock clock_of(Device& device);
+const CudaAllocator& card_memory_of(Device& device);
 
 /// The room in which products of evaluation steps on this card are found; made when first asked for, gone with the last step.
 class SharedWorkspace;

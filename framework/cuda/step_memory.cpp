@@ -36,7 +36,11 @@ void require_width(const Tensor& tensor, std::int64_t width, const char* what) {
 }  // namespace
 
 StepMemory::StepMemory(Device& device, const StepDemand& demand, std::byte* workspace)
-    : device_index_(device.id().index), liveness_(liveness_of(device)), demand_(demand), layout_(demand_) {
+    : device_index_(device.id().index),
+      liveness_(liveness_of(device)),
+      card_memory_(&card_memory_of(device)),
+      demand_(demand),
+      layout_(demand_) {
   use_device(device_index_);
   memory_ = device.memory().allocate(layout_.bytes);
   staging_ = device.staging().allocate(static_cast<std::size_t>(layout_.padded_weights.size()) * sizeof(float));
@@ -137,40 +141,45 @@ void StepMemory::check(const TrainBatch& batch) const {
           "weights of rows are taken as f32 on a card");
 }
 
+/// Where the step finds the tensor: null in its own memory, after a copy.
+const std::byte* StepMemory::bring(const Tensor* tensor, std::size_t offset) {
+  if (!tensor) return nullptr;
+  if (card_memory_->holds(tensor->bytes())) return tensor->bytes();
+  copy_in(offset, tensor->bytes(), tensor->size_bytes());
+  return nullptr;
+}
+
 // The sample ids are the host's plain memory: CUDA takes them into its own before it returns.
-void StepMemory::bring(const TrainBatch& batch, const StepInput& input) {
+void StepMemory::bring(const TrainBatch& batch, StepInput input) {
   liveness_->require();
-  while (!in_flight_.empty() && in_flight_.front().copied.done()) in_flight_.pop_front();
+  while (!in_flight_.empty() && in_flight_.front().over.done()) in_flight_.pop_front();
   const double asked = clock_->now();
   if (in_flight_.size() >= kMostInFlight) {
-    wait(in_flight_.front().copied);
+    wait(in_flight_.front().over);
     in_flight_.pop_front();
   }
-  InFlight flight;
+  in_flight_.emplace_back();
   copies_.clear();
-  const auto wait_for_tensor = [&](const Tensor* tensor) {
-    if (!tensor) return;
-    flight.tensors.push_back(*tensor);
+  for (const Tensor* tensor : {batch.inputs, batch.targets, batch.weights}) {
+    if (!tensor) continue;
+    in_flight_.back().tensors.push_back(*tensor);
     copies_.push_back(copied_at(tensor->ready()));
     wait_for_event(stream(), tensor->ready());  // the stream waits, the host does not
-  };
-  const auto copy_tensor = [&](const Tensor* tensor, std::size_t offset) {
-    if (tensor) copy_in(offset, tensor->bytes(), tensor->size_bytes());
-  };
-  for (const Tensor* tensor : {batch.inputs, batch.targets, batch.weights}) wait_for_tensor(tensor);
+  }
   clock_->begin(WorkKind::compute, asked);
-  copy_tensor(batch.inputs, layout_.raw_inputs);
-  copy_tensor(batch.targets, layout_.raw_targets);
-  copy_tensor(batch.weights, layout_.row_weights);
+  const std::pair<const Tensor*, std::size_t> parts[kBatchParts] = {
+      {batch.inputs, layout_.raw_inputs}, {batch.targets, layout_.raw_targets}, {batch.weights, layout_.row_weights}};
+  for (std::size_t i = 0; i < kBatchParts; ++i) input.places[i] = bring(parts[i].first, parts[i].second);
   if (demand_.training && has_dropout(*demand_.model))
     copy_in(layout_.ids, batch.sample_ids.data(), batch.sample_ids.size_bytes());
-  flight.copied = enqueued();
-  in_flight_.push_back(std::move(flight));
   launch_input(reinterpret_cast<StepState*>(base() + layout_.state), input, stream());
   untaken_ = true;
 }
 
-void StepMemory::end_batch() { clock_->end(copies_); }
+void StepMemory::end_batch() {
+  clock_->end(copies_);
+  in_flight_.back().over = enqueued();
+}
 
 void StepMemory::copy_in(std::size_t offset, const void* from, std::size_t bytes) {
   if (bytes > 0) MILLRACE_CUDA(cudaMemcpyAsync, base() + offset, from, bytes, cudaMemcpyDefault, stream());

@@ -50,11 +50,12 @@ class StepMemory {
 
   /// Refuses a batch that does not fit: Error("batch-too-large" | "shape-mismatch", run).
   void check(const TrainBatch& batch) const;
-  /// Enqueues the copies of a batch and the step's input. The tensors are kept alive until the copies are done. With many
-  /// batches in flight it waits for the oldest copy, so that the host cannot run ahead without bound.
-  void bring(const TrainBatch& batch, const StepInput& input);
+  /// Enqueues the step's input, and copies of what does not lie on this card; the rest is read where it lies. The tensors are
+  /// kept alive until the work enqueued before `end_batch` is done. With many batches in flight it waits for the oldest, so
+  /// that the host cannot run ahead without bound.
+  void bring(const TrainBatch& batch, StepInput input);
 
-  /// For the account of the card's time: a batch is one computation, from `bring` to `end_batch`.
+  /// For the account of the card's time, too: a batch is one computation, from `bring` to `end_batch`.
   void end_batch();
 
   /// Called again and again while the host waits for the card; what it throws ends the wait.
@@ -74,14 +75,16 @@ class StepMemory {
  private:
   struct InFlight {
     std::vector<Tensor> tensors;
-    Event copied;
+    Event over;
   };
+  const std::byte* bring(const Tensor* tensor, std::size_t offset);
   void copy_in(std::size_t offset, const void* from, std::size_t bytes);
   void copy_and_wait(void* to, const void* from, std::size_t bytes) const;
   void synchronize() const;
 
   int device_index_;
   SharedLiveness liveness_;
+  const CudaAllocator* card_memory_;
   StepDemand demand_;
   StepLayout layout_;
   std::shared_ptr<std::byte> memory_, staging_, page_memory_;

@@ -98,8 +98,10 @@ class Planner {
     return fused;
   }
 
-  void decode_tensor(const TensorSpec& spec, std::size_t from, std::int64_t stride, const FloatOut& to) {
+  void decode_tensor(BatchPart part, const TensorSpec& spec, std::size_t from, std::int64_t stride,
+                     const FloatOut& to) {
     Decode op;
+    op.part = part;
     op.stored = base_ + from;
     op.form = stored_form(spec);
     op.scale = spec.encoding.scale;
@@ -113,9 +115,10 @@ class Planner {
   }
 
   void decode() {
-    decode_tensor(*form_.inputs, layout_.raw_inputs, layout_.input_stride, values(layout_.inputs, layout_.inputs16));
+    decode_tensor(BatchPart::inputs, *form_.inputs, layout_.raw_inputs, layout_.input_stride,
+                  values(layout_.inputs, layout_.inputs16));
     if (form_.targets && form_.targets->encoding.form != Form::indicator)
-      decode_tensor(*form_.targets, layout_.raw_targets, demand_.model->outputs(),
+      decode_tensor(BatchPart::targets, *form_.targets, layout_.raw_targets, demand_.model->outputs(),
                     {at<float>(layout_.targets), nullptr});
   }
 

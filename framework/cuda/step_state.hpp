@@ -4,9 +4,14 @@
 
 #include "nn/math.hpp"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace millrace::cuda {
+
+/// The tensors of a batch.
+enum class BatchPart : std::uint8_t { inputs, targets, weights };
+inline constexpr std::size_t kBatchParts = 3;
 
 /// What the host says about a step.
 struct StepInput {
@@ -14,8 +19,9 @@ struct StepInput {
   std::uint64_t step = 0;  ///< from 1
   std::uint32_t epoch = 0;
   math::UpdateConstants constants;
-  std::int64_t mean_rows = 0;     ///< rows over all ranks, of which the loss is the mean; 0: `rows`
-  std::uint32_t stop_wishes = 0;  ///< bit i: this rank was asked to stop by nn::kStopSignals[i]
+  std::int64_t mean_rows = 0;                 ///< rows over all ranks, of which the loss is the mean; 0: `rows`
+  std::uint32_t stop_wishes = 0;              ///< bit i: this rank was asked to stop by nn::kStopSignals[i]
+  const std::byte* places[kBatchParts] = {};  ///< where parts lie on the card; null: in the step's own memory
 };
 
 /// Sums since they were last taken, in double, in batch order.
