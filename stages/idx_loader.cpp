@@ -26,6 +26,9 @@ namespace {
 
 constexpr std::uint64_t kMaxLabelBytesAtInfer = std::uint64_t{64} << 20;
 constexpr std::int64_t kDefaultMaxBytes = std::int64_t{8} << 30;
+constexpr const char* kCacheElsewhere =
+    "a stage in a process of its own cannot keep rows in the memory of the run's device";
+constexpr const char* kCacheElsewhereHelp = "leave out `cache: device`, or set `isolate: none`";
 
 // Shuffled rows lie anywhere, so the processor's own prefetching never gets going. Small but measured: a pass of
 // tools/bench/pipeline.yaml takes about a tenth less in the median of 9 pairs of runs, though single runs overlap.
@@ -132,7 +135,7 @@ class IdxLoader final : public Source {
   }
 
   void infer(InferContext& ctx) override {
-    if (!choice_is_complete(ctx)) return;
+    if (!choice_is_complete(ctx) || !cache_can_be_reached(ctx)) return;
     std::int64_t rows = 0;
     TensorSpec images, labels;
     if (choice_.dataset != nullptr)
@@ -201,6 +204,13 @@ class IdxLoader final : public Source {
       ctx.error(At::param("split"), "conflicting-parameters", "`split` belongs to a data set by name", help);
     else
       return true;
+    return false;
+  }
+
+  // On a CPU it would run, but a config shall not be right on one machine and wrong on the next.
+  bool cache_can_be_reached(InferContext& ctx) const {
+    if (!caches_ || !ctx.is_isolated()) return true;
+    ctx.error(At::param("cache"), "conflicting-parameters", kCacheElsewhere, kCacheElsewhereHelp);
     return false;
   }
 
@@ -277,9 +287,7 @@ class IdxLoader final : public Source {
 
   void open_cache(OpenContext& ctx) {
     if (ctx.device().is_host())  // not the run's device, for which infer has looked
-      throw Error(ErrorKind::config, "conflicting-parameters",
-                  "a stage in a process of its own cannot keep rows in the memory of the run's device",
-                  "leave out `cache: device`, or set `isolate: none`")
+      throw Error(ErrorKind::config, "conflicting-parameters", kCacheElsewhere, kCacheElsewhereHelp)
           .about_param("cache");
     cache_.emplace(ctx.device());
     for (const auto& [port, data] : {std::pair("images", &images_), std::pair("labels", &labels_)}) {

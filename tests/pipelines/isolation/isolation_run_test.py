@@ -268,6 +268,13 @@ class Config(unittest.TestCase):
         plan = result_of(run("plan", CONFIG, "--plugin", PLUGIN, *ISOLATED, "--json"))
         self.assertEqual(plan["isolated"], [{"node": "faults", "timeout": 300.0}])
 
+    def test_check_refuses_a_table_on_the_device_that_a_process_of_its_own_could_not_reach(self):
+        sets = ("--set", "train.run.isolate=process", "--set", "train.cache=device")
+        process = run("check", "configs/mnist_mlp.yaml", *sets)
+        self.assertEqual(process.returncode, 3, process.stderr)
+        self.assertIn("error[conflicting-parameters]: node `train` (idx_loader): a stage in a process of its own", process.stderr)
+        self.assertIn("leave out `cache: device`, or set `isolate: none`", process.stderr)
+
     def test_nobody_serves_a_stage_by_hand(self):
         process = run("__stage_host", str(os.getpid()))
         self.assertEqual(process.returncode, 2)
