@@ -8,6 +8,7 @@
 #include "progress_line.hpp"
 #include "progress_text.hpp"
 #include "run_json.hpp"
+#include "stop_note.hpp"
 #include "stop_signals.hpp"
 
 #include <fmt/format.h>
@@ -113,12 +114,8 @@ struct StopNote {
 
   void write(int signal) const {
     if (!is_wanted) return;
-    std::string nodes;
-    for (const std::string& node : at_work.names()) nodes += fmt::format("{}`{}`", nodes.empty() ? "" : ", ", node);
     // A line of its own, below the progress line that may be half drawn.
-    write_note_now(fmt::format("{}stopping on signal {} ({}){}; a second signal ends the process at once\n",
-                               isatty(STDERR_FILENO) == 1 ? "\n" : "", signal, sigdescr_np(signal),
-                               nodes.empty() ? "" : fmt::format(": waiting for {} to return", printable(nodes))));
+    write_note_now((isatty(STDERR_FILENO) == 1 ? "\n" : "") + stop_note_text(signal, at_work.now()));
   }
 };
 

@@ -164,6 +164,33 @@ TEST_CASE("a signal with copies under way ends the run when they have ended", "[
   check_clean(*world, report);
 }
 
+TEST_CASE("who waits for a run is told which nodes wait for the device", "[sim]") {
+  const Notebook notebook;
+  const auto world = new_world();
+  world->hold();
+  std::atomic<int> signal{0};
+  pipelines::NodesAtWork nodes;
+  RunOptions options;
+  options.stop_signal = &signal;
+  options.at_work = &nodes;
+  RunReport report;
+  std::thread run([&] { report = notebook.run("sim", 2, options); });
+  // The device does nothing, so the run comes to rest here, whatever thread is first.
+  const Names expected{"learn", "train_to_device", "valid_to_device"};
+  pipelines::WorkInHand work;
+  const auto at_rest = [&] {
+    std::sort(work.on_device.begin(), work.on_device.end());
+    return work.called.empty() && work.on_device == expected;
+  };
+  for (work = nodes.now(); !at_rest(); work = nodes.now()) std::this_thread::yield();
+  signal = SIGINT;
+  world->resume();
+  run.join();
+  CHECK(report.exit_code == 128 + SIGINT);
+  CHECK(nodes.now().on_device.empty());
+  check_clean(*world, report);
+}
+
 TEST_CASE("a transfer that does not keep what it copies is named", "[sim]") {
   const Notebook notebook(GENERATE(as<std::string>{}, "careless_transfer", "careless_gathering"), "", stages());
   const auto world = new_world();
