@@ -8,6 +8,7 @@
 #include "idx_file.hpp"
 #include "labels.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/dataset.hpp>
 #include <millrace/error.hpp>
 #include <millrace/random.hpp>
@@ -81,10 +82,10 @@ IdxData load_by_name(const Choice& choice, std::string_view role) {
 
 void require_equal_counts(const Choice& choice, std::int64_t images, std::int64_t labels) {
   if (images == labels) return;
-  throw Error(
-      ErrorKind::data, "count-mismatch",
-      fmt::format("{} has {} rows, {} has {} (at byte 4 of each)", choice.images, images, choice.labels, labels),
-      "images and labels must be of the same split of the same data set");
+  throw Error(ErrorKind::data, "count-mismatch",
+              fmt::format("{} has {}, {} has {} (at byte 4 of each)", choice.images, counted(images, "row"),
+                          choice.labels, labels),
+              "images and labels must be of the same split of the same data set");
 }
 
 class IdxLoader final : public Source {
@@ -253,7 +254,7 @@ class IdxLoader final : public Source {
     count_ = wanted_.value_or(rows - first_);
     if (count_ <= 0 || first_ > rows || count_ > rows - first_) {
       ctx.error(At::param("rows"), "row-range",
-                fmt::format("{} rows from row {} of a file with {} rows", count_, first_, rows),
+                fmt::format("{} from row {} of a file with {}", counted(count_, "row"), first_, counted(rows, "row")),
                 "`rows: [first, count]` counts from 0");
       return false;
     }

@@ -11,6 +11,8 @@
 #include "stop_note.hpp"
 #include "stop_signals.hpp"
 
+#include <millrace/counted.hpp>
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -61,8 +63,8 @@ std::string summary(const ValidatedGraph& graph, const RunReport& report) {
                                  seconds_text(report.seconds), limiting_node(graph, report));
   if (!report.weights_sha256.empty()) text += fmt::format("weights sha256 {}\n", report.weights_sha256);
   text += ranks_text(graph, report);
-  text += fmt::format("device {} ({}), {} thread{}; device memory: peak {}, leaked {}\n", to_string(graph.device.id),
-                      graph.device.reason, graph.threads, graph.threads == 1 ? "" : "s",
+  text += fmt::format("device {} ({}), {}; device memory: peak {}, leaked {}\n", to_string(graph.device.id),
+                      graph.device.reason, counted(graph.threads, "thread"),
                       bytes_text(static_cast<double>(report.device_peak_bytes)),
                       bytes_text(static_cast<double>(report.leaked_bytes)));
   if (report.peak_bytes > report.device_peak_bytes)

@@ -1,5 +1,6 @@
 #include "elf_reader.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 
 #include <elf.h>
@@ -89,7 +90,8 @@ void ElfFile::read(void* out, std::uint64_t offset, std::uint64_t bytes, const c
 
 void ElfFile::check_header() {
   const char* kHelp = "a plugin is a shared object built with millrace_add_plugin()";
-  if (size_ < sizeof header_) fail("plugin-not-elf", fmt::format("{} bytes are no shared object", size_), kHelp);
+  if (size_ < sizeof header_)
+    fail("plugin-not-elf", counted(size_, "byte is", "bytes are") + " no shared object", kHelp);
   read(&header_, 0, sizeof header_, "header");
   if (std::memcmp(header_.e_ident, ELFMAG, SELFMAG) != 0)
     fail("plugin-not-elf", "it does not start as a shared object does", kHelp);
@@ -113,7 +115,7 @@ void ElfFile::check_segments() {
   for (const Elf64_Phdr& segment : segments)
     if (segment.p_offset > size_ || segment.p_filesz > size_ - segment.p_offset)
       fail("plugin-truncated",
-           fmt::format("a segment of {} bytes starts at byte {}, but the file has {}", segment.p_filesz,
+           fmt::format("a segment of {} starts at byte {}, but the file has {}", counted(segment.p_filesz, "byte"),
                        segment.p_offset, size_),
            "the file is cut off; copy it again, or build it again: cmake --build build --clean-first");
 }

@@ -5,6 +5,7 @@
 #include "conservation.hpp"
 #include "isolation/isolated_stage.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 
