@@ -36,7 +36,7 @@ class File {
       if (error == ENXIO) fail("not-a-file", path, "not a regular file", "name a file, raw or gzip");  // a socket
       fail(missing ? "file-missing" : "file-unreadable", path,
            fmt::format("cannot open: {}", std::generic_category().message(error)),
-           missing ? "check the path; a relative path starts at the current folder" : "check the permissions");
+           missing ? "check the path; a relative path starts at the current folder" : kLetYourselfRead);
     }
     opened_ = status();
     if (!S_ISREG(opened_.st_mode)) {

@@ -91,17 +91,18 @@ Diagnostics failures_of(const RunReport& report) {
 }
 
 void tell_lost(RunReport& report, int write_error) {
-  report.failures.push_back({ErrorKind::output,
-                             "output-unwritable",
-                             "what stages print cannot be written: " + std::generic_category().message(write_error),
-                             "the reader has gone or the disk is full; send the output elsewhere",
-                             {},
-                             {},
-                             {},
-                             0,
-                             0,
-                             0,
-                             {}});
+  report.failures.push_back(
+      {ErrorKind::output,
+       "output-unwritable",
+       "what stages print cannot be written: " + std::generic_category().message(write_error),
+       "the reader has gone, the disk is full or it is not open for writing; send the output elsewhere",
+       {},
+       {},
+       {},
+       0,
+       0,
+       0,
+       {}});
   if (report.exit_code != 0) return;
   report.exit_code = static_cast<int>(ErrorKind::output);
   report.reason = "output lost";

@@ -1,11 +1,13 @@
 #include "elf_reader.hpp"
 
+#include <millrace/byte_reader.hpp>
 #include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 
 #include <elf.h>
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -59,16 +61,18 @@ class ElfFile {
 
 ElfFile::ElfFile(const std::string& path) : path_(path) {
   std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status))
+  const bool is_there = std::filesystem::exists(path, error);
+  if (error) fail("plugin-missing", "it cannot be read: " + error.message(), kLetYourselfRead);
+  if (!is_there)
     fail("plugin-missing", "there is no such file",
          "check the path; it is relative to the config, or to the current folder after --plugin");
   // A fifo or a device would block or never end.
-  if (!std::filesystem::is_regular_file(status))
+  if (!std::filesystem::is_regular_file(path, error))
     fail("plugin-not-a-file", "it is not a regular file", "name the plugin's .so file");
   size_ = std::filesystem::file_size(path, error);
   file_.open(path, std::ios::binary);
-  if (error || !file_) fail("plugin-missing", "it cannot be read", "check its permissions");
+  if (!error && !file_) error = std::error_code(errno, std::generic_category());
+  if (error) fail("plugin-missing", "it cannot be read: " + error.message(), kLetYourselfRead);
   check_header();
   check_segments();
 }
