@@ -122,7 +122,7 @@ TEST_CASE("a copy that never ends is given up, with its buffers alive until then
   settings.hanging_copy = 0;
   const auto world = new_world(settings);
   RunOptions options;
-  options.device_timeout = std::chrono::milliseconds(500);  // longer than any step that does end, on a busy machine too
+  options.device_timeout = std::chrono::milliseconds(500);  // of the device's time, which stands still while it works
   const RunReport report = notebook.run("sim", 2, options);
   REQUIRE_FALSE(report.failures.empty());
   const RunFailure& failure = report.failures.front();
@@ -141,10 +141,17 @@ TEST_CASE("a signal with copies under way ends the run when they have ended", "[
   std::atomic<bool> go{false};
   std::shared_ptr<World> world;
   Settings settings;
+  std::mutex mutex;
+  std::uint64_t held_at = 0;
   settings.on_copy = [&](std::uint64_t copies) {
-    if (copies == 12) world->hold();
-    if (copies != 14) return;  // not begun: the streams are held
-    signal = SIGTERM;
+    const std::lock_guard lock(mutex);
+    if (copies < 12 || go) return;
+    if (held_at == 0) {
+      world->hold();
+      held_at = world->copies();
+    }
+    if (copies <= held_at) return;
+    signal = SIGTERM;  // this copy is not begun: the streams are held
     go = true;
     go.notify_all();
   };
@@ -175,7 +182,7 @@ TEST_CASE("who waits for a run is told which nodes wait for the device", "[sim]"
   options.at_work = &nodes;
   RunReport report;
   std::thread run([&] { report = notebook.run("sim", 2, options); });
-  // The device does nothing, so the run comes to rest here, whatever thread is first.
+  // The device does nothing, so the run comes to this whatever thread is first.
   const Names expected{"learn", "train_to_device", "valid_to_device"};
   pipelines::WorkInHand work;
   const auto at_rest = [&] {
