@@ -160,6 +160,8 @@ TEST_CASE("a table whose copy fails or hangs ends the run at its source", "[sim]
   const RunReport report = notebook.run("sim", 1, options);
   const RunFailure* train = failure_of(report, "train");
   const RunFailure* failure = train != nullptr ? train : failure_of(report, "valid");
+  // Once it is given up for one source, the other may be refused.
+  if (hangs && !report.failures.empty()) failure = &report.failures.front();
   REQUIRE(failure != nullptr);
   CHECK(failure->name == (hangs ? "device-hung" : "device-failed"));
   CHECK(failure->stage == "idx_loader");

@@ -118,9 +118,14 @@ bool World::hangs() const {
          std::none_of(streams_.begin(), streams_.end(), [](const SimStream* stream) { return stream->can_go_on(); });
 }
 
+// What a stream is in the midst of ends first: afterwards nothing touches the memory that is let go.
 void World::abandon() {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (abandoned_) return;
+  held_ = true;
+  changed_.wait(lock, [this] {
+    return std::none_of(streams_.begin(), streams_.end(), [](const SimStream* stream) { return stream->performs_; });
+  });
   abandoned_ = true;
   failure_ = device_error("device-abandoned", "the device was given up");
   live_when_abandoned_ = shadow_.live_bytes(MemoryKind::device) + shadow_.live_bytes(MemoryKind::staging);
@@ -180,8 +185,13 @@ bool SimStream::can_go_on() const {
   return waits_for_ ? waits_for_->settled() : works_ || !ops_.empty();
 }
 
-void SimStream::push(Op op) {
+// Before the shadow hears of the work: what is never begun must not keep its memory taken.
+void SimStream::refuse_if_abandoned() const {
   if (world_->abandoned_) std::rethrow_exception(world_->failure_);
+}
+
+void SimStream::push(Op op) {
+  refuse_if_abandoned();
   op.enqueued = world_->now_;
   ops_.push_back(std::move(op));
   world_->changed_.notify_all();
@@ -192,6 +202,7 @@ void SimStream::copy(void* to, const void* from, std::size_t bytes) {
   std::uint64_t copies = 0;
   {
     const std::lock_guard lock(world_->mutex_);
+    refuse_if_abandoned();
     world_->shadow_.work(index_, Actor::copy, {{from, bytes}}, {{to, bytes}});
     covered_ = false;
     const bool is_inside = world_->shadow_.is_live(from, MemoryKind::device);
@@ -242,6 +253,7 @@ void SimStream::wait(const Event& event) {
 void SimStream::compute(const std::vector<ByteRange>& reads, const std::vector<ByteRange>& writes, double asked,
                         double seconds, std::function<void()> body) {
   const std::lock_guard lock(world_->mutex_);
+  refuse_if_abandoned();
   world_->shadow_.work(index_, Actor::compute, reads, writes);
   covered_ = false;
   Op op;
@@ -255,6 +267,7 @@ void SimStream::compute(const std::vector<ByteRange>& reads, const std::vector<B
 // Which rows it reads is known on the device alone, so it may be any of the table's.
 void SimStream::gather_rows(std::span<const RowGather> gathers) {
   const std::lock_guard lock(world_->mutex_);
+  refuse_if_abandoned();
   for (const RowGather& gather : gathers) {
     const auto rows = static_cast<std::size_t>(gather.count);
     world_->shadow_.work(index_, Actor::copy,
@@ -333,10 +346,12 @@ void SimStream::hang(std::unique_lock<std::mutex>& lock) {
 
 void SimStream::perform(Op& op, std::unique_lock<std::mutex>& lock) {
   const TimeSpan ran{std::max(time_, op.enqueued), std::max(time_, op.enqueued) + op.seconds};
+  performs_ = true;
   lock.unlock();
   let_others_go_first();
   op.body();
   lock.lock();
+  performs_ = false;
   time_ = ran.end;
   if (op.kind == Op::Kind::copy) world_->timeline_.add_copy(ran);
   if (op.kind == Op::Kind::compute) world_->timeline_.add_compute({ran, op.asked, op.enqueued, ready_});

@@ -137,6 +137,7 @@ class SimStream final : public NativeStream, public RowGatherer {
     bool fails = false, hangs = false;
   };
   friend class World;
+  void refuse_if_abandoned() const;
   void push(Op op);
   bool can_go_on() const;  ///< under the world's lock
   void work();
@@ -148,9 +149,9 @@ class SimStream final : public NativeStream, public RowGatherer {
   std::shared_ptr<World> world_;
   std::size_t index_ = 0;
   std::deque<Op> ops_;
-  bool works_ = false, hangs_ = false;     ///< on what it has taken out of ops_
-  std::shared_ptr<SimEvent> waits_for_;    ///< of another stream
-  bool closing_ = false, covered_ = true;  ///< covered_: an event stands behind the last work
+  bool works_ = false, performs_ = false, hangs_ = false;  ///< on what it has taken out of ops_
+  std::shared_ptr<SimEvent> waits_for_;                    ///< of another stream
+  bool closing_ = false, covered_ = true;                  ///< covered_: an event stands behind the last work
   double time_ = 0, ready_ = 0;
   std::uint64_t turn_ = 0;
   std::thread thread_;
