@@ -3,6 +3,7 @@
 //   in:      any number of tensors, named by the user, with the same rows
 //   out:     the same tensors as fields of one record, batch_size rows
 //   example: train_batches: {stage: batcher, in: {inputs: train_inputs, targets: train_targets}, with: {batch_size: 32}}
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
 #include <millrace/resident_table.hpp>
@@ -147,8 +148,8 @@ class Batcher final : public Serial {
   static bool rows_agree(InferContext& ctx, const PortSpec& out, const std::string& name, const PortSpec& port) {
     if (!out.rows_per_pass || !port.rows_per_pass || *out.rows_per_pass == *port.rows_per_pass) return true;
     ctx.error(At::input(name), "rows-mismatch",
-              fmt::format("`{}` has {} rows a pass, `{}` has {}", name, *port.rows_per_pass, out.fields.front().name,
-                          *out.rows_per_pass),
+              fmt::format("`{}` has {} a pass, `{}` has {}", name, counted(*port.rows_per_pass, "row"),
+                          out.fields.front().name, *out.rows_per_pass),
               "rows that are batched together must come from the same source");
     return false;
   }

@@ -6,20 +6,32 @@
 #include <fmt/ranges.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 namespace millrace::stages {
 namespace {
+
+// It may be there, where we may not look.
+void note_denied_folders(const DatasetInfo& info, const DatasetFile& file, Error& error) {
+  for (const std::string& folder : dataset_folders(info)) {
+    std::error_code denied;
+    if (std::filesystem::exists(folder + "/" + file.stem, denied) || !denied) continue;
+    error.add_note(fmt::format("cannot look into `{}`: {}; {}", folder, denied.message(), kLetYourselfRead));
+  }
+}
 
 [[noreturn]] void report_missing(const DatasetInfo& info, const DatasetFile& file) {
   std::string help =
       fmt::format("`pipeline-run fetch {}` downloads it; or set MILLRACE_DATA_DIR to the folder that holds {}/",
                   info.name, info.name);
   if (!info.debian_package.empty()) help += fmt::format("; or `apt install {}`", info.debian_package);
-  throw Error(ErrorKind::data, "dataset-missing",
+  Error error(ErrorKind::data, "dataset-missing",
               fmt::format("data set `{}`: {} (raw or .gz) is in none of: {}", info.name, file.stem,
                           fmt::join(dataset_folders(info), ", ")),
               help);
+  note_denied_folders(info, file, error);
+  throw error;
 }
 
 [[noreturn]] void report_other(const DatasetInfo& info, const DatasetFile& file, const std::string& path,

@@ -1,5 +1,6 @@
 #include "device_cache.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
@@ -15,7 +16,7 @@ OutTensor room_for(const Tensor& rows, const std::string& port, Device& device) 
     return {rows.spec(), rows.rows(), device.memory()};
   } catch (const Error& error) {
     Error refusal(ErrorKind::run, "cache-too-large",
-                  fmt::format("`cache: device` wants {} bytes on {} for `{}`: {}", rows.size_bytes(),
+                  fmt::format("`cache: device` wants {} on {} for `{}`: {}", counted(rows.size_bytes(), "byte"),
                               to_string(device.id()), port, error.message()),
                   "leave out `cache`, so that rows are copied as they are needed, or take fewer with `rows`");
     throw refusal.about_param("cache");

@@ -1,5 +1,6 @@
 #include "idx_file.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
 
@@ -108,8 +109,8 @@ std::uint64_t payload_size(const ByteReader& reader, const std::vector<std::uint
   for (const std::uint32_t extent : extents)
     if (__builtin_mul_overflow(bytes, std::uint64_t{extent}, &bytes))
       fail("idx-limit", reader,
-           fmt::format("at byte 4: {} elements of {} bytes do not fit into 64 bits", fmt::join(extents, " x "),
-                       size_of(dtype)),
+           fmt::format("at byte 4: {} elements of {} do not fit into 64 bits", fmt::join(extents, " x "),
+                       counted(size_of(dtype), "byte")),
            kWriteAgain);
   return bytes;
 }
@@ -118,7 +119,8 @@ std::uint64_t payload_size(const ByteReader& reader, const std::vector<std::uint
 void require_plausible_size(const ByteReader& reader, const IdxHeader& header, std::uint64_t max_bytes) {
   if (header.payload_bytes > max_bytes)
     fail("idx-limit", reader,
-         fmt::format("at byte 4: the header declares {} bytes, the limit is {}", header.payload_bytes, max_bytes),
+         fmt::format("at byte 4: the header declares {}, the limit is {}", counted(header.payload_bytes, "byte"),
+                     max_bytes),
          "raise `max_bytes` if the file is meant to be so large");
   const std::uint64_t declared = header.header_bytes + header.payload_bytes, size = reader.file_bytes();
   if (reader.is_gzip() && declared / kMostPerCompressedByte > size)
@@ -129,8 +131,7 @@ void require_plausible_size(const ByteReader& reader, const IdxHeader& header, s
          kCopyAgain);
   if (!reader.is_gzip() && size > declared)
     fail("idx-size", reader,
-         fmt::format("at byte {}: {} more byte{} than the header declares", declared, size - declared,
-                     size - declared == 1 ? "" : "s"),
+         fmt::format("at byte {}: {} than the header declares", declared, counted(size - declared, "more byte")),
          kWriteAgain);
 }
 

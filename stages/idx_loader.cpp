@@ -8,6 +8,7 @@
 #include "idx_file.hpp"
 #include "labels.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/dataset.hpp>
 #include <millrace/error.hpp>
 #include <millrace/random.hpp>
@@ -26,6 +27,9 @@ namespace {
 
 constexpr std::uint64_t kMaxLabelBytesAtInfer = std::uint64_t{64} << 20;
 constexpr std::int64_t kDefaultMaxBytes = std::int64_t{8} << 30;
+constexpr const char* kCacheElsewhere =
+    "a stage in a process of its own cannot keep rows in the memory of the run's device";
+constexpr const char* kCacheElsewhereHelp = "leave out `cache: device`, or set `isolate: none`";
 
 // Shuffled rows lie anywhere, so the processor's own prefetching never gets going. Small but measured: a pass of
 // tools/bench/pipeline.yaml takes about a tenth less in the median of 9 pairs of runs, though single runs overlap.
@@ -78,10 +82,10 @@ IdxData load_by_name(const Choice& choice, std::string_view role) {
 
 void require_equal_counts(const Choice& choice, std::int64_t images, std::int64_t labels) {
   if (images == labels) return;
-  throw Error(
-      ErrorKind::data, "count-mismatch",
-      fmt::format("{} has {} rows, {} has {} (at byte 4 of each)", choice.images, images, choice.labels, labels),
-      "images and labels must be of the same split of the same data set");
+  throw Error(ErrorKind::data, "count-mismatch",
+              fmt::format("{} has {}, {} has {} (at byte 4 of each)", choice.images, counted(images, "row"),
+                          choice.labels, labels),
+              "images and labels must be of the same split of the same data set");
 }
 
 class IdxLoader final : public Source {
@@ -132,7 +136,7 @@ class IdxLoader final : public Source {
   }
 
   void infer(InferContext& ctx) override {
-    if (!choice_is_complete(ctx)) return;
+    if (!choice_is_complete(ctx) || !cache_can_be_reached(ctx)) return;
     std::int64_t rows = 0;
     TensorSpec images, labels;
     if (choice_.dataset != nullptr)
@@ -204,6 +208,13 @@ class IdxLoader final : public Source {
     return false;
   }
 
+  // On a CPU it would run, but a config shall not be right on one machine and wrong on the next.
+  bool cache_can_be_reached(InferContext& ctx) const {
+    if (!caches_ || !ctx.is_isolated()) return true;
+    ctx.error(At::param("cache"), "conflicting-parameters", kCacheElsewhere, kCacheElsewhereHelp);
+    return false;
+  }
+
   // From the table alone, so that `check` needs no files.
   std::int64_t infer_named(TensorSpec& images, TensorSpec& labels) const {
     const DatasetInfo& info = *choice_.dataset;
@@ -243,7 +254,7 @@ class IdxLoader final : public Source {
     count_ = wanted_.value_or(rows - first_);
     if (count_ <= 0 || first_ > rows || count_ > rows - first_) {
       ctx.error(At::param("rows"), "row-range",
-                fmt::format("{} rows from row {} of a file with {} rows", count_, first_, rows),
+                fmt::format("{} from row {} of a file with {}", counted(count_, "row"), first_, counted(rows, "row")),
                 "`rows: [first, count]` counts from 0");
       return false;
     }
@@ -277,9 +288,7 @@ class IdxLoader final : public Source {
 
   void open_cache(OpenContext& ctx) {
     if (ctx.device().is_host())  // not the run's device, for which infer has looked
-      throw Error(ErrorKind::config, "conflicting-parameters",
-                  "a stage in a process of its own cannot keep rows in the memory of the run's device",
-                  "leave out `cache: device`, or set `isolate: none`")
+      throw Error(ErrorKind::config, "conflicting-parameters", kCacheElsewhere, kCacheElsewhereHelp)
           .about_param("cache");
     cache_.emplace(ctx.device());
     for (const auto& [port, data] : {std::pair("images", &images_), std::pair("labels", &labels_)}) {

@@ -5,6 +5,7 @@
 //   example: train_targets: {stage: one_hot, in: train.labels, with: {classes: 10}}
 #include "labels.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
 
@@ -104,7 +105,7 @@ class OneHot final : public Transform {
     const std::string at = extremes_at.empty() ? "" : fmt::format(" ({})", extremes_at);
     ctx.error(
         At::param("classes"), "label-out-of-range",
-        fmt::format("{}{}, {} classes allow 0 to {}", what, at, classes_, classes_ - 1),
+        fmt::format("{}{}, {} 0 to {}", what, at, counted(classes_, "class allows", "classes allow"), classes_ - 1),
         range.lo < 0 ? "number the classes from 0" : fmt::format("at least `classes: {}` is needed", range.hi + 1));
     return false;
   }

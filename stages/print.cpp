@@ -3,6 +3,7 @@
 //   in:      any record (optional)
 //   model:   a model (optional)
 //   example: show: {stage: print, in: {in: train_targets}, with: {rows: 4}}
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 #include <millrace/registry.hpp>
@@ -109,7 +110,7 @@ class Print final : public Serial {
     for (const Listing& listing : listings_) {
       if (listing.name != kValueField) text += fmt::format("{}: ", listing.name);
       text += fmt::format("[{}]", listing.text);
-      if (rows_ > limit_) text += fmt::format(" and {} more rows", rows_ - limit_);
+      if (rows_ > limit_) text += " and " + counted(rows_ - limit_, "more row");
       text += "\n";
     }
     news_->print(text);

@@ -2,6 +2,7 @@
 //
 //   outputs: one a column: f32 [n, 1] or [n, k] from numbers, i32 [n] from texts or where `dtypes` says so
 //   example: points: {stage: table_source, with: {columns: {x: [0, 1, 2], y: [10, 20, 25]}}}
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/random.hpp>
 #include <millrace/registry.hpp>
@@ -57,9 +58,9 @@ std::size_t width_of(const ParamValue& cell) { return cell.is_list() ? cell.list
 
 std::optional<Fault> add_cell(Column& column, const ParamValue& cell, const std::string& path, ValueRange& range) {
   if (width_of(cell) != static_cast<std::size_t>(elements_of(column.spec.row_shape)))
-    return Fault{
-        path, "shape-mismatch",
-        fmt::format("a row of {} values in a column of {}", width_of(cell), elements_of(column.spec.row_shape))};
+    return Fault{path, "shape-mismatch",
+                 fmt::format("a row of {} in a column of {}", counted(width_of(cell), "value"),
+                             elements_of(column.spec.row_shape))};
   const bool texts = !column.spec.class_names.empty();
   const ParamValue::List& values = cell.is_list() ? cell.list() : ParamValue::List{cell};
   for (const ParamValue& value : values) {
@@ -145,7 +146,8 @@ class TableSource final : public Source {
   bool add_column(InferContext& ctx, const std::string& name, const ParamValue::List& cells) {
     if (!columns_.empty() && static_cast<std::int64_t>(cells.size()) != rows_) {
       ctx.error(At::param("columns." + name), "rows-mismatch",
-                fmt::format("column `{}` has {} rows, `{}` has {}", name, cells.size(), columns_.front().name, rows_));
+                fmt::format("column `{}` has {}, `{}` has {}", name, counted(cells.size(), "row"),
+                            columns_.front().name, rows_));
       return false;
     }
     rows_ = static_cast<std::int64_t>(cells.size());

@@ -3,6 +3,7 @@
 //   in:      inputs [n, I], targets [n, O], optional weights [n]
 //   metrics: at the end of each pass: loss, the metrics asked for, seconds, samples_per_second
 //   model:   at the end of each pass: an immutable snapshot of the weights
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 #include <millrace/peers.hpp>
@@ -154,9 +155,9 @@ class Trainer final : public Serial {
     const std::int64_t first = progress_.step * share_.batch_rows + share_.part_first(rows);
     if (packet.rows == share_.part_rows(rows) && static_cast<std::int64_t>(packet.header.first_row) == first) return;
     throw Error(ErrorKind::run, "rank-rows",
-                fmt::format("batch {} has {} rows from position {}, the part of rank {} is {} rows from position {}",
-                            progress_.step + 1, packet.rows, packet.header.first_row, share_.rank,
-                            share_.part_rows(rows), first),
+                fmt::format("batch {} has {} from position {}, the part of rank {} is {} from position {}",
+                            progress_.step + 1, counted(packet.rows, "row"), packet.header.first_row, share_.rank,
+                            counted(share_.part_rows(rows), "row"), first),
                 "over several processes no stage upstream of a trainer may drop, add or move rows");
   }
 

@@ -3,6 +3,7 @@
 //   images:  u8 [n, height, width], or [n, height, width, 3] with `color: rgb`
 //   labels:  u8 [n] (i32 for more than 256 classes), with the classes' names
 //   example: train: {stage: image_folder, with: {folder: shapes, shuffle: true}}
+#include <millrace/byte_reader.hpp>
 #include <millrace/error.hpp>
 #include <millrace/random.hpp>
 #include <millrace/registry.hpp>
@@ -13,6 +14,7 @@
 #include <cctype>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +33,7 @@ class PngFile {
  public:
   explicit PngFile(fs::path path) : path_(std::move(path)) {
     image_.version = PNG_IMAGE_VERSION;
+    if (!std::ifstream(path_)) fail("file-unreadable", path_, "cannot be opened", kLetYourselfRead);
     if (png_image_begin_read_from_file(&image_, path_.c_str()) == 0) malformed();
   }
   ~PngFile() { png_image_free(&image_); }
@@ -91,7 +94,7 @@ void add_class(const fs::path& folder, Listing& listing) {
 }
 
 // Nothing is left out silently: what lies there and is no image is an error.
-Listing list_images(const fs::path& folder) {
+Listing list_images(const fs::path& folder) try {
   if (!fs::is_directory(folder))
     fail("no-such-folder", folder, "is not a folder", "a path is taken from where the run is started");
   Listing listing;
@@ -99,6 +102,8 @@ Listing list_images(const fs::path& folder) {
   if (listing.files.empty())
     fail("no-images", folder, "has no folders with images", "the folder must be FOLDER/CLASS/NAME.png");
   return listing;
+} catch (const fs::filesystem_error& error) {
+  fail("folder-unreadable", error.path1(), "cannot be read: " + error.code().message(), kLetYourselfRead);
 }
 
 std::string size_text(std::int64_t height, std::int64_t width) {

@@ -142,7 +142,7 @@ bool shuffles_reproducibly() {
 void cut(const fs::path& file, std::uintmax_t bytes) { fs::resize_file(file, bytes); }
 
 bool refuses_what_is_no_image() {
-  const Folder text, header, pixels, sizes, stray, loose, empty, none;
+  const Folder text, header, pixels, sizes, stray, loose, empty, none, circle;
   for (const Folder* folder : {&text, &header, &pixels, &sizes, &stray, &loose, &empty}) folder->three();
   std::ofstream(text.file("cat/3.png")) << "not a picture";
   cut(header.file("cat/1.png"), 20);
@@ -151,6 +151,7 @@ bool refuses_what_is_no_image() {
   std::ofstream(stray.file("cat/notes.txt")) << "x";
   std::ofstream(loose.file("loose.png")) << "x";
   fs::create_directory(empty.file("dog"));
+  fs::create_symlink("cat", circle.file("cat"));  // refused to root too, which no permission stops
   return is_refused("a text called .png is named", text, "png-malformed", "cat/3.png") &
          is_refused("so is a file cut in its header", header, "png-malformed", "cat/1.png") &
          is_refused("and one cut in its pixels", pixels, "png-malformed", "cat/1.png") &
@@ -158,7 +159,8 @@ bool refuses_what_is_no_image() {
          is_refused("a file that is no image is not skipped", stray, "not-a-png", "notes.txt") &
          is_refused("an image outside of any class is not skipped", loose, "not-a-class", "loose.png") &
          is_refused("a class without images is named", empty, "empty-class", "dog") &
-         is_refused("a folder without classes is named", none, "no-images", none.path());
+         is_refused("a folder without classes is named", none, "no-images", none.path()) &
+         is_refused("what the system does not let one look at is named", circle, "folder-unreadable", "cat");
 }
 
 bool finds_a_changed_file() {

@@ -1,4 +1,5 @@
 #include <millrace/byte_reader.hpp>
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 
 #include <fcntl.h>
@@ -35,7 +36,7 @@ class File {
       if (error == ENXIO) fail("not-a-file", path, "not a regular file", "name a file, raw or gzip");  // a socket
       fail(missing ? "file-missing" : "file-unreadable", path,
            fmt::format("cannot open: {}", std::generic_category().message(error)),
-           missing ? "check the path; a relative path starts at the current folder" : "check the permissions");
+           missing ? "check the path; a relative path starts at the current folder" : kLetYourselfRead);
     }
     opened_ = status();
     if (!S_ISREG(opened_.st_mode)) {
@@ -120,8 +121,8 @@ class Inflater {
       require_only_zeros();
     } else if (result == Z_BUF_ERROR) {
       fail("gzip-truncated", path_,
-           fmt::format("the compressed data end at byte {}, after {} decompressed bytes, before they are complete",
-                       file_.size(), std::uint64_t{stream_.total_out}),
+           fmt::format("the compressed data end at byte {}, after {}, before they are complete", file_.size(),
+                       counted(std::uint64_t{stream_.total_out}, "decompressed byte")),
            "copy or download the file again");
     } else if (result != Z_OK) {
       fail("gzip-corrupt", path_,

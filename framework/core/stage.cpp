@@ -11,6 +11,12 @@ namespace millrace {
 
 Stage::~Stage() = default;
 InferContext::~InferContext() = default;
+IsolationInfer::~IsolationInfer() = default;
+// Not virtual, so that plugins which are built already stay as they are (decision 0031).
+bool InferContext::is_isolated() const {
+  const auto* isolation = dynamic_cast<const IsolationInfer*>(this);
+  return isolation != nullptr && isolation->will_be_isolated();
+}
 RunNews::~RunNews() = default;
 OpenContext::~OpenContext() = default;
 RowShare OpenContext::share() const { return {}; }

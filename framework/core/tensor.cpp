@@ -1,3 +1,4 @@
+#include <millrace/counted.hpp>
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
 #include <millrace/resident_table.hpp>
@@ -225,9 +226,9 @@ struct Tensor::State {
 ResidentTable::ResidentTable(Tensor on_host, Tensor on_device, Allocator& memory)
     : on_host_(std::move(on_host)), on_device_(std::move(on_device)), memory_(&memory) {
   if (on_host_.rows() != on_device_.rows() || row_bytes() != on_device_.spec().stored_row_bytes())
-    not_possible("wrong-shape",
-                 fmt::format("{} rows of {} on the host, {} rows of {} on the device", on_host_.rows(),
-                             on_host_.spec().describe(), on_device_.rows(), on_device_.spec().describe()));
+    not_possible("wrong-shape", fmt::format("{} of {} on the host, {} of {} on the device",
+                                            counted(on_host_.rows(), "row"), on_host_.spec().describe(),
+                                            counted(on_device_.rows(), "row"), on_device_.spec().describe()));
 }
 
 Tensor::Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::byte> bytes, Allocator* allocator)
@@ -249,7 +250,8 @@ Tensor::Tensor(TensorSpec spec, std::shared_ptr<const ResidentTable> table, RowN
     not_possible("wrong-shape",
                  fmt::format("cannot view {} as {}", table->on_host().spec().describe(), spec.describe()));
   for (const std::uint32_t number : *numbers)
-    if (number >= table->rows()) not_possible("wrong-rows", fmt::format("row {} of {} rows", number, table->rows()));
+    if (number >= table->rows())
+      not_possible("wrong-rows", fmt::format("row {} of {}", number, counted(table->rows(), "row")));
   auto state = std::make_shared<State>();
   state->spec = std::move(spec);
   state->rows = static_cast<std::int64_t>(numbers->size());
@@ -304,7 +306,7 @@ Tensor Tensor::viewed_as(TensorSpec other) const {
 
 Tensor Tensor::slice(std::int64_t first, std::int64_t count) const {
   if (first < 0 || count < 0 || first > rows() - count)
-    not_possible("wrong-rows", fmt::format("rows {} to {} of {} rows", first, first + count, rows()));
+    not_possible("wrong-rows", fmt::format("rows {} to {} of {}", first, first + count, counted(rows(), "row")));
   return Tensor(state_->view(spec(), first, count));
 }
 
@@ -325,7 +327,7 @@ Tensor OutTensor::freeze() && { return {std::move(spec_), rows_, std::move(bytes
 Tensor OutTensor::freeze(std::int64_t rows) && { return std::move(*this).freeze(rows, Event()); }
 
 Tensor OutTensor::freeze(std::int64_t rows, Event ready) && {
-  if (rows < 0 || rows > rows_) not_possible("wrong-rows", fmt::format("{} rows of {}", rows, rows_));
+  if (rows < 0 || rows > rows_) not_possible("wrong-rows", fmt::format("{} of {}", counted(rows, "row"), rows_));
   return {std::move(spec_), rows, std::move(bytes_), allocator_, std::move(ready)};
 }
 

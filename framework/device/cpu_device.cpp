@@ -2,6 +2,8 @@
 
 #include "device/row_gatherer.hpp"
 
+#include <millrace/counted.hpp>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sched.h>
@@ -82,8 +84,8 @@ DeviceReport report_cpu() {
   report.memory_bytes =
       static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   report.extensions = vector_extensions();
-  report.detail = fmt::format("{} core{}{}{}", report.cores, report.cores == 1 ? "" : "s",
-                              report.extensions.empty() ? "" : ", ", fmt::join(report.extensions, ", "));
+  report.detail = fmt::format("{}{}{}", counted(report.cores, "core"), report.extensions.empty() ? "" : ", ",
+                              fmt::join(report.extensions, ", "));
   return report;
 }
 

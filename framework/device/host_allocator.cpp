@@ -1,5 +1,6 @@
 // Host memory with an account. What is given back is kept for the next request of its size class: fresh pages from the
 // system cost more than the copy that fills them.
+#include <millrace/counted.hpp>
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
 
@@ -58,7 +59,8 @@ class Pool {
       block = std::aligned_alloc(kAlignment, size);
     }
     if (block == nullptr)
-      throw Error(ErrorKind::run, "out-of-memory", fmt::format("cannot allocate {} bytes of host memory", bytes),
+      throw Error(ErrorKind::run, "out-of-memory",
+                  fmt::format("cannot allocate {} of host memory", counted(bytes, "byte")),
                   "smaller batches, blocks or layers need less; `pipeline-run plan` tells what each node takes");
     live_ += size;
     peak_ = std::max(peak_, live_);

@@ -1,4 +1,5 @@
 // Checks parameter values against their descriptor and fills in the defaults, as the engine does for a config.
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/testing/stage_tester.hpp>
 
@@ -67,7 +68,8 @@ ParamValue completed_list(const ParamType& type, const ParamValue& value, const 
   for (const ParamValue& element : value.list())
     list.push_back(completed(type.element(), element, fmt::format("{}.{}", path, list.size())));
   if (list.size() < type.least_length() || list.size() > type.most_length())
-    refuse("out-of-range", fmt::format("`{}` has {} elements, expected {}", path, list.size(), type.describe()));
+    refuse("out-of-range",
+           fmt::format("`{}` has {}, expected {}", path, counted(list.size(), "element"), type.describe()));
   return list;
 }
 

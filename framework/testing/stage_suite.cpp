@@ -3,6 +3,7 @@
 #include "suite_contract.hpp"
 #include "suite_memory.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
 #include <millrace/testing/stage_suite.hpp>
@@ -149,7 +150,7 @@ Seen seen_of(const Bench& bench) {
 
 Finding differs(const Seen& first, const Seen& second, const std::string& how) {
   if (first.packets.size() != second.packets.size())
-    return fmt::format("{} packets, then {} {}", first.packets.size(), second.packets.size(), how);
+    return fmt::format("{}, then {} {}", counted(first.packets.size(), "packet"), second.packets.size(), how);
   for (std::size_t i = 0; i < first.packets.size(); ++i)
     if (first.packets[i] != second.packets[i])
       return fmt::format("packet {} of {} differs {}", i + 1, first.packets.size(), how);
@@ -177,8 +178,8 @@ Finding transform_differs(const SuiteCase& one, const InputForm& form) {
     Bench bench(one, form, kManyBlocks);
     bench.begin();
     bench.run_out_of_order(threads);
-    if (Finding finding = differs(expected, seen_of(bench),
-                                  fmt::format("with {} thread{}, out of order", threads, threads == 1 ? "" : "s")))
+    if (Finding finding =
+            differs(expected, seen_of(bench), fmt::format("with {}, out of order", counted(threads, "thread"))))
       return finding;
   }
   return {};

@@ -3,6 +3,7 @@
 #include "packet_checks.hpp"
 #include "stage_host.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 #include <millrace/testing/stage_tester.hpp>
@@ -101,7 +102,8 @@ void StageTester::State::send(std::string_view name, Packet packet) {
     if (!packet.fields.empty() && packet.fields.front().tensor.rows() != packet.rows)
       misuse("output-mismatch", fmt::format("output `{}` has other rows than the input", name));
     if (!packet.ids || packet.ids->size() != static_cast<std::size_t>(packet.rows))
-      misuse("output-mismatch", fmt::format("output `{}` has {} rows and another number of ids", name, packet.rows));
+      misuse("output-mismatch",
+             fmt::format("output `{}` has {} and another number of ids", name, counted(packet.rows, "row")));
   }
   const bool many = info.kind == StageKind::serial;
   if (port.emitted && !many) misuse("emitted-twice", fmt::format("output `{}` got two packets in one call", name));

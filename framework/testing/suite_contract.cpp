@@ -1,5 +1,6 @@
 #include "suite_contract.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/port_check.hpp>
 
 #include <fmt/format.h>
@@ -68,13 +69,15 @@ Finding packet_differs(const PortSpec& promised, const Sent& sent) {
                          promised.fields[i].name);
     if (Finding finding = field_differs(sent.port, promised.fields[i].spec, field.tensor.spec())) return finding;
     if (field.tensor.rows() != packet.rows)
-      return fmt::format("output `{}` sends {} rows, its packet has {}", sent.port, field.tensor.rows(), packet.rows);
+      return fmt::format("output `{}` sends {}, its packet has {}", sent.port, counted(field.tensor.rows(), "row"),
+                         packet.rows);
   }
   if (packet.sample_ids().size() != static_cast<std::size_t>(packet.rows))
-    return fmt::format("output `{}` sends {} rows and {} ids", sent.port, packet.rows, packet.sample_ids().size());
+    return fmt::format("output `{}` sends {} and {}", sent.port, counted(packet.rows, "row"),
+                       counted(packet.sample_ids().size(), "id"));
   if (packet.rows > promised.max_rows)
-    return fmt::format("output `{}` sends {} rows at once, infer promises at most {}", sent.port, packet.rows,
-                       promised.max_rows);
+    return fmt::format("output `{}` sends {} at once, infer promises at most {}", sent.port,
+                       counted(packet.rows, "row"), promised.max_rows);
   return {};
 }
 
@@ -125,13 +128,13 @@ Finding pass_not_ended(const SuiteCase& one, const Bench& bench, const Scenario&
           std::count_if(packets.begin(), packets.end(), [](const Packet* p) { return p->header.last_in_epoch; });
       if (ends != 1 || !packets.back()->header.last_in_epoch)
         return fmt::format(
-            "output `{}`: pass {} has {} packets, {} of them with last_in_epoch; the last one alone has to have it",
-            port, pass, packets.size(), ends);
+            "output `{}`: pass {} has {}, {} of them with last_in_epoch; the last one alone has to have it", port, pass,
+            counted(packets.size(), "packet"), ends);
       std::int64_t rows = 0, fed = 0;
       for (const Packet* packet : packets) rows += packet->rows;
       for (const std::int64_t block : scenario[pass - 1]) fed += block;
       if (!one.info.spec.batch_rows_param().empty() && rows != fed)
-        return fmt::format("output `{}`: {} of {} rows of pass {} came out", port, rows, fed, pass);
+        return fmt::format("output `{}`: {} of {} of pass {} came out", port, rows, counted(fed, "row"), pass);
     }
   return {};
 }

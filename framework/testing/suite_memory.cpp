@@ -1,5 +1,6 @@
 #include "suite_memory.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/digest.hpp>
 
 #include <fmt/format.h>
@@ -24,8 +25,8 @@ std::size_t heap_bytes() {
 
 Finding still_held(const Bench& bench, const std::string& when) {
   if (bench.packets_held() == 0 && bench.bytes_held() == 0) return {};
-  return fmt::format("{} the stage still holds {} packet{} and {} bytes", when, bench.packets_held(),
-                     bench.packets_held() == 1 ? "" : "s", bench.bytes_held());
+  return fmt::format("{} the stage still holds {} and {}", when, counted(bench.packets_held(), "packet"),
+                     counted(bench.bytes_held(), "byte"));
 }
 
 std::vector<std::string> fed_to(const Bench& bench) {
@@ -58,7 +59,7 @@ Finding heap_grows(const SuiteCase& one, const InputForm& form) {
   }
   for (std::size_t i = 1; i < bytes.size(); ++i)
     if (bytes[i] <= bytes[i - 1]) return {};
-  return fmt::format("the heap grows without end: by {} bytes in {} passes", bytes.back() - bytes.front(),
+  return fmt::format("the heap grows without end: by {} in {} passes", counted(bytes.back() - bytes.front(), "byte"),
                      kWindow * kWindows);
 }
 

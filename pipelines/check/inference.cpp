@@ -36,7 +36,7 @@ Location place_of_param(const NodeSpec& node, std::string_view path) {
   return where;
 }
 
-class NodeInference final : public InferContext {
+class NodeInference final : public InferContext, public IsolationInfer {
  public:
   NodeInference(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
                 const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics)
@@ -77,6 +77,7 @@ class NodeInference final : public InferContext {
   const DeviceId& device() const override { return graph_.device.id; }
   std::uint64_t seed() const override { return graph_.seed; }
   std::uint32_t epochs() const override { return graph_.epochs; }
+  bool will_be_isolated() const override { return result_.isolated; }
 
   bool failed() const { return failed_; }
 

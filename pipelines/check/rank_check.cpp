@@ -1,5 +1,7 @@
 #include "rank_check.hpp"
 
+#include <millrace/counted.hpp>
+
 #include <fmt/format.h>
 
 #include <set>
@@ -39,7 +41,7 @@ class Walk {
  private:
   bool check_batches(const ValidatedNode& node, std::int64_t batch_rows) {
     if (batch_rows < graph_.ranks.size) {
-      report(node, fmt::format("cuts batches of {} rows for {} processes", batch_rows, graph_.ranks.size),
+      report(node, fmt::format("cuts batches of {} for {} processes", counted(batch_rows, "row"), graph_.ranks.size),
              "start fewer processes, or use larger batches");
       return false;
     }
@@ -61,7 +63,7 @@ class Walk {
 
   void share(ValidatedNode& node, std::int64_t batch_rows) {
     if (node.shared_batch_rows != 0 && batch_rows != 0 && node.shared_batch_rows != batch_rows)
-      report(node, fmt::format("feeds batches of {} and of {} rows", node.shared_batch_rows, batch_rows),
+      report(node, fmt::format("feeds batches of {} and of {}", node.shared_batch_rows, counted(batch_rows, "row")),
              "use a source of its own for each");
     // Downstream of the batcher the walk has not seen it yet; the batcher's own rows are filled in by settle().
     if (batch_rows != 0) node.shared_batch_rows = batch_rows;

@@ -3,6 +3,8 @@
 #include "config/printable_text.hpp"
 #include "run_json.hpp"
 
+#include <millrace/counted.hpp>
+
 #include <fmt/format.h>
 
 namespace millrace::pipelines {

@@ -7,6 +7,7 @@
 #include "run_json.hpp"
 #include "terminal.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -88,7 +89,7 @@ Diagnostics with_refusals(const Diagnostics& found, const std::vector<LookedAt>&
   for (Diagnostic diagnostic : found.sorted()) {
     for (const LookedAt& place : looked)
       if (diagnostic.name == kUnknownStage && place.refusal)
-        diagnostic.notes.push_back("refused: " + place.refusal->message());
+        diagnostic.notes.push_back(fmt::format("refused: {}; {}", place.refusal->message(), place.refusal->help()));
     all.add(std::move(diagnostic));
   }
   return all;

@@ -5,6 +5,7 @@
 #include "config/printable_text.hpp"
 #include "progress_text.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/model.hpp>
 
 #include <fmt/format.h>

@@ -8,8 +8,11 @@
 #include "progress_line.hpp"
 #include "progress_text.hpp"
 #include "run_json.hpp"
+#include "stop_note.hpp"
 #include "stop_signals.hpp"
 #include "timeouts.hpp"
+
+#include <millrace/counted.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -62,8 +65,8 @@ std::string summary(const ValidatedGraph& graph, const RunReport& report) {
                                  seconds_text(report.seconds), limiting_node(graph, report));
   if (!report.weights_sha256.empty()) text += fmt::format("weights sha256 {}\n", report.weights_sha256);
   text += ranks_text(graph, report);
-  text += fmt::format("device {} ({}), {} thread{}; device memory: peak {}, leaked {}\n", to_string(graph.device.id),
-                      graph.device.reason, graph.threads, graph.threads == 1 ? "" : "s",
+  text += fmt::format("device {} ({}), {}; device memory: peak {}, leaked {}\n", to_string(graph.device.id),
+                      graph.device.reason, counted(graph.threads, "thread"),
                       bytes_text(static_cast<double>(report.device_peak_bytes)),
                       bytes_text(static_cast<double>(report.leaked_bytes)));
   if (report.peak_bytes > report.device_peak_bytes)
@@ -90,17 +93,18 @@ Diagnostics failures_of(const RunReport& report) {
 }
 
 void tell_lost(RunReport& report, int write_error) {
-  report.failures.push_back({ErrorKind::output,
-                             "output-unwritable",
-                             "what stages print cannot be written: " + std::generic_category().message(write_error),
-                             "the reader has gone or the disk is full; send the output elsewhere",
-                             {},
-                             {},
-                             {},
-                             0,
-                             0,
-                             0,
-                             {}});
+  report.failures.push_back(
+      {ErrorKind::output,
+       "output-unwritable",
+       "what stages print cannot be written: " + std::generic_category().message(write_error),
+       "the reader has gone, the disk is full or it is not open for writing; send the output elsewhere",
+       {},
+       {},
+       {},
+       0,
+       0,
+       0,
+       {}});
   if (report.exit_code != 0) return;
   report.exit_code = static_cast<int>(ErrorKind::output);
   report.reason = "output lost";
@@ -115,12 +119,8 @@ struct StopNote {
 
   void write(int signal) const {
     if (!is_wanted) return;
-    std::string nodes;
-    for (const std::string& node : at_work.names()) nodes += fmt::format("{}`{}`", nodes.empty() ? "" : ", ", node);
     // A line of its own, below the progress line that may be half drawn.
-    write_note_now(fmt::format("{}stopping on signal {} ({}){}; a second signal ends the process at once\n",
-                               isatty(STDERR_FILENO) == 1 ? "\n" : "", signal, sigdescr_np(signal),
-                               nodes.empty() ? "" : fmt::format(": waiting for {} to return", printable(nodes))));
+    write_note_now((isatty(STDERR_FILENO) == 1 ? "\n" : "") + stop_note_text(signal, at_work.now()));
   }
 };
 

@@ -71,7 +71,7 @@ void write_result(std::string_view text) {
   if (!write_all(STDOUT_FILENO, text))
     throw Error(ErrorKind::output, "output-unwritable",
                 std::string("cannot write to standard output: ") + std::generic_category().message(errno),
-                "the reader has gone or the disk is full; send the output elsewhere");
+                "the reader has gone, the disk is full or it is not open for writing; send the output elsewhere");
 }
 
 void write_note(std::string_view text) { write_all(STDERR_FILENO, text); }

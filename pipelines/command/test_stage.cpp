@@ -5,6 +5,7 @@
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/testing/stage_suite.hpp>
 
@@ -163,8 +164,8 @@ int exit_code(const std::vector<StageOutcome>& all) {
 }
 
 std::string summary(const std::vector<StageOutcome>& all) {
-  std::string text = fmt::format("{} stage{}: {} checks passed, {} failed, {} not applicable\n", all.size(),
-                                 all.size() == 1 ? "" : "s", count(all, Verdict::passed), count(all, Verdict::failed),
+  std::string text = fmt::format("{}: {} passed, {} failed, {} not applicable\n", counted(all.size(), "stage"),
+                                 counted(count(all, Verdict::passed), "check"), count(all, Verdict::failed),
                                  count(all, Verdict::not_applicable));
   if (lacks_data(all))
     text += "A stage was not tested for want of data; give it files of your own: --with '{PARAMETER: PATH}'\n";

@@ -3,6 +3,8 @@
 
 #include "printable_text.hpp"
 
+#include <millrace/counted.hpp>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -152,7 +154,7 @@ std::string render(const Diagnostics& diagnostics, bool color) {
   std::string out;
   for (std::size_t i = 0; i < std::min(all.size(), kMostRendered); ++i) out += render(all[i], color) + "\n";
   if (all.size() > kMostRendered) out += fmt::format("... and {} more\n", all.size() - kMostRendered);
-  if (!all.empty()) out += fmt::format("{} error{}\n", all.size(), all.size() == 1 ? "" : "s");
+  if (!all.empty()) out += counted(all.size(), "error") + "\n";
   return out;
 }
 

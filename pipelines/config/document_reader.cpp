@@ -5,6 +5,8 @@
 #include "spec_reader.hpp"
 #include "yaml_text.hpp"
 
+#include <millrace/byte_reader.hpp>
+
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -88,10 +90,9 @@ class DocumentReader {
                         fmt::format("cannot read `{}`: {}", source.name, error.message),
                         is_base ? named_at : Location{whole_file, 0, 0, 1},
                         "",
-                        error.is_denied
-                            ? "let yourself read it: `ls -l` shows the permissions of the file and its folder"
-                        : is_base ? "the path is relative to the file that extends"
-                                  : "check the path",
+                        error.is_denied ? kLetYourselfRead
+                        : is_base       ? "the path is relative to the file that extends"
+                                        : "check the path",
                         {}});
       return false;
     }

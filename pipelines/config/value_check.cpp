@@ -5,6 +5,8 @@
 #include "scalars.hpp"
 #include "suggestions.hpp"
 
+#include <millrace/counted.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>

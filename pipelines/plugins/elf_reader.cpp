@@ -1,10 +1,13 @@
 #include "elf_reader.hpp"
 
+#include <millrace/byte_reader.hpp>
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 
 #include <elf.h>
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -58,16 +61,18 @@ class ElfFile {
 
 ElfFile::ElfFile(const std::string& path) : path_(path) {
   std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status))
+  const bool is_there = std::filesystem::exists(path, error);
+  if (error) fail("plugin-missing", "it cannot be read: " + error.message(), kLetYourselfRead);
+  if (!is_there)
     fail("plugin-missing", "there is no such file",
          "check the path; it is relative to the config, or to the current folder after --plugin");
   // A fifo or a device would block or never end.
-  if (!std::filesystem::is_regular_file(status))
+  if (!std::filesystem::is_regular_file(path, error))
     fail("plugin-not-a-file", "it is not a regular file", "name the plugin's .so file");
   size_ = std::filesystem::file_size(path, error);
   file_.open(path, std::ios::binary);
-  if (error || !file_) fail("plugin-missing", "it cannot be read", "check its permissions");
+  if (!error && !file_) error = std::error_code(errno, std::generic_category());
+  if (error) fail("plugin-missing", "it cannot be read: " + error.message(), kLetYourselfRead);
   check_header();
   check_segments();
 }
@@ -89,7 +94,8 @@ void ElfFile::read(void* out, std::uint64_t offset, std::uint64_t bytes, const c
 
 void ElfFile::check_header() {
   const char* kHelp = "a plugin is a shared object built with millrace_add_plugin()";
-  if (size_ < sizeof header_) fail("plugin-not-elf", fmt::format("{} bytes are no shared object", size_), kHelp);
+  if (size_ < sizeof header_)
+    fail("plugin-not-elf", counted(size_, "byte is", "bytes are") + " no shared object", kHelp);
   read(&header_, 0, sizeof header_, "header");
   if (std::memcmp(header_.e_ident, ELFMAG, SELFMAG) != 0)
     fail("plugin-not-elf", "it does not start as a shared object does", kHelp);
@@ -113,7 +119,7 @@ void ElfFile::check_segments() {
   for (const Elf64_Phdr& segment : segments)
     if (segment.p_offset > size_ || segment.p_filesz > size_ - segment.p_offset)
       fail("plugin-truncated",
-           fmt::format("a segment of {} bytes starts at byte {}, but the file has {}", segment.p_filesz,
+           fmt::format("a segment of {} starts at byte {}, but the file has {}", counted(segment.p_filesz, "byte"),
                        segment.p_offset, size_),
            "the file is cut off; copy it again, or build it again: cmake --build build --clean-first");
 }

@@ -2,6 +2,7 @@
 
 #include "plugin_loader.hpp"
 
+#include <millrace/byte_reader.hpp>
 #include <millrace/device.hpp>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
+#include <system_error>
 
 namespace millrace::pipelines {
 namespace {
@@ -39,9 +41,9 @@ void add_own_folder(std::vector<PluginFolder>& folders) {
 }
 
 // An installation keeps its CUDA device there too, which is no plugin and no plugin's fault.
-std::vector<std::string> shared_objects(const std::string& folder) {
+std::vector<std::string> shared_objects(const std::string& folder, std::error_code& error) {
   std::vector<std::string> files;
-  std::error_code error, none;
+  std::error_code none;
   const std::string device = cuda_object_path();
   for (const auto& entry : fs::directory_iterator(folder, error))
     if (entry.path().extension() == ".so" && !fs::equivalent(entry.path(), device, none))
@@ -55,10 +57,22 @@ bool anybody_may_write(const std::string& path) {
   return stat(path.c_str(), &status) == 0 && (status.st_mode & S_IWOTH) != 0;
 }
 
+void require_readable(const std::string& folder, const std::error_code& error) {
+  if (error == std::errc::permission_denied)
+    throw Error(ErrorKind::plugin, "plugin-folder-unreadable",
+                fmt::format("cannot look into the folder `{}`: {}", folder, error.message()), kLetYourselfRead);
+}
+
 void require_private(const std::string& path) {
   if (anybody_may_write(path))
     throw Error(ErrorKind::plugin, "plugin-writable-by-all", fmt::format("anybody may write to `{}`", path),
                 fmt::format("chmod o-w '{}'", path));
+}
+
+std::string why_nothing(const std::string& folder, bool has_files) {
+  std::error_code error;
+  if (fs::is_directory(folder, error)) return has_files ? "" : "has no *.so";
+  return fs::exists(folder, error) ? "is no folder" : "is not there";
 }
 
 LookedAt load(const PluginFolder& folder, const std::string& file, StageRegistry& registry) {
@@ -75,13 +89,11 @@ LookedAt load(const PluginFolder& folder, const std::string& file, StageRegistry
 
 void look_into(const PluginFolder& folder, StageRegistry& registry, std::vector<LookedAt>& all) {
   LookedAt whole{folder.origin, folder.path, {}, {}, {}};
-  std::error_code error;
-  const std::vector<std::string> files = shared_objects(folder.path);
-  if (!fs::is_directory(folder.path, error))
-    whole.remark = fs::exists(folder.path, error) ? "is no folder" : "is not there";
-  else if (files.empty())
-    whole.remark = "has no *.so";
+  std::error_code denied;
+  const std::vector<std::string> files = shared_objects(folder.path, denied);
   try {
+    require_readable(folder.path, denied);
+    whole.remark = why_nothing(folder.path, !files.empty());
     require_private(folder.path);
   } catch (const Error& refusal) {
     whole.refusal = refusal;
@@ -110,6 +122,7 @@ std::string find_plugin(const std::string& name) {
     std::string file = (fs::path(folder.path) / (name + ".so")).string();
     if (fs::exists(file, error)) return file;
     places += fmt::format("{}`{}`", places.empty() ? "" : ", ", folder.path);
+    if (error) places += fmt::format(" ({})", error.message());
   }
   throw Error(ErrorKind::plugin, "plugin-missing", fmt::format("there is no {}.so in {}", name, places),
               "name its file with a path, put it into one of these folders, or set MILLRACE_PLUGIN_PATH");

@@ -1,6 +1,8 @@
 // Nothing is lost silently.
 #include "conservation.hpp"
 
+#include <millrace/counted.hpp>
+
 #include <fmt/format.h>
 
 namespace millrace::pipelines {
@@ -27,21 +29,25 @@ bool balances(const EdgeCount& edge) { return edge.emitted == edge.taken + edge.
 
 void check_edge(const EdgeCount& edge, std::uint32_t passes, bool stopped, std::vector<RunFailure>& failures) {
   if (!balances(edge))
-    failures.push_back(lost(edge,
-                            fmt::format("{} packets were emitted and {} accounted for", edge.emitted,
-                                        edge.taken + edge.discarded + edge.waiting),
-                            "this is a defect of the engine"));
+    failures.push_back(
+        lost(edge,
+             fmt::format("{} emitted and {} accounted for", counted(edge.emitted, "packet was", "packets were"),
+                         edge.taken + edge.discarded + edge.waiting),
+             "this is a defect of the engine"));
   if (stopped) return;
   if (edge.waiting != 0)
-    failures.push_back(lost(edge, fmt::format("{} packets wait for a partner that never came", edge.waiting),
+    failures.push_back(lost(edge,
+                            counted(edge.waiting, "packet waits", "packets wait") + " for a partner that never came",
                             "joined inputs must get equally many packets; look for a stage upstream that drops some"));
   if (edge.discarded != 0)
-    failures.push_back(lost(edge, fmt::format("{} packets were discarded, but nobody stopped the run", edge.discarded),
-                            "this is a defect of the engine"));
+    failures.push_back(
+        lost(edge, counted(edge.discarded, "packet was", "packets were") + " discarded, but nobody stopped the run",
+             "this is a defect of the engine"));
   if (edge.carries_rows && edge.passes_ended != passes)
-    failures.push_back(lost(edge,
-                            fmt::format("the end of {} passes arrived, expected were {}", edge.passes_ended, passes),
-                            "a stage must pass on last_in_epoch once a pass on every data output"));
+    failures.push_back(lost(
+        edge,
+        fmt::format("the end of {} arrived, expected were {}", counted(edge.passes_ended, "pass", "passes"), passes),
+        "a stage must pass on last_in_epoch once a pass on every data output"));
 }
 
 }  // namespace
@@ -53,12 +59,11 @@ std::vector<RunFailure> check_conservation(const std::vector<EdgeCount>& edges, 
     if (stopped || source.passes == passes) continue;
     failures.push_back(failure_of(
         "unfinished-pass",
-        fmt::format("source `{}` finished {} of {} passes, then nothing moved any more", source.node, source.passes,
-                    passes),
-        fmt::format(
-            "{} of its {} blocks are still held downstream; raise `run: {{blocks}}` of `{}`, or look for a stage "
-            "that keeps packets",
-            source.blocks_alive, source.budget, source.node)));
+        fmt::format("source `{}` finished {} of {}, then nothing moved any more", source.node, source.passes,
+                    counted(passes, "pass", "passes")),
+        fmt::format("{} of its {} still held downstream; raise `run: {{blocks}}` of `{}`, or look for a stage "
+                    "that keeps packets",
+                    source.blocks_alive, counted(source.budget, "block is", "blocks are"), source.node)));
     failures.back().node = source.node;
   }
   for (const EdgeCount& edge : edges) check_edge(edge, passes, stopped, failures);

@@ -1,6 +1,7 @@
 // Puts a node's input packets back into order and joins them.
 #include "input_front.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
@@ -27,7 +28,7 @@ void require_same(const Packet& a, const Packet& b, const std::string& port_a, c
   const auto row = at_a - ids_a.begin();
   if (at_a != ids_a.end() && at_b != ids_b.end())
     mismatch(a, port_a, port_b, fmt::format("row {} is sample {} beside sample {}", row, *at_a, *at_b));
-  mismatch(a, port_a, port_b, fmt::format("{} rows beside {} rows", ids_a.size(), ids_b.size()));
+  mismatch(a, port_a, port_b, fmt::format("{} beside {}", counted(ids_a.size(), "row"), counted(ids_b.size(), "row")));
 }
 
 }  // namespace

@@ -87,7 +87,8 @@ void NodeAdapter::pause(const Work& work, const Event& event) {
   const Position at = position_of(work);
   services_.waiter.call(
       event,
-      [this, rest]() mutable {
+      [this, rest, wait = begin_device_wait()]() mutable {
+        wait.reset();
         clock_.ready();
         queue_->put(std::move(rest));
       },
@@ -166,13 +167,19 @@ void NodeAdapter::keep_until(const Event& event, const Packet& packet, std::span
   struct Kept {
     Packet packet;
     std::vector<Field> fields;
+    std::shared_ptr<const void> wait;
   };
-  auto kept = std::make_shared<Kept>(Kept{packet, {fields.begin(), fields.end()}});
+  auto kept = std::make_shared<Kept>(Kept{packet, {fields.begin(), fields.end()}, begin_device_wait()});
   services_.waiter.keep(event, std::move(kept),
                         // Everything behind the first error fails with it: a line a packet would bury the others.
                         [this, at = position_of(packet.header, packet.rows)](const std::exception_ptr& thrown) {
                           if (!told_device_error_.exchange(true)) fail_at(at, thrown);
                         });
+}
+
+std::shared_ptr<const void> NodeAdapter::begin_device_wait() {
+  ++device_waits_;
+  return {this, [this](const void*) { --device_waits_; }};
 }
 
 void NodeAdapter::discard_waiting() {

@@ -89,6 +89,8 @@ class NodeAdapter {
   const std::vector<std::unique_ptr<OutputPort>>& outputs() const { return outputs_; }
   std::size_t waiting(std::size_t port) const;
   NodeClock& clock() { return clock_; }
+  /// It keeps something that the device works on, or goes on when the device has done something. Any thread.
+  bool waits_for_device() const { return device_waits_ > 0; }
   NodeReport report() const;
   const std::vector<std::string>& input_names() const { return input_names_; }
   /// For a process that dies of a signal.
@@ -127,6 +129,8 @@ class NodeAdapter {
   Position position_of(const PacketHeader& header, std::int64_t rows) const;
   void count(const Work& work, bool taken);
   void fail_at(const Position& at, const std::exception_ptr& thrown);
+  /// This node waits for the device until the last copy of the result is gone.
+  std::shared_ptr<const void> begin_device_wait();
   /// The stage takes metrics and gives nothing: what it is told counts also while the run is being stopped.
   bool only_reports() const;
 
@@ -143,6 +147,7 @@ class NodeAdapter {
   std::deque<Work> backlog_;  ///< what came while it was paused
   NodeClock clock_;
   std::atomic<std::uint64_t> calls_{0};
+  std::atomic<std::int64_t> device_waits_{0};
   std::atomic<bool> told_device_error_{false}, failed_{false};
 };
 

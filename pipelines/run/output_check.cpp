@@ -1,6 +1,7 @@
 // Whether what a stage emits is what its infer promised.
 #include "output_check.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
@@ -32,10 +33,10 @@ std::int64_t check_fields(std::string_view port, const PortSpec& spec, const std
   const std::int64_t rows = fields.empty() ? 0 : fields.front().tensor.rows();
   for (const Field& field : fields)
     if (field.tensor.rows() != rows)
-      mismatch(port, fmt::format("field `{}` has {} rows, field `{}` {}", field.name, field.tensor.rows(),
+      mismatch(port, fmt::format("field `{}` has {}, field `{}` {}", field.name, counted(field.tensor.rows(), "row"),
                                  fields.front().name, rows));
   if (spec.max_rows > 0 && rows > spec.max_rows)
-    mismatch(port, fmt::format("{} rows, promised were at most {}", rows, spec.max_rows));
+    mismatch(port, fmt::format("{}, promised were at most {}", counted(rows, "row"), spec.max_rows));
   return rows;
 }
 
@@ -45,7 +46,8 @@ std::int64_t check_emission(std::string_view port, const PortSpec& spec, const E
   if (spec.kind != PortKind::data) return 0;
   const std::int64_t rows = check_fields(port, spec, emission.fields);
   const std::size_t ids = emission.ids ? emission.ids->size() : 0;
-  if (ids != static_cast<std::size_t>(rows)) mismatch(port, fmt::format("{} sample ids for {} rows", ids, rows));
+  if (ids != static_cast<std::size_t>(rows))
+    mismatch(port, fmt::format("{} for {}", counted(ids, "sample id"), counted(rows, "row")));
   return rows;
 }
 

@@ -5,6 +5,7 @@
 #include "conservation.hpp"
 #include "isolation/isolated_stage.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 
@@ -206,14 +207,18 @@ void Run::build() {
     for (const ValidatedEdge& edge : node.inputs) nodes_.back()->connect(edge, *nodes_[edge.from_node]);
   }
   flow_->build(nodes_);
-  if (at_work_ != nullptr) at_work_->follow([this] { return nodes_at_work(); });
+  if (at_work_ != nullptr) at_work_->follow([this] { return work_in_hand(); });
 }
 
-std::vector<std::string> Run::nodes_at_work() const {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < nodes_.size(); ++i)
-    if (nodes_[i]->clock().is_running() || opening_or_closing_ == i) names.push_back(graph_.nodes[i].name);
-  return names;
+WorkInHand Run::work_in_hand() const {
+  WorkInHand work;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i]->clock().is_running() || opening_or_closing_ == i)
+      work.called.push_back(graph_.nodes[i].name);
+    else if (nodes_[i]->waits_for_device())
+      work.on_device.push_back(graph_.nodes[i].name);
+  }
+  return work;
 }
 
 // Not once the nodes are being taken down: an epoch may end with the last packet that a stage kept.

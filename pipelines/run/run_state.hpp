@@ -29,7 +29,7 @@ class Run {
   void isolate_stages();
   void build();
   void tell_busy();
-  std::vector<std::string> nodes_at_work() const;
+  WorkInHand work_in_hand() const;
   void open_stages();
   void flow();
   void account();

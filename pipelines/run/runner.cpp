@@ -15,9 +15,9 @@ std::optional<double> reduction_deviation(const RunReport& report) {
   return std::nullopt;
 }
 
-std::vector<std::string> NodesAtWork::names() const {
+WorkInHand NodesAtWork::now() const {
   const std::lock_guard lock(mutex_);
-  return ask_ ? ask_() : std::vector<std::string>();
+  return ask_ ? ask_() : WorkInHand();
 }
 
 void NodesAtWork::follow(Ask ask) {

@@ -33,12 +33,19 @@ class RunObserver {
   virtual void busy(const std::map<std::string, double>& /*seconds_by_node*/) {}
 };
 
-/// Which nodes are at work while a run lasts, for whoever waits for it. Safe from any thread.
+/// What a run waits for: names of nodes, in the order of the graph.
+struct WorkInHand {
+  std::vector<std::string> called;  ///< their stage has been called and has not returned
+  std::vector<std::string>
+      on_device;  ///< others, which keep what the device works on, or go on when it has done something
+};
+
+/// Which nodes are at work while a run lasts, for whoever waits for it. Safe from any thread, and never asks the device.
 class NodesAtWork {
  public:
-  using Ask = std::function<std::vector<std::string>()>;
-  /// Names of the nodes whose stage has been called and has not returned; none before and after the run.
-  std::vector<std::string> names() const;
+  using Ask = std::function<WorkInHand()>;
+  /// Nothing before and after the run.
+  WorkInHand now() const;
   /// For the run: whom to ask; nobody once this has returned with null.
   void follow(Ask ask);
 

@@ -2,6 +2,7 @@
 #include "output_check.hpp"
 #include "work_context.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
@@ -95,7 +96,7 @@ class SourceAdapter final : public NodeAdapter {
     const std::int64_t promised = share.rows_of_pass(*outputs().front()->spec.rows_per_pass);
     if (pass_rows_ > promised || (last && pass_rows_ != promised))
       throw Error(ErrorKind::run, "source-contract",
-                  fmt::format("{} rows in a pass, promised were {}", pass_rows_, promised),
+                  fmt::format("{} in a pass, promised were {}", counted(pass_rows_, "row"), promised),
                   "the rows of a pass must be as many as infer has said");
   }
 

@@ -2,6 +2,7 @@
 #include "output_check.hpp"
 #include "work_context.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
@@ -39,7 +40,8 @@ class MapContext final : public ContextOf<TransformContext> {
     const Packet& in = inputs_.front();
     if (rows != in.rows)
       throw Error(ErrorKind::run, "transform-contract",
-                  fmt::format("{} rows on output `{}` for {} rows in", rows, port, in.rows), kContract);
+                  fmt::format("{} on output `{}` for {} in", counted(rows, "row"), port, counted(in.rows, "row")),
+                  kContract);
     sent_[index] = true;
     Packet packet;
     packet.header = in.header;

@@ -5,6 +5,7 @@
 
 #include <millrace/build_info.hpp>
 #include <millrace/communicator.hpp>
+#include <millrace/counted.hpp>
 #include <millrace/device.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
@@ -187,4 +188,12 @@ TEST_CASE("a build says what it is made of") {
   const BuildInfo build = build_info();
   CHECK_THAT(build.describe(), ContainsSubstring(build.compiler));
   CHECK(build.onednn.find('.') != std::string::npos);
+}
+
+TEST_CASE("counts are written with the noun that fits them") {
+  CHECK(counted(1, "byte") == "1 byte");
+  CHECK(counted(0, "byte") == "0 bytes");
+  CHECK(counted(std::int64_t{-2}, "row") == "-2 rows");
+  CHECK(counted(std::size_t{1}, "class", "classes") == "1 class");
+  CHECK(counted(10U, "packet waits", "packets wait") == "10 packets wait");
 }

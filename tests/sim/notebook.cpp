@@ -72,6 +72,16 @@ Notebook& Notebook::set(std::vector<std::string> sets) {
   return *this;
 }
 
+Names Notebook::errors(const std::string& device) const {
+  std::vector<pipelines::Override> sets{{"device=" + device, "set#1"}};
+  for (const std::string& set : sets_) sets.push_back({set, "set#" + std::to_string(sets.size() + 1)});
+  pipelines::Diagnostics diagnostics;
+  pipelines::load_graph(path_, sets, stages_, diagnostics);
+  Names names;
+  for (const pipelines::Diagnostic& found : diagnostics.sorted()) names.push_back(found.name);
+  return names;
+}
+
 pipelines::ValidatedGraph Notebook::load(const std::string& device, int threads) const {
   std::vector<std::string> sets{"device=" + device, "threads=" + std::to_string(threads)};
   sets.insert(sets.end(), sets_.begin(), sets_.end());

@@ -34,6 +34,8 @@ class Notebook {
   /// From now on with these too, as after --set.
   Notebook& set(std::vector<std::string> sets);
   pipelines::ValidatedGraph load(const std::string& device, int threads) const;
+  /// Names of the config's errors.
+  Names errors(const std::string& device) const;
   RunReport run(const std::string& device, int threads = 2, const RunOptions& options = {}) const;
 
  private:

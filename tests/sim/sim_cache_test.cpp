@@ -160,10 +160,22 @@ TEST_CASE("a table whose copy fails or hangs ends the run at its source", "[sim]
   const RunReport report = notebook.run("sim", 1, options);
   const RunFailure* train = failure_of(report, "train");
   const RunFailure* failure = train != nullptr ? train : failure_of(report, "valid");
+  // Once it is given up for one source, the other may be refused.
+  if (hangs && !report.failures.empty()) failure = &report.failures.front();
   REQUIRE(failure != nullptr);
   CHECK(failure->name == (hangs ? "device-hung" : "device-failed"));
   CHECK(failure->stage == "idx_loader");
   check_clean(*world, report);
+}
+
+TEST_CASE("a source in a process of its own that shall keep rows on the device is refused before the run", "[sim]") {
+  Notebook notebook;
+  new_world();
+  const std::string device = GENERATE("cpu", "sim");
+  const auto sets = with(kCached, {"valid.run.isolate=process"});
+  const std::vector<std::string> errors = notebook.set(sets).errors(device);
+  CHECK(errors == Names{"conflicting-parameters"});
+  CHECK(notebook.set({"train.cache=device", "valid.run.isolate=process"}).errors(device) == Names{});
 }
 
 TEST_CASE("in a process of its own, which has not the run's device, a source keeps nothing on it and says so",

@@ -39,9 +39,9 @@ void SimEvent::synchronize() {
   observe();
 }
 
-bool SimEvent::wait_for(std::chrono::milliseconds limit) {
+bool SimEvent::wait_for(std::chrono::milliseconds /*limit*/) {
   std::unique_lock lock(world_->mutex_);
-  world_->changed_.wait_for(lock, limit, [this] { return settled(); });
+  world_->changed_.wait(lock, [this] { return settled() || world_->hangs(); });
   return observe();
 }
 
@@ -113,9 +113,19 @@ void World::host_reads(ByteRange range) {
   shadow_.host_reads(range);
 }
 
+bool World::hangs() const {
+  return std::any_of(streams_.begin(), streams_.end(), [](const SimStream* stream) { return stream->hangs_; }) &&
+         std::none_of(streams_.begin(), streams_.end(), [](const SimStream* stream) { return stream->can_go_on(); });
+}
+
+// What a stream is in the midst of ends first: afterwards nothing touches the memory that is let go.
 void World::abandon() {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (abandoned_) return;
+  held_ = true;
+  changed_.wait(lock, [this] {
+    return std::none_of(streams_.begin(), streams_.end(), [](const SimStream* stream) { return stream->performs_; });
+  });
   abandoned_ = true;
   failure_ = device_error("device-abandoned", "the device was given up");
   live_when_abandoned_ = shadow_.live_bytes(MemoryKind::device) + shadow_.live_bytes(MemoryKind::staging);
@@ -153,6 +163,7 @@ SimStream::SimStream(std::shared_ptr<World> world) : world_(std::move(world)) {
   const std::lock_guard lock(world_->mutex_);
   index_ = world_->shadow_.add_stream();
   time_ = world_->now_;
+  world_->streams_.push_back(this);
   thread_ = std::thread([this] { work(); });
 }
 
@@ -165,10 +176,22 @@ SimStream::~SimStream() {
     world_->changed_.notify_all();
   }
   thread_.join();
+  const std::lock_guard lock(world_->mutex_);
+  std::erase(world_->streams_, this);
+}
+
+bool SimStream::can_go_on() const {
+  if (hangs_) return false;
+  return waits_for_ ? waits_for_->settled() : works_ || !ops_.empty();
+}
+
+// Before the shadow hears of the work: what is never begun must not keep its memory taken.
+void SimStream::refuse_if_abandoned() const {
+  if (world_->abandoned_) std::rethrow_exception(world_->failure_);
 }
 
 void SimStream::push(Op op) {
-  if (world_->abandoned_) std::rethrow_exception(world_->failure_);
+  refuse_if_abandoned();
   op.enqueued = world_->now_;
   ops_.push_back(std::move(op));
   world_->changed_.notify_all();
@@ -176,8 +199,10 @@ void SimStream::push(Op op) {
 
 void SimStream::copy(void* to, const void* from, std::size_t bytes) {
   Op op;
+  std::uint64_t copies = 0;
   {
     const std::lock_guard lock(world_->mutex_);
+    refuse_if_abandoned();
     world_->shadow_.work(index_, Actor::copy, {{from, bytes}}, {{to, bytes}});
     covered_ = false;
     const bool is_inside = world_->shadow_.is_live(from, MemoryKind::device);
@@ -185,7 +210,7 @@ void SimStream::copy(void* to, const void* from, std::size_t bytes) {
     if (!is_inside) world_->copied_bytes_ += bytes;
     op.fails = world_->settings_.failing_copy == world_->copies_;
     op.hangs = world_->settings_.hanging_copy == world_->copies_;
-    ++world_->copies_;
+    copies = ++world_->copies_;
     op.seconds = world_->settings_.seconds_per_copied_byte * static_cast<double>(bytes);
     // Only what the host fills can be refilled by it; the device's own memory may still be written by earlier work.
     const bool watched = world_->shadow_.is_live(from, MemoryKind::staging);
@@ -200,7 +225,7 @@ void SimStream::copy(void* to, const void* from, std::size_t bytes) {
     };
     push(std::move(op));
   }
-  world_->settings_.on_copy(world_->copies());
+  world_->settings_.on_copy(copies);
 }
 
 Event SimStream::record() {
@@ -228,6 +253,7 @@ void SimStream::wait(const Event& event) {
 void SimStream::compute(const std::vector<ByteRange>& reads, const std::vector<ByteRange>& writes, double asked,
                         double seconds, std::function<void()> body) {
   const std::lock_guard lock(world_->mutex_);
+  refuse_if_abandoned();
   world_->shadow_.work(index_, Actor::compute, reads, writes);
   covered_ = false;
   Op op;
@@ -241,6 +267,7 @@ void SimStream::compute(const std::vector<ByteRange>& reads, const std::vector<B
 // Which rows it reads is known on the device alone, so it may be any of the table's.
 void SimStream::gather_rows(std::span<const RowGather> gathers) {
   const std::lock_guard lock(world_->mutex_);
+  refuse_if_abandoned();
   for (const RowGather& gather : gathers) {
     const auto rows = static_cast<std::size_t>(gather.count);
     world_->shadow_.work(index_, Actor::copy,
@@ -280,21 +307,26 @@ void SimStream::work() {
     }
     Op op = std::move(ops_.front());
     ops_.pop_front();
+    works_ = true;
     run(op, lock);
     lock.unlock();
     op = Op();  // what it holds goes without the lock: that may be memory of this device
     lock.lock();
+    works_ = false;
     world_->changed_.notify_all();
   }
 }
 
 void SimStream::run(Op& op, std::unique_lock<std::mutex>& lock) {
-  if (op.hangs) world_->changed_.wait(lock, [this] { return world_->abandoned_ || closing_; });
+  if (op.hangs) hang(lock);
   if (op.hangs && !world_->failure_) world_->failure_ = device_error("device-failed", "a copy has not ended");
   if (op.fails && !world_->failure_)
     world_->failure_ = device_error("device-failed", "a copy to the device has failed");
   if (!world_->failure_ && op.kind == Op::Kind::wait) {
+    waits_for_ = op.event;
+    world_->changed_.notify_all();
     world_->changed_.wait(lock, [&] { return op.event->settled() || world_->failure_; });
+    waits_for_.reset();
     time_ = std::max(time_, op.event->time_);
     ready_ = std::max(ready_, op.event->time_);
   }
@@ -305,12 +337,21 @@ void SimStream::run(Op& op, std::unique_lock<std::mutex>& lock) {
   op.event->finished_ = !world_->failure_;
 }
 
+void SimStream::hang(std::unique_lock<std::mutex>& lock) {
+  hangs_ = true;
+  world_->changed_.notify_all();
+  world_->changed_.wait(lock, [this] { return world_->abandoned_ || closing_; });
+  hangs_ = false;
+}
+
 void SimStream::perform(Op& op, std::unique_lock<std::mutex>& lock) {
   const TimeSpan ran{std::max(time_, op.enqueued), std::max(time_, op.enqueued) + op.seconds};
+  performs_ = true;
   lock.unlock();
   let_others_go_first();
   op.body();
   lock.lock();
+  performs_ = false;
   time_ = ran.end;
   if (op.kind == Op::Kind::copy) world_->timeline_.add_copy(ran);
   if (op.kind == Op::Kind::compute) world_->timeline_.add_compute({ran, op.asked, op.enqueued, ready_});

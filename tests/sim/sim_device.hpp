@@ -29,8 +29,9 @@ struct Settings {
   std::uint64_t seed = 0;                                   ///< decides how often a stream lets others go first
   std::optional<std::uint64_t> failing_copy, hanging_copy;  ///< the how manieth copy of the device, from 0
   double seconds_per_copied_byte = 1e-9, seconds_per_row = 1e-6, launch_seconds = 0;
-  std::size_t memory_bytes = SIZE_MAX;                                       ///< of the device
-  std::function<void(std::uint64_t copies)> on_copy = [](std::uint64_t) {};  ///< when a copy has been enqueued
+  std::size_t memory_bytes = SIZE_MAX;  ///< of the device
+  /// When a copy has been enqueued, with its number, from 1: once each, but two threads may call it in another order.
+  std::function<void(std::uint64_t copies)> on_copy = [](std::uint64_t) {};
 };
 
 class SimStream;
@@ -42,6 +43,7 @@ class SimEvent final : public Event::State {
   SimEvent(std::shared_ptr<World> world, VectorClock clock) : world_(std::move(world)), clock_(std::move(clock)) {}
   bool done() override;
   void synchronize() override;
+  /// The limit has passed when a copy hangs and no stream can go on; until then a busy machine may take any time.
   bool wait_for(std::chrono::milliseconds limit) override;
 
  private:
@@ -87,11 +89,13 @@ class World : public std::enable_shared_from_this<World> {
   friend class SimAllocator;
   friend class SimDevice;
   void abandon();
+  bool hangs() const;  ///< under the lock: a copy hangs, and all that is left waits for it
 
   Settings settings_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Shadow shadow_;
+  std::vector<SimStream*> streams_;
   DeviceTimeline timeline_;
   bool held_ = false, abandoned_ = false;
   std::exception_ptr failure_;  ///< of the device; it never recovers
@@ -132,16 +136,22 @@ class SimStream final : public NativeStream, public RowGatherer {
     double seconds = 0, asked = 0, enqueued = 0;
     bool fails = false, hangs = false;
   };
+  friend class World;
+  void refuse_if_abandoned() const;
   void push(Op op);
+  bool can_go_on() const;  ///< under the world's lock
   void work();
   void run(Op& op, std::unique_lock<std::mutex>& lock);
+  void hang(std::unique_lock<std::mutex>& lock);
   void perform(Op& op, std::unique_lock<std::mutex>& lock);
   void let_others_go_first();
 
   std::shared_ptr<World> world_;
   std::size_t index_ = 0;
   std::deque<Op> ops_;
-  bool closing_ = false, covered_ = true;  ///< covered_: an event stands behind the last work
+  bool works_ = false, performs_ = false, hangs_ = false;  ///< on what it has taken out of ops_
+  std::shared_ptr<SimEvent> waits_for_;                    ///< of another stream
+  bool closing_ = false, covered_ = true;                  ///< covered_: an event stands behind the last work
   double time_ = 0, ready_ = 0;
   std::uint64_t turn_ = 0;
   std::thread thread_;

@@ -122,7 +122,7 @@ TEST_CASE("a copy that never ends is given up, with its buffers alive until then
   settings.hanging_copy = 0;
   const auto world = new_world(settings);
   RunOptions options;
-  options.device_timeout = std::chrono::milliseconds(500);  // longer than any step that does end, on a busy machine too
+  options.device_timeout = std::chrono::milliseconds(500);  // of the device's time, which stands still while it works
   const RunReport report = notebook.run("sim", 2, options);
   REQUIRE_FALSE(report.failures.empty());
   const RunFailure& failure = report.failures.front();
@@ -141,10 +141,17 @@ TEST_CASE("a signal with copies under way ends the run when they have ended", "[
   std::atomic<bool> go{false};
   std::shared_ptr<World> world;
   Settings settings;
+  std::mutex mutex;
+  std::uint64_t held_at = 0;
   settings.on_copy = [&](std::uint64_t copies) {
-    if (copies == 12) world->hold();
-    if (copies != 14) return;  // not begun: the streams are held
-    signal = SIGTERM;
+    const std::lock_guard lock(mutex);
+    if (copies < 12 || go) return;
+    if (held_at == 0) {
+      world->hold();
+      held_at = world->copies();
+    }
+    if (copies <= held_at) return;
+    signal = SIGTERM;  // this copy is not begun: the streams are held
     go = true;
     go.notify_all();
   };
@@ -161,6 +168,33 @@ TEST_CASE("a signal with copies under way ends the run when they have ended", "[
   resumes.join();
   CHECK(names_of(report) == Names{});
   CHECK(report.exit_code == 128 + SIGTERM);
+  check_clean(*world, report);
+}
+
+TEST_CASE("who waits for a run is told which nodes wait for the device", "[sim]") {
+  const Notebook notebook;
+  const auto world = new_world();
+  world->hold();
+  std::atomic<int> signal{0};
+  pipelines::NodesAtWork nodes;
+  RunOptions options;
+  options.stop_signal = &signal;
+  options.at_work = &nodes;
+  RunReport report;
+  std::thread run([&] { report = notebook.run("sim", 2, options); });
+  // The device does nothing, so the run comes to this whatever thread is first.
+  const Names expected{"learn", "train_to_device", "valid_to_device"};
+  pipelines::WorkInHand work;
+  const auto at_rest = [&] {
+    std::sort(work.on_device.begin(), work.on_device.end());
+    return work.called.empty() && work.on_device == expected;
+  };
+  for (work = nodes.now(); !at_rest(); work = nodes.now()) std::this_thread::yield();
+  signal = SIGINT;
+  world->resume();
+  run.join();
+  CHECK(report.exit_code == 128 + SIGINT);
+  CHECK(nodes.now().on_device.empty());
   check_clean(*world, report);
 }
 

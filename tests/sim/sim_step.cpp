@@ -25,14 +25,20 @@ struct LateBatch {
   Tensor inputs, targets, weights;
   std::uint32_t epoch = 0;
   std::vector<std::uint64_t> ids;
+  std::int64_t rows_over_ranks = 0;
+  bool last_in_epoch = false;
 
   explicit LateBatch(const TrainBatch& batch)
       : inputs(borrowed(batch.inputs)),
         targets(borrowed(batch.targets)),
         weights(borrowed(batch.weights)),
         epoch(batch.epoch),
-        ids(batch.sample_ids.begin(), batch.sample_ids.end()) {}
-  TrainBatch view() const { return {&inputs, &targets, weights ? &weights : nullptr, epoch, ids}; }
+        ids(batch.sample_ids.begin(), batch.sample_ids.end()),
+        rows_over_ranks(batch.rows_over_ranks),
+        last_in_epoch(batch.last_in_epoch) {}
+  TrainBatch view() const {
+    return {&inputs, &targets, weights ? &weights : nullptr, epoch, ids, rows_over_ranks, last_in_epoch};
+  }
 };
 
 /// What both steps do: wait for the copies of a batch, enqueue the work, keep sums and the first error.

@@ -214,6 +214,8 @@ TEST_CASE("Images and labels of different counts are refused with both counts") 
   CHECK(error.name() == "count-mismatch");
   CHECK(error.kind() == ErrorKind::data);
   CHECK_THAT(error.message(), ContainsSubstring("10 rows") && ContainsSubstring("has 9"));
+  const SmallSet one(1);
+  CHECK_THAT(infer_error({{"images", one.images}, {"labels", nine.labels}}).message(), ContainsSubstring("1 row,"));
 }
 
 TEST_CASE("A file that another replaced after the check is refused") {

@@ -68,8 +68,8 @@ void add_strangers(std::vector<Malformed>& all) {
 void add_sizes(std::vector<Malformed>& all) {
   all.push_back({"one byte short", "idx-size", "at byte 17", good().substr(0, 17)});
   all.push_back({"no data at all", "idx-size", "at byte 12", good().substr(0, 12)});
-  all.push_back({"one byte long", "idx-size", "1 more byte", good() + "x"});
-  all.push_back({"many bytes long", "idx-size", "at byte 18", good() + Bytes(5000, '\0')});
+  all.push_back({"one byte long", "idx-size", "1 more byte than", good() + "x"});
+  all.push_back({"many bytes long", "idx-size", "at byte 18: 5000 more bytes than", good() + Bytes(5000, '\0')});
   all.push_back({"half an i32", "idx-size", "at byte 14", idx_header(0x0C, {2}) + Bytes(6, '\0')});
   all.push_back({"rows as int32 would be negative", "idx-size", "declares 2147483656 bytes",
                  idx_header(0x08, {0x80000000U}) + "x"});

@@ -94,6 +94,9 @@ TEST_CASE("Print writes every pass when asked to, and no more rows than asked fo
   }
   const std::string once = "[[1],[2],[3]] and 2 more rows\n";
   CHECK(t.printed() == once + once);
+  StageTester one("print", {{"epochs", "all"}, {"rows", 2}});
+  one.push("in", rows<std::uint8_t>({}, {1, 2, 3}), true);
+  CHECK(one.printed() == "[[1],[2]] and 1 more row\n");
 }
 
 TEST_CASE("Print decodes what is stored otherwise, and names the fields of a record") {

@@ -60,6 +60,16 @@ class MILLRACE_EXPORT InferContext {
   virtual const DeviceId& device() const = 0;
   virtual std::uint64_t seed() const = 0;
   virtual std::uint32_t epochs() const = 0;
+
+  /// The stage will open and work in a process of its own, which has no device but its host.
+  bool is_isolated() const;
+};
+
+/// For those who run stages in processes of their own: beside InferContext, as a second base.
+class MILLRACE_EXPORT IsolationInfer {
+ public:
+  virtual ~IsolationInfer();
+  virtual bool will_be_isolated() const = 0;
 };
 
 /// Where a stage's news for the user go: metrics to the history and the progress line, the model to the report.

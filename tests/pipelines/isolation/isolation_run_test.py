@@ -155,7 +155,7 @@ class Faults(unittest.TestCase):
             failures = [result_of(process)["failures"][0] for process in (apart, alone)]
             for failure in failures:
                 self.assertIn(failure.pop("packet"), (4, 5, 6, 7))  # packets of a transform overlap, and one is short
-                failure["message"] = re.sub(r"\d rows", "n rows", failure["message"])
+                failure["message"] = re.sub(r"\d rows?", "n rows", failure["message"])
             self.assertEqual(failures[0], failures[1])
             self.assertEqual(apart.returncode, alone.returncode)
 
@@ -267,6 +267,13 @@ class Config(unittest.TestCase):
                       run("plan", CONFIG, "--plugin", PLUGIN, *ISOLATED).stdout)
         plan = result_of(run("plan", CONFIG, "--plugin", PLUGIN, *ISOLATED, "--json"))
         self.assertEqual(plan["isolated"], [{"node": "faults", "timeout": 300.0}])
+
+    def test_check_refuses_a_table_on_the_device_that_a_process_of_its_own_could_not_reach(self):
+        sets = ("--set", "train.run.isolate=process", "--set", "train.cache=device")
+        process = run("check", "configs/mnist_mlp.yaml", *sets)
+        self.assertEqual(process.returncode, 3, process.stderr)
+        self.assertIn("error[conflicting-parameters]: node `train` (idx_loader): a stage in a process of its own", process.stderr)
+        self.assertIn("leave out `cache: device`, or set `isolate: none`", process.stderr)
 
     def test_nobody_serves_a_stage_by_hand(self):
         process = run("__stage_host", str(os.getpid()))

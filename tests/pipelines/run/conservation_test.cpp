@@ -40,10 +40,10 @@ TEST_CASE("a packet that appeared from nowhere is reported too", "[conservation]
 TEST_CASE("packets that wait or were discarded are losses of a run that nobody stopped", "[conservation]") {
   const auto waiting = check_conservation({edge(10, 9, 0, 1)}, {}, 5, false);
   REQUIRE(names(waiting) == std::vector<std::string>{"lost-packet"});
-  CHECK_THAT(waiting[0].message, ContainsSubstring("1 packets wait for a partner"));
+  CHECK_THAT(waiting[0].message, ContainsSubstring("1 packet waits for a partner"));
   const auto discarded = check_conservation({edge(10, 9, 1)}, {}, 5, false);
   REQUIRE(names(discarded) == std::vector<std::string>{"lost-packet"});
-  CHECK_THAT(discarded[0].message, ContainsSubstring("1 packets were discarded"));
+  CHECK_THAT(discarded[0].message, ContainsSubstring("1 packet was discarded"));
 }
 
 TEST_CASE("a port that missed the end of a pass is reported, unless it carries no rows", "[conservation]") {

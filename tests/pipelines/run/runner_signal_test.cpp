@@ -71,10 +71,11 @@ TEST_CASE("who waits for a run that hangs is told which nodes are at work", "[ru
               while (!ctx.stopping()) std::this_thread::yield();
             }),
             {{"in", "src"}}, {});
-  CHECK(nodes.names().empty());
+  CHECK(nodes.now().called.empty());
   std::thread user([&] {
     inside.wait();
-    while ((at_work = nodes.names()).size() != 1) std::this_thread::yield();  // the source may not have returned yet
+    while ((at_work = nodes.now().called).size() != 1)
+      std::this_thread::yield();  // the source may not have returned yet
     signal = 2;
   });
   RunOptions options;
@@ -83,7 +84,7 @@ TEST_CASE("who waits for a run that hangs is told which nodes are at work", "[ru
   CHECK(graph.run(options).exit_code == 130);
   user.join();
   CHECK(at_work == std::vector<std::string>{"end"});
-  CHECK(nodes.names().empty());
+  CHECK(nodes.now().called.empty());
 }
 
 TEST_CASE("a signal before the start stops before any data", "[runner]") {

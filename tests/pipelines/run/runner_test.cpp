@@ -130,8 +130,8 @@ TEST_CASE("a budget that is too small for the batch is a failure and no normal e
   REQUIRE_FALSE(report.failures.empty());
   CHECK(report.failures[0].name == "unfinished-pass");
   CHECK(report.failures[0].node == "src");
-  CHECK(report.failures[0].message.find("0 of 1 passes") != std::string::npos);
-  CHECK(report.failures[0].help.find("1 of its 1 blocks") != std::string::npos);
+  CHECK(report.failures[0].message.find("0 of 1 pass,") != std::string::npos);
+  CHECK(report.failures[0].help.find("1 of its 1 block is") != std::string::npos);
 }
 
 TEST_CASE("never more blocks are alive than the budget allows", "[runner]") {
