@@ -46,6 +46,7 @@ class StreamClock {
     return card_->account().end(*lane_, card_->mark(stream_), std::move(needs));
   }
   /// The host has waited for the stream since `from`.
+  void waited_for_peers(double seconds) { card_->account().add_communication(seconds); }
   void waited(double from) { card_->account().add_sync({from, now()}); }
 
  private:

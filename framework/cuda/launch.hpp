@@ -19,6 +19,7 @@ void launch(const Narrow& op, cudaStream_t stream);
 void launch(const ColumnSums& op, cudaStream_t stream);
 void launch(const SumWeights& op, cudaStream_t stream);
 void launch(const SetLanes& op, cudaStream_t stream);
+void launch(const NoteTime& op, cudaStream_t stream);
 void launch(const FinishStep& op, cudaStream_t stream);
 void launch(const GatherRows& op, cudaStream_t stream);
 

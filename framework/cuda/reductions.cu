@@ -1,4 +1,5 @@
 // Kernels that add up. Every sum has one order, fixed by sizes alone, and nothing is added atomically: the same bits each time.
+#include "cuda/card_timer.hpp"
 #include "cuda/kernel_launch.hpp"
 #include "cuda/launch.hpp"
 
@@ -59,6 +60,7 @@ __device__ void publish(const StepState& state, ProgressPage* page) {
   to.sums.correct = state.sums.correct;
   to.sums.absolute_error = state.sums.absolute_error;
   to.sums.samples = state.sums.samples;
+  to.sums.waited = state.sums.waited;
   to.said[state.input.step % ProgressPage::kRemembered] = state.said;
   __threadfence_system();
   to.writes = to.writes + 1;
@@ -95,6 +97,8 @@ __global__ void finish_step(const __grid_constant__ FinishStep op) {
   if (op.progress != nullptr) publish(*op.state, op.progress);
 }
 
+__global__ void note_time(const __grid_constant__ NoteTime op) { op.note(card_nanoseconds()); }
+
 __global__ void set_input(StepState* state, StepInput input) { state->input = input; }
 
 }  // namespace
@@ -115,6 +119,8 @@ void launch(const SetLanes& op, cudaStream_t stream) {
 void launch(const FinishStep& op, cudaStream_t stream) {
   launch_kernel("kernel FinishStep", finish_step, 1, kThreads, stream, op);
 }
+
+void launch(const NoteTime& op, cudaStream_t stream) { launch_kernel("kernel NoteTime", note_time, 1, 1, stream, op); }
 
 void launch_input(StepState* state, const StepInput& input, cudaStream_t stream) {
   launch_kernel("kernel StepInput", set_input, 1, 1, stream, state, input);

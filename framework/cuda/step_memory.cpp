@@ -199,6 +199,7 @@ ProgressPage StepMemory::look() const {
     seen.sums.correct = page.sums.correct;
     seen.sums.absolute_error = page.sums.absolute_error;
     seen.sums.samples = page.sums.samples;
+    seen.sums.waited = page.sums.waited;
     for (std::size_t i = 0; i < ProgressPage::kRemembered; ++i) seen.said[i] = page.said[i];
     std::atomic_thread_fence(std::memory_order_acquire);
   } while (++tries < 1000 && (seen.writes % 2 != 0 || seen.writes != page.writes));
@@ -209,6 +210,7 @@ StepSums StepMemory::take_sums() {
   synchronize();
   in_flight_.clear();
   const StepSums sums = look().sums;
+  clock_->waited_for_peers(sums.waited);
   page_->sums = {};
   zero(layout_.state + offsetof(StepState, sums), sizeof(StepSums));
   untaken_ = false;

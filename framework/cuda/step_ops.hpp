@@ -314,6 +314,24 @@ struct AllReduce {
   std::int64_t count = 0;
 };
 
+/// Notes the card's time: when a stream is ready for the sums over ranks, and when they are there. What lies between is waiting.
+struct NoteTime {
+  enum class Moment : std::uint8_t { chain_is_ready, weights_are_ready, ranks_are_summed };
+  Moment moment = Moment::chain_is_ready;
+  const float* gradient = nullptr;  ///< with the lanes; for ranks_are_summed
+  std::int64_t count = 0;
+  StepState* state = nullptr;
+
+  MILLRACE_HOST_DEVICE void note(std::uint64_t nanoseconds) const {
+    if (moment == Moment::chain_is_ready) state->ready.chain = nanoseconds;
+    if (moment == Moment::weights_are_ready) state->ready.weights = nanoseconds;
+    if (moment != Moment::ranks_are_summed) return;
+    const ReadyTimes& ready = state->ready;
+    const std::uint64_t both = ready.chain > ready.weights ? ready.chain : ready.weights;
+    if (nanoseconds > both) state->sums.waited += static_cast<double>(nanoseconds - both) / 1e9;
+  }
+};
+
 /// Adds the rows' results to the sums, looks whether loss and gradient are finite, finds the clipping factor, tells the host.
 struct FinishStep {
   const nn::RowResult* results = nullptr;
@@ -374,7 +392,7 @@ struct Matmul {
 };
 
 using Op = std::variant<Decode, Matmul, BiasActivate, Dropout, DropoutBackward, MultiplyBySlope, FinishRow, ColumnSums,
-                        SumWeights, SetLanes, AllReduce, FinishStep, Update, Narrow>;
+                        SumWeights, SetLanes, AllReduce, NoteTime, FinishStep, Update, Narrow>;
 using Ops = std::vector<Op>;
 
 }  // namespace millrace::cuda

@@ -72,6 +72,12 @@ class Collector {
     write(op.lanes, static_cast<std::int64_t>(nn::kLanes));
   }
   void operator()(const AllReduce& op) { add(op.values, op.count * kFloat, true, true); }
+  void operator()(const NoteTime& op) {
+    if (op.moment == NoteTime::Moment::chain_is_ready) return write(&op.state->ready.chain, 1);
+    if (op.moment == NoteTime::Moment::weights_are_ready) return write(&op.state->ready.weights, 1);
+    read(op.gradient, op.count);
+    add(op.state, sizeof(StepState), true, true);
+  }
   void operator()(const FinishStep& op) {
     read(op.results, op.rows);
     read(op.partials, op.partial_count);
@@ -148,6 +154,8 @@ bool writes_only_to(const std::vector<Access>& accesses, const Access& place) {
 
 StreamRole role_of(const Op& op, const std::vector<Access>& accesses, const Access& gradient) {
   if (std::holds_alternative<AllReduce>(op)) return StreamRole::ranks;
+  if (const auto* note = std::get_if<NoteTime>(&op))
+    return note->moment == NoteTime::Moment::weights_are_ready ? StreamRole::weights : StreamRole::chain;
   const bool finds_gradient = std::holds_alternative<Matmul>(op) || std::holds_alternative<ColumnSums>(op);
   return finds_gradient && writes_only_to(accesses, gradient) ? StreamRole::weights : StreamRole::chain;
 }

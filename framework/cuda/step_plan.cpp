@@ -41,6 +41,7 @@ class Planner {
     finish_rows();
     if (demand_.sums_ranks) set_lanes();
     if (demand_.training) backward();
+    if (demand_.sums_ranks) note_times();
     if (demand_.sums_weights)
       sum_weights();
     else if (demand_.training && std::find(has_aux_.begin(), has_aux_.end(), true) != has_aux_.end())
@@ -217,6 +218,14 @@ class Planner {
       ops_.emplace_back(AllReduce{at<float>(layout_.gradient) + bucket->first, bucket->end - bucket->first});
       ++bucket;
     }
+  }
+
+  /// How long the step has nothing to do but to wait for its peers.
+  void note_times() {
+    for (const auto moment :
+         {NoteTime::Moment::chain_is_ready, NoteTime::Moment::weights_are_ready, NoteTime::Moment::ranks_are_summed})
+      ops_.emplace_back(NoteTime{moment, at<float>(layout_.gradient),
+                                 layout_.padded_weights.size() + static_cast<std::int64_t>(nn::kLanes), state()});
   }
 
   /// Gradient of the weights of dense layer i, then the gradient at the sums of the dense layer before it.

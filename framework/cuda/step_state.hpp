@@ -27,11 +27,17 @@ struct StepInput {
 /// Sums since they were last taken, in double, in batch order.
 struct StepSums {
   double loss = 0, penalty = 0, correct = 0, absolute_error = 0, samples = 0;
+  double waited = 0;  ///< seconds with nothing left to compute before the ranks' gradients were summed
 };
 
 /// Sums over all weights of one batch.
 struct WeightSums {
   double penalty = 0, gradient_squares = 0;
+};
+
+/// On the card's own clock: when a stream had no more gradients to find. One for each of two streams.
+struct ReadyTimes {
+  std::uint64_t chain = 0, weights = 0;
 };
 
 struct StepState {
@@ -40,6 +46,7 @@ struct StepState {
   std::uint64_t diverged_step = 0;  ///< the first step whose loss or gradient was not finite; 0: none. No update since.
   float gradient_factor = 1;        ///< of this step: below 1 when the gradient is clipped
   std::uint32_t said = 0;           ///< of this step: bit i when some rank said so in lane i
+  ReadyTimes ready;                 ///< of this step
 };
 
 /// In mapped host memory. Written by the card: `writes` is odd while the rest changes.

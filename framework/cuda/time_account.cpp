@@ -84,15 +84,24 @@ void TimeAccount::add_sync(TimeSpan waited) {
   syncs_.push_back(waited);
 }
 
-DeviceTimes TimeAccount::times() {
+void TimeAccount::add_communication(double seconds) {
   const std::lock_guard lock(mutex_);
-  settle();
+  communication_ += seconds;
+}
+
+DeviceTimes TimeAccount::times() {
+  {
+    const std::lock_guard lock(mutex_);
+    settle();
+  }
   return known_times();
 }
 
 DeviceTimes TimeAccount::known_times() const {
+  const std::lock_guard lock(mutex_);
   DeviceTimes times = timeline_.times();
-  times.idle_communication.reset();
+  times.idle_communication = std::min(communication_, times.busy);
+  times.busy -= *times.idle_communication;
   return times;
 }
 

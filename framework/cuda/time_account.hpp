@@ -75,9 +75,10 @@ class TimeAccount {
   SharedMoment end(Lane& lane, SharedMark mark, std::vector<SharedMoment> needs = {});
   /// The host has waited for the card.
   void add_sync(TimeSpan waited);
+  /// Within computations told of the card has waited so many seconds for its peers.
+  void add_communication(double seconds);
 
-  /// Of all work that the card is done with.
-  /// Without idle_communication: sums over ranks are inside a captured step, where no mark stands.
+  /// Of all work that the card is done with. Waits for peers are told by the card, and not idle otherwise: they come off `busy`.
   DeviceTimes times();
   /// The same without looking at any mark: of the work that was looked at already.
   DeviceTimes known_times() const;
@@ -93,7 +94,7 @@ class TimeAccount {
   void report(const Work& work);
 
   std::function<double()> now_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::shared_ptr<Lane>> lanes_;
   DeviceTimeline timeline_;
   ClockMatch clocks_;
@@ -103,6 +104,7 @@ class TimeAccount {
   std::uint64_t next_anchor_from_ = 0;  ///< work of this number and later comes behind `next_anchor_`
   std::uint64_t count_ = 0, next_look_ = 0;
   std::deque<TimeSpan> syncs_;
+  double communication_ = 0;
 };
 
 }  // namespace millrace::cuda

@@ -130,9 +130,11 @@ class Failures(Card):
 class Ranks(Card):
     def test_several_cards_give_what_one_gives(self):
         expected = self.report()
+        self.assertEqual(expected["device_times"]["idle"]["communication"], 0)
         for ranks in (2, 3):
             report = self.report(ranks=ranks, count=ranks)
             self.assertEqual(report["ranks"], ranks)
+            self.assertGreater(report["device_times"]["idle"]["communication"], 0)
             self.check_near(report, expected, 1e-4)
 
     def test_no_order_of_the_cards_work_changes_a_bit(self):

@@ -65,6 +65,9 @@ class Emulator {
   /// Several emulated ranks are in step, and their test adds up.
   void operator()(const AllReduce&) {}
 
+  /// The moments are a microsecond apart.
+  void operator()(const NoteTime& op) { op.note(1000 * (1 + static_cast<std::uint64_t>(op.moment))); }
+
   /// Column-major, as BLAS: A is m x k, B is k x n, D is m x n; the epilogues as cublasLt.h describes them.
   void operator()(const Matmul& op) {
     ++products;

@@ -298,6 +298,31 @@ TEST_CASE("pieces of the gradient leave from the last layer on, and cover it and
   }
 }
 
+TEST_CASE("waiting for peers is counted from the last gradient to the last sum", "[ranks]") {
+  const Batch batch = random_batch(16, 20, 5);
+  Rank rank(wide_spec(batch), kAll, 0, 2);
+  const auto before = precedence(rank.ops, rank.order);
+  std::size_t notes = 0;
+  for (std::size_t i = 0; i < rank.ops.size(); ++i) {
+    const auto* note = std::get_if<NoteTime>(&rank.ops[i]);
+    if (note == nullptr) continue;
+    ++notes;
+    const bool is_last = note->moment == NoteTime::Moment::ranks_are_summed;
+    const StreamRole own = rank.order.places[i].stream;
+    CHECK(own == (note->moment == NoteTime::Moment::weights_are_ready ? StreamRole::weights : StreamRole::chain));
+    std::size_t last_sum = 0;
+    for (std::size_t k = 0; k < i; ++k) {
+      if (std::holds_alternative<AllReduce>(rank.ops[k])) last_sum = k;
+      if (rank.order.places[k].stream == own) CHECK(before[i][k]);
+    }
+    CHECK(before[i][last_sum] == is_last);
+  }
+  CHECK(notes == 3);
+  rank.bring(part_of(batch, 0, 8), 16);
+  for (std::size_t i = 0; i < rank.ops.size(); ++i) rank.run(i);
+  CHECK(rank.memory.state().sums.waited == Approx(1e-6));  // a microsecond between moments
+}
+
 TEST_CASE("ranks with parts of a batch train the model of one rank with all of it, and stay equal bit for bit",
           "[ranks]") {
   const CanFuse can_fuse = GENERATE(as<CanFuse>{}, kAll, kNone);

@@ -95,10 +95,26 @@ TEST_CASE("copies and computations of two streams give the account that their ti
   CHECK(times.idle_input == Approx(1 + 2));
   CHECK(times.idle_launch == Approx(3));
   CHECK(times.idle_sync == 0);
-  CHECK_FALSE(times.idle_communication);  // inside a step, where no mark stands
+  CHECK(times.idle_communication == 0);
   check_balance(times);
-  CHECK_FALSE(card.account.known_times().idle_communication);
+  CHECK(card.account.known_times().idle_communication == 0);
   CHECK(**first == Approx(101));
+}
+
+TEST_CASE("waits for peers within computations are idle, not busy") {
+  Card card;
+  Script computations(card.account, card.clocks);
+  computations.compute(card.clocks.host, card.clocks.host + 4);
+  card.clocks.host += 4;
+  card.account.add_communication(1);
+  card.account.add_communication(0.5);
+  const DeviceTimes times = card.account.times();
+  CHECK(times.busy == Approx(2.5));
+  CHECK(times.idle_communication.value() == Approx(1.5));
+  check_balance(times);
+  card.account.add_communication(100);  // a clock that disagrees makes nothing negative
+  CHECK(card.account.known_times().busy == 0);
+  check_balance(card.account.known_times());
 }
 
 TEST_CASE("work that the card is not done with is left for later") {
