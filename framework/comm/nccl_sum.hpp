@@ -1,5 +1,5 @@
-// Sums on device memory over the ranks of a communicator, through NCCL. NOT RUN YET: it compiles, and without a driver it
-// fails as it should; nobody has run it on a GPU. The CUDA training step uses it.
+// Sums on device memory over the ranks of a communicator, through NCCL. NOT RUN YET ON A GPU: it has run on emulated
+// cards, and without a driver it fails as it should. The CUDA training step uses it.
 #pragma once
 
 #include <millrace/communicator.hpp>
