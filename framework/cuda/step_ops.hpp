@@ -47,7 +47,7 @@ struct FloatOut {
 enum class Stored : std::uint8_t { u8, i8, i16, i32, f32, f64, affine_u8, class_u8, class_i32 };
 
 /// Where a part of the batch in hand lies; `own`: in the step's memory.
-MILLRACE_HOST_DEVICE inline const std::byte* place_of(const StepState& state, BatchPart part, const void* own) {
+MILLRACE_HOST_DEVICE inline const std::byte* bytes_of(const StepState& state, BatchPart part, const void* own) {
   const std::byte* elsewhere = state.input.places[static_cast<std::size_t>(part)];
   return elsewhere != nullptr ? elsewhere : static_cast<const std::byte*>(own);
 }
@@ -66,7 +66,7 @@ struct Decode {
 
   template <class T>
   MILLRACE_HOST_DEVICE T at(std::int64_t i) const {
-    return reinterpret_cast<const T*>(place_of(*state, part, stored))[i];
+    return reinterpret_cast<const T*>(bytes_of(*state, part, stored))[i];
   }
   MILLRACE_HOST_DEVICE float value(const Place& p) const {
     const std::int64_t i = p.row * width + p.column;
@@ -185,13 +185,13 @@ struct FinishRow {
   std::int64_t count() const { return rows; }
   MILLRACE_HOST_DEVICE nn::TargetRow target(std::int64_t row) const {
     if (targets) return {targets + row * width, -1};
-    const std::byte* ids = place_of(*state, BatchPart::targets, classes);
+    const std::byte* ids = bytes_of(*state, BatchPart::targets, classes);
     if (wide_classes) return {nullptr, reinterpret_cast<const std::int32_t*>(ids)[row]};
     return {nullptr, reinterpret_cast<const std::uint8_t*>(ids)[row]};
   }
   MILLRACE_HOST_DEVICE float weight(std::int64_t row) const {
     if (!row_weights) return 1.0F;
-    return reinterpret_cast<const float*>(place_of(*state, BatchPart::weights, row_weights))[row];
+    return reinterpret_cast<const float*>(bytes_of(*state, BatchPart::weights, row_weights))[row];
   }
   MILLRACE_HOST_DEVICE void operator()(std::int64_t row) const {
     if (row >= state->input.rows) {
@@ -201,10 +201,10 @@ struct FinishRow {
     float* out = outputs + row * stride;
     if (!targets && !classes) return nn::activate_outputs(activation, out, width);
     const nn::TargetRow y = target(row);
-    const float share = weight(row);
-    const float row_loss = nn::finish_outputs(loss, activation, out, width, y) * share;
+    const float w = weight(row);
+    const float row_loss = nn::finish_outputs(loss, activation, out, width, y) * w;
     results[row] = {row_loss, nn::mean_absolute_error(out, width, y), nn::is_correct(out, width, y) ? 1.0F : 0.0F};
-    if (delta.wide) find_delta(row, out, y, share);
+    if (delta.wide) find_delta(row, out, y, w);
   }
   MILLRACE_HOST_DEVICE void find_delta(std::int64_t row, const float* out, const nn::TargetRow& y, float weight) const {
     const std::int64_t mean_rows = state->input.mean_rows > 0 ? state->input.mean_rows : state->input.rows;

@@ -21,7 +21,6 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <cmath>
 #include <cstring>
 #include <system_error>
 
@@ -152,7 +151,8 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, Stop
   run_options.at_work = &stopping.note.at_work;
   run_options.peers = peers;
   run_options.stage_host = "/proc/self/exe";
-  run_options.device_timeout = std::chrono::milliseconds(std::llround(std::ceil(1e3 * device_timeout_seconds())));
+  run_options.device_timeout =
+      std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(device_timeout_seconds()));
   RunReport report = run(graph, run_options);
   progress.finish();
   if (results_lost) tell_lost(report, write_error);

@@ -3,10 +3,11 @@ the card."""
 import json
 import os
 import re
-import struct
 import subprocess
 import tempfile
 import unittest
+
+from idx_files import write_images
 
 PROGRAM = os.environ["PIPELINE_RUN"]
 MPIRUN = os.environ.get("MPIRUN", "")
@@ -15,25 +16,13 @@ ROWS = {"train": 130, "valid": 50}  # the last batch of each pass is short
 LOST = 719
 
 
-def write_idx(path, shape, values):
-    with open(path, "wb") as file:
-        file.write(struct.pack(">HBB", 0, 8, len(shape)) + b"".join(struct.pack(">I", n) for n in shape) + bytes(values))
-
-
-def write_rows(folder, split, rows):
-    """Images of 6 x 6 of which row r is bright at r % 10, its class."""
-    pixels = [(i * 37 + i // 36 * 11) % 97 + (150 if i % 36 == i // 36 % 10 else 0) for i in range(rows * 36)]
-    write_idx(os.path.join(folder, f"{split}-images"), [rows, 6, 6], pixels)
-    write_idx(os.path.join(folder, f"{split}-labels"), [rows], [i % 10 for i in range(rows)])
-
-
 class Card(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         for split, rows in ROWS.items():
-            write_rows(folder.name, split, rows)
+            write_images(folder.name, split, rows)
         cls.sets = [word for split in ROWS for kind in ("images", "labels")
                     for word in ("--set", f"{split}.{kind}={folder.name}/{split}-{kind}")]
 

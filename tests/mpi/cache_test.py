@@ -1,10 +1,10 @@
 """Data sets that stay on the device, over several ranks: each rank has the whole table and takes its own rows of it."""
 import os
 import re
-import struct
 import tempfile
 import unittest
 
+from idx_files import write_images
 from launch import HERE, alone, launch, result_of
 
 CONFIG = os.path.join(HERE, "images.yaml")
@@ -12,18 +12,6 @@ CACHED = ("--set", "train.cache=device", "--set", "valid.cache=device")
 ORDERED = ("--set", "learn.reduction=ordered")
 SIM = ("--plugin", os.environ["SIM_PLUGIN"], "--set", "device=sim")
 EPOCHS, TRAIN_ROWS, VALID_ROWS = 3, 45, 19
-
-
-def write_idx(path, extents, values):
-    with open(path, "wb") as file:
-        file.write(bytes([0, 0, 8, len(extents)]) + b"".join(struct.pack(">I", extent) for extent in extents) + bytes(values))
-
-
-def write_images(folder, name, rows):
-    """Row r of class r % 10 has a bright pixel there."""
-    pixels = [(i * 37 + i // 36 * 11) % 97 + (150 if i % 36 == i // 36 % 10 else 0) for i in range(rows * 36)]
-    write_idx(os.path.join(folder, name + "-images"), [rows, 6, 6], pixels)
-    write_idx(os.path.join(folder, name + "-labels"), [rows], [row % 10 for row in range(rows)])
 
 
 def run(ranks, *arguments):
