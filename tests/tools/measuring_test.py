@@ -23,10 +23,14 @@ class Measuring(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
 
-    def bench(self, script, rule, *arguments):
-        program = self.folder / "pipeline-run"
+    def program(self, name, rule):
+        program = self.folder / name
         program.write_text(PROGRAM.format(python=sys.executable, rule=rule), encoding="utf-8")
         program.chmod(0o755)
+        return program
+
+    def bench(self, script, rule, *arguments):
+        program = self.program("pipeline-run", rule)
         command = [sys.executable, str(BENCH / script), "--pipeline-run", str(program), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -90,6 +94,27 @@ class Measuring(unittest.TestCase):
         rule = f'p = "{count}"; open(p, "a").write("x"); print(json.dumps({{"weights_sha256": str(os.path.getsize(p) == 1)}}))'
         done = self.bench("bit_matrix", rule, "--small")
         self.assertEqual(done.returncode, 1)
+
+    def bits_against(self, before, now):
+        rule = 'print(json.dumps({{"weights_sha256": "{}", "epochs": [{{"epoch": 1, "val_loss": {}, "seconds": os.getpid()}}]}}))'
+        other = self.program("other", rule.format(*before))
+        return self.bench("bits_against", rule.format(*now), "HEAD", "--small", "--program", str(other))
+
+    def test_bits_against_accepts_the_same_hashes_and_metrics_whatever_the_clock_says(self):
+        done = self.bits_against(("h1", 0.5), ("h1", 0.5))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.stdout.count("the same, h1"), 6)
+
+    def test_bits_against_refuses_another_hash(self):
+        done = self.bits_against(("h1", 0.5), ("h2", 0.5))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("weights_sha256: h1 before, h2 now", done.stdout)
+        self.assertIn("NOT the same bits", done.stdout)
+
+    def test_bits_against_refuses_another_metric_beside_the_same_hash(self):
+        done = self.bits_against(("h1", 0.5), ("h1", 0.5000001))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("val_loss of epoch 1: 0.5 before, 0.5000001 now", done.stdout)
 
 
 if __name__ == "__main__":
