@@ -10,6 +10,8 @@
 
 #include <millrace/error.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -42,6 +44,21 @@ ValidatedGraph start_graph(const GraphSpec& spec, const RankInfo& ranks, int cor
   return graph;
 }
 
+// A node is broken only with a diagnostic that says so. Were one forgotten, the steps that rely on whole nodes would go on.
+void require_whole_nodes(const CheckedGraph& checked, Diagnostics& diagnostics) {
+  for (const CheckedNode& node : checked.nodes) {
+    if (!diagnostics.empty()) return;
+    if (node.broken || node.info == nullptr)
+      diagnostics.add({ErrorKind::run,
+                       "internal-error",
+                       fmt::format("node `{}` cannot be used, and no check has said why", node.spec->name),
+                       node.spec->where,
+                       "",
+                       "this is a defect of Millrace: please report it with the config",
+                       {}});
+  }
+}
+
 }  // namespace
 
 ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Diagnostics& diagnostics,
@@ -55,6 +72,7 @@ ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Di
   check_isolation(checked, diagnostics);
   check_device_reads(checked, graph.device.id, diagnostics);
   infer_nodes(checked, graph, diagnostics);
+  require_whole_nodes(checked, diagnostics);
   if (diagnostics.empty()) share_rows(graph, diagnostics);
   if (!diagnostics.empty()) return graph;
   decide_budgets(spec, graph);

@@ -11,9 +11,9 @@ std::vector<ChainItem> chain_items(const DocNode& chain, Diagnostics& diagnostic
   std::map<std::string, int> uses;
   for (const DocNode& entry : chain.items) {
     ChainItem item;
-    if (entry.is_scalar()) {
+    if (entry.is_scalar() && !entry.text.empty()) {
       item = {"", entry.text, entry.where, nullptr};
-    } else if (entry.is_map() && entry.members.size() == 1) {
+    } else if (entry.is_map() && entry.members.size() == 1 && !entry.members.front().key.empty()) {
       const DocMember& member = entry.members.front();
       item = {"", member.key, member.key_where, &member.value};
     } else {

@@ -124,7 +124,7 @@ class NodeReader {
     node.run = map_or_nothing(value, "run", node);
     const bool is_chain = value.find("chain") != nullptr;
     const DocNode& kind = value_of(value, is_chain ? "chain" : "stage");
-    if (!kind.is_scalar())
+    if (!kind.is_scalar() || kind.text.empty())  // "" may also be what a reference has left
       error_in_node(node, fmt::format("no name as its {}", is_chain ? "chain" : "stage"), kind.where,
                     "expected a name");
     if (is_chain && kind.is_scalar()) used_.insert(kind.text);
@@ -176,6 +176,7 @@ class NodeReader {
                    did_you_mean(chain.text, known, "there are the chains"));
     }
     const std::vector<ChainItem> items = chain_items(list->value, diagnostics_);
+    if (items.empty() && !list->value.items.empty()) return;  // each of them has been reported
     if (items.empty())
       return error("wrong-length", fmt::format("chain `{}` has no stages", chain.text), list->value.where,
                    "expected a list of stages", "");
