@@ -4,6 +4,7 @@ cmake_minimum_required(VERSION 3.25)
 include("${CMAKE_CURRENT_LIST_DIR}/outside.cmake")
 
 step("${work}" "${CMAKE_COMMAND}" --install "${BUILD_DIR}" --prefix "${work}/first prefix")
+require_own_folders("${work}/first prefix")
 file(RENAME "${work}/first prefix" "${prefix}")
 file(MAKE_DIRECTORY "${work}/data/millrace/plugins")
 set(ENV{XDG_DATA_HOME} "${work}/data")

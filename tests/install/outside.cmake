@@ -31,6 +31,13 @@ function(build_and_test folder)
   set(seconds "${seconds}" PARENT_SCOPE)
   set(output "${output}" PARENT_SCOPE)
   require_apart("${folder}")
+  require_own_folders("${folder}/build")
+endfunction()
+
+# No object tells the loader to search the current folder.
+function(require_own_folders)
+  find_program(python python3 REQUIRED)
+  step("${work}" "${python}" -B "${SOURCE_DIR}/tools/lint/check_objects.py" ${ARGN})
 endfunction()
 
 function(require_apart folder)

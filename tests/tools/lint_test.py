@@ -83,6 +83,30 @@ class Lint(unittest.TestCase):
         self.plant("tests/stages/forgotten_test.cpp", "", "forgotten_test.cpp: no build", "check_tests_built", *build)
         self.plant("tests/tools/forgotten_test.py", "", "forgotten_test.py: no build", "check_tests_built", *build)
 
+    def link(self, name, *flags):
+        self.write("empty.cpp", "int empty() { return 0; }\n")
+        object_file = self.root / "objects" / name
+        object_file.parent.mkdir(exist_ok=True)
+        command = ["c++", "-shared", "-fPIC", *flags, "-o", str(object_file), str(self.root / "empty.cpp")]
+        subprocess.run(command, check=True, cwd=object_file.parent)
+        return object_file
+
+    def test_objects(self):
+        folder = str(self.root / "objects")
+        self.link("none.so")
+        self.link("clean.so", "-Wl,-rpath,/usr/lib:$ORIGIN/../lib")
+        self.accepts("check_objects", folder)
+        for what, flags in {
+            "an empty element": ["-Wl,-rpath,/usr/lib::"],
+            "a relative element": ["-Wl,-rpath,/usr/lib:lib"],
+            "has a relative": ["-Wl,-rpath,lib", "-Wl,--disable-new-dtags"],
+            "needs `./none.so`, which is relative": ["-Wl,--no-as-needed", "./none.so"],
+        }.items():
+            planted = self.link("planted.so", *flags)
+            self.reports(what, "check_objects", folder)
+            planted.unlink()
+        self.accepts("check_objects", folder)
+
     def test_headers(self):
         self.accepts("check_headers")
         header = "framework/include/millrace/stage.hpp"

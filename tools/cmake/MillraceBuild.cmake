@@ -4,7 +4,20 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
 endif()
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
-set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}:$ORIGIN:$ORIGIN/../..")
+# One search path for the build tree and for an installation, relative to the program: CMake would otherwise fill the build's with
+# colons up to the length of the installation's, and an empty element is the current folder to the loader. What is opened by a
+# program has none, as the program has Millrace's library already. A CMAKE_INSTALL_RPATH that is set from outside is added.
+set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
+set(millrace_other_folders ${CMAKE_INSTALL_RPATH})
+set(CMAKE_INSTALL_RPATH "$ORIGIN/../lib" ${millrace_other_folders})
+if(NOT CMAKE_INSTALL_LIBDIR STREQUAL "lib")
+  list(PREPEND CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+endif()
+# millrace_opened(TARGET...): shared objects that a program opens or finds itself.
+function(millrace_opened)
+  set_target_properties(${ARGN} PROPERTIES INSTALL_RPATH "${millrace_other_folders}")
+endfunction()
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 add_library(millrace_build INTERFACE)
