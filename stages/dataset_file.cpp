@@ -5,12 +5,28 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 
 namespace millrace::stages {
 namespace {
+
+bool is_there(const DatasetInfo& info) {
+  return std::all_of(info.files.begin(), info.files.end(),
+                     [&](const DatasetFile& file) { return !locate_dataset_file(info, file).empty(); });
+}
+
+// Another data set of the same files can stand in, and it may lie here already.
+std::string stand_in(const DatasetInfo& missing) {
+  for (const std::string& name : dataset_names())
+    if (name != missing.name && is_there(*find_dataset(name)))
+      return fmt::format(
+          "; or train on `{0}`, which is here: `dataset: {0}`, or MILLRACE_DATASET={0} with the configs of Millrace",
+          name);
+  return {};
+}
 
 // It may be there, where we may not look.
 void note_denied_folders(const DatasetInfo& info, const DatasetFile& file, Error& error) {
@@ -26,6 +42,7 @@ void note_denied_folders(const DatasetInfo& info, const DatasetFile& file, Error
       fmt::format("`pipeline-run fetch {}` downloads it; or set MILLRACE_DATA_DIR to the folder that holds {}/",
                   info.name, info.name);
   if (!info.debian_package.empty()) help += fmt::format("; or `apt install {}`", info.debian_package);
+  help += stand_in(info);
   Error error(ErrorKind::data, "dataset-missing",
               fmt::format("data set `{}`: {} (raw or .gz) is in none of: {}", info.name, file.stem,
                           fmt::join(dataset_folders(info), ", ")),

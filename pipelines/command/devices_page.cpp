@@ -1,5 +1,6 @@
 // `pipeline-run devices`: what this machine has to compute on, and why it lacks the rest.
 #include "command.hpp"
+#include "cuda_part.hpp"
 #include "progress_text.hpp"
 
 #include <millrace/build_info.hpp>
@@ -49,9 +50,13 @@ constexpr bool kHasCurl =
     false;
 #endif
 
-std::string cuda_text() {
-  const std::string path = cuda_object_path();
-  return path.empty() ? "no, built without it (wants nvcc and cuBLASLt; MILLRACE_WITH_CUDA)" : path;
+CudaPart cuda_part_of(const std::vector<DeviceReport>& devices) {
+  std::string reason;
+  for (const DeviceReport& device : devices)
+    if (device.kind == "cuda" && !device.available) reason = device.detail;
+  for (const DeviceReport& device : devices)
+    if (device.kind == "cuda" && device.available) reason.clear();
+  return cuda_part(cuda_finding(reason));
 }
 
 std::string peers_text() {
@@ -71,7 +76,8 @@ std::string nccl_text() {
 
 std::string text() {
   std::string page = "Devices\n";
-  for (const DeviceReport& device : list_devices()) page += line_of(device);
+  const std::vector<DeviceReport> devices = list_devices();
+  for (const DeviceReport& device : devices) page += line_of(device);
   const DeviceChoice choice = choose_device("auto");
   const BuildInfo build = build_info();
   page += fmt::format("  auto   takes {} ({})\n\nBuild\n  {}\n  oneDNN {}\n", to_string(choice.id), choice.reason,
@@ -79,7 +85,7 @@ std::string text() {
   return page + fmt::format(
                     "  CUDA part: {}\n  several processes (MPI): {}\n  sums of several GPUs (NCCL): {}\n  downloads "
                     "(libcurl): {}\n",
-                    cuda_text(), peers_text(), nccl_text(),
+                    cuda_part_of(devices).detail, peers_text(), nccl_text(),
                     kHasCurl ? "yes" : "no, built without it (Debian: libcurl4-openssl-dev)");
 }
 
@@ -87,6 +93,8 @@ std::string json() {
   const DeviceChoice choice = choose_device("auto");
   const BuildInfo build = build_info();
   const PeersSupport mpi = peers_support(), nccl = nccl_support();
+  const std::vector<DeviceReport> devices = list_devices();
+  const CudaPart part = cuda_part_of(devices);
   Json object = {{"schema", 1},
                  {"devices", Json::array()},
                  {"auto", to_string(choice.id)},
@@ -94,10 +102,11 @@ std::string json() {
                  {"build", build.describe()},
                  {"onednn", build.onednn},
                  {"cuda_object", cuda_object_path()},
+                 {"cuda_part", {{"state", part.state}, {"detail", part.detail}}},
                  {"curl", kHasCurl},
                  {"mpi", {{"available", mpi.available}, {"detail", mpi.detail}}},
                  {"nccl", {{"available", nccl.available}, {"detail", nccl.detail}}}};
-  for (const DeviceReport& device : list_devices()) object["devices"].push_back(object_of(device));
+  for (const DeviceReport& device : devices) object["devices"].push_back(object_of(device));
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -266,6 +266,15 @@ TEST_CASE("A missing data set lists every place that was tried, and what to do")
   CHECK_THAT(error.help(), ContainsSubstring("pipeline-run fetch mnist"));
 }
 
+TEST_CASE("Where another data set is on the disk, a missing one's help names it") {
+  const TempFolder folder;
+  const WithEnvironment data("MILLRACE_DATA_DIR", folder.path()), cache("XDG_CACHE_HOME", folder.path() + "/cache");
+  for (const char* name : {"train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"})
+    folder.file(std::string("fashion_mnist/") + name + "-ubyte", {});
+  CHECK_THAT(infer_error({{"dataset", "mnist"}, {"split", "train"}}).help(),
+             ContainsSubstring("MILLRACE_DATASET=fashion_mnist"));
+}
+
 TEST_CASE("Content that is not the data set's is refused, whatever the name of the file") {
   const TempFolder folder;
   const WithEnvironment data("MILLRACE_DATA_DIR", folder.path());

@@ -5,7 +5,7 @@ set(millrace_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/Millrace")
 install(TARGETS millrace_framework EXPORT MillraceTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(TARGETS millrace_stages random_affine LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/millrace/plugins")
 if(TARGET millrace_cuda)
-  install(TARGETS millrace_cuda LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/millrace")  # no plugin: it lies beside their folder
+  install(TARGETS millrace_cuda LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/millrace" OPTIONAL)  # no plugin: it lies beside their folder
 endif()
 if(TARGET pipeline-run)
   install(TARGETS pipeline-run RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
