@@ -4,13 +4,13 @@
 #include "command/hosted_stage.hpp"
 #include "command/run_json.hpp"
 #include "command/terminal.hpp"
+#include "process/process_start.hpp"
 
 #include <millrace/error.hpp>
 
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <exception>
 
 namespace {
@@ -44,14 +44,21 @@ int act(const std::vector<std::string>& arguments) {
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is an error of the write
+int serve_or_act(const std::vector<std::string>& arguments) {
   try {
-    if (const auto code = serve_hosted_stage({argv + 1, argv + argc})) return *code;
-    return act({argv + 1, argv + argc});
+    if (const auto code = serve_hosted_stage(arguments)) return *code;
+    keep_results_apart();
+    return act(arguments);
   } catch (const millrace::Error& error) {  // standard output is gone while an error is being reported
     return error.exit_code();
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  start_process();
+  const int code = serve_or_act({argv + 1, argv + argc});
+  end_process(code);
+  return code;
 }

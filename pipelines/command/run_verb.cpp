@@ -140,7 +140,7 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, Stop
   int write_error = 0;
   const auto result = [&](std::string_view text) {
     if (graph.ranks.rank != 0) return;
-    if (write_all(options.json ? STDERR_FILENO : STDOUT_FILENO, text)) return;
+    if (write_all(options.json ? STDERR_FILENO : result_descriptor(), text)) return;
     results_lost = true;
     write_error = errno;
   };

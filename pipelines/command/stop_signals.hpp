@@ -1,17 +1,19 @@
-// SIGINT, SIGTERM and SIGUSR1 as a number that a run looks at.
+// The signals that ask a run to stop, as a number that it looks at: SIGHUP, SIGINT, SIGQUIT, SIGTERM and SIGUSR1, but for those
+// that were ignored when the process started.
 #pragma once
 
 #include <atomic>
+#include <csignal>
 #include <functional>
 #include <thread>
 
 namespace millrace::pipelines {
 
-/// Blocks SIGINT, SIGTERM and SIGUSR1 in this thread and all that it starts. Call it before any thread exists.
+/// Blocks them in this thread and all that it starts. Call it before any thread exists.
 void block_stop_signals();
 
 /// While it lives, the first signal is kept in `first()`; the second ends the process at once with 128 + its number. Make it
-/// before any other thread.
+/// before any other thread. Afterwards a signal does in this thread what it did before: what still runs can be ended.
 class StopSignals {
  public:
   /// `on_first` hears the number of the first signal, on a thread of its own; it must not wait for anything.
@@ -26,6 +28,7 @@ class StopSignals {
   std::function<void(int)> on_first_;
   std::atomic<int> first_{0};
   std::atomic<bool> over_{false};
+  sigset_t before_{};
   std::thread thread_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <millrace/error.hpp>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -13,6 +14,9 @@
 
 namespace millrace::pipelines {
 namespace {
+
+constexpr int kLeastDescriptor = 10;  // out of the way of the numbers that children get
+int results = STDOUT_FILENO;
 
 std::string_view variable(const char* name) {
   const char* value = std::getenv(name);
@@ -67,8 +71,17 @@ bool write_all(int descriptor, std::string_view text) {
   return true;
 }
 
+void keep_results_apart() {
+  int apart = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, kLeastDescriptor);
+  if (apart < 0) apart = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);  // under a low limit
+  if (apart < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return;
+  results = apart;
+}
+
+int result_descriptor() { return results; }
+
 void write_result(std::string_view text) {
-  if (!write_all(STDOUT_FILENO, text))
+  if (!write_all(results, text))
     throw Error(ErrorKind::output, "output-unwritable",
                 std::string("cannot write to standard output: ") + std::generic_category().message(errno),
                 "the reader has gone, the disk is full or it is not open for writing; send the output elsewhere");

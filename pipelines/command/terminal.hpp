@@ -21,6 +21,12 @@ TerminalStyle style_of(int descriptor, ColorChoice choice);
 /// Writes all of `text` to a descriptor; false when that is not possible (a closed pipe, a full disk).
 bool write_all(int descriptor, std::string_view text);
 
+/// From here on standard output is for results alone: whatever writes to descriptor 1 or to `stdout`, a plugin's printf for
+/// example, gets into standard error. Before any thread exists.
+void keep_results_apart();
+/// Where results go; standard output, under another number once they are kept apart.
+int result_descriptor();
+
 /// Results for standard output. Throws Error("output-unwritable", output) when they cannot be written.
 void write_result(std::string_view text);
 /// Diagnostics and progress for standard error. Nothing can be done when that fails.

@@ -171,7 +171,7 @@ class StageHost {
 // that signals every process of a job means the run, which then stops in order and asks the stage to close.
 bool bind_to(long parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGUSR1}) std::signal(number, SIG_IGN);
+  for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1}) std::signal(number, SIG_IGN);
   return getppid() == parent;
 }
 

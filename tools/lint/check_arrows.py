@@ -20,13 +20,14 @@ ARROWS = {
     "stages": [PUBLIC],
     "examples": [PUBLIC],
     "pipelines/config": [PUBLIC],
-    "pipelines/plugins": [PUBLIC],
-    "pipelines/check": [PUBLIC, "pipelines/config"],
-    "pipelines/isolation": [PUBLIC],
-    "pipelines/run": [PUBLIC, "pipelines/config", "pipelines/check", "pipelines/isolation"],
+    "pipelines/process": [PUBLIC],
+    "pipelines/plugins": [PUBLIC, "pipelines/process"],
+    "pipelines/check": [PUBLIC, "pipelines/config", "pipelines/process"],
+    "pipelines/isolation": [PUBLIC, "pipelines/process"],
+    "pipelines/run": [PUBLIC, "pipelines/config", "pipelines/check", "pipelines/isolation", "pipelines/process"],
     "pipelines/command": [PUBLIC, "pipelines/config", "pipelines/plugins", "pipelines/check", "pipelines/isolation",
-                          "pipelines/run"],
-    "pipelines": [PUBLIC, "pipelines/command"],
+                          "pipelines/run", "pipelines/process"],
+    "pipelines": [PUBLIC, "pipelines/command", "pipelines/process"],
 }
 
 # library -> (its headers, the files that may include them)

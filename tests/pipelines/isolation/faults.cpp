@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -48,6 +49,12 @@ void write_lie() {
   for (;;) pause();
 }
 
+// It holds whatever was open here.
+void leave_child() {
+  if (fork() == 0)
+    for (;;) pause();
+}
+
 void misbehave(const std::string& fault) {
   if (fault == "segv") write_where_nothing_is();
   if (fault == "abort") std::abort();
@@ -56,6 +63,13 @@ void misbehave(const std::string& fault) {
   if (fault == "kill") kill(getpid(), SIGKILL);
   if (fault == "exit") std::exit(0);  // NOLINT(concurrency-mt-unsafe): misbehaves on purpose
   if (fault == "leave") _exit(3);
+  if (fault == "leave_well") _exit(0);
+  if (fault == "child") leave_child();
+  if (fault == "child_and_leave") {
+    leave_child();
+    _exit(3);
+  }
+  if (fault == "talk") std::puts("a stage talks");
   if (fault == "hang")
     for (;;) pause();
   if (fault == "hang_up") {
@@ -76,12 +90,35 @@ class Fault {
   static void describe(StageSpec& spec) {
     using T = ParamType;
     spec.param(Param("fault",
-                     T::choice({"none", "segv", "abort", "trap", "overflow", "kill", "exit", "leave", "hang", "hang_up",
-                                "garbage", "lie", "throw", "throw_exception", "throw_no_memory", "throw_number",
-                                "write_input", "wrong_rows", "keep"}),
+                     T::choice({"none",
+                                "segv",
+                                "abort",
+                                "trap",
+                                "overflow",
+                                "kill",
+                                "exit",
+                                "leave",
+                                "leave_well",
+                                "child",
+                                "child_and_leave",
+                                "talk",
+                                "drip",
+                                "hang",
+                                "hang_up",
+                                "garbage",
+                                "lie",
+                                "throw",
+                                "throw_exception",
+                                "throw_no_memory",
+                                "throw_number",
+                                "write_input",
+                                "wrong_rows",
+                                "keep"}),
                      "what goes wrong")
                    .or_default("none"))
-        .param(Param("at", T::choice({"work", "open", "close", "destruction"}), "in which call").or_default("work"))
+        .param(
+            Param("at", T::choice({"work", "construction", "infer", "open", "close", "destruction"}), "in which call")
+                .or_default("work"))
         .param(Param("epoch", T::integer().at_least(1), "in which pass").or_default(2));
   }
   explicit Fault(const ParamValue& params)
@@ -110,12 +147,16 @@ class FaultyTransform final : public Transform {
         .example("faults: {stage: faulty_transform, in: points.x, with: {fault: segv}}");
     Fault::describe(spec);
   }
-  explicit FaultyTransform(const ParamValue& params) : fault_(params) {}
+  explicit FaultyTransform(const ParamValue& params) : fault_(params) { fault_.at("construction"); }
   ~FaultyTransform() override {
     if (was_open_) fault_.at("destruction");
   }
-  void infer(InferContext& ctx) override { ctx.output("out", ctx.input("in")); }
-  void open(OpenContext&) override {
+  void infer(InferContext& ctx) override {
+    fault_.at("infer");
+    ctx.output("out", ctx.input("in"));
+  }
+  void open(OpenContext& ctx) override {
+    news_ = &ctx.news();
     was_open_ = true;
     fault_.at("open");
   }
@@ -126,17 +167,26 @@ class FaultyTransform final : public Transform {
     fault_.in(in.header.epoch);
     if (fault_.is("write_input", in.header.epoch)) std::memset(const_cast<std::byte*>(in.tensor().bytes()), 0, 1);
     if (fault_.is("keep", in.header.epoch)) keep(in);
+    if (fault_.is("drip", in.header.epoch)) drip();
     if (fault_.is("wrong_rows", in.header.epoch)) return ctx.emit("out", in.tensor().slice(0, in.rows - 1));
     ctx.emit("out", in.fields);
   }
 
  private:
+  // Says something now and then, and never comes to an end.
+  void drip() const {
+    for (;;) {
+      news_->print("drip\n");
+      usleep(20'000);
+    }
+  }
   void keep(const Packet& packet) const {
     const std::lock_guard lock(mutex_);  // several threads are in `process`
     kept_.push_back(packet);
   }
 
   Fault fault_;
+  RunNews* news_ = nullptr;
   bool was_open_ = false;
   mutable std::mutex mutex_;
   mutable std::vector<Packet> kept_;

@@ -1,0 +1,40 @@
+#include "process_start.hpp"
+
+#include <millrace/registry.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <string_view>
+
+namespace millrace::pipelines {
+namespace {
+
+// Input and output the wrong way round: whoever needs one that was closed is told so, and is not given nothing for something.
+constexpr std::array kWays = {O_WRONLY, O_RDONLY, O_WRONLY};
+
+void occupy_standard_descriptors() {
+  for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number)
+    if (fcntl(number, F_GETFD) < 0 && errno == EBADF) open("/dev/null", kWays[static_cast<std::size_t>(number)]);
+}
+
+}  // namespace
+
+void start_process() {
+  occupy_standard_descriptors();
+  for (const int number : {SIGPIPE, SIGXFSZ}) std::signal(number, SIG_IGN);
+  std::signal(SIGCHLD, SIG_DFL);  // where a parent ignores it, nobody learns how a child has ended
+}
+
+void end_process(int code) {
+  std::cout.flush();
+  std::fflush(nullptr);
+  if (std::string_view(MILLRACE_DETAIL_SANITIZER) == "none") _exit(code);
+}
+
+}  // namespace millrace::pipelines
