@@ -5,6 +5,7 @@
 //   example: train: {stage: image_folder, with: {folder: shapes, shuffle: true}}
 #include <millrace/byte_reader.hpp>
 #include <millrace/error.hpp>
+#include <millrace/input_file.hpp>
 #include <millrace/random.hpp>
 #include <millrace/registry.hpp>
 
@@ -14,7 +15,6 @@
 #include <cctype>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,7 +33,7 @@ class PngFile {
  public:
   explicit PngFile(fs::path path) : path_(std::move(path)) {
     image_.version = PNG_IMAGE_VERSION;
-    if (!std::ifstream(path_)) fail("file-unreadable", path_, "cannot be opened", kLetYourselfRead);
+    const InputFile refuses_what_is_no_file(path_.string());
     if (png_image_begin_read_from_file(&image_, path_.c_str()) == 0) malformed();
   }
   ~PngFile() { png_image_free(&image_); }

@@ -1,18 +1,14 @@
 #include <millrace/byte_reader.hpp>
 #include <millrace/counted.hpp>
 #include <millrace/error.hpp>
+#include <millrace/input_file.hpp>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <optional>
-#include <system_error>
 #include <vector>
 
 namespace millrace {
@@ -24,75 +20,11 @@ constexpr std::size_t kChunk = std::size_t{256} << 10;  ///< of compressed bytes
   throw Error(ErrorKind::data, name, fmt::format("{}: {}", path, what), std::move(help));
 }
 
-/// A regular file, read from front to back.
-class File {
- public:
-  explicit File(const std::string& path) : path_(path) {
-    // Without O_NONBLOCK, opening a fifo waits for a writer.
-    descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor_ < 0) {
-      const int error = errno;
-      const bool missing = error == ENOENT || error == ENOTDIR;
-      if (error == ENXIO) fail("not-a-file", path, "not a regular file", "name a file, raw or gzip");  // a socket
-      fail(missing ? "file-missing" : "file-unreadable", path,
-           fmt::format("cannot open: {}", std::generic_category().message(error)),
-           missing ? "check the path; a relative path starts at the current folder" : kLetYourselfRead);
-    }
-    opened_ = status();
-    if (!S_ISREG(opened_.st_mode)) {
-      ::close(descriptor_);
-      fail("not-a-file", path, "not a regular file", "name a file, raw or gzip, not a folder, a pipe or a device");
-    }
-  }
-  ~File() { ::close(descriptor_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  std::size_t read(std::byte* out, std::size_t size) {
-    std::size_t done = 0;
-    while (done < size) {
-      const ssize_t count = ::read(descriptor_, out + done, size - done);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0)
-        fail("file-unreadable", path_,
-             fmt::format("at byte {}: {}", position_ + done, std::generic_category().message(errno)));
-      if (count == 0) break;
-      done += static_cast<std::size_t>(count);
-    }
-    position_ += done;
-    return done;
-  }
-  void rewind() {
-    if (::lseek(descriptor_, 0, SEEK_SET) != 0) fail("file-unreadable", path_, "cannot go back to byte 0");
-    position_ = 0;
-  }
-  std::uint64_t size() const { return static_cast<std::uint64_t>(opened_.st_size); }
-  void check_unchanged() const {
-    const struct stat now = status();
-    if (now.st_size != opened_.st_size || now.st_mtim.tv_sec != opened_.st_mtim.tv_sec ||
-        now.st_mtim.tv_nsec != opened_.st_mtim.tv_nsec)
-      fail("file-changed", path_, "the file was changed while it was read",
-           "wait until it is complete, then run again");
-  }
-
- private:
-  struct stat status() const {
-    struct stat status {};
-    if (::fstat(descriptor_, &status) != 0) fail("file-unreadable", path_, std::generic_category().message(errno));
-    return status;
-  }
-
-  const std::string& path_;
-  int descriptor_ = -1;
-  std::uint64_t position_ = 0;
-  struct stat opened_ {};
-};
-
 /// The decompressed bytes of a gzip file of one member. zlib's own file functions are of no use here: they read a truncated
 /// file to a clean end, and let junk behind the data pass.
 class Inflater {
  public:
-  Inflater(File& file, const std::string& path) : file_(file), path_(path), input_(kChunk) {
+  Inflater(InputFile& file, const std::string& path) : file_(file), path_(path), input_(kChunk) {
     if (inflateInit2(&stream_, 15 + 16) != Z_OK)
       throw Error(ErrorKind::run, "out-of-memory", "zlib cannot start to decompress");
   }
@@ -121,7 +53,7 @@ class Inflater {
       require_only_zeros();
     } else if (result == Z_BUF_ERROR) {
       fail("gzip-truncated", path_,
-           fmt::format("the compressed data end at byte {}, after {}, before they are complete", file_.size(),
+           fmt::format("the compressed data end at byte {}, after {}, before they are complete", file_.bytes(),
                        counted(std::uint64_t{stream_.total_out}, "decompressed byte")),
            "copy or download the file again");
     } else if (result != Z_OK) {
@@ -132,7 +64,7 @@ class Inflater {
   }
   void refill() {
     consumed_ += filled_;
-    filled_ = file_.read(input_.data(), input_.size());
+    filled_ = file_.read(input_);
     stream_.next_in = reinterpret_cast<Bytef*>(input_.data());
     stream_.avail_in = static_cast<uInt>(filled_);
   }
@@ -148,7 +80,7 @@ class Inflater {
   }
   std::uint64_t offset() const { return consumed_ + filled_ - stream_.avail_in; }
 
-  File& file_;
+  InputFile& file_;
   const std::string& path_;
   std::vector<std::byte> input_;
   z_stream stream_{};
@@ -162,16 +94,15 @@ class Inflater {
 struct ByteReader::State {
   explicit State(const std::string& file_path) : path(file_path), file(path) {
     std::array<std::byte, 2> magic{};
-    const bool gzip = file.read(magic.data(), 2) == 2 && magic[0] == std::byte{0x1f} && magic[1] == std::byte{0x8b};
-    file.rewind();
+    const bool gzip = file.read_at(0, magic) == 2 && magic[0] == std::byte{0x1f} && magic[1] == std::byte{0x8b};
     if (gzip) inflater.emplace(file, path);
   }
   std::size_t read(std::byte* out, std::size_t size) {
-    return inflater ? inflater->read(out, size) : file.read(out, size);
+    return inflater ? inflater->read(out, size) : file.read({out, size});
   }
 
   std::string path;
-  File file;
+  InputFile file;
   std::optional<Inflater> inflater;
   std::optional<std::byte> ahead;  ///< read by at_end
   std::uint64_t position = 0;
@@ -202,7 +133,7 @@ bool ByteReader::at_end() {
 
 bool ByteReader::is_gzip() const { return state_->inflater.has_value(); }
 std::uint64_t ByteReader::position() const { return state_->position; }
-std::uint64_t ByteReader::file_bytes() const { return state_->file.size(); }
+std::uint64_t ByteReader::file_bytes() const { return state_->file.bytes(); }
 const std::string& ByteReader::path() const { return state_->path; }
 void ByteReader::check_unchanged() const { state_->file.check_unchanged(); }
 

@@ -26,6 +26,7 @@ constexpr std::array kRules{
     Rule{"duplicate-key", "A key stands once in a map."},
     Rule{"empty-config", "There is something in the file."},
     Rule{"extends-missing", "The file that is extended can be read."},
+    Rule{"extends-foreign", "The file that is extended is a config."},
     Rule{"extends-cycle", "No file extends itself."},
     Rule{"unset-variable", "An environment variable is set, or has a default."},
     Rule{"bad-reference", "`${...}` names the environment or the seed."},

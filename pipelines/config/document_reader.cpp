@@ -1,55 +1,83 @@
 // From a file's name to one document: reading with limits, `extends`, the environment.
+#include "config_schema.hpp"
 #include "document_layers.hpp"
 #include "references.hpp"
 #include "scalars.hpp"
 #include "spec_reader.hpp"
+#include "suggestions.hpp"
 #include "yaml_text.hpp"
 
-#include <millrace/byte_reader.hpp>
+#include <millrace/error.hpp>
+#include <millrace/input_file.hpp>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <system_error>
 
 namespace millrace::pipelines {
 namespace {
 
-struct FileError {
-  std::string message;
-  bool is_denied = false;
+// A text, or why there is none.
+struct FileText {
+  std::string text, fault, help;
   bool too_large = false;
 };
 
 // At most one byte more than a config may have: enough to know that it is too large.
-std::optional<std::string> read_text(const std::string& path, FileError& error) {
-  const bool is_input = path == "-";
-  struct stat status {};
-  if (!is_input && ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
-    error.message = "is a directory";
-    return std::nullopt;
+FileText read_input() {
+  FileText read;
+  read.text.resize(kMaxFileBytes + 1);
+  read.text.resize(std::fread(read.text.data(), 1, read.text.size(), stdin));
+  if (std::ferror(stdin) != 0) read.fault = std::generic_category().message(errno);
+  return read;
+}
+
+FileText read_file(const std::string& path) {
+  FileText read;
+  try {
+    InputFile file(path);
+    read.text.resize(std::min<std::uint64_t>(file.bytes(), kMaxFileBytes) + 1);
+    read.text.resize(file.read(std::as_writable_bytes(std::span(read.text))));
+  } catch (const Error& error) {
+    read.fault = why_not_opened(error, path);
+    read.help = error.name() == "file-missing" ? "" : error.help();
   }
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(is_input ? stdin : std::fopen(path.c_str(), "rbe"),
-                                                             is_input ? [](std::FILE*) { return 0; } : &std::fclose);
-  if (!file) {
-    const int saved = errno;
-    error.message = std::generic_category().message(saved);
-    error.is_denied = saved == EACCES;
-    return std::nullopt;
-  }
-  std::string text(kMaxFileBytes + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get()) != 0) {
-    error.message = std::generic_category().message(errno);
-    return std::nullopt;
-  }
-  error.too_large = text.size() > kMaxFileBytes;
-  return text;
+  return read;
+}
+
+FileText read_text(const std::string& path) {
+  FileText read = path == "-" ? read_input() : read_file(path);
+  read.too_large = read.text.size() > kMaxFileBytes;
+  return read;
+}
+
+// Configs of the folder whose names are close, for a path that leads to none.
+std::string close_files(const std::string& path) {
+  namespace fs = std::filesystem;
+  constexpr std::size_t kMostLookedAt = 1000;
+  const fs::path wanted(path), folder = wanted.has_parent_path() ? wanted.parent_path() : fs::path(".");
+  std::vector<std::string> names;
+  std::error_code ended;
+  for (fs::directory_iterator it(folder, ended), end; !ended && it != end && names.size() < kMostLookedAt;
+       it.increment(ended))
+    if (it->path().extension() == ".yaml" || it->path().extension() == ".yml")
+      names.push_back((wanted.parent_path() / it->path().filename()).string());
+  return did_you_mean(path, names);
+}
+
+// A map with the keys of a config, and not some other file that happens to be YAML.
+bool is_config(const DocNode& document) {
+  if (!document.is_map()) return false;
+  const DocMember* graph = document.find("graph");
+  return (graph != nullptr && graph->value.is_map()) ||
+         std::all_of(document.members.begin(), document.members.end(),
+                     [](const DocMember& m) { return is_top_level_key(m.key) || is_free_key(m.key); });
 }
 
 class DocumentReader {
@@ -61,53 +89,67 @@ class DocumentReader {
     auto source = std::make_shared<SourceText>();
     source->name = path == "-" ? "<stdin>" : path;
     if (!load(path, *source, named_at)) return std::nullopt;
-    std::optional<DocNode> document = parse_yaml(source, 0, diagnostics_);
+    std::optional<DocNode> document = named_at.source ? parse_base(source, named_at) : parse(source);
     if (!document) return std::nullopt;
-    if (!document->is_map()) {
-      const bool empty = document->is_null();
-      diagnostics_.add({ErrorKind::config,
-                        empty ? "empty-config" : "wrong-type",
-                        empty ? "there is nothing in this file" : "a config is a map of keys",
-                        Location{source, 1, 1, 1},
-                        "",
-                        "start from `version: 1`",
-                        {}});
-      return std::nullopt;
-    }
     replace_environment(*document, diagnostics_);
     return extended(path, std::move(*document));
   }
 
  private:
+  std::optional<DocNode> parse(const std::shared_ptr<const SourceText>& source) {
+    std::optional<DocNode> document = parse_yaml(source, 0, diagnostics_, values_);
+    if (!document || document->is_map()) return document;
+    const bool empty = document->is_null();
+    add(empty ? "empty-config" : "wrong-type", empty ? "there is nothing in this file" : "a config is a map of keys",
+        Location{source, 1, 1, 1}, "start from `version: 1`");
+    return std::nullopt;
+  }
+
+  // A config may name any file that its reader can read, and errors are shown to others, in logs. So nothing of a base is
+  // told before it is known for a config: of other files only where they stop being one.
+  std::optional<DocNode> parse_base(const std::shared_ptr<const SourceText>& source, const Location& named_at) {
+    Diagnostics found;
+    std::optional<DocNode> document = parse_yaml(source, 0, found, values_);
+    if (document && is_config(*document)) {
+      diagnostics_.add_all(std::move(found));
+      return document;
+    }
+    const auto untold = std::make_shared<const SourceText>(SourceText{source->name, "", false});
+    const std::string help = fmt::format("`pipeline-run check {}` shows more", shown(source->name));
+    for (const Diagnostic& d : found.sorted())
+      add(d.name, "the file that is extended is no config", {untold, d.where.line, d.where.column, 1}, help);
+    if (document) add("extends-foreign", fmt::format("`{}` is no config", source->name), named_at, help);
+    return std::nullopt;
+  }
+
+  void add(std::string name, std::string message, const Location& where, std::string help) {
+    diagnostics_.add({ErrorKind::config, std::move(name), std::move(message), where, "", std::move(help), {}});
+  }
+
   bool load(const std::string& path, SourceText& source, const Location& named_at) {
-    FileError error;
-    std::optional<std::string> text = read_text(path, error);
+    FileText read = read_text(path);
     const bool is_base = named_at.source != nullptr;
-    const auto whole_file = std::make_shared<const SourceText>(SourceText{source.name, "", false});
-    if (!text) {
-      diagnostics_.add({ErrorKind::config,
-                        is_base ? "extends-missing" : "config-unreadable",
-                        fmt::format("cannot read `{}`: {}", source.name, error.message),
-                        is_base ? named_at : Location{whole_file, 0, 0, 1},
-                        "",
-                        error.is_denied ? kLetYourselfRead
-                        : is_base       ? "the path is relative to the file that extends"
-                                        : "check the path",
-                        {}});
-      return false;
+    const Location where =
+        is_base ? named_at : Location{std::make_shared<const SourceText>(SourceText{source.name, "", false}), 0, 0, 1};
+    bytes_ += read.text.size();
+    if (!read.fault.empty()) {
+      const std::string meant = read.help.empty() ? close_files(path) : read.help;
+      add(is_base ? "extends-missing" : "config-unreadable",
+          fmt::format("cannot read `{}`: {}", shown(source.name), read.fault), where,
+          !meant.empty() ? meant
+          : is_base      ? "the path is relative to the file that extends"
+                         : "check the path");
+    } else if (read.too_large) {
+      add("too-large", fmt::format("`{}` has more than {} bytes", shown(source.name), kMaxFileBytes), where,
+          kKeepDataInFiles);
+    } else if (bytes_ > kMaxLayersBytes) {
+      add("too-large", fmt::format("with `{}` there are more than {} bytes", shown(source.name), kMaxLayersBytes),
+          where, "extend fewer and smaller files");
+    } else {
+      source.text = read.text.starts_with("\xEF\xBB\xBF") ? read.text.substr(3) : std::move(read.text);
+      return true;
     }
-    if (error.too_large) {
-      diagnostics_.add({ErrorKind::config,
-                        "too-large",
-                        fmt::format("the file has more than {} bytes", kMaxFileBytes),
-                        Location{whole_file, 0, 0, 1},
-                        "",
-                        "put large tables into a file of their own",
-                        {}});
-      return false;
-    }
-    source.text = text->starts_with("\xEF\xBB\xBF") ? text->substr(3) : std::move(*text);
-    return true;
+    return false;
   }
 
   std::optional<DocNode> extended(const std::string& path, DocNode document) {
@@ -148,6 +190,7 @@ class DocumentReader {
 
   Diagnostics& diagnostics_;
   std::vector<std::string> open_;
+  std::size_t bytes_ = 0, values_ = 0;  // of all files read so far
 };
 
 }  // namespace

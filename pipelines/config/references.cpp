@@ -41,6 +41,10 @@ std::size_t closing_brace(std::string_view text) {
   return std::string_view::npos;
 }
 
+// Defaults inside defaults are read again for each level, and a short text may stand for many long ones.
+constexpr std::size_t kMostDefaults = 64;
+constexpr std::size_t kMostReplacedBytes = 4 * kMaxFileBytes;
+
 // `last_pass`: null while another pass will follow, which undoes `$${` and reports what is not closed.
 void replace_in_text(DocNode& node, const Replace& replace, Diagnostics* last_pass) {
   std::string text = std::exchange(node.text, {});
@@ -86,12 +90,20 @@ std::string as_plain(std::string_view value) {
 }
 
 void replace_environment(DocNode& node, Diagnostics& diagnostics) {
+  const DocNode* last = nullptr;
+  std::size_t defaults = 0, bytes = 0;
   const Replace replace = [&](std::string_view inside, const DocNode& at) -> std::optional<Replacement> {
     if (!inside.starts_with("env:")) return std::nullopt;
     inside.remove_prefix(4);
     const std::size_t split = inside.find(":-");
     const std::string name(inside.substr(0, split));
     const char* value = std::getenv(name.c_str());
+    defaults = std::exchange(last, &at) == &at ? defaults + 1 : 1;
+    if (value == nullptr && defaults > kMostDefaults) {
+      fault(diagnostics, at, "bad-reference", fmt::format("more than {} defaults in one text", kMostDefaults),
+            "write out those that are inside of others");
+      return Replacement{};
+    }
     if (value == nullptr && split != std::string_view::npos)
       return Replacement{std::string(inside.substr(split + 2)), true};
     if (value == nullptr) {
@@ -100,6 +112,14 @@ void replace_environment(DocNode& node, Diagnostics& diagnostics) {
       return Replacement{};
     }
     const std::string_view text = value;
+    bytes += text.size();
+    if (bytes > kMostReplacedBytes) {
+      if (bytes - text.size() <= kMostReplacedBytes)
+        fault(diagnostics, at, "too-large",
+              fmt::format("variables of the environment put more than {} bytes into the config", kMostReplacedBytes),
+              "use long ones less often");
+      return Replacement{};
+    }
     if (text.size() <= kMaxScalarBytes && !find_encoding_fault(text)) return Replacement{as_plain(text)};
     fault(diagnostics, at, "bad-reference",
           fmt::format("the environment variable `{}` holds no short text", shown(name)),

@@ -106,8 +106,14 @@ bool has_encoding_fault(const std::shared_ptr<const SourceText>& source, Diagnos
 
 std::optional<DocNode> parse_yaml(const std::shared_ptr<const SourceText>& source, std::size_t offset,
                                   Diagnostics& diagnostics) {
+  std::size_t values = 0;
+  return parse_yaml(source, offset, diagnostics, values);
+}
+
+std::optional<DocNode> parse_yaml(const std::shared_ptr<const SourceText>& source, std::size_t offset,
+                                  Diagnostics& diagnostics, std::size_t& values) {
   if (has_encoding_fault(source, diagnostics)) return std::nullopt;
-  TreeBuilder tree(TextPositions(source, offset), diagnostics);
+  TreeBuilder tree(TextPositions(source, offset), diagnostics, values);
   if (opens_too_many_brackets(std::string_view(source->text).substr(offset), tree)) return std::nullopt;
   try {
     std::istringstream stream(source->text.substr(offset));

@@ -33,8 +33,8 @@ std::string_view null_word(std::string_view text) {
 
 }  // namespace
 
-TreeBuilder::TreeBuilder(TextPositions positions, Diagnostics& diagnostics)
-    : positions_(std::move(positions)), diagnostics_(diagnostics) {}
+TreeBuilder::TreeBuilder(TextPositions positions, Diagnostics& diagnostics, std::size_t& values)
+    : positions_(std::move(positions)), diagnostics_(diagnostics), nodes_(values) {}
 
 void TreeBuilder::fault(TextMark mark, std::string name, std::string message, std::string help) {
   diagnostics_.add({ErrorKind::config,
@@ -54,8 +54,8 @@ void TreeBuilder::stop(const Location& where, std::string name, std::string mess
 void TreeBuilder::count(std::size_t nodes, const Location& where) {
   nodes_ += nodes;
   if (nodes_ > kMaxDocumentNodes)
-    stop(where, "too-large", fmt::format("more than {} values, aliases expanded", kMaxDocumentNodes),
-         "put large tables into a file of their own");
+    stop(where, "too-large", fmt::format("more than {} values, aliases and bases counted", kMaxDocumentNodes),
+         kKeepDataInFiles);
 }
 
 void TreeBuilder::check_tag(TextMark mark, const std::string& tag) {
@@ -74,7 +74,7 @@ void TreeBuilder::scalar(TextMark mark, const std::string& tag, std::size_t anch
   node.where = positions_.of_scalar(mark.line, mark.column, value);
   if (value.size() > kMaxScalarBytes)
     stop(node.where, "too-large", fmt::format("a text of {} bytes; at most {}", value.size(), kMaxScalarBytes),
-         "put large data into a file of its own");
+         kKeepDataInFiles);
   if (!positions_.quote_is_closed(mark.line, mark.column))
     stop(node.where, "yaml-syntax", "this text has no closing quote", "add the quote");  // the parser would take it
   node.text = value;

@@ -21,7 +21,8 @@ struct TextMark {
 
 class TreeBuilder {
  public:
-  TreeBuilder(TextPositions positions, Diagnostics& diagnostics);
+  /// `values`: how many there are, counted on.
+  TreeBuilder(TextPositions positions, Diagnostics& diagnostics, std::size_t& values);
 
   void scalar(TextMark, const std::string& tag, std::size_t anchor, const std::string& value);
   void null(TextMark, std::size_t anchor);
@@ -53,10 +54,10 @@ class TreeBuilder {
 
   TextPositions positions_;
   Diagnostics& diagnostics_;
+  std::size_t& nodes_;
   DocNode root_;
   std::vector<Open> open_;
   std::unordered_map<std::size_t, DocNode> anchors_;
-  std::size_t nodes_ = 0;
 };
 
 }  // namespace millrace::pipelines

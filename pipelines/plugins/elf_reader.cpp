@@ -1,16 +1,15 @@
 #include "elf_reader.hpp"
 
-#include <millrace/byte_reader.hpp>
 #include <millrace/counted.hpp>
 #include <millrace/error.hpp>
+#include <millrace/input_file.hpp>
 
 #include <elf.h>
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 #include <sstream>
 #include <string_view>
 #include <vector>
@@ -55,24 +54,22 @@ class ElfFile {
 
   std::string path_;
   std::uint64_t size_ = 0;
-  std::ifstream file_;
+  std::optional<InputFile> file_;
   Elf64_Ehdr header_{};
 };
 
 ElfFile::ElfFile(const std::string& path) : path_(path) {
-  std::error_code error;
-  const bool is_there = std::filesystem::exists(path, error);
-  if (error) fail("plugin-missing", "it cannot be read: " + error.message(), kLetYourselfRead);
-  if (!is_there)
-    fail("plugin-missing", "there is no such file",
-         "check the path; it is relative to the config, or to the current folder after --plugin");
-  // A fifo or a device would block or never end.
-  if (!std::filesystem::is_regular_file(path, error))
-    fail("plugin-not-a-file", "it is not a regular file", "name the plugin's .so file");
-  size_ = std::filesystem::file_size(path, error);
-  file_.open(path, std::ios::binary);
-  if (!error && !file_) error = std::error_code(errno, std::generic_category());
-  if (error) fail("plugin-missing", "it cannot be read: " + error.message(), kLetYourselfRead);
+  try {
+    file_.emplace(path);
+  } catch (const Error& error) {
+    if (error.name() == "file-missing")
+      fail("plugin-missing", "there is no such file",
+           "check the path; it is relative to the config, or to the current folder after --plugin");
+    if (error.name() == "not-a-file")
+      fail("plugin-not-a-file", "it is not a regular file", "name the plugin's .so file");
+    fail("plugin-missing", "it cannot be read: " + why_not_opened(error, path), error.help());
+  }
+  size_ = file_->bytes();
   check_header();
   check_segments();
 }
@@ -86,10 +83,8 @@ void ElfFile::read(void* out, std::uint64_t offset, std::uint64_t bytes, const c
     fail("plugin-truncated",
          fmt::format("its {} would end at byte {}, but the file has {}", what, offset + bytes, size_),
          "the file is cut off; copy it again, or build it again: cmake --build build --clean-first");
-  file_.clear();
-  file_.seekg(static_cast<std::streamoff>(offset));
-  file_.read(static_cast<char*>(out), static_cast<std::streamsize>(bytes));
-  if (!file_) fail("plugin-truncated", fmt::format("its {} cannot be read", what), "build or copy it again");
+  if (file_->read_at(offset, {static_cast<std::byte*>(out), bytes}) < bytes)
+    fail("plugin-truncated", fmt::format("its {} cannot be read", what), "build or copy it again");
 }
 
 void ElfFile::check_header() {

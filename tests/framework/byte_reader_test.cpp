@@ -85,6 +85,8 @@ TEST_CASE("A file that is missing, or is no file, is refused by name") {
   const std::string fifo = folder.path() + "/fifo";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
   CHECK(name_of_error(fifo) == "not-a-file");
+  CHECK(name_of_error("/proc/self/environ") == "not-a-file");
+  CHECK(name_of_error(std::string("/etc/passwd\0x", 13)) == "file-missing");
 }
 
 TEST_CASE("Every prefix of a gzip file is refused") {

@@ -18,7 +18,7 @@ inline constexpr const char* kLetYourselfRead =
 /// Reads once, from front to back. One thread at a time. Errors are of kind data and name the file and the byte offset.
 class MILLRACE_EXPORT ByteReader {
  public:
-  /// Throws Error: file-missing, not-a-file (fifo, device, directory), file-unreadable.
+  /// Throws what InputFile throws.
   explicit ByteReader(const std::string& path);
   ~ByteReader();
   ByteReader(const ByteReader&) = delete;

@@ -82,6 +82,16 @@ class DataSets(WithFolder):
         self.assertIn(f"{self.folder}/MNIST/raw", process.stderr)
 
 
+class Inputs(WithFolder):
+    def test_a_fifo_is_never_waited_for(self):
+        fifo = self.folder / "fifo"
+        os.mkfifo(fifo)
+        for verb in ("check", "plan", "show", "graph"):
+            self.assertIn("not a regular file", run(verb, fifo).stderr)
+        self.assertIn("not a regular file", run("check", "-", input=f"extends: {fifo}\n").stderr)
+        self.assertIn("epochs=", run("__complete", fifo, "--set", "").stdout)
+
+
 class Overrides(unittest.TestCase):
     def test_nothing_behind_the_equals_sign_has_a_place(self):
         process = run("check", TINY, "--set", "epochs=")

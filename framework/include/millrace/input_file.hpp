@@ -1,0 +1,44 @@
+// The one way in which a file is opened to be read: configs, what they extend, data, plugins.
+#pragma once
+
+#include <millrace/export.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace millrace {
+
+class Error;
+
+/// A regular file. Opening it never waits, whatever the path names: a fifo, a socket, a device, a folder and the files that the
+/// kernel makes up (/proc, /sys) are refused. One thread at a time. Errors are of kind data.
+class MILLRACE_EXPORT InputFile {
+ public:
+  /// Throws Error: file-missing, not-a-file, file-unreadable.
+  explicit InputFile(const std::string& path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  /// Fills `out` as far as the file goes and moves on; fewer bytes mean the end. Throws file-unreadable.
+  std::size_t read(std::span<std::byte> out);
+  /// The same from byte `offset` on.
+  std::size_t read_at(std::uint64_t offset, std::span<std::byte> out);
+  /// As it was when the file was opened.
+  std::uint64_t bytes() const;
+  const std::string& path() const;
+  /// Throws file-changed when size or modification time differ from when it was opened.
+  void check_unchanged() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// What an Error of opening `path` says behind the path, for a sentence that names it already: "Permission denied".
+MILLRACE_EXPORT std::string why_not_opened(const Error&, const std::string& path);
+
+}  // namespace millrace
