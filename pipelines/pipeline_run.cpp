@@ -1,9 +1,11 @@
 // The program: arguments, the verb, the exit code.
 #include "command/checked_config.hpp"
 #include "command/command_line.hpp"
+#include "command/exit_note.hpp"
 #include "command/hosted_stage.hpp"
 #include "command/run_json.hpp"
 #include "command/terminal.hpp"
+#include "process/crash_line.hpp"
 #include "process/process_start.hpp"
 
 #include <millrace/error.hpp>
@@ -30,6 +32,8 @@ int report(const millrace::Error& error, const CommandOptions& options) {
 int act(const std::vector<std::string>& arguments) {
   CommandOptions options;
   options.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+  const CrashLines crash_lines;
+  const ExitWatch exit_watch(exit_teller(options.json));
   try {
     const ParsedCommand command = parse_command(arguments);
     if (command.verb == nullptr) return write_result(command.output), 0;

@@ -1,5 +1,6 @@
 #include "inference.hpp"
 
+#include "node_place.hpp"
 #include "shape_notes.hpp"
 
 #include <millrace/error.hpp>
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
@@ -135,19 +137,42 @@ void report_unset(const CheckedNode& node, const ValidatedNode& result, Diagnost
                        {}});
 }
 
+constexpr const char* kNoStdException = "something that is no std::exception was thrown";
+
+// Isolation does not help here: the stage is made and asked in this process in any case.
+StagePlace place_to_debug(const ValidatedNode& node) {
+  return place_of(node, "a debugger shows where: gdb --args pipeline-run check ...");
+}
+
+void make_and_infer(const CheckedNode& node, NodeInference& context, ValidatedNode& result) {
+  const StagePlace place = place_to_debug(result);
+  {
+    const StageMark mark(place, "while it is constructed");
+    result.stage = node.info->make(result.params);
+  }
+  const StageMark mark(place, "in its infer");
+  if (check_inputs(node.info->spec, context)) result.stage->infer(context);
+}
+
+Error defect(const ValidatedNode& result, std::string what) {
+  return {ErrorKind::plugin, result.stage ? "infer-failed" : "construct-failed", std::move(what),
+          "this is a defect of the stage: it throws millrace::Error for what a user can mend"};
+}
+
 // True when the node may be built upon.
 bool infer_node(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
                 const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics) {
   NodeInference context(checked, graph, positions, node, result, diagnostics);
   Diagnostics found;
   try {
-    result.stage = node.info->make(result.params);
-    if (check_inputs(node.info->spec, context)) result.stage->infer(context);
+    make_and_infer(node, context, result);
     if (!context.failed()) report_unset(node, result, found);
   } catch (const Error& e) {
     report_throw(node, e, found);
   } catch (const std::exception& e) {
-    report_throw(node, Error(ErrorKind::plugin, "infer-failed", e.what(), "this is a defect of the stage"), found);
+    report_throw(node, defect(result, e.what()), found);
+  } catch (...) {
+    report_throw(node, defect(result, kNoStdException), found);
   }
   const bool good = !context.failed() && found.empty();
   diagnostics.add_all(std::move(found));

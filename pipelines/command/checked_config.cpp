@@ -1,5 +1,6 @@
 #include "checked_config.hpp"
 
+#include "check/node_place.hpp"
 #include "check/validator.hpp"
 #include "config/overrides.hpp"
 #include "plugins/plugin_loader.hpp"
@@ -107,6 +108,15 @@ Diagnostics build_with_folders(const DocNode& document, const CommandOptions& op
 }
 
 }  // namespace
+
+CheckedConfig::~CheckedConfig() {
+  for (ValidatedNode& node : graph.nodes) {
+    if (!node.stage) continue;
+    const StagePlace place = place_of(node, "");
+    const StageMark mark(place, "while it is destroyed");
+    node.stage.reset();
+  }
+}
 
 void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry) {
   load_builtin_plugin(registry);

@@ -12,6 +12,12 @@
 namespace millrace::pipelines {
 
 struct CheckedConfig {
+  CheckedConfig() = default;
+  /// Stages that have not run are destroyed one by one, so that one that crashes there is told by name.
+  ~CheckedConfig();
+  CheckedConfig(const CheckedConfig&) = delete;
+  CheckedConfig& operator=(const CheckedConfig&) = delete;
+
   StageRegistry registry;  ///< outlives the graph
   Diagnostics diagnostics;
   GraphSpec spec;

@@ -3,6 +3,8 @@
 #include "build_match.hpp"
 #include "unresolved.hpp"
 
+#include "process/exit_watch.hpp"
+
 #include <millrace/error.hpp>
 
 #include <dlfcn.h>
@@ -26,7 +28,9 @@ void* mapped(const std::string& file) {
 
 const millrace_plugin& entered(const std::string& file) {
   using Entry = const millrace_plugin* (*)();
-  const auto entry = reinterpret_cast<Entry>(dlsym(mapped(file), "millrace_plugin_entry"));
+  void* const handle = mapped(file);
+  ExitWatch::renew();
+  const auto entry = reinterpret_cast<Entry>(dlsym(handle, "millrace_plugin_entry"));
   const millrace_plugin* plugin = entry == nullptr ? nullptr : entry();
   if (plugin != nullptr && plugin->api_version != MILLRACE_PLUGIN_API_VERSION)
     refuse(file, "plugin-api-version", fmt::format("says plugin API {} at run time", plugin->api_version),
@@ -60,6 +64,8 @@ std::vector<StageInfo> registered(const std::string& file) {
 }  // namespace
 
 std::vector<StageInfo> enter_plugin(const std::string& file) {
+  const StagePlace place{"plugin `" + file + "`", "", "", 0, 0};
+  const StageMark mark(place, "while it is loaded");
   try {
     return registered(file);
   } catch (const Error& error) {

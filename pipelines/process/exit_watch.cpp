@@ -12,13 +12,13 @@ namespace {
 
 ExitWatch::Tell told_to;
 std::atomic<pid_t> watched{0};  // the process; 0 when none is
+std::atomic_flag tells;
 
-// Of several threads that do it at once one tells.
 void heed(int code) {
-  pid_t own = getpid();
   const StageCall call = current_call();
-  if (call.place == nullptr && code != 0) return;
-  if (!watched.compare_exchange_strong(own, 0)) return;
+  if (watched != getpid() || (call.place == nullptr && code != 0)) return;
+  // Of several threads that do it at once one tells, and ends the process for all.
+  while (tells.test_and_set()) pause();
   told_to(call, code);
   exit_now(1);
 }

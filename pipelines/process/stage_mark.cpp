@@ -84,9 +84,12 @@ class ThreadMarks {
     }
   }
   ~ThreadMarks() {
-    Slot* had = mine;
+    if (mine == &unseen) return;
+    // Within exit(), which destroys this too, the thread is still in its call.
+    unseen.write(mine->read());
+    mine->write({});
+    mine->taken = false;
     mine = &unseen;
-    if (had != &unseen) had->taken = false;
   }
   ThreadMarks(const ThreadMarks&) = delete;
   ThreadMarks& operator=(const ThreadMarks&) = delete;

@@ -1,6 +1,8 @@
 // One node of a running graph: what its three kinds have in common.
 #include "node_adapter.hpp"
 
+#include "check/node_place.hpp"
+
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
@@ -11,12 +13,6 @@ namespace millrace::pipelines {
 
 namespace {
 
-std::string place_text(const ValidatedNode& node) {
-  const Location& where = node.where;
-  const std::string file = where.source ? fmt::format(", {}:{}:{}", where.source->name, where.line, where.column) : "";
-  return fmt::format("node `{}` (stage {}{})", node.name, node.info->name, file);
-}
-
 std::string advice_text(const ValidatedNode& node) {
   if (!node.can_be_isolated) return "";
   return fmt::format("run it with `--set {}.isolate=process` to keep the rest of the run", node.run_path);
@@ -25,7 +21,7 @@ std::string advice_text(const ValidatedNode& node) {
 }  // namespace
 
 NodeAdapter::NodeAdapter(ValidatedNode& node, const NodeServices& services)
-    : node_(node), place_{place_text(node), advice_text(node)}, services_(services) {
+    : node_(node), place_(place_of(node, advice_text(node))), services_(services) {
   for (const ValidatedEdge& edge : node.inputs) {
     inputs_.push_back(std::make_unique<InputPort>());
     inputs_.back()->name = edge.port;

@@ -4,11 +4,11 @@
 #pragma once
 
 #include "check/validated_graph.hpp"
-#include "crash_line.hpp"
 #include "event_waiter.hpp"
 #include "input_front.hpp"
 #include "node_clock.hpp"
 #include "permit_ledger.hpp"
+#include "process/stage_mark.hpp"
 #include "stop_state.hpp"
 
 #include <atomic>

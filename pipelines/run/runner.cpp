@@ -1,7 +1,7 @@
 // Step 5: one run from its graph to its report.
 #include "runner.hpp"
 
-#include "crash_line.hpp"
+#include "process/crash_line.hpp"
 #include "run_state.hpp"
 
 #include <utility>

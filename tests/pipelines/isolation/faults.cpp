@@ -3,6 +3,7 @@
 #include <millrace/registry.hpp>
 
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -55,6 +56,12 @@ void leave_child() {
     for (;;) pause();
 }
 
+void await_child() {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  waitpid(child, nullptr, 0);
+}
+
 void misbehave(const std::string& fault) {
   if (fault == "segv") write_where_nothing_is();
   if (fault == "abort") std::abort();
@@ -65,6 +72,7 @@ void misbehave(const std::string& fault) {
   if (fault == "leave") _exit(3);
   if (fault == "leave_well") _exit(0);
   if (fault == "child") leave_child();
+  if (fault == "child_ends") await_child();
   if (fault == "child_and_leave") {
     leave_child();
     _exit(3);
@@ -100,6 +108,7 @@ class Fault {
                                 "leave",
                                 "leave_well",
                                 "child",
+                                "child_ends",
                                 "child_and_leave",
                                 "talk",
                                 "drip",
@@ -116,9 +125,9 @@ class Fault {
                                 "keep"}),
                      "what goes wrong")
                    .or_default("none"))
-        .param(
-            Param("at", T::choice({"work", "construction", "infer", "open", "close", "destruction"}), "in which call")
-                .or_default("work"))
+        .param(Param("at", T::choice({"work", "construction", "infer", "open", "close", "destruction", "unrun"}),
+                     "in which call")
+                   .or_default("work"))
         .param(Param("epoch", T::integer().at_least(1), "in which pass").or_default(2));
   }
   explicit Fault(const ParamValue& params)
@@ -148,9 +157,7 @@ class FaultyTransform final : public Transform {
     Fault::describe(spec);
   }
   explicit FaultyTransform(const ParamValue& params) : fault_(params) { fault_.at("construction"); }
-  ~FaultyTransform() override {
-    if (was_open_) fault_.at("destruction");
-  }
+  ~FaultyTransform() override { fault_.at(was_open_ ? "destruction" : "unrun"); }
   void infer(InferContext& ctx) override {
     fault_.at("infer");
     ctx.output("out", ctx.input("in"));

@@ -1,15 +1,18 @@
 // The last line of a process that dies of a signal. What runs in the handler calls async-signal-safe functions only.
 #include "crash_line.hpp"
 
+#include "stage_mark.hpp"
+
 #include <millrace/registry.hpp>
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <ctime>
 #include <mutex>
@@ -20,10 +23,8 @@ namespace {
 
 constexpr std::array kSignals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 // These sanitizers print where and why, which is more than a line.
+constexpr std::size_t kMostOthers = 4;  // at work on other threads, and told
 constexpr bool kReportsItself = std::string_view(MILLRACE_DETAIL_SANITIZER) != "none";
-
-constinit thread_local const StageMark* current = nullptr;
-constinit thread_local bool has_signal_stack = false;
 
 std::atomic_flag told;  // of several threads that crash at once the first one tells
 
@@ -36,21 +37,20 @@ std::size_t index_of(int number) {
   return static_cast<std::size_t>(std::find(kSignals.begin(), kSignals.end(), number) - kSignals.begin());
 }
 
-}  // namespace
-
 /// A text of bounded length without any allocation.
 class CrashText {
  public:
-  CrashText(int number, const StageMark* mark) {
+  explicit CrashText(int number) {
     add("\nerror[stage-crashed]: SIG");
     add(sigabbrev_np(number));
     add(" (");
     add(sigdescr_np(number));
     add(")");
-    if (mark == nullptr)
-      add(" on a thread that was in no stage's call");
+    const StageCall call = current_call();
+    if (call.place == nullptr)
+      add_others();
     else
-      add_place(*mark);
+      add_call(" in ", call);
     add("\n");
   }
   void write_out() const {
@@ -64,20 +64,27 @@ class CrashText {
   }
 
  private:
-  void add_place(const StageMark& mark) {
-    add(" in ");
-    add(mark.place_.text.c_str());
-    if (mark.phase_ == nullptr) {
+  void add_call(const char* joint, const StageCall& call) {
+    add(joint);
+    add(call.place->text.c_str());
+    if (call.phase == nullptr) {
       add(", epoch ");
-      add(mark.epoch_);
+      add(call.epoch);
       add(", packet ");
-      add(mark.packet_);
+      add(call.packet);
     } else {
       add(" ");
-      add(mark.phase_);
+      add(call.phase);
     }
-    if (!mark.place_.advice.empty()) add("; ");
-    add(mark.place_.advice.c_str());
+    if (!call.place->advice.empty()) add("; ");
+    add(call.place->advice.c_str());
+  }
+  // A thread that helps with a loop inside a stage, or one that a plugin has started.
+  void add_others() {
+    add(" on a thread that was in no stage's call");
+    std::array<StageCall, kMostOthers> calls;
+    const std::size_t count = other_calls(calls.data(), calls.size());
+    for (std::size_t i = 0; i < count; ++i) add_call(i == 0 ? "; at work for " : "; and ", calls[i]);
   }
   void add(const char* text) {
     for (; text != nullptr && *text != '\0' && size_ + 1 < text_.size(); ++text) text_[size_++] = *text;
@@ -94,14 +101,12 @@ class CrashText {
   std::size_t size_ = 0;
 };
 
-namespace {
-
 // A fault happens again when this returns, and then meets what was there before with all its circumstances; what somebody
 // sent has to be sent again.
 void on_signal(int number, siginfo_t* info, void*) {
   const int error = errno;
   if (!told.test_and_set()) {
-    CrashText(number, current).write_out();
+    CrashText(number).write_out();
   } else {
     const timespec until_it_has{1, 0};
     nanosleep(&until_it_has, nullptr);
@@ -132,58 +137,7 @@ void uninstall() {
   }
 }
 
-/// Mapped, so that its pages cost nothing until a signal comes.
-class SignalStack {
- public:
-  SignalStack() {
-    void* memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return;
-    stack_.ss_sp = memory;
-    stack_.ss_size = kBytes;
-    sigaltstack(&stack_, nullptr);
-  }
-  ~SignalStack() {
-    if (stack_.ss_sp == nullptr) return;
-    stack_t none{};
-    none.ss_flags = SS_DISABLE;
-    sigaltstack(&none, nullptr);
-    munmap(stack_.ss_sp, kBytes);
-  }
-  SignalStack(const SignalStack&) = delete;
-  SignalStack& operator=(const SignalStack&) = delete;
-
- private:
-  static constexpr std::size_t kBytes = 64U << 10U;
-  stack_t stack_{};
-};
-
-// Unless somebody else has given it one. A plain flag is asked first, because this is on the way of every packet.
-void use_signal_stack() {
-  has_signal_stack = true;
-  stack_t now{};
-  if (kReportsItself || sigaltstack(nullptr, &now) != 0 || (now.ss_flags & SS_DISABLE) == 0) return;
-  static thread_local const SignalStack kStack;
-}
-
-void enter(const StageMark& mark) {
-  if (!has_signal_stack) use_signal_stack();
-  std::atomic_signal_fence(std::memory_order_release);  // complete before the handler may see it
-  current = &mark;
-}
-
 }  // namespace
-
-StageMark::StageMark(const StagePlace& place, std::uint32_t epoch, std::uint64_t packet) noexcept
-    : place_(place), epoch_(epoch), packet_(packet), before_(current) {
-  enter(*this);
-}
-
-StageMark::StageMark(const StagePlace& place, const char* phase) noexcept
-    : place_(place), phase_(phase), before_(current) {
-  enter(*this);
-}
-
-StageMark::~StageMark() { current = before_; }
 
 CrashLines::CrashLines() {
   if (kReportsItself) return;

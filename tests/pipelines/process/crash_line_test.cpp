@@ -1,6 +1,7 @@
 // The last line of a process that dies of a signal, and the handlers around it.
-#include "run/crash_line.hpp"
+#include "process/crash_line.hpp"
 #include "catch.hpp"
+#include "process/stage_mark.hpp"
 
 #include <millrace/registry.hpp>
 
@@ -13,6 +14,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 using namespace millrace::pipelines;
 
@@ -65,7 +67,7 @@ void set_default() { std::signal(SIGABRT, SIG_DFL); }
 
 TEST_CASE("the innermost mark of the thread is told", "[crash_line]") {
   if (!kInstalls) return;
-  const StagePlace outer{"node `a`", ""}, inner{"node `b` (stage x, c.yaml:3:2)", "do this"};
+  const StagePlace outer{"node `a`", "", "", 0, 0}, inner{"node `b` (stage x, c.yaml:3:2)", "do this", "", 0, 0};
   const auto die_in = [&](bool leave_inner) {
     return death_of([&] {
       set_default();
@@ -96,6 +98,21 @@ TEST_CASE("a thread that is in no stage says that", "[crash_line]") {
     raise(SIGABRT);
   });
   CHECK(death.said == "\nerror[stage-crashed]: SIGABRT (Aborted) on a thread that was in no stage's call\n");
+}
+
+TEST_CASE("a thread that is in no stage names the stages at work, whose helper it may be", "[crash_line]") {
+  if (!kInstalls) return;
+  const StagePlace place{"node `a`", "", "", 0, 0};
+  const Death death = death_of([&] {
+    set_default();
+    const CrashLines lines;
+    const StageMark mark(place, 1, 2);
+    std::thread([] { raise(SIGABRT); }).join();
+  });
+  CHECK(death.said ==
+        "\nerror[stage-crashed]: SIGABRT (Aborted) on a thread that was in no stage's call; at work for node `a`, "
+        "epoch 1, "
+        "packet 2\n");
 }
 
 TEST_CASE("a handler that was there before has its turn, for faults and for signals that are sent", "[crash_line]") {

@@ -1,0 +1,86 @@
+"""A stage that ends the program, throws anything or crashes, in any call and in every verb: it is named, and nothing reads as success."""
+import itertools
+import os
+import resource
+import signal
+import unittest
+
+from program import result_of, run
+
+FAULTS = os.environ["FAULTS_PLUGIN"]
+CONFIG = "tests/pipelines/isolation/faults.yaml"
+CALLS = {"construction": "while it is constructed", "infer": "in its infer", "open": "while it opens", "work": "in epoch 2, packet",
+         "close": "while it closes", "destruction": "while it closes"}
+PLACE = r"node `faults` \(stage faulty_transform, .*faults.yaml:15:3\)"
+SANITIZED = os.environ["MILLRACE_SANITIZER"] != "none"
+
+
+def no_core():
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def with_fault(fault, at, *arguments, verb=()):
+    return run(*verb, CONFIG, "--plugin", FAULTS, "--set", f"faults.fault={fault}", "--set", f"faults.at={at}", *arguments,
+               preexec_fn=no_core)
+
+
+class Exit(unittest.TestCase):
+    def told(self, process, code, call):
+        self.assertEqual(process.returncode, 1, process.stderr)
+        self.assertRegex(process.stderr, rf"error\[stage-exits\]: {PLACE}, {call}.* ends the program, with exit code {code}\n")
+
+    def test_an_exit_of_any_kind_in_any_call_is_no_success(self):
+        for (fault, code), (at, call) in itertools.product({"exit": 0, "leave_well": 0, "leave": 3}.items(), CALLS.items()):
+            with self.subTest(fault=fault, at=at):
+                process = with_fault(fault, at, "--json")
+                self.told(process, code, call)
+                result = result_of(process)
+                self.assertEqual(result["exit"], {"code": 1, "reason": "failed"})
+                error = result["errors"][0]
+                self.assertEqual((error["name"], error["line"], error["column"]), ("stage-exits", 15, 3))
+                self.assertTrue(error["file"].endswith("faults.yaml"), error)
+
+    def test_every_verb_that_makes_stages_says_so(self):
+        for verb in ("check", "plan", "show", "graph"):
+            for at in ("construction", "infer"):
+                self.told(with_fault("exit", at, verb=[verb]), 0, CALLS[at])
+
+    def test_a_child_that_a_stage_has_forked_may_end(self):
+        process = with_fault("child_ends", "work", "--json")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertEqual(len(result_of(process)["epochs"]), 3)
+
+
+class Throw(unittest.TestCase):
+    def test_whatever_constructor_or_infer_throws_is_told_at_the_node(self):
+        for at, name in (("construction", "construct-failed"), ("infer", "infer-failed")):
+            for fault, text in (("throw_number", "something that is no std::exception"), ("throw_exception", "an ordinary one")):
+                for verb in ([], ["check"], ["plan"]):
+                    process = with_fault(fault, at, "--json", verb=verb)
+                    self.assertEqual(process.returncode, 6, process.stderr)
+                    error = result_of(process)["errors"][0]
+                    self.assertEqual((error["name"], error["line"], error["column"]), (name, 15, 3))
+                    self.assertIn("node `faults` (faulty_transform): " + text, error["message"])
+
+    def test_an_error_keeps_its_own_name_there(self):
+        for at in ("construction", "infer"):
+            self.assertEqual(result_of(with_fault("throw", at, "--json"))["errors"][0]["name"], "planted")
+
+
+@unittest.skipIf(SANITIZED, "sanitizers report crashes themselves")
+class Crash(unittest.TestCase):
+    def test_a_crash_in_constructor_or_infer_names_the_node_in_every_verb_also_when_isolated(self):
+        for at, (fault, number) in itertools.product(("construction", "infer"), {"segv": signal.SIGSEGV, "abort": signal.SIGABRT}.items()):
+            for verb, more in ([[], []], [["check"], []], [["plan"], []], [["show"], []], [["graph"], []],
+                               [[], ["--set", "faults.run.isolate=process"]]):
+                process = with_fault(fault, at, *more, verb=verb)
+                self.assertEqual(process.returncode, -number, process.stderr)
+                self.assertRegex(process.stderr, rf"error\[stage-crashed\]: {number.name} \(.*\) in {PLACE} {CALLS[at]}; ")
+
+    def test_a_crash_in_the_destructor_of_a_stage_that_never_ran_is_told(self):
+        process = with_fault("abort", "unrun", verb=["check"])
+        self.assertRegex(process.stderr, rf"error\[stage-crashed\]: SIGABRT \(.*\) in {PLACE} while it is destroyed")
+
+
+if __name__ == "__main__":
+    unittest.main()
