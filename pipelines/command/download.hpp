@@ -10,9 +10,13 @@ namespace millrace::pipelines {
 /// Whether this build can download at all.
 bool can_download();
 
-/// Writes what `address` (http, https or file) answers to the open file `descriptor`, at most `most_bytes`. Returns "" or the
-/// reason why it failed. Ends early when `*stop` becomes other than 0.
-std::string download(const std::string& address, int descriptor, std::uint64_t most_bytes,
-                     const std::atomic<int>& stop);
+struct Download {
+  std::string problem = {};  ///< "" or why it failed
+  int write_error = 0;       ///< errno of `descriptor`, where that was the reason
+};
+
+/// Writes what `address` answers to the open file `descriptor`, at most `most_bytes`. It is https, file, or http to this very
+/// machine, and so is every address that it redirects to, but for file. Ends early when `*stop` becomes other than 0.
+Download download(const std::string& address, int descriptor, std::uint64_t most_bytes, const std::atomic<int>& stop);
 
 }  // namespace millrace::pipelines

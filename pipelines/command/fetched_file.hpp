@@ -10,7 +10,8 @@ namespace millrace::pipelines {
 /// "" when the unpacked content of `path` is what `file` says, else what is wrong with it. Reads no further than needed.
 std::string content_problem(const std::string& path, const DatasetFile& file);
 
-/// A file beside its final place, removed again unless published.
+/// A file beside its final place. It has no name until it is published where the system can do that, so nothing is left
+/// whatever ends the process; elsewhere it has one that nobody can guess, and the next one removes what a killed process left.
 class TemporaryFile {
  public:
   /// Makes `folder` where it is missing. Throws Error("output-unwritable", output).
@@ -20,13 +21,20 @@ class TemporaryFile {
   TemporaryFile& operator=(const TemporaryFile&) = delete;
 
   int descriptor() const { return descriptor_; }
-  const std::string& path() const { return path_; }
-  /// Brings the bytes to the disk, then renames: after a power cut there is the old file or the whole new one.
+  /// To read it, as long as this lives.
+  std::string path() const;
+  /// Brings the bytes to the disk, then gives it its name: after a power cut there is the old file or the whole new one.
   void publish();
+  /// Throws Error("output-unwritable", output): what could not be done, and the system's reason in `error`.
+  [[noreturn]] void fail(const char* what, int error) const;
 
  private:
-  [[noreturn]] void fail(const char* what) const;
-  std::string folder_, final_path_, path_;
+  void open_named();
+  void replace();
+  void sweep() const;
+  std::string folder_, final_path_;
+  std::string pattern_;  ///< of names beside the final place
+  std::string name_;     ///< a path; empty while there is none
   int descriptor_ = -1;
 };
 

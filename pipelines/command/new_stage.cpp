@@ -6,13 +6,16 @@
 #include <millrace/plugin.h>
 #include <millrace/error.hpp>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <map>
+#include <system_error>
 #include <utility>
 
 namespace millrace::pipelines {
@@ -73,13 +76,36 @@ std::string nodes_of(const std::string& kind, const std::string& stage) {
 }
 
 void write_file(const fs::path& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file)
-    throw Error(ErrorKind::output, "output-unwritable", fmt::format("cannot write `{}`", path.string()),
-                "is there space, and may you write there?");
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  bool written = file >= 0 && write_all(file, text);
+  int error = errno;
+  if (file >= 0 && close(file) != 0 && written) {
+    written = false;
+    error = errno;
+  }
+  if (written) return;
+  throw Error(ErrorKind::output, "output-unwritable",
+              fmt::format("cannot write `{}`: {}", path.string(), std::generic_category().message(error)),
+              "make room, or start from a folder in which you may write");
 }
+
+/// Removed again, unless all of it could be written: a half one would be in the way of the next try.
+class NewFolder {
+ public:
+  explicit NewFolder(fs::path path) : path_(std::move(path)) {}
+  ~NewFolder() {
+    std::error_code failed;
+    if (!is_whole_) fs::remove_all(path_, failed);
+  }
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+  fs::path operator/(const std::string& file) const { return path_ / file; }
+  void keep() { is_whole_ = true; }
+
+ private:
+  fs::path path_;
+  bool is_whole_ = false;
+};
 
 fs::path made_folder(const std::string& stage) {
   std::error_code error;
@@ -106,7 +132,7 @@ int new_stage_verb(const CommandOptions& options) {
                       {"prefix", prefix()},
                       {"version", MILLRACE_VERSION}};
   const std::string flavour = options.cuda ? "cuda/" : "";
-  const fs::path folder = made_folder(stage);
+  NewFolder folder(made_folder(stage));
   const auto put = [&](const std::string& file, const std::string& text) {
     write_file(folder / file, filled(text, values));
   };
@@ -116,6 +142,7 @@ int new_stage_verb(const CommandOptions& options) {
   if (options.cuda)
     for (const char* suffix : {"hpp", "cu"})
       put(fmt::format("{}_kernel.{}", stage, suffix), texts.at(fmt::format("cuda/kernel.{}", suffix)));
+  folder.keep();
   write_result(
       fmt::format("{0}/ has a {1} stage{3}, its test and a config. Next:\n  cd {0} && cmake -S . -B build "
                   "\"-DCMAKE_PREFIX_PATH={2}\" && cmake --build build && ctest --test-dir build\n",

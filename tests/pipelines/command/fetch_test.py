@@ -1,14 +1,17 @@
 """pipeline-run fetch against mirrors on the loopback: good, truncated, cut off, wrong and missing files."""
+import fcntl
 import gzip
 import hashlib
 import http.server
 import os
 import pathlib
+import resource
+import subprocess
 import tempfile
 import threading
 import unittest
 
-from program import result_of, run
+from program import PROGRAM, result_of, run
 
 STEMS = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
 
@@ -24,13 +27,15 @@ def copy_of_a_dataset():
 
 
 class Mirror:
-    """Serves what `answer` makes of a file's name: (status, body, length to announce)."""
+    """Serves what `answer` makes of a file's name: (status, body, length to announce), and where to, for a redirection."""
 
     def __init__(self, answer):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                status, body, length = answer(self.path.rsplit("/", 1)[-1])
+                status, body, length, *to = answer(self.path.rsplit("/", 1)[-1])
                 self.send_response(status)
+                for address in to:
+                    self.send_header("Location", address)
                 self.send_header("Content-Length", str(length))
                 self.end_headers()
                 self.wfile.write(body)
@@ -125,6 +130,58 @@ class Fetch(unittest.TestCase):
 
     def test_a_scheme_that_is_no_download_is_refused(self):
         self.assertEqual(self.fetch("ftp://127.0.0.1/x").returncode, 4)
+
+    def test_what_somebody_could_change_on_its_way_is_not_fetched(self):
+        process = self.fetch("http://192.0.2.1/x")
+        self.assertEqual(process.returncode, 4)
+        self.assertIn("only https is, and http to this machine", process.stderr)
+
+    def test_a_redirection_leads_to_nothing_that_could_not_be_asked_at_once(self):
+        for to in ("http://192.0.2.1/x", "file:///etc/passwd", "ftp://127.0.0.1/x", "http://127.0.0.1@192.0.2.1/x"):
+            self.failed(lambda _, address=to: (302, b"elsewhere", 9, address), f"{to} is not fetched")
+        self.failed(lambda _: (302, b"", 0, "/again"), "redirects more than 5 times")
+        found = gzip.compress(b"short")
+        self.failed(lambda file: whole(200, found) if file == "there" else (302, b"a page", 6, "/there"), "unpacks to 5 bytes")
+
+    def test_a_full_disk_is_exit_code_7(self):
+        def little_room():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        with Mirror(lambda _: whole(200, os.urandom(5000))) as mirror:
+            process = run("fetch", "mnist", "--from", mirror.address, "--to", str(self.folder), env={"no_proxy": "127.0.0.1"},
+                          preexec_fn=little_room)
+        self.assertEqual(process.returncode, 7, process.stderr)
+        self.assertIn("error[output-unwritable]", process.stderr)
+        self.assertIn("File too large", process.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_what_a_killed_fetch_has_left_is_removed_but_not_what_another_one_writes(self):
+        self.folder.mkdir()
+        name = ".train-images-idx3-ubyte.gz."
+        for ending in ("abcdef", "locked", "longer.abcdef"):
+            (self.folder / (name + ending)).write_bytes(b"left")
+        with open(self.folder / (name + "locked"), "rb") as used:
+            fcntl.flock(used, fcntl.LOCK_EX)
+            with Mirror(lambda _: whole(404, b"")) as mirror:
+                self.fetch(mirror.address)
+            self.assertEqual({path.name for path in self.folder.iterdir()}, {name + "locked", name + "longer.abcdef"})
+
+    def test_a_kill_leaves_nothing_that_the_next_one_does_not_remove(self):
+        asked, goes_on = threading.Event(), threading.Event()
+
+        def slow(_):
+            asked.set()
+            goes_on.wait()
+            return whole(404, b"")
+
+        with Mirror(slow) as mirror:
+            process = subprocess.Popen([PROGRAM, "fetch", "mnist", "--from", mirror.address, "--to", str(self.folder)],
+                                       env={**os.environ, "no_proxy": "127.0.0.1"}, stderr=subprocess.DEVNULL)
+            self.assertTrue(asked.wait(60))
+            process.kill()
+            process.wait()
+            goes_on.set()
+            self.fetch(mirror.address)
+        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_an_unknown_data_set_gets_a_suggestion(self):
         process = run("fetch", "mnits")
