@@ -2,7 +2,7 @@
 #include "command/checked_config.hpp"
 #include "command/command_line.hpp"
 #include "command/exit_note.hpp"
-#include "command/hosted_stage.hpp"
+#include "command/inner_verbs.hpp"
 #include "command/run_json.hpp"
 #include "command/terminal.hpp"
 #include "process/crash_line.hpp"
@@ -14,6 +14,8 @@
 
 #include <algorithm>
 #include <exception>
+#include <string>
+#include <utility>
 
 namespace {
 
@@ -29,6 +31,11 @@ int report(const millrace::Error& error, const CommandOptions& options) {
   return error.exit_code();
 }
 
+millrace::Error defect(std::string what) {
+  return {millrace::ErrorKind::run, "internal-error", std::move(what),
+          "this is a defect of Millrace: please report it with the command and the config"};
+}
+
 int act(const std::vector<std::string>& arguments) {
   CommandOptions options;
   options.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
@@ -42,15 +49,15 @@ int act(const std::vector<std::string>& arguments) {
   } catch (const millrace::Error& error) {
     return report(error, options);
   } catch (const std::exception& error) {
-    return report(millrace::Error(millrace::ErrorKind::run, "internal-error", error.what(),
-                                  "this is a defect of Millrace: please report it with the command and the config"),
-                  options);
+    return report(defect(error.what()), options);
+  } catch (...) {
+    return report(defect("something that is no std::exception was thrown"), options);
   }
 }
 
 int serve_or_act(const std::vector<std::string>& arguments) {
   try {
-    if (const auto code = serve_hosted_stage(arguments)) return *code;
+    if (const auto code = serve_inner_verb(arguments)) return *code;
     keep_results_apart();
     return act(arguments);
   } catch (const millrace::Error& error) {  // standard output is gone while an error is being reported

@@ -31,7 +31,7 @@ std::string text_of(const Error& error) {
   return fmt::format("{}: {}{}{}", error.name(), error.message(), error.help().empty() ? "" : "; help: ", error.help());
 }
 
-/// Finding of a body that may throw; what it throws is one.
+/// Finding of a body that may throw; what it throws is one, unless it speaks of data.
 Finding caught(const std::function<Finding()>& body) {
   try {
     return body();
@@ -63,6 +63,12 @@ CheckResult over_forms(const SuiteCase& one, const char* help, const std::functi
 }
 
 CheckResult check_runs(const SuiteCase& one) {
+  try {
+    if (const Finding finding = caught([&] { return one.info.make(one.params), Finding(); }))
+      return {Verdict::failed, "its constructor throws: " + *finding,
+              "let it take whatever fits the descriptor, or give other parameters: --with '{...}'", false};
+  } catch (const Error&) {  // data that is not there: told by the pass that needs it
+  }
   try {
     const InputForms forms = forms_of(one);
     if (forms.accepted.empty())
@@ -298,7 +304,7 @@ Finding fails_cleanly(const SuiteCase& one, const InputForm& form, std::int64_t 
   bool threw = false;
   try {
     bench.run();
-  } catch (const std::exception&) {
+  } catch (...) {
     threw = true;
   }
   if (bench.has_injected() && !threw)

@@ -226,6 +226,8 @@ class FormSearch {
       return fmt::format("{}: {}", error.name(), error.message());
     } catch (const std::exception& error) {
       return fmt::format("an exception that is no millrace::Error: {}", error.what());
+    } catch (...) {
+      return "an exception that is no std::exception";
     }
   }
 

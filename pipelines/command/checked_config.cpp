@@ -3,6 +3,7 @@
 #include "check/node_place.hpp"
 #include "check/validator.hpp"
 #include "config/overrides.hpp"
+#include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
 #include "run_json.hpp"
@@ -41,7 +42,7 @@ bool load_named_plugins(const DocNode& document, const std::string& config, Chec
   bool all = true;
   for (std::size_t i = 0; i < plugins.size(); ++i) {
     try {
-      load_plugin(plugin_path(config, plugins[i], place_of_plugin(document, i)), checked.registry);
+      load_plugin(plugin_path(config, plugins[i], place_of_plugin(document, i)), checked.registry, told_trial());
     } catch (const Error& error) {
       Diagnostic diagnostic = to_diagnostic(error);
       diagnostic.where = place_of_plugin(document, i);
@@ -102,7 +103,7 @@ Diagnostics build_with_folders(const DocNode& document, const CommandOptions& op
   Diagnostics found = build(document, options, peers, checked);
   if (!misses_stage(found)) return found;
   const std::size_t before = checked.registry.names().size();
-  const std::vector<LookedAt> looked = load_plugins_of_folders(checked.registry);
+  const std::vector<LookedAt> looked = load_plugins_of_folders(checked.registry, told_trial());
   if (checked.registry.names().size() != before) found = build(document, options, peers, checked);
   return with_refusals(found, looked);
 }
@@ -120,7 +121,7 @@ CheckedConfig::~CheckedConfig() {
 
 void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry) {
   load_builtin_plugin(registry);
-  for (const std::string& plugin : plugins) load_plugin(find_plugin(plugin), registry);
+  for (const std::string& plugin : plugins) load_plugin(find_plugin(plugin), registry, told_trial());
 }
 
 std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const Peers* peers) {

@@ -1,6 +1,7 @@
 // `pipeline-run schema`: a JSON Schema of configs, built-in stages and plugins alike.
 #include "checked_config.hpp"
 #include "config_json_schema.hpp"
+#include "plugin_news.hpp"
 #include "plugins/plugin_search.hpp"
 #include "terminal.hpp"
 
@@ -9,7 +10,7 @@ namespace millrace::pipelines {
 int schema_verb(const CommandOptions& options) {
   StageRegistry registry;
   load_plugins(options.plugins, registry);
-  load_plugins_of_folders(registry);
+  load_plugins_of_folders(registry, told_trial());
   write_result(config_json_schema(registry) + "\n");
   return 0;
 }

@@ -1,6 +1,7 @@
 // `pipeline-run stages [NAME]`: the stages there are, or one of them with all that its descriptor says.
 #include "checked_config.hpp"
 #include "config/suggestions.hpp"
+#include "plugin_news.hpp"
 #include "plugins/plugin_search.hpp"
 #include "stage_facts.hpp"
 #include "stages_json.hpp"
@@ -106,7 +107,7 @@ int stages_verb(const CommandOptions& options) {
   if (options.why) return why_page(options);
   StageRegistry registry;
   load_plugins(options.plugins, registry);
-  load_plugins_of_folders(registry);
+  load_plugins_of_folders(registry, told_trial());
   if (options.markdown) {
     if (!options.target.empty() && registry.find(options.target) == nullptr) refuse(options.target, registry);
     write_result(stages_markdown(registry, options.target));

@@ -1,9 +1,11 @@
 // `pipeline-run test-stage PLUGIN[:NAME]`: the conformance suite on the stages of a plugin, each check in a process of its own.
 #include "checked_config.hpp"
 #include "example_node.hpp"
-#include "plugins/child_process.hpp"
+#include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
+#include "process/asked_child.hpp"
+#include "stage_check.hpp"
 
 #include <millrace/counted.hpp>
 #include <millrace/error.hpp>
@@ -21,13 +23,11 @@ namespace millrace::pipelines {
 namespace {
 
 using testing::CheckResult;
-using testing::SuiteCase;
 using testing::SuiteCheck;
 using testing::Verdict;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kBuiltIn = "built-in";
-constexpr char kBetween = '\x1f';  // of no text that anybody prints
 
 /// A check by name, and what came of it.
 struct Outcome {
@@ -46,17 +46,6 @@ std::string verdict_text(Verdict verdict) {
   return verdict == Verdict::passed ? "passed" : verdict == Verdict::failed ? "failed" : "not applicable";
 }
 
-std::string packed(const CheckResult& result) {
-  return fmt::format("{}{}{}{}{}{}", static_cast<int>(result.verdict), result.lacks_data ? 1 : 0, kBetween, result.seen,
-                     kBetween, result.help);
-}
-
-CheckResult unpacked(const std::string& text) {
-  const std::size_t first = text.find(kBetween), second = text.find(kBetween, first + 1);
-  return {static_cast<Verdict>(text[0] - '0'), text.substr(first + 1, second - first - 1), text.substr(second + 1),
-          text[1] == '1'};
-}
-
 CheckResult failure(std::string seen, std::string help, const std::string& last_words) {
   if (!last_words.empty()) seen += "; the last it said: " + last_words;
   return {Verdict::failed, std::move(seen), std::move(help), false};
@@ -65,7 +54,7 @@ CheckResult failure(std::string seen, std::string help, const std::string& last_
 CheckResult result_of(const ChildEnd& end, std::chrono::milliseconds limit) {
   switch (end.how) {
     case ChildEnd::How::returned:
-      return unpacked(end.result);
+      return result_of_answer(end.result);
     case ChildEnd::How::threw:
       return failure(end.error->render(), "", end.last_words);
     case ChildEnd::How::crashed:
@@ -91,13 +80,14 @@ const Outcome* blocker_of(const SuiteCheck& check, const std::vector<Outcome>& d
   return nullptr;
 }
 
-Outcome make_check(const SuiteCheck& check, const SuiteCase& one, const std::vector<Outcome>& done,
-                   std::chrono::milliseconds limit) {
+Outcome make_check(const SuiteCheck& check, const StageInfo& info, const std::vector<Outcome>& done,
+                   const CommandOptions& options) {
   if (const Outcome* blocker = blocker_of(check, done))
     return {
         check.name, {Verdict::not_applicable, fmt::format("`{}` has to pass first", blocker->name), {}, false}, true};
-  const ChildEnd end = run_in_child(limit, [&] { return packed(check.run(one)); });
-  return {check.name, result_of(end, limit), false};
+  const ChildEnd end =
+      ask_in_child(question_of({info.file, info.name, check.name, options.with, options.seed}, options.timeout));
+  return {check.name, result_of(end, options.timeout), false};
 }
 
 std::string line_of(const Outcome& outcome) {
@@ -122,7 +112,7 @@ Wanted wanted_of(const std::string& target) {
 
 std::vector<std::string> stages_of(const Wanted& wanted, StageRegistry& registry) {
   std::vector<std::string> names = load_builtin_plugin(registry);
-  if (wanted.plugin != kBuiltIn) names = load_plugin(find_plugin(wanted.plugin), registry);
+  if (wanted.plugin != kBuiltIn) names = load_plugin(find_plugin(wanted.plugin), registry, told_trial());
   if (wanted.stage.empty()) return names;
   if (std::find(names.begin(), names.end(), wanted.stage) != names.end()) return {wanted.stage};
   const std::vector<std::string> close = close_names(wanted.stage, names);
@@ -133,13 +123,12 @@ std::vector<std::string> stages_of(const Wanted& wanted, StageRegistry& registry
 }
 
 StageOutcome test(const StageInfo& info, const ExampleNode& node, const CommandOptions& options) {
-  const SuiteCase one{info, node.params, node.inputs, options.seed};
   StageOutcome outcome{&info, node.params.render(), {}};
   if (!options.json)
     write_result(
         fmt::format("{} ({}), with {}, seed {}\n", info.name, to_string(info.kind), outcome.params, options.seed));
   for (const SuiteCheck& check : testing::suite_checks()) {
-    outcome.checks.push_back(make_check(check, one, outcome.checks, options.timeout));
+    outcome.checks.push_back(make_check(check, info, outcome.checks, options));
     if (!options.json) write_result(line_of(outcome.checks.back()));
   }
   return outcome;

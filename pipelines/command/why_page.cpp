@@ -1,5 +1,6 @@
 #include "why_page.hpp"
 
+#include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
 #include "terminal.hpp"
@@ -16,21 +17,19 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 LookedAt look_at(const std::string& plugin, StageRegistry& registry) {
-  LookedAt looked{"--plugin", plugin, {}, {}, {}};
+  constexpr const char* kOrigin = "--plugin";
   try {
-    looked.path = find_plugin(plugin);
-    looked.stages = load_plugin(looked.path, registry);
+    return look_at_plugin(kOrigin, find_plugin(plugin), registry, told_trial());
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::plugin) throw;
-    looked.refusal = error;
+    return {kOrigin, plugin, {}, error, {}};
   }
-  return looked;
 }
 
 std::vector<LookedAt> look_everywhere(const std::vector<std::string>& plugins, StageRegistry& registry) {
   std::vector<LookedAt> all{{"built in", builtin_plugin_path(), load_builtin_plugin(registry), {}, {}}};
   for (const std::string& plugin : plugins) all.push_back(look_at(plugin, registry));
-  std::vector<LookedAt> of_folders = load_plugins_of_folders(registry);
+  std::vector<LookedAt> of_folders = load_plugins_of_folders(registry, told_trial());
   all.insert(all.end(), std::make_move_iterator(of_folders.begin()), std::make_move_iterator(of_folders.end()));
   return all;
 }
@@ -44,8 +43,9 @@ std::string refusal_text(const Error& error) {
 std::string place_text(const LookedAt& place) {
   const std::string head = fmt::format("  {}: {}\n", place.origin, place.path);
   if (place.refusal) return head + refusal_text(*place.refusal);
-  if (!place.remark.empty()) return head + fmt::format("    {}\n", place.remark);
-  return head + fmt::format("    brings {}\n", fmt::join(place.stages, ", "));
+  const std::string remark = place.remark.empty() ? "" : fmt::format("    {}\n", place.remark);
+  if (place.stages.empty()) return head + remark;
+  return head + fmt::format("    brings {}\n", fmt::join(place.stages, ", ")) + remark;
 }
 
 std::string page(const std::string& name, const StageInfo* info, const std::vector<LookedAt>& places,

@@ -5,10 +5,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
@@ -17,8 +19,8 @@ constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30U;
 
 }  // namespace
 
-// Time is counted in slices: a process that was stopped and goes on finds one slice gone, not an hour.
-Channel::Channel(int socket, std::chrono::milliseconds limit) : socket_(socket), limit_(limit) {
+Channel::Channel(int socket, std::chrono::milliseconds limit, IsThere is_there)
+    : socket_(socket), limit_(limit), is_there_(std::move(is_there)) {
   const timeval slice{0, std::chrono::microseconds(kSlice).count()};
   setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice);
   setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &slice, sizeof slice);
@@ -37,20 +39,24 @@ bool Channel::send(std::string_view message) {
   const std::uint64_t size = message.size();
   std::memcpy(frame.data(), &size, sizeof size);
   frame += message;
-  std::chrono::milliseconds waited{0};
   for (std::string_view left = frame; !left.empty() && state_ == State::open;) {
+    const Clock::time_point began = Clock::now();
     const ssize_t sent = ::send(socket_, left.data(), left.size(), MSG_NOSIGNAL);
-    if (sent > 0) {
+    const int error = errno;
+    count_from(began);
+    if (sent > 0)
       left.remove_prefix(static_cast<std::size_t>(sent));
-      waited = {};
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      waited += kSlice;
-      if (limit_.count() > 0 && waited >= limit_) state_ = State::silent;
-    } else if (errno != EINTR) {
+    else if (error != EINTR && ((error != EAGAIN && error != EWOULDBLOCK) || is_gone()))
       state_ = State::closed;
-    }
+    else if (is_late())
+      state_ = State::silent;
   }
   return state_ == State::open;
+}
+
+// A process that was stopped and goes on finds two slices gone, not an hour.
+void Channel::count_from(Clock::time_point began) {
+  if (limit_.count() > 0) waited_ += std::min<Clock::duration>(Clock::now() - began, 2 * kSlice);
 }
 
 std::optional<std::string> Channel::next() {
@@ -69,8 +75,19 @@ std::optional<std::string> Channel::next() {
 }
 
 bool Channel::fill() {
+  const Clock::time_point began = Clock::now();
+  const bool has_come = take(0);
+  count_from(began);
+  if (has_come || !is_gone()) return has_come;
+  // What it has said last may have come in between.
+  if (!take(MSG_DONTWAIT)) state_ = State::closed;
+  return true;
+}
+
+// False when nothing has come; true as well when there is nothing to come any more.
+bool Channel::take(int flags) {
   std::array<char, 1U << 14U> bytes;
-  const ssize_t count = recv(socket_, bytes.data(), bytes.size(), 0);
+  const ssize_t count = recv(socket_, bytes.data(), bytes.size(), flags);
   if (count > 0) {
     received_.erase(0, taken_);
     taken_ = 0;

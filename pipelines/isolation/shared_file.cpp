@@ -1,5 +1,7 @@
 #include "shared_file.hpp"
 
+#include "process/child_process.hpp"
+
 #include <millrace/error.hpp>
 
 #include <fcntl.h>
@@ -15,9 +17,6 @@
 namespace millrace::pipelines {
 namespace {
 
-// Above the numbers that the child's descriptors get, so that none is overwritten on the way there.
-constexpr int kLeastDescriptor = 10;
-
 [[noreturn]] void fail(const char* what) {
   throw Error(ErrorKind::run, "no-shared-memory",
               fmt::format("cannot {} memory that is shared with the process of a stage: {}", what,
@@ -30,9 +29,8 @@ constexpr int kLeastDescriptor = 10;
 SharedFile::SharedFile(const char* name) : descriptor_(-1) {
   const int made = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (made < 0) fail("make");
-  descriptor_ = fcntl(made, F_DUPFD_CLOEXEC, kLeastDescriptor);
-  close(made);
-  if (descriptor_ < 0 || fcntl(descriptor_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) != 0) fail("make");
+  descriptor_ = out_of_the_way(made);
+  if (fcntl(descriptor_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) != 0) fail("make");
 }
 
 SharedFile::~SharedFile() {

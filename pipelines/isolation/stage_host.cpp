@@ -2,12 +2,17 @@
 
 #include "host_contexts.hpp"
 
+#include <poll.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
+#include <system_error>
+#include <thread>
 
 namespace millrace::pipelines {
 namespace {
@@ -38,12 +43,19 @@ HostedNode read_node(WireReader& from) {
   return node;
 }
 
+// This process and what it has started.
+[[noreturn]] void end_group() {
+  kill(getpgrp() == getpid() ? 0 : getpid(), SIGKILL);
+  for (;;) pause();
+}
+
 class StageHost {
  public:
   explicit StageHost(const EnterPlugin& enter_plugin) : enter_plugin_(enter_plugin) {}
 
   int serve() {
     while (const auto message = channel_.receive([] {})) {
+      if (WireReader(*message).one_of(Request::end) == Request::end) return 0;
       WireReader request(*message);
       try {
         answer(request);
@@ -52,7 +64,7 @@ class StageHost {
         throw;
       }
     }
-    return 0;
+    end_group();  // the run has died
   }
 
  private:
@@ -81,7 +93,7 @@ class StageHost {
   }
 
   void act(WireReader& request, WireWriter& value) {
-    switch (request.one_of(Request::close)) {
+    switch (request.one_of(Request::end)) {
       case Request::open:
         return open(request);
       case Request::begin_pass:
@@ -96,6 +108,8 @@ class StageHost {
         return load(request);
       case Request::close:
         return stage_->close();
+      case Request::end:
+        return;  // ends the loop before
     }
   }
 
@@ -167,10 +181,34 @@ class StageHost {
   std::unique_ptr<Stage> stage_;
 };
 
+[[noreturn]] void end_group_with(int parent) {
+  pollfd end{parent, POLLIN, 0};
+  while (poll(&end, 1, -1) < 0) {
+  }
+  end_group();
+}
+
+// A thread, because the kernel would end this process alone, and not what it has started. It takes no signals.
+bool follow_to_the_end(long parent) {
+  const int descriptor = static_cast<int>(syscall(SYS_pidfd_open, parent, 0));
+  if (descriptor < 0) return false;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  bool follows = true;
+  try {
+    std::thread(end_group_with, descriptor).detach();
+  } catch (const std::system_error&) {
+    follows = false;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return follows;
+}
+
 // The run ends this process with its own end, however that comes; between the two lines it may have ended already. A launcher
 // that signals every process of a job means the run, which then stops in order and asks the stage to close.
 bool bind_to(long parent) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (!follow_to_the_end(parent)) prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1}) std::signal(number, SIG_IGN);
   return getppid() == parent;
 }

@@ -2,7 +2,6 @@
 
 #include <millrace/error.hpp>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -20,7 +19,6 @@ namespace {
 
 // A process that has hung up is about to end.
 constexpr std::chrono::milliseconds kEndLimit{5'000};
-constexpr int kLeastDescriptor = 10;
 
 struct SocketPair {
   int ours, theirs;
@@ -31,13 +29,18 @@ SocketPair make_sockets() {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     throw Error(ErrorKind::run, "no-process",
                 fmt::format("cannot make a socket: {}", std::generic_category().message(errno)));
-  // Out of the way of the numbers that it will have there.
-  const int theirs = fcntl(ends[1], F_DUPFD_CLOEXEC, kLeastDescriptor);
-  close(ends[1]);
-  return {ends[0], theirs};
+  int ours = -1;
+  try {
+    ours = out_of_the_way(ends[0]);
+    return {ours, out_of_the_way(ends[1])};
+  } catch (...) {
+    close(ours < 0 ? ends[1] : ours);
+    throw;
+  }
 }
 
 std::string how_it_ended(int status) {
+  if (status == ChildProcess::kUnknownEnd) return "has ended; how is not known, because something here ignores SIGCHLD";
   if (!WIFSIGNALED(status)) return fmt::format("has ended itself, with exit code {}", WEXITSTATUS(status));
   const int number = WTERMSIG(status);
   const char *name = sigabbrev_np(number), *text = sigdescr_np(number);
@@ -46,6 +49,7 @@ std::string how_it_ended(int status) {
 }
 
 std::string what_to_do(int status) {
+  if (status == ChildProcess::kUnknownEnd) return "a plugin leaves the handling of SIGCHLD alone";
   if (!WIFSIGNALED(status)) return "a stage throws millrace::Error instead of calling exit()";
   if (WTERMSIG(status) == SIGKILL)
     return "a stage does not do that to itself: the system may have been short of memory (see its log), or somebody "
@@ -59,11 +63,11 @@ StageProcess::StageProcess(const std::string& host, std::chrono::milliseconds li
     : limit_(limit), inputs_("millrace inputs"), outputs_("millrace outputs"), packets_(inputs_, outputs_) {
   inputs_.grow_to(whole_pages(1));
   const SocketPair sockets = make_sockets();
-  channel_ = std::make_unique<Channel>(sockets.ours, limit);
+  channel_ = std::make_unique<Channel>(sockets.ours, limit, [this] { return !process_ || !process_->has_ended(); });
   try {
     process_ = std::make_unique<ChildProcess>(
         host, std::vector<std::string>{"pipeline-run", kStageHostArgument, fmt::format("{}", getpid())},
-        std::vector<int>{sockets.theirs, inputs_.descriptor(), outputs_.descriptor()});
+        std::vector<int>{sockets.theirs, inputs_.descriptor(), outputs_.descriptor()}, STDERR_FILENO);
   } catch (...) {
     close(sockets.theirs);
     throw;
@@ -92,7 +96,7 @@ void StageProcess::throw_end() {
     give_up();
     throw Error(
         ErrorKind::run, "stage-hung",
-        fmt::format("the process of the stage has not answered for {} s", static_cast<double>(limit_.count()) / 1000),
+        fmt::format("a call of the stage has taken more than {} s", static_cast<double>(limit_.count()) / 1000),
         "look for a wait or an endless loop in the stage; `run: {timeout: SECONDS}` of the node gives it longer");
   }
   const std::optional<int> status = process_->wait(kEndLimit);
@@ -117,6 +121,7 @@ std::string StageProcess::next(const std::function<bool()>& is_stopping) {
 
 std::string StageProcess::call(const WireWriter& request, const Hear& hear, const std::function<bool()>& is_stopping) {
   require_there();
+  channel_->begin();
   std::exception_ptr thrown;
   try {
     if (!channel_->send(request.bytes())) throw_end();
@@ -149,6 +154,10 @@ std::string StageProcess::call(const WireWriter& request, const Hear& hear, cons
 
 void StageProcess::end() {
   if (std::exchange(gone_, true)) return;
+  WireWriter request;
+  request.put(Request::end);
+  channel_->begin();
+  channel_->send(request.bytes());
   channel_->close();
   const std::optional<int> status = process_->wait(limit_);
   process_->kill();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "channel.hpp"
-#include "child_process.hpp"
+#include "process/child_process.hpp"
 #include "protocol.hpp"
 #include "sent_packets.hpp"
 
@@ -16,7 +16,7 @@ namespace millrace::pipelines {
 /// One request at a time. Its destructor ends the process: in order when it still answers.
 class StageProcess {
  public:
-  /// `host`: the program that serves stages. `limit`: the longest that it may say nothing while it works on a request.
+  /// `host`: the program that serves stages. `limit`: the longest that it may work on a request.
   StageProcess(const std::string& host, std::chrono::milliseconds limit);
   ~StageProcess();
   StageProcess(const StageProcess&) = delete;

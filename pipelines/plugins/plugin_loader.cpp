@@ -1,10 +1,8 @@
 #include "plugin_loader.hpp"
 
 #include "build_match.hpp"
-#include "descriptor_check.hpp"
 #include "elf_reader.hpp"
 #include "plugin_entry.hpp"
-#include "probe.hpp"
 
 #include <millrace/error.hpp>
 
@@ -26,13 +24,12 @@ std::vector<std::string> loaded_stages(const StageRegistry& registry, const std:
   return names;
 }
 
-void require_new_names(const std::vector<StageInfo>& stages, const StageRegistry& registry) {
-  for (const StageInfo& stage : stages)
-    if (const StageInfo* taken = registry.find(stage.name))
-      throw Error(
-          ErrorKind::plugin, "duplicate-stage",
-          fmt::format("stage `{}` of plugin `{}` is already there, from `{}`", stage.name, stage.file, taken->file),
-          "load only one of the two plugins, or rename the stage");
+void require_new_names(const std::vector<std::string>& stages, const std::string& file, const StageRegistry& registry) {
+  for (const std::string& stage : stages)
+    if (const StageInfo* taken = registry.find(stage))
+      throw Error(ErrorKind::plugin, "duplicate-stage",
+                  fmt::format("stage `{}` of plugin `{}` is already there, from `{}`", stage, file, taken->file),
+                  "load only one of the two plugins, or rename the stage");
 }
 
 void add(std::vector<StageInfo> stages, StageRegistry& registry) {
@@ -49,37 +46,31 @@ std::vector<std::string> names_of(const std::vector<StageInfo>& stages) {
   return names;
 }
 
-std::vector<std::string> enter(const std::string& file, StageRegistry& registry) {
+}  // namespace
+
+std::vector<std::string> load_tried_plugin(const std::string& file, StageRegistry& registry) {
   std::vector<StageInfo> stages = enter_plugin(file);
-  require_new_names(stages, registry);
   std::vector<std::string> names = names_of(stages);
+  require_new_names(names, file, registry);
   add(std::move(stages), registry);
   return names;
 }
 
-// In the probe: what is wrong with any stage is known before one of them is here.
-void try_plugin(const std::string& file, const StageRegistry& registry) {
-  const std::vector<StageInfo> stages = enter_plugin(file);
-  require_new_names(stages, registry);
-  for (const StageInfo& stage : stages) check_descriptor(stage);
-}
-
-}  // namespace
-
-std::vector<std::string> load_plugin(const std::string& path, StageRegistry& registry) {
+std::vector<std::string> load_plugin(const std::string& path, StageRegistry& registry, const PluginTrial& trial) {
   const millrace_plugin_note note = read_plugin_note(path);
   // Absolute: the loader would look a bare name up in the library path.
   const std::string file = fs::canonical(path).string();
   if (std::vector<std::string> loaded = loaded_stages(registry, file); !loaded.empty()) return loaded;
   require_same_build(path, note);
-  probe(file, probe_limit(), [&] { try_plugin(file, registry); });
-  return enter(file, registry);
+  // What is wrong with any stage is known before one of them is here.
+  require_new_names(probe(file, probe_limit(), trial), file, registry);
+  return load_tried_plugin(file, registry);
 }
 
 std::vector<std::string> load_builtin_plugin(StageRegistry& registry) {
   const std::string file = builtin_plugin_path();
   require_same_build(file, read_plugin_note(file));
-  return enter(file, registry);
+  return load_tried_plugin(file, registry);
 }
 
 std::string builtin_plugin_path() {

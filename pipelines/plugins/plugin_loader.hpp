@@ -1,6 +1,8 @@
 // Step 2: shared objects to a registry, one plugin at a time.
 #pragma once
 
+#include "probe.hpp"
+
 #include <millrace/registry.hpp>
 
 #include <string>
@@ -12,7 +14,10 @@ namespace millrace::pipelines {
 /// it and its descriptors are sound there, here; all of its stages are registered, or none. Loading a file a second time,
 /// under whatever name, does nothing. Never unloads. Returns the names of its stages. Throws Error(plugin):
 /// see elf_reader.hpp, build_match.hpp, probe.hpp, plugin_entry.hpp and descriptor_check.hpp.
-std::vector<std::string> load_plugin(const std::string& path, StageRegistry& registry);
+std::vector<std::string> load_plugin(const std::string& path, StageRegistry& registry, const PluginTrial& trial = {});
+
+/// The same of a file (an absolute path) that has been tried already.
+std::vector<std::string> load_tried_plugin(const std::string& file, StageRegistry& registry);
 
 /// The same for the built-in stages, which are of this very build and need no probe.
 std::vector<std::string> load_builtin_plugin(StageRegistry& registry);

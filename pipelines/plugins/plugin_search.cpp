@@ -3,6 +3,7 @@
 #include "plugin_loader.hpp"
 
 #include <millrace/byte_reader.hpp>
+#include <millrace/counted.hpp>
 #include <millrace/device.hpp>
 
 #include <fmt/format.h>
@@ -75,19 +76,17 @@ std::string why_nothing(const std::string& folder, bool has_files) {
   return fs::exists(folder, error) ? "is no folder" : "is not there";
 }
 
-LookedAt load(const PluginFolder& folder, const std::string& file, StageRegistry& registry) {
-  LookedAt looked{folder.origin, file, {}, {}, {}};
+LookedAt load(const PluginFolder& folder, const std::string& file, StageRegistry& registry, const PluginTrial& trial) {
   try {
     require_private(file);
-    looked.stages = load_plugin(file, registry);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::plugin) throw;
-    looked.refusal = error;
+  } catch (const Error& refusal) {
+    return {folder.origin, file, {}, refusal, {}};
   }
-  return looked;
+  return look_at_plugin(folder.origin, file, registry, trial);
 }
 
-void look_into(const PluginFolder& folder, StageRegistry& registry, std::vector<LookedAt>& all) {
+void look_into(const PluginFolder& folder, StageRegistry& registry, const PluginTrial& trial,
+               std::vector<LookedAt>& all) {
   LookedAt whole{folder.origin, folder.path, {}, {}, {}};
   std::error_code denied;
   const std::vector<std::string> files = shared_objects(folder.path, denied);
@@ -99,7 +98,7 @@ void look_into(const PluginFolder& folder, StageRegistry& registry, std::vector<
     whole.refusal = refusal;
   }
   if (!whole.remark.empty() || whole.refusal) return all.push_back(std::move(whole));
-  for (const std::string& file : files) all.push_back(load(folder, file, registry));
+  for (const std::string& file : files) all.push_back(load(folder, file, registry, trial));
 }
 
 }  // namespace
@@ -128,9 +127,25 @@ std::string find_plugin(const std::string& name) {
               "name its file with a path, put it into one of these folders, or set MILLRACE_PLUGIN_PATH");
 }
 
-std::vector<LookedAt> load_plugins_of_folders(StageRegistry& registry) {
+LookedAt look_at_plugin(const std::string& origin, const std::string& file, StageRegistry& registry,
+                        const PluginTrial& trial) {
+  LookedAt looked{origin, file, {}, {}, {}};
+  PluginTrial told = trial;
+  told.starts_threads = [&](const std::string&, int threads) {
+    looked.remark = fmt::format("starts {} of its own while it is loaded", counted(threads, "thread"));
+  };
+  try {
+    looked.stages = load_plugin(file, registry, told);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::plugin) throw;
+    looked.refusal = error;
+  }
+  return looked;
+}
+
+std::vector<LookedAt> load_plugins_of_folders(StageRegistry& registry, const PluginTrial& trial) {
   std::vector<LookedAt> all;
-  for (const PluginFolder& folder : plugin_folders()) look_into(folder, registry, all);
+  for (const PluginFolder& folder : plugin_folders()) look_into(folder, registry, trial, all);
   return all;
 }
 

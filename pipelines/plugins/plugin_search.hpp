@@ -1,6 +1,8 @@
 // Where plugins are looked for, and what became of each file that was found.
 #pragma once
 
+#include "probe.hpp"
+
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
 
@@ -36,6 +38,10 @@ std::string find_plugin(const std::string& name);
 
 /// Loads every `*.so` of the folders, by name; of two stages of one name the first one counts. Nothing is thrown because
 /// of one plugin: what was refused is in the result. A file or folder that anybody may write to is refused unseen.
-std::vector<LookedAt> load_plugins_of_folders(StageRegistry& registry);
+std::vector<LookedAt> load_plugins_of_folders(StageRegistry& registry, const PluginTrial& trial = {});
+
+/// Loads one file; a refusal is in the result, and a remark where it starts threads.
+LookedAt look_at_plugin(const std::string& origin, const std::string& file, StageRegistry& registry,
+                        const PluginTrial& trial = {});
 
 }  // namespace millrace::pipelines

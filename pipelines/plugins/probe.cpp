@@ -1,6 +1,8 @@
 #include "probe.hpp"
 
-#include "child_process.hpp"
+#include "descriptor_check.hpp"
+#include "plugin_entry.hpp"
+#include "process/asked_child.hpp"
 
 #include <millrace/error.hpp>
 
@@ -9,6 +11,8 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <sstream>
 #include <system_error>
 
 namespace millrace::pipelines {
@@ -40,6 +44,25 @@ Error error_of(const ChildEnd& end, const std::string& file, std::chrono::millis
   }
 }
 
+int threads_of_this_process() {
+  int count = 0;
+  std::error_code error;
+  for (auto it = std::filesystem::directory_iterator("/proc/self/task", error);
+       it != std::filesystem::directory_iterator(); ++it)
+    ++count;
+  return count;
+}
+
+// The threads that it has started, then the stages, a line each.
+std::string tried(const std::string& file) {
+  const int before = threads_of_this_process();
+  const std::vector<StageInfo> stages = enter_plugin(file);
+  for (const StageInfo& stage : stages) check_descriptor(stage);
+  std::string answer = fmt::format("{}", threads_of_this_process() - before);
+  for (const StageInfo& stage : stages) answer += "\n" + stage.name;
+  return answer;
+}
+
 }  // namespace
 
 std::chrono::milliseconds probe_limit() {
@@ -54,15 +77,26 @@ std::chrono::milliseconds probe_limit() {
   return std::chrono::milliseconds(limit);
 }
 
-void probe(const std::string& file, std::chrono::milliseconds limit, const std::function<void()>& attempt) {
-  const ChildEnd end = run_in_child(limit, [&] {
-    attempt();
-    return std::string();
-  });
-  if (end.how == ChildEnd::How::returned) return;
-  Error error = error_of(end, file, limit);
-  if (!end.last_words.empty()) error.add_note("the last it said: " + end.last_words);
-  throw error;
+std::vector<std::string> probe(const std::string& file, std::chrono::milliseconds limit, const PluginTrial& trial) {
+  Question question{trial.program, {kTryPlugin, file}, limit, {}};
+  if (trial.is_slow) question.is_slow = [&] { trial.is_slow(file, limit); };
+  const ChildEnd end = ask_in_child(question);
+  if (end.how != ChildEnd::How::returned) {
+    Error error = error_of(end, file, limit);
+    if (!end.last_words.empty()) error.add_note("the last it said: " + end.last_words);
+    throw error;
+  }
+  std::istringstream answer(end.result);
+  int threads = 0;
+  answer >> threads;
+  std::vector<std::string> stages;
+  for (std::string name; answer >> name;) stages.push_back(name);
+  if (threads > 0 && trial.starts_threads) trial.starts_threads(file, threads);
+  return stages;
+}
+
+int serve_probe(long parent, const std::string& file) {
+  return answer_parent(parent, [&] { return tried(file); });
 }
 
 }  // namespace millrace::pipelines

@@ -3,18 +3,33 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace millrace::pipelines {
+
+/// How plugins are tried, and who hears of it.
+struct PluginTrial {
+  std::string program = "/proc/self/exe";  ///< pipeline-run: what tries them when its first argument is kTryPlugin
+  std::function<void(const std::string& file, std::chrono::milliseconds limit)>
+      is_slow;                                                               ///< after a second; may be empty
+  std::function<void(const std::string& file, int threads)> starts_threads;  ///< and leaves them running; may be empty
+};
+
+/// The first argument of the program that tries a plugin; the process that asks and the plugin's file follow.
+inline constexpr const char* kTryPlugin = "__try_plugin";
 
 /// How long a plugin may take to register: MILLRACE_PLUGIN_TIMEOUT_MS, or 10 s. Throws Error("wrong-arguments", usage) when
 /// the variable is no positive number.
 std::chrono::milliseconds probe_limit();
 
-/// Runs `attempt` in a forked process whose standard streams lead nowhere, and ends that process and all it started. Returns when
-/// `attempt` returned there; throws what it threw, if that was an Error. Otherwise throws Error(plugin), with the last
-/// line that the process wrote to standard error as a note: plugin-crashes (a signal ended it), plugin-exits (it ended
-/// itself), plugin-hangs (it was not done within `limit`). Must be called while the process has one thread.
-void probe(const std::string& file, std::chrono::milliseconds limit, const std::function<void()>& attempt);
+/// Lets another process load `file`, check its descriptors and end. Returns the names of its stages. Throws what went wrong
+/// there, if that was an Error. Otherwise throws Error(plugin), with the last line that the process wrote to standard error as a note:
+/// plugin-crashes (a signal ended it), plugin-exits (it ended itself), plugin-hangs (it was not done within `limit`).
+std::vector<std::string> probe(const std::string& file, std::chrono::milliseconds limit, const PluginTrial& trial);
+
+/// The other process: does it, tells its parent and ends. Returns an exit code only where nobody has asked.
+int serve_probe(long parent, const std::string& file);
 
 }  // namespace millrace::pipelines

@@ -1,5 +1,7 @@
 #include "process_start.hpp"
 
+#include "exit_watch.hpp"
+
 #include <millrace/registry.hpp>
 
 #include <fcntl.h>
@@ -23,6 +25,10 @@ void occupy_standard_descriptors() {
     if (fcntl(number, F_GETFD) < 0 && errno == EBADF) open("/dev/null", kWays[static_cast<std::size_t>(number)]);
 }
 
+// A thread of a plugin may hold a stream for ever.
+constexpr unsigned kMostFlushSeconds = 1;
+volatile std::sig_atomic_t code_at_end = 0;
+
 }  // namespace
 
 void start_process() {
@@ -32,9 +38,13 @@ void start_process() {
 }
 
 void end_process(int code) {
+  if (std::string_view(MILLRACE_DETAIL_SANITIZER) != "none") return;
+  code_at_end = code;
+  std::signal(SIGALRM, [](int) { exit_now(code_at_end); });
+  alarm(kMostFlushSeconds);
   std::cout.flush();
   std::fflush(nullptr);
-  if (std::string_view(MILLRACE_DETAIL_SANITIZER) == "none") _exit(code);
+  exit_now(code);
 }
 
 }  // namespace millrace::pipelines

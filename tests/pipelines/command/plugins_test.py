@@ -75,6 +75,23 @@ class Plugins(unittest.TestCase):
         self.assertEqual(error["name"], "unknown-stage")
         self.assertTrue(any(file in note and "Segmentation fault" in note for note in error["notes"]), error)
 
+    def test_a_plugin_that_is_waited_for_is_named_meanwhile(self):
+        file = self.put("path/moods.so", "register hangs")
+        process = run("check", "-", env={**self.env, "MILLRACE_PLUGIN_TIMEOUT_MS": "1200"}, input=CONFIG)
+        self.assertIn(f"waiting for plugin `{file}` to load, 1.2 s at most (MILLRACE_PLUGIN_TIMEOUT_MS)\n", process.stderr)
+        self.assertIn("has not registered its stages within 1200 ms", process.stderr)
+
+    def test_a_plugin_that_starts_a_thread_while_it_is_loaded_is_noticed(self):
+        file = self.put("path/moods.so", "global thread")
+        for more in ([], ["--plugin", self.put("own.so", "global thread")]):
+            process = run("stages", "moody", "--why", "--json", *more, env=self.env)
+            remarks = {place["path"]: place.get("remark") for place in result_of(process)["looked_at"]}
+            self.assertEqual(remarks[more[1] if more else file], "starts 1 thread of its own while it is loaded")
+
+    def test_nobody_answers_by_hand(self):
+        for arguments in (["__try_plugin", "1", MOODY], ["__check_stage", "1", MOODY, "moody", "runs", "", "42"]):
+            self.assertEqual(run(*arguments).returncode, 2)
+
     def test_why_lists_every_place_and_every_refusal(self):
         crash, good = self.put("path/a.so", "global aborts"), self.put("data/millrace/plugins/b.so")
         process = run("stages", "moody", "--why", "--plugin", "README.md", "--plugin", "nowhere", env=self.env)

@@ -77,6 +77,7 @@ void misbehave(const std::string& fault) {
     leave_child();
     _exit(3);
   }
+  if (fault == "ignore_children") std::signal(SIGCHLD, SIG_IGN);
   if (fault == "talk") std::puts("a stage talks");
   if (fault == "hang")
     for (;;) pause();
@@ -111,6 +112,7 @@ class Fault {
                                 "child_ends",
                                 "child_and_leave",
                                 "talk",
+                                "ignore_children",
                                 "drip",
                                 "hang",
                                 "hang_up",

@@ -18,7 +18,7 @@ namespace {
 const StageRegistry& faults() {
   static const StageRegistry kRegistry = [] {
     StageRegistry registry;
-    pipelines::load_plugin(MILLRACE_TEST_FAULTS_PLUGIN, registry);
+    pipelines::load_plugin(MILLRACE_TEST_FAULTS_PLUGIN, registry, {MILLRACE_TEST_STAGE_HOST, {}, {}});
     return registry;
   }();
   return kRegistry;

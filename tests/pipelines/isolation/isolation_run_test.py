@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -140,7 +141,31 @@ class Faults(unittest.TestCase):
 
     def test_a_hang_ends_at_the_time_limit(self):
         self.in_epoch_2(with_fault("hang", "--json", *ISOLATED, "--set", f"faults.run.timeout={HANG_LIMIT}"), "stage-hung",
-                        "has not answered for 5 s", "run: {timeout: SECONDS}")
+                        "a call of the stage has taken more than 5 s", "run: {timeout: SECONDS}")
+
+    def test_a_call_that_says_something_now_and_then_ends_at_the_time_limit_too(self):
+        process = with_fault("drip", "--json", *ISOLATED, "--set", "faults.run.timeout=1")
+        self.assertEqual(process.returncode, 1, process.stderr)
+        self.assertEqual([f["name"] for f in result_of(process)["failures"]], ["stage-hung"])
+
+    def test_a_stage_that_has_started_a_process_and_dies_is_noticed_at_once(self):
+        self.in_epoch_2(with_fault("child_and_leave", "--json", *ISOLATED), "stage-crashed", "exit code 3")
+
+    def test_an_end_that_somebody_else_has_taken_is_no_exit_code(self):
+        process = run_faults("--json", "--set", "faults.run.isolate=process", "--set", "faults.fault=kill", "--set",
+                             "same.fault=ignore_children", "--set", "same.at=construction", config="-", input=COUNTED)
+        self.assertEqual([f["name"] for f in result_of(process)["failures"]], ["stage-crashed"])
+        self.assertIn("how is not known", process.stderr)
+        self.assertNotIn("exit code", process.stderr)
+
+    def test_too_few_descriptors_are_told_as_such(self):
+        for most in range(8, 24):
+            def few(limit=most):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            process = run_faults("--json", *ISOLATED, preexec_fn=few)
+            if process.returncode != 0:
+                self.assertIn("Too many open files", process.stderr, most)
+        self.assertEqual(process.returncode, 0, process.stderr)
 
     def test_a_process_that_hangs_up_and_stays_is_ended(self):
         self.in_epoch_2(with_fault("hang_up", "--json", *ISOLATED), "stage-crashed", "closed its line")
@@ -238,6 +263,24 @@ class Left(unittest.TestCase):
             process.kill()
             process.communicate(timeout=60)
             self.assertTrue(wait_until(lambda child=stage: not is_alive(child)))
+
+    def test_a_run_that_is_killed_takes_along_what_its_stages_have_started(self):
+        process = self.start("--set", "epochs=1000000", "--set", "faults.fault=child", "--set", "faults.epoch=1")
+        stage = self.stage_of(process)
+
+        def group():
+            found = []
+            for entry in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    if os.getpgid(int(entry)) == stage and is_alive(int(entry)):
+                        found.append(int(entry))
+                except OSError:
+                    pass
+            return found
+        self.assertTrue(wait_until(lambda: len(group()) > 1))
+        process.kill()
+        process.communicate(timeout=60)
+        self.assertTrue(wait_until(lambda: not group()), group())
 
     def test_a_second_signal_ends_a_hanging_stage_at_once(self):
         process = self.start("--set", "epochs=1000000", "--set", "faults.fault=hang")

@@ -45,7 +45,7 @@ TEST_CASE("a good plugin is registered with its origin and stays mapped for ever
   const std::string file = plugin.file();
   {
     StageRegistry registry;
-    CHECK(load_plugin(file, registry) == std::vector<std::string>{"moody"});
+    CHECK(load_plugin(file, registry, kTrial) == std::vector<std::string>{"moody"});
     REQUIRE(registry.find("moody") != nullptr);
     CHECK(registry.find("moody")->plugin == "moody");
     CHECK(registry.find("moody")->plugin_version == "1.0");
@@ -69,7 +69,7 @@ TEST_CASE("one file is loaded once, by whatever name") {
   fs::create_hard_link(file, hard_link);
   StageRegistry registry;
   for (const std::string& path : {file, file, link, hard_link, plugin.folder() + "/./spoilt.so"})
-    CHECK(load_plugin(path, registry) == std::vector<std::string>{"moody"});
+    CHECK(load_plugin(path, registry, kTrial) == std::vector<std::string>{"moody"});
   CHECK(registry.names().size() == 1);
 }
 

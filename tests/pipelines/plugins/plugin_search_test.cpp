@@ -57,7 +57,7 @@ TEST_CASE("every place that was looked at is told, with what it brought or why i
   second.file("readme.txt", "no plugin");
   fs::create_directories(first.path() + "/millrace/plugins");
   StageRegistry registry;
-  const std::vector<LookedAt> looked = load_plugins_of_folders(registry);
+  const std::vector<LookedAt> looked = load_plugins_of_folders(registry, kTrial);
   REQUIRE(looked.size() == 6);
   REQUIRE(looked[0].refusal);
   CHECK(looked[0].refusal->name() == "plugin-crashes");
@@ -79,7 +79,7 @@ TEST_CASE("what anybody may write to is refused unseen") {
   fs::permissions(open_file.path() + "/a.so", fs::perms::others_write, fs::perm_options::add);
   fs::permissions(open_folder.path(), fs::perms::others_write, fs::perm_options::add);
   StageRegistry registry;
-  const std::vector<LookedAt> looked = load_plugins_of_folders(registry);
+  const std::vector<LookedAt> looked = load_plugins_of_folders(registry, kTrial);
   REQUIRE(looked.size() == 4);
   for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
     REQUIRE(looked[i].refusal);
@@ -94,7 +94,7 @@ TEST_CASE("a plugin that was mended is there at once: nothing remembers that it 
   const Variable path("MILLRACE_PLUGIN_PATH", folder.path()), data("XDG_DATA_HOME", "/nowhere");
   put(SpoiltPlugin("register crashes"), folder.path() + "/moody.so");
   StageRegistry registry;
-  CHECK(load_plugins_of_folders(registry)[0].refusal);
+  CHECK(load_plugins_of_folders(registry, kTrial)[0].refusal);
   put(SpoiltPlugin(), folder.path() + "/moody.so");
-  CHECK(load_plugins_of_folders(registry)[0].stages == std::vector<std::string>{"moody"});
+  CHECK(load_plugins_of_folders(registry, kTrial)[0].stages == std::vector<std::string>{"moody"});
 }

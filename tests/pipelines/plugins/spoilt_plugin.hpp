@@ -21,10 +21,13 @@
 
 namespace millrace::pipelines {
 
+/// This program serves no plugins.
+inline const PluginTrial kTrial{MILLRACE_TEST_PROGRAM, {}, {}};
+
 /// What loading a file was refused with.
 inline std::optional<Error> refusal_of(const std::string& file, StageRegistry& registry) {
   try {
-    load_plugin(file, registry);
+    load_plugin(file, registry, kTrial);
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::plugin);
     return error;

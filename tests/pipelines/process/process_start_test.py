@@ -24,6 +24,14 @@ graph:
 """
 
 
+def moody(folder, way):
+    """A copy of the moody plugin that behaves in a way of fixtures/moody.cpp."""
+    with open(MOODY, "rb") as good, open(f"{folder}/moods.so", "wb") as copy:
+        copy.write(good.read().replace(b"mood:good" + bytes(24), b"mood:" + way.encode().ljust(28, b"\0")))
+    os.chmod(copy.name, 0o755)
+    return copy.name
+
+
 def run_faults(*arguments, **more):
     return run(CONFIG, "--plugin", FAULTS, "--json", *arguments, **more)
 
@@ -59,9 +67,7 @@ class Output(unittest.TestCase):
         for config, more in ((CONFIG, ["--plugin", FAULTS]), ("-", [])):
             with tempfile.TemporaryDirectory() as folder:
                 env = {"MILLRACE_PLUGIN_PATH": folder}
-                with open(MOODY, "rb") as good, open(f"{folder}/moods.so", "wb") as copy:
-                    copy.write(good.read().replace(b"mood:good" + bytes(12), b"mood:global talks" + bytes(4)))
-                os.chmod(f"{folder}/moods.so", 0o755)
+                moody(folder, "global talks")
                 for way in [["--set", f"faults.at={at}"] for at in ("construction", "infer", "open", "work", "close", "destruction")]:
                     sets = ["--set", "faults.fault=talk", *way] if config == CONFIG else []
                     process = run(config, "--json", *more, *sets, env=env, input=MOODS)
@@ -80,6 +86,16 @@ class Output(unittest.TestCase):
         self.assertEqual(process.returncode, 7, process.stderr)
         self.assertIn("error[output-unwritable]", process.stderr)
         self.assertIn("File too large", process.stderr)
+
+
+    def test_a_new_stage_that_does_not_fit_onto_the_disk_leaves_no_half_folder(self):
+        def little_room():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+        with tempfile.TemporaryDirectory() as folder:
+            process = run("new-stage", "random_shift", cwd=folder, preexec_fn=little_room)
+            self.assertEqual(process.returncode, 7, process.stderr)
+            self.assertIn("File too large", process.stderr)
+            self.assertEqual(os.listdir(folder), [])
 
 
 class Signals(unittest.TestCase):
@@ -128,13 +144,10 @@ class Signals(unittest.TestCase):
 
 @unittest.skipIf(SANITIZED, "sanitizers report at the usual end, which waits for the plugin")
 class End(unittest.TestCase):
-    def test_a_plugin_that_waits_for_its_thread_does_not_hold_up_the_end(self):
-        with tempfile.TemporaryDirectory() as folder:
-            with open(MOODY, "rb") as good, open(f"{folder}/moods.so", "wb") as copy:
-                copy.write(good.read().replace(b"mood:good" + bytes(12), b"mood:global thread" + bytes(3)))
-            os.chmod(f"{folder}/moods.so", 0o755)
-            for verb in ([], ["check"]):
-                process = run(*verb, "-", "--plugin", f"{folder}/moods.so", "--json", input=MOODS)
+    def test_a_plugin_that_waits_for_its_thread_or_holds_a_stream_does_not_hold_up_the_end(self):
+        for way, verb in itertools.product(("global thread", "global holds stream"), ([], ["check"])):
+            with tempfile.TemporaryDirectory() as folder:
+                process = run(*verb, "-", "--plugin", moody(folder, way), "--json", input=MOODS)
                 self.assertEqual(process.returncode, 0, process.stderr)
                 self.assertEqual(len(process.stdout.splitlines()), 1)
 

@@ -1,10 +1,14 @@
+#include "asked_child.hpp"
+
 #include "child_process.hpp"
+#include "exit_watch.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +16,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <string_view>
 #include <system_error>
@@ -23,6 +28,8 @@ using Clock = std::chrono::steady_clock;
 
 // A process of the child's may keep the pipe open after the child has died, so its end is looked for this often too.
 constexpr int kLookMs = 20;
+constexpr auto kSlow = std::chrono::seconds(1);
+constexpr int kReport = ChildProcess::kFirstDescriptor;  // of the child's
 constexpr std::size_t kMostBytes = 1U << 16U;
 // What the process writes: kDone and a text, or kError and three; each ends with a zero. Less than that is a death.
 constexpr char kDone = 'D', kError = 'E';
@@ -52,10 +59,10 @@ class Pipe {
   std::array<int, 2> ends_{-1, -1};
 };
 
-void write_report(int descriptor, std::string_view text) {
+void write_report(std::string_view text) {
   while (!text.empty()) {
-    const ssize_t written = write(descriptor, text.data(), text.size());
-    if (written <= 0) _exit(1);
+    const ssize_t written = write(kReport, text.data(), text.size());
+    if (written <= 0) exit_now(1);
     text.remove_prefix(static_cast<std::size_t>(written));
   }
 }
@@ -66,52 +73,42 @@ std::string report_of(const Error& error) {
   return report;
 }
 
-// Its own group, so that whatever it starts ends with it; dies with us; leaves no core file; says nothing to our user.
-void enter_quarantine(int error_output) {
-  setpgid(0, 0);
+// Dies with whoever asked; leaves no core file; a plugin that talks is not listened to.
+bool enter_quarantine(long parent) {
+  struct stat facts {};
+  if (fstat(kReport, &facts) != 0 || !S_ISFIFO(facts.st_mode)) return false;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
-  for (const int number : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) std::signal(number, SIG_DFL);
-  const int nowhere = open("/dev/null", O_RDWR);
-  dup2(nowhere, STDIN_FILENO);
+  const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
   dup2(nowhere, STDOUT_FILENO);
-  dup2(error_output, STDERR_FILENO);
+  return getppid() == parent;
 }
 
-[[noreturn]] void be_child(int report, int error_output, const std::function<std::string()>& body) {
-  enter_quarantine(error_output);
-  try {
-    write_report(report, kDone + body() + '\0');
-  } catch (const Error& error) {
-    write_report(report, report_of(error));
-  } catch (...) {
-    _exit(1);
-  }
-  _exit(0);
+std::vector<std::string> arguments_of(const Question& question) {
+  std::vector<std::string> arguments = question.arguments;
+  arguments.insert(arguments.begin(), question.program);
+  arguments.insert(arguments.begin() + 2, std::to_string(getpid()));
+  return arguments;
 }
 
-/// The forked process, as seen from ours.
+/// The process, as seen from ours.
 class Child {
  public:
-  explicit Child(const std::function<std::string()>& body) {
-    process_ = fork();
-    if (process_ < 0)
-      throw Error(ErrorKind::run, "no-process",
-                  fmt::format("cannot start a process: {}", std::generic_category().message(errno)));
-    if (process_ == 0) be_child(report_pipe_.writer(), error_pipe_.writer(), body);
-    setpgid(process_, process_);  // here too: whoever comes first
+  explicit Child(const Question& question)
+      : process_(question.program, arguments_of(question), {report_pipe_.writer()}, error_pipe_.writer()) {
     report_pipe_.close_writer();
     error_pipe_.close_writer();
     for (const Pipe* pipe : {&report_pipe_, &error_pipe_}) fcntl(pipe->reader(), F_SETFL, O_NONBLOCK);
   }
-  ~Child() { end(); }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
 
-  ChildEnd wait(std::chrono::milliseconds limit) {
-    const auto deadline = Clock::now() + limit;
-    while (!is_complete() && !ended_ && Clock::now() < deadline) listen();
+  ChildEnd wait(std::chrono::milliseconds limit, const std::function<void()>& is_slow) {
+    const auto began = Clock::now();
+    for (bool told = !is_slow; !is_complete() && !status_ && Clock::now() < began + limit; listen()) {
+      if (told || Clock::now() < began + kSlow) continue;
+      is_slow();
+      told = true;
+    }
     ChildEnd end = how_it_ended();
     end.last_words = last_words();
     return end;
@@ -143,20 +140,21 @@ class Child {
 
   // A process that closed the pipe is about to end, unless it closed it on purpose: then it runs into the limit.
   void look(bool report_over) {
-    if (waitpid(process_, &status_, WNOHANG) == process_)
-      ended_ = true;
+    status_ = process_.wait(std::chrono::milliseconds(0));
+    if (status_)
+      drain(error_pipe_, error_output_);
     else if (report_over)
       poll(nullptr, 0, 1);
-    if (ended_) drain(error_pipe_, error_output_);
   }
 
   ChildEnd how_it_ended() const {
     if (is_complete() && report_[0] == kDone)
       return {ChildEnd::How::returned, report_.substr(1, report_.size() - 2), {}, 0, {}};
     if (is_complete()) return {ChildEnd::How::threw, {}, reported_error(), 0, {}};
-    if (!ended_) return {ChildEnd::How::hung, {}, {}, 0, {}};
-    if (WIFSIGNALED(status_)) return {ChildEnd::How::crashed, {}, {}, WTERMSIG(status_), {}};
-    return {ChildEnd::How::exited, {}, {}, WEXITSTATUS(status_), {}};
+    if (!status_) return {ChildEnd::How::hung, {}, {}, 0, {}};
+    if (*status_ == ChildProcess::kUnknownEnd) return {ChildEnd::How::exited, {}, {}, *status_, {}};
+    if (WIFSIGNALED(*status_)) return {ChildEnd::How::crashed, {}, {}, WTERMSIG(*status_), {}};
+    return {ChildEnd::How::exited, {}, {}, WEXITSTATUS(*status_), {}};
   }
 
   Error reported_error() const {
@@ -175,20 +173,10 @@ class Child {
     return std::string(text.substr(text.rfind('\n') + 1).substr(0, 300));
   }
 
-  void end() {
-    kill(-process_, SIGKILL);
-    if (!ended_) {
-      kill(process_, SIGKILL);
-      waitpid(process_, &status_, 0);
-    }
-    ended_ = true;
-  }
-
   Pipe report_pipe_, error_pipe_;
-  pid_t process_ = -1;
-  int status_ = 0;
-  bool ended_ = false;
   std::string report_, error_output_;
+  std::optional<int> status_;
+  ChildProcess process_;  // goes first, with all that it has started
 };
 
 }  // namespace
@@ -198,8 +186,22 @@ std::string signal_text(int number) {
   return text == nullptr ? fmt::format("signal {}", number) : text;
 }
 
-ChildEnd run_in_child(std::chrono::milliseconds limit, const std::function<std::string()>& body) {
-  return Child(body).wait(limit);
+ChildEnd ask_in_child(const Question& question) { return Child(question).wait(question.limit, question.is_slow); }
+
+// Ends here, not in main: what the code has registered for the end is nobody's concern.
+int answer_parent(long parent, const std::function<std::string()>& body) {
+  if (!enter_quarantine(parent)) {
+    std::fputs("a process that answers pipeline-run is started by it\n", stderr);
+    return static_cast<int>(ErrorKind::usage);
+  }
+  try {
+    write_report(kDone + body() + '\0');
+  } catch (const Error& error) {
+    write_report(report_of(error));
+  } catch (...) {
+    exit_now(1);
+  }
+  exit_now(0);
 }
 
 }  // namespace millrace::pipelines
