@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -63,6 +64,9 @@ class Evaluator final : public Serial {
 
   void infer(InferContext& ctx) override {
     ctx.output("metrics", PortSpec::of_kind(PortKind::metrics));
+    std::vector<std::string> names = metrics_;
+    names.emplace_back("seconds");
+    ctx.measures("metrics", std::move(names));
     const PortSpec& data = ctx.input("data");
     const std::shared_ptr<const ModelSpec>& model = ctx.input("model").model;
     if (!model) return;  // a plugin's model port may not say what will come; the step checks then
@@ -121,11 +125,24 @@ class Evaluator final : public Serial {
     batch.epoch = packet.header.epoch;
     batch.sample_ids = packet.sample_ids();
     try {
-      pass.sums.add(step_->evaluate(*pass.model, batch));
+      const BatchSums sums = step_->evaluate(*pass.model, batch);
+      require_finite(sums);
+      pass.sums.add(sums);
     } catch (const Error& error) {  // the packet in hand may be the model for which this one has waited
       throw PacketError(error, packet);
     }
     pass.seconds += ctx.seconds() - start;
+  }
+
+  /// The first batch that is not finite is the one to look at. A device that works asynchronously has given zeros: there the
+  /// metrics of the pass are looked at when they are emitted.
+  static void require_finite(const BatchSums& sums) {
+    if (std::isfinite(sums.loss) && std::isfinite(sums.absolute_error)) return;
+    throw Error(ErrorKind::diverged, "diverged",
+                fmt::format("the loss on this batch is {}: the weights are finite, so its inputs or targets "
+                            "are not, or they are too large",
+                            sums.loss / sums.samples),
+                "look at the rows of this batch; data must be finite");
   }
 
   std::shared_ptr<const Metrics> metrics_of(const Pass& pass, std::uint32_t epoch) const {

@@ -136,6 +136,7 @@ class IdxLoader final : public Source {
   }
 
   void infer(InferContext& ctx) override {
+    if (shuffle_) ctx.draws("shuffle");
     if (!choice_is_complete(ctx) || !cache_can_be_reached(ctx)) return;
     std::int64_t rows = 0;
     TensorSpec images, labels;
@@ -164,7 +165,7 @@ class IdxLoader final : public Source {
     require_as_inferred(images_, ctx.output("images").only(), choice_.images);
     if (labels_.payload) require_as_inferred(labels_, ctx.output("labels").only(), choice_.labels);
     if (caches_) open_cache(ctx);
-    random_.emplace(ctx.seed(), "shuffle");
+    if (shuffle_) random_ = ctx.random("shuffle");
     share_ = ctx.share();
     rows_ = share_.rows_of_pass(count_);
   }

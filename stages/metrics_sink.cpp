@@ -1,4 +1,4 @@
-// Takes metrics of any number of stages into the history of the run.
+// Names metrics in the history of the run; without it they bear the engine's names.
 //
 //   in:      metrics, named by the user: `train` keeps its names, `valid` gets `val_`, any other `<name>_`
 //   example: log: {stage: metrics_sink, in: {train: learn.metrics, valid: evaluate.metrics}}
@@ -17,28 +17,19 @@ std::string prefix_of(std::string_view port) {
 class MetricsSink final : public Serial {
  public:
   static void describe(StageSpec& spec) {
-    spec.summary("Takes metrics into the history of the run.")
+    spec.summary("Names metrics in the history of the run.")
         .any_inputs(PortContent::metrics("`train` keeps its names, `valid` gets `val_`, any other `<name>_`"))
         .inputs(InputMode::independent)
         .example("log: {stage: metrics_sink, in: {train: learn.metrics, valid: evaluate.metrics}}");
   }
   explicit MetricsSink(const ParamValue&) {}
 
-  void infer(InferContext&) override {}
-  void open(OpenContext& ctx) override { news_ = &ctx.news(); }
-
-  void process(SerialContext& ctx) override {
-    const Metrics& metrics = *ctx.input(ctx.port()).metrics;
-    const std::string prefix = prefix_of(ctx.port());
-    Metrics named;
-    named.epoch = metrics.epoch;
-    for (const auto& [name, value] : metrics.values)
-      if (prefix.empty() || name != "samples_per_second") named.set(prefix + name, value);
-    news_->epoch_metrics(named);
+  void infer(InferContext& ctx) override {
+    for (const std::string& port : ctx.inputs()) ctx.reports(port, prefix_of(port));
   }
 
- private:
-  RunNews* news_ = nullptr;
+  // What goes into the history does so when it is emitted, so that a run that ends has it whoever was faster.
+  void process(SerialContext&) override {}
 };
 
 MILLRACE_REGISTER_STAGE("metrics_sink", MetricsSink);

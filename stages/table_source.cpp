@@ -97,6 +97,7 @@ class TableSource final : public Source {
       : params_(params), shuffle_(params["shuffle"].boolean()), block_rows_(params["block_rows"].integer()) {}
 
   void infer(InferContext& ctx) override {
+    if (shuffle_) ctx.draws("shuffle");
     if (!dtypes_name_columns(ctx)) return;
     for (const auto& [name, values] : params_["columns"].map())
       if (!add_column(ctx, name, values.list())) return;
@@ -110,7 +111,7 @@ class TableSource final : public Source {
   }
 
   void open(OpenContext& ctx) override {
-    random_.emplace(ctx.seed(), "shuffle");
+    if (shuffle_) random_ = ctx.random("shuffle");
     share_ = ctx.share();
   }
 

@@ -86,6 +86,8 @@ class Trainer final : public Serial {
   }
 
   void infer(InferContext& ctx) override {
+    ctx.draws(kPurpose);
+    ctx.measures("metrics", metric_names());
     const PortSpec& in = ctx.input("in");
     // Before anything runs, so that every rank ends for this reason and none because another has.
     if (const std::string why = why_not_ordered(launched_ranks().size); !why.empty())
@@ -94,7 +96,7 @@ class Trainer final : public Serial {
   }
 
   void open(OpenContext& ctx) override {
-    spec_.seed = ctx.seed();
+    spec_.seed = ctx.seed(kPurpose);
     news_ = &ctx.news();
     open_ranks(ctx);
     const PortSpec& in = ctx.input("in");
@@ -118,6 +120,8 @@ class Trainer final : public Serial {
   void load(const StageState& state) override { step_->load(state); }
 
  private:
+  static constexpr const char* kPurpose =
+      "model";  ///< initial weights and dropout, each layer's keyed apart by the step
   static constexpr const char* kOtherRanks = "start 1, 2 or 4 processes, or use `reduction: fast`";
   std::string why_not_ordered(int ranks) const {
     if (spec_.reduction == Reduction::fast || ranks == 1 || ranks == 2 || ranks == 4) return {};
@@ -193,9 +197,29 @@ class Trainer final : public Serial {
     batch.rows_over_ranks = rows_over_ranks(packet);
     batch.last_in_epoch = packet.header.last_in_epoch;
     require_own_part(packet);
-    sums_.add(step_->train(batch));
+    sums_.add(train_step(batch));
     last_step_end_ = ctx.seconds();
     report(packet.header.epoch);
+  }
+
+  /// The place in the error is that of the batch; which layer it was the weights tell.
+  BatchSums train_step(const TrainBatch& batch) {
+    try {
+      return step_->train(batch);
+    } catch (Error& error) {
+      if (error.kind() == ErrorKind::diverged) error.add_note(weights_note(batch.epoch));
+      throw;
+    }
+  }
+
+  std::string weights_note(std::uint32_t epoch) const {
+    try {
+      const std::string where = step_->snapshot(epoch)->not_finite();
+      return where.empty() ? "all weights are still finite: inputs, targets or outputs of a layer are too large"
+                           : "not finite already: " + where;
+    } catch (const Error&) {  // a device that has thrown may not give its weights any more
+      return "the device does not say which weights";
+    }
   }
 
   void report(std::uint32_t epoch) {
@@ -222,6 +246,14 @@ class Trainer final : public Serial {
 
   bool wants(std::string_view metric) const {
     return std::find(metrics_.begin(), metrics_.end(), metric) != metrics_.end();
+  }
+
+  std::vector<std::string> metric_names() const {
+    std::vector<std::string> names{"loss"};
+    for (const char* name : {"accuracy", "mae"})
+      if (wants(name)) names.emplace_back(name);
+    names.insert(names.end(), {"seconds", "samples_per_second"});
+    return names;
   }
 
   std::shared_ptr<const Metrics> pass_metrics(std::uint32_t epoch) {
@@ -269,9 +301,9 @@ class Trainer final : public Serial {
     model.model = step_->snapshot(epoch);
     require_equal_weights(*model.model, epoch);
     metrics.last_in_epoch = model.last_in_epoch = true;
-    news_->model(model.model);
-    ctx.emit("metrics", std::move(metrics));
+    // The model first: an epoch whose weights are not finite is not listed.
     ctx.emit("model", std::move(model));
+    ctx.emit("metrics", std::move(metrics));
     mark_ = last_step_end_;
     sums_ = {};
     progress_ = {};

@@ -148,6 +148,7 @@ class ImageFolder final : public Source {
 
   // Reads the header of every file, and no pixels.
   void infer(InferContext& ctx) override {
+    if (shuffle_) ctx.draws("shuffle");
     listing_ = list_images(folder_);
     const PngFile first(listing_.files.front());
     height_ = first.height();
@@ -172,7 +173,7 @@ class ImageFolder final : public Source {
       require_size(png, listing_.files[i], height_, width_, listing_.files.front());
       png.read(channels_, pixels_.data() + i * image_bytes());
     }
-    random_.emplace(ctx.seed(), "shuffle");
+    if (shuffle_) random_ = ctx.random("shuffle");
     share_ = ctx.share();
     rows_ = share_.rows_of_pass(count());
   }

@@ -108,6 +108,7 @@ class RandomAffine final : public Transform {
         fill_(static_cast<float>(params["fill"].number())) {}
 
   void infer(InferContext& ctx) override {
+    ctx.draws("random_affine");
     PortSpec port = ctx.input("in");
     TensorSpec spec = port.only();
     if (spec.dtype == DType::u8 && (fill_ < 0 || fill_ > 255))
@@ -118,7 +119,7 @@ class RandomAffine final : public Transform {
     ctx.output("out", PortSpec::single(std::move(spec), port.rows_per_pass, port.max_rows));
   }
 
-  void open(OpenContext& ctx) override { random_.emplace(ctx.seed(), "random_affine"); }
+  void open(OpenContext& ctx) override { random_ = ctx.random("random_affine"); }
 
   void process(TransformContext& ctx) const override {
     const Packet& packet = ctx.input();

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <string>
 #include <utility>
 
 namespace millrace {
@@ -33,6 +34,10 @@ PhiloxCounter philox(PhiloxCounter c, PhiloxKey key) {
 Random::Random(std::uint64_t seed, std::string_view purpose) {
   const std::uint64_t key = key_of(seed, purpose);
   key_ = {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)};
+}
+
+std::uint64_t numbered_seed(std::uint64_t seed, std::int64_t number) {
+  return number == 1 ? seed : key_of(seed, "#" + std::to_string(number));
 }
 
 PhiloxCounter Random::words(std::uint64_t index, std::uint32_t epoch, std::uint32_t block) const {

@@ -17,9 +17,32 @@ bool InferContext::is_isolated() const {
   const auto* isolation = dynamic_cast<const IsolationInfer*>(this);
   return isolation != nullptr && isolation->will_be_isolated();
 }
+InferClaims::~InferClaims() = default;
+
+void InferContext::draws(std::string_view purpose) {
+  if (auto* claims = dynamic_cast<InferClaims*>(this)) claims->will_draw(purpose);
+}
+void InferContext::measures(std::string_view output, std::vector<std::string> names) {
+  if (auto* claims = dynamic_cast<InferClaims*>(this)) claims->will_measure(output, std::move(names));
+}
+void InferContext::reports(std::string_view input, std::string prefix) {
+  if (auto* claims = dynamic_cast<InferClaims*>(this)) claims->will_report(input, std::move(prefix));
+}
+
 RunNews::~RunNews() = default;
 OpenContext::~OpenContext() = default;
 RowShare OpenContext::share() const { return {}; }
+NodeSeeds::~NodeSeeds() = default;
+
+std::uint64_t OpenContext::seed(std::string_view purpose) const {
+  const auto* seeds = dynamic_cast<const NodeSeeds*>(this);
+  if (seeds == nullptr) return seed();
+  if (const auto found = seeds->find_seed(purpose)) return *found;
+  throw Error(ErrorKind::plugin, "undeclared-purpose",
+              fmt::format("node `{}` draws random numbers for `{}` and has not said so", node(), purpose),
+              "this is a defect of the stage: its infer must call draws with this purpose");
+}
+
 WorkContext::~WorkContext() = default;
 double WorkContext::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();

@@ -32,8 +32,7 @@ BatchSums batch_sums(const StepSums& sums) {
 void refuse_divergence(const ProgressPage& page) {
   if (page.diverged_step == 0) return;
   throw Error(ErrorKind::diverged, "diverged",
-              fmt::format("the loss or the gradient of step {} is not finite; the weights are those before it",
-                          page.diverged_step),
+              fmt::format("the loss or the gradient of step {} is not finite", page.diverged_step),
               "lower the learning rate, clip the gradient (clip_norm) or check the range of the inputs");
 }
 

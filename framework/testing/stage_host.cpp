@@ -38,6 +38,15 @@ void StageHost::output(std::string_view name, PortSpec spec) {
   it->second = std::move(spec);
 }
 
+void StageHost::will_measure(std::string_view output, std::vector<std::string>) {
+  if (!outputs.contains(output)) misuse("no-such-port", fmt::format("`{}` has no output `{}`", info.name, output));
+}
+
+void StageHost::will_report(std::string_view input, std::string prefix) {
+  this->input(input);
+  prefixes.insert_or_assign(std::string(input), std::move(prefix));
+}
+
 const PortSpec& StageHost::output(std::string_view name) const {
   const auto it = outputs.find(name);
   if (it == outputs.end() || !it->second)

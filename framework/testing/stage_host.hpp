@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,7 +17,7 @@
 
 namespace millrace::testing {
 
-class StageHost : public InferContext, public OpenContext, public RunNews {
+class StageHost : public InferContext, public InferClaims, public OpenContext, public NodeSeeds, public RunNews {
  public:
   /// `params` are checked and complete. `info` must outlive this.
   StageHost(const StageInfo& info, const ParamValue& params, std::unique_ptr<Device> device);
@@ -35,6 +36,12 @@ class StageHost : public InferContext, public OpenContext, public RunNews {
   void accumulates(std::int64_t) override {}
   const DeviceId& device() const override { return device_->id(); }
   std::uint64_t seed() const override { return seed_value; }
+  void will_draw(std::string_view purpose) override { purposes.emplace(purpose); }
+  void will_measure(std::string_view output, std::vector<std::string> names) override;
+  void will_report(std::string_view input, std::string prefix) override;
+  std::optional<std::uint64_t> find_seed(std::string_view purpose) const override {
+    return purposes.contains(purpose) ? std::optional(seed_value) : std::nullopt;
+  }
   std::uint32_t epochs() const override { return epoch_count; }
   const std::string& node() const override { return info.name; }
   Device& device() override { return *device_; }
@@ -70,6 +77,8 @@ class StageHost : public InferContext, public OpenContext, public RunNews {
   std::uint64_t seed_value = 42;
   std::uint32_t epoch_count = 5, first = 1;
   std::vector<InferError> errors;
+  std::set<std::string, std::less<>> purposes;               ///< that infer has said it draws for
+  std::map<std::string, std::string, std::less<>> prefixes;  ///< by metrics input, of what the stage tells of it
   std::vector<Metrics> reported_metrics;
   std::string printed;
   std::shared_ptr<const ModelSnapshot> reported_model;

@@ -171,7 +171,7 @@ Seen run_once(const SuiteCase& one, const InputForm& form, const Scenario& scena
 }
 
 CheckResult check_repeat(const SuiteCase& one) {
-  return over_forms(one, "let nothing but inputs, parameters and ctx.seed() decide: no clock, no address, no global",
+  return over_forms(one, "let nothing but inputs, parameters and ctx.random() decide: no clock, no address, no global",
                     [&](const InputForm& form) {
                       return differs(run_once(one, form, kPlain, false), run_once(one, form, kPlain, false),
                                      "in a second run with the same inputs");

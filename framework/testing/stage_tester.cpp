@@ -109,6 +109,7 @@ void StageTester::State::send(std::string_view name, Packet packet) {
   if (port.emitted && !many) misuse("emitted-twice", fmt::format("output `{}` got two packets in one call", name));
   port.emitted = true;
   packet.header.seq = port.next_seq++;
+  if (packet.model) reported_model = packet.model;
   port.packets.push_back(std::move(packet));
 }
 
@@ -235,6 +236,13 @@ Packet StageTester::pop(std::string_view port) {
 const std::vector<Metrics>& StageTester::epoch_metrics() const { return state_->reported_metrics; }
 const std::string& StageTester::printed() const { return state_->printed; }
 std::shared_ptr<const ModelSnapshot> StageTester::reported_model() const { return state_->reported_model; }
+
+const std::string& StageTester::prefix_of(std::string_view input) {
+  state_->infer_once();
+  const auto found = state_->prefixes.find(input);
+  if (found == state_->prefixes.end()) misuse("not-reported", fmt::format("input `{}` is not reported", input));
+  return found->second;
+}
 
 StageState StageTester::save() const { return state_->save(); }
 

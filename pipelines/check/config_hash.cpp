@@ -9,12 +9,21 @@
 namespace millrace::pipelines {
 namespace {
 
+// Where in the file a node stands decides what it draws when others draw for the same purpose.
+std::string seeds_text(const ValidatedNode& node) {
+  std::string text;
+  for (const NodeSeed& seed : node.seeds)
+    if (seed.is_own || seed.number > 1) text += fmt::format(", {}: {}", seed.purpose, seed.seed);
+  return text;
+}
+
 std::string node_text(const ValidatedGraph& graph, const ValidatedNode& node) {
   std::string in;
   for (const ValidatedEdge& edge : node.inputs)  // their order is the order of a batch's fields
     in +=
         fmt::format("{}{}: {}.{}", in.empty() ? "" : ", ", edge.port, graph.nodes[edge.from_node].name, edge.from_port);
-  return fmt::format("{{stage: {}, in: {{{}}}, with: {}}}", node.info->name, in, node.params.render());
+  return fmt::format("{{stage: {}, in: {{{}}}, with: {}{}}}", node.info->name, in, node.params.render(),
+                     seeds_text(node));
 }
 
 }  // namespace

@@ -135,7 +135,10 @@ void check_uses(const CheckedGraph& graph, Diagnostics& diagnostics) {
     }
   for (const CheckedNode& node : graph.nodes) {
     const bool is_sink = node.outputs.empty() && node.outputs_known;
-    if (node.info == nullptr || is_sink || used.contains(node.spec->name)) continue;
+    // What it measures reaches the history by itself.
+    const bool measures = std::any_of(node.outputs.begin(), node.outputs.end(),
+                                      [](const PortDecl& port) { return port.kind == PortKind::metrics; });
+    if (node.info == nullptr || is_sink || measures || used.contains(node.spec->name)) continue;
     diagnostics.add({ErrorKind::config,
                      "unused-node",
                      fmt::format("nobody uses what node `{}` gives", node.spec->name),

@@ -38,7 +38,7 @@ Location place_of_param(const NodeSpec& node, std::string_view path) {
   return where;
 }
 
-class NodeInference final : public InferContext, public IsolationInfer {
+class NodeInference final : public InferContext, public InferClaims, public IsolationInfer {
  public:
   NodeInference(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
                 const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics)
@@ -80,6 +80,16 @@ class NodeInference final : public InferContext, public IsolationInfer {
   std::uint64_t seed() const override { return graph_.seed; }
   std::uint32_t epochs() const override { return graph_.epochs; }
   bool will_be_isolated() const override { return result_.isolated; }
+  void will_draw(std::string_view purpose) override {
+    const auto same = [&](const NodeSeed& seed) { return seed.purpose == purpose; };
+    if (std::none_of(result_.seeds.begin(), result_.seeds.end(), same)) result_.seeds.push_back({std::string(purpose)});
+  }
+  void will_measure(std::string_view output, std::vector<std::string> names) override {
+    result_.measures.emplace_back(output, std::move(names));
+  }
+  void will_report(std::string_view input, std::string prefix) override {
+    result_.reports.emplace_back(input, std::move(prefix));
+  }
 
   bool failed() const { return failed_; }
 

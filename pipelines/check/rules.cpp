@@ -71,6 +71,8 @@ constexpr std::array kRules{
     Rule{"starvation", "No source feeds both what is held and what it is held for."},
     Rule{"rank-rows", "Several processes can share the rows that they train on."},
     Rule{"device-unavailable", "The device is there."},
+    Rule{"metric-clash", "No two metrics bear one name in the history."},
+    Rule{"unused-seed", "A node with a seed of its own draws something at random."},
     Rule{"needs-host-memory", "What lies on the device goes to stages that read there."},
     // what stages say
     Rule{"shape-mismatch", "Shapes fit the stage that takes them."},

@@ -9,4 +9,25 @@ const PortSpec* ValidatedNode::find_output(std::string_view port) const {
   return it == outputs.end() ? nullptr : &it->second;
 }
 
+namespace {
+
+bool takes_model(const ValidatedGraph& graph, const ValidatedNode& node) {
+  return std::any_of(node.inputs.begin(), node.inputs.end(),
+                     [&](const ValidatedEdge& edge) { return graph.spec_of(edge).kind == PortKind::model; });
+}
+
+bool gives_model(const ValidatedNode& node) {
+  return std::any_of(node.outputs.begin(), node.outputs.end(),
+                     [](const auto& output) { return output.second.kind == PortKind::model; });
+}
+
+}  // namespace
+
+bool ValidatedGraph::is_trainer(const ValidatedNode& node) const {
+  return gives_model(node) && !takes_model(*this, node);
+}
+bool ValidatedGraph::is_evaluator(const ValidatedNode& node) const {
+  return takes_model(*this, node) && !gives_model(node);
+}
+
 }  // namespace millrace::pipelines

@@ -28,6 +28,21 @@ struct MemoryUse {
   std::size_t bytes = 0;
 };
 
+/// A purpose that a node draws random numbers for. `number`: the how manieth of the nodes that draw for it, in the order of
+/// the file, from 1; `is_own`: the node has a `seed` of its own.
+struct NodeSeed {
+  std::string purpose;
+  std::uint64_t seed = 0;
+  std::int64_t number = 1;
+  bool is_own = false;
+};
+
+/// A metrics output whose values stand in the history, each with `prefix` before its name.
+struct ReportedPort {
+  std::string node, port, prefix;
+  Location where;  ///< of what gives the prefix: an input of a sink, or the node
+};
+
 struct ValidatedNode {
   std::string name;
   const StageInfo* info = nullptr;
@@ -37,6 +52,9 @@ struct ValidatedNode {
   std::vector<std::pair<std::string, PortSpec>> outputs;
   std::vector<MemoryUse> memory;
   std::int64_t accumulates_rows = 0;
+  std::vector<NodeSeed> seeds;                                             ///< by purpose, as infer has named them
+  std::vector<std::pair<std::string, std::vector<std::string>>> measures;  ///< by metrics output: names, where known
+  std::vector<std::pair<std::string, std::string>> reports;                ///< by metrics input: the prefix it gives
   bool feeds_device = false;  ///< what it emits goes to a device other than the host
 
   /// Sources: blocks and bytes that may be alive at once, after widening; bytes 0 means no limit of its own.
@@ -72,12 +90,17 @@ struct ValidatedGraph {
   RankInfo ranks;
   std::uint32_t epochs = 1;
   std::uint32_t epochs_ahead = 1;
-  std::string config_hash;           ///< SHA-256 of the resolved config without origins
-  std::vector<ValidatedNode> nodes;  ///< in topological order, ties in the user's order
+  std::string config_hash;             ///< SHA-256 of the resolved config without origins
+  std::vector<ValidatedNode> nodes;    ///< in topological order, ties in the user's order
+  std::vector<ReportedPort> reported;  ///< in the order in which the history shows them
 
   const PortSpec& spec_of(const ValidatedEdge& edge) const {
     return *nodes[edge.from_node].find_output(edge.from_port);
   }
+  /// It gives a model and takes none.
+  bool is_trainer(const ValidatedNode& node) const;
+  /// It takes a model and gives none.
+  bool is_evaluator(const ValidatedNode& node) const;
 };
 
 }  // namespace millrace::pipelines

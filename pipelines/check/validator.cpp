@@ -6,6 +6,8 @@
 #include "config_hash.hpp"
 #include "device_feeds.hpp"
 #include "inference.hpp"
+#include "metric_names.hpp"
+#include "node_seeds.hpp"
 #include "rank_check.hpp"
 
 #include <millrace/error.hpp>
@@ -73,6 +75,8 @@ ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Di
   check_device_reads(checked, graph.device.id, diagnostics);
   infer_nodes(checked, graph, diagnostics);
   require_whole_nodes(checked, diagnostics);
+  number_seeds(checked, graph, diagnostics);
+  if (diagnostics.empty()) name_metrics(checked, graph, diagnostics);
   if (diagnostics.empty()) share_rows(graph, diagnostics);
   if (!diagnostics.empty()) return graph;
   decide_budgets(spec, graph);

@@ -162,10 +162,13 @@ Json node_schema(const StageRegistry& registry) {
   Json run = record_schema(run_params());
   run["type"] = {"object", "null"};
   run["description"] = "How the node runs: what of a source may be alive at once, and in which process.";
+  Json seed = type_schema(node_seed_param().type);
+  seed["description"] = sentence(node_seed_param());
   const Json properties{{"stage", stage_names(registry)},
                         {"chain", {{"type", "string"}, {"description", "A run of stages from `chains`."}}},
                         {"in", {{"type", {"string", "object"}}, {"description", "Where the input comes from."}}},
                         {"with", {{"type", {"object", "null"}}, {"description", "Parameters of the stage."}}},
+                        {"seed", seed},
                         {"run", run}};
   return {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}, {"allOf", rules}};
 }

@@ -41,6 +41,8 @@ std::string consumers_of(const ValidatedGraph& graph, std::size_t node, const st
   for (const ValidatedNode& consumer : graph.nodes)
     for (const ValidatedEdge& edge : consumer.inputs)
       if (edge.from_node == node && edge.from_port == port) names += (names.empty() ? "" : ", ") + consumer.name;
+  for (const ReportedPort& reported : graph.reported)
+    if (names.empty() && reported.node == graph.nodes[node].name && reported.port == port) return "(history)";
   return names.empty() ? "(unused)" : names;
 }
 
@@ -132,6 +134,30 @@ std::string isolation_text(const ValidatedGraph& graph) {
   return names.empty() ? "" : "\nIn processes of their own: " + names + "\n";
 }
 
+// The first node that draws for a purpose draws from the run's seed, as a run of it alone does; that goes without saying.
+std::string seeds_text(const ValidatedGraph& graph) {
+  std::vector<std::vector<std::string>> rows = {{"node", "draws for", "from"}};
+  for (const ValidatedNode& node : graph.nodes)
+    for (const NodeSeed& seed : node.seeds)
+      if (seed.is_own)
+        rows.push_back({node.name, seed.purpose, fmt::format("its own seed {}", seed.seed)});
+      else if (seed.number > 1)
+        rows.push_back({node.name, seed.purpose, fmt::format("seed {} #{}", graph.seed, seed.number)});
+  if (rows.size() == 1) return "";
+  return "\nRandom numbers that are not the run's first\n" + table(rows, {false, false, false});
+}
+
+Json seed_objects(const ValidatedGraph& graph) {
+  Json list = Json::array();
+  for (const ValidatedNode& node : graph.nodes)
+    for (const NodeSeed& seed : node.seeds)
+      list.push_back({{"node", node.name},
+                      {"purpose", seed.purpose},
+                      {"seed", seed.is_own ? seed.seed : graph.seed},
+                      {"number", seed.is_own ? 1 : seed.number}});
+  return list;
+}
+
 Json field_object(const PortSpec::FieldSpec& field) {
   Json object = {{"name", field.name},
                  {"dtype", to_string(field.spec.dtype)},
@@ -183,8 +209,8 @@ std::string plan_text(const ValidatedGraph& graph) {
   const std::string head = fmt::format("{}: {}, epochs {}, seed {}, threads {}, device {} ({})\n", graph.name,
                                        counted(graph.nodes.size(), "node"), graph.epochs, graph.seed, graph.threads,
                                        to_string(graph.device.id), graph.device.reason);
-  return printable(head + edges_text(graph) + models_text(graph) + budgets_text(graph) + isolation_text(graph) +
-                   memory_text(graph));
+  return printable(head + edges_text(graph) + models_text(graph) + seeds_text(graph) + budgets_text(graph) +
+                   isolation_text(graph) + memory_text(graph));
 }
 
 std::string plan_json(const ValidatedGraph& graph) {
@@ -195,6 +221,7 @@ std::string plan_json(const ValidatedGraph& graph) {
                {"device", to_string(graph.device.id)},
                {"threads", graph.threads},
                {"epochs", graph.epochs},
+               {"draws", seed_objects(graph)},
                {"edges", edge_objects(graph)},
                {"models", Json::array()},
                {"budgets", Json::array()},

@@ -74,7 +74,7 @@ ProgressLine::ProgressLine(TerminalStyle style, std::uint32_t epochs, Write note
       busy_since_(clock_()),
       drawn_at_(-std::numeric_limits<double>::infinity()) {}
 
-void ProgressLine::step(const StepProgress& progress) {
+void ProgressLine::step(const std::string& /*node*/, const StepProgress& progress) {
   last_steps_[progress.epoch] = progress;
   if (!style_.redraws || clock_() - drawn_at_ < kRedrawSeconds) return;
   drawn_at_ = clock_();

@@ -24,7 +24,7 @@ class ProgressLine final : public RunObserver {
   /// `note` takes the progress, `result` what stages print. `epochs` is what the config asks for.
   ProgressLine(TerminalStyle style, std::uint32_t epochs, Write note, Write result, Clock clock);
 
-  void step(const StepProgress& progress) override;
+  void step(const std::string& node, const StepProgress& progress) override;
   void epoch(const Metrics& metrics, bool complete) override;
   void print(std::string_view text) override;
   void busy(const std::map<std::string, double>& seconds_by_node) override;

@@ -3,11 +3,10 @@
 #include "process_facts.hpp"
 
 #include <millrace/build_info.hpp>
+#include <millrace/model.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
-#include <cmath>
 
 namespace millrace::pipelines {
 namespace {
@@ -26,9 +25,14 @@ std::string processor() {
 
 Json epoch_object(const Metrics& metrics) {
   Json object = {{"epoch", metrics.epoch}};
-  for (const auto& [name, value] : metrics.values)
-    if (std::isfinite(value)) object[name] = value;
+  for (const auto& [name, value] : metrics.values) object[name] = value;
   return object;
+}
+
+Json model_object(const ModelSnapshot& model) {
+  return {{"weights_sha256", model.weights_sha256()},
+          {"parameters", model.model().parameters()},
+          {"epochs_trained", model.epoch()}};
 }
 
 Json node_object(const NodeReport& node) {
@@ -63,6 +67,8 @@ void add_lists(const RunReport& report, Json& object) {
   object["epochs"] = Json::array();
   for (const Metrics& metrics : report.epochs) object["epochs"].push_back(epoch_object(metrics));
   if (!report.weights_sha256.empty()) object["weights_sha256"] = report.weights_sha256;
+  object["models"] = Json::object();
+  for (const TrainedModel& trained : report.models) object["models"][trained.node] = model_object(*trained.model);
   object["nodes"] = Json::object();
   for (const NodeReport& node : report.nodes) object["nodes"][node.name] = node_object(node);
   object["failures"] = Json::array();

@@ -13,6 +13,7 @@
 #include "timeouts.hpp"
 
 #include <millrace/counted.hpp>
+#include <millrace/model.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <system_error>
 
 namespace millrace::pipelines {
@@ -50,11 +52,33 @@ std::string ranks_text(const ValidatedGraph& graph, const RunReport& report) {
   return text + "\n";
 }
 
+/// Epochs that every trainer has ended.
+std::size_t epochs_trained(const ValidatedGraph& graph, const RunReport& report) {
+  std::optional<std::size_t> least;
+  for (const ValidatedNode& node : graph.nodes) {
+    if (!graph.is_trainer(node)) continue;
+    const auto trained = std::find_if(report.models.begin(), report.models.end(),
+                                      [&](const TrainedModel& model) { return model.node == node.name; });
+    const std::size_t epochs = trained == report.models.end() ? 0 : trained->model->epoch();
+    least = std::min(least.value_or(epochs), epochs);
+  }
+  return least.value_or(0);
+}
+
+/// The hash of a model says whose it is where there are several.
+std::string weights_text(const RunReport& report) {
+  if (!report.weights_sha256.empty() && report.models.size() == 1)
+    return fmt::format("weights sha256 {}\n", report.weights_sha256);
+  std::string text;
+  for (const TrainedModel& trained : report.models)
+    text += fmt::format("weights sha256 {} of {}\n", trained.model->weights_sha256(), printable(trained.node));
+  return text;
+}
+
 /// "stopped by signal 2 (Interrupt) in epoch 3 of 5"; otherwise the reason itself.
 std::string end_text(const ValidatedGraph& graph, const RunReport& report) {
   if (report.exit_code <= 128) return report.reason;
-  const auto ended = static_cast<std::size_t>(std::count_if(
-      report.epochs.begin(), report.epochs.end(), [](const Metrics& m) { return m.find("seconds").has_value(); }));
+  const std::size_t ended = epochs_trained(graph, report);
   return fmt::format("stopped by {} ({}) in epoch {} of {}", report.reason, sigdescr_np(report.exit_code - 128),
                      std::min<std::size_t>(ended + 1, graph.epochs), graph.epochs);
 }
@@ -62,7 +86,7 @@ std::string end_text(const ValidatedGraph& graph, const RunReport& report) {
 std::string summary(const ValidatedGraph& graph, const RunReport& report) {
   std::string text = fmt::format("{}: {} in {}{}\n", printable(graph.name), end_text(graph, report),
                                  seconds_text(report.seconds), limiting_node(graph, report));
-  if (!report.weights_sha256.empty()) text += fmt::format("weights sha256 {}\n", report.weights_sha256);
+  text += weights_text(report);
   text += ranks_text(graph, report);
   text += fmt::format("device {} ({}), {}; device memory: peak {}, leaked {}\n", to_string(graph.device.id),
                       graph.device.reason, counted(graph.threads, "thread"),

@@ -42,7 +42,7 @@ const std::vector<std::string>& top_level_keys() {
 }
 
 const std::vector<std::string>& node_keys() {
-  static const std::vector<std::string> keys{"stage", "chain", "in", "with", "run"};
+  static const std::vector<std::string> keys{"stage", "chain", "in", "with", "seed", "run"};
   return keys;
 }
 
@@ -61,6 +61,13 @@ const std::vector<Param>& run_params() {
           .in_unit("seconds"),
   };
   return params;
+}
+
+const Param& node_seed_param() {
+  static const Param param =
+      Param("seed", ParamType::integer().at_least(0), "What this node draws from instead of the run's seed.")
+          .or_absent();
+  return param;
 }
 
 bool is_top_level_key(std::string_view key) { return contains(top_level_keys(), key); }

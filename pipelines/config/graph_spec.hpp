@@ -27,6 +27,7 @@ struct NodeSpec {
   std::vector<EdgeSpec> in;
   Location in_where;
   DocNode with;  ///< parameters, unchecked; null or a map
+  DocNode seed;  ///< unchecked; null where the run's is drawn from
   DocNode run;   ///< blocks, bytes, isolate, timeout; of every stage of a chain what its node says
 };
 

@@ -122,6 +122,7 @@ class NodeReader {
   void fill(NodeSpec& node, const DocNode& value) {
     node.with = map_or_nothing(value, "with", node);
     node.run = map_or_nothing(value, "run", node);
+    node.seed = value_of(value, "seed");
     const bool is_chain = value.find("chain") != nullptr;
     const DocNode& kind = value_of(value, is_chain ? "chain" : "stage");
     if (!kind.is_scalar() || kind.text.empty())  // "" may also be what a reference has left

@@ -24,7 +24,8 @@ struct HostedNode {
   std::string name, stage;
   std::vector<std::pair<std::string, PortSpec>> inputs, outputs;
   DeviceId device;
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;                                    ///< the run's
+  std::vector<std::pair<std::string, std::uint64_t>> seeds;  ///< by purpose
   std::uint32_t epochs = 0, first_pass = 0;
   RowShare share;
   bool feeds_device = false;
@@ -86,7 +87,7 @@ class HostedInference final : public InferContext {
   HostedNode& node_;
 };
 
-class HostedOpening final : public OpenContext, public RunNews {
+class HostedOpening final : public OpenContext, public NodeSeeds, public RunNews {
  public:
   HostedOpening(const HostedNode& node, RunLine& line) : node_(node), line_(line) {}
 
@@ -107,6 +108,11 @@ class HostedOpening final : public OpenContext, public RunNews {
   RowShare share() const override { return node_.share; }
   RunNews& news() override { return *this; }
   std::uint64_t seed() const override { return node_.seed; }
+  std::optional<std::uint64_t> find_seed(std::string_view purpose) const override {
+    for (const auto& [name, seed] : node_.seeds)
+      if (name == purpose) return seed;
+    return std::nullopt;
+  }
   std::uint32_t epochs() const override { return node_.epochs; }
   std::uint32_t first_pass() const override { return node_.first_pass; }
   bool feeds_device() const override { return node_.feeds_device; }

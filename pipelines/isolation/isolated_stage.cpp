@@ -157,7 +157,12 @@ class Remote {
     write_ports(to, isolation_.outputs);
     to.text(device.kind);
     to.put(static_cast<std::int32_t>(device.index));
-    to.put(context.seed());
+    to.put(isolation_.seed);
+    to.put(static_cast<std::uint64_t>(isolation_.seeds.size()));
+    for (const auto& [purpose, seed] : isolation_.seeds) {
+      to.text(purpose);
+      to.put(seed);
+    }
     to.put(context.epochs());
     to.put(context.first_pass());
     to.put(static_cast<std::int32_t>(share.rank));

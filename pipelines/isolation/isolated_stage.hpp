@@ -22,6 +22,8 @@ struct Isolation {
   std::chrono::milliseconds limit{300'000};               ///< of one call
   /// Told what goes wrong where nothing may be thrown: while the stage closes or is destroyed.
   std::function<void(std::exception_ptr)> fail;
+  std::uint64_t seed = 0;                                         ///< the run's
+  std::vector<std::pair<std::string, std::uint64_t>> seeds = {};  ///< by purpose
 };
 
 /// A Source, Transform or Serial, as the stage is. It starts its process when it is opened. No two of its calls overlap, those

@@ -34,6 +34,10 @@ HostedNode read_node(WireReader& from) {
   node.device.kind = from.text();
   node.device.index = from.get<std::int32_t>();
   node.seed = from.get<std::uint64_t>();
+  for (std::uint64_t left = from.count(); left > 0; --left) {
+    std::string purpose = from.text();
+    node.seeds.emplace_back(std::move(purpose), from.get<std::uint64_t>());
+  }
   node.epochs = from.get<std::uint32_t>();
   node.first_pass = from.get<std::uint32_t>();
   node.share.rank = from.get<std::int32_t>();

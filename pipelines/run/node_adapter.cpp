@@ -2,6 +2,7 @@
 #include "node_adapter.hpp"
 
 #include "check/node_place.hpp"
+#include "run_history.hpp"
 
 #include <millrace/error.hpp>
 
@@ -192,6 +193,10 @@ std::size_t NodeAdapter::waiting(std::size_t port) const {
 
 void NodeAdapter::send(std::size_t port, Packet packet) {
   OutputPort& out = *outputs_[port];
+  if (services_.history != nullptr) {
+    if (packet.model) services_.history->model(node_.name, packet.model);
+    if (packet.metrics) services_.history->port_metrics(node_.name, out.name, *packet.metrics);
+  }
   ++out.emitted;
   if (out.targets.empty()) return;
   for (std::size_t i = 0; i + 1 < out.targets.size(); ++i) out.targets[i].node->arrive(out.targets[i].port, packet);

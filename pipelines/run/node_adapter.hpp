@@ -29,6 +29,8 @@ class WorkQueue {
   virtual void put(std::shared_ptr<Work> work) = 0;
 };
 
+class RunHistory;
+
 /// What all nodes of a run share.
 struct NodeServices {
   StopState& stop;
@@ -37,6 +39,7 @@ struct NodeServices {
   Allocator& host_memory;  ///< for what stays on the host
   EventWaiter& waiter;
   RankInfo ranks = {};
+  RunHistory* history = nullptr;  ///< hears of every packet of metrics and every model; null where nobody does
 };
 
 class NodeAdapter;

@@ -1,30 +1,106 @@
 // What a run has to tell its user.
 #include "run_history.hpp"
 
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 namespace millrace::pipelines {
+namespace {
 
-// A sink may report an epoch in several pieces, and a value again when it is final.
-void RunHistory::epoch_metrics(const Metrics& metrics) {
+void require_finite(const std::string& name, double value, std::uint32_t epoch) {
+  if (std::isfinite(value)) return;
+  throw Error(ErrorKind::diverged, "diverged", fmt::format("`{}` of epoch {} is {}", name, epoch, value),
+              "lower the learning rate, clip the gradient (clip_norm) or check the data that this is measured on");
+}
+
+}  // namespace
+
+RunHistory::RunHistory(std::vector<std::string> nodes, std::vector<ReportedPort> ports, RunObserver* observer,
+                       std::chrono::steady_clock::time_point began)
+    : nodes_(std::move(nodes)), ports_(std::move(ports)), observer_(observer), began_(began) {}
+
+void RunHistory::port_metrics(std::string_view node, std::string_view port, const Metrics& metrics) {
   const std::lock_guard lock(mutex_);
-  Metrics& epoch = epochs_[metrics.epoch];
-  epoch.epoch = metrics.epoch;
+  for (std::size_t i = 0; i < ports_.size(); ++i)
+    if (ports_[i].node == node && ports_[i].port == port) add(i, ports_[i].prefix, metrics);
+  told_[{std::string(node), std::string(port)}].insert(metrics.epoch);
+}
+
+void RunHistory::own_metrics(std::string_view node, const Metrics& metrics) {
+  const std::lock_guard lock(mutex_);
+  add(ports_.size() + index_of(node), "", metrics);
+}
+
+// A stage may tell an epoch in several pieces, and a value again when it is final.
+void RunHistory::add(std::size_t place, const std::string& prefix, const Metrics& metrics) {
+  Places& epoch = epochs_[metrics.epoch];
   for (const auto& [name, value] : metrics.values) {
-    const auto same = [&name = name](const auto& entry) { return entry.first == name; };
-    const auto known = std::find_if(epoch.values.begin(), epoch.values.end(), same);
-    if (known == epoch.values.end())
-      epoch.set(name, value);
+    require_finite(prefix + name, value, metrics.epoch);
+    require_free(epoch, place, prefix + name);
+  }
+  Metrics& mine = epoch[place];
+  for (const auto& [name, value] : metrics.values) {
+    const auto same = [full = prefix + name](const auto& entry) { return entry.first == full; };
+    const auto known = std::find_if(mine.values.begin(), mine.values.end(), same);
+    if (known == mine.values.end())
+      mine.set(prefix + name, value);
     else
       known->second = value;
   }
-  if (observer_) observer_->epoch(epoch, false);
+  if (observer_) observer_->epoch(together(metrics.epoch, epoch), false);
+}
+
+void RunHistory::require_free(const Places& epoch, std::size_t place, const std::string& name) const {
+  for (const auto& [other, values] : epoch)
+    if (other != place && values.find(name))
+      throw Error(ErrorKind::run, "metric-clash",
+                  fmt::format("{} and {} both tell `{}`", told_by(other), told_by(place), name),
+                  "wire one of the two into a metrics_sink under another name");
+}
+
+std::string RunHistory::told_by(std::size_t place) const {
+  return place < ports_.size() ? fmt::format("`{}.{}`", ports_[place].node, ports_[place].port)
+                               : fmt::format("node `{}`", nodes_[place - ports_.size()]);
+}
+
+Metrics RunHistory::together(std::uint32_t number, const Places& epoch) {
+  Metrics all;
+  all.epoch = number;
+  for (const auto& [place, values] : epoch)
+    all.values.insert(all.values.end(), values.values.begin(), values.values.end());
+  return all;
+}
+
+std::size_t RunHistory::index_of(std::string_view node) const {
+  return static_cast<std::size_t>(std::find(nodes_.begin(), nodes_.end(), node) - nodes_.begin());
 }
 
 void RunHistory::epoch_ended(std::uint32_t epoch) {
   const std::lock_guard lock(mutex_);
+  pass_on_texts(epoch);
   const auto known = epochs_.find(epoch);
-  if (observer_ && known != epochs_.end()) observer_->epoch(known->second, true);
+  if (observer_ && known != epochs_.end()) observer_->epoch(together(epoch, known->second), true);
+}
+
+void RunHistory::finish() {
+  const std::lock_guard lock(mutex_);
+  pass_on_texts(UINT32_MAX);
+}
+
+void RunHistory::pass_on_texts(std::uint32_t last_epoch) {
+  while (!texts_.empty() && texts_.begin()->first <= last_epoch) {
+    const std::map<std::size_t, std::string> by_node = std::move(texts_.begin()->second);
+    texts_.erase(texts_.begin());
+    for (const auto& [node, text] : by_node) {
+      // Whose text it is, is a question where there are several.
+      if (observer_) observer_->print(by_node.size() > 1 ? fmt::format("node {}:\n{}", nodes_[node], text) : text);
+    }
+  }
 }
 
 void RunHistory::busy(const std::map<std::string, double>& seconds_by_node) {
@@ -32,32 +108,52 @@ void RunHistory::busy(const std::map<std::string, double>& seconds_by_node) {
   if (observer_) observer_->busy(seconds_by_node);
 }
 
-void RunHistory::step(const StepProgress& progress) {
+void RunHistory::step(const std::string& node, const StepProgress& progress) {
   const std::lock_guard lock(mutex_);
   if (first_step_ == 0) first_step_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
-  if (observer_) observer_->step(progress);
+  if (observer_) observer_->step(node, progress);
 }
 
-void RunHistory::model(std::shared_ptr<const ModelSnapshot> model) {
+void RunHistory::model(std::string_view node, std::shared_ptr<const ModelSnapshot> model) {
+  if (const std::string where = model->not_finite(); !where.empty())
+    throw Error(ErrorKind::diverged, "diverged",
+                fmt::format("at the end of epoch {} {} has weights that are not finite", model->epoch(), where),
+                "lower the learning rate, clip the gradient (clip_norm) or check the range of the inputs");
   const std::lock_guard lock(mutex_);
-  model_ = std::move(model);
+  const std::size_t index = index_of(node);
+  models_[index] = {nodes_[index], std::move(model)};
 }
 
-void RunHistory::print(std::string_view text) {
+void RunHistory::print(std::string_view node, std::optional<std::uint32_t> epoch, std::string_view text) {
   const std::lock_guard lock(mutex_);
-  if (observer_) observer_->print(text);
+  if (epoch)
+    texts_[*epoch][index_of(node)] += text;
+  else if (observer_)
+    observer_->print(text);
 }
 
 std::vector<Metrics> RunHistory::epochs() const {
   const std::lock_guard lock(mutex_);
   std::vector<Metrics> all;
-  for (const auto& [epoch, metrics] : epochs_) all.push_back(metrics);
+  for (const auto& [number, epoch] : epochs_) all.push_back(together(number, epoch));
   return all;
 }
 
-std::shared_ptr<const ModelSnapshot> RunHistory::last_model() const {
+std::vector<TrainedModel> RunHistory::models() const {
   const std::lock_guard lock(mutex_);
-  return model_;
+  std::vector<TrainedModel> all;
+  for (const auto& [node, model] : models_) all.push_back(model);
+  return all;
+}
+
+std::vector<std::uint32_t> RunHistory::missing(std::string_view node, std::string_view port, std::uint32_t first,
+                                               std::uint32_t last) const {
+  const std::lock_guard lock(mutex_);
+  const auto told = told_.find({std::string(node), std::string(port)});
+  std::vector<std::uint32_t> epochs;
+  for (std::uint32_t epoch = first; epoch <= last; ++epoch)
+    if (told == told_.end() || !told->second.contains(epoch)) epochs.push_back(epoch);
+  return epochs;
 }
 
 double RunHistory::first_step_seconds() const {

@@ -1,4 +1,4 @@
-// What a run has to tell its user: metrics by epoch, steps, the model, texts. Collects it and passes it on.
+// What a run has to tell its user: metrics by epoch, steps, models, texts. Collects it by node and passes it on.
 #pragma once
 
 #include "runner.hpp"
@@ -6,35 +6,65 @@
 #include <millrace/stage.hpp>
 
 #include <chrono>
+#include <map>
 #include <mutex>
+#include <set>
 
 namespace millrace::pipelines {
 
-/// Safe from any thread; the observer is never called twice at once.
-class RunHistory final : public RunNews {
+/// Safe from any thread; the observer is never called twice at once. Whoever is faster changes nothing: values, models and texts
+/// stand in the order of the nodes, and the same in every epoch.
+class RunHistory final {
  public:
+  /// `nodes`: names in the order of the graph; `ports`: what of their metrics is listed, in the order in which it is shown.
   /// `observer` may be null. Seconds count from `began`.
-  RunHistory(RunObserver* observer, std::chrono::steady_clock::time_point began) : observer_(observer), began_(began) {}
+  RunHistory(std::vector<std::string> nodes, std::vector<ReportedPort> ports, RunObserver* observer,
+             std::chrono::steady_clock::time_point began);
 
-  void epoch_metrics(const Metrics& metrics) override;
-  void step(const StepProgress& progress) override;
-  void model(std::shared_ptr<const ModelSnapshot> model) override;
-  void print(std::string_view text) override;
+  /// What a node has sent on a metrics port. Throws Error("diverged", diverged) for a value that is not finite, and
+  /// Error("metric-clash", run) for a name that another node has told in this epoch; nothing is kept of it then.
+  void port_metrics(std::string_view node, std::string_view port, const Metrics& metrics);
+  /// Values of the stage's own, as RunNews::epoch_metrics has them. Throws as port_metrics.
+  void own_metrics(std::string_view node, const Metrics& metrics);
+  void step(const std::string& node, const StepProgress& progress);
+  /// Throws Error("diverged", diverged) for weights that are not finite; the model before stays.
+  void model(std::string_view node, std::shared_ptr<const ModelSnapshot> model);
+  /// What a node prints while it works on `epoch`; empty where that is unknown, and then it is passed on at once.
+  void print(std::string_view node, std::optional<std::uint32_t> epoch, std::string_view text);
   void busy(const std::map<std::string, double>& seconds_by_node);
-  /// Nothing of the epoch is alive any more.
+  /// Nothing of the epoch is alive any more: passes on what was printed up to it.
   void epoch_ended(std::uint32_t epoch);
+  /// The run is over: passes on what was printed in epochs that have not ended.
+  void finish();
 
   std::vector<Metrics> epochs() const;
-  std::shared_ptr<const ModelSnapshot> last_model() const;
+  /// The last model of each node that has one, in the order of the graph.
+  std::vector<TrainedModel> models() const;
+  /// Those of `first` to `last` of which a metrics port has told nothing.
+  std::vector<std::uint32_t> missing(std::string_view node, std::string_view port, std::uint32_t first,
+                                     std::uint32_t last) const;
   /// Until the first step was reported; 0 when none was.
   double first_step_seconds() const;
 
  private:
+  /// The values of an epoch, by place: one for each reported port, then one for each node's own.
+  using Places = std::map<std::size_t, Metrics>;
+  std::size_t index_of(std::string_view node) const;
+  void add(std::size_t place, const std::string& prefix, const Metrics& metrics);
+  void require_free(const Places& epoch, std::size_t place, const std::string& name) const;
+  std::string told_by(std::size_t place) const;
+  static Metrics together(std::uint32_t number, const Places& epoch);
+  void pass_on_texts(std::uint32_t last_epoch);
+
   mutable std::mutex mutex_;
+  std::vector<std::string> nodes_;
+  std::vector<ReportedPort> ports_;
   RunObserver* observer_;
   std::chrono::steady_clock::time_point began_;
-  std::map<std::uint32_t, Metrics> epochs_;
-  std::shared_ptr<const ModelSnapshot> model_;
+  std::map<std::uint32_t, Places> epochs_;
+  std::map<std::pair<std::string, std::string>, std::set<std::uint32_t>> told_;  ///< epochs, by node and port
+  std::map<std::size_t, TrainedModel> models_;                                   ///< by node
+  std::map<std::uint32_t, std::map<std::size_t, std::string>> texts_;            ///< by epoch and node
   double first_step_ = 0;
 };
 

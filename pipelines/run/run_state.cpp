@@ -71,6 +71,35 @@ std::size_t communicating_nodes(const ValidatedGraph& graph) {
   }));
 }
 
+std::vector<std::string> names_of(const ValidatedGraph& graph) {
+  std::vector<std::string> names;
+  for (const ValidatedNode& node : graph.nodes) names.push_back(node.name);
+  return names;
+}
+
+RunFailure missing_epochs(const ValidatedNode& node, const std::string& port,
+                          const std::vector<std::uint32_t>& epochs) {
+  RunFailure failure;
+  failure.kind = ErrorKind::run;
+  failure.name = "missing-epoch";
+  failure.message = fmt::format("`{}.{}` has told nothing of {} {}", node.name, port,
+                                epochs.size() == 1 ? "epoch" : "epochs", fmt::join(epochs, ", "));
+  failure.help = "a stage that trains emits the metrics of every pass, at its end";
+  failure.node = node.name;
+  failure.stage = node.info->name;
+  failure.where = node.where;
+  return failure;
+}
+
+/// What is kept of a training that has diverged.
+std::string kept_note(const std::string& node, const std::vector<TrainedModel>& models) {
+  for (const TrainedModel& trained : models)
+    if (trained.node == node)
+      return fmt::format("what is reported of `{}` is its model at the end of epoch {}, which is finite", node,
+                         trained.model->epoch());
+  return fmt::format("no epoch of `{}` has ended with finite weights, so no model of it is reported", node);
+}
+
 /// For the other processes, which know neither this one's files nor its lines.
 std::string text_of(const RunFailure& failure) {
   const std::string place =
@@ -97,7 +126,7 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
       began_(std::chrono::steady_clock::now()),
       // A rank that stopped alone would leave the others waiting in a sum.
       stop_(peers_ != nullptr && communicating_nodes(graph) > 0 ? &peers_->agreed_stop() : options.stop_signal),
-      history_(options.observer, began_),
+      history_(names_of(graph), graph.reported, options.observer, began_),
       device_timeout_(options.device_timeout),
       stage_host_(options.stage_host) {
   if (peers_ == nullptr) return;
@@ -135,6 +164,7 @@ RunReport Run::execute() {
     guarded(&Run::build);
     if (!stop_.stopping()) guarded(&Run::open_stages);
     if (!stop_.stopping()) guarded(&Run::flow);
+    guarded(&Run::tell_rest);
     if (ledger_) guarded(&Run::close_stages);
   });
   if (at_work_ != nullptr) at_work_->follow(nullptr);
@@ -165,7 +195,8 @@ std::vector<SourceBudget> Run::budgets() const {
 void Run::isolate_stages() {
   for (ValidatedNode& node : graph_.nodes) {
     if (!node.isolated) continue;
-    Isolation isolation{node.info, node.params, node.outputs, stage_host_, node.call_timeout, {}};
+    Isolation isolation{node.info, node.params, node.outputs, stage_host_, node.call_timeout, {}, graph_.seed};
+    for (const NodeSeed& seed : node.seeds) isolation.seeds.emplace_back(seed.purpose, seed.seed);
     isolation.fail = [this, &node](const std::exception_ptr& thrown) { stop_.fail(failure_of(node, thrown)); };
     node.stage = make_isolated_stage(std::move(isolation));
   }
@@ -199,8 +230,8 @@ void Run::build() {
   wait_hooks.release = [this] { flow_->release(); };
   wait_hooks.give_up = [this] { device_->abandon(); };
   waiter_ = std::make_unique<EventWaiter>(device_timeout_, std::move(wait_hooks));
-  const NodeServices services{stop_,    *ledger_,    *device_, host_memory_ ? *host_memory_ : device_->memory(),
-                              *waiter_, graph_.ranks};
+  const NodeServices services{stop_,    *ledger_,     *device_, host_memory_ ? *host_memory_ : device_->memory(),
+                              *waiter_, graph_.ranks, &history_};
   for (ValidatedNode& node : graph_.nodes) {
     nodes_.push_back(make_adapter(node, services));
     contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_, peers_));
@@ -228,6 +259,8 @@ void Run::tell_busy() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) seconds[graph_.nodes[i].name] = nodes_[i]->clock().sums().busy;
   history_.busy(seconds);
 }
+
+void Run::tell_rest() { history_.finish(); }
 
 void Run::open_stages() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
@@ -269,6 +302,18 @@ void Run::account() {
   for (RunFailure& failure : check_conservation(count_edges(nodes_), sources, passes, stopped_))
     stop_.fail(std::move(failure));
   discard_waiting();
+  if (!stop_.stopped()) require_every_epoch();
+}
+
+void Run::require_every_epoch() {
+  for (const ValidatedNode& node : graph_.nodes) {
+    if (!graph_.is_trainer(node)) continue;
+    for (const auto& [port, spec] : node.outputs) {
+      if (spec.kind != PortKind::metrics) continue;
+      const auto missing = history_.missing(node.name, port, ledger_->first_pass(), ledger_->last_pass());
+      if (!missing.empty()) stop_.fail(missing_epochs(node, port, missing));
+    }
+  }
 }
 
 void Run::discard_waiting() {
@@ -316,11 +361,29 @@ void Run::measure_memory() {
   stop_.fail(std::move(failure));
 }
 
+// Of several trainers none is the run's, also when only one of them has come to the end of an epoch.
+void Run::take_single_model() {
+  const auto trainers = std::count_if(graph_.nodes.begin(), graph_.nodes.end(),
+                                      [&](const ValidatedNode& node) { return graph_.is_trainer(node); });
+  if (trainers > 1) return;
+  for (const TrainedModel& trained : report_.models) {
+    const auto node = std::find_if(graph_.nodes.begin(), graph_.nodes.end(),
+                                   [&](const ValidatedNode& n) { return n.name == trained.node; });
+    if (trainers == 1 ? !graph_.is_trainer(*node) : report_.models.size() > 1) continue;
+    report_.model = trained.model;
+    report_.weights_sha256 = trained.model->weights_sha256();
+  }
+}
+
 RunReport Run::take_report() {
   report_.epochs = history_.epochs();
-  report_.model = history_.last_model();
-  if (report_.model) report_.weights_sha256 = report_.model->weights_sha256();
+  report_.models = history_.models();
+  take_single_model();
   report_.failures = stop_.failures();
+  for (RunFailure& failure : report_.failures)
+    if (failure.kind == ErrorKind::diverged)
+      for (const ValidatedNode& node : graph_.nodes)
+        if (graph_.is_trainer(node)) failure.notes.push_back(kept_note(node.name, report_.models));
   report_.seconds = seconds_since(began_);
   report_.first_batch_seconds = history_.first_step_seconds();
   if (!report_.failures.empty()) {

@@ -33,6 +33,9 @@ class Run {
   void open_stages();
   void flow();
   void account();
+  void require_every_epoch();
+  void tell_rest();
+  void take_single_model();
   void discard_waiting();
   void close_stages();
   void measure_memory();

@@ -24,10 +24,13 @@ namespace millrace::pipelines {
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
-  virtual void step(const StepProgress&) {}
-  /// Metrics of an epoch as they stand; called again when more values of the same epoch arrive. `complete`: every sink
-  /// that reports has seen the end of this epoch.
+  /// Where the trainer `node` stands.
+  virtual void step(const std::string& /*node*/, const StepProgress&) {}
+  /// Metrics of an epoch as they stand, in the order of the graph; called again when more values of the same epoch arrive.
+  /// `complete`: nothing of this epoch is under way any more.
   virtual void epoch(const Metrics&, bool /*complete*/) {}
+  /// What nodes print in an epoch, in the order of the graph, when it has ended; a line with the node's name before it where
+  /// several have printed.
   virtual void print(std::string_view /*text*/) {}
   /// Seconds each node has spent in its stage's code so far; called just before an epoch is complete.
   virtual void busy(const std::map<std::string, double>& /*seconds_by_node*/) {}
@@ -90,9 +93,17 @@ struct RunFailure {
   Location where;
 };
 
+/// The last model of a node whose weights are all finite.
+struct TrainedModel {
+  std::string node;
+  std::shared_ptr<const ModelSnapshot> model;
+};
+
 struct RunReport {
   std::vector<Metrics> epochs;
-  std::string weights_sha256;  ///< empty without a trainer
+  std::vector<TrainedModel> models;  ///< in the order of the graph
+  /// Those of the only trainer; empty where there is none, or several.
+  std::string weights_sha256;
   std::shared_ptr<const ModelSnapshot> model;
   std::vector<NodeReport> nodes;
   std::vector<RunFailure> failures;

@@ -3,6 +3,8 @@
 
 #include "check/validated_graph.hpp"
 #include "node_adapter.hpp"
+#include "process/stage_mark.hpp"
+#include "run_history.hpp"
 
 #include <millrace/communicator.hpp>
 #include <millrace/stage.hpp>
@@ -11,12 +13,12 @@
 
 namespace millrace::pipelines {
 
-/// Outlives its stage.
-class StageContext final : public OpenContext {
+/// Outlives its stage, and tells the history whose news it has.
+class StageContext final : public OpenContext, public NodeSeeds, public RunNews {
  public:
   /// Waits for the other processes, if there are any and the stage talks to them.
-  StageContext(const ValidatedGraph& graph, NodeAdapter& node, RunNews& news, Peers* peers)
-      : graph_(graph), node_(node), news_(news) {
+  StageContext(const ValidatedGraph& graph, NodeAdapter& node, RunHistory& history, Peers* peers)
+      : graph_(graph), node_(node), history_(history) {
     const ValidatedNode& valid = node.node();
     const bool talks = peers != nullptr && valid.info->spec.does_communicate();
     communicator_ = talks ? peers->communicator(valid.name, valid.info->name) : make_self_communicator();
@@ -31,16 +33,30 @@ class StageContext final : public OpenContext {
   Device& device() override { return node_.services().device; }
   Communicator& communicator() override { return *communicator_; }
   RowShare share() const override { return share_of(node_.node(), graph_.ranks); }
-  RunNews& news() override { return news_; }
+  RunNews& news() override { return *this; }
   std::uint64_t seed() const override { return graph_.seed; }
+  std::optional<std::uint64_t> find_seed(std::string_view purpose) const override {
+    for (const NodeSeed& seed : node_.node().seeds)
+      if (seed.purpose == purpose) return seed.seed;
+    return std::nullopt;
+  }
   std::uint32_t epochs() const override { return graph_.epochs; }
   std::uint32_t first_pass() const override { return graph_.epochs == 0 ? 0 : 1; }
   bool feeds_device() const override { return node_.node().feeds_device; }
 
+  void epoch_metrics(const Metrics& metrics) override { history_.own_metrics(node(), metrics); }
+  void step(const StepProgress& progress) override { history_.step(node(), progress); }
+  void model(std::shared_ptr<const ModelSnapshot> model) override { history_.model(node(), std::move(model)); }
+  void print(std::string_view text) override {
+    const StageCall call = current_call();
+    const bool in_pass = call.place != nullptr && call.phase == nullptr;
+    history_.print(node(), in_pass ? std::optional(call.epoch) : std::nullopt, text);
+  }
+
  private:
   const ValidatedGraph& graph_;
   NodeAdapter& node_;
-  RunNews& news_;
+  RunHistory& history_;
   std::unique_ptr<Communicator> communicator_;
 };
 

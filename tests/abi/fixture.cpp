@@ -28,8 +28,9 @@ class Dice final : public Source {
   void infer(InferContext& ctx) override {
     ctx.output("out", PortSpec::single({DType::f32, {2}, ValueRange{1, 6}, {}, {}}, rows_, rows_));
     ctx.uses_memory("dice", 2);
+    ctx.draws("abi_dice");
   }
-  void open(OpenContext& ctx) override { random_ = std::make_unique<Random>(ctx.seed(), "abi_dice"); }
+  void open(OpenContext& ctx) override { random_ = std::make_unique<Random>(ctx.random("abi_dice")); }
   void begin_pass(std::uint32_t epoch) override { epoch_ = epoch; }
   void produce(SourceContext& ctx) override {
     OutTensor y = ctx.allocate(ctx.output("out").only(), rows_);

@@ -18,7 +18,7 @@ enum class ErrorKind : int {
   device = 5,    ///< the device is not available
   plugin = 6,    ///< a plugin cannot be used
   output = 7,    ///< an output cannot be written or is locked
-  diverged = 8,  ///< the loss is not finite
+  diverged = 8,  ///< a loss, a metric or a weight is not finite
   stalled = 75,  ///< stopped by a stall or a lost peer; resumable
 };
 

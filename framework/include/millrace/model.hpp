@@ -92,6 +92,8 @@ class MILLRACE_EXPORT ModelSnapshot {
   std::span<const float> weights() const { return weights_; }
   /// SHA-256 over the float32 little-endian weights: layers in order, kernel [in,out] row-major, then bias, no padding.
   std::string weights_sha256() const;
+  /// The first weight that is not finite, for a person: "the kernel of layer 1 (dense)"; empty when all are.
+  std::string not_finite() const;
 
  private:
   std::shared_ptr<const ModelSpec> model_;

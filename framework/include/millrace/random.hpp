@@ -20,7 +20,8 @@ using PhiloxKey = std::array<std::uint32_t, 2>;
 MILLRACE_EXPORT PhiloxCounter philox(PhiloxCounter counter, PhiloxKey key);
 
 /// A stream of numbers for one purpose. The purpose is a fixed string in the code ("shuffle", "init/0/kernel", "dropout/2"),
-/// never a node name or an address. Copyable, stateless, safe from any thread.
+/// never a node name or an address. Copyable, stateless, safe from any thread. A stage gets its own from OpenContext::random,
+/// so that two nodes of it do not draw alike.
 class MILLRACE_EXPORT Random {
  public:
   Random(std::uint64_t seed, std::string_view purpose);
@@ -39,6 +40,9 @@ class MILLRACE_EXPORT Random {
  private:
   PhiloxKey key_;
 };
+
+/// The seed of the `number`-th of several that draw from one seed, from 1. The first has the seed itself.
+MILLRACE_EXPORT std::uint64_t numbered_seed(std::uint64_t seed, std::int64_t number);
 
 /// 24 random bits as a float32 in [0, 1).
 constexpr float to_unit_float(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1.0p-24F; }

@@ -10,6 +10,7 @@
 #include <millrace/device.hpp>
 #include <millrace/export.hpp>
 #include <millrace/packet.hpp>
+#include <millrace/random.hpp>
 #include <millrace/row_share.hpp>
 #include <millrace/stage_spec.hpp>
 
@@ -58,11 +59,32 @@ class MILLRACE_EXPORT InferContext {
   virtual void accumulates(std::int64_t rows) = 0;
 
   virtual const DeviceId& device() const = 0;
-  virtual std::uint64_t seed() const = 0;
+
+ private:
+  virtual std::uint64_t seed() const = 0;  // of plugins that are built already
+
+ public:
   virtual std::uint32_t epochs() const = 0;
 
   /// The stage will open and work in a process of its own, which has no device but its host.
   bool is_isolated() const;
+  /// The stage will draw random numbers for `purpose`, a fixed text in the code ("shuffle"); OpenContext::random gives them.
+  /// Nodes that draw for one purpose each draw numbers of their own, unless the config gives them one `seed`.
+  void draws(std::string_view purpose);
+  /// The names of what a metrics output will carry, in order. Two nodes whose metrics would bear one name are then an error of
+  /// the config and not of the run.
+  void measures(std::string_view output, std::vector<std::string> names);
+  /// What comes on a metrics input is told to the user with `prefix` before each name, and not by the engine's own names.
+  void reports(std::string_view input, std::string prefix);
+};
+
+/// For those who check a whole graph: beside InferContext, as a second base. Without it what it would hear is dropped.
+class MILLRACE_EXPORT InferClaims {
+ public:
+  virtual ~InferClaims();
+  virtual void will_draw(std::string_view purpose) = 0;
+  virtual void will_measure(std::string_view output, std::vector<std::string> names) = 0;
+  virtual void will_report(std::string_view input, std::string prefix) = 0;
 };
 
 /// For those who run stages in processes of their own: beside InferContext, as a second base.
@@ -72,17 +94,20 @@ class MILLRACE_EXPORT IsolationInfer {
   virtual bool will_be_isolated() const = 0;
 };
 
-/// Where a stage's news for the user go: metrics to the history and the progress line, the model to the report.
+/// Where a stage's news for the user go. What leaves by its ports of metrics and models reaches the history and the report
+/// without this.
 class MILLRACE_EXPORT RunNews {
  public:
   virtual ~RunNews();
-  /// Adds values to epoch `metrics.epoch` of the history. Any thread.
+  /// Adds values that leave by no port to epoch `metrics.epoch` of the history. Any thread. Throws Error("diverged", diverged)
+  /// for a value that is not finite, Error("metric-clash", run) for a name that another node has.
   virtual void epoch_metrics(const Metrics& metrics) = 0;
   /// Where training stands. Cheap; any thread.
   virtual void step(const StepProgress& progress) = 0;
-  /// The model as it stands; the last one of the run gives `weights_sha256`.
+  /// A model that leaves by no port. Throws Error("diverged", diverged) when a weight is not finite.
   virtual void model(std::shared_ptr<const ModelSnapshot> model) = 0;
-  /// Text for the user's standard output, a whole line or several, each ended by a newline. Any thread.
+  /// Text for the user's standard output, a whole line or several, each ended by a newline. Any thread. What is printed in
+  /// calls of a pass is shown when the pass has ended, in the order of the nodes.
   virtual void print(std::string_view text) = 0;
 };
 
@@ -99,12 +124,31 @@ class MILLRACE_EXPORT OpenContext {
   /// In a run over several processes: the rows of a pass that are this one's. The whole pass elsewhere.
   virtual RowShare share() const;
   virtual RunNews& news() = 0;
-  virtual std::uint64_t seed() const = 0;
+
+ private:
+  virtual std::uint64_t seed()
+      const = 0;  // of plugins that are built already; random() cannot be the same for two nodes
+
+ public:
   virtual std::uint32_t epochs() const = 0;
   /// The pass the run starts with: 1, or later when it resumes.
   virtual std::uint32_t first_pass() const = 0;
   /// The input port is fed by memory that a GPU will copy from, so write it into device().staging().
   virtual bool feeds_device() const = 0;
+
+  /// The numbers that this node draws for a purpose: no other node's, on any thread, in any process. Throws
+  /// Error("undeclared-purpose", plugin) unless infer has said draws(purpose).
+  Random random(std::string_view purpose) const { return {seed(purpose), purpose}; }
+  /// The seed of random(purpose), for who draws for several ends under one purpose.
+  std::uint64_t seed(std::string_view purpose) const;
+};
+
+/// For those who open stages of a graph: beside OpenContext, as a second base. Without it every purpose has the run's seed.
+class MILLRACE_EXPORT NodeSeeds {
+ public:
+  virtual ~NodeSeeds();
+  /// Empty for a purpose that infer has not declared.
+  virtual std::optional<std::uint64_t> find_seed(std::string_view purpose) const = 0;
 };
 
 /// A packet to be sent. `fields` follow the order of the port's spec.

@@ -96,8 +96,7 @@ void TrainedWeights::load(const StageState& state) {
 
 void require_finite(double loss, std::uint64_t steps) {
   if (std::isfinite(loss)) return;
-  throw Error(ErrorKind::diverged, "diverged",
-              "the loss of step " + std::to_string(steps + 1) + " is not finite; the weights are those before it",
+  throw Error(ErrorKind::diverged, "diverged", "the loss of step " + std::to_string(steps + 1) + " is not finite",
               "lower the learning rate, clip the gradient (clip_norm) or check the range of the inputs");
 }
 

@@ -38,8 +38,8 @@ def config_of(stage):
                 wanted.append(SCAFFOLD[word])
     if stage["outputs"]:
         port = stage["outputs"][0]
-        sink = "{stage: print, in: {in: %s.%s}}" if port["kind"] == "data" else "{stage: metrics_sink, in: {train: %s.%s}}"
-        nodes["the_sink"] = sink % (name, port["name"])
+        if port["kind"] == "data":  # what is measured needs no sink
+            nodes["the_sink"] = "{stage: print, in: {in: %s.%s}}" % (name, port["name"])
     elif "any_outputs" in stage:
         column = re.search(r"columns: \{(\w+)", stage["example"]).group(1)
         nodes["the_sink"] = "{stage: print, in: {in: %s.%s}}" % (name, column)

@@ -3,6 +3,12 @@
 #include "catch.hpp"
 #include "run/node_clock.hpp"
 
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+
+#include <cmath>
+#include <limits>
+
 using namespace millrace;
 using namespace millrace::pipelines;
 
@@ -19,39 +25,129 @@ Metrics metrics(std::uint32_t epoch, std::vector<std::pair<std::string, double>>
 
 struct Log : RunObserver {
   std::vector<std::string> lines;
+  std::string text;
   void epoch(const Metrics& m, bool complete) override {
     std::string line = std::to_string(m.epoch) + (complete ? " complete" : "");
     for (const auto& [name, value] : m.values) line += " " + name;
     lines.push_back(line);
   }
+  void print(std::string_view printed) override { text += printed; }
 };
+
+/// A trainer, an evaluator and a node that tells something of its own.
+RunHistory history_of(RunObserver* observer = nullptr) {
+  return {{"learn", "evaluate", "count"},
+          {{"learn", "metrics", "", {}}, {"evaluate", "metrics", "val_", {}}},
+          observer,
+          Clock::now()};
+}
+
+std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch, std::vector<float> weights) {
+  auto model = std::make_shared<ModelSpec>();
+  model->inputs = 1;
+  for (const std::int64_t layer : {0, 1}) {
+    LayerSpec dense;
+    dense.inputs = dense.outputs = 1;
+    dense.kernel_offset = 2 * layer;
+    dense.bias_offset = 2 * layer + 1;
+    model->layers.push_back(dense);
+  }
+  return std::make_shared<const ModelSnapshot>(model, Loss{}, epoch, std::move(weights));
+}
+
+template <class Body>
+std::string name_of_error(const Body& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.name();
+  }
+  return "";
+}
 
 }  // namespace
 
-TEST_CASE("metrics of one epoch from several sinks become one record, in the order in which they came", "[history]") {
+TEST_CASE("metrics of one epoch stand in the order of the graph, whoever comes first", "[history]") {
   Log log;
-  RunHistory history(&log, Clock::now());
-  history.epoch_metrics(metrics(1, {{"loss", 0.5}, {"accuracy", 0.8}}));
-  history.epoch_metrics(metrics(2, {{"loss", 0.4}}));
-  history.epoch_metrics(metrics(1, {{"val_loss", 0.6}, {"loss", 0.45}}));
+  RunHistory history = history_of(&log);
+  history.own_metrics("count", metrics(1, {{"rows", 3}}));
+  history.port_metrics("evaluate", "metrics", metrics(1, {{"loss", 0.6}}));
+  history.port_metrics("learn", "metrics", metrics(2, {{"loss", 0.4}}));
+  history.port_metrics("learn", "metrics", metrics(1, {{"loss", 0.5}, {"accuracy", 0.8}}));
+  history.port_metrics("learn", "metrics", metrics(1, {{"loss", 0.45}}));
   history.epoch_ended(1);
   history.epoch_ended(3);
-  CHECK(log.lines == std::vector<std::string>{"1 loss accuracy", "2 loss", "1 loss accuracy val_loss",
-                                              "1 complete loss accuracy val_loss"});
+  CHECK(log.lines == std::vector<std::string>{"1 rows", "1 val_loss rows", "2 loss", "1 loss accuracy val_loss rows",
+                                              "1 loss accuracy val_loss rows",
+                                              "1 complete loss accuracy val_loss rows"});
   REQUIRE(history.epochs().size() == 2);
   CHECK(history.epochs()[0].find("loss") == 0.45);
   CHECK(history.epochs()[1].epoch == 2);
 }
 
-TEST_CASE("without an observer everything is kept all the same", "[history]") {
-  RunHistory history(nullptr, Clock::now());
-  history.epoch_metrics(metrics(1, {{"loss", 0.5}}));
+TEST_CASE("two nodes cannot tell one name of an epoch", "[history]") {
+  RunHistory history = history_of();
+  history.port_metrics("evaluate", "metrics", metrics(1, {{"loss", 0.6}}));
+  CHECK(name_of_error([&] {
+          history.own_metrics("count", metrics(1, {{"rows", 1}, {"val_loss", 1}}));
+        }) == "metric-clash");
+  CHECK(history.epochs().at(0).values.size() == 1);
+  CHECK(name_of_error([&] { history.own_metrics("count", metrics(2, {{"val_loss", 1}})); }).empty());
+}
+
+TEST_CASE("a value that is not finite is an error, and nothing of it is kept", "[history]") {
+  RunHistory history = history_of();
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()})
+    CHECK(name_of_error([&] {
+            history.port_metrics("evaluate", "metrics", metrics(1, {{"a", 1}, {"loss", bad}}));
+          }) == "diverged");
+  REQUIRE(history.epochs().size() == 1);
+  CHECK(history.epochs().at(0).values.empty());
+  CHECK(history.missing("evaluate", "metrics", 1, 2) == std::vector<std::uint32_t>{1, 2});
+}
+
+TEST_CASE("models stand by node in the order of the graph; one that is not finite leaves the one before", "[history]") {
+  RunHistory history = history_of();
+  history.model("evaluate", snapshot(1, {1, 2, 3, 4}));
+  history.model("learn", snapshot(1, {5, 6, 7, 8}));
+  try {
+    history.model("learn", snapshot(2, {5, 6, 7, std::nanf("")}));
+    FAIL("nothing was thrown");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::diverged);
+    CHECK_THAT(error.message(), Catch::Matchers::ContainsSubstring("the bias of layer 1 (dense)"));
+  }
+  const std::vector<TrainedModel> models = history.models();
+  REQUIRE(models.size() == 2);
+  CHECK(models[0].node == "learn");
+  CHECK(models[0].model->epoch() == 1);
+  CHECK(models[1].node == "evaluate");
+}
+
+TEST_CASE("texts come out when their epoch has ended, in the order of the graph", "[history]") {
+  Log log;
+  RunHistory history = history_of(&log);
+  history.print("count", 2, "of 2\n");
+  history.print("count", 1, "later\n");
+  history.print("learn", 1, "first\n");
+  history.print("count", {}, "at once\n");
+  CHECK(log.text == "at once\n");
   history.epoch_ended(1);
-  history.print("nobody reads this\n");
+  CHECK(log.text == "at once\nnode learn:\nfirst\nnode count:\nlater\n");
+  history.finish();
+  CHECK(log.text == "at once\nnode learn:\nfirst\nnode count:\nlater\nof 2\n");
+}
+
+TEST_CASE("without an observer everything is kept all the same", "[history]") {
+  RunHistory history = history_of();
+  history.port_metrics("learn", "metrics", metrics(1, {{"loss", 0.5}}));
+  history.print("learn", 1, "nobody reads this\n");
+  history.epoch_ended(1);
   CHECK(history.first_step_seconds() == 0);
-  history.step({});
+  history.step("learn", {});
   CHECK(history.first_step_seconds() > 0);
   CHECK(history.epochs().size() == 1);
+  CHECK(history.missing("learn", "metrics", 1, 3) == std::vector<std::uint32_t>{2, 3});
 }
 
 TEST_CASE("busy, idle and waiting of a serial node add up to the time it was open", "[clock]") {

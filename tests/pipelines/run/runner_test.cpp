@@ -16,7 +16,7 @@ struct Recorder : pipelines::RunObserver {
   std::vector<double> losses;
   std::string text;
   int steps = 0;
-  void step(const StepProgress&) override { ++steps; }
+  void step(const std::string&, const StepProgress&) override { ++steps; }
   void epoch(const Metrics& metrics, bool is_complete) override {
     if (!is_complete) return;
     complete.push_back(metrics.epoch);

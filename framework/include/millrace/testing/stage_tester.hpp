@@ -76,7 +76,10 @@ class MILLRACE_EXPORT StageTester {
   /// Metrics and texts that the stage gave to its RunNews.
   const std::vector<Metrics>& epoch_metrics() const;
   const std::string& printed() const;
+  /// The last model that left by a port, or was given to RunNews.
   std::shared_ptr<const ModelSnapshot> reported_model() const;
+  /// What stands before the names of what comes on a metrics input, as infer has said. Throws Error("not-reported", run).
+  const std::string& prefix_of(std::string_view input);
 
   StageState save() const;
   void load(const StageState&);

@@ -1,0 +1,14 @@
+// Which seed a node draws from.
+#pragma once
+
+#include "checked_graph.hpp"
+#include "validated_graph.hpp"
+
+namespace millrace::pipelines {
+
+/// Decides the seed of each purpose that a node has said it draws for. The nodes of one purpose are numbered in the order of
+/// the file: the first draws from the run's seed itself, the k-th from `numbered_seed(seed, k)`. A node with a `seed` draws from
+/// that, whatever its number is. Reports `unused-seed`: a node that has one and draws nothing.
+void number_seeds(const CheckedGraph& checked, ValidatedGraph& graph, Diagnostics&);
+
+}  // namespace millrace::pipelines
