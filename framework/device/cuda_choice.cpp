@@ -35,6 +35,10 @@ std::string why_no_cards(const CudaFacts& facts) {
   return facts.cards.empty() ? "the driver shows no card" : "";
 }
 
+bool has_no_gpu(const CudaFacts& facts) {
+  return !facts.no_driver.empty() || (facts.no_object.empty() && facts.no_runtime.empty() && facts.cards.empty());
+}
+
 std::string why_not_card(const CudaFacts& facts, int index) {
   const auto place = static_cast<std::size_t>(index);
   if (place >= facts.cards.size())
@@ -110,7 +114,8 @@ DeviceChoice choose_among(const CudaFacts& facts, std::string_view wish, LocalRa
     const std::string& name = facts.cards[static_cast<std::size_t>(chosen)].name;
     return {{"cuda", chosen}, wish == "auto" ? name + " is there" : name + ", the config asks for it"};
   }
-  if (wish == "auto") return {{"cpu", 0}, reason};
+  // Nobody who has no GPU wants to read why; `devices` says it.
+  if (wish == "auto") return {{"cpu", 0}, has_no_gpu(facts) ? "no GPU found" : reason};
   throw Error(ErrorKind::device, "device-unavailable", fmt::format("device `{}` is not available: {}", wish, reason),
               "use `device: cpu`, or `device: auto` to take what is there");
 }

@@ -16,6 +16,7 @@ struct CommandOptions {
   std::vector<Override> overrides;  ///< --set, --threads and --device in the order in which they were given
   std::vector<std::string> plugins;
   bool json = false, quiet = false, dry_run = false;
+  std::uint32_t every = 0;  ///< run: a line for each so many epochs; 0: as progress_line.hpp decides
   ColorChoice color = ColorChoice::automatic;
   std::string format;                                            ///< graph: "dot" or "mermaid"
   std::vector<std::string> from_addresses;                       ///< fetch: instead of the mirrors

@@ -88,6 +88,7 @@ class VerbParser {
   void add_own();
   void add_color();
   void take_threads(const std::string& text);
+  void take_every(const std::string& text);
   void take_timeout(const std::string& text);
   void refuse_extras() const;
   void take_plain(std::vector<std::string> words);
@@ -149,6 +150,12 @@ void VerbParser::take_threads(const std::string& text) {
   options_.overrides.push_back({"threads=" + text, "command line, --threads"});
 }
 
+void VerbParser::take_every(const std::string& text) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), options_.every);
+  if (error != std::errc() || end != text.data() + text.size() || options_.every < 1)
+    fail(verb_, "wrong-arguments", fmt::format("`--every {}`: not a positive number of epochs", text));
+}
+
 void VerbParser::take_timeout(const std::string& text) {
   int seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
@@ -160,7 +167,9 @@ void VerbParser::take_timeout(const std::string& text) {
 void VerbParser::add_own() {
   if (verb_.act == run_verb) {
     app_.add_flag("--dry-run", options_.dry_run, "Do all but the run: read, check, print the plan");
-    app_.add_flag("-q,--quiet", options_.quiet, "No progress; errors only");
+    app_.add_flag("-q,--quiet", options_.quiet, "No progress and no summary; errors and what stages print");
+    each("--every", "N", "One line for every N epochs, and one for the last",
+         [this](const std::string& text) { take_every(text); });
   }
   if (verb_.act == graph_verb) {
     options_.format = "dot";

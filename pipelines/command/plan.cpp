@@ -18,6 +18,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// What a terminal shows in one line, at least.
+constexpr std::size_t kColumns = 80;
+
 std::string bytes_of(std::size_t bytes) { return bytes_text(static_cast<double>(bytes)); }
 std::string count_of(std::size_t count) { return count_text(static_cast<long long>(count)); }
 
@@ -46,28 +49,38 @@ std::string consumers_of(const ValidatedGraph& graph, std::size_t node, const st
   return names.empty() ? "(unused)" : names;
 }
 
-void add_port_rows(const ValidatedGraph& graph, std::size_t index, std::vector<std::vector<std::string>>& rows) {
-  const ValidatedNode& node = graph.nodes[index];
-  for (const auto& [port, spec] : node.outputs) {
-    const std::string from = fmt::format("{}.{}", node.name, port), to = consumers_of(graph, index, port);
-    if (spec.kind != PortKind::data) rows.push_back({from, to, std::string(to_string(spec.kind)), "", "", ""});
-    bool is_first = true;
-    for (const PortSpec::FieldSpec& field : spec.fields) {
-      const std::string what =
-          spec.fields.size() == 1 ? field.spec.describe() : field.name + ": " + field.spec.describe();
-      const std::size_t bytes = field.spec.stored_row_bytes();
-      rows.push_back({is_first ? from : "", is_first ? to : "", what, count_text(spec.max_rows), count_of(bytes),
-                      count_of(bytes * static_cast<std::size_t>(spec.max_rows))});
-      is_first = false;
-    }
+std::string field_text(const PortSpec& port, const PortSpec::FieldSpec& field) {
+  return port.fields.size() == 1 ? field.spec.describe() : field.name + ": " + field.spec.describe();
+}
+
+// An edge has a line of its own: with both names and the shape in one, a table would be wider than a terminal.
+std::string edge_text(const std::string& from, const std::string& to) {
+  const std::string line = fmt::format("  {} -> {}\n", from, to);
+  return line.size() <= kColumns + 1 ? line : fmt::format("  {} ->\n    {}\n", from, to);
+}
+
+std::string port_text(const PortSpec& port) {
+  if (port.kind != PortKind::data) return fmt::format("    {}\n", to_string(port.kind));
+  std::string text;
+  for (const PortSpec::FieldSpec& field : port.fields) {
+    const std::size_t bytes = field.spec.stored_row_bytes();
+    const std::string counts = fmt::format("{:>9} {:>10} {:>11}", count_text(port.max_rows), count_of(bytes),
+                                           count_of(bytes * static_cast<std::size_t>(port.max_rows)));
+    const std::string what = "    " + field_text(port, field);
+    const bool fits = what.size() + counts.size() < kColumns;
+    text += fits ? fmt::format("{:<{}}{}\n", what, kColumns - 1 - counts.size(), counts)
+                 : fmt::format("{}\n{:>{}}\n", what, counts, kColumns - 1);
   }
+  return text;
 }
 
 std::string edges_text(const ValidatedGraph& graph) {
-  std::vector<std::vector<std::string>> rows = {{"from", "to", "what", "rows", "bytes/row", "bytes"}};
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) add_port_rows(graph, i, rows);
-  return "\nEdges: rows of a packet at most, and bytes as they lie in memory\n" +
-         table(rows, {false, false, false, true, true, true});
+  std::string text = fmt::format("\nEdges: the most rows a packet has, and bytes as they lie in memory\n{:>{}}\n",
+                                 "rows  bytes/row       bytes", kColumns - 1);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    for (const auto& [port, spec] : graph.nodes[i].outputs)
+      text += edge_text(graph.nodes[i].name + "." + port, consumers_of(graph, i, port)) + port_text(spec);
+  return text;
 }
 
 // The layout of Keras's model.summary().
@@ -98,13 +111,13 @@ std::int64_t block_rows(const ValidatedNode& node) {
 }
 
 std::string budgets_text(const ValidatedGraph& graph) {
-  std::vector<std::vector<std::string>> rows = {{"source", "blocks declared", "effective", "rows/block", "byte limit"}};
+  std::vector<std::vector<std::string>> rows = {{"source", "declared", "effective", "rows/block", "byte limit"}};
   for (const ValidatedNode& node : graph.nodes)
     if (node.info->kind == StageKind::source)
       rows.push_back({node.name, count_text(node.declared_blocks), count_text(node.budget_blocks),
                       count_text(block_rows(node)), node.budget_bytes == 0 ? "none" : bytes_of(node.budget_bytes)});
-  return "\nBudgets: blocks of a source that may be alive at once, max(declared, ceil(rows held back / rows of a "
-         "block) + 1)\n" +
+  return "\nBudgets: blocks of a source that may be alive at once,\n"
+         "max(declared, ceil(rows held back / rows of a block) + 1)\n" +
          table(rows, {false, true, true, true, true});
 }
 
@@ -116,10 +129,9 @@ std::string memory_text(const ValidatedGraph& graph) {
       rows.push_back(
           {node.node, bytes_of(node.working), bytes_of(node.flowing), bytes_of(node.models), bytes_of(node.total())});
   rows.push_back({"peak memory at most", "", "", "", bytes_of(bound.total)});
-  return "\nMemory: working = what the stage declares, and what a process of its own shares with the run; flowing = "
-         "(budget x rows of a block + 2 packets) x bytes of a "
-         "row;\n"
-         "snapshots = (epochs_ahead + 2) x model\n" +
+  return "\nMemory: working = what the stage declares, and what a process of its own\n"
+         "shares with the run; flowing = (budget x rows of a block + 2 packets) x bytes\n"
+         "of a row; snapshots = (epochs_ahead + 2) x model\n" +
          table(rows, {false, true, true, true, true});
 }
 
@@ -209,7 +221,7 @@ std::string plan_text(const ValidatedGraph& graph) {
   const std::string head = fmt::format("{}: {}, epochs {}, seed {}, threads {}, device {} ({})\n", graph.name,
                                        counted(graph.nodes.size(), "node"), graph.epochs, graph.seed, graph.threads,
                                        to_string(graph.device.id), graph.device.reason);
-  return printable(head + edges_text(graph) + models_text(graph) + seeds_text(graph) + budgets_text(graph) +
+  return printable(head + models_text(graph) + seeds_text(graph) + edges_text(graph) + budgets_text(graph) +
                    isolation_text(graph) + memory_text(graph));
 }
 

@@ -1,50 +1,66 @@
-// The progress of a run: on a terminal one line an epoch, redrawn in place and kept at its end; elsewhere one plain line an epoch.
+// The progress of a run: a live line that is drawn again and again on a terminal, and one line for each epoch that is over.
 #pragma once
 
+#include "epoch_text.hpp"
 #include "run/runner.hpp"
 #include "terminal.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace millrace::pipelines {
 
-/// The line of an epoch that is over. `last` is its last step, or null when nothing was trained; `limit` is "learn 96%" or "".
-std::string epoch_line(const Metrics& metrics, const StepProgress* last, std::uint32_t epochs, const std::string& limit,
-                       const TerminalStyle& style);
+/// Where it goes. Results are kept, whole lines; the live line replaces the one before, and an empty one removes it.
+class ProgressOutput {
+ public:
+  virtual ~ProgressOutput() = default;
+  virtual void result(std::string text) = 0;
+  virtual void live(std::string line) = 0;
+};
+
+struct ProgressOptions {
+  std::uint32_t epochs = 0;           ///< what the config asks for
+  std::uint32_t every = 0;            ///< a line for each so many epochs; 0: for each, on a terminal not too many
+  bool quiet = false;                 ///< nothing but what stages print
+  bool validates = false;             ///< a node measures the model of an epoch when it has been trained
+  std::vector<std::string> trainers;  ///< nodes that train, in the order of the graph
+  std::function<TerminalStyle()> live_style, result_style;  ///< asked at each line, since a window changes its width
+  std::function<double()> clock;                            ///< seconds
+};
 
 class ProgressLine final : public RunObserver {
  public:
-  using Write = std::function<void(std::string_view)>;
-  using Clock = std::function<double()>;  ///< seconds
-
-  /// `note` takes the progress, `result` what stages print. `epochs` is what the config asks for.
-  ProgressLine(TerminalStyle style, std::uint32_t epochs, Write note, Write result, Clock clock);
+  ProgressLine(ProgressOptions options, ProgressOutput& output);
 
   void step(const std::string& node, const StepProgress& progress) override;
   void epoch(const Metrics& metrics, bool complete) override;
   void print(std::string_view text) override;
   void busy(const std::map<std::string, double>& seconds_by_node) override;
-  /// Removes what is half drawn. Call it after the run.
+  /// Shows the last epoch, if its line was left out. Call it after the run.
   void finish();
 
  private:
-  void draw(const std::string& line);
-  void clear();
+  EpochSteps steps_of(std::uint32_t epoch) const;
+  bool has_trained(const std::string& node, std::uint32_t epoch) const;
+  bool has_trained(std::uint32_t epoch) const;
+  bool is_due(std::uint32_t epoch) const;
+  void show(const std::string& line);
+  void draw();
+  void draw_if_due();
 
-  TerminalStyle style_;
-  std::uint32_t epochs_;
-  Write note_, result_;
-  Clock clock_;
-  std::map<std::uint32_t, StepProgress> last_steps_;  ///< of the epochs that are not over
-  std::map<std::string, double> busy_;                ///< up to the epoch before
+  ProgressOptions options_;
+  ProgressOutput& output_;
+  std::map<std::uint32_t, std::map<std::string, StepProgress>> steps_;  ///< last ones, of the epochs that are not over
+  std::map<std::string, double> busy_;                                  ///< up to the epoch before
   double busy_since_;
   std::string limit_;  ///< the node that worked most during the epoch that just ended
-  double drawn_at_;
-  bool is_drawn_ = false;
+  double drawn_at_, shown_at_;
+  std::string left_out_;  ///< the line of the last epoch, when it was not due
 };
 
 }  // namespace millrace::pipelines

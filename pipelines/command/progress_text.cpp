@@ -44,14 +44,13 @@ std::string count_text(long long value) {
   return text;
 }
 
-std::string bar_text(double share, bool unicode, bool color) {
-  constexpr int kCells = 20;
-  const int full = static_cast<int>(std::clamp(share, 0.0, 1.0) * kCells);
+std::string bar_text(double share, int cells, bool unicode, bool color) {
+  const int full = static_cast<int>(std::clamp(share, 0.0, 1.0) * cells);
   std::string text = color ? "\x1b[32m" : "";
   for (int i = 0; i < full; ++i) text += unicode ? "━" : "=";
   if (color) text += "\x1b[90m";
   // Without colour the empty part must look different.
-  for (int i = full; i < kCells; ++i) text += !unicode ? "." : color ? "━" : "─";
+  for (int i = full; i < cells; ++i) text += !unicode ? "." : color ? "━" : "─";
   return color ? text + "\x1b[0m" : text;
 }
 

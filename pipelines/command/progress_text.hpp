@@ -17,8 +17,8 @@ std::string rate_text(double per_second);
 std::string bytes_text(double bytes);
 /// "1,234,567".
 std::string count_text(long long value);
-/// A bar of 20 cells, `share` in [0, 1] of them filled.
-std::string bar_text(double share, bool unicode, bool color);
+/// A bar of so many cells, `share` in [0, 1] of them filled.
+std::string bar_text(double share, int cells, bool unicode, bool color);
 /// Columns that `text` takes on a terminal; ANSI colours take none. One column a code point.
 std::size_t columns_of_text(std::string_view text);
 

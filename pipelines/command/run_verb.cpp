@@ -8,6 +8,7 @@
 #include "progress_line.hpp"
 #include "progress_text.hpp"
 #include "run_json.hpp"
+#include "run_output.hpp"
 #include "stop_note.hpp"
 #include "stop_signals.hpp"
 #include "timeouts.hpp"
@@ -23,6 +24,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <mutex>
 #include <optional>
 #include <system_error>
 
@@ -88,9 +90,9 @@ std::string summary(const ValidatedGraph& graph, const RunReport& report) {
                                  seconds_text(report.seconds), limiting_node(graph, report));
   text += weights_text(report);
   text += ranks_text(graph, report);
-  text += fmt::format("device {} ({}), {}; device memory: peak {}, leaked {}\n", to_string(graph.device.id),
-                      graph.device.reason, counted(graph.threads, "thread"),
-                      bytes_text(static_cast<double>(report.device_peak_bytes)),
+  text += fmt::format("device {} ({}), {}\n", to_string(graph.device.id), graph.device.reason,
+                      counted(graph.threads, "thread"));
+  text += fmt::format("device memory: peak {}, leaked {}\n", bytes_text(static_cast<double>(report.device_peak_bytes)),
                       bytes_text(static_cast<double>(report.leaked_bytes)));
   if (report.peak_bytes > report.device_peak_bytes)
     text += fmt::format("host memory: peak {}\n",
@@ -119,7 +121,7 @@ void tell_lost(RunReport& report, int write_error) {
   report.failures.push_back(
       {ErrorKind::output,
        "output-unwritable",
-       "what stages print cannot be written: " + std::generic_category().message(write_error),
+       "results cannot be written: " + std::generic_category().message(write_error),
        "the reader has gone, the disk is full or it is not open for writing; send the output elsewhere",
        {},
        {},
@@ -133,18 +135,30 @@ void tell_lost(RunReport& report, int write_error) {
   report.reason = "output lost";
 }
 
-/// What a first signal is answered with, by the thread that takes signals.
-struct StopNote {
+/// What a first signal is answered with, by the thread that takes signals. Before and after the run it is written at once.
+class StopNote {
+ public:
+  explicit StopNote(bool wanted) : is_wanted(wanted) {}
   NodesAtWork at_work;
   std::atomic<bool> is_wanted;
 
-  explicit StopNote(bool wanted) : is_wanted(wanted) {}
-
-  void write(int signal) const {
-    if (!is_wanted) return;
-    // A line of its own, below the progress line that may be half drawn.
-    write_note_now((isatty(STDERR_FILENO) == 1 ? "\n" : "") + stop_note_text(signal, at_work.now()));
+  void follow(RunOutput* output) {
+    const std::lock_guard lock(mutex_);
+    output_ = output;
   }
+  void write(int signal) {
+    if (!is_wanted) return;
+    const std::string text = stop_note_text(signal, at_work.now());
+    const std::lock_guard lock(mutex_);
+    if (output_ != nullptr)
+      output_->note(text);
+    else if (takes_text(STDERR_FILENO))
+      write_note(text);
+  }
+
+ private:
+  std::mutex mutex_;
+  RunOutput* output_ = nullptr;
 };
 
 /// The signals of a run, and who hears of them.
@@ -155,32 +169,52 @@ struct Stopping {
   explicit Stopping(bool wants_note) : note(wants_note), signals([this](int signal) { note.write(signal); }) {}
 };
 
-RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, Stopping& stopping, Peers* peers) {
-  const auto note = [quiet = options.quiet](std::string_view text) {
-    if (!quiet) write_note(text);
-  };
-  // With --json standard output is one object and nothing else.
-  bool results_lost = false;
-  int write_error = 0;
-  const auto result = [&](std::string_view text) {
-    if (graph.ranks.rank != 0) return;
-    if (write_all(options.json ? STDERR_FILENO : result_descriptor(), text)) return;
-    results_lost = true;
-    write_error = errno;
-  };
-  ProgressLine progress(style_of(STDERR_FILENO, options.color), graph.epochs, note, result, now_seconds);
+// Where epoch lines, summary and prints go: with --json standard output is one object and nothing else.
+int lines_descriptor(const CommandOptions& options) { return options.json ? STDERR_FILENO : result_descriptor(); }
+
+ProgressOptions progress_options(const ValidatedGraph& graph, const CommandOptions& options) {
+  ProgressOptions progress;
+  progress.epochs = graph.epochs;
+  progress.every = options.every;
+  progress.quiet = options.quiet;
+  for (const ValidatedNode& node : graph.nodes) {
+    const auto is_model = [](const auto& port) { return port.second.model != nullptr; };
+    if (std::any_of(node.outputs.begin(), node.outputs.end(), is_model)) progress.trainers.push_back(node.name);
+    for (const ValidatedEdge& edge : node.inputs)
+      if (graph.spec_of(edge).kind == PortKind::model && !node.outputs.empty()) progress.validates = true;
+  }
+  progress.live_style = [color = options.color] { return style_of(STDERR_FILENO, color); };
+  progress.result_style = [color = options.color, to = lines_descriptor(options)] { return style_of(to, color); };
+  progress.clock = now_seconds;
+  return progress;
+}
+
+RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, Stopping& stopping, Peers* peers,
+                      RunOutput& output) {
+  ProgressLine progress(progress_options(graph, options), output);
   RunOptions run_options;
-  run_options.observer = &progress;
+  run_options.observer = graph.ranks.rank == 0 ? &progress : nullptr;
   run_options.stop_signal = &stopping.signals.first();
   run_options.at_work = &stopping.note.at_work;
   run_options.peers = peers;
   run_options.stage_host = "/proc/self/exe";
   run_options.device_timeout =
       std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(device_timeout_seconds()));
+  stopping.note.follow(&output);
   RunReport report = run(graph, run_options);
+  stopping.note.follow(nullptr);
   progress.finish();
-  if (results_lost) tell_lost(report, write_error);
   return report;
+}
+
+// Where standard error takes nothing at the moment, the object does not wait for it.
+void tell_end(const ValidatedGraph& graph, RunReport& report, const CommandOptions& options, double launch_seconds,
+              RunOutput& output) {
+  if (!options.quiet) output.result(summary(graph, report));
+  if (!options.json || takes_text(STDERR_FILENO)) output.finish();
+  if (output.write_error() != 0) tell_lost(report, output.write_error());
+  if (options.json) write_result(run_json(graph, report, launch_seconds));
+  output.finish();
 }
 
 int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peers) {
@@ -192,10 +226,10 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
   }
   if (options.dry_run) return checked->graph.ranks.rank == 0 ? print_plan(checked->graph, options) : 0;
   const double launch_seconds = seconds_since_launch();
-  const RunReport report = run_watched(checked->graph, options, stopping, peers);
+  RunOutput output(lines_descriptor(options), STDERR_FILENO);
+  RunReport report = run_watched(checked->graph, options, stopping, peers, output);
+  tell_end(checked->graph, report, options, launch_seconds, output);
   if (const Diagnostics failures = failures_of(report); !failures.empty()) write_errors(failures, options, peers);
-  if (!options.quiet) write_note(summary(checked->graph, report));
-  if (options.json) write_result(run_json(checked->graph, report, launch_seconds));
   return report.exit_code;
 }
 

@@ -44,16 +44,22 @@ bool is_utf8_locale() {
   return false;
 }
 
+}  // namespace
+
 int columns_of(int descriptor) {
   winsize size{};
   return ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-}  // namespace
+bool takes_text(int descriptor) {
+  pollfd out{descriptor, POLLOUT, 0};
+  return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
+}
 
 TerminalStyle style_of(int descriptor, ColorChoice choice) {
   const bool is_terminal = isatty(descriptor) == 1;
   TerminalStyle style;
+  style.is_terminal = is_terminal;
   style.color = wants_color(choice, is_terminal);
   style.redraws = is_terminal && variable("TERM") != "dumb";
   style.unicode = style.redraws && is_utf8_locale();
@@ -88,10 +94,5 @@ void write_result(std::string_view text) {
 }
 
 void write_note(std::string_view text) { write_all(STDERR_FILENO, text); }
-
-void write_note_now(std::string_view text) {
-  pollfd out{STDERR_FILENO, POLLOUT, 0};
-  if (poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0) write_note(text);
-}
 
 }  // namespace millrace::pipelines

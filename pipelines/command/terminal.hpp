@@ -10,6 +10,7 @@ enum class ColorChoice : std::uint8_t { automatic, always, never };
 
 struct TerminalStyle {
   bool color = false;
+  bool is_terminal = false;
   bool redraws = false;  ///< a terminal on which \r works
   bool unicode = false;
   int columns = 80;
@@ -17,6 +18,12 @@ struct TerminalStyle {
 
 /// Style of a file descriptor. Colour: --color, then NO_COLOR, CLICOLOR_FORCE or FORCE_COLOR, TERM=dumb, isatty.
 TerminalStyle style_of(int descriptor, ColorChoice choice);
+
+/// Columns of a terminal as it is now, at least 1; 80 for what is none.
+int columns_of(int descriptor);
+
+/// A write to the descriptor would not wait for its reader.
+bool takes_text(int descriptor);
 
 /// Writes all of `text` to a descriptor; false when that is not possible (a closed pipe, a full disk).
 bool write_all(int descriptor, std::string_view text);
@@ -31,7 +38,5 @@ int result_descriptor();
 void write_result(std::string_view text);
 /// Diagnostics and progress for standard error. Nothing can be done when that fails.
 void write_note(std::string_view text);
-/// The same, unless its reader takes nothing at the moment: for a thread that must not wait. `text` is short.
-void write_note_now(std::string_view text);
 
 }  // namespace millrace::pipelines

@@ -72,7 +72,7 @@ class Runs(Card):
     def test_the_summary_tells_of_the_card_and_of_no_leak(self):
         done = self.start()
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stderr + done.stdout, r"device cuda:0 \(emulated card.*device memory: peak [0-9.]+ MiB, leaked 0 B")
+        self.assertRegex(done.stderr + done.stdout, r"device cuda:0 \(emulated card.*\ndevice memory: peak [0-9.]+ MiB, leaked 0 B")
         self.assertRegex(done.stderr + done.stdout, r"copies .*hidden behind computation")
 
     def test_another_card_than_the_first(self):

@@ -61,8 +61,8 @@ class Ranks(unittest.TestCase):
         process = launch(2, POINTS)
         self.assertEqual(process.returncode, 0, process.stderr)
         self.assertEqual(process.stdout.count("dense.kernel"), alone(POINTS).stdout.count("dense.kernel"))
-        self.assertEqual(process.stderr.count("Epoch 3/3"), 1)
-        self.assertEqual(process.stderr.count("weights sha256"), 1)
+        self.assertEqual(process.stdout.count("Epoch 3/3"), 1)
+        self.assertEqual(process.stdout.count("weights sha256"), 1)
 
     def test_the_default_of_threads_divides_the_cores(self):
         one, two = (json.loads(p.stdout)["threads"] for p in (alone(POINTS, "--json"), launch(2, POINTS, "--json")))

@@ -28,6 +28,7 @@ CudaCard card(std::string name, int major, int minor) {
 struct Refusal {
   CudaFacts facts;
   const char* says;
+  const char* in_short = nullptr;  ///< what `auto` says, where that is another text
 };
 
 std::vector<Refusal> refusals() {
@@ -35,25 +36,25 @@ std::vector<Refusal> refusals() {
   driver.no_driver = "libcuda.so.1: cannot open shared object file";
   object.no_object = "libcublasLt.so.13: cannot open shared object file";
   runtime.no_runtime = "cudaGetDeviceCount: no CUDA-capable device is detected (cudaErrorNoDevice, 100)";
-  return {{driver, "no NVIDIA driver is installed (libcuda.so.1: cannot open"},
+  return {{driver, "no NVIDIA driver is installed (libcuda.so.1: cannot open", "no GPU found"},
           {object, "the CUDA part cannot be used (libcublasLt.so.13: cannot open"},
           {runtime, "the CUDA runtime does not start (cudaGetDeviceCount: no CUDA-capable device"},
-          {machine({}), "the driver shows no card"},
+          {machine({}), "the driver shows no card", "no GPU found"},
           {machine({card("Tesla T4", 7, 5)}), "cuda:0 (Tesla T4) has compute capability 7.5, 8.0 or newer is needed"}};
 }
 
 }  // namespace
 
-TEST_CASE("auto falls back to the CPU and says why, and cuda fails with the same sentence") {
+TEST_CASE("auto falls back to the CPU and says why in a few words where there is no GPU; cuda fails with the reason") {
   for (const Refusal& refusal : refusals()) {
     CAPTURE(refusal.says);
     const DeviceChoice choice = choose_among(refusal.facts, "auto");
     CHECK(choice.id == DeviceId{"cpu", 0});
-    CHECK_THAT(choice.reason, ContainsSubstring(refusal.says));
+    CHECK_THAT(choice.reason, ContainsSubstring(refusal.in_short != nullptr ? refusal.in_short : refusal.says));
     const Error error = error_of([&] { choose_among(refusal.facts, "cuda"); });
     CHECK(error.name() == "device-unavailable");
     CHECK(error.exit_code() == 5);
-    CHECK_THAT(error.message(), ContainsSubstring(choice.reason));
+    CHECK_THAT(error.message(), ContainsSubstring(refusal.says));
     CHECK(report_cuda(refusal.facts).front().available == false);
     CHECK_THAT(report_cuda(refusal.facts).front().detail,
                ContainsSubstring(refusal.facts.cards.empty() ? refusal.says : "7.5"));

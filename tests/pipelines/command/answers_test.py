@@ -202,9 +202,9 @@ class Files(WithFolder):
 
 class Ends(unittest.TestCase):
     def test_a_look_at_untrained_weights_is_no_epoch_of_none(self):
-        stderr = run(TINY, "--set", "epochs=0").stderr
-        self.assertIn("Epoch 0 (not trained)  val_loss 475.5000\n", stderr)
-        self.assertNotIn("limited by", stderr)
+        stdout = run(TINY, "--set", "epochs=0").stdout
+        self.assertIn("Epoch 0 (not trained)  val_loss 475.5000\n", stdout)
+        self.assertNotIn("limited by", stdout)
 
 
     def test_a_failing_trainer_names_epoch_and_batch(self):

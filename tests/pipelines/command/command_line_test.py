@@ -142,7 +142,10 @@ class Run(unittest.TestCase):
         result_of(run(TINY, "-s", "epochs=1", "--json"))
 
     def test_quiet_prints_no_progress(self):
-        self.assertEqual(run(TINY, "-s", "epochs=1", "--quiet").stderr, "")
+        process = run(TINY, "-s", "epochs=1", "--quiet")
+        self.assertEqual(process.stderr, "")
+        self.assertTrue(process.stdout.startswith("0.dense.kernel"), process.stdout)
+        self.assertNotRegex(process.stdout, "Epoch|sha256")
 
     def test_dry_run_prints_the_plan_and_trains_nothing(self):
         process = run(TINY, "--dry-run")

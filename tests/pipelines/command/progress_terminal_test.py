@@ -35,21 +35,31 @@ def kept_lines(text):
 
 
 class Pipe(unittest.TestCase):
-    def test_there_is_one_plain_line_an_epoch(self):
+    def test_there_is_one_plain_line_an_epoch_on_standard_output_and_nothing_on_standard_error(self):
         process = run(TINY, "--set", "epochs=5", env={"LC_ALL": "C.UTF-8"})
-        self.assertNotIn("\r", process.stderr)
-        self.assertNotIn("\x1b", process.stderr)
-        self.assertNotIn("━", process.stderr)
-        lines = [line for line in process.stderr.splitlines() if line.startswith("Epoch ")]
+        self.assertEqual(process.stderr, "")
+        self.assertNotRegex(process.stdout, "[\r\x1b━]")
+        lines = [line for line in process.stdout.splitlines() if line.startswith("Epoch ")]
         self.assertEqual([line.split()[1] for line in lines], ["1/5", "2/5", "3/5", "4/5", "5/5"])
         for line in lines:
             self.assertRegex(line, r"^Epoch \d/5  1/1  \d+\.\ds  loss \S+  .*val_loss \S+  \S+ samples/s")
 
+    def test_all_of_many_epochs_are_there_unless_fewer_are_asked_for(self):
+        for more, count in ([], 300), (["--every", "100"], 3), (["--every", "7"], 43):
+            self.assertEqual(run(TINY, *more).stdout.count("Epoch "), count)
+        self.assertEqual(run(TINY, "--every", "0").returncode, 2)
+
+    def test_the_object_is_alone_on_standard_output_and_the_lines_go_to_standard_error(self):
+        process = run(TINY, "--set", "epochs=2", "--json")
+        self.assertEqual(process.stdout.count("\n"), 1)
+        for text in "Epoch 2/2", "linear_fit: done", "0.dense.kernel":
+            self.assertIn(text, process.stderr)
+
     def test_the_end_names_weights_time_memory_and_device(self):
-        text = run(TINY, "--set", "epochs=2").stderr
+        text = run(TINY, "--set", "epochs=2").stdout
         self.assertRegex(text, r"\nlinear_fit: done in [\d.]+s")
         self.assertRegex(text, r"\nweights sha256 [0-9a-f]{64}\n")
-        self.assertRegex(text, r"device memory: peak \S+ \S+, leaked 0 B\n")
+        self.assertRegex(text, r"\ndevice memory: peak \S+ \S+, leaked 0 B\n")
         self.assertRegex(text, r"\ndevice cpu \(.+\), \d+ thread")
 
 
@@ -59,8 +69,9 @@ class Terminal(unittest.TestCase):
         lines = [line for line in kept_lines(text) if line.startswith("Epoch ")]
         self.assertEqual([line.split()[1] for line in lines], ["1/4", "2/4", "3/4", "4/4"])
         for line in lines:
-            self.assertIn("━", line)
-            self.assertIn("val_loss", line)
+            self.assertIn("loss", line)
+        self.assertIn("━", text)  # the bar of a live line
+        self.assertNotIn("━", "".join(lines))
 
     def test_what_is_half_drawn_is_taken_back(self):
         text = on_terminal(TINY, "--set", "epochs=4")

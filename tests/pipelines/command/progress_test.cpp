@@ -1,27 +1,44 @@
+#include "command/epoch_text.hpp"
 #include "command/progress_line.hpp"
 #include "command/progress_text.hpp"
 
 #include "catch.hpp"
 
 #include <string>
+#include <vector>
 
 using namespace millrace;
 using namespace millrace::pipelines;
 
 namespace {
 
-/// A line whose clock the test moves.
-struct Screen {
-  explicit Screen(TerminalStyle style)
-      : line(
-            style, 3, [this](std::string_view text) { notes += text; },
-            [this](std::string_view text) { results += text; }, [this] { return now; }) {}
+constexpr TerminalStyle kPlain{};
+constexpr TerminalStyle kTerminal{
+    .color = false, .is_terminal = true, .redraws = true, .unicode = true, .columns = 120};
+
+/// A terminal whose clock and width the test moves.
+struct Screen final : ProgressOutput {
+  explicit Screen(TerminalStyle s, std::uint32_t epochs = 3, std::vector<std::string> trainers = {"learn"},
+                  std::uint32_t every = 0)
+      : style(s), line(options(epochs, std::move(trainers), every), *this) {}
+  void result(std::string text) override { results.push_back(std::move(text)); }
+  void live(std::string text) override { lives.push_back(std::move(text)); }
+
+  TerminalStyle style;
   double now = 0;
-  std::string notes, results;
+  std::vector<std::string> results, lives;
   ProgressLine line;
+
+ private:
+  ProgressOptions options(std::uint32_t epochs, std::vector<std::string> trainers, std::uint32_t every) {
+    const auto look = [this] { return style; };
+    return {epochs, every, false, true, std::move(trainers), look, look, [this] { return now; }};
+  }
 };
 
-StepProgress step_of(std::uint32_t epoch, std::int64_t step) { return {epoch, step, 100, step * 32, 0.5, 0.75, 0.1}; }
+StepProgress step_of(std::uint32_t epoch, std::int64_t step, std::int64_t steps = 100) {
+  return {epoch, step, steps, step * 32, 0.5, 0.75, 0.1};
+}
 
 Metrics metrics_of(std::uint32_t epoch) {
   Metrics metrics{epoch, {}};
@@ -29,19 +46,21 @@ Metrics metrics_of(std::uint32_t epoch) {
   metrics.set("accuracy", 0.9776);
   metrics.set("seconds", 1.2);
   metrics.set("samples_per_second", 50000);
+  metrics.set("val_loss", 0.0981);
   metrics.set("val_accuracy", 0.9741);
   metrics.set("val_seconds", 0.2);
   return metrics;
 }
 
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
-  return found;
+std::size_t longest_line(const std::string& text) {
+  std::size_t longest = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    longest = std::max(longest, columns_of_text(text.substr(at, end - at)));
+    at = end + 1;
+  }
+  return longest;
 }
-
-constexpr TerminalStyle kPlain{};
-constexpr TerminalStyle kTerminal{.color = false, .redraws = true, .unicode = true, .columns = 120};
 
 }  // namespace
 
@@ -68,65 +87,146 @@ TEST_CASE("numbers are short and small ones do not read as zero") {
   CHECK(count_text(-100) == "-100");
 }
 
-TEST_CASE("a bar has twenty cells in every style") {
-  CHECK(bar_text(0.5, false, false) == "==========..........");
-  CHECK(columns_of_text(bar_text(0.33, true, true)) == 20);
-  CHECK(columns_of_text(bar_text(2.0, true, false)) == 20);
-  CHECK(bar_text(-1, false, false) == std::string(20, '.'));
+TEST_CASE("a bar has as many cells as it is given, in every style") {
+  CHECK(bar_text(0.5, 20, false, false) == "==========..........");
+  CHECK(columns_of_text(bar_text(0.33, 20, true, true)) == 20);
+  CHECK(columns_of_text(bar_text(2.0, 7, true, false)) == 7);
+  CHECK(bar_text(-1, 20, false, false) == std::string(20, '.'));
 }
 
 TEST_CASE("away from a terminal there is one line an epoch and nothing else") {
   Screen screen(kPlain);
   for (int step = 1; step <= 100; ++step) {
     screen.now += 1;
-    screen.line.step(step_of(1, step));
+    screen.line.step("learn", step_of(1, step));
   }
   screen.line.epoch(metrics_of(1), false);
-  CHECK(screen.notes.empty());
+  CHECK(screen.results.empty());
   screen.line.epoch(metrics_of(1), true);
-  CHECK(screen.notes == "Epoch 1/3  100/100  1.2s  loss 0.0731  accuracy 0.9776  val_accuracy 0.9741  50k samples/s\n");
+  CHECK(screen.results == std::vector<std::string>{"Epoch 1/3  100/100  1.2s  loss 0.0731  accuracy 0.9776  val_loss "
+                                                   "0.0981  val_accuracy 0.9741  50k samples/s\n"});
+  CHECK(screen.lives.empty());
 }
 
-TEST_CASE("a terminal is redrawn at most every 50 ms") {
+TEST_CASE("a terminal is redrawn at most every 50 ms, and at the last step") {
   Screen screen(kTerminal);
-  for (int step = 1; step <= 100; ++step) {
-    screen.line.step(step_of(1, step));
+  for (int step = 1; step <= 99; ++step) {
+    screen.line.step("learn", step_of(1, step));
     screen.now += 0.01;
   }
-  CHECK(count(screen.notes, "Epoch 1/3") == 20);
-  CHECK(count(screen.notes, "\n") == 0);
+  CHECK(screen.lives.size() == 20);
+  screen.line.step("learn", step_of(1, 100));
+  REQUIRE(screen.lives.size() == 21);
+  CHECK(screen.lives.back().find("100/100") != std::string::npos);
+  CHECK(screen.lives.back().find("validating") != std::string::npos);
 }
 
-TEST_CASE("a finished epoch replaces what is half drawn and stays") {
+TEST_CASE("the live line says how far the epoch is, its loss, and the time left") {
   Screen screen(kTerminal);
-  screen.line.step(step_of(1, 100));
+  screen.line.step("learn", {1, 25, 100, 800, 0.5, 0.75, 2.0});
+  CHECK(screen.lives.back() ==
+        "Epoch 1/3   25/100  ━━━━━───────────────  2.0s, ETA 6.0s  loss 0.5000  accuracy 0.7500  400 samples/s");
   screen.now = 1;
-  screen.line.step(step_of(2, 5));  // evaluating epoch 1 overlaps training epoch 2
-  screen.notes.clear();
+  screen.line.step("learn", {2, 5, 100, 160, 0.5, -1, 0});  // evaluating epoch 1 overlaps training epoch 2
+  CHECK(screen.lives.back().starts_with("Epoch 2/3    5/100"));
+  CHECK(screen.lives.back().find("validating 1") != std::string::npos);
   screen.line.epoch(metrics_of(1), true);
-  CHECK(screen.notes.starts_with("\r\x1b[KEpoch 1/3  100/100  ━━━━━━━━━━━━━━━━━━━━  1.2s  loss 0.0731"));
-  CHECK(screen.notes.ends_with("samples/s\n"));
-  screen.notes.clear();
-  screen.line.finish();
-  CHECK(screen.notes.empty());
+  screen.now = 2;
+  screen.line.step("learn", step_of(2, 6));
+  CHECK(screen.lives.back().find("validating") == std::string::npos);
 }
 
-TEST_CASE("a line that is redrawn never wraps") {
-  TerminalStyle narrow = kTerminal;
-  for (int columns = 1; columns < 100; ++columns) {
-    narrow.columns = columns;
-    Screen screen(narrow);
-    screen.line.step(step_of(1, 50));
-    CHECK(columns_of_text(screen.notes) <= static_cast<std::size_t>(columns > 1 ? columns - 1 : 1));
+TEST_CASE("at 80 columns a shorter bar has room beside loss and accuracy") {
+  Screen screen(kTerminal);
+  screen.style.columns = 80;
+  screen.line.step("learn", {1, 938, 1875, 30016, 0.5, 0.75, 12.0});
+  CHECK(screen.lives.back() == "Epoch 1/3   938/1875  ━━━━─────  12.0s, ETA 12.0s  loss 0.5000  accuracy 0.7500");
+  CHECK(columns_of_text(screen.lives.back()) == 79);
+}
+
+TEST_CASE("where the number of steps is unknown, steps are counted and nothing is promised") {
+  Screen screen(kTerminal);
+  screen.line.step("learn", step_of(1, 31, 0));
+  CHECK(screen.lives.back().starts_with("Epoch 1/3  31 steps  0.1s  loss"));
+  screen.line.epoch(metrics_of(1), true);
+  CHECK(screen.results.back().starts_with("Epoch 1/3  31 steps  1.2s"));
+}
+
+TEST_CASE("two models: each loss says whose it is, and the bar is that of the slower one") {
+  Screen screen(kTerminal, 3, {"small", "big"});
+  screen.style.columns = 160;
+  screen.line.step("big", step_of(1, 10));
+  CHECK(screen.lives.back().starts_with("Epoch 1/3    0/100  ────"));
+  screen.now = 1;
+  screen.line.step("small", step_of(1, 90));
+  CAPTURE(screen.lives.back());
+  CHECK(screen.lives.back().starts_with("Epoch 1/3   10/100  ━━──"));
+  CHECK(screen.lives.back().find("small loss 0.5000") < screen.lives.back().find("big loss 0.5000"));
+  screen.now = 2;
+  screen.line.step("small", step_of(2, 1));  // ahead; the line stays with the epoch that is not trained yet
+  CHECK(screen.lives.back().starts_with("Epoch 1/3   10/100"));
+}
+
+TEST_CASE("no line is longer than the terminal, whose width is asked for at each line; the loss goes last") {
+  Screen screen(kTerminal, 100);
+  for (int columns = 1; columns < 140; ++columns) {
+    screen.style.columns = columns;
+    screen.now += 2;
+    screen.line.step("learn", step_of(1, 50));
+    CHECK(columns_of_text(screen.lives.back()) <= static_cast<std::size_t>(columns > 1 ? columns - 1 : 1));
+    CHECK((columns < 13 || screen.lives.back().find("loss 0.5000") != std::string::npos));
+    screen.line.epoch(metrics_of(1), true);
+    CHECK((columns < 22 || longest_line(screen.results.back()) < static_cast<std::size_t>(columns)));
+    for (const char* metric : {"loss 0.0731", "accuracy 0.9776", "val_loss 0.0981", "val_accuracy 0.9741"})
+      CHECK(screen.results.back().find(metric) != std::string::npos);
   }
 }
 
-TEST_CASE("what a stage prints goes to the results and never into a half drawn line") {
+TEST_CASE("many quick epochs show one line a second on a terminal, and the last") {
+  Screen screen(kTerminal, 300);
+  for (std::uint32_t epoch = 1; epoch <= 300; ++epoch) {
+    screen.now += 0.01;
+    screen.line.epoch(metrics_of(epoch), true);
+  }
+  screen.line.finish();
+  REQUIRE(screen.results.size() == 4);
+  CHECK(screen.results.front().starts_with("Epoch 1/300"));
+  CHECK(screen.results.back().starts_with("Epoch 300/300"));
+}
+
+TEST_CASE("a run that ends early shows its last epoch too") {
+  Screen screen(kTerminal, 300);
+  for (std::uint32_t epoch = 1; epoch <= 7; ++epoch) screen.line.epoch(metrics_of(epoch), true);
+  screen.line.finish();
+  REQUIRE(screen.results.size() == 2);
+  CHECK(screen.results.back().starts_with("Epoch 7/300"));
+}
+
+TEST_CASE("few epochs are all shown on a terminal, and all of any number in a pipe") {
+  for (const auto& [style, epochs] : {std::pair{kTerminal, 5U}, std::pair{kPlain, 300U}}) {
+    Screen screen(style, epochs);
+    for (std::uint32_t epoch = 1; epoch <= epochs; ++epoch) screen.line.epoch(metrics_of(epoch), true);
+    CHECK(screen.results.size() == epochs);
+  }
+}
+
+TEST_CASE("a line can be asked for every so many epochs") {
+  for (const TerminalStyle& style : {kPlain, kTerminal}) {
+    Screen screen(style, 25, {"learn"}, 10);
+    for (std::uint32_t epoch = 1; epoch <= 25; ++epoch) screen.line.epoch(metrics_of(epoch), true);
+    screen.line.finish();
+    REQUIRE(screen.results.size() == 3);
+    CHECK(screen.results[0].starts_with("Epoch 10/25"));
+    CHECK(screen.results[1].starts_with("Epoch 20/25"));
+    CHECK(screen.results[2].starts_with("Epoch 25/25"));
+  }
+}
+
+TEST_CASE("what a stage prints is a result") {
   Screen screen(kTerminal);
-  screen.line.step(step_of(1, 50));
+  screen.line.step("learn", step_of(1, 50));
   screen.line.print("row 1\n");
-  CHECK(screen.results == "row 1\n");
-  CHECK(screen.notes.ends_with("\r\x1b[K"));
+  CHECK(screen.results == std::vector<std::string>{"row 1\n"});
 }
 
 TEST_CASE("the node that worked most since the epoch before is named as the limit") {
@@ -134,9 +234,9 @@ TEST_CASE("the node that worked most since the epoch before is named as the limi
   screen.now = 10;
   screen.line.busy({{"learn", 9.6}, {"train", 1.0}});
   screen.line.epoch(metrics_of(1), true);
-  CHECK(screen.notes.ends_with("[limited by learn 96%]\n"));
+  CHECK(screen.results.back().ends_with("[limited by learn 96%]\n"));
   screen.now = 20;
   screen.line.busy({{"learn", 10.6}, {"train", 6.0}});
   screen.line.epoch(metrics_of(2), true);
-  CHECK(screen.notes.ends_with("[limited by train 50%]\n"));
+  CHECK(screen.results.back().ends_with("[limited by train 50%]\n"));
 }

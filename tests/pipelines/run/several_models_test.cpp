@@ -253,7 +253,8 @@ TEST_CASE("weights that the last update made infinite fail the run, and the epoc
     const RunReport report = report_of(std::string(kOne) + kEvaluated, sets);
     CHECK(report.exit_code == 8);
     CHECK(failure_of(report) == "diverged small 1 1");
-    CHECK_THAT(all_of(report.failures[0]), Catch::Matchers::ContainsSubstring("(dense) has weights that are not finite"));
+    CHECK_THAT(all_of(report.failures[0]),
+               Catch::Matchers::ContainsSubstring("(dense) has weights that are not finite"));
     CHECK_THAT(all_of(report.failures[0]), Catch::Matchers::ContainsSubstring("no model of it is reported"));
     CHECK(report.models.empty());
     CHECK(report.weights_sha256.empty());
