@@ -53,9 +53,9 @@ void exit_now(int code) {
 
 // In place of the C library's, for everything in the process that calls it by name: it would leave no trace at all. What the
 // library itself ends with, at the end of exit() for example, does not come here.
-extern "C" [[noreturn]] void _exit(int code) {
+extern "C" void _exit(int code) {
   if (millrace::pipelines::current_call().place != nullptr) millrace::pipelines::heed(code);
   millrace::pipelines::exit_now(code);
 }
 
-extern "C" [[noreturn]] void _Exit(int code) noexcept { _exit(code); }
+extern "C" void _Exit(int code) noexcept { _exit(code); }
