@@ -1,6 +1,7 @@
 // Everything one run owns.
 #include "run_state.hpp"
 
+#include "check/node_place.hpp"
 #include "config/printable_text.hpp"
 #include "conservation.hpp"
 #include "isolation/isolated_stage.hpp"
@@ -198,6 +199,8 @@ void Run::isolate_stages() {
     Isolation isolation{node.info, node.params, node.outputs, stage_host_, node.call_timeout, {}, graph_.seed};
     for (const NodeSeed& seed : node.seeds) isolation.seeds.emplace_back(seed.purpose, seed.seed);
     isolation.fail = [this, &node](const std::exception_ptr& thrown) { stop_.fail(failure_of(node, thrown)); };
+    const StagePlace place = place_of(node, "");
+    const StageMark mark(place, "while it is destroyed");
     node.stage = make_isolated_stage(std::move(isolation));
   }
 }

@@ -85,8 +85,9 @@ class Crash(unittest.TestCase):
                 self.assertRegex(process.stderr, rf"error\[stage-crashed\]: {number.name} \(.*\) in {PLACE} {CALLS[at]}; ")
 
     def test_a_crash_in_the_destructor_of_a_stage_that_never_ran_is_told(self):
-        process = with_fault("abort", "unrun", verb=["check"])
-        self.assertRegex(process.stderr, rf"error\[stage-crashed\]: SIGABRT \(.*\) in {PLACE} while it is destroyed")
+        for verb, more in ((["check"], []), ([], ["--set", "faults.run.isolate=process"])):
+            process = with_fault("abort", "unrun", *more, verb=verb)
+            self.assertRegex(process.stderr, rf"error\[stage-crashed\]: SIGABRT \(.*\) in {PLACE} while it is destroyed")
 
 
 if __name__ == "__main__":
