@@ -58,8 +58,8 @@ DatasetInfo fashion_mnist() {
                                  "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
                                  "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
                                  "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"});
-  info.mirrors = {"http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-                  "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"};
+  info.mirrors = {"https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+                  "https://storage.googleapis.com/tensorflow/tf-keras-datasets"};
   info.debian_package = "dataset-fashion-mnist";
   return info;
 }

@@ -82,15 +82,15 @@ class SameResults(unittest.TestCase):
             text = file.read()
         nodes = [line.split(":")[0].strip() for line in text.splitlines() if "{stage:" in line]
         sets = [a for n in nodes for a in ("--set", f"{n}.run.isolate=process")]
-        alone, apart = run("configs/colors_onehot.yaml"), run("configs/colors_onehot.yaml", *sets)
+        alone, apart = run("configs/colors_onehot.yaml", "-q"), run("configs/colors_onehot.yaml", "-q", *sets)
         self.assertEqual(apart.returncode, 0, apart.stderr)
         self.assertEqual(apart.stdout, alone.stdout)
         self.assertNotEqual(alone.stdout, "")
 
     def test_what_isolated_stages_print_and_report_arrives_in_order(self):
-        alone = run_faults(config="-", input=COUNTED)
+        alone = run_faults("-q", config="-", input=COUNTED)
         sets = [a for n in ("numbers", "faults", "same", "show") for a in ("--set", f"{n}.run.isolate=process")]
-        apart = run_faults(*sets, config="-", input=COUNTED)
+        apart = run_faults("-q", *sets, config="-", input=COUNTED)
         self.assertEqual(apart.returncode, 0, apart.stderr)
         self.assertEqual(sorted(apart.stdout.splitlines()), sorted(alone.stdout.splitlines()))
         self.assertIn("sum 66", apart.stdout)
