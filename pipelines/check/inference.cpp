@@ -4,6 +4,7 @@
 #include "shape_notes.hpp"
 
 #include <millrace/error.hpp>
+#include <millrace/float_environment.hpp>
 #include <millrace/port_check.hpp>
 
 #include <fmt/format.h>
@@ -174,6 +175,7 @@ bool infer_node(const CheckedGraph& checked, const ValidatedGraph& graph, const 
                 const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics) {
   NodeInference context(checked, graph, positions, node, result, diagnostics);
   Diagnostics found;
+  const FloatGuard guard;
   try {
     make_and_infer(node, context, result);
     if (!context.failed()) report_unset(node, result, found);

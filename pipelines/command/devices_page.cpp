@@ -80,8 +80,8 @@ std::string text() {
   for (const DeviceReport& device : devices) page += line_of(device);
   const DeviceChoice choice = choose_device("auto");
   const BuildInfo build = build_info();
-  page += fmt::format("  auto   takes {} ({})\n\nBuild\n  {}\n  oneDNN {}\n", to_string(choice.id), choice.reason,
-                      build.describe(), build.onednn);
+  page += fmt::format("  auto   takes {} ({})\n\nBuild\n  {}\n  oneDNN {}, instructions {}\n", to_string(choice.id),
+                      choice.reason, build.describe(), build.onednn, build.isa);
   return page + fmt::format(
                     "  CUDA part: {}\n  several processes (MPI): {}\n  sums of several GPUs (NCCL): {}\n  downloads "
                     "(libcurl): {}\n",
@@ -101,6 +101,7 @@ std::string json() {
                  {"reason", choice.reason},
                  {"build", build.describe()},
                  {"onednn", build.onednn},
+                 {"isa", build.isa},
                  {"cuda_object", cuda_object_path()},
                  {"cuda_part", {{"state", part.state}, {"detail", part.detail}}},
                  {"curl", kHasCurl},

@@ -14,7 +14,8 @@ namespace {
 
 int serve_isolated_stage(long parent) {
   block_stop_signals();                      // its run decides when it ends
-  return serve_stage(parent, enter_plugin);  // which the run has checked already
+  // Which the run has checked already.
+  return serve_stage(parent, [](const std::string& file) { return enter_plugin(file); });
 }
 
 }  // namespace

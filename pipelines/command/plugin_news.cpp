@@ -13,6 +13,11 @@ PluginTrial told_trial() {
     write_note(fmt::format("waiting for plugin `{}` to load, {} s at most (MILLRACE_PLUGIN_TIMEOUT_MS)\n",
                            printable(file), static_cast<double>(limit.count()) / 1000));
   };
+  trial.changes_floats = [](const std::string& file) {
+    write_note(fmt::format(
+        "plugin `{}` changes rounding or denormals when it is loaded, as -ffast-math does; that was undone\n",
+        printable(file)));
+  };
   return trial;
 }
 

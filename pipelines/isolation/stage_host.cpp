@@ -2,6 +2,8 @@
 
 #include "host_contexts.hpp"
 
+#include <millrace/float_environment.hpp>
+
 #include <poll.h>
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -76,6 +78,7 @@ class StageHost {
     WireWriter result;
     try {
       WireWriter value;
+      const FloatGuard guard;
       act(request, value);
       result.put(Answer::done);
       packets_.end_call(result);

@@ -5,7 +5,9 @@
 
 #include "process/exit_watch.hpp"
 
+#include <millrace/build_info.hpp>
 #include <millrace/error.hpp>
+#include <millrace/float_environment.hpp>
 
 #include <dlfcn.h>
 #include <fmt/format.h>
@@ -63,7 +65,10 @@ std::vector<StageInfo> registered(const std::string& file) {
 
 }  // namespace
 
-std::vector<StageInfo> enter_plugin(const std::string& file) {
+// oneDNN's choice of instructions is settled before, too: a plugin could limit it as long as nobody has asked.
+std::vector<StageInfo> enter_plugin(const std::string& file, std::atomic<bool>* changes_floats) {
+  static_cast<void>(build_info());
+  const FloatGuard guard(changes_floats);
   const StagePlace place{"plugin `" + file + "`", "", "", 0, 0};
   const StageMark mark(place, "while it is loaded");
   try {

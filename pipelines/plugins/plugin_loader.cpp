@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <filesystem>
 
 namespace millrace::pipelines {
@@ -48,8 +49,10 @@ std::vector<std::string> names_of(const std::vector<StageInfo>& stages) {
 
 }  // namespace
 
-std::vector<std::string> load_tried_plugin(const std::string& file, StageRegistry& registry) {
-  std::vector<StageInfo> stages = enter_plugin(file);
+std::vector<std::string> load_tried_plugin(const std::string& file, StageRegistry& registry, const PluginTrial& trial) {
+  std::atomic<bool> changes_floats{false};
+  std::vector<StageInfo> stages = enter_plugin(file, &changes_floats);
+  if (changes_floats && trial.changes_floats) trial.changes_floats(file);
   std::vector<std::string> names = names_of(stages);
   require_new_names(names, file, registry);
   add(std::move(stages), registry);
@@ -64,7 +67,7 @@ std::vector<std::string> load_plugin(const std::string& path, StageRegistry& reg
   require_same_build(path, note);
   // What is wrong with any stage is known before one of them is here.
   require_new_names(probe(file, probe_limit(), trial), file, registry);
-  return load_tried_plugin(file, registry);
+  return load_tried_plugin(file, registry, trial);
 }
 
 std::vector<std::string> load_builtin_plugin(StageRegistry& registry) {

@@ -17,7 +17,8 @@ namespace millrace::pipelines {
 std::vector<std::string> load_plugin(const std::string& path, StageRegistry& registry, const PluginTrial& trial = {});
 
 /// The same of a file (an absolute path) that has been tried already.
-std::vector<std::string> load_tried_plugin(const std::string& file, StageRegistry& registry);
+std::vector<std::string> load_tried_plugin(const std::string& file, StageRegistry& registry,
+                                           const PluginTrial& trial = {});
 
 /// The same for the built-in stages, which are of this very build and need no probe.
 std::vector<std::string> load_builtin_plugin(StageRegistry& registry);

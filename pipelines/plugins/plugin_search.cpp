@@ -134,6 +134,11 @@ LookedAt look_at_plugin(const std::string& origin, const std::string& file, Stag
   told.starts_threads = [&](const std::string&, int threads) {
     looked.remark = fmt::format("starts {} of its own while it is loaded", counted(threads, "thread"));
   };
+  told.changes_floats = [&](const std::string&) {
+    looked.remark +=
+        fmt::format("{}changes rounding or denormals when it is loaded (-ffast-math does); that was undone",
+                    looked.remark.empty() ? "" : "; ");
+  };
   try {
     looked.stages = load_plugin(file, registry, told);
   } catch (const Error& error) {

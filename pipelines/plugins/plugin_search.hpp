@@ -40,7 +40,7 @@ std::string find_plugin(const std::string& name);
 /// of one plugin: what was refused is in the result. A file or folder that anybody may write to is refused unseen.
 std::vector<LookedAt> load_plugins_of_folders(StageRegistry& registry, const PluginTrial& trial = {});
 
-/// Loads one file; a refusal is in the result, and a remark where it starts threads.
+/// Loads one file; a refusal is in the result, and a remark where it starts threads or changes how the processor computes.
 LookedAt look_at_plugin(const std::string& origin, const std::string& file, StageRegistry& registry,
                         const PluginTrial& trial = {});
 

@@ -15,6 +15,8 @@ struct PluginTrial {
   std::function<void(const std::string& file, std::chrono::milliseconds limit)>
       is_slow;                                                               ///< after a second; may be empty
   std::function<void(const std::string& file, int threads)> starts_threads;  ///< and leaves them running; may be empty
+  std::function<void(const std::string& file)> changes_floats =
+      {};  ///< rounding or denormals, which was undone; may be empty
 };
 
 /// The first argument of the program that tries a plugin; the process that asks and the plugin's file follow.

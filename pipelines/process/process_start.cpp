@@ -2,6 +2,7 @@
 
 #include "exit_watch.hpp"
 
+#include <millrace/float_environment.hpp>
 #include <millrace/registry.hpp>
 
 #include <fcntl.h>
@@ -32,6 +33,7 @@ volatile std::sig_atomic_t code_at_end = 0;
 }  // namespace
 
 void start_process() {
+  restore_float_environment();  // a library that was loaded with the program may have changed it
   occupy_standard_descriptors();
   for (const int number : {SIGPIPE, SIGXFSZ}) std::signal(number, SIG_IGN);
   std::signal(SIGCHLD, SIG_DFL);  // where a parent ignores it, nobody learns how a child has ended

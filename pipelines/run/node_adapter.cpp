@@ -5,6 +5,7 @@
 #include "run_history.hpp"
 
 #include <millrace/error.hpp>
+#include <millrace/float_environment.hpp>
 
 #include <fmt/format.h>
 
@@ -106,6 +107,7 @@ void NodeAdapter::call(std::span<Work> works) noexcept {
     } else {
       const Position at = position_of(works.front());
       const StageMark mark(place_, at.epoch, at.packet);
+      const FloatGuard guard(&changes_floats_);
       process_all(works);
     }
   } catch (const PacketError& error) {

@@ -98,6 +98,8 @@ class NodeAdapter {
   const std::vector<std::string>& input_names() const { return input_names_; }
   /// For a process that dies of a signal.
   const StagePlace& place() const { return place_; }
+  /// The stage's code has left a thread's floating-point settings changed; they were put back.
+  std::atomic<bool>& changes_floats() { return changes_floats_; }
 
   // For the contexts that the stage is given.
   const NodeServices& services() const { return services_; }
@@ -151,7 +153,7 @@ class NodeAdapter {
   NodeClock clock_;
   std::atomic<std::uint64_t> calls_{0};
   std::atomic<std::int64_t> device_waits_{0};
-  std::atomic<bool> told_device_error_{false}, failed_{false};
+  std::atomic<bool> told_device_error_{false}, failed_{false}, changes_floats_{false};
 };
 
 /// The adapter for a node of each kind.

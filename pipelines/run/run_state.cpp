@@ -8,6 +8,7 @@
 
 #include <millrace/counted.hpp>
 #include <millrace/error.hpp>
+#include <millrace/float_environment.hpp>
 #include <millrace/model.hpp>
 
 #include <fmt/format.h>
@@ -269,6 +270,7 @@ void Run::open_stages() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     try {
       const StageMark mark(nodes_[i]->place(), "while it opens");
+      const FloatGuard guard(&nodes_[i]->changes_floats());
       opening_or_closing_ = i;
       graph_.nodes[i].stage->open(*contexts_[i]);
       opened_.push_back(i);
@@ -332,6 +334,7 @@ void Run::close_stages() {
   const auto let_go = [&](std::size_t node, const auto& how) {
     const std::size_t before = ledger_->held();
     const StageMark mark(nodes_[node]->place(), "while it closes");
+    const FloatGuard guard(&nodes_[node]->changes_floats());
     opening_or_closing_ = node;
     how(*graph_.nodes[node].stage);
     opening_or_closing_ = SIZE_MAX;

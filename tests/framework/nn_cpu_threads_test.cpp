@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <thread>
 
+extern "C" void omp_set_num_threads(int);
+
 using namespace millrace;
 using namespace millrace::nn_test;
 
@@ -35,4 +37,20 @@ TEST_CASE("training starts no thread beside those of the arena") {
     for (int i = 0; i < 20; ++i) step->train(batch.view());
   });
   CHECK(process_threads() <= before + 1);
+}
+
+TEST_CASE("nor does it when somebody else's code sets OpenMP's limit on the same thread") {
+  const Batch batch = random_batch(512, 300, 10);
+  const TrainSpec spec = spec_of(model_of(300, {dense(300, "relu"), dense(10, "softmax")}),
+                                 Loss::categorical_crossentropy, one("rmsprop"), batch);
+  const auto step = make_train_step(cpu(), spec);
+  tbb::task_arena(1).execute([&] {
+    step->train(batch.view());
+    const std::ptrdiff_t before = process_threads();
+    for (int i = 0; i < 5; ++i) {
+      omp_set_num_threads(4);
+      step->train(batch.view());
+    }
+    CHECK(process_threads() <= before);
+  });
 }

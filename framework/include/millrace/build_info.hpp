@@ -12,11 +12,13 @@ struct BuildInfo {
   std::string compiler;   ///< "g++ 12.2.0"
   std::string flags;      ///< build type, processor flags, sanitizer: "Release -march=native"
   std::string onednn;     ///< version of the library that is loaded
+  std::string isa;        ///< instruction set that its products use here, in this process: "avx512_core"
   std::string sanitizer;  ///< "none", "address", "undefined" or "thread"
-  /// All but oneDNN in one line: "0.1.0, g++ 12.2.0, Release -march=native".
+  /// All but oneDNN and its instruction set in one line: "0.1.0, g++ 12.2.0, Release -march=native".
   std::string describe() const { return version + ", " + compiler + ", " + flags; }
 };
 
+/// The first call settles the instruction set: nobody can limit it after that.
 MILLRACE_EXPORT BuildInfo build_info();
 
 }  // namespace millrace

@@ -1,8 +1,8 @@
 // dnnl_sgemm on the calling thread alone.
 //
 // The library is built on OpenMP, and OpenMP's thread count is a property of each thread: limited in one place only, every
-// oneTBB worker would start a team of its own and the machine would be oversubscribed. So each thread limits itself at its
-// first product.
+// oneTBB worker would start a team of its own and the machine would be oversubscribed. Nor does a limit last: libraries that
+// stages use set it too. So it is set at each product, which costs a store to the thread's own memory.
 #include "gemm.hpp"
 
 #include <millrace/error.hpp>
@@ -16,17 +16,9 @@ extern "C" void omp_set_num_threads(int);
 namespace millrace::cpu {
 namespace {
 
-void limit_openmp_of_this_thread() {
-  thread_local const bool limited = [] {
-    omp_set_num_threads(1);
-    return true;
-  }();
-  static_cast<void>(limited);
-}
-
 void sgemm(char transpose_a, char transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix a, Matrix b,
            MutableMatrix c) {
-  limit_openmp_of_this_thread();
+  omp_set_num_threads(1);
   const dnnl_status_t status =
       dnnl_sgemm(transpose_a, transpose_b, m, n, k, 1.0F, a.data, a.stride, b.data, b.stride, 0.0F, c.data, c.stride);
   if (status == dnnl_success) return;
