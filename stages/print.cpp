@@ -64,6 +64,7 @@ class Print final : public Serial {
         .optional_input("in", Record::any())
         .optional_input("model", PortContent::model("whose weights are written"))
         .inputs(InputMode::independent)
+        .every_rank_alone()
         .param(
             Param("rows", T::integer().at_least(0).at_most(1 << 24), "the most rows of a pass to write").or_default(20))
         .param(Param("epochs", T::choice({"last", "all"}), "which epochs to write").or_default("last"))
@@ -79,6 +80,7 @@ class Print final : public Serial {
   void open(OpenContext& ctx) override {
     news_ = &ctx.news();
     epochs_ = ctx.epochs();
+    is_part_ = !ctx.share().is_whole();
   }
 
   void process(SerialContext& ctx) override {
@@ -111,6 +113,7 @@ class Print final : public Serial {
       if (listing.name != kValueField) text += fmt::format("{}: ", listing.name);
       text += fmt::format("[{}]", listing.text);
       if (rows_ > limit_) text += " and " + counted(rows_ - limit_, "more row");
+      if (is_part_) text += " (of the part of one process)";
       text += "\n";
     }
     news_->print(text);
@@ -122,6 +125,7 @@ class Print final : public Serial {
   bool all_;
   RunNews* news_ = nullptr;
   std::uint32_t epochs_ = 0;
+  bool is_part_ = false;  ///< of the rows: other processes have the rest
   std::vector<Listing> listings_;
   std::int64_t rows_ = 0;  ///< of the pass so far
 };

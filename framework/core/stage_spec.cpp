@@ -113,6 +113,16 @@ StageSpec& StageSpec::communicates() {
   return *this;
 }
 
+StageSpec& StageSpec::rows_depend_on_packet() {
+  rows_depend_on_packet_ = true;
+  return *this;
+}
+
+StageSpec& StageSpec::every_rank_alone() {
+  every_rank_alone_ = true;
+  return *this;
+}
+
 StageSpec& StageSpec::copies_to_device() {
   copies_to_device_ = true;
   return *this;

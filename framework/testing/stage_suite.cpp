@@ -255,8 +255,11 @@ CheckResult check_blocks(const SuiteCase& one) {
   if (one.info.kind == StageKind::source) return check_source_blocks(one);
   if (one.info.kind == StageKind::serial && one.info.spec.batch_rows_param().empty())
     return not_applicable("a serial stage that does not cut batches may give a packet a meaning of its own");
+  if (one.info.spec.do_rows_depend_on_packet())
+    return not_applicable("it says rows_depend_on_packet(), and is refused in runs over several processes");
   return over_forms(
-      one, "let a row depend on itself alone: no mean, no order, no count over the block",
+      one,
+      "let a row depend on itself alone, with no mean, order or count over the block, or say rows_depend_on_packet()",
       [&](const InputForm& form) -> Finding {
         const Rows expected = rows_after(one, form, kPlain);
         for (const Scenario& cut : {Scenario{{16, 16}, {16, 16}}, Scenario{{5, 9, 2, 16}, {29, 3}}})

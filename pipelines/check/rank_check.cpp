@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
+#include <string>
 #include <utility>
 
 namespace millrace::pipelines {
@@ -14,11 +16,37 @@ bool carries_rows(const ValidatedGraph& graph, const ValidatedEdge& edge) {
   return graph.spec_of(edge).kind == PortKind::data;
 }
 
+/// Reports `rank-rows`, once a node.
+class RowReports {
+ public:
+  RowReports(const ValidatedGraph& graph, Diagnostics& diagnostics) : graph_(graph), diagnostics_(diagnostics) {}
+
+  void add(const ValidatedNode& node, const std::string& what, std::string label, std::string help) {
+    if (!told_.emplace(&node, what).second) return;
+    named_.insert(&node);
+    diagnostics_.add({ErrorKind::config,
+                      "rank-rows",
+                      fmt::format("node `{}` ({}) {}", node.name, node.info->name, what),
+                      node.where,
+                      std::move(label),
+                      std::move(help),
+                      {fmt::format("this is a run over {} processes, each of which works on its part of every batch",
+                                   graph_.ranks.size)}});
+  }
+  bool has_named(const ValidatedNode& node) const { return named_.contains(&node); }
+
+ private:
+  const ValidatedGraph& graph_;
+  Diagnostics& diagnostics_;
+  std::set<std::pair<const ValidatedNode*, std::string>> told_;
+  std::set<const ValidatedNode*> named_;
+};
+
 /// Walks upstream from the data inputs of one stage that communicates.
 class Walk {
  public:
-  Walk(ValidatedGraph& graph, const ValidatedNode& reader, Diagnostics& diagnostics)
-      : graph_(graph), reader_(reader), diagnostics_(diagnostics) {}
+  Walk(ValidatedGraph& graph, const ValidatedNode& reader, RowReports& reports)
+      : graph_(graph), reader_(reader), reports_(reports) {}
 
   /// `batch_rows`: of the batcher between `node` and the reader; 0 when there was none yet.
   void visit(ValidatedNode& node, std::int64_t batch_rows) {
@@ -70,19 +98,12 @@ class Walk {
   }
 
   void report(const ValidatedNode& node, const std::string& what, std::string help) {
-    diagnostics_.add({ErrorKind::config,
-                      "rank-rows",
-                      fmt::format("node `{}` ({}) {}", node.name, node.info->name, what),
-                      node.where,
-                      fmt::format("upstream of `{}`", reader_.name),
-                      std::move(help),
-                      {fmt::format("this is a run over {} processes, each of which works on its part of every batch",
-                                   graph_.ranks.size)}});
+    reports_.add(node, what, fmt::format("upstream of `{}`", reader_.name), std::move(help));
   }
 
   ValidatedGraph& graph_;
   const ValidatedNode& reader_;
-  Diagnostics& diagnostics_;
+  RowReports& reports_;
   std::set<std::pair<const ValidatedNode*, std::int64_t>> seen_;  ///< with the batch rows they were seen for
 };
 
@@ -94,16 +115,38 @@ void settle(ValidatedGraph& graph) {
         node.shared_batch_rows = graph.nodes[edge.from_node].shared_batch_rows;
 }
 
+bool reads_shared_rows(const ValidatedGraph& graph, const ValidatedNode& node) {
+  return std::any_of(node.inputs.begin(), node.inputs.end(), [&](const ValidatedEdge& edge) {
+    return carries_rows(graph, edge) && graph.nodes[edge.from_node].shared_batch_rows != 0;
+  });
+}
+
+/// What would be computed from a rank's part of the rows as if that were all of them.
+void check_partial_reader(const ValidatedNode& node, RowReports& reports) {
+  const StageSpec& spec = node.info->spec;
+  if (spec.does_communicate()) return;
+  if (spec.do_rows_depend_on_packet())
+    reports.add(node, "makes a row from other rows of its packet, of which each process has a part only", "this stage",
+                "use it in a run of one process");
+  else if (node.info->kind == StageKind::serial && spec.batch_rows_param().empty() && !spec.is_for_every_rank_alone())
+    reports.add(node, "would see the rows of one process only, and tells nobody", "this stage",
+                "start one process; or let the stage add up over the processes and say communicates(), or say "
+                "every_rank_alone() where that is right");
+}
+
 }  // namespace
 
 void share_rows(ValidatedGraph& graph, Diagnostics& diagnostics) {
   if (graph.ranks.size == 1) return;
+  RowReports reports(graph, diagnostics);
   for (const ValidatedNode& node : graph.nodes) {
     if (!node.info->spec.does_communicate()) continue;
     for (const ValidatedEdge& edge : node.inputs)
-      if (carries_rows(graph, edge)) Walk(graph, node, diagnostics).visit(graph.nodes[edge.from_node], 0);
+      if (carries_rows(graph, edge)) Walk(graph, node, reports).visit(graph.nodes[edge.from_node], 0);
   }
   settle(graph);
+  for (const ValidatedNode& node : graph.nodes)
+    if (!reports.has_named(node) && reads_shared_rows(graph, node)) check_partial_reader(node, reports);
 }
 
 }  // namespace millrace::pipelines

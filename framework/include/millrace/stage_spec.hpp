@@ -72,6 +72,13 @@ class MILLRACE_EXPORT StageSpec {
   StageSpec& holds(std::string data, std::string until);
   /// The stage talks to its peers in a run over several processes: every rank has its part of each batch.
   StageSpec& communicates();
+  /// A row that it emits, or what it does with a row, depends on which other rows are in the packet: mixed rows, statistics
+  /// of a batch. In a run over several processes each has only a part of every batch, so the stage is refused there unless
+  /// it communicates. `test-stage` finds a Transform that is so and does not say it.
+  StageSpec& rows_depend_on_packet();
+  /// A Serial that is right when, in a run over several processes, each of them runs it on its own part of the rows and
+  /// tells nobody. Behind shared rows a Serial must say this or communicate; else the run is refused.
+  StageSpec& every_rank_alone();
   /// What it emits lies on the device: it copies there, unless the device computes on host memory. What is upstream then
   /// writes into memory that can be copied from asynchronously.
   StageSpec& copies_to_device();
@@ -105,6 +112,8 @@ class MILLRACE_EXPORT StageSpec {
   };
   const std::vector<Hold>& holds() const { return holds_; }
   bool does_communicate() const { return communicates_; }
+  bool do_rows_depend_on_packet() const { return rows_depend_on_packet_; }
+  bool is_for_every_rank_alone() const { return every_rank_alone_; }
   bool does_copy_to_device() const { return copies_to_device_; }
   bool does_read_on_device() const { return reads_on_device_; }
   bool does_share_rows() const { return shares_rows_; }
@@ -120,6 +129,7 @@ class MILLRACE_EXPORT StageSpec {
   StateKind state_ = StateKind::stateless;
   std::vector<Hold> holds_;
   bool communicates_ = false, copies_to_device_ = false, reads_on_device_ = false, shares_rows_ = false;
+  bool rows_depend_on_packet_ = false, every_rank_alone_ = false;
   std::string batch_rows_param_;
 };
 

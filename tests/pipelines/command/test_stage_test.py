@@ -56,6 +56,11 @@ class Faults(unittest.TestCase):
                 self.assertEqual(checks_of(result["stages"][0], "failed"), [check], process.stdout)
                 self.assertEqual(process.returncode, 1)
 
+    def test_a_stage_that_mixes_rows_and_says_so_is_no_fault(self):
+        process, result = report(f"{FAULTY}:faulty_blocks_declared")
+        self.assertEqual(process.returncode, 0, process.stdout)
+        self.assertIn("block-size-matters", checks_of(result["stages"][0], "not applicable"))
+
     def test_a_stage_without_a_fault_passes_every_check(self):
         process, result = report(f"{FAULTY}:faulty_not")
         self.assertEqual(checks_of(result["stages"][0], "passed"), CHECKS, process.stdout)
