@@ -12,6 +12,7 @@
 #include <cmath>
 #include <map>
 #include <utility>
+#include <vector>
 
 namespace millrace::stages {
 namespace {
@@ -19,8 +20,8 @@ namespace {
 /// A pass under way: batches that came before their model, then the sums.
 struct Pass {
   std::shared_ptr<const ModelSnapshot> model;
-  std::vector<Packet> waiting;  ///< in seq order
-  BatchSums sums;
+  std::vector<Packet> waiting;     ///< in seq order
+  std::vector<BatchSums> batches;  ///< what the step has given, in that order
   double seconds = 0;
   bool complete = false;
 };
@@ -79,7 +80,9 @@ class Evaluator final : public Serial {
     device_ = &ctx.device();
     communicator_ = &ctx.communicator();
     data_ = ctx.input("data");
+    share_ = ctx.share();
     const PortSpec& port = ctx.input("model");
+    reduction_ = port.reduction;
     if (port.model) make_step(port.model, port.loss);
   }
 
@@ -114,6 +117,7 @@ class Evaluator final : public Serial {
 
   void evaluate(const SerialContext& ctx, Pass& pass, const Packet& packet) {
     pass.complete = packet.header.last_in_epoch;
+    pass.batches.emplace_back();
     if (packet.rows == 0) return;
     // The step refers to the model's spec, and the snapshot keeps that alive.
     if (!step_) make_step({pass.model, &pass.model->model()}, pass.model->loss());
@@ -124,10 +128,11 @@ class Evaluator final : public Serial {
     if (data_.find("weights")) batch.weights = &packet.tensor("weights");
     batch.epoch = packet.header.epoch;
     batch.sample_ids = packet.sample_ids();
+    if (reduction_ == Reduction::ordered) batch.part_rows = parts_of(packet, pass.batches.size() - 1);
     try {
       const BatchSums sums = step_->evaluate(*pass.model, batch);
       require_finite(sums);
-      pass.sums.add(sums);
+      pass.batches.back() = sums;
     } catch (const Error& error) {  // the packet in hand may be the model for which this one has waited
       throw PacketError(error, packet);
     }
@@ -145,10 +150,21 @@ class Evaluator final : public Serial {
                 "look at the rows of this batch; data must be finite");
   }
 
-  std::shared_ptr<const Metrics> metrics_of(const Pass& pass, std::uint32_t epoch) const {
+  // The quarters of the whole batch that are this rank's, as the trainer cuts its own: the same products, sums and bits on
+  // 1, 2 and 4 ranks.
+  std::vector<std::int64_t> parts_of(const Packet& packet, std::size_t index) const {
+    constexpr int kParts = 4;
+    const std::int64_t rows =
+        share_.is_whole() ? packet.rows : share_.rows_of_batch(static_cast<std::int64_t>(index), *data_.rows_per_pass);
+    std::vector<std::int64_t> parts;
+    for (int part = share_.rank * kParts / share_.size; part < (share_.rank + 1) * kParts / share_.size; ++part)
+      parts.push_back(rows * (part + 1) / kParts - rows * part / kParts);
+    return parts;
+  }
+
+  std::shared_ptr<const Metrics> metrics_of(const Pass& pass, const BatchSums& sums, std::uint32_t epoch) const {
     auto metrics = std::make_shared<Metrics>();
     metrics->epoch = epoch;
-    const BatchSums& sums = pass.sums;
     if (sums.samples == 0) return metrics;
     for (const std::string& name : metrics_) {
       const double sum = name == "loss"       ? sums.loss + sums.penalty
@@ -162,26 +178,17 @@ class Evaluator final : public Serial {
 
   /// An asynchronous device gives its sums here, once a pass.
   void take_late_sums(const SerialContext& ctx, Pass& pass) {
-    if (!step_) return;
     const double start = ctx.seconds();
-    const BatchSums late = step_->take_sums();
-    if (late.samples == 0) return;
-    pass.sums.add(late);
-    pass.seconds += ctx.seconds() - start;
-  }
-
-  // Each rank has measured its part of every batch.
-  void add_up_ranks(BatchSums& sums) {
-    double values[] = {sums.loss, sums.penalty, sums.correct, sums.absolute_error, sums.samples};
-    all_reduce_sum_in_rank_order(*communicator_, values);
-    sums = {values[0], values[1], values[2], values[3], values[4]};
+    const BatchSums late = step_ ? step_->take_sums() : BatchSums{};
+    pass.batches.push_back(late);  // also where there are none, since every rank has as many
+    if (late.samples != 0) pass.seconds += ctx.seconds() - start;
   }
 
   void end_pass(SerialContext& ctx, std::uint32_t epoch) {
     Emission emission;
-    take_late_sums(ctx, passes_.at(epoch));
-    add_up_ranks(passes_.at(epoch).sums);
-    emission.metrics = metrics_of(passes_.at(epoch), epoch);
+    Pass& pass = passes_.at(epoch);
+    take_late_sums(ctx, pass);
+    emission.metrics = metrics_of(pass, sum_over_ranks(*communicator_, pass.batches, reduction_), epoch);
     emission.last_in_epoch = true;
     passes_.erase(epoch);
     ctx.emit("metrics", std::move(emission));
@@ -191,6 +198,8 @@ class Evaluator final : public Serial {
   std::vector<std::string> metrics_;
   Device* device_ = nullptr;
   Communicator* communicator_ = nullptr;
+  Reduction reduction_ = Reduction::fast;
+  RowShare share_;
   PortSpec data_;
   std::unique_ptr<EvaluationStep> step_;
   std::map<std::uint32_t, Pass> passes_;

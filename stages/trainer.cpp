@@ -13,9 +13,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace millrace::stages {
 namespace {
@@ -180,6 +182,7 @@ class Trainer final : public Serial {
     PortSpec port = PortSpec::of_kind(PortKind::model);
     port.model = model;
     port.loss = spec_.loss;
+    port.reduction = spec_.reduction;
     ctx.output("model", std::move(port));
   }
 
@@ -197,7 +200,7 @@ class Trainer final : public Serial {
     batch.rows_over_ranks = rows_over_ranks(packet);
     batch.last_in_epoch = packet.header.last_in_epoch;
     require_own_part(packet);
-    sums_.add(train_step(batch));
+    add_sums(train_step(batch));
     last_step_end_ = ctx.seconds();
     report(packet.header.epoch);
   }
@@ -239,10 +242,15 @@ class Trainer final : public Serial {
   /// An asynchronous device gives its sums here, once a pass; its last step ends when they are there.
   void take_late_sums(const SerialContext& ctx) {
     const BatchSums late = step_->take_sums();
-    if (late.samples == 0) return;
-    sums_.add(late);
-    last_step_end_ = ctx.seconds();
+    add_sums(late);
+    if (late.samples != 0) last_step_end_ = ctx.seconds();
   }
+
+  void add_sums(const BatchSums& batch) {
+    sums_.add(batch);
+    if (adds_by_batch()) batches_.push_back(batch);
+  }
+  bool adds_by_batch() const { return communicator_->size() > 1 && spec_.reduction == Reduction::ordered; }
 
   bool wants(std::string_view metric) const {
     return std::find(metrics_.begin(), metrics_.end(), metric) != metrics_.end();
@@ -271,10 +279,22 @@ class Trainer final : public Serial {
   }
 
   void add_up_ranks() {
+    const std::span<const BatchSums> mine =
+        adds_by_batch() ? std::span<const BatchSums>(batches_) : std::span(&sums_, 1);
+    sums_ = sum_over_ranks(*communicator_, mine, spec_.reduction);
+    batches_.clear();
+  }
+
+  // A stop in the last batch of a pass is agreed on here, when the epoch is told; before, it would cancel what that needs.
+  void agree_on_stop() {
     if (communicator_->size() == 1) return;
-    double sums[] = {sums_.loss, sums_.penalty, sums_.correct, sums_.absolute_error, sums_.samples};
-    all_reduce_sum_in_rank_order(*communicator_, sums);
-    sums_ = {sums[0], sums[1], sums[2], sums[3], sums[4]};
+    const int wish = communicator_->stop_wish();
+    const std::vector<std::byte> all = communicator_->all_gather(std::as_bytes(std::span(&wish, 1)));
+    for (std::size_t at = 0; at < all.size(); at += sizeof wish) {
+      int asked = 0;
+      std::memcpy(&asked, all.data() + at, sizeof asked);
+      if (asked != 0) return communicator_->stop_agreed(asked);
+    }
   }
 
   // Every rank updates its own copy of the weights; nothing but this would show that one has gone astray.
@@ -307,6 +327,7 @@ class Trainer final : public Serial {
     mark_ = last_step_end_;
     sums_ = {};
     progress_ = {};
+    agree_on_stop();
   }
 
   ParamValue layers_;
@@ -318,7 +339,8 @@ class Trainer final : public Serial {
   RowShare share_;
   std::int64_t pass_rows_ = 0;  ///< over all ranks, when they share the rows
   std::unique_ptr<TrainStep> step_;
-  BatchSums sums_;  ///< of the running pass
+  BatchSums sums_;                  ///< of the running pass
+  std::vector<BatchSums> batches_;  ///< the same batch by batch, where the order of the ranks' sums is by batch
   StepProgress progress_;
   bool started_ = false;
   double mark_ = 0, pass_start_ = 0, last_step_end_ = 0;  ///< in seconds; mark_: end of the pass before

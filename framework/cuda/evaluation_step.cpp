@@ -44,6 +44,7 @@ class CudaEvaluationStep final : public EvaluationStep {
         memory_(device, with(spec.loss), workspace_->base()) {}
 
   BatchSums evaluate(const ModelSnapshot& snapshot, const TrainBatch& batch) override {
+    if (batch.inputs->rows() == 0) return {};
     use_device(memory_.device_index());
     run(snapshot, batch);
     penalty_ += penalty_of_weights_ * static_cast<double>(batch.inputs->rows());
@@ -72,6 +73,7 @@ class CudaEvaluationStep final : public EvaluationStep {
       throw Error(
           ErrorKind::run, "shape-mismatch",
           fmt::format("the place for outputs holds {} values, the model gives {}", outputs.size(), rows * width));
+    if (rows == 0) return;
     TrainBatch batch;
     batch.inputs = &inputs;
     run(snapshot, batch);

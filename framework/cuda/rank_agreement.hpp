@@ -25,9 +25,10 @@ class RankAgreement {
       if (wish == nn::kStopSignals[i]) bits |= 1U << i;
     return bits;
   }
+  static bool has_diverged(std::uint32_t said) { return (said >> nn::kDivergedLane & 1U) != 0; }
   /// Acts on StepState::said of a step that is over, each once, in their order. Returns whether some rank has diverged.
   bool heed(std::uint32_t said) const {
-    if ((said >> nn::kDivergedLane & 1U) != 0) return true;
+    if (has_diverged(said)) return true;
     for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
       if ((said >> i & 1U) != 0) {
         communicator_.stop_agreed(nn::kStopSignals[i]);

@@ -64,6 +64,7 @@ class CudaTrainStep final : public TrainStep {
   BatchSums train(const TrainBatch& batch) override {
     use_device(memory_.device_index());
     check(batch);
+    if (batch.inputs->rows() == 0 && batch.rows_over_ranks == 0) return {};
     if (sums_)
       heed_ranks(RankAgreement::kLag - 1);
     else
@@ -82,7 +83,7 @@ class CudaTrainStep final : public TrainStep {
   BatchSums take_sums() override {
     if (!memory_.has_untaken()) return {};
     use_device(memory_.device_index());
-    if (sums_) heed_ranks(0);
+    if (sums_) heed_ranks(0, false);
     const StepSums sums = memory_.take_sums();
     refuse_divergence(memory_.look());
     return batch_sums(sums);
@@ -145,13 +146,15 @@ class CudaTrainStep final : public TrainStep {
                      [this](const AllReduce& op, cudaStream_t stream) { sums_->reduce(op, stream); });
   }
 
-  // A step that is only known to be over by chance must not decide anything: see RankAgreement.
-  void heed_ranks(std::size_t may_be_unheeded) {
+  // A step that is only known to be over by chance must not decide anything: see RankAgreement. At the end of a pass nobody
+  // stops here: that would cancel what the ranks still tell each other of it, and the trainer agrees on a stop after that.
+  void heed_ranks(std::size_t may_be_unheeded, bool may_stop = true) {
     is_settled_ = false;
     for (; unheeded_.size() > may_be_unheeded; unheeded_.pop_front()) {
       memory_.wait(unheeded_.front().over);
       const ProgressPage page = memory_.look();
-      if (agreement_->heed(page.said[unheeded_.front().step % ProgressPage::kRemembered])) refuse_divergence(page);
+      const std::uint32_t said = page.said[unheeded_.front().step % ProgressPage::kRemembered];
+      if (may_stop ? agreement_->heed(said) : RankAgreement::has_diverged(said)) refuse_divergence(page);
     }
     is_settled_ = unheeded_.empty();
   }

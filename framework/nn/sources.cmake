@@ -1,5 +1,6 @@
 # Sources of nn and nn/cpu, part of millrace_framework.
 target_sources(millrace_framework PRIVATE
+  nn/batch_sums.cpp
   nn/descriptors.cpp
   nn/initializers.cpp
   nn/model.cpp

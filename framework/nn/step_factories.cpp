@@ -30,14 +30,6 @@ void register_step_factory(const std::string& device_kind, StepFactory factory) 
 TrainStep::~TrainStep() = default;
 EvaluationStep::~EvaluationStep() = default;
 
-void BatchSums::add(const BatchSums& other) {
-  loss += other.loss;
-  penalty += other.penalty;
-  correct += other.correct;
-  absolute_error += other.absolute_error;
-  samples += other.samples;
-}
-
 std::size_t train_step_bytes(const TrainSpec& spec, const DeviceId& device) {
   return factory_of(device.kind).train_bytes(spec);
 }

@@ -121,6 +121,49 @@ TEST_CASE("evaluation ignores dropout") {
   CHECK(loss_with(with) == loss_with(without));
 }
 
+TEST_CASE("a batch of no rows changes nothing and is nothing") {
+  const auto model = model_of(6, {dense(8, "relu", {{"l2", 0.01}}), dropout(0.5), dense(3, "softmax")});
+  const Batch none = random_batch(0, 6, 3), some = random_batch(9, 6, 3);
+  for (const Reduction reduction : {Reduction::fast, Reduction::ordered}) {
+    TrainSpec spec = spec_of(model, Loss::categorical_crossentropy, one("adam"), some);
+    spec.reduction = reduction;
+    const auto step = make_train_step(cpu(), spec), undisturbed = make_train_step(cpu(), spec);
+    CHECK(step->train(none.view()).samples == 0);
+    step->train(some.view());
+    undisturbed->train(some.view());
+    CHECK(step->snapshot(1)->weights_sha256() == undisturbed->snapshot(1)->weights_sha256());
+  }
+  const ModelSnapshot snapshot(model, Loss::categorical_crossentropy, 1, initial_weights(*model, 1));
+  const auto step = make_evaluation_step(cpu(), model, snapshot.loss(), none.inputs.spec(), none.targets.spec(), 9);
+  CHECK(step->evaluate(snapshot, none.view()).samples == 0);
+  CHECK_NOTHROW(step->predict(snapshot, none.inputs, {}));
+  CHECK(step->evaluate(snapshot, some.view()).samples == 9);
+}
+
+TEST_CASE("a part of a batch has the same sums and bits whatever else is in the batch") {
+  const auto model = model_of(30, {dense(40, "relu", {{"l2", 0.01}}), dense(3, "softmax")});
+  const Batch all = random_batch(103, 30, 3);
+  const ModelSnapshot snapshot(model, Loss::categorical_crossentropy, 1, initial_weights(*model, 1));
+  const auto step = make_evaluation_step(cpu(), model, snapshot.loss(), all.inputs.spec(), all.targets.spec(), 103);
+  TrainBatch whole = all.view();
+  whole.part_rows = {25, 26, 26, 26};
+  std::vector<BatchSums> parts;
+  std::int64_t first = 0;
+  for (const std::int64_t rows : whole.part_rows) {
+    const Tensor inputs = all.inputs.slice(first, rows), targets = all.targets.slice(first, rows);
+    TrainBatch part;
+    part.inputs = &inputs;
+    part.targets = &targets;
+    parts.push_back(step->evaluate(snapshot, part));
+    first += rows;
+  }
+  const BatchSums sums = step->evaluate(snapshot, whole), in_pairs = sum_in_pairs(parts);
+  CHECK(sums.loss == in_pairs.loss);
+  CHECK(sums.penalty == in_pairs.penalty);
+  CHECK(sums.absolute_error == in_pairs.absolute_error);
+  CHECK(sums.samples == 103);
+}
+
 TEST_CASE("evaluation gives the loss, accuracy and mae of the outputs that predict gives") {
   const auto model = model_of(6, {dense(8, "relu", {{"l2", 0.01}}), dense(3, "softmax")});
   const Batch batch = random_batch(9, 6, 3);

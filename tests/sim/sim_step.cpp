@@ -27,6 +27,7 @@ struct LateBatch {
   std::vector<std::uint64_t> ids;
   std::int64_t rows_over_ranks = 0;
   bool last_in_epoch = false;
+  std::vector<std::int64_t> part_rows;
 
   explicit LateBatch(const TrainBatch& batch)
       : inputs(borrowed(batch.inputs)),
@@ -35,9 +36,10 @@ struct LateBatch {
         epoch(batch.epoch),
         ids(batch.sample_ids.begin(), batch.sample_ids.end()),
         rows_over_ranks(batch.rows_over_ranks),
-        last_in_epoch(batch.last_in_epoch) {}
+        last_in_epoch(batch.last_in_epoch),
+        part_rows(batch.part_rows) {}
   TrainBatch view() const {
-    return {&inputs, &targets, weights ? &weights : nullptr, epoch, ids, rows_over_ranks, last_in_epoch};
+    return {&inputs, &targets, weights ? &weights : nullptr, epoch, ids, rows_over_ranks, last_in_epoch, part_rows};
   }
 };
 

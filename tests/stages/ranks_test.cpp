@@ -6,6 +6,7 @@
 #include <millrace/testing/stage_tester.hpp>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <numeric>
 
@@ -28,9 +29,11 @@ class PretendedPeer final : public Communicator {
   int size() const override { return 2; }
   std::unique_ptr<PendingSum> begin_all_reduce_sum(std::span<float>) override { return std::make_unique<Done>(); }
   void exchange(int, std::span<const float>, std::span<float> theirs) override {
+    require_not_stopped();
     std::fill(theirs.begin(), theirs.end(), 0.0F);
   }
   std::vector<std::byte> all_gather(std::span<const std::byte> mine) override {
+    require_not_stopped();
     std::vector<std::byte> all(mine.begin(), mine.end());
     all.insert(all.end(), mine.begin(), mine.end());
     // Digests are text, sums are doubles.
@@ -38,7 +41,17 @@ class PretendedPeer final : public Communicator {
       all.back() = all.back() == std::byte{'0'} ? std::byte{'1'} : std::byte{'0'};
     return all;
   }
+  int stop_wish() const override { return wish; }
+  void stop_agreed(int signal) override { agreed = signal; }
+
   bool has_other_weights = false;
+  int wish = 0, agreed = 0;
+
+ private:
+  // As over MPI, a stop cancels what the ranks say to each other after it.
+  void require_not_stopped() const {
+    if (agreed != 0) throw Error(ErrorKind::run, "cancelled", "the run is being stopped");
+  }
 };
 
 Packet rows_at(std::int64_t rows, std::uint64_t first, bool last) {
@@ -96,6 +109,30 @@ TEST_CASE("a trainer refuses rows that are not its part of the batch") {
   StageTester tester("trainer", trainer());
   tester.ranks(peer, {0, 2, 8}).input("in", batches_of_eight());
   CHECK(name_of_error([&, n = rows, at = first] { tester.push("in", rows_at(n, at, false)); }) == "rank-rows");
+}
+
+TEST_CASE("a stop in the last batch of an epoch keeps the epoch, and comes after it") {
+  const std::string reduction = GENERATE("fast", "ordered");
+  PretendedPeer peer;
+  Map params = trainer();
+  params.emplace_back("reduction", reduction);
+  StageTester tester("trainer", params);
+  tester.ranks(peer, {0, 2, 8}).input("in", batches_of_eight());
+  tester.push("in", rows_at(4, 0, false));
+  peer.wish = SIGINT;
+  tester.push("in", rows_at(4, 8, true));
+  CHECK(tester.pop("metrics").metrics->find("loss"));
+  CHECK(tester.pop("model").model->epoch() == 1);
+  CHECK(peer.agreed == SIGINT);
+}
+
+TEST_CASE("a stop in any other batch takes effect with it") {
+  PretendedPeer peer;
+  peer.wish = SIGTERM;
+  StageTester tester("trainer", trainer());
+  tester.ranks(peer, {0, 2, 8}).input("in", batches_of_eight());
+  tester.push("in", rows_at(4, 0, false));
+  CHECK(peer.agreed == SIGTERM);
 }
 
 TEST_CASE("sums over ranks are taken in rank order") {

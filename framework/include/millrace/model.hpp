@@ -132,6 +132,9 @@ struct TrainBatch {
   /// Rows of the batch over all ranks, of which the tensors hold this rank's part; 0: the tensors hold all.
   std::int64_t rows_over_ranks = 0;
   bool last_in_epoch = false;
+  /// Evaluation for `Reduction::ordered`: the rows of each part of the batch, 4, 2 or 1 of them. Each part is measured as a
+  /// batch of its own, and their sums are added in pairs. Empty: the batch is one part.
+  std::vector<std::int64_t> part_rows = {};
 };
 
 /// Sums over rows, taken in row order within a batch and in batch order over the batches. Divide by `samples`.
@@ -144,11 +147,18 @@ struct MILLRACE_EXPORT BatchSums {
   void add(const BatchSums&);
 };
 
+/// The sums of 1, 2 or 4 parts as one, added in pairs: (0+1)+(2+3). What 1, 2 and 4 ranks have of a batch gives the same bits.
+MILLRACE_EXPORT BatchSums sum_in_pairs(std::span<const BatchSums> parts);
+/// The sums of a pass over all ranks, each of which has measured its part of every batch. `fast`: those of each rank, in rank
+/// order. `ordered`: those of each batch in pairs of ranks, then batch after batch; the same bits on 1, 2 and 4 ranks. Every
+/// rank calls it with as many batches.
+MILLRACE_EXPORT BatchSums sum_over_ranks(Communicator&, std::span<const BatchSums> batches, Reduction);
+
 /// Trains. One thread at a time; may use further threads of the caller's oneTBB arena while a call lasts.
 class MILLRACE_EXPORT TrainStep {
  public:
   virtual ~TrainStep();
-  /// Forward, loss, backward, update over the whole batch. Throws Error("diverged", diverged) before the update when the
+  /// Forward, loss, backward, update over the whole batch; a batch of no rows changes nothing. Throws Error("diverged", diverged) before the update when the
   /// loss is not finite.
   /// A device that works asynchronously only enqueues the batch and returns zeros; it keeps the tensors alive as long as it
   /// reads them. Its sums come from take_sums(), and "diverged" is thrown by a later call, with the weights as they were

@@ -18,6 +18,7 @@ namespace millrace {
 
 struct ModelSpec;
 enum class Loss : std::uint8_t;
+enum class Reduction : std::uint8_t;
 
 /// Several input ports: one call for all packets of equal `seq` (joined), or one call a packet of any port (independent).
 enum class InputMode : std::uint8_t { joined, independent };
@@ -39,6 +40,7 @@ struct MILLRACE_EXPORT PortSpec {
   std::shared_ptr<const ModelSpec> model;     ///< model ports: what will come, for checks and for `plan`; else null
   Loss loss{};                                ///< model ports: what it is trained for
   std::string extremes_at = {};               ///< where the outermost values are: file, row and byte; may be empty
+  Reduction reduction{};                      ///< model ports: how sums over the ranks are taken for it
 
   /// A data port with one tensor.
   static PortSpec single(TensorSpec, std::optional<std::int64_t> rows_per_pass, std::int64_t max_rows);

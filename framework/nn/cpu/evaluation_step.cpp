@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace millrace::cpu {
 namespace {
@@ -39,10 +41,16 @@ class CpuEvaluationStep final : public EvaluationStep {
         forward_(*model_, spec.loss, layout_.forward, evaluation_needs(spec.max_batch_rows), scratch_, 0) {}
 
   BatchSums evaluate(const ModelSnapshot& snapshot, const TrainBatch& batch) override {
-    run(snapshot, batch);
-    BatchSums sums = forward_.sums();
-    sums.penalty = penalty_of(*model_, snapshot.weights().data()) * sums.samples;
-    return sums;
+    if (batch.inputs->rows() == 0) return {};
+    const std::vector<Range> parts = parts_of(batch);
+    run(snapshot, batch, parts);
+    const double penalty = penalty_of(*model_, snapshot.weights().data());
+    std::vector<BatchSums> sums;
+    for (const Range& part : parts) {
+      sums.push_back(forward_.sums(part));
+      sums.back().penalty = penalty * sums.back().samples;
+    }
+    return sum_in_pairs(sums);
   }
 
   void predict(const ModelSnapshot& snapshot, const Tensor& inputs, std::span<float> outputs) override {
@@ -53,18 +61,27 @@ class CpuEvaluationStep final : public EvaluationStep {
       throw Error(ErrorKind::run, "shape-mismatch",
                   "the place for outputs holds " + std::to_string(outputs.size()) + " values, the model gives " +
                       std::to_string(values));
-    run(snapshot, batch);
+    if (values == 0) return;
+    run(snapshot, batch, parts_of(batch));
     std::copy_n(forward_.output_of(model_->layers.size() - 1), values, outputs.data());
   }
 
  private:
-  void run(const ModelSnapshot& snapshot, const TrainBatch& batch) {
+  static std::vector<Range> parts_of(const TrainBatch& batch) {
+    if (batch.part_rows.empty()) return {{0, batch.inputs->rows()}};
+    std::vector<Range> parts;
+    std::int64_t first = 0;
+    for (const std::int64_t rows : batch.part_rows) parts.push_back({std::exchange(first, first + rows), rows});
+    return parts;
+  }
+
+  void run(const ModelSnapshot& snapshot, const TrainBatch& batch, const std::vector<Range>& parts) {
     if (snapshot.weights().size() != static_cast<std::size_t>(model_->parameters()))
       throw Error(ErrorKind::run, "shape-mismatch",
                   "the snapshot has " + std::to_string(snapshot.weights().size()) + " weights, the model has " +
                       std::to_string(model_->parameters()));
     forward_.begin(batch, snapshot.weights().data());
-    const std::vector<Range> shards = row_shards(forward_.rows());
+    const std::vector<Range> shards = row_shards(parts);
     run_tasks(shards.size(), [&](std::size_t i) { forward_.run(shards[i]); });
   }
 

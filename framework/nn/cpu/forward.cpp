@@ -192,14 +192,14 @@ void Forward::run(Range rows) const {
   run_tail(first_dense_, rows);
 }
 
-BatchSums Forward::sums() const {
+BatchSums Forward::sums(Range rows) const {
   BatchSums sums;
-  for (std::int64_t row = 0; row < rows_; ++row) {
+  for (std::int64_t row = rows.first; row < rows.first + rows.count; ++row) {
     sums.loss += static_cast<double>(results_[row].loss);
     sums.correct += static_cast<double>(results_[row].correct);
     sums.absolute_error += static_cast<double>(results_[row].absolute_error);
   }
-  sums.samples = static_cast<double>(rows_);
+  sums.samples = static_cast<double>(rows.count);
   return sums;
 }
 

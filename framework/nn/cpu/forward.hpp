@@ -54,8 +54,9 @@ class Forward {
   void run_tail(std::size_t tail, Range rows) const;  ///< layers from `tail` on, then loss and metrics of each row
   /// The first dense layer; what is before it is part of `prepare`.
   std::size_t first_dense() const { return first_dense_; }
-  /// Sums over the whole batch in row order. After run has seen every row.
-  BatchSums sums() const;
+  /// Sums over rows in row order; over the whole batch. After run has seen them.
+  BatchSums sums(Range rows) const;
+  BatchSums sums() const { return sums({0, rows_}); }
 
   std::int64_t rows() const { return rows_; }
   /// What layer i takes and gives, [rows, width].

@@ -83,9 +83,10 @@ class RankedTrainStep final : public TrainStep {
   void set_lanes(const BatchSums& sums);
   void reduce_in_order(const std::vector<Range>& parts);
   void reduce_fast(const std::vector<Range>& parts);
-  void heed_lanes();
+  std::vector<BatchSums> sums_of(const std::vector<Range>& parts) const;
+  void heed_lanes(bool last_in_epoch);
   void measure_deviation(const TrainBatch& batch);
-  void learn(BatchSums& sums);
+  void learn(std::vector<BatchSums>& sums);
   float* gradient_of(const Slab& slab) const { return gradient_ + offset_of(model(), slab); }
   const std::vector<Slab>& slabs();
 
@@ -115,34 +116,36 @@ RankedTrainStep::RankedTrainStep(Device& device, const TrainSpec& spec)
 BatchSums RankedTrainStep::train(const TrainBatch& batch) {
   const std::int64_t own = batch.inputs->rows();
   rows_ = batch.rows_over_ranks > 0 ? batch.rows_over_ranks : own;
+  if (rows_ == 0) return {};  // on every rank
   const std::vector<Range> parts = is_ordered() ? own_parts() : std::vector<Range>{{0, own}};
   run_rows(batch, parts);
-  BatchSums sums = own > 0 ? forward_.sums() : BatchSums{};
-  set_lanes(sums);
+  std::vector<BatchSums> sums = own > 0 ? sums_of(parts) : std::vector<BatchSums>(parts.size());
+  set_lanes(sum_in_pairs(sums));
   if (is_ordered() || ranks_of(spec_) == 1)
     reduce_in_order(parts);
   else
     reduce_fast(parts);
-  heed_lanes();
+  heed_lanes(batch.last_in_epoch);
   if (batch.last_in_epoch && measures_deviation(spec_)) measure_deviation(batch);
   learn(sums);
-  return sums;
+  return sum_in_pairs(sums);
 }
 
-// Shards are cut within a part, because a product's last bits depend on the rows in the call.
 void RankedTrainStep::run_rows(const TrainBatch& batch, const std::vector<Range>& parts) {
   if (batch.inputs->rows() == 0) return;
   forward_.begin(batch, weights_.data());
-  std::vector<Range> shards;
-  for (const Range& part : parts) {
-    if (part.count == 0) continue;
-    for (const Range& shard : row_shards(part.count)) shards.push_back({part.first + shard.first, shard.count});
-  }
+  const std::vector<Range> shards = row_shards(parts);
   const float share = 1.0F / static_cast<float>(rows_);
   run_tasks(shards.size(), [&](std::size_t i) {
     forward_.run(shards[i]);
     backward_.run(shards[i], share);
   });
+}
+
+std::vector<BatchSums> RankedTrainStep::sums_of(const std::vector<Range>& parts) const {
+  std::vector<BatchSums> sums;
+  for (const Range& part : parts) sums.push_back(forward_.sums(part));
+  return sums;
 }
 
 const std::vector<Slab>& RankedTrainStep::slabs() {
@@ -194,9 +197,12 @@ void RankedTrainStep::reduce_fast(const std::vector<Range>& parts) {
   for (const auto& sum : pending) sum->wait();
 }
 
-void RankedTrainStep::heed_lanes() {
+// A stop cancels what the ranks say to each other, also at the end of the pass. After an epoch's last batch it waits for
+// that: the trainer agrees on it once the epoch is told.
+void RankedTrainStep::heed_lanes(bool last_in_epoch) {
   const float* lanes = gradient_ + parameters();
   if (lanes[nn::kDivergedLane] != 0) require_finite(std::numeric_limits<double>::quiet_NaN(), weights_.steps());
+  if (last_in_epoch) return;
   for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
     if (lanes[i] != 0) return spec_.communicator->stop_agreed(nn::kStopSignals[i]);
 }
@@ -216,7 +222,7 @@ void RankedTrainStep::measure_deviation(const TrainBatch& batch) {
   deviation_ = largest > 0 ? difference / largest : 0;
 }
 
-void RankedTrainStep::learn(BatchSums& sums) {
+void RankedTrainStep::learn(std::vector<BatchSums>& sums) {
   const std::vector<Slab>& all = slabs();
   weights_.begin_step();
   slab_sums_.assign(all.size(), {});
@@ -224,7 +230,8 @@ void RankedTrainStep::learn(BatchSums& sums) {
     slab_sums_[i] = weights_.regularise(all[i], gradient_of(all[i]));
     if (!weights_.clips()) weights_.update(all[i], gradient_of(all[i]));
   });
-  for (const SlabSums& slab : slab_sums_) sums.penalty += slab.penalty * sums.samples;
+  for (BatchSums& part : sums)
+    for (const SlabSums& slab : slab_sums_) part.penalty += slab.penalty * part.samples;
   if (!weights_.clips()) return;
   weights_.set_clip_factor(slab_sums_);
   run_tasks(all.size(), [&](std::size_t i) { weights_.update(all[i], gradient_of(all[i])); });

@@ -8,6 +8,7 @@ namespace {
 
 /// `total` cut into `parts` ranges whose lengths are multiples of `step`, except the last.
 std::vector<Range> cut(std::int64_t total, std::int64_t parts, std::int64_t step) {
+  if (total == 0) return {};
   const std::int64_t length = ((total + parts - 1) / parts + step - 1) / step * step;
   std::vector<Range> ranges;
   for (std::int64_t first = 0; first < total; first += length)
@@ -34,6 +35,14 @@ constexpr std::int64_t kWideWeights = std::int64_t{32} * 1024;
 
 std::vector<Range> row_shards(std::int64_t rows) {
   return cut(rows, (rows + shard_rows(rows) - 1) / shard_rows(rows), 8);
+}
+
+// Cut within a part, because a product's last bits depend on the rows in the call.
+std::vector<Range> row_shards(const std::vector<Range>& parts) {
+  std::vector<Range> shards;
+  for (const Range& part : parts)
+    for (const Range& shard : row_shards(part.count)) shards.push_back({part.first + shard.first, shard.count});
+  return shards;
 }
 
 std::vector<Range> tile_columns(std::int64_t columns) {

@@ -95,6 +95,7 @@ CpuTrainStep::CpuTrainStep(Device& device, const TrainSpec& spec)
 }
 
 BatchSums CpuTrainStep::train(const TrainBatch& batch) {
+  if (batch.inputs->rows() == 0) return {};
   forward_.begin(batch, weights_.data());
   StepPlan& plan = plan_for(forward_.rows());
   run_phases(plan.phases);

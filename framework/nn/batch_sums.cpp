@@ -1,0 +1,61 @@
+// Sums over rows: of a batch's parts, of batches, and of ranks.
+#include <millrace/communicator.hpp>
+#include <millrace/error.hpp>
+#include <millrace/model.hpp>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace millrace {
+namespace {
+
+BatchSums sum_in_order(std::span<const BatchSums> batches) {
+  BatchSums all;
+  for (const BatchSums& batch : batches) all.add(batch);
+  return all;
+}
+
+/// By rank, what each has given, batch after batch.
+std::vector<BatchSums> gather(Communicator& communicator, std::span<const BatchSums> mine) {
+  const std::vector<std::byte> all = communicator.all_gather(std::as_bytes(mine));
+  std::vector<BatchSums> gathered(all.size() / sizeof(BatchSums));
+  std::memcpy(gathered.data(), all.data(), gathered.size() * sizeof(BatchSums));
+  return gathered;
+}
+
+}  // namespace
+
+void BatchSums::add(const BatchSums& other) {
+  loss += other.loss;
+  penalty += other.penalty;
+  correct += other.correct;
+  absolute_error += other.absolute_error;
+  samples += other.samples;
+}
+
+BatchSums sum_in_pairs(std::span<const BatchSums> parts) {
+  if (parts.empty()) return {};
+  if (parts.size() == 1) return parts.front();
+  BatchSums sum = sum_in_pairs(parts.first(parts.size() / 2));
+  sum.add(sum_in_pairs(parts.subspan(parts.size() / 2)));
+  return sum;
+}
+
+BatchSums sum_over_ranks(Communicator& communicator, std::span<const BatchSums> batches, Reduction reduction) {
+  const auto ranks = static_cast<std::size_t>(communicator.size());
+  if (ranks == 1) return sum_in_order(batches);
+  if (reduction == Reduction::fast) {
+    const BatchSums mine = sum_in_order(batches);
+    return sum_in_order(gather(communicator, {&mine, 1}));
+  }
+  const std::vector<BatchSums> all = gather(communicator, batches);
+  std::vector<BatchSums> of_ranks(ranks), of_batches;
+  for (std::size_t batch = 0; batch < batches.size(); ++batch) {
+    for (std::size_t rank = 0; rank < ranks; ++rank) of_ranks[rank] = all[rank * batches.size() + batch];
+    of_batches.push_back(sum_in_pairs(of_ranks));
+  }
+  return sum_in_order(of_batches);
+}
+
+}  // namespace millrace
