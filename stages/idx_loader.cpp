@@ -147,6 +147,7 @@ class IdxLoader final : public Source {
     if (!rows_are_there(ctx, rows) || !is_small_enough(ctx)) return;
     std::string extremes_at;
     if (choice_.dataset == nullptr) labels.range = label_range(extremes_at);
+    tell_files(ctx);
     ctx.uses_memory("data set", data_bytes(rows, images) + data_bytes(rows, labels));
     caches_ = caches_ && ctx.device().kind != "cpu";
     if (caches_ && !cache_is_possible(ctx, images, labels)) return;
@@ -233,6 +234,13 @@ class IdxLoader final : public Source {
     about("labels", [&] { require_equal_counts(choice_, header.rows, label_header.rows); });
     labels = spec_of(label_header);
     return header.rows;
+  }
+
+  void tell_files(InferContext& ctx) const {
+    for (const char* role : {"images", "labels"})
+      if (choice_.dataset != nullptr) ctx.reads_file(file_of(choice_, role).stem, file_of(choice_, role).sha256);
+    if (!choice_.images.empty()) ctx.reads_file(choice_.images);
+    if (!choice_.labels.empty()) ctx.reads_file(choice_.labels);
   }
 
   // Of the labels that will flow, so that `check` can compare them with the classes, and say which one does not fit.

@@ -162,6 +162,7 @@ class ImageFolder final : public Source {
                        "the images take " + std::to_string(bytes) + " bytes of memory",
                        "raise `max_bytes` if that is meant");
     ctx.uses_memory("images", bytes);
+    for (const fs::path& file : listing_.files) ctx.reads_file(file.string());
     ctx.output("images", PortSpec::single({DType::u8, image_shape(), ValueRange{0, 255}, {}, {}}, rows, block));
     ctx.output("labels", PortSpec::single(label_spec(), rows, block));
   }

@@ -29,6 +29,10 @@ void InferContext::reports(std::string_view input, std::string prefix) {
   if (auto* claims = dynamic_cast<InferClaims*>(this)) claims->will_report(input, std::move(prefix));
 }
 
+void InferContext::reads_file(std::string path, std::string sha256) {
+  if (auto* files = dynamic_cast<InferFiles*>(this)) files->file_read(std::move(path), std::move(sha256));
+}
+InferFiles::~InferFiles() = default;
 RunNews::~RunNews() = default;
 OpenContext::~OpenContext() = default;
 RowShare OpenContext::share() const { return {}; }

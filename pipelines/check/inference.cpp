@@ -39,7 +39,7 @@ Location place_of_param(const NodeSpec& node, std::string_view path) {
   return where;
 }
 
-class NodeInference final : public InferContext, public InferClaims, public IsolationInfer {
+class NodeInference final : public InferContext, public InferClaims, public InferFiles, public IsolationInfer {
  public:
   NodeInference(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
                 const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics)
@@ -90,6 +90,9 @@ class NodeInference final : public InferContext, public InferClaims, public Isol
   }
   void will_report(std::string_view input, std::string prefix) override {
     result_.reports.emplace_back(input, std::move(prefix));
+  }
+  void file_read(std::string path, std::string sha256) override {
+    result_.files.push_back({std::move(path), std::move(sha256)});
   }
 
   bool failed() const { return failed_; }

@@ -43,6 +43,17 @@ struct ReportedPort {
   Location where;  ///< of what gives the prefix: an input of a sink, or the node
 };
 
+/// A file that a stage has said it reads; `sha256` of the content that it insists on, or empty.
+struct FileRead {
+  std::string path, sha256;
+};
+
+/// Where the user has written a parameter, or a part of one: "model.0.dense.units".
+struct ParamPlace {
+  std::string path;
+  Location where;
+};
+
 struct ValidatedNode {
   std::string name;
   const StageInfo* info = nullptr;
@@ -51,6 +62,7 @@ struct ValidatedNode {
   std::vector<ValidatedEdge> inputs;  ///< in the user's order
   std::vector<std::pair<std::string, PortSpec>> outputs;
   std::vector<MemoryUse> memory;
+  std::vector<FileRead> files;
   std::int64_t accumulates_rows = 0;
   std::vector<NodeSeed> seeds;                                             ///< by purpose, as infer has named them
   std::vector<std::pair<std::string, std::vector<std::string>>> measures;  ///< by metrics output: names, where known

@@ -4,36 +4,107 @@
 #include "terminal.hpp"
 
 #include <millrace/build_info.hpp>
+#include <millrace/counted.hpp>
+#include <millrace/digest.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <vector>
 
 namespace millrace::pipelines {
 namespace {
 
 constexpr const char* kInvalid = "invalid";
 
+// What must be equal on all ranks, a line each; `differs` names them in the same order.
+constexpr const char* kCompared[] = {"has another config than rank 0: config hash",
+                                     "runs another build than rank 0:", "multiplies by other instructions than rank 0:",
+                                     "runs on another kind of device than rank 0:", "runs other plugins than rank 0:"};
+
+std::string plugins_text(const ValidatedGraph& graph) {
+  std::string text;
+  for (const PluginFact& plugin : plugins_of(graph))
+    text += fmt::format("{}{} {} {}", text.empty() ? "" : ", ", plugin.name, plugin.version, plugin.sha256);
+  // A message between ranks has room for a few.
+  return text.empty() ? "none" : text.size() > 500 ? sha256_hex(text) : text;
+}
+
 std::string text_of(const CheckedConfig& checked) {
   if (!checked.diagnostics.empty()) return kInvalid;
-  return fmt::format("{} {}; device {}", checked.graph.config_hash, build_info().describe(),
-                     checked.graph.device.id.kind);
+  const BuildInfo build = build_info();
+  return fmt::format("{}\n{}, oneDNN {}\n{}\n{}\n{}", checked.graph.config_hash, build.describe(), build.onednn,
+                     build.isa, checked.graph.device.id.kind, plugins_text(checked.graph));
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines(1);
+  for (const char c : text)
+    if (c == '\n')
+      lines.emplace_back();
+    else
+      lines.back() += c;
+  return lines;
+}
+
+/// "rank 1 has another config than rank 0: config hash 12 instead of 34; ..."
+std::string differences(std::size_t rank, const std::string& theirs, const std::string& first) {
+  const std::vector<std::string> of_theirs = lines_of(theirs), of_first = lines_of(first);
+  std::string text = fmt::format("rank {} ", rank);
+  for (std::size_t i = 0, told = 0; i < std::min(of_theirs.size(), of_first.size()); ++i) {
+    if (of_theirs[i] == of_first[i]) continue;
+    text += fmt::format("{}{} {} instead of {}", told++ == 0 ? "" : "; it ", kCompared[i], of_theirs[i], of_first[i]);
+  }
+  return text;
 }
 
 Diagnostic difference(std::size_t rank, const std::string& theirs, const std::string& first) {
   Diagnostic diagnostic;
   diagnostic.kind = ErrorKind::config;
   diagnostic.name = "rank-config";
-  diagnostic.help = "start every process with the same files, arguments, environment, build and kind of device";
+  diagnostic.help =
+      "start every process with the same files, arguments, environment, build, plugins and kind of "
+      "device; ONEDNN_MAX_CPU_ISA gives unlike processors the same instructions";
   if (theirs == kInvalid)
     diagnostic.message = fmt::format("the config of rank {} is not valid; its errors are above or below", rank);
-  else if (theirs.substr(0, 64) != first.substr(0, 64))
-    diagnostic.message = fmt::format("rank {} has another config than rank 0: config hash {} instead of {}", rank,
-                                     theirs.substr(0, 64), first.substr(0, 64));
   else
-    diagnostic.message = fmt::format("rank {} runs another build or on another device than rank 0: {} instead of {}",
-                                     rank, theirs.substr(65), first.substr(65));
+    diagnostic.message = differences(rank, theirs, first);
   return diagnostic;
+}
+
+std::string paths_text(const DataFact& fact) {
+  if (fact.files.empty()) return "its rows";
+  return fact.files.size() == 1
+             ? fact.files.front()
+             : fmt::format("{} and {}", fact.files.front(), counted(fact.files.size() - 1, "more file"));
+}
+
+/// Tells what was found, on rank 0. The exit code of all.
+int tell(const Diagnostics& found, const CommandOptions& options, const Peers& peers) {
+  if (found.empty()) return 0;
+  const bool is_first = peers.ranks().rank == 0;
+  if (is_first) write_errors(found, options, &peers);
+  if (is_first && options.json) write_result(errors_json(found));
+  return found.exit_code();
+}
+
+/// Of one source, what other ranks read that rank 0 does not.
+void compare_source(Peers& peers, const ValidatedGraph& graph, const DataFact& fact, Diagnostics& found) {
+  const std::vector<std::string> all = peers.all_gather(fact.text(), "comparison of data");
+  const auto node =
+      std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const ValidatedNode& n) { return n.name == fact.node; });
+  for (std::size_t rank = 1; rank < all.size(); ++rank)
+    if (all[rank] != all.front())
+      found.add({ErrorKind::config,
+                 "rank-data",
+                 fmt::format("node `{}` ({}) reads other data on rank {} than on rank 0: {}; instead of {}", fact.node,
+                             node->info->name, rank, all[rank], all.front()),
+                 node->where,
+                 "",
+                 fmt::format("give every process the same content of {}", paths_text(fact)),
+                 {}});
 }
 
 }  // namespace
@@ -54,10 +125,18 @@ int agree_on_config(Peers& peers, const CheckedConfig& checked, const CommandOpt
   }
   for (std::size_t rank = 1; rank < all.size(); ++rank)
     if (all[rank] != all.front()) found.add(difference(rank, all[rank], all.front()));
-  if (found.empty()) return 0;
-  if (is_first) write_errors(found, options, &peers);
-  if (is_first && options.json) write_result(errors_json(found));
-  return found.exit_code();
+  return tell(found, options, peers);
+}
+
+int agree_on_data(Peers& peers, const ValidatedGraph& graph, const std::vector<DataFact>& data,
+                  const CommandOptions& options) {
+  std::string mine;
+  for (const DataFact& fact : data) mine += fact.text() + "\n";
+  const std::vector<std::string> all = peers.all_gather(sha256_hex(mine), "comparison of data");
+  Diagnostics found;
+  if (std::any_of(all.begin(), all.end(), [&](const std::string& text) { return text != all.front(); }))
+    for (const DataFact& fact : data) compare_source(peers, graph, fact, found);
+  return tell(found, options, peers);
 }
 
 }  // namespace millrace::pipelines

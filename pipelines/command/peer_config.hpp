@@ -2,6 +2,7 @@
 #pragma once
 
 #include "checked_config.hpp"
+#include "run_facts.hpp"
 
 #include <millrace/peers.hpp>
 
@@ -10,6 +11,10 @@ namespace millrace::pipelines {
 /// Compares what every rank has checked. Returns 0 when all may run; otherwise the exit code, the reason being told: by
 /// each rank that alone has errors, else by rank 0, which also names ranks whose config or build differs.
 int agree_on_config(Peers& peers, const CheckedConfig& checked, const CommandOptions& options);
+
+/// Compares the rows and digests of what every rank reads, by source; as above. Names rank, source and both values.
+int agree_on_data(Peers& peers, const ValidatedGraph& graph, const std::vector<DataFact>& data,
+                  const CommandOptions& options);
 
 /// Writes errors to standard error; of a run over several processes with the rank before them.
 void write_errors(const Diagnostics& diagnostics, const CommandOptions& options, const Peers* peers);

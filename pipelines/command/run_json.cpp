@@ -75,9 +75,28 @@ void add_lists(const RunReport& report, Json& object) {
   for (const RunFailure& failure : report.failures) object["failures"].push_back(failure_object(failure));
 }
 
+void add_facts(const RunFacts& facts, Json& object) {
+  object["bits_class"] = facts.bits_class;
+  object["plugins"] = Json::array();
+  for (const PluginFact& plugin : facts.plugins)
+    object["plugins"].push_back({{"name", plugin.name},
+                                 {"version", plugin.version},
+                                 {"path", plugin.path},
+                                 {"sha256", plugin.sha256},
+                                 {"stages", plugin.stages}});
+  object["data"] = Json::object();
+  for (const DataFact& fact : facts.data) {
+    Json& data = object["data"][fact.node] = Json::object();
+    if (fact.rows >= 0) data["rows"] = fact.rows;
+    if (fact.sha256.empty()) continue;
+    data.update({{"files", fact.files.size()}, {"sha256", fact.sha256}, {"whole", fact.whole}});
+  }
+}
+
 }  // namespace
 
-std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds) {
+std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds,
+                     const RunFacts& facts) {
   const BuildInfo build = build_info();
   Json object = {{"schema", 1},
                  {"name", graph.name},
@@ -87,7 +106,9 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
                  {"seed", graph.seed},
                  {"cpu", processor()},
                  {"onednn", build.onednn},
+                 {"isa", build.isa},
                  {"build", build.describe()}};
+  add_facts(facts, object);
   if (graph.ranks.size > 1) {
     object["ranks"] = graph.ranks.size;
     if (const auto deviation = reduction_deviation(report)) object["reduction_deviation"] = *deviation;

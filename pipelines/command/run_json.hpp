@@ -3,6 +3,7 @@
 
 #include "config/diagnostics.hpp"
 #include "run/runner.hpp"
+#include "run_facts.hpp"
 
 #include <string>
 
@@ -10,7 +11,8 @@ namespace millrace::pipelines {
 
 /// One object and a newline. `launch_seconds`: from the start of the process to the start of the run. Metrics that were not measured are absent keys; what is
 /// not finite is a failure.
-std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds);
+std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds,
+                     const RunFacts& facts = {});
 /// {"schema":1,"errors":[...],"exit":{"code":3,"reason":"invalid"}}.
 std::string errors_json(const Diagnostics& diagnostics);
 

@@ -209,11 +209,11 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, Stop
 
 // Where standard error takes nothing at the moment, the object does not wait for it.
 void tell_end(const ValidatedGraph& graph, RunReport& report, const CommandOptions& options, double launch_seconds,
-              RunOutput& output) {
+              const RunFacts& facts, RunOutput& output) {
   if (!options.quiet) output.result(summary(graph, report));
   if (!options.json || takes_text(STDERR_FILENO)) output.finish();
   if (output.write_error() != 0) tell_lost(report, output.write_error());
-  if (options.json) write_result(run_json(graph, report, launch_seconds));
+  if (options.json) write_result(run_json(graph, report, launch_seconds, facts));
   output.finish();
 }
 
@@ -224,11 +224,15 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
   } else if (!checked->diagnostics.empty()) {
     return report_errors(checked->diagnostics, options);
   }
+  RunFacts facts;
+  if (peers != nullptr || options.json) facts = facts_of(checked->graph);
+  if (peers != nullptr)
+    if (const int code = agree_on_data(*peers, checked->graph, facts.data, options); code != 0) return code;
   if (options.dry_run) return checked->graph.ranks.rank == 0 ? print_plan(checked->graph, options) : 0;
   const double launch_seconds = seconds_since_launch();
   RunOutput output(lines_descriptor(options), STDERR_FILENO);
   RunReport report = run_watched(checked->graph, options, stopping, peers, output);
-  tell_end(checked->graph, report, options, launch_seconds, output);
+  tell_end(checked->graph, report, options, launch_seconds, facts, output);
   if (const Diagnostics failures = failures_of(report); !failures.empty()) write_errors(failures, options, peers);
   return report.exit_code;
 }

@@ -76,6 +76,9 @@ class MILLRACE_EXPORT InferContext {
   void measures(std::string_view output, std::vector<std::string> names);
   /// What comes on a metrics input is told to the user with `prefix` before each name, and not by the engine's own names.
   void reports(std::string_view input, std::string prefix);
+  /// The stage will read this file: the run's JSON names its digest, and the processes of a run compare theirs before any of
+  /// them trains. `sha256`: of the content that the stage will insist on, when it knows it.
+  void reads_file(std::string path, std::string sha256 = {});
 };
 
 /// For those who check a whole graph: beside InferContext, as a second base. Without it what it would hear is dropped.
@@ -85,6 +88,13 @@ class MILLRACE_EXPORT InferClaims {
   virtual void will_draw(std::string_view purpose) = 0;
   virtual void will_measure(std::string_view output, std::vector<std::string> names) = 0;
   virtual void will_report(std::string_view input, std::string prefix) = 0;
+};
+
+/// For those who want to know what a graph reads: beside InferContext, as a second base.
+class MILLRACE_EXPORT InferFiles {
+ public:
+  virtual ~InferFiles();
+  virtual void file_read(std::string path, std::string sha256) = 0;
 };
 
 /// For those who run stages in processes of their own: beside InferContext, as a second base.

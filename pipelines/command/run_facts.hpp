@@ -1,0 +1,46 @@
+// What a run is made of besides its config: plugins, data, and everything else that its bits depend on.
+#pragma once
+
+#include "check/validated_graph.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// A plugin of which the graph uses stages, other than the built-in one.
+struct PluginFact {
+  std::string name, version, path, sha256;
+  std::vector<std::string> stages;  ///< those used, each once, in the order of the graph
+};
+
+/// What a source reads. `sha256` is over all of its files, one after the other: over everything up to 256 MiB, over their
+/// sizes and 64 samples of 64 KiB at fixed places beyond. Empty when the source names no file.
+struct DataFact {
+  std::string node;
+  std::int64_t rows = -1;  ///< of a pass, over all processes; negative when unknown
+  std::vector<std::string> files;
+  std::string sha256;
+  bool whole = true;
+
+  /// For a comparison: "60000 rows, 2 files, sha256 ab.." without the paths.
+  std::string text() const;
+};
+
+struct RunFacts {
+  std::vector<PluginFact> plugins;
+  std::vector<DataFact> data;
+  /// Digest of instruction set, oneDNN, build, kind of device, precisions and reductions: runs of one config, seed, data and
+  /// plugins give the same bits where this is the same.
+  std::string bits_class;
+};
+
+std::vector<PluginFact> plugins_of(const ValidatedGraph& graph);
+/// Reads the files. Throws what InputFile throws.
+std::vector<DataFact> data_of(const ValidatedGraph& graph);
+std::string bits_class_of(const ValidatedGraph& graph);
+/// All of it.
+RunFacts facts_of(const ValidatedGraph& graph);
+
+}  // namespace millrace::pipelines
