@@ -8,7 +8,7 @@
 namespace millrace {
 namespace {
 
-/// The variables of one launcher; a rank without local variables counts as alone on its machine.
+/// The variables of one launcher. srun tells how many ranks a machine has only when it was told itself.
 struct Launcher {
   const char *size, *rank, *local_rank, *local_size;
 };
@@ -30,10 +30,11 @@ int number(const char* variable, int otherwise) {
 }  // namespace
 
 RankInfo launched_ranks() {
+  if (number("MILLRACE_ALONE", 0) != 0) return {};
   for (const Launcher& launcher : kLaunchers) {
     const int size = number(launcher.size, 0), rank = number(launcher.rank, -1);
     if (size < 1 || rank < 0 || rank >= size) continue;
-    return {rank, size, number(launcher.local_rank, 0), number(launcher.local_size, 1)};
+    return {rank, size, number(launcher.local_rank, 0), number(launcher.local_size, 0)};
   }
   return {};
 }

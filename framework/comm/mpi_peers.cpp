@@ -102,7 +102,7 @@ class MpiPeers final : public Peers {
                       std::to_string(thread_.size()),
                   "use the launcher of the MPI that Millrace was built with: `pipeline-run devices` names it");
     ranks_.rank = thread_.rank();
-    cores_ = find_cores();
+    find_neighbours();
   }
 
   const RankInfo& ranks() const override { return ranks_; }
@@ -135,16 +135,23 @@ class MpiPeers final : public Peers {
   void leave(int exit_code) noexcept override { thread_.leave(exit_code); }
 
  private:
-  int find_cores() {
+  // How many ranks share this one's cores; and its machine, where the launcher has not said.
+  void find_neighbours() {
     const Place mine = place_of_this_rank();
     const std::vector<std::byte> all = run_.all_gather(std::as_bytes(std::span(&mine, 1)));
-    int sharers = 0;
-    for (std::size_t at = 0; at < all.size(); at += sizeof mine) {
+    int sharers = 0, neighbours = 0, before = 0;
+    for (int rank = 0; rank < thread_.size(); ++rank) {
       Place other;
-      std::memcpy(&other, all.data() + at, sizeof other);
+      std::memcpy(&other, all.data() + static_cast<std::size_t>(rank) * sizeof other, sizeof other);
       sharers += share_cores(mine, other) ? 1 : 0;
+      const bool is_near = std::strcmp(mine.machine, other.machine) == 0;
+      neighbours += is_near ? 1 : 0;
+      before += is_near && rank < ranks_.rank ? 1 : 0;
     }
-    return std::max(1, CPU_COUNT(&mine.cores) / std::max(1, sharers));
+    cores_ = std::max(1, CPU_COUNT(&mine.cores) / std::max(1, sharers));
+    if (ranks_.local_size > ranks_.local_rank) return;
+    ranks_.local_rank = before;
+    ranks_.local_size = neighbours;
   }
 
   MpiThread thread_;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace millrace {
@@ -61,13 +62,14 @@ int card_of(const std::vector<int>& usable, LocalRank local) {
 
 /// Why the processes of this machine cannot have a card each, or nothing. The answer is the same for all of them.
 std::string why_not_each(const CudaFacts& facts, int index, LocalRank local) {
-  if (local.size == 1 || facts.cards.size() == 1) return {};
+  const int needed = std::max(local.size, local.rank + 1);
+  if (needed == 1 || facts.cards.size() == 1) return {};
   if (index >= 0)
-    return fmt::format("{} processes of this machine cannot share cuda:{}, each needs a card of its own", local.size,
+    return fmt::format("{} processes of this machine cannot share cuda:{}, each needs a card of its own", needed,
                        index);
   const std::size_t cards = usable_cards(facts).size();
-  if (cards >= static_cast<std::size_t>(local.size)) return {};
-  return fmt::format("{} processes of this machine need a card each, there are {}", local.size, cards);
+  if (cards >= static_cast<std::size_t>(needed)) return {};
+  return fmt::format("{} processes of this machine need a card each, there are {}", needed, cards);
 }
 
 std::string card_text(const CudaFacts& facts, const CudaCard& card) {

@@ -170,6 +170,7 @@ void VerbParser::add_own() {
     app_.add_flag("-q,--quiet", options_.quiet, "No progress and no summary; errors and what stages print");
     each("--every", "N", "One line for every N epochs, and one for the last",
          [this](const std::string& text) { take_every(text); });
+    app_.add_flag("--alone", options_.alone, "A run of one process, also when mpirun or srun starts several");
   }
   if (verb_.act == graph_verb) {
     options_.format = "dot";

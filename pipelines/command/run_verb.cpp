@@ -23,6 +23,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -265,6 +266,8 @@ int run_among(Peers& peers, CommandOptions options, Stopping& stopping) {
 }  // namespace
 
 int run_verb(const CommandOptions& options) {
+  // For everybody who asks which ranks there are, stages in processes of their own included.
+  if (options.alone) ::setenv("MILLRACE_ALONE", "1", 1);  // NOLINT(concurrency-mt-unsafe): no other thread yet
   Stopping stopping(!options.quiet);
   const std::unique_ptr<Peers> peers = open_peers(peer_timeout_seconds());
   return peers ? run_among(*peers, options, stopping) : check_and_run(options, stopping, nullptr);

@@ -12,13 +12,15 @@
 
 namespace millrace {
 
-/// Which process this is. `local`: among those of the same machine.
+/// Which process this is. `local`: among those of the same machine; a launcher may leave out how many they are, which is 0
+/// then, and MPI counts them.
 struct RankInfo {
   int rank = 0, size = 1;
   int local_rank = 0, local_size = 1;
 };
 
-/// The ranks that the launcher's environment speaks of (Open MPI, PMI, Slurm); {0, 1, 0, 1} when there is no launcher.
+/// The ranks that the launcher's environment speaks of (Open MPI, PMI, Slurm); {0, 1, 0, 1} when there is no launcher, and
+/// with MILLRACE_ALONE=1, which lets a launcher start runs of one process each.
 MILLRACE_EXPORT RankInfo launched_ranks();
 
 /// Main thread, except where said. What blocks throws as Communicator's calls do.

@@ -88,6 +88,9 @@ TEST_CASE("each process of a machine takes a card of its own, or all of them say
              }).message(),
              ContainsSubstring("2 processes of this machine cannot share cuda:2"));
   // A launcher may show each process its own card, under the number 0.
+  // A launcher that does not say how many processes the machine has.
+  CHECK_THAT(choose_among(facts, "auto", {2, 1}).reason, ContainsSubstring("there are 2"));
+  CHECK(error_of([&] { choose_among(facts, "cuda", {3, 0}); }).name() == "device-unavailable");
   CHECK(choose_among(machine({card("NVIDIA A100", 8, 0)}), "cuda", {3, 4}).id == DeviceId{"cuda", 0});
 }
 

@@ -78,5 +78,13 @@ class Facts(unittest.TestCase):
         self.assertNotEqual(ordered["bits_class"], natural["bits_class"])
 
 
+class Alone(unittest.TestCase):
+    def test_a_run_can_be_alone_whatever_the_launcher_says(self):
+        launched = {"PMI_SIZE": "3", "PMI_RANK": "1", "MILLRACE_PEER_TIMEOUT": "1"}
+        process = run("-", "--plugin", MEDDLING, "--json", "--alone", "--set", "learn.reduction=ordered", env=launched, input=CONFIG)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertNotIn("ranks", result_of(process))
+
+
 if __name__ == "__main__":
     unittest.main()
