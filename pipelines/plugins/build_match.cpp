@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <filesystem>
 #include <string_view>
 
@@ -44,6 +45,9 @@ std::string_view sanitizer_flag(std::string_view sanitizer) {
   return sanitizer == "none" ? "-DCMAKE_CXX_FLAGS=" : "-DCMAKE_CXX_FLAGS=-fsanitize=";
 }
 
+// Of the headers that this file was compiled with, as a plugin bears that of its own.
+constexpr detail::LayoutNote kOwnLayout = detail::layout_of_this_build();
+
 }  // namespace
 
 std::string rebuild_command(const std::string& arguments) {
@@ -71,6 +75,15 @@ void require_same_build(const std::string& path, const millrace_plugin_note& not
     refuse(path, "plugin-sanitizer",
            fmt::format("was built with sanitizer `{}`, this pipeline-run with `{}`", note.sanitizer, ours),
            build_with(fmt::format("{}{}", sanitizer_flag(ours), ours == "none" ? "" : ours)));
+}
+
+void require_same_layout(const std::string& path, const millrace_plugin_note& note, const std::string& layout) {
+  if (layout.size() == sizeof kOwnLayout && std::memcmp(layout.data(), &kOwnLayout, sizeof kOwnLayout) == 0) return;
+  refuse(path, "plugin-layout",
+         fmt::format("was built against other headers of Millrace {} than this pipeline-run was: types that both use "
+                     "are laid out otherwise",
+                     note.version),
+         build_with({}));
 }
 
 }  // namespace millrace::pipelines

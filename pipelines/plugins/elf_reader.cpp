@@ -3,6 +3,7 @@
 #include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>
+#include <millrace/layout.hpp>
 
 #include <elf.h>
 #include <fmt/format.h>
@@ -38,6 +39,7 @@ class ElfFile {
  public:
   explicit ElfFile(const std::string& path);
   millrace_plugin_note note();
+  std::string layout();
   ElfNeeds needs();
 
  private:
@@ -196,6 +198,15 @@ millrace_plugin_note ElfFile::note() {
        "put MILLRACE_PLUGIN(...) into one of its files, and do not strip the section");
 }
 
+std::string ElfFile::layout() {
+  const std::vector<Elf64_Shdr> all = sections();
+  const std::string names = all.empty() ? std::string() : texts(all[header_.e_shstrndx], "section names");
+  for (const Elf64_Shdr& section : all)
+    if (text_at(names, section.sh_name) == MILLRACE_LAYOUT_SECTION && section.sh_type != SHT_NOBITS)
+      return texts(section, "layout of types");
+  return {};
+}
+
 }  // namespace
 
 millrace_plugin_note read_plugin_note(const std::string& path) {
@@ -206,6 +217,8 @@ millrace_plugin_note read_plugin_note(const std::string& path) {
     end[-1] = '\0';
   return note;
 }
+
+std::string read_plugin_layout(const std::string& path) { return ElfFile(path).layout(); }
 
 ElfNeeds read_elf_needs(const std::string& path) { return ElfFile(path).needs(); }
 

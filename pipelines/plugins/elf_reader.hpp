@@ -12,6 +12,9 @@ namespace millrace::pipelines {
 /// Error(plugin): plugin-missing, plugin-not-a-file, plugin-not-elf, plugin-wrong-machine, plugin-truncated, plugin-no-note.
 millrace_plugin_note read_plugin_note(const std::string& path);
 
+/// The bytes of a plugin's section MILLRACE_LAYOUT_SECTION; empty when it has none. Throws as read_plugin_note does.
+std::string read_plugin_layout(const std::string& path);
+
 /// What a shared object asks of others.
 struct ElfNeeds {
   std::vector<std::string> libraries;  ///< "libm.so.6"

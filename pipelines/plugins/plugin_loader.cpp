@@ -65,6 +65,7 @@ std::vector<std::string> load_plugin(const std::string& path, StageRegistry& reg
   const std::string file = fs::canonical(path).string();
   if (std::vector<std::string> loaded = loaded_stages(registry, file); !loaded.empty()) return loaded;
   require_same_build(path, note);
+  require_same_layout(path, note, read_plugin_layout(path));
   // What is wrong with any stage is known before one of them is here.
   require_new_names(probe(file, probe_limit(), trial), file, registry);
   return load_tried_plugin(file, registry, trial);
@@ -72,7 +73,9 @@ std::vector<std::string> load_plugin(const std::string& path, StageRegistry& reg
 
 std::vector<std::string> load_builtin_plugin(StageRegistry& registry) {
   const std::string file = builtin_plugin_path();
-  require_same_build(file, read_plugin_note(file));
+  const millrace_plugin_note note = read_plugin_note(file);
+  require_same_build(file, note);
+  require_same_layout(file, note, read_plugin_layout(file));
   return load_tried_plugin(file, registry);
 }
 

@@ -1,17 +1,21 @@
-"""A plugin that was built when its API version was young still loads and does the same; one of another version is refused.
+"""A plugin that was built when its API version was young still loads and does the same; one of another version, or of other
+headers of the same version, is refused.
 
 Exits with 77, which ctest shows as skipped, where no plugin of the distribution's g++ for x86-64 could be loaded."""
 import gzip
+import json
 import os
 import pathlib
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 
 PROGRAM = os.environ["PIPELINE_RUN"]
+COMPILER = os.environ["COMPILER"]
 HERE = pathlib.Path("tests/abi")
 TOTALS = ["total 186", "total 389"]
 
@@ -56,6 +60,51 @@ class KeptPlugins(unittest.TestCase):
             process = run("stages", "--plugin", self.unpacked(number))
             self.assertEqual(process.returncode, 6)
             self.assertIn("error[plugin-api-version]", process.stderr)
+
+    def test_those_of_other_headers_are_refused_before_their_code_runs(self):
+        kept = sorted((HERE / "older").glob("*.so.gz"))
+        self.assertEqual(len(kept), 3)
+        for path in kept:
+            with self.subTest(path.name):
+                file = self.folder / path.stem
+                file.write_bytes(gzip.decompress(path.read_bytes()))
+                process = run(str(HERE / "fixture.yaml"), "--plugin", str(file))
+                self.assertEqual(process.returncode, 6, process.stderr)
+                self.assertIn("error[plugin-layout]", process.stderr)
+                self.assertIn("cmake --fresh", process.stderr)
+
+
+class Headers(unittest.TestCase):
+    """A note compiled against the public headers, as they are and with a change that a compiler would not notice later."""
+
+    def refusal(self, header="", old="", new=""):
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree("framework/include", f"{folder}/include")
+            if header:
+                path = pathlib.Path(folder, "include", "millrace", header)
+                text = path.read_text(encoding="utf-8")
+                self.assertEqual(text.count(old), 1, old)
+                path.write_text(text.replace(old, new), encoding="utf-8")
+            source, plugin = f"{folder}/note.cpp", f"{folder}/note.so"
+            pathlib.Path(source).write_text('#include <millrace/registry.hpp>\nMILLRACE_DEFINE_NOTE();\n', encoding="utf-8")
+            subprocess.run([COMPILER, "-std=c++20", "-fPIC", "-shared", f"-I{folder}/include", source, "-o", plugin], check=True)
+            process = run("stages", "--plugin", plugin, "--json")
+            self.assertEqual(process.returncode, 6, process.stderr)
+            return json.loads(process.stdout)["errors"][0]["name"]
+
+    def test_the_same_headers_fit(self):
+        self.assertNotEqual(self.refusal(), "plugin-layout")
+
+    def test_a_further_member_is_seen(self):
+        self.assertEqual(self.refusal("tensor.hpp", "  Encoding encoding;\n", "  Encoding encoding;\n  int more = 0;\n"), "plugin-layout")
+
+    def test_a_further_virtual_function_is_seen_at_the_end_too(self):
+        old = "  virtual void print(std::string_view text) = 0;\n"
+        self.assertEqual(self.refusal("stage.hpp", old, old + "  virtual void more();\n"), "plugin-layout")
+
+    def test_an_enumerator_put_in_between_is_seen(self):
+        self.assertEqual(self.refusal("model_kinds.hpp", "enum class LayerKind : std::uint8_t { dense,",
+                                      "enum class LayerKind : std::uint8_t { dense, between,"), "plugin-layout")
 
 
 if __name__ == "__main__":

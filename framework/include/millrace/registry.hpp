@@ -3,6 +3,7 @@
 
 #include <millrace/plugin.h>
 #include <millrace/export.hpp>
+#include <millrace/layout.hpp>
 #include <millrace/stage.hpp>
 
 #include <concepts>
@@ -76,6 +77,12 @@ class MILLRACE_HIDDEN PluginStages {
   }
 };
 
+namespace detail {
+constexpr LayoutNote layout_of_this_build() {
+  return layout_note(LayoutHash().type<StageInfo>().type<StageRegistry>().value());
+}
+}  // namespace detail
+
 }  // namespace millrace
 
 #define MILLRACE_DETAIL_CONCAT2(a, b) a##b
@@ -126,12 +133,16 @@ class MILLRACE_HIDDEN PluginStages {
 #define MILLRACE_DETAIL_DEBUG_MODE ""
 #endif
 
-/// The note alone, for a plugin that writes its entry point by hand.
-#define MILLRACE_DEFINE_NOTE()                                                                        \
-  extern "C" __attribute__((used, visibility("default"), section(MILLRACE_NOTE_SECTION)))             \
-  const millrace_plugin_note millrace_note = {MILLRACE_PLUGIN_MAGIC,     MILLRACE_PLUGIN_API_VERSION, \
-                                              MILLRACE_DETAIL_COMPILER,  MILLRACE_DETAIL_STDLIB,      \
-                                              MILLRACE_DETAIL_SANITIZER, MILLRACE_VERSION}
+/// The note alone, with the layout of what crosses, for a plugin that writes its entry point by hand.
+#define MILLRACE_DEFINE_NOTE()                                                                                     \
+  extern "C" __attribute__((used, visibility("default"), section(MILLRACE_NOTE_SECTION)))                          \
+  const millrace_plugin_note millrace_note = {MILLRACE_PLUGIN_MAGIC,     MILLRACE_PLUGIN_API_VERSION,              \
+                                              MILLRACE_DETAIL_COMPILER,  MILLRACE_DETAIL_STDLIB,                   \
+                                              MILLRACE_DETAIL_SANITIZER, MILLRACE_VERSION};                        \
+  extern "C"                                                                                                       \
+      __attribute__((used, visibility("default"),                                                                  \
+                     section(MILLRACE_LAYOUT_SECTION))) constexpr ::millrace::detail::LayoutNote millrace_layout = \
+          ::millrace::detail::layout_of_this_build()
 
 /// Once in a plugin: its note, and its entry point with every stage that MILLRACE_REGISTER_STAGE names in its files.
 #define MILLRACE_PLUGIN(plugin_name, plugin_version, plugin_licence)                                              \

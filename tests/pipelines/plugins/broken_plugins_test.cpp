@@ -255,6 +255,24 @@ TEST_CASE("a missing library and missing symbols are all named, as the source na
   CHECK(refusal->help().find("cmake") != std::string::npos);
 }
 
+TEST_CASE("a plugin whose types are laid out otherwise, or that does not say how, is refused before its code runs") {
+  const testing::TempFolder folder;
+  const std::string mark = folder.path() + "/mark";
+  const Variable variable("MILLRACE_TEST_MARK", mark);
+  SpoiltPlugin other, silent;
+  const std::size_t at = other.section(".note.millrace.layout").sh_offset;
+  other.put(at, std::string(1, static_cast<char>(~other.bytes[at])));
+  silent.replace(".note.millrace.layout", ".note.millrace.l_yout");
+  for (const SpoiltPlugin* plugin : {&other, &silent}) {
+    StageRegistry registry;
+    const auto refusal = refusal_of(plugin->file(), registry);
+    REQUIRE(refusal);
+    CHECK(refusal->name() == "plugin-layout");
+    CHECK(refusal->help().find("cmake") != std::string::npos);
+  }
+  CHECK_FALSE(std::filesystem::exists(mark));
+}
+
 TEST_CASE("an entry point by another name is none") {
   SpoiltPlugin plugin;
   plugin.replace("millrace_plugin_entry", "millrace_plugin_gate_");

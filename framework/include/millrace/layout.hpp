@@ -1,0 +1,195 @@
+// How the types that cross between a plugin and the engine are laid out, as data that is compared before a plugin's code runs.
+//
+// Sizes, places of public members and values of enumerators are one number. How many virtual functions a class has is no
+// constant of the language; but a pointer to a virtual function holds its place in the table, so the function behind all
+// those of a class tells how long that table is.
+#pragma once
+
+#include <millrace/build_info.hpp>
+#include <millrace/byte_reader.hpp>
+#include <millrace/dataset.hpp>
+#include <millrace/digest.hpp>
+#include <millrace/input_file.hpp>
+#include <millrace/model.hpp>
+#include <millrace/peers.hpp>
+#include <millrace/random.hpp>
+#include <millrace/resident_table.hpp>
+#include <millrace/stage.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <tuple>
+
+#define MILLRACE_LAYOUT_SECTION ".note.millrace.layout"
+
+namespace millrace::detail {
+
+/// A number that depends on everything it was told, in order.
+class LayoutHash {
+ public:
+  constexpr LayoutHash& add(std::uint64_t number) {
+    for (int shift = 0; shift < 64; shift += 8)
+      value_ = (value_ ^ ((number >> shift) & 0xffU)) * 0x100000001b3U;  // FNV-1a
+    return *this;
+  }
+  template <class T, class... Places>
+  constexpr LayoutHash& type(Places... places) {
+    add(sizeof(T)).add(alignof(T));
+    (add(places), ...);
+    return *this;
+  }
+  template <class... Values>
+  constexpr LayoutHash& values(Values... values) {
+    (add(static_cast<std::uint64_t>(values)), ...);
+    return *this;
+  }
+  constexpr std::uint64_t value() const { return value_; }
+
+ private:
+  std::uint64_t value_ = 0xcbf29ce484222325U;
+};
+
+template <class Base>
+struct Behind : Base {
+  virtual void behind();  // never defined, for nothing is ever of this type
+};
+template <class... Bases>
+using TableEnds = std::tuple<void (Behind<Bases>::*)()...>;
+
+// The types are of standard layout but for what the library puts into them, and both compilers know their offsets.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+#define MILLRACE_DETAIL_AT(type, member) __builtin_offsetof(type, member)
+
+constexpr void add_data_types(LayoutHash& hash) {
+  using FieldSpec = PortSpec::FieldSpec;
+  hash.type<ValueRange>(MILLRACE_DETAIL_AT(ValueRange, hi))
+      .type<Encoding>(MILLRACE_DETAIL_AT(Encoding, scale), MILLRACE_DETAIL_AT(Encoding, offset),
+                      MILLRACE_DETAIL_AT(Encoding, classes))
+      .type<TensorSpec>(MILLRACE_DETAIL_AT(TensorSpec, row_shape), MILLRACE_DETAIL_AT(TensorSpec, range),
+                        MILLRACE_DETAIL_AT(TensorSpec, encoding), MILLRACE_DETAIL_AT(TensorSpec, class_names))
+      .type<Tensor>()
+      .type<OutTensor>()
+      .type<ResidentTable>()
+      .type<RowNumbers>()
+      .type<Field>(MILLRACE_DETAIL_AT(Field, tensor))
+      .type<SampleIds>()
+      .type<PacketHeader>(MILLRACE_DETAIL_AT(PacketHeader, epoch), MILLRACE_DETAIL_AT(PacketHeader, first_row),
+                          MILLRACE_DETAIL_AT(PacketHeader, last_in_epoch))
+      .type<Packet>(MILLRACE_DETAIL_AT(Packet, rows), MILLRACE_DETAIL_AT(Packet, ids),
+                    MILLRACE_DETAIL_AT(Packet, fields), MILLRACE_DETAIL_AT(Packet, metrics),
+                    MILLRACE_DETAIL_AT(Packet, model), MILLRACE_DETAIL_AT(Packet, hold))
+      .type<PacketError>()
+      .type<Metrics>(MILLRACE_DETAIL_AT(Metrics, values))
+      .type<StepProgress>(MILLRACE_DETAIL_AT(StepProgress, step), MILLRACE_DETAIL_AT(StepProgress, steps),
+                          MILLRACE_DETAIL_AT(StepProgress, samples), MILLRACE_DETAIL_AT(StepProgress, loss),
+                          MILLRACE_DETAIL_AT(StepProgress, accuracy), MILLRACE_DETAIL_AT(StepProgress, seconds))
+      .type<FieldSpec>(MILLRACE_DETAIL_AT(FieldSpec, spec))
+      .type<PortSpec>(MILLRACE_DETAIL_AT(PortSpec, fields), MILLRACE_DETAIL_AT(PortSpec, rows_per_pass),
+                      MILLRACE_DETAIL_AT(PortSpec, max_rows), MILLRACE_DETAIL_AT(PortSpec, model),
+                      MILLRACE_DETAIL_AT(PortSpec, loss), MILLRACE_DETAIL_AT(PortSpec, extremes_at),
+                      MILLRACE_DETAIL_AT(PortSpec, reduction))
+      .values(DType::f64, Form::indicator, PortKind::model);
+}
+
+constexpr void add_descriptor_types(LayoutHash& hash) {
+  hash.type<ParamValue>()
+      .type<ParamType>()
+      .type<Param>(MILLRACE_DETAIL_AT(Param, type), MILLRACE_DETAIL_AT(Param, doc),
+                   MILLRACE_DETAIL_AT(Param, default_value), MILLRACE_DETAIL_AT(Param, optional),
+                   MILLRACE_DETAIL_AT(Param, unit))
+      .type<Alternative>(MILLRACE_DETAIL_AT(Alternative, doc), MILLRACE_DETAIL_AT(Alternative, params))
+      .type<Tensors>(MILLRACE_DETAIL_AT(Tensors, least_rank), MILLRACE_DETAIL_AT(Tensors, is_one_value),
+                     MILLRACE_DETAIL_AT(Tensors, row_shape), MILLRACE_DETAIL_AT(Tensors, range),
+                     MILLRACE_DETAIL_AT(Tensors, below_param), MILLRACE_DETAIL_AT(Tensors, dtype_of),
+                     MILLRACE_DETAIL_AT(Tensors, note), MILLRACE_DETAIL_AT(Tensors, advice))
+      .type<Record::Field>(MILLRACE_DETAIL_AT(Record::Field, tensors), MILLRACE_DETAIL_AT(Record::Field, optional))
+      .type<Record>(MILLRACE_DETAIL_AT(Record, like_input), MILLRACE_DETAIL_AT(Record, note))
+      .type<PortContent>(MILLRACE_DETAIL_AT(PortContent, is_record), MILLRACE_DETAIL_AT(PortContent, tensors),
+                         MILLRACE_DETAIL_AT(PortContent, record), MILLRACE_DETAIL_AT(PortContent, note))
+      .type<PortDecl>(MILLRACE_DETAIL_AT(PortDecl, name), MILLRACE_DETAIL_AT(PortDecl, optional))
+      .type<StageSpec>()
+      .type<StageSpec::Hold>()
+      .values(StageKind::serial, InputMode::independent, StateKind::volatile_, ParamType::Kind::any_of);
+}
+
+constexpr void add_context_types(LayoutHash& hash) {
+  hash.type<Error>()
+      .type<At>(MILLRACE_DETAIL_AT(At, path))
+      .type<Emission>(MILLRACE_DETAIL_AT(Emission, ids), MILLRACE_DETAIL_AT(Emission, first_row),
+                      MILLRACE_DETAIL_AT(Emission, last_in_epoch), MILLRACE_DETAIL_AT(Emission, metrics),
+                      MILLRACE_DETAIL_AT(Emission, model))
+      .type<StageState>()
+      .type<RowShare>(MILLRACE_DETAIL_AT(RowShare, size), MILLRACE_DETAIL_AT(RowShare, batch_rows))
+      .type<Random>()
+      .type<DeviceId>(MILLRACE_DETAIL_AT(DeviceId, index))
+      .type<Event>()
+      .type<RowGather>()
+      .type<DeviceTimes>()
+      .type<DeviceChoice>()
+      .type<DeviceReport>()
+      .type<RankInfo>()
+      .type<PeersSupport>()
+      .type<ByteReader>()
+      .type<InputFile>()
+      .type<Sha256>()
+      .type<DatasetFile>()
+      .type<DatasetInfo>()
+      .type<BuildInfo>()
+      .values(At::What::input, ErrorKind::diverged, ErrorKind::stalled);
+}
+
+constexpr void add_model_types(LayoutHash& hash) {
+  hash.type<LayerSpec>(MILLRACE_DETAIL_AT(LayerSpec, inputs), MILLRACE_DETAIL_AT(LayerSpec, activation),
+                       MILLRACE_DETAIL_AT(LayerSpec, use_bias), MILLRACE_DETAIL_AT(LayerSpec, l2),
+                       MILLRACE_DETAIL_AT(LayerSpec, rate), MILLRACE_DETAIL_AT(LayerSpec, kernel_initializer),
+                       MILLRACE_DETAIL_AT(LayerSpec, kernel_offset))
+      .type<ModelSpec>(MILLRACE_DETAIL_AT(ModelSpec, layers))
+      .type<OptimizerSpec>(MILLRACE_DETAIL_AT(OptimizerSpec, params))
+      .type<ModelSnapshot>()
+      .type<TrainSpec>(MILLRACE_DETAIL_AT(TrainSpec, loss), MILLRACE_DETAIL_AT(TrainSpec, optimizer),
+                       MILLRACE_DETAIL_AT(TrainSpec, seed), MILLRACE_DETAIL_AT(TrainSpec, max_batch_rows),
+                       MILLRACE_DETAIL_AT(TrainSpec, inputs), MILLRACE_DETAIL_AT(TrainSpec, targets),
+                       MILLRACE_DETAIL_AT(TrainSpec, weighted), MILLRACE_DETAIL_AT(TrainSpec, precision),
+                       MILLRACE_DETAIL_AT(TrainSpec, reduction), MILLRACE_DETAIL_AT(TrainSpec, communicator))
+      .type<TrainBatch>(MILLRACE_DETAIL_AT(TrainBatch, targets), MILLRACE_DETAIL_AT(TrainBatch, weights),
+                        MILLRACE_DETAIL_AT(TrainBatch, epoch), MILLRACE_DETAIL_AT(TrainBatch, sample_ids),
+                        MILLRACE_DETAIL_AT(TrainBatch, rows_over_ranks), MILLRACE_DETAIL_AT(TrainBatch, last_in_epoch),
+                        MILLRACE_DETAIL_AT(TrainBatch, part_rows))
+      .type<BatchSums>(MILLRACE_DETAIL_AT(BatchSums, penalty), MILLRACE_DETAIL_AT(BatchSums, correct),
+                       MILLRACE_DETAIL_AT(BatchSums, absolute_error), MILLRACE_DETAIL_AT(BatchSums, samples))
+      .values(Activation::softmax, Loss::mse, LayerKind::dropout, Precision::bf16, Reduction::ordered);
+}
+
+#undef MILLRACE_DETAIL_AT
+#pragma GCC diagnostic pop
+
+constexpr std::uint64_t hash_of_public_types() {
+  LayoutHash hash;
+  add_data_types(hash);
+  add_descriptor_types(hash);
+  add_context_types(hash);
+  add_model_types(hash);
+  return hash.value();
+}
+
+/// What lies in section MILLRACE_LAYOUT_SECTION of every plugin. `own`: hash of what the file that defines it adds.
+struct LayoutNote {
+  using Tables = TableEnds<Stage, Source, Transform, GroupedTransform, Serial, InferContext, IsolationInfer,
+                           InferClaims, InferFiles, NodeSeeds, RunNews, OpenContext, WorkContext, SourceContext,
+                           TransformContext, SerialContext, Communicator, PendingSum, Allocator, Stream, Device,
+                           Event::State, TrainStep, EvaluationStep>;
+  std::uint64_t types = 0, own = 0;
+  Tables tables;
+
+  template <class... Bases>
+  static constexpr TableEnds<Bases...> ends(const TableEnds<Bases...>*) {
+    return {&Behind<Bases>::behind...};
+  }
+};
+
+constexpr LayoutNote layout_note(std::uint64_t own) {
+  return {hash_of_public_types(), own, LayoutNote::ends(static_cast<const LayoutNote::Tables*>(nullptr))};
+}
+
+}  // namespace millrace::detail
