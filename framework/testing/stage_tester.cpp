@@ -64,6 +64,25 @@ struct StageTester::State : public StageHost {
     return it->second;
   }
 
+  // What a graph would never send is a mistake of the test, and may be anything to the stage.
+  void require_possible(const InputState& port, const Packet& packet) const {
+    if (is_closed) misuse("stage-closed", fmt::format("`{}` is given a packet after close()", info.name));
+    const PortSpec& known = input(port.name);
+    if (known.kind != PortKind::data) return;
+    if (known.fields.size() != packet.fields.size())
+      misuse("shape-mismatch", fmt::format("input `{}` of `{}` has {}, {} came", port.name, info.name,
+                                           counted(known.fields.size(), "field"), packet.fields.size()));
+    for (std::size_t i = 0; i < packet.fields.size(); ++i) {
+      const TensorSpec &wanted = known.fields[i].spec, &found = packet.fields[i].tensor.spec();
+      if (packet.fields[i].name == known.fields[i].name && found.dtype == wanted.dtype &&
+          found.row_shape == wanted.row_shape && found.encoding == wanted.encoding)
+        continue;
+      misuse("shape-mismatch",
+             fmt::format("input `{}` of `{}` is {} as `{}`, {} as `{}` came", port.name, info.name, wanted.describe(),
+                         known.fields[i].name, found.describe(), packet.fields[i].name));
+    }
+  }
+
   void start() {
     const bool opens = !is_open();
     open_once();
@@ -88,7 +107,7 @@ struct StageTester::State : public StageHost {
 
   TestClock clock;
   std::uint32_t pass = 0;
-  bool in_pass = false;
+  bool in_pass = false, is_closed = false;
   std::deque<InputState> input_ports;
   std::map<std::string, OutputState, std::less<>> queues;
   std::optional<StageState> to_load;
@@ -143,6 +162,14 @@ void StageTester::State::pull() {
   in_pass = !call.was_last();
 }
 
+std::int64_t count_rows(const RowShape& row_shape, std::size_t values) {
+  const std::int64_t each = elements_of(row_shape), all = static_cast<std::int64_t>(values);
+  if (each > 0 && all % each == 0) return all / each;
+  if (each == 0 && all == 0) return 0;
+  misuse("shape-mismatch",
+         fmt::format("{} are no whole number of rows of {}", counted(values, "value"), counted(each, "value")));
+}
+
 StageTester::StageTester(const StageRegistry& registry, std::string_view stage, const ParamValue::Map& params)
     : state_(std::make_unique<State>(registry, stage, params)) {}
 StageTester::~StageTester() = default;
@@ -194,6 +221,7 @@ StageTester& StageTester::push(std::string_view port, Tensor tensor, bool last_i
 
 StageTester& StageTester::push(std::string_view port, Packet packet) {
   InputState& input = state_->input_port(port, spec_of(packet));
+  state_->require_possible(input, packet);
   state_->start();
   packet.header.seq = input.next_seq++;
   Packets packets;
@@ -208,6 +236,7 @@ StageTester& StageTester::push_joined(std::vector<std::pair<std::string, Tensor>
   for (auto& [port, tensor] : tensors) {
     InputState& input = state_->input_port(port, PortSpec::single(tensor.spec(), {}, tensor.rows()));
     Packet packet = state_->packet_for(input, std::move(tensor), last_in_epoch);
+    state_->require_possible(input, packet);
     packet.header.seq = input.next_seq++;
     packets.emplace(port, std::move(packet));
   }
@@ -253,7 +282,10 @@ void StageTester::load(const StageState& state) {
     state_->to_load = state;
 }
 
-void StageTester::close() { state_->close(); }
+void StageTester::close() {
+  state_->close();
+  state_->is_closed = true;
+}
 Stage& StageTester::stage() { return *state_->stage; }
 
 }  // namespace millrace::testing

@@ -194,12 +194,22 @@ bool infer_node(const CheckedGraph& checked, const ValidatedGraph& graph, const 
   return good;
 }
 
+// Not of each number of a table: what fails while it runs names a parameter, hardly an item of a long list.
+void note_places(const DocNode& at, const std::string& path, std::vector<ParamPlace>& places) {
+  if (!path.empty() && at.where.source) places.push_back({path, at.where});
+  const std::string prefix = path.empty() ? path : path + ".";
+  for (const DocMember& member : at.members) note_places(member.value, prefix + member.key, places);
+  for (std::size_t i = 0; i < at.items.size(); ++i)
+    if (at.items[i].is_map()) note_places(at.items[i], fmt::format("{}{}", prefix, i), places);
+}
+
 ValidatedNode start_node(const CheckedNode& node, const std::vector<std::size_t>& positions) {
   ValidatedNode result;
   result.name = node.spec->name;
   result.info = node.info;
   result.params = node.params;
   result.where = node.spec->where;
+  note_places(node.spec->with, "", result.param_places);
   result.run_path = (node.spec->chain.empty() ? node.spec->name : node.spec->chain) + ".run";
   result.can_be_isolated = node.info != nullptr && why_not_isolated(node).empty();
   if (node.run.is_map() && node.run["isolate"].is_text()) result.isolated = node.run["isolate"].text() == "process";

@@ -9,6 +9,15 @@ const PortSpec* ValidatedNode::find_output(std::string_view port) const {
   return it == outputs.end() ? nullptr : &it->second;
 }
 
+const Location& ValidatedNode::place_of_param(std::string_view path) const {
+  const ParamPlace* closest = nullptr;
+  for (const ParamPlace& place : param_places) {
+    const bool is_within = path == place.path || path.starts_with(place.path + ".");
+    if (is_within && (closest == nullptr || place.path.size() > closest->path.size())) closest = &place;
+  }
+  return closest == nullptr ? where : closest->where;
+}
+
 namespace {
 
 bool takes_model(const ValidatedGraph& graph, const ValidatedNode& node) {

@@ -84,8 +84,12 @@ struct ValidatedNode {
   std::string run_path;                             ///< what `--set` calls its `run`: "flat.run"
 
   Location where;
+  std::vector<ParamPlace>
+      param_places;  ///< of all parameters that are written, and of what is in maps and in lists of maps
 
   const PortSpec* find_output(std::string_view port) const;
+  /// The innermost part of a parameter that is written; the node where none is.
+  const Location& place_of_param(std::string_view path) const;
 };
 
 /// The rows of a pass that `node` has in the process that `ranks` speaks of.

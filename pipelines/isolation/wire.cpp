@@ -194,7 +194,7 @@ void write_exception(WireWriter& to, const std::exception_ptr& thrown) {
   } catch (const Error& error) {
     to.put(Thrown::error);
     to.put(static_cast<std::int32_t>(error.kind()));
-    for (const std::string& text : {error.name(), error.message(), error.help()}) to.text(text);
+    for (const std::string& text : {error.name(), error.message(), error.help(), error.param()}) to.text(text);
     write(to, error.notes());
   } catch (const std::bad_alloc&) {
     to.put(Thrown::bad_alloc);
@@ -213,9 +213,10 @@ void throw_exception(WireReader& from) {
       // The kind becomes the exit code, so it must be one that there is.
       const bool known = (kind >= 1 && kind <= 8) || kind == static_cast<std::int32_t>(ErrorKind::stalled);
       if (!known) WireReader::garbled(fmt::format("an error of kind {}", kind));
-      std::string name = from.text(), message = from.text(), help = from.text();
+      std::string name = from.text(), message = from.text(), help = from.text(), param = from.text();
       Error error(static_cast<ErrorKind>(kind), std::move(name), std::move(message), std::move(help));
       for (std::string& note : read_texts(from)) error.add_note(std::move(note));
+      if (!param.empty()) error.about_param(std::move(param));
       throw error;
     }
     case Thrown::bad_alloc:

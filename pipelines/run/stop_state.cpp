@@ -53,11 +53,27 @@ RunFailure describe_exception(const std::exception_ptr& thrown) {
   return failure;
 }
 
+namespace {
+
+/// The parameter that an error is about; empty for most.
+std::string param_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const Error& error) {
+    return error.param();
+  } catch (...) {
+    return {};
+  }
+}
+
+}  // namespace
+
 RunFailure failure_of(const ValidatedNode& node, const std::exception_ptr& thrown) {
   RunFailure failure = describe_exception(thrown);
   failure.node = node.name;
   failure.stage = node.info->name;
-  failure.where = node.where;
+  const std::string param = param_of(thrown);
+  failure.where = param.empty() ? node.where : node.place_of_param(param);
   return failure;
 }
 

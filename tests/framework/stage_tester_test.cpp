@@ -162,6 +162,29 @@ TEST_CASE("Errors of infer are collected, and thrown when the stage is used all 
   CHECK(error.kind() == ErrorKind::config);
 }
 
+TEST_CASE("Values that are no whole number of rows are refused") {
+  const auto name_of = [](RowShape shape, std::size_t values) {
+    return error_of([&] { rows<float>(shape, std::vector<float>(values)); }).name();
+  };
+  CHECK(name_of({16}, 31) == "shape-mismatch");
+  CHECK(name_of({3}, 1) == "shape-mismatch");
+  CHECK(name_of({0}, 1) == "shape-mismatch");
+  CHECK(rows<float>({0}, {}).rows() == 0);
+  CHECK(rows<float>({3}, {}).rows() == 0);
+  CHECK(rows<float>({}, {1, 2}).rows() == 2);
+}
+
+TEST_CASE("A packet of another shape, or after the end, is no packet that a graph would send") {
+  StageTester tested(stages(), "pair");
+  const auto push = [&](Tensor a) { tested.push_joined({{"a", std::move(a)}, {"b", rows<float>({}, {1, 2})}}); };
+  push(rows<float>({2}, {1, 2, 3, 4}));
+  push(rows<float>({2}, {5, 6, 7, 8}));
+  CHECK(error_of([&] { push(rows<float>({1}, {1, 2})); }).name() == "shape-mismatch");
+  CHECK(error_of([&] { push(rows<std::int32_t>({2}, {1, 2, 3, 4})); }).name() == "shape-mismatch");
+  tested.close();
+  CHECK(error_of([&] { push(rows<float>({2}, {1, 2, 3, 4})); }).name() == "stage-closed");
+}
+
 TEST_CASE("Misuse of the tester is reported") {
   CHECK(error_of([] { StageTester(stages(), "large"); }).name() == "unknown-stage");
   StageTester source(stages(), "small"), transform(stages(), "pair");

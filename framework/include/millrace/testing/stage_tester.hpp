@@ -18,12 +18,16 @@
 
 namespace millrace::testing {
 
-/// A tensor of rows of shape `row_shape` with these values, in memory of its own.
+/// How many rows of shape `row_shape` so many values are. Throws Error("shape-mismatch", run) when that is no whole number;
+/// rows without elements are none.
+MILLRACE_EXPORT std::int64_t count_rows(const RowShape& row_shape, std::size_t values);
+
+/// A tensor of rows of shape `row_shape` with these values, in memory of its own. Throws as count_rows does.
 template <class T>
 Tensor rows(RowShape row_shape, const std::vector<T>& values, std::optional<ValueRange> range = {}) {
   static const std::unique_ptr<Allocator> allocator = make_host_allocator();
   TensorSpec spec{dtype_of<T>(), row_shape, range, {}, {}};
-  const auto count = static_cast<std::int64_t>(values.size()) / elements_of(row_shape);
+  const std::int64_t count = count_rows(row_shape, values.size());
   OutTensor out(spec, count, *allocator);
   if (!values.empty()) std::memcpy(out.bytes(), values.data(), values.size() * sizeof(T));
   return std::move(out).freeze();
@@ -61,7 +65,9 @@ class MILLRACE_EXPORT StageTester {
   /// Spec of an output port after infer.
   const PortSpec& output_spec(std::string_view port);
 
-  /// Sends a tensor to a port and runs the stage. seq counts up by itself; ids are 0, 1, 2, ... through the pass.
+  /// Sends a tensor to a port and runs the stage. seq counts up by itself; ids are 0, 1, 2, ... through the pass. Throws what
+  /// the stage throws, and, for what no graph would send, Error("stage-closed", run) after close() and
+  /// Error("shape-mismatch", run) for another dtype, shape or encoding than the port's.
   StageTester& push(std::string_view port, Tensor, bool last_in_epoch = false);
   /// Sends a whole packet as it is, except that seq counts up by itself.
   StageTester& push(std::string_view port, Packet);
