@@ -144,6 +144,7 @@ class IdxLoader final : public Source {
       rows = infer_named(images, labels);
     else
       rows = infer_files(images, labels);
+    file_rows_ = rows;
     if (!rows_are_there(ctx, rows) || !is_small_enough(ctx)) return;
     std::string extremes_at;
     if (choice_.dataset == nullptr) labels.range = label_range(extremes_at);
@@ -315,10 +316,11 @@ class IdxLoader final : public Source {
   // Between check and run somebody may have replaced the file.
   void require_as_inferred(const IdxData& data, const TensorSpec& promised, const std::string& path) const {
     const TensorSpec found = spec_of(data.header);
-    if (found.dtype == promised.dtype && found.row_shape == promised.row_shape && data.header.rows - first_ >= count_)
+    if (found.dtype == promised.dtype && found.row_shape == promised.row_shape && data.header.rows == file_rows_)
       return;
     throw Error(ErrorKind::data, "file-changed",
-                fmt::format("{}: now holds {}, it was {} when the config was checked", path, found.describe(),
+                fmt::format("{}: now holds {} of {}, it held {} of {} when the config was checked", path,
+                            counted(data.header.rows, "row"), found.describe(), counted(file_rows_, "row"),
                             promised.describe()),
                 "wait until the file is complete, then run again");
   }
@@ -374,6 +376,7 @@ class IdxLoader final : public Source {
   bool caches_;  ///< once inferred: on a device with memory of its own
   Choice choice_;
   std::int64_t first_ = 0, count_ = 0;
+  std::int64_t file_rows_ = 0;  ///< of the whole file, as infer found it
   std::optional<std::int64_t> wanted_;
   IdxData images_, labels_;
   std::optional<DeviceCache> cache_;

@@ -218,6 +218,16 @@ TEST_CASE("Images and labels of different counts are refused with both counts") 
   CHECK_THAT(infer_error({{"images", one.images}, {"labels", nine.labels}}).message(), ContainsSubstring("1 row,"));
 }
 
+TEST_CASE("A file that is longer than it was when it was checked is refused, and the error tells the two apart") {
+  const SmallSet set(10);
+  StageTester t("idx_loader", set.params({{"rows", ParamValue::List{0, 10}}}));
+  REQUIRE(t.infer().empty());
+  set.folder.file("images", idx_of_bytes({12, 2, 2}, std::vector<std::uint8_t>(48)));
+  const Error error = error_of([&] { t.pull(); });
+  CHECK(error.name() == "file-changed");
+  CHECK_THAT(error.message(), ContainsSubstring("12 rows") && ContainsSubstring("10 rows"));
+}
+
 TEST_CASE("A file that another replaced after the check is refused") {
   const SmallSet set(10);
   StageTester t("idx_loader", set.params());
