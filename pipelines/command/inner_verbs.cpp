@@ -13,7 +13,7 @@ namespace millrace::pipelines {
 namespace {
 
 int serve_isolated_stage(long parent) {
-  block_stop_signals();                      // its run decides when it ends
+  block_stop_signals();  // its run decides when it ends
   // Which the run has checked already.
   return serve_stage(parent, [](const std::string& file) { return enter_plugin(file); });
 }
