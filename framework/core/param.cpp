@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace millrace {
 namespace {
@@ -126,6 +127,12 @@ ParamType ParamType::number() {
   return t;
 }
 
+ParamType ParamType::float32() {
+  ParamType t;
+  t.kind_ = Kind::float32;
+  return t;
+}
+
 ParamType ParamType::text() { return {}; }
 
 ParamType ParamType::scalar() {
@@ -206,6 +213,15 @@ ParamType& ParamType::length(std::size_t least, std::size_t most) {
   return *this;
 }
 
+std::string ParamType::why_no_float32(double value) const {
+  if (kind_ != Kind::float32) return {};
+  const auto kept = static_cast<float>(value);
+  const double seen = kept;
+  const bool vanishes = seen == 0 && value != 0;
+  const bool excluded = (lo_ && lo_strict_ && seen <= *lo_) || (hi_ && hi_strict_ && seen >= *hi_);
+  return vanishes || excluded || !std::isfinite(kept) ? fmt::format("{} as float32", kept) : std::string();
+}
+
 std::string ParamType::describe() const {
   switch (kind_) {
     case Kind::boolean:
@@ -213,6 +229,7 @@ std::string ParamType::describe() const {
     case Kind::integer:
       return "integer" + bounds(*this);
     case Kind::number:
+    case Kind::float32:
       return "number" + bounds(*this);
     case Kind::text:
       return "text";

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <utility>
 
 namespace millrace {
 
@@ -33,7 +34,23 @@ void InferContext::reads_file(std::string path, std::string sha256) {
   if (auto* files = dynamic_cast<InferFiles*>(this)) files->file_read(std::move(path), std::move(sha256));
 }
 InferFiles::~InferFiles() = default;
+
+// Nor are these, for the same reason.
+void InferContext::warn(At at, std::string name, std::string message, std::string help) {
+  if (auto* notes = dynamic_cast<InferNotes*>(this))
+    notes->warning(std::move(at), std::move(name), std::move(message), std::move(help));
+}
+void InferContext::reads_rows(std::string origin, std::int64_t first, std::int64_t end) {
+  if (auto* notes = dynamic_cast<InferNotes*>(this)) notes->rows_read(std::move(origin), first, end);
+}
+InferNotes::~InferNotes() = default;
+void RunNews::warn(std::string name, std::string message, std::string help) {
+  if (auto* warnings = dynamic_cast<RunWarnings*>(this))
+    return warnings->warning(std::move(name), std::move(message), std::move(help));
+  print(fmt::format("warning[{}]: {}{}{}\n", name, message, help.empty() ? "" : "; ", help));
+}
 RunNews::~RunNews() = default;
+RunWarnings::~RunWarnings() = default;
 OpenContext::~OpenContext() = default;
 RowShare OpenContext::share() const { return {}; }
 NodeSeeds::~NodeSeeds() = default;

@@ -24,7 +24,7 @@ ParamValue completed(const ParamType& type, const ParamValue& value, const std::
 void require_in_bounds(const ParamType& type, double value, const std::string& path) {
   const bool low = type.lo() && (type.lo_is_strict() ? value <= *type.lo() : value < *type.lo());
   const bool high = type.hi() && (type.hi_is_strict() ? value >= *type.hi() : value > *type.hi());
-  if (low || high || !std::isfinite(value))
+  if (low || high || !std::isfinite(value) || !type.why_no_float32(value).empty())
     refuse("out-of-range", fmt::format("`{}` is {}, expected {}", path, value, type.describe()));
 }
 
@@ -36,6 +36,7 @@ bool fits(const ParamType& type, const ParamValue& value) {
     case ParamType::Kind::integer:
       return value.is_integer();
     case ParamType::Kind::number:
+    case ParamType::Kind::float32:
       return value.is_number();
     case ParamType::Kind::text:
       return value.is_text();

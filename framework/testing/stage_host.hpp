@@ -17,7 +17,13 @@
 
 namespace millrace::testing {
 
-class StageHost : public InferContext, public InferClaims, public OpenContext, public NodeSeeds, public RunNews {
+class StageHost : public InferContext,
+                  public InferClaims,
+                  public InferNotes,
+                  public OpenContext,
+                  public NodeSeeds,
+                  public RunNews,
+                  public RunWarnings {
  public:
   /// `params` are checked and complete. `info` must outlive this.
   StageHost(const StageInfo& info, const ParamValue& params, std::unique_ptr<Device> device);
@@ -57,6 +63,14 @@ class StageHost : public InferContext, public InferClaims, public OpenContext, p
   void model(std::shared_ptr<const ModelSnapshot> snapshot) override { reported_model = std::move(snapshot); }
   void print(std::string_view text) override { printed += text; }
 
+  // InferNotes and RunWarnings.
+  void warning(At at, std::string name, std::string message, std::string help) override {
+    warnings.push_back({std::move(at), std::move(name), std::move(message), std::move(help)});
+  }
+  void warning(std::string name, std::string message, std::string help) override {
+    warnings.push_back({At::node(), std::move(name), std::move(message), std::move(help)});
+  }
+
   /// Declares an input, or changes its spec.
   void set_input(std::string_view name, PortSpec spec);
   bool takes_input(std::string_view name) const;
@@ -76,7 +90,7 @@ class StageHost : public InferContext, public InferClaims, public OpenContext, p
   RowShare row_share;
   std::uint64_t seed_value = 42;
   std::uint32_t epoch_count = 5, first = 1;
-  std::vector<InferError> errors;
+  std::vector<InferError> errors, warnings;
   std::set<std::string, std::less<>> purposes;               ///< that infer has said it draws for
   std::map<std::string, std::string, std::less<>> prefixes;  ///< by metrics input, of what the stage tells of it
   std::vector<Metrics> reported_metrics;

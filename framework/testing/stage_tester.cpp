@@ -264,6 +264,7 @@ Packet StageTester::pop(std::string_view port) {
 
 const std::vector<Metrics>& StageTester::epoch_metrics() const { return state_->reported_metrics; }
 const std::string& StageTester::printed() const { return state_->printed; }
+const std::vector<InferError>& StageTester::warnings() const { return state_->warnings; }
 std::shared_ptr<const ModelSnapshot> StageTester::reported_model() const { return state_->reported_model; }
 
 const std::string& StageTester::prefix_of(std::string_view input) {

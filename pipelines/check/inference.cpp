@@ -39,7 +39,11 @@ Location place_of_param(const NodeSpec& node, std::string_view path) {
   return where;
 }
 
-class NodeInference final : public InferContext, public InferClaims, public InferFiles, public IsolationInfer {
+class NodeInference final : public InferContext,
+                            public InferClaims,
+                            public InferFiles,
+                            public InferNotes,
+                            public IsolationInfer {
  public:
   NodeInference(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
                 const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics)
@@ -74,6 +78,20 @@ class NodeInference final : public InferContext, public InferClaims, public Infe
     diagnostics_.add({ErrorKind::config, std::move(name),
                       fmt::format("node `{}` ({}): {}", node_.spec->name, node_.spec->stage, message), place_of(at), "",
                       std::move(help), notes_for(at)});
+  }
+  void warning(At at, std::string name, std::string message, std::string help) override {
+    Diagnostic warning{ErrorKind::config,
+                       std::move(name),
+                       fmt::format("node `{}` ({}): {}", node_.spec->name, node_.spec->stage, message),
+                       place_of(at),
+                       "",
+                       std::move(help),
+                       notes_for(at)};
+    warning.severity = Severity::warning;
+    diagnostics_.add(std::move(warning));
+  }
+  void rows_read(std::string origin, std::int64_t first, std::int64_t end) override {
+    result_.rows_read.push_back({std::move(origin), first, end});
   }
   void uses_memory(std::string what, std::size_t bytes) override { result_.memory.push_back({std::move(what), bytes}); }
   void accumulates(std::int64_t rows) override { result_.accumulates_rows = std::max(result_.accumulates_rows, rows); }

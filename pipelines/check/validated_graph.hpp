@@ -28,6 +28,12 @@ struct MemoryUse {
   std::size_t bytes = 0;
 };
 
+/// Rows of a source's pass: `first` to `end` - 1 of what `origin` names.
+struct RowsRead {
+  std::string origin;
+  std::int64_t first = 0, end = 0;
+};
+
 /// A purpose that a node draws random numbers for. `number`: the how manieth of the nodes that draw for it, in the order of
 /// the file, from 1; `is_own`: the node has a `seed` of its own.
 struct NodeSeed {
@@ -63,6 +69,7 @@ struct ValidatedNode {
   std::vector<std::pair<std::string, PortSpec>> outputs;
   std::vector<MemoryUse> memory;
   std::vector<FileRead> files;
+  std::vector<RowsRead> rows_read;  ///< by a source that says so
   std::int64_t accumulates_rows = 0;
   std::vector<NodeSeed> seeds;                                             ///< by purpose, as infer has named them
   std::vector<std::pair<std::string, std::vector<std::string>>> measures;  ///< by metrics output: names, where known

@@ -49,7 +49,7 @@ ValidatedGraph start_graph(const GraphSpec& spec, const RankInfo& ranks, int cor
 // A node is broken only with a diagnostic that says so. Were one forgotten, the steps that rely on whole nodes would go on.
 void require_whole_nodes(const CheckedGraph& checked, Diagnostics& diagnostics) {
   for (const CheckedNode& node : checked.nodes) {
-    if (!diagnostics.empty()) return;
+    if (diagnostics.has_errors()) return;
     if (node.broken || node.info == nullptr)
       diagnostics.add({ErrorKind::run,
                        "internal-error",
@@ -76,9 +76,9 @@ ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Di
   infer_nodes(checked, graph, diagnostics);
   require_whole_nodes(checked, diagnostics);
   number_seeds(checked, graph, diagnostics);
-  if (diagnostics.empty()) name_metrics(checked, graph, diagnostics);
-  if (diagnostics.empty()) share_rows(graph, diagnostics);
-  if (!diagnostics.empty()) return graph;
+  if (!diagnostics.has_errors()) name_metrics(checked, graph, diagnostics);
+  if (!diagnostics.has_errors()) share_rows(graph, diagnostics);
+  if (diagnostics.has_errors()) return graph;
   decide_budgets(spec, graph);
   mark_device_feeds(graph);
   graph.config_hash = config_hash(spec, graph);

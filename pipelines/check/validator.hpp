@@ -11,7 +11,7 @@ namespace millrace::pipelines {
 
 /// Checks the graph against the registry: names, parameters, ports, cycles, sequence domains, starvation, shapes and ranges
 /// (by the stages' own infer), budgets, device, and what a run over several processes needs. The result may be run only when `diagnostics`
-/// stayed empty. `cores`: what `threads: auto` comes down to; 0 for all of this machine's.
+/// has no errors. `cores`: what `threads: auto` comes down to; 0 for all of this machine's.
 ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Diagnostics& diagnostics,
                         const RankInfo& ranks = {}, int cores = 0);
 

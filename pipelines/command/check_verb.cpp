@@ -1,4 +1,4 @@
-// `pipeline-run check CONFIG`: every error, no data moved.
+// `pipeline-run check CONFIG`: every error and warning, no data moved.
 #include "checked_config.hpp"
 #include "config/printable_text.hpp"
 #include "run_json.hpp"
@@ -11,12 +11,15 @@ namespace millrace::pipelines {
 
 int check_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
-  if (!checked->diagnostics.empty()) return report_errors(checked->diagnostics, options);
+  if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
+  tell_warnings(checked->diagnostics, options);
+  const std::size_t warnings = checked->diagnostics.warnings().size();
   if (options.json)
     write_result(errors_json(checked->diagnostics));
   else
-    write_result(
-        fmt::format("{}: no errors, {}\n", printable(options.target), counted(checked->graph.nodes.size(), "node")));
+    write_result(fmt::format("{}: no errors, {}{}\n", printable(options.target),
+                             warnings > 0 ? warnings_text(warnings) + ", " : "",
+                             counted(checked->graph.nodes.size(), "node")));
   return 0;
 }
 

@@ -131,6 +131,7 @@ std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const
   if (!document) return checked;
   const bool all_plugins = load_named_plugins(*document, options, *checked);
   add_unless_consequence(build_with_folders(*document, options, peers, *checked), all_plugins, checked->diagnostics);
+  if (options.strict) checked->diagnostics.make_strict();
   return checked;
 }
 
@@ -138,6 +139,11 @@ int report_errors(const Diagnostics& diagnostics, const CommandOptions& options)
   write_note(render(diagnostics, style_of(STDERR_FILENO, options.color).color));
   if (options.json) write_result(errors_json(diagnostics));
   return diagnostics.exit_code();
+}
+
+void tell_warnings(const Diagnostics& diagnostics, const CommandOptions& options) {
+  if (!options.quiet && !diagnostics.empty())
+    write_note(render(diagnostics, style_of(STDERR_FILENO, options.color).color));
 }
 
 Diagnostic to_diagnostic(const Error& error) {

@@ -21,7 +21,7 @@ struct CheckedConfig {
   StageRegistry registry;  ///< outlives the graph
   Diagnostics diagnostics;
   GraphSpec spec;
-  ValidatedGraph graph;  ///< to be used only when `diagnostics` is empty
+  ValidatedGraph graph;  ///< to be used only when `diagnostics` has no errors
 };
 
 /// Loads the built-in plugin and those of `--plugin`. Throws Error(plugin).
@@ -29,8 +29,10 @@ void load_plugins(const std::vector<std::string>& plugins, StageRegistry& regist
 /// Reads, completes and checks `options.target`. Errors of the config are in the result; throws for those of `--plugin`.
 /// `peers` may be null.
 std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const Peers* peers = nullptr);
-/// Prints all of `diagnostics`, as JSON on standard output when asked for. Returns the exit code.
+/// Prints all of `diagnostics`, and as JSON on standard output when asked for. Returns the exit code.
 int report_errors(const Diagnostics& diagnostics, const CommandOptions& options);
+/// Prints the warnings of a config without errors, unless `--quiet`.
+void tell_warnings(const Diagnostics& diagnostics, const CommandOptions& options);
 Diagnostic to_diagnostic(const Error& error);
 
 }  // namespace millrace::pipelines

@@ -18,6 +18,7 @@ struct CommandOptions {
   bool json = false, quiet = false, dry_run = false;
   std::uint32_t every = 0;  ///< run: a line for each so many epochs; 0: as progress_line.hpp decides
   bool alone = false;       ///< run: of one process, whatever a launcher says
+  bool strict = false;  ///< warnings are errors
   ColorChoice color = ColorChoice::automatic;
   std::string format;                                            ///< graph: "dot" or "mermaid"
   std::vector<std::string> from_addresses;                       ///< fetch: instead of the mirrors

@@ -134,6 +134,7 @@ void VerbParser::add_overrides() {
        [this](const std::string& text) {
          options_.overrides.push_back({text, fmt::format("command line, --set #{}", ++sets_)});
        });
+  app_.add_flag("--strict", options_.strict, "Take warnings for errors");
   each("--threads", "N", fmt::format("Threads: 1 to {}, or auto", kMaxThreads),
        [this](const std::string& text) { take_threads(text); });
   each("--device", "NAME", "auto, cpu, cuda or cuda:N", [this](const std::string& text) {

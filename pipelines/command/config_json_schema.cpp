@@ -101,6 +101,7 @@ Json type_schema(const ParamType& type) {
     case Kind::integer:
       return or_reference(bounded("integer", type));
     case Kind::number:
+    case Kind::float32:
       return number_schema(type);
     case Kind::text:
     case Kind::scalar:

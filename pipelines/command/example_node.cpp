@@ -49,7 +49,7 @@ ExampleNode example_node(const StageInfo& info, const std::string& with, const S
       read_value(text, fmt::format("the example of stage `{}`", info.name), diagnostics);
   if (!document) return {};
   const GraphSpec graph = build_spec(*document, {}, registry, diagnostics);
-  if (!diagnostics.empty() || graph.nodes.empty()) return {};
+  if (diagnostics.has_errors() || graph.nodes.empty()) return {};
   DocNode params = graph.nodes.front().with;
   add_given(with, params, diagnostics);
   ExampleNode node;

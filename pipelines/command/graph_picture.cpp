@@ -72,7 +72,8 @@ std::string mermaid(const ValidatedGraph& graph) {
 
 int graph_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
-  if (!checked->diagnostics.empty()) return report_errors(checked->diagnostics, options);
+  if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
+  tell_warnings(checked->diagnostics, options);
   write_result(printable(options.format == "mermaid" ? mermaid(checked->graph) : dot(checked->graph)));
   return 0;
 }

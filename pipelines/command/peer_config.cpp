@@ -33,7 +33,7 @@ std::string plugins_text(const ValidatedGraph& graph) {
 }
 
 std::string text_of(const CheckedConfig& checked) {
-  if (!checked.diagnostics.empty()) return kInvalid;
+  if (checked.diagnostics.has_errors()) return kInvalid;
   const BuildInfo build = build_info();
   return fmt::format("{}\n{}, oneDNN {}\n{}\n{}\n{}", checked.graph.config_hash, build.describe(), build.onednn,
                      build.isa, checked.graph.device.id.kind, plugins_text(checked.graph));
@@ -118,7 +118,7 @@ int agree_on_config(Peers& peers, const CheckedConfig& checked, const CommandOpt
   const std::vector<std::string> all = peers.all_gather(text_of(checked), "comparison of configs");
   const bool is_first = peers.ranks().rank == 0;
   Diagnostics found;
-  if (!checked.diagnostics.empty()) {
+  if (checked.diagnostics.has_errors()) {
     if (is_first || all.front() != kInvalid) write_errors(checked.diagnostics, options, &peers);
     if (is_first && options.json) write_result(errors_json(checked.diagnostics));
     return checked.diagnostics.exit_code();

@@ -259,7 +259,8 @@ int print_plan(const ValidatedGraph& graph, const CommandOptions& options) {
 
 int plan_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
-  if (!checked->diagnostics.empty()) return report_errors(checked->diagnostics, options);
+  if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
+  tell_warnings(checked->diagnostics, options);
   return print_plan(checked->graph, options);
 }
 

@@ -94,6 +94,13 @@ void ProgressLine::show(const std::string& line) {
 
 void ProgressLine::print(std::string_view text) { output_.result(printable(text)); }
 
+void ProgressLine::warning(const RunWarning& warning) {
+  Diagnostic told{ErrorKind::run, warning.name, warning.message,  warning.where, {},
+                  warning.help,   {},           Severity::warning};
+  if (!warning.node.empty()) told.notes.push_back(fmt::format("in node `{}` (stage {})", warning.node, warning.stage));
+  if (!options_.quiet) output_.note(render(told, options_.live_style().color) + "\n");
+}
+
 // A node that works through the whole epoch is what a faster machine or a cheaper stage would have to improve.
 void ProgressLine::busy(const std::map<std::string, double>& seconds_by_node) {
   const double now = options_.clock(), wall = now - busy_since_;

@@ -21,6 +21,8 @@ class ProgressOutput {
   virtual ~ProgressOutput() = default;
   virtual void result(std::string text) = 0;
   virtual void live(std::string line) = 0;
+  /// A diagnostic.
+  virtual void note(std::string text) = 0;
 };
 
 struct ProgressOptions {
@@ -40,6 +42,7 @@ class ProgressLine final : public RunObserver {
   void step(const std::string& node, const StepProgress& progress) override;
   void epoch(const Metrics& metrics, bool complete) override;
   void print(std::string_view text) override;
+  void warning(const RunWarning& warning) override;
   void busy(const std::map<std::string, double>& seconds_by_node) override;
   /// Shows the last epoch, if its line was left out. Call it after the run.
   void finish();

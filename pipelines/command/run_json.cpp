@@ -40,16 +40,26 @@ Json node_object(const NodeReport& node) {
           {"packets", node.packets}, {"emitted", node.emitted}, {"discarded", node.discarded}};
 }
 
+void add_place(const Location& where, Json& object) {
+  if (where.source) object.update({{"file", where.source->name}, {"line", where.line}, {"column", where.column}});
+}
+
 Json failure_object(const RunFailure& failure) {
   Json object = {{"name", failure.name}, {"message", failure.message}};
   if (!failure.node.empty())
     object.update(
         {{"node", failure.node}, {"stage", failure.stage}, {"epoch", failure.epoch}, {"packet", failure.packet}});
   if (failure.batch > 0) object["batch"] = failure.batch;
-  if (failure.where.source)
-    object.update(
-        {{"file", failure.where.source->name}, {"line", failure.where.line}, {"column", failure.where.column}});
+  add_place(failure.where, object);
   object.update({{"help", failure.help}, {"notes", failure.notes}});
+  return object;
+}
+
+Json warning_object(const RunWarning& warning) {
+  Json object = {
+      {"name", warning.name}, {"message", warning.message}, {"node", warning.node}, {"stage", warning.stage}};
+  add_place(warning.where, object);
+  object.update({{"help", warning.help}, {"count", warning.count}});
   return object;
 }
 
@@ -96,7 +106,7 @@ void add_facts(const RunFacts& facts, Json& object) {
 }  // namespace
 
 std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds,
-                     const RunFacts& facts) {
+                     const RunFacts& facts, const Diagnostics& checked) {
   const BuildInfo build = build_info();
   Json object = {{"schema", 1},
                  {"name", graph.name},
@@ -114,6 +124,8 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
     if (const auto deviation = reduction_deviation(report)) object["reduction_deviation"] = *deviation;
   }
   add_lists(report, object);
+  object["warnings"] = Json::parse(render_json(checked, Severity::warning));
+  for (const RunWarning& warning : report.warnings) object["warnings"].push_back(warning_object(warning));
   object.update({{"seconds", report.seconds},
                  {"peak_bytes", report.peak_bytes},
                  {"leaked_bytes", report.leaked_bytes},
@@ -132,6 +144,7 @@ std::string errors_json(const Diagnostics& diagnostics) {
   const char* reason = code == 0 ? "valid" : code == static_cast<int>(ErrorKind::config) ? "invalid" : "failed";
   return dump({{"schema", 1},
                {"errors", Json::parse(render_json(diagnostics))},
+               {"warnings", Json::parse(render_json(diagnostics, Severity::warning))},
                {"exit", {{"code", code}, {"reason", reason}}}});
 }
 

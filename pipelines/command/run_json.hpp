@@ -9,11 +9,11 @@
 
 namespace millrace::pipelines {
 
-/// One object and a newline. `launch_seconds`: from the start of the process to the start of the run. Metrics that were not measured are absent keys; what is
-/// not finite is a failure.
+/// One object and a newline. `warnings` holds those of `checked` and of the run. `launch_seconds`: from the start of the process to the start of the run.
+/// Metrics that were not measured are absent keys; what is not finite is a failure.
 std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds,
-                     const RunFacts& facts = {});
-/// {"schema":1,"errors":[...],"exit":{"code":3,"reason":"invalid"}}.
+                     const RunFacts& facts = {}, const Diagnostics& checked = {});
+/// {"schema":1,"errors":[...],"warnings":[...],"exit":{"code":3,"reason":"invalid"}}.
 std::string errors_json(const Diagnostics& diagnostics);
 
 }  // namespace millrace::pipelines

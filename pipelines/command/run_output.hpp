@@ -33,7 +33,7 @@ class RunOutput final : public ProgressOutput {
   void result(std::string text) override;
   void live(std::string line) override;
   /// A diagnostic. Never waits.
-  void note(std::string text);
+  void note(std::string text) override;
   /// Removes the live line and waits until everything is written.
   void finish();
   /// errno of the first result that could not be written; 0 when all could.

@@ -86,9 +86,12 @@ std::string end_text(const ValidatedGraph& graph, const RunReport& report) {
                      std::min<std::size_t>(ended + 1, graph.epochs), graph.epochs);
 }
 
-std::string summary(const ValidatedGraph& graph, const RunReport& report) {
+std::string warnings_line(std::size_t count) { return count == 0 ? "" : warnings_text(count) + "\n"; }
+
+std::string summary(const ValidatedGraph& graph, const RunReport& report, std::size_t warnings) {
   std::string text = fmt::format("{}: {} in {}{}\n", printable(graph.name), end_text(graph, report),
                                  seconds_text(report.seconds), limiting_node(graph, report));
+  text += warnings_line(warnings);
   text += weights_text(report);
   text += ranks_text(graph, report);
   text += fmt::format("device {} ({}), {}\n", to_string(graph.device.id), graph.device.reason,
@@ -199,6 +202,7 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, Stop
   run_options.at_work = &stopping.note.at_work;
   run_options.peers = peers;
   run_options.stage_host = "/proc/self/exe";
+  run_options.strict = options.strict;
   run_options.device_timeout =
       std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(device_timeout_seconds()));
   stopping.note.follow(&output);
@@ -210,11 +214,11 @@ RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, Stop
 
 // Where standard error takes nothing at the moment, the object does not wait for it.
 void tell_end(const ValidatedGraph& graph, RunReport& report, const CommandOptions& options, double launch_seconds,
-              const RunFacts& facts, RunOutput& output) {
-  if (!options.quiet) output.result(summary(graph, report));
+              const RunFacts& facts, const Diagnostics& checked, RunOutput& output) {
+  if (!options.quiet) output.result(summary(graph, report, checked.warnings().size() + report.warnings.size()));
   if (!options.json || takes_text(STDERR_FILENO)) output.finish();
   if (output.write_error() != 0) tell_lost(report, output.write_error());
-  if (options.json) write_result(run_json(graph, report, launch_seconds, facts));
+  if (options.json) write_result(run_json(graph, report, launch_seconds, facts, checked));
   output.finish();
 }
 
@@ -222,18 +226,19 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
   const std::unique_ptr<CheckedConfig> checked = check_config(options, peers);
   if (peers != nullptr) {
     if (const int code = agree_on_config(*peers, *checked, options); code != 0) return code;
-  } else if (!checked->diagnostics.empty()) {
+  } else if (checked->diagnostics.has_errors()) {
     return report_errors(checked->diagnostics, options);
   }
   RunFacts facts;
   if (peers != nullptr || options.json) facts = facts_of(checked->graph);
   if (peers != nullptr)
     if (const int code = agree_on_data(*peers, checked->graph, facts.data, options); code != 0) return code;
+  tell_warnings(checked->diagnostics, options);
   if (options.dry_run) return checked->graph.ranks.rank == 0 ? print_plan(checked->graph, options) : 0;
   const double launch_seconds = seconds_since_launch();
   RunOutput output(lines_descriptor(options), STDERR_FILENO);
   RunReport report = run_watched(checked->graph, options, stopping, peers, output);
-  tell_end(checked->graph, report, options, launch_seconds, facts, output);
+  tell_end(checked->graph, report, options, launch_seconds, facts, checked->diagnostics, output);
   if (const Diagnostics failures = failures_of(report); !failures.empty()) write_errors(failures, options, peers);
   return report.exit_code;
 }

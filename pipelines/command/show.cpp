@@ -124,7 +124,8 @@ Json to_json(const DocNode& node) {
 
 int show_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
-  if (!checked->diagnostics.empty()) return report_errors(checked->diagnostics, options);
+  if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
+  tell_warnings(checked->diagnostics, options);
   if (options.json) {
     const Json object = {
         {"schema", 1}, {"config_hash", checked->graph.config_hash}, {"config", to_json(checked->spec.resolved)}};

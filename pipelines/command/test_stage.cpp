@@ -198,7 +198,7 @@ int test_stage_verb(const CommandOptions& options) {
   for (const std::string& name : names) {
     Diagnostics diagnostics;
     const ExampleNode node = example_node(*registry.find(name), options.with, registry, diagnostics);
-    if (!diagnostics.empty()) {
+    if (diagnostics.has_errors()) {
       report_errors(diagnostics, options);
       return static_cast<int>(ErrorKind::usage);
     }

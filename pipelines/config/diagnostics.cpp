@@ -18,10 +18,10 @@ constexpr std::size_t kMostRendered = 100;  // a broken generated file must not 
 constexpr std::size_t kMostColumns = 160;   // a line may be a megabyte long
 
 struct Colors {
-  std::string_view error, frame, bold, reset;
+  std::string_view error, warning, frame, bold, reset;
 };
-constexpr Colors kPlain{"", "", "", ""};
-constexpr Colors kAnsi{"\x1b[1;31m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"};
+constexpr Colors kPlain{"", "", "", "", ""};
+constexpr Colors kAnsi{"\x1b[1;31m", "\x1b[1;33m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"};
 
 std::string_view line_of(std::string_view text, int line) {
   std::size_t start = 0;
@@ -73,6 +73,10 @@ std::string place_of(const Location& where) {
   return where.line > 0 ? fmt::format("{}:{}:{}", name, where.line, where.column) : name;
 }
 
+std::string_view color_of(const Diagnostic& d, const Colors& c) {
+  return d.severity == Severity::error ? c.error : c.warning;
+}
+
 std::string render_source(const Diagnostic& d, const Colors& c, std::size_t gutter) {
   const Excerpt shown = excerpt_of(line_of(d.where.source->text, d.where.line), d.where);
   const std::string_view rest = std::string_view(shown.text).substr(std::min(shown.column, shown.text.size()));
@@ -82,8 +86,8 @@ std::string render_source(const Diagnostic& d, const Colors& c, std::size_t gutt
   std::string out = fmt::format("{}{:{}} |{}\n", c.frame, "", gutter, c.reset);
   out += fmt::format("{}{:>{}} |{} {}\n", c.frame, number, gutter, c.reset, printable(shown.text));
   out += fmt::format("{}{:{}} |{} {}{}{}{}{}{}\n", c.frame, "", gutter, c.reset,
-                     padding_for(printable(std::string_view(shown.text).substr(0, shown.column))), c.error, carets,
-                     d.label.empty() ? "" : " ", printable(d.label), c.reset);
+                     padding_for(printable(std::string_view(shown.text).substr(0, shown.column))), color_of(d, c),
+                     carets, d.label.empty() ? "" : " ", printable(d.label), c.reset);
   return out;
 }
 
@@ -93,6 +97,8 @@ auto position_of(const Diagnostic& d) {
                          source == nullptr ? std::string_view() : std::string_view(source->name), d.where.line,
                          d.where.column);
 }
+
+bool is_error(const Diagnostic& d) { return d.severity == Severity::error; }
 
 bool is_of_a_reference(const Diagnostic& d) { return d.name == "bad-reference" || d.name == "unset-variable"; }
 
@@ -113,6 +119,22 @@ void Diagnostics::add_all(Diagnostics&& others) {
   others.list_.clear();
 }
 
+bool Diagnostics::has_errors() const { return std::any_of(list_.begin(), list_.end(), is_error); }
+
+std::vector<Diagnostic> Diagnostics::warnings() const {
+  std::vector<Diagnostic> found = sorted();
+  std::erase_if(found, is_error);
+  return found;
+}
+
+void Diagnostics::make_strict() {
+  for (Diagnostic& d : list_) {
+    if (is_error(d)) continue;
+    d.severity = Severity::error;
+    d.notes.emplace_back("a warning without `--strict`");
+  }
+}
+
 std::vector<Diagnostic> Diagnostics::sorted() const {
   std::vector<Diagnostic> all = list_;
   std::stable_sort(all.begin(), all.end(), [](const Diagnostic& a, const Diagnostic& b) {
@@ -128,15 +150,16 @@ std::vector<Diagnostic> Diagnostics::sorted() const {
 int Diagnostics::exit_code() const {
   for (const ErrorKind kind :
        {ErrorKind::usage, ErrorKind::config, ErrorKind::plugin, ErrorKind::data, ErrorKind::device})
-    if (std::any_of(list_.begin(), list_.end(), [&](const Diagnostic& d) { return d.kind == kind; }))
+    if (std::any_of(list_.begin(), list_.end(), [&](const Diagnostic& d) { return is_error(d) && d.kind == kind; }))
       return static_cast<int>(kind);
-  return list_.empty() ? 0 : static_cast<int>(list_.front().kind);
+  const auto first = std::find_if(list_.begin(), list_.end(), is_error);
+  return first == list_.end() ? 0 : static_cast<int>(first->kind);
 }
 
 std::string render(const Diagnostic& d, bool color) {
   const Colors& c = color ? kAnsi : kPlain;
-  std::string out =
-      fmt::format("{}error[{}]{}{}: {}{}\n", c.error, d.name, c.reset, c.bold, printable(d.message), c.reset);
+  std::string out = fmt::format("{}{}[{}]{}{}: {}{}\n", color_of(d, c), is_error(d) ? "error" : "warning", d.name,
+                                c.reset, c.bold, printable(d.message), c.reset);
   const std::size_t gutter = std::max<std::size_t>(2, fmt::format("{}", d.where.line).size());
   if (d.where.source) {
     out += fmt::format("{}{:{}}-->{} {}\n", c.frame, "", gutter, c.reset, place_of(d.where));
@@ -154,20 +177,25 @@ std::string render(const Diagnostics& diagnostics, bool color) {
   std::string out;
   for (std::size_t i = 0; i < std::min(all.size(), kMostRendered); ++i) out += render(all[i], color) + "\n";
   if (all.size() > kMostRendered) out += fmt::format("... and {} more\n", all.size() - kMostRendered);
-  if (!all.empty()) out += counted(all.size(), "error") + "\n";
-  return out;
+  const auto errors = static_cast<std::size_t>(std::count_if(all.begin(), all.end(), is_error));
+  if (errors == 0) return out;
+  const std::size_t warnings = all.size() - errors;
+  return out + counted(errors, "error") + (warnings > 0 ? ", " + warnings_text(warnings) : "") + "\n";
 }
 
-std::string render_json(const Diagnostics& diagnostics) {
+std::string warnings_text(std::size_t count) { return counted(count, "warning"); }
+
+std::string render_json(const Diagnostics& diagnostics, Severity severity) {
   nlohmann::ordered_json array = nlohmann::ordered_json::array();
   for (const Diagnostic& d : diagnostics.sorted())
-    array.push_back({{"name", d.name},
-                     {"file", d.where.source ? d.where.source->name : ""},
-                     {"line", d.where.line},
-                     {"column", d.where.column},
-                     {"message", d.message},
-                     {"help", d.help},
-                     {"notes", d.notes}});
+    if (d.severity == severity)
+      array.push_back({{"name", d.name},
+                       {"file", d.where.source ? d.where.source->name : ""},
+                       {"line", d.where.line},
+                       {"column", d.where.column},
+                       {"message", d.message},
+                       {"help", d.help},
+                       {"notes", d.notes}});
   return array.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

@@ -1,4 +1,4 @@
-// Errors of a config: where, what was found, what was expected, what to do. All of a run are collected, then printed.
+// Errors and warnings of a config: where, what was found, what was expected, what to do. All of a run are collected, then printed.
 #pragma once
 
 #include <millrace/error.hpp>
@@ -25,6 +25,9 @@ struct Location {
   int length = 1;  ///< bytes to underline, on one line
 };
 
+/// Errors end the command. Warnings are told and counted, and change neither the run nor its exit code.
+enum class Severity : std::uint8_t { error, warning };
+
 struct Diagnostic {
   ErrorKind kind = ErrorKind::config;
   std::string name;     ///< stable, in brackets: "unknown-parameter"
@@ -33,6 +36,7 @@ struct Diagnostic {
   std::string label;  ///< after the carets: "not a parameter of `one_hot`"
   std::string help;   ///< what to do
   std::vector<std::string> notes;
+  Severity severity = Severity::error;
 };
 
 /// Diagnostics of one command, in the order in which they were found.
@@ -40,10 +44,15 @@ class Diagnostics {
  public:
   Diagnostic& add(Diagnostic);
   void add_all(Diagnostics&&);
+  /// Neither errors nor warnings.
   bool empty() const { return list_.empty(); }
+  bool has_errors() const;
+  std::vector<Diagnostic> warnings() const;
+  /// For `--strict`: every warning becomes an error.
+  void make_strict();
   /// Sorted by file, line and column; duplicates at one place and of one name only once.
   std::vector<Diagnostic> sorted() const;
-  /// Of several kinds the first of usage, config, plugin, data, device; 0 when empty.
+  /// Of several kinds the first of usage, config, plugin, data, device; 0 without errors.
   int exit_code() const;
 
  private:
@@ -52,9 +61,11 @@ class Diagnostics {
 
 /// One diagnostic as rustc prints it: headline, arrow, source line with carets, help and notes. `color`: ANSI colours.
 std::string render(const Diagnostic&, bool color);
-/// All of them, then a line that counts them.
+/// All of them, then a line that counts them if there are errors.
 std::string render(const Diagnostics&, bool color);
-/// JSON array of {name, file, line, column, message, help, notes}.
-std::string render_json(const Diagnostics&);
+/// "2 warnings".
+std::string warnings_text(std::size_t count);
+/// JSON array of {name, file, line, column, message, help, notes}: those of one severity.
+std::string render_json(const Diagnostics&, Severity severity = Severity::error);
 
 }  // namespace millrace::pipelines

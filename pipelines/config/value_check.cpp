@@ -48,6 +48,7 @@ class ValueCheck {
       case Kind::integer:
         return integer(node, type);
       case Kind::number:
+      case Kind::float32:
         return number(node, type);
       case Kind::text:
         return node.text;
@@ -85,7 +86,8 @@ class ValueCheck {
   static std::string help_for(const DocNode& node, const ParamType& type) {
     if (type.kind() == Kind::list && node.is_scalar()) return fmt::format("write [{}]", shown(node.text));
     if (type.kind() == Kind::boolean && node.is_scalar()) return "write true or false";
-    const bool wants_number = type.kind() == Kind::number || type.kind() == Kind::integer;
+    const bool wants_number =
+        type.kind() == Kind::number || type.kind() == Kind::float32 || type.kind() == Kind::integer;
     if (wants_number && node.quoted && read_number(node.text).fault == NumberFault::none) return "remove the quotes";
     return {};
   }
@@ -140,9 +142,10 @@ class ValueCheck {
   ParamValue in_range(const DocNode& node, const ParamType& type, double value, ParamValue result) {
     const bool low = type.lo() && (type.lo_is_strict() ? value <= *type.lo() : value < *type.lo());
     const bool high = type.hi() && (type.hi_is_strict() ? value >= *type.hi() : value > *type.hi());
-    if (!low && !high) return result;
+    const std::string rounded = low || high ? std::string() : type.why_no_float32(value);
+    if (!low && !high && rounded.empty()) return result;
     return fail(node.where, "out-of-range", fmt::format("is {}", shown(node.text)),
-                fmt::format("expected: {}", type.describe()));
+                fmt::format("{}expected: {}", rounded.empty() ? "" : rounded + "; ", type.describe()));
   }
 
   ParamValue integer(const DocNode& node, const ParamType& type) {

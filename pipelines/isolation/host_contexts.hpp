@@ -87,7 +87,7 @@ class HostedInference final : public InferContext {
   HostedNode& node_;
 };
 
-class HostedOpening final : public OpenContext, public NodeSeeds, public RunNews {
+class HostedOpening final : public OpenContext, public NodeSeeds, public RunNews, public RunWarnings {
  public:
   HostedOpening(const HostedNode& node, RunLine& line) : node_(node), line_(line) {}
 
@@ -139,6 +139,12 @@ class HostedOpening final : public OpenContext, public NodeSeeds, public RunNews
     WireWriter message;
     message.put(Answer::print);
     message.text(text);
+    line_.say(message);
+  }
+  void warning(std::string name, std::string text, std::string help) override {
+    WireWriter message;
+    message.put(Answer::warning);
+    for (const std::string& part : {name, text, help}) message.text(part);
     line_.say(message);
   }
 

@@ -202,6 +202,7 @@ class Remote {
 
   void hear(Answer answer, WireReader& reader, WorkContext* context, const Emit& emit) {
     if (answer == Answer::print) return news_->print(reader.text());
+    if (answer == Answer::warning) return warn(reader);
     if (answer == Answer::metrics) return news_->epoch_metrics(read_metrics(reader));
     if (answer == Answer::step) return news_->step(read_progress(reader));
     if (context == nullptr || !emit) WireReader::garbled("a packet outside of the stage's work");
@@ -211,6 +212,11 @@ class Remote {
     Emission emission = process_->packets().read(reader, promised, *context);
     reader.require_end();
     emit(port, std::move(emission));
+  }
+
+  void warn(WireReader& reader) {
+    std::string name = reader.text(), message = reader.text(), help = reader.text();
+    news_->warn(std::move(name), std::move(message), std::move(help));
   }
 
   void stop_after(std::uint32_t epoch, WorkContext& context) {

@@ -9,7 +9,7 @@ namespace millrace::pipelines {
 enum class Request : std::uint8_t { open, begin_pass, produce, process, save, load, close, end };
 
 /// done and failed end a request and carry what the stage has let go of; stop_after waits for its reply.
-enum class Answer : std::uint8_t { done, failed, emit, stop_after, metrics, step, print };
+enum class Answer : std::uint8_t { done, failed, emit, stop_after, metrics, step, print, warning };
 
 /// Descriptors of the process of a stage when it starts.
 inline constexpr int kSocketDescriptor = 3, kInputsDescriptor = 4, kOutputsDescriptor = 5;

@@ -128,7 +128,7 @@ std::string StageProcess::call(const WireWriter& request, const Hear& hear, cons
     for (;;) {
       const std::string message = next(is_stopping);
       WireReader answer(message);
-      const auto kind = answer.one_of(Answer::print);
+      const auto kind = answer.one_of(Answer::warning);
       if (kind == Answer::done || kind == Answer::failed) {
         packets_.release(answer);
         if (thrown) std::rethrow_exception(thrown);

@@ -132,6 +132,24 @@ void RunHistory::print(std::string_view node, std::optional<std::uint32_t> epoch
     observer_->print(text);
 }
 
+void RunHistory::warning(RunWarning warning) {
+  const std::lock_guard lock(mutex_);
+  const auto same = [&](const RunWarning& told) { return told.node == warning.node && told.name == warning.name; };
+  const auto told = std::find_if(warnings_.begin(), warnings_.end(), same);
+  if (told != warnings_.end()) {
+    ++told->count;
+    return;
+  }
+  warning.count = 1;
+  warnings_.push_back(std::move(warning));
+  if (observer_) observer_->warning(warnings_.back());
+}
+
+std::vector<RunWarning> RunHistory::warnings() const {
+  const std::lock_guard lock(mutex_);
+  return warnings_;
+}
+
 std::vector<Metrics> RunHistory::epochs() const {
   const std::lock_guard lock(mutex_);
   std::vector<Metrics> all;

@@ -31,6 +31,8 @@ class RunHistory final {
   void model(std::string_view node, std::shared_ptr<const ModelSnapshot> model);
   /// What a node prints while it works on `epoch`; empty where that is unknown, and then it is passed on at once.
   void print(std::string_view node, std::optional<std::uint32_t> epoch, std::string_view text);
+  /// Counts it, and tells it when its node has not said so before.
+  void warning(RunWarning warning);
   void busy(const std::map<std::string, double>& seconds_by_node);
   /// Nothing of the epoch is alive any more: passes on what was printed up to it.
   void epoch_ended(std::uint32_t epoch);
@@ -43,6 +45,7 @@ class RunHistory final {
   /// Those of `first` to `last` of which a metrics port has told nothing.
   std::vector<std::uint32_t> missing(std::string_view node, std::string_view port, std::uint32_t first,
                                      std::uint32_t last) const;
+  std::vector<RunWarning> warnings() const;
   /// Until the first step was reported; 0 when none was.
   double first_step_seconds() const;
 
@@ -65,6 +68,7 @@ class RunHistory final {
   std::map<std::pair<std::string, std::string>, std::set<std::uint32_t>> told_;  ///< epochs, by node and port
   std::map<std::size_t, TrainedModel> models_;                                   ///< by node
   std::map<std::uint32_t, std::map<std::size_t, std::string>> texts_;            ///< by epoch and node
+  std::vector<RunWarning> warnings_;
   double first_step_ = 0;
 };
 

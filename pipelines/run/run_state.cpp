@@ -130,7 +130,8 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
       stop_(peers_ != nullptr && communicating_nodes(graph) > 0 ? &peers_->agreed_stop() : options.stop_signal),
       history_(names_of(graph), graph.reported, options.observer, began_),
       device_timeout_(options.device_timeout),
-      stage_host_(options.stage_host) {
+      stage_host_(options.stage_host),
+      strict_(options.strict) {
   if (peers_ == nullptr) return;
   stop_.set_listener([this](const RunFailure& failure) {
     if (failure.name != "peer-lost") peers_->failed(text_of(failure));
@@ -238,7 +239,7 @@ void Run::build() {
                               *waiter_, graph_.ranks, &history_};
   for (ValidatedNode& node : graph_.nodes) {
     nodes_.push_back(make_adapter(node, services));
-    contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_, peers_));
+    contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_, peers_, strict_));
     for (const ValidatedEdge& edge : node.inputs) nodes_.back()->connect(edge, *nodes_[edge.from_node]);
   }
   flow_->build(nodes_);
@@ -390,6 +391,7 @@ RunReport Run::take_report() {
     if (failure.kind == ErrorKind::diverged)
       for (const ValidatedNode& node : graph_.nodes)
         if (graph_.is_trainer(node)) failure.notes.push_back(kept_note(node.name, report_.models));
+  report_.warnings = history_.warnings();
   report_.seconds = seconds_since(began_);
   report_.first_batch_seconds = history_.first_step_seconds();
   if (!report_.failures.empty()) {

@@ -55,6 +55,7 @@ class Run {
   std::unique_ptr<Allocator> host_memory_;  ///< null when the device's memory is the host's
   std::chrono::milliseconds device_timeout_;
   std::string stage_host_;
+  bool strict_;
   std::shared_ptr<PermitLedger> ledger_;
   std::vector<std::unique_ptr<StageContext>> contexts_;
   std::vector<std::unique_ptr<NodeAdapter>> nodes_;

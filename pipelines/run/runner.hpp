@@ -20,6 +20,14 @@
 
 namespace millrace::pipelines {
 
+/// What a stage found worth telling while it ran on: once for each node and name.
+struct RunWarning {
+  std::string name, message, help;  ///< as it was told first
+  std::string node, stage;
+  Location where;
+  std::uint64_t count = 0;  ///< how often the node has told it
+};
+
 /// What a run tells while it lasts. Called from any thread, never from two at once; quick.
 class RunObserver {
  public:
@@ -32,6 +40,8 @@ class RunObserver {
   /// What nodes print in an epoch, in the order of the graph, when it has ended; a line with the node's name before it where
   /// several have printed.
   virtual void print(std::string_view /*text*/) {}
+  /// A node tells it for the first time.
+  virtual void warning(const RunWarning&) {}
   /// Seconds each node has spent in its stage's code so far; called just before an epoch is complete.
   virtual void busy(const std::map<std::string, double>& /*seconds_by_node*/) {}
 };
@@ -69,6 +79,8 @@ struct RunOptions {
   NodesAtWork* at_work = nullptr;
   /// The program that serves stages in processes of their own: pipeline-run. Empty: no node can be isolated.
   std::string stage_host;
+  /// A warning of a stage is a failure.
+  bool strict = false;
 };
 
 /// Times are seconds. `busy`: in the stage's code, summed over threads. `starved`: nothing to do. `blocked`: work, but
@@ -107,6 +119,7 @@ struct RunReport {
   std::shared_ptr<const ModelSnapshot> model;
   std::vector<NodeReport> nodes;
   std::vector<RunFailure> failures;
+  std::vector<RunWarning> warnings;  ///< in the order in which they were told first
   int exit_code = 0;
   std::string reason = "done";        ///< "done", "failed", "signal 2"
   std::size_t peak_bytes = 0;         ///< sum of the high waters of all allocators

@@ -9,16 +9,18 @@
 #include <millrace/communicator.hpp>
 #include <millrace/stage.hpp>
 
+#include <atomic>
 #include <memory>
+#include <utility>
 
 namespace millrace::pipelines {
 
 /// Outlives its stage, and tells the history whose news it has.
-class StageContext final : public OpenContext, public NodeSeeds, public RunNews {
+class StageContext final : public OpenContext, public NodeSeeds, public RunNews, public RunWarnings {
  public:
   /// Waits for the other processes, if there are any and the stage talks to them.
-  StageContext(const ValidatedGraph& graph, NodeAdapter& node, RunHistory& history, Peers* peers)
-      : graph_(graph), node_(node), history_(history) {
+  StageContext(const ValidatedGraph& graph, NodeAdapter& node, RunHistory& history, Peers* peers, bool strict)
+      : graph_(graph), node_(node), history_(history), strict_(strict) {
     const ValidatedNode& valid = node.node();
     const bool talks = peers != nullptr && valid.info->spec.does_communicate();
     communicator_ = talks ? peers->communicator(valid.name, valid.info->name) : make_self_communicator();
@@ -52,11 +54,33 @@ class StageContext final : public OpenContext, public NodeSeeds, public RunNews 
     const bool in_pass = call.place != nullptr && call.phase == nullptr;
     history_.print(node(), in_pass ? std::optional(call.epoch) : std::nullopt, text);
   }
+  // Under `--strict` it is a failure and no warning, so that it is told once.
+  void warning(std::string name, std::string message, std::string help) override {
+    if (strict_) return fail(std::move(name), std::move(message), std::move(help));
+    history_.warning({std::move(name), std::move(message), std::move(help), node(), node_.node().info->name,
+                      node_.node().where, 0});
+  }
 
  private:
+  void fail(std::string name, std::string message, std::string help) {
+    if (has_failed_.exchange(true)) return;
+    RunFailure failure;
+    failure.kind = ErrorKind::run;
+    failure.name = std::move(name);
+    failure.message = std::move(message);
+    failure.help = std::move(help);
+    failure.notes.emplace_back("a warning without `--strict`");
+    failure.node = node();
+    failure.stage = node_.node().info->name;
+    failure.where = node_.node().where;
+    node_.services().stop.fail(std::move(failure));
+  }
+
   const ValidatedGraph& graph_;
   NodeAdapter& node_;
   RunHistory& history_;
+  bool strict_;
+  std::atomic<bool> has_failed_{false};  ///< one warning is enough
   std::unique_ptr<Communicator> communicator_;
 };
 

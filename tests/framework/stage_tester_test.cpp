@@ -19,6 +19,7 @@ class SmallSource final : public Source {
   explicit SmallSource(const ParamValue& params) : bad_(params["bad"].text()) {}
   void infer(InferContext& ctx) override {
     if (bad_ == "unset") return;
+    if (bad_ == "warn") ctx.warn(At::param("bad"), "odd", "as asked", "ask for something else");
     if (bad_ == "refuse") return ctx.error(At::param("bad"), "refused", "as asked", "ask for something else");
     ctx.output("out", PortSpec::single({DType::i32, {}, {}, {}, {}}, 6, 3));
   }
@@ -183,6 +184,17 @@ TEST_CASE("A packet of another shape, or after the end, is no packet that a grap
   CHECK(error_of([&] { push(rows<std::int32_t>({2}, {1, 2, 3, 4})); }).name() == "shape-mismatch");
   tested.close();
   CHECK(error_of([&] { push(rows<float>({2}, {1, 2, 3, 4})); }).name() == "stage-closed");
+}
+
+TEST_CASE("Warnings of infer are kept apart from its errors, and the stage runs on") {
+  StageTester t(stages(), "small", {{"bad", "warn"}});
+  CHECK(t.infer().empty());
+  REQUIRE(t.warnings().size() == 1);
+  CHECK(t.warnings()[0].at.path == "bad");
+  CHECK(t.warnings()[0].name == "odd");
+  CHECK(t.warnings()[0].help == "ask for something else");
+  t.pull();
+  CHECK(t.has_output("out"));
 }
 
 TEST_CASE("Misuse of the tester is reported") {

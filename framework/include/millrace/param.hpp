@@ -71,11 +71,26 @@ struct Alternative;
 /// What values a parameter takes.
 class MILLRACE_EXPORT ParamType {
  public:
-  enum class Kind : std::uint8_t { boolean, integer, number, text, scalar, choice, list, map, record, one_of, any_of };
+  enum class Kind : std::uint8_t {
+    boolean,
+    integer,
+    number,
+    text,
+    scalar,
+    choice,
+    list,
+    map,
+    record,
+    one_of,
+    any_of,
+    float32
+  };
 
   static ParamType boolean();
   static ParamType integer();
   static ParamType number();  ///< also written as a fraction: 1/255
+  /// A number that is kept as float32: one that would become infinite there, 0, or a bound that is excluded, is refused.
+  static ParamType float32();
   static ParamType text();
   static ParamType scalar();  ///< a number or a text, as in a column of a table
   static ParamType choice(std::vector<std::string> names);
@@ -109,6 +124,8 @@ class MILLRACE_EXPORT ParamType {
   std::size_t least_length() const { return least_length_; }
   std::size_t most_length() const { return most_length_; }
 
+  /// What keeps a number from being a float32 within the bounds: "1 as float32"; empty when nothing does, and for other types.
+  std::string why_no_float32(double value) const;
   /// "integer, at least 1", "one of: linear, relu", "list of dense | dropout".
   std::string describe() const;
 

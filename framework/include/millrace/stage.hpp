@@ -79,6 +79,12 @@ class MILLRACE_EXPORT InferContext {
   /// The stage will read this file: the run's JSON names its digest, and the processes of a run compare theirs before any of
   /// them trains. `sha256`: of the content that the stage will insist on, when it knows it.
   void reads_file(std::string path, std::string sha256 = {});
+  /// Reports what runs and is probably not meant. Shown as errors are, with the same places; the run goes on unless the user
+  /// asked for `--strict`.
+  void warn(At at, std::string name, std::string message, std::string help = {});
+  /// A source sends rows `first` to `end` - 1 of `origin`, which names data that other nodes may read too, such as a file's
+  /// real path. Rows that train a model and evaluate it as well are warned of.
+  void reads_rows(std::string origin, std::int64_t first, std::int64_t end);
 };
 
 /// For those who check a whole graph: beside InferContext, as a second base. Without it what it would hear is dropped.
@@ -104,6 +110,14 @@ class MILLRACE_EXPORT IsolationInfer {
   virtual bool will_be_isolated() const = 0;
 };
 
+/// For those who tell warnings: beside InferContext, as a second base. Without it they are dropped.
+class MILLRACE_EXPORT InferNotes {
+ public:
+  virtual ~InferNotes();
+  virtual void warning(At at, std::string name, std::string message, std::string help) = 0;
+  virtual void rows_read(std::string /*origin*/, std::int64_t /*first*/, std::int64_t /*end*/) {}
+};
+
 /// Where a stage's news for the user go. What leaves by its ports of metrics and models reaches the history and the report
 /// without this.
 class MILLRACE_EXPORT RunNews {
@@ -119,6 +133,16 @@ class MILLRACE_EXPORT RunNews {
   /// Text for the user's standard output, a whole line or several, each ended by a newline. Any thread. What is printed in
   /// calls of a pass is shown when the pass has ended, in the order of the nodes.
   virtual void print(std::string_view text) = 0;
+  /// What the user should know although the run goes on: told once for each node and name, and counted. `--strict` makes it a
+  /// failure. Any thread.
+  void warn(std::string name, std::string message, std::string help = {});
+};
+
+/// For those who tell warnings apart from other texts: beside RunNews, as a second base. Without it they are printed.
+class MILLRACE_EXPORT RunWarnings {
+ public:
+  virtual ~RunWarnings();
+  virtual void warning(std::string name, std::string message, std::string help) = 0;
 };
 
 /// Given to `open`; everything it refers to outlives the stage.

@@ -23,10 +23,11 @@ struct Screen final : ProgressOutput {
       : style(s), line(options(epochs, std::move(trainers), every), *this) {}
   void result(std::string text) override { results.push_back(std::move(text)); }
   void live(std::string text) override { lives.push_back(std::move(text)); }
+  void note(std::string text) override { notes.push_back(std::move(text)); }
 
   TerminalStyle style;
   double now = 0;
-  std::vector<std::string> results, lives;
+  std::vector<std::string> results, lives, notes;
   ProgressLine line;
 
  private:

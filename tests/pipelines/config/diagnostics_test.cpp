@@ -70,6 +70,39 @@ TEST_CASE("errors are sorted by place, files before arguments, and told once") {
   CHECK(render(all, false).find("\n4 errors\n") != std::string::npos);
 }
 
+Diagnostic warning(std::string name, Location where) {
+  Diagnostic d = diagnostic(std::move(name), std::move(where));
+  d.severity = Severity::warning;
+  return d;
+}
+
+TEST_CASE("a warning looks as an error does, stands among them by its place, and has no exit code") {
+  const auto file = source("c.yaml", "a: 1\nb: 2\n");
+  Diagnostics all;
+  all.add(warning("late", {file, 2, 1, 1}));
+  CHECK_FALSE(all.empty());
+  CHECK_FALSE(all.has_errors());
+  CHECK(all.exit_code() == 0);
+  CHECK(render(all, false) == "warning[late]: message\n  --> c.yaml:2:1\n   |\n 2 | b: 2\n   | ^\n\n");
+  all.add(diagnostic("early", {file, 1, 1, 1}));
+  all.add(warning("last", {file, 2, 4, 1}));
+  CHECK(all.exit_code() == 3);
+  CHECK(all.warnings().size() == 2);
+  CHECK(all.sorted().front().name == "early");
+  CHECK(render(all, false).find("\n1 error, 2 warnings\n") != std::string::npos);
+  CHECK(render_json(all).find("late") == std::string::npos);
+  CHECK(render_json(all, Severity::warning).find("early") == std::string::npos);
+}
+
+TEST_CASE("where warnings are errors they say that they need not be") {
+  Diagnostics all;
+  all.add(warning("late", {}));
+  all.make_strict();
+  CHECK(all.exit_code() == 3);
+  CHECK(all.warnings().empty());
+  CHECK(render(all, false) == "error[late]: message\n   = note: a warning without `--strict`\n\n1 error\n");
+}
+
 TEST_CASE("of several kinds of errors the first of usage, config, plugin, data and device decides the exit code") {
   Diagnostics all;
   CHECK(all.exit_code() == 0);

@@ -266,6 +266,7 @@ class FaultySerial final : public Serial {
     metrics.set("sum", sum_);
     news_->epoch_metrics(metrics);
     news_->print("sum " + std::to_string(sum_) + "\n");
+    news_->warn("large-sum", "the sum is " + std::to_string(sum_), "add less");
   }
 
   Fault fault_;

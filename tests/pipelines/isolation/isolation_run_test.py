@@ -97,6 +97,19 @@ class SameResults(unittest.TestCase):
         result = result_of(run_faults(*sets, "--json", config="-", input=COUNTED))
         self.assertEqual([e["sum"] for e in result["epochs"]], [66, 132])
 
+    def test_warnings_of_isolated_stages_are_those_of_stages_that_are_not(self):
+        isolated = ("--set", "faults.run.isolate=process")
+        alone = result_of(run_faults("--json", config="-", input=COUNTED))
+        apart = run_faults(*isolated, "--json", config="-", input=COUNTED)
+        warnings = result_of(apart)["warnings"]
+        self.assertEqual(warnings, alone["warnings"])
+        self.assertEqual([(w["name"], w["message"], w["node"], w["count"]) for w in warnings], [("large-sum", "the sum is 66", "faults", 2)])
+        self.assertIn("warning[large-sum]: the sum is 66", apart.stderr)
+        self.assertIn("1 warning", apart.stderr)
+        strict = run_faults(*isolated, "--json", "--strict", config="-", input=COUNTED)
+        self.assertEqual(strict.returncode, 1)
+        self.assertEqual(([f["name"] for f in result_of(strict)["failures"]], result_of(strict)["warnings"]), (["large-sum"], []))
+
     def test_zero_epochs_and_one_thread(self):
         for more in (["--set", "epochs=0"], ["--threads", "1"]):
             process = run_faults(*ISOLATED, *more)

@@ -23,6 +23,7 @@ struct Recorder : pipelines::RunObserver {
     losses.push_back(metrics.find("loss").value_or(-1));
   }
   void print(std::string_view t) override { text += t; }
+  void warning(const pipelines::RunWarning& warning) override { text += warning.node + " " + warning.name + "\n"; }
 };
 
 std::vector<std::pair<std::uint32_t, std::uint64_t>> packets_of(int passes, int blocks) {
@@ -227,6 +228,56 @@ TEST_CASE("epochs end in order, each after its last packet, and complete metrics
   REQUIRE(report.epochs.size() == 4);
   CHECK(report.epochs[3].find("loss") == 0.25);
   CHECK(report.first_batch_seconds > 0);
+}
+
+namespace {
+
+/// Two nodes that warn of each packet.
+RunReport run_with_warnings(RunOptions options) {
+  TestGraph graph(2, 4);
+  std::vector<RunNews*> news(2);
+  graph.source("src", 40, 10);
+  for (std::size_t i = 0; i < news.size(); ++i) {
+    Life life;
+    life.open = [&news, i](OpenContext& ctx) { news[i] = &ctx.news(); };
+    auto warn = [&news, i](SerialContext& ctx) {
+      news[i]->warn("odd-rows", "packet " + std::to_string(ctx.input().header.seq), "look");
+    };
+    graph.add("end" + std::to_string(i), std::make_unique<FunctionSerial>(warn, life), {{"in", "src"}}, {});
+  }
+  return graph.run(options);
+}
+
+}  // namespace
+
+TEST_CASE("a warning of a running stage is told once a node, counted, and changes nothing", "[runner]") {
+  Recorder recorder;
+  RunOptions options;
+  options.observer = &recorder;
+  const RunReport report = run_with_warnings(options);
+  CHECK(report.exit_code == 0);
+  CHECK(report.reason == "done");
+  REQUIRE(report.warnings.size() == 2);
+  for (const auto& warning : report.warnings) {
+    CHECK(warning.name == "odd-rows");
+    CHECK(warning.message == "packet 0");
+    CHECK(warning.help == "look");
+    CHECK(warning.count == 8);
+  }
+  CHECK(report.warnings[0].node != report.warnings[1].node);
+  CHECK(recorder.text.size() == std::string("end0 odd-rows\nend1 odd-rows\n").size());
+}
+
+TEST_CASE("where warnings are errors the first one ends the run and is no warning", "[runner]") {
+  RunOptions options;
+  options.strict = true;
+  const RunReport report = run_with_warnings(options);
+  CHECK(report.exit_code == 1);
+  CHECK(report.reason == "failed");
+  CHECK(report.warnings.empty());
+  REQUIRE_FALSE(report.failures.empty());
+  CHECK(report.failures[0].name == "odd-rows");
+  CHECK(report.failures[0].node.substr(0, 3) == "end");
 }
 
 namespace {

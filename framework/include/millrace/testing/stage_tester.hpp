@@ -33,7 +33,7 @@ Tensor rows(RowShape row_shape, const std::vector<T>& values, std::optional<Valu
   return std::move(out).freeze();
 }
 
-/// An error that infer reported.
+/// An error that infer reported, or a warning.
 struct InferError {
   At at;
   std::string name, message, help;
@@ -82,6 +82,8 @@ class MILLRACE_EXPORT StageTester {
   /// Metrics and texts that the stage gave to its RunNews.
   const std::vector<Metrics>& epoch_metrics() const;
   const std::string& printed() const;
+  /// What infer and the running stage warned of, each time. Those of a running stage are at the node.
+  const std::vector<InferError>& warnings() const;
   /// The last model that left by a port, or was given to RunNews.
   std::shared_ptr<const ModelSnapshot> reported_model() const;
   /// What stands before the names of what comes on a metrics input, as infer has said. Throws Error("not-reported", run).
