@@ -10,15 +10,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <type_traits>
 
 namespace millrace::stages {
 namespace {
 
-// The one formula: two roundings, no contraction, as a decoder of affine bytes has it.
+// The formula of float32 and smaller values: two roundings, no contraction, as a decoder of affine bytes has it.
 float mapped(float x, float scale, float offset) {
   const float product = x * scale;
   return product + offset;
 }
+
+// Bytes around a mean among them lose little as x * (1 / std) - mean / std: four roundings by 2^-24 of what they spread over,
+// 256 / std. Around a mean far away they would be roundings of the mean.
+bool is_near_bytes(double mean) { return mean >= -256 && mean <= 512; }
 
 bool lies_in_unit_range(const ValueRange& range) { return range.lo >= -1 && range.hi <= 1; }
 
@@ -28,9 +34,14 @@ class Normalize final : public Transform {
     using T = ParamType;
     spec.summary("Maps every value x to x * scale + offset, or to (x - mean) / std; on bytes it moves no data.")
         .input("in", Tensors::any().noted("no class ids"))
-        .output("out", Tensors::of({DType::f32}).shape_as("in").noted("the range of the input, mapped likewise"))
-        .param(Param("scale", T::number(), "factor, not 0").or_absent())
-        .param(Param("offset", T::number(), "added after scaling; 0 when absent").or_absent())
+        .output(
+            "out",
+            Tensors::of({DType::f32})
+                .shape_as("in")
+                .noted(
+                    "the range of the input, mapped likewise; written out for bytes with a mean far outside of them"))
+        .param(Param("scale", T::float32(), "factor, not 0").or_absent())
+        .param(Param("offset", T::float32(), "added after scaling; 0 when absent").or_absent())
         .param(Param("mean", T::number(), "subtracted first; 0 when absent").or_absent())
         .param(Param("std", T::number().above(0), "divided by after that").or_absent())
         .example("unit: {stage: normalize, in: train.images, with: {scale: 1/255}}");
@@ -43,16 +54,18 @@ class Normalize final : public Transform {
     const auto number = [&](const char* name, double absent) {
       return params[name].is_null() ? absent : params[name].number();
     };
-    scale_ = static_cast<float>(has_std_ ? 1 / number("std", 1) : number("scale", 1));
-    offset_ = static_cast<float>(has_std_ ? -number("mean", 0) / number("std", 1) : number("offset", 0));
+    mean_ = number("mean", 0);
+    std_ = number("std", 1);
+    scale_ = static_cast<float>(has_std_ ? 1 / std_ : number("scale", 1));
+    offset_ = static_cast<float>(has_std_ ? -mean_ / std_ : number("offset", 0));
   }
 
   void infer(InferContext& ctx) override {
     const PortSpec& port = ctx.input("in");
     if (!params_are_complete(ctx) || !input_fits(ctx, port.only())) return;
     TensorSpec out = port.only();
-    if (out.range) out.range = mapped_range(*out.range);
-    if (is_bytes(out))
+    if (out.range) out.range = mapped_range(port.only());
+    if (stays_bytes(out))
       out.encoding = {Form::affine_u8, scale_, offset_, 0};
     else
       out.encoding = {};
@@ -64,16 +77,36 @@ class Normalize final : public Transform {
   void process(TransformContext& ctx) const override {
     const Tensor& x = ctx.input().tensor();
     const TensorSpec& spec = ctx.output("out").only();
-    if (is_bytes(x.spec())) return ctx.emit("out", x.viewed_as(spec));
+    if (stays_bytes(x.spec())) return ctx.emit("out", x.viewed_as(spec));
     OutTensor y = ctx.allocate(spec, x.rows());
-    const auto from = x.f32();
-    std::transform(from.begin(), from.end(), y.values<float>().begin(),
-                   [&](float v) { return mapped(v, scale_, offset_); });
+    const auto to = y.values<float>();
+    if (x.spec().dtype == DType::f64)
+      map_all(x.stored<double>(), to);
+    else if (x.spec().dtype == DType::i32)
+      map_all(x.stored<std::int32_t>(), to);
+    else
+      map_all(x.f32(), to);
     ctx.emit("out", std::move(y).freeze());
   }
 
  private:
-  static bool is_bytes(const TensorSpec& spec) { return spec.dtype == DType::u8 && spec.encoding.form == Form::dense; }
+  bool stays_bytes(const TensorSpec& spec) const {
+    return spec.dtype == DType::u8 && spec.encoding.form == Form::dense && (!has_std_ || is_near_bytes(mean_));
+  }
+
+  /// The mean comes off before anything is rounded, and so does the offset of values that a float32 does not hold.
+  float value_of(double x) const {
+    if (has_std_) return static_cast<float>((x - mean_) / std_);
+    return static_cast<float>(x * static_cast<double>(scale_) + static_cast<double>(offset_));
+  }
+
+  template <class T>
+  void map_all(std::span<const T> from, std::span<float> to) const {
+    const bool is_float = std::is_same_v<T, float> && !has_std_;
+    std::transform(from.begin(), from.end(), to.begin(), [&](T x) {
+      return is_float ? mapped(static_cast<float>(x), scale_, offset_) : value_of(static_cast<double>(x));
+    });
+  }
 
   bool params_are_complete(InferContext& ctx) const {
     const std::string help = "give `scale` and maybe `offset`, or `std` and maybe `mean`";
@@ -108,13 +141,18 @@ class Normalize final : public Transform {
     return true;
   }
 
-  ValueRange mapped_range(const ValueRange& range) const {
-    const auto a = static_cast<double>(mapped(static_cast<float>(range.lo), scale_, offset_));
-    const auto b = static_cast<double>(mapped(static_cast<float>(range.hi), scale_, offset_));
+  ValueRange mapped_range(const TensorSpec& spec) const {
+    const bool is_small = !has_std_ && spec.dtype != DType::f64 && spec.dtype != DType::i32;
+    const auto end = [&](double x) {
+      const bool is_affine = is_small || stays_bytes(spec);
+      return static_cast<double>(is_affine ? mapped(static_cast<float>(x), scale_, offset_) : value_of(x));
+    };
+    const double a = end(spec.range->lo), b = end(spec.range->hi);
     return {std::min(a, b), std::max(a, b)};
   }
 
   bool has_scale_, has_std_, has_offset_, has_mean_;
+  double mean_ = 0, std_ = 1;
   float scale_ = 1, offset_ = 0;
 };
 

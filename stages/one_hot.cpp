@@ -13,13 +13,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace millrace::stages {
 namespace {
 
 constexpr std::int64_t kMaxClasses = 1 << 24;
+constexpr std::size_t kMostShown = 20;  ///< names in a message
 
 class OneHot final : public Transform {
  public:
@@ -75,22 +78,32 @@ class OneHot final : public Transform {
   std::int64_t known_ids() const { return columns_.empty() ? classes_ : static_cast<std::int64_t>(columns_.size()); }
 
   bool names_fit(InferContext& ctx, const TensorSpec& in) {
-    if (std::set<std::string>(names_.begin(), names_.end()).size() != names_.size()) {
+    if (std::unordered_set<std::string_view>(names_.begin(), names_.end()).size() != names_.size()) {
       ctx.error(At::param("classes"), "duplicate-class", "a class is named twice", "name every class once");
       return false;
     }
     if (names_.empty() || in.class_names.empty()) return true;
+    const std::unordered_set<std::string_view> known(in.class_names.begin(), in.class_names.end());
     for (const std::string& name : names_)
-      if (std::find(in.class_names.begin(), in.class_names.end(), name) == in.class_names.end())
-        return unknown_class(
-            ctx, fmt::format("the input has no class `{}`; it has: {}", name, fmt::join(in.class_names, ", ")));
+      if (!known.contains(name))
+        return unknown_class(ctx,
+                             fmt::format("the input has no class `{}`; it has: {}", name, some_of(in.class_names)));
+    std::unordered_map<std::string_view, std::int32_t> columns;
+    for (const std::string& name : names_) columns.emplace(name, static_cast<std::int32_t>(columns.size()));
     for (const std::string& name : in.class_names) {
-      const auto it = std::find(names_.begin(), names_.end(), name);
-      if (it == names_.end())
+      const auto column = columns.find(name);
+      if (column == columns.end())
         return unknown_class(ctx, fmt::format("the input's class `{}` is not among `classes`", name));
-      columns_.push_back(static_cast<std::int32_t>(it - names_.begin()));
+      columns_.push_back(column->second);
     }
     return true;
+  }
+
+  static std::string some_of(const std::vector<std::string>& names) {
+    const std::size_t shown = std::min(names.size(), kMostShown);
+    const std::string more = names.size() > shown ? fmt::format(" and {} more", names.size() - shown) : "";
+    return fmt::format("{}{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+                       more);
   }
 
   static bool unknown_class(InferContext& ctx, std::string message) {

@@ -13,6 +13,9 @@
 #include <cmath>
 #include <cstring>
 #include <optional>
+#include <span>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace millrace::stages {
@@ -23,6 +26,7 @@ struct Column {
   std::string name;
   TensorSpec spec;
   std::vector<std::byte> bytes;
+  std::unordered_map<std::string_view, std::int32_t> ids = {};  ///< of the texts, which belong to the cells
 };
 
 /// What is wrong with a column, and where.
@@ -38,18 +42,21 @@ void put(Column& column, T value) {
 
 void add_text(Column& column, const std::string& text) {
   std::vector<std::string>& names = column.spec.class_names;
-  const auto it = std::find(names.begin(), names.end(), text);
-  put(column, static_cast<std::int32_t>(it - names.begin()));
-  if (it == names.end()) names.push_back(text);
+  const auto [id, is_new] = column.ids.try_emplace(text, static_cast<std::int32_t>(names.size()));
+  if (is_new) names.push_back(text);
+  put(column, id->second);
 }
 
-std::optional<std::string> add_number(Column& column, double value, ValueRange& range) {
+std::optional<Fault> add_number(Column& column, double value, const std::string& path, ValueRange& range) {
   range = {std::min(range.lo, value), std::max(range.hi, value)};
   if (column.spec.dtype == DType::f32) {
+    const std::string rounded = ParamType::float32().why_no_float32(value);
+    if (!rounded.empty()) return Fault{path, "out-of-range", fmt::format("{} is {}", value, rounded)};
     put(column, static_cast<float>(value));
     return {};
   }
-  if (value != std::trunc(value) || std::abs(value) > INT32_MAX) return fmt::format("{} is no 32-bit integer", value);
+  if (value != std::trunc(value) || value < INT32_MIN || value > INT32_MAX)
+    return Fault{path, "dtype-mismatch", fmt::format("{} is no 32-bit integer", value)};
   put(column, static_cast<std::int32_t>(value));
   return {};
 }
@@ -62,14 +69,14 @@ std::optional<Fault> add_cell(Column& column, const ParamValue& cell, const std:
                  fmt::format("a row of {} in a column of {}", counted(width_of(cell), "value"),
                              elements_of(column.spec.row_shape))};
   const bool texts = !column.spec.class_names.empty();
-  const ParamValue::List& values = cell.is_list() ? cell.list() : ParamValue::List{cell};
+  const std::span<const ParamValue> values = cell.is_list() ? std::span(cell.list()) : std::span(&cell, 1);
   for (const ParamValue& value : values) {
     if (value.is_text() != texts && !(column.bytes.empty() && value.is_text()))
       return Fault{path, "dtype-mismatch", "numbers and texts in one column"};
     if (value.is_text())
       add_text(column, value.text());
-    else if (const auto fault = add_number(column, value.number(), range))
-      return Fault{path, "dtype-mismatch", *fault};
+    else if (auto fault = add_number(column, value.number(), path, range))
+      return fault;
   }
   return {};
 }
@@ -159,6 +166,7 @@ class TableSource final : public Source {
         ctx.error(At::param(fault->path), fault->name, fault->message);
         return false;
       }
+    column.ids = {};
     const std::size_t classes = column.spec.class_names.size();
     column.spec.range = classes > 0 ? ValueRange{0, static_cast<double>(classes) - 1} : range;
     columns_.push_back(std::move(column));

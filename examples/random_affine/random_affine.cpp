@@ -98,7 +98,7 @@ class RandomAffine final : public Transform {
         .param(Param("max_rotation", T::number().at_least(0).at_most(180), "Largest angle, to either side.")
                    .or_default(10.0)
                    .in_unit("degrees"))
-        .param(Param("fill", T::number(), "Value of what comes in from beyond the edge.").or_default(0.0))
+        .param(Param("fill", T::float32(), "Value of what comes in from beyond the edge.").or_default(0.0))
         .example("moved: {stage: random_affine, in: train.images, with: {max_shift: 2, max_rotation: 10}}");
   }
 

@@ -22,47 +22,48 @@ Alternative dense() {
                .or_default(alternative("glorot_uniform")),
            Param("bias_initializer", nn::initializer_param_type(), "Where the biases start.")
                .or_default(alternative("zeros")),
-           Param("l2", ParamType::number().at_least(0), "Adds l2 * sum(weights^2) to the loss; biases are left out.")
+           Param("l2", ParamType::float32().at_least(0), "Adds l2 * sum(weights^2) to the loss; biases are left out.")
                .or_default(0.0)}};
 }
 
 Alternative dropout() {
   return {"dropout",
           "Sets a random share of the values to zero while training and scales up the others.",
-          {Param("rate", ParamType::number().at_least(0).below(1), "Share of the values that is set to zero.")}};
+          {Param("rate", ParamType::float32().at_least(0).below(1), "Share of the values that is set to zero.")}};
 }
 
 Param learning_rate(double value) {
-  return Param("learning_rate", ParamType::number().above(0), "Size of a step.").or_default(value);
+  return Param("learning_rate", ParamType::float32().above(0), "Size of a step.").or_default(value);
 }
 Param clip_norm() {
-  return Param("clip_norm", ParamType::number().above(0),
+  return Param("clip_norm", ParamType::float32().above(0),
                "Scales the gradient of all weights down to this Euclidean norm when it is larger.")
       .or_absent();
 }
-Param epsilon(const char* doc) { return Param("epsilon", ParamType::number().above(0), doc).or_default(1e-7); }
+Param epsilon(const char* doc) { return Param("epsilon", ParamType::float32().above(0), doc).or_default(1e-7); }
 Param momentum() {
-  return Param("momentum", ParamType::number().at_least(0).below(1), "Share of the last step that is kept in the next.")
+  return Param("momentum", ParamType::float32().at_least(0).below(1),
+               "Share of the last step that is kept in the next.")
       .or_default(0.0);
 }
-Param decay(const char* name, const char* doc, double value) {
-  return Param(name, ParamType::number().at_least(0).below(1), doc).or_default(value);
+Param decay(const char* name, ParamType type, const char* doc, double value) {
+  return Param(name, type.at_least(0).below(1), doc).or_default(value);
 }
 
 std::vector<Alternative> optimizers() {
-  return {
-      {"sgd",
-       "Plain gradient descent, with momentum if wanted.",
-       {learning_rate(0.01), momentum(),
-        Param("nesterov", ParamType::boolean(), "Looks ahead along the momentum.").or_default(false), clip_norm()}},
-      {"rmsprop",
-       "Divides each step by a running root mean square of the gradient, in Keras's form.",
-       {learning_rate(0.001), decay("rho", "Decay of the mean square.", 0.9), momentum(),
-        epsilon("Added to the mean square before the root."), clip_norm()}},
-      {"adam",
-       "Running mean of the gradient over its running root mean square.",
-       {learning_rate(0.001), decay("beta_1", "Decay of the mean.", 0.9),
-        decay("beta_2", "Decay of the mean square.", 0.999), epsilon("Added to the root mean square."), clip_norm()}}};
+  return {{"sgd",
+           "Plain gradient descent, with momentum if wanted.",
+           {learning_rate(0.01), momentum(),
+            Param("nesterov", ParamType::boolean(), "Looks ahead along the momentum.").or_default(false), clip_norm()}},
+          {"rmsprop",
+           "Divides each step by a running root mean square of the gradient, in Keras's form.",
+           {learning_rate(0.001), decay("rho", ParamType::float32(), "Decay of the mean square.", 0.9), momentum(),
+            epsilon("Added to the mean square before the root."), clip_norm()}},
+          {"adam",
+           "Running mean of the gradient over its running root mean square.",
+           {learning_rate(0.001), decay("beta_1", ParamType::number(), "Decay of the mean.", 0.9),
+            decay("beta_2", ParamType::number(), "Decay of the mean square.", 0.999),
+            epsilon("Added to the root mean square."), clip_norm()}}};
 }
 
 }  // namespace

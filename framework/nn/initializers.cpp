@@ -12,9 +12,9 @@ namespace millrace::nn {
 namespace {
 
 Param number(const char* name, const char* doc, double value) {
-  return Param(name, ParamType::number(), doc).or_default(value);
+  return Param(name, ParamType::float32(), doc).or_default(value);
 }
-Param deviation() { return Param("stddev", ParamType::number().at_least(0), "Standard deviation.").or_default(0.05); }
+Param deviation() { return Param("stddev", ParamType::float32().at_least(0), "Standard deviation.").or_default(0.05); }
 
 /// Variance scaling: the variance of a weight is scale / fan.
 struct Scaling {
@@ -107,7 +107,7 @@ ParamType initializer_param_type() {
       {"truncated_normal", "Normal, drawn again beyond two deviations.", {mean, deviation()}},
       {"zeros", "All 0.", {}},
       {"ones", "All 1.", {}},
-      {"constant", "All the same value.", {Param("value", ParamType::number(), "The value.")}},
+      {"constant", "All the same value.", {Param("value", ParamType::float32(), "The value.")}},
   });
 }
 

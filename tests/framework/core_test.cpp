@@ -197,3 +197,15 @@ TEST_CASE("counts are written with the noun that fits them") {
   CHECK(counted(std::size_t{1}, "class", "classes") == "1 class");
   CHECK(counted(10U, "packet waits", "packets wait") == "10 packets wait");
 }
+
+TEST_CASE("a float32 is a number that stays within its bounds when it is rounded") {
+  const ParamType any = ParamType::float32(), rate = ParamType::float32().at_least(0).below(1);
+  CHECK(any.describe() == "number");
+  for (const double good : {0.0, 1.0, -1e38, 1e-45, 0.1}) CHECK(any.why_no_float32(good).empty());
+  CHECK(any.why_no_float32(1e39) == "inf as float32");
+  CHECK(any.why_no_float32(-1e300) == "-inf as float32");
+  CHECK(any.why_no_float32(1e-60) == "0 as float32");
+  CHECK(rate.why_no_float32(0.99999999999) == "1 as float32");
+  CHECK(rate.why_no_float32(0.9999999).empty());
+  CHECK(ParamType::number().why_no_float32(1e300).empty());
+}

@@ -116,3 +116,30 @@ TEST_CASE("A table that does not fit together is refused with the place") {
   }
   CHECK(error_of([] { StageTester("table_source", columns({{"x", ParamValue::List{}}})); }).name() == "out-of-range");
 }
+
+TEST_CASE("A number that the column's type does not hold is refused at its cell") {
+  const auto huge = errors_of(columns({{"x", ParamValue::List{1, 1e39}}}));
+  REQUIRE(huge.size() == 1);
+  CHECK(huge[0].name == "out-of-range");
+  CHECK(huge[0].at.path == "columns.x.1");
+  CHECK(errors_of(columns({{"x", ParamValue::List{1e300}}})).size() == 1);
+  CHECK(errors_of(columns({{"x", ParamValue::List{1e-60}}})).size() == 1);
+  const ParamValue::Map i32{{"dtypes", ParamValue::Map{{"x", "i32"}}}};
+  CHECK(errors_of(columns({{"x", ParamValue::List{-2147483649.0}}}, i32)).size() == 1);
+  CHECK(errors_of(columns({{"x", ParamValue::List{2147483648.0}}}, i32)).size() == 1);
+  StageTester t("table_source", columns({{"x", ParamValue::List{-2147483648.0, 2147483647.0}}}, i32));
+  t.pull();
+  CHECK(t.pop("x").tensor().stored<std::int32_t>()[0] == INT32_MIN);
+}
+
+TEST_CASE("A column of very many texts is read, and its classes found, in a time that grows with it only") {
+  constexpr int kTexts = 200'000;  // by comparing each with all others this would take minutes
+  ParamValue::List texts, classes;
+  for (int i = 0; i < kTexts; ++i) texts.emplace_back("text " + std::to_string(i));
+  classes.assign(texts.rbegin(), texts.rend());
+  StageTester table("table_source", columns({{"x", std::move(texts)}})),
+      one_hot("one_hot", {{"classes", std::move(classes)}});
+  table.pull();
+  one_hot.push("in", table.pop("x").tensor());
+  CHECK(one_hot.pop().tensor().stored<std::int32_t>()[0] == kTexts - 1);
+}
