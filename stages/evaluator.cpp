@@ -3,6 +3,8 @@
 //   data:    inputs [n, I], targets [n, O], optional weights [n]
 //   model:   snapshots, one an epoch
 //   metrics: at the end of each pass: the metrics asked for, and the seconds that the evaluation took
+#include "batch_check.hpp"
+
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 #include <millrace/registry.hpp>
@@ -51,8 +53,9 @@ class Evaluator final : public Serial {
         .holds("data", "model")
         .communicates()
         .param(Param("metrics", ParamType::list(ParamType::choice({"loss", "accuracy", "mae"})).length(1, 3),
-                     "What is measured.")
-                   .or_default(ParamValue::List{"loss", "accuracy"}))
+                     "What is measured; when absent, the loss, and the accuracy of models that are trained on a "
+                     "crossentropy.")
+                   .or_absent())
         .param(Param("precision", precision_param_type(),
                      "To what factors of matrix products may be rounded on a GPU; a CPU takes float32 always.")
                    .or_default("float32"))
@@ -60,25 +63,29 @@ class Evaluator final : public Serial {
   }
 
   explicit Evaluator(const ParamValue& params) : precision_(precision_from(params["precision"].text())) {
+    if (params["metrics"].is_null()) return;
     for (const ParamValue& metric : params["metrics"].list()) metrics_.push_back(metric.text());
   }
 
   void infer(InferContext& ctx) override {
     ctx.output("metrics", PortSpec::of_kind(PortKind::metrics));
-    std::vector<std::string> names = metrics_;
-    names.emplace_back("seconds");
-    ctx.measures("metrics", std::move(names));
     const PortSpec& data = ctx.input("data");
     const std::shared_ptr<const ModelSpec>& model = ctx.input("model").model;
+    // A plugin's model port may not say what will come, nor for which loss.
+    if (model) check_asked_accuracy(ctx, *model, *data.find("targets"));
+    if (model) choose_metrics(ctx.input("model").loss);
+    if (!metrics_.empty()) ctx.measures("metrics", names_of_metrics());
     if (!model) return;  // a plugin's model port may not say what will come; the step checks then
     check_width(*data.find("inputs"), "inputs", model->inputs, "inputs", ctx);
     check_width(*data.find("targets"), "targets", model->outputs(), "outputs", ctx);
+    check_batches(ctx.input("model").loss, *model, data, "data", ctx);
     ctx.uses_memory("evaluation step", evaluation_step_bytes(*model, data.max_rows, ctx.device(), precision_));
   }
 
   void open(OpenContext& ctx) override {
     device_ = &ctx.device();
     communicator_ = &ctx.communicator();
+    news_ = &ctx.news();
     data_ = ctx.input("data");
     share_ = ctx.share();
     const PortSpec& port = ctx.input("model");
@@ -113,6 +120,26 @@ class Evaluator final : public Serial {
   void make_step(const std::shared_ptr<const ModelSpec>& model, Loss loss) {
     step_ = make_evaluation_step(*device_, model, loss, *data_.find("inputs"), *data_.find("targets"), data_.max_rows,
                                  precision_);
+    check_.begin(loss, data_, device_->is_host());
+    choose_metrics(loss);
+  }
+
+  /// Those that the user has not asked for himself.
+  void choose_metrics(Loss loss) {
+    if (!metrics_.empty()) return;
+    metrics_.emplace_back("loss");
+    if (loss != Loss::mse) metrics_.emplace_back("accuracy");
+  }
+
+  void check_asked_accuracy(InferContext& ctx, const ModelSpec& model, const TensorSpec& targets) const {
+    for (std::size_t i = 0; i < metrics_.size(); ++i)
+      if (metrics_[i] == "accuracy") check_accuracy(ctx.input("model").loss, model, targets, i, ctx);
+  }
+
+  std::vector<std::string> names_of_metrics() const {
+    std::vector<std::string> names = metrics_;
+    names.emplace_back("seconds");
+    return names;
   }
 
   void evaluate(const SerialContext& ctx, Pass& pass, const Packet& packet) {
@@ -130,6 +157,7 @@ class Evaluator final : public Serial {
     batch.sample_ids = packet.sample_ids();
     if (reduction_ == Reduction::ordered) batch.part_rows = parts_of(packet, pass.batches.size() - 1);
     try {
+      check_.require(packet, *news_);
       const BatchSums sums = step_->evaluate(*pass.model, batch);
       require_finite(sums);
       pass.batches.back() = sums;
@@ -187,6 +215,7 @@ class Evaluator final : public Serial {
   void end_pass(SerialContext& ctx, std::uint32_t epoch) {
     Emission emission;
     Pass& pass = passes_.at(epoch);
+    check_.end_pass(*news_);
     take_late_sums(ctx, pass);
     emission.metrics = metrics_of(pass, sum_over_ranks(*communicator_, pass.batches, reduction_), epoch);
     emission.last_in_epoch = true;
@@ -200,7 +229,9 @@ class Evaluator final : public Serial {
   Communicator* communicator_ = nullptr;
   Reduction reduction_ = Reduction::fast;
   RowShare share_;
+  RunNews* news_ = nullptr;
   PortSpec data_;
+  BatchCheck check_;
   std::unique_ptr<EvaluationStep> step_;
   std::map<std::uint32_t, Pass> passes_;
 };

@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -146,6 +147,7 @@ class IdxLoader final : public Source {
       rows = infer_files(images, labels);
     file_rows_ = rows;
     if (!rows_are_there(ctx, rows) || !is_small_enough(ctx)) return;
+    ctx.reads_rows(origin(), first_, first_ + count_);
     std::string extremes_at;
     if (choice_.dataset == nullptr) labels.range = label_range(extremes_at);
     tell_files(ctx);
@@ -209,6 +211,14 @@ class IdxLoader final : public Source {
     else
       return true;
     return false;
+  }
+
+  /// The images, however they are named: two nodes that send some of the same rows are told of it.
+  std::string origin() const {
+    if (choice_.dataset != nullptr) return fmt::format("data set `{}`, split {}", choice_.dataset->name, choice_.split);
+    std::error_code unresolved;  // as written, then
+    const std::filesystem::path path = std::filesystem::weakly_canonical(choice_.images, unresolved);
+    return unresolved ? choice_.images : path.string();
   }
 
   // On a CPU it would run, but a config shall not be right on one machine and wrong on the next.

@@ -3,6 +3,8 @@
 //   in:      inputs [n, I], targets [n, O], optional weights [n]
 //   metrics: at the end of each pass: loss, the metrics asked for, seconds, samples_per_second
 //   model:   at the end of each pass: an immutable snapshot of the weights
+#include "batch_check.hpp"
+
 #include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
@@ -95,6 +97,9 @@ class Trainer final : public Serial {
     if (const std::string why = why_not_ordered(launched_ranks().size); !why.empty())
       return ctx.error(At::param("reduction"), "rank-count", why, kOtherRanks);
     infer_model(in, *in.find("inputs"), *in.find("targets"), ctx);
+    check_batches(spec_.loss, *spec_.model, in, "in", ctx);
+    for (std::size_t i = 0; i < metrics_.size(); ++i)
+      if (metrics_[i] == "accuracy") check_accuracy(spec_.loss, *spec_.model, spec_.targets, i, ctx);
   }
 
   void open(OpenContext& ctx) override {
@@ -103,6 +108,7 @@ class Trainer final : public Serial {
     open_ranks(ctx);
     const PortSpec& in = ctx.input("in");
     if (in.rows_per_pass && in.max_rows > 0) steps_per_pass_ = (*in.rows_per_pass + in.max_rows - 1) / in.max_rows;
+    check_.begin(spec_.loss, in, ctx.device().is_host());
     step_ = make_train_step(ctx.device(), spec_);
   }
 
@@ -200,6 +206,7 @@ class Trainer final : public Serial {
     batch.rows_over_ranks = rows_over_ranks(packet);
     batch.last_in_epoch = packet.header.last_in_epoch;
     require_own_part(packet);
+    check_.require(packet, *news_);
     add_sums(train_step(batch));
     last_step_end_ = ctx.seconds();
     report(packet.header.epoch);
@@ -315,6 +322,7 @@ class Trainer final : public Serial {
 
   void end_pass(SerialContext& ctx, std::uint32_t epoch) {
     Emission metrics, model;
+    check_.end_pass(*news_);
     take_late_sums(ctx);
     add_up_ranks();
     metrics.metrics = pass_metrics(epoch);
@@ -338,6 +346,7 @@ class Trainer final : public Serial {
   Communicator* communicator_ = nullptr;
   RowShare share_;
   std::int64_t pass_rows_ = 0;  ///< over all ranks, when they share the rows
+  BatchCheck check_;
   std::unique_ptr<TrainStep> step_;
   BatchSums sums_;                  ///< of the running pass
   std::vector<BatchSums> batches_;  ///< the same batch by batch, where the order of the ranks' sums is by batch

@@ -163,6 +163,7 @@ class ImageFolder final : public Source {
                        "raise `max_bytes` if that is meant");
     ctx.uses_memory("images", bytes);
     for (const fs::path& file : listing_.files) ctx.reads_file(file.string());
+    ctx.reads_rows("the folder " + fs::weakly_canonical(folder_).string(), 0, rows);
     ctx.output("images", PortSpec::single({DType::u8, image_shape(), ValueRange{0, 255}, {}, {}}, rows, block));
     ctx.output("labels", PortSpec::single(label_spec(), rows, block));
   }

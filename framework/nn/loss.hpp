@@ -23,6 +23,15 @@ struct TargetRow {
   MILLRACE_HOST_DEVICE float operator()(std::int64_t j) const { return values ? values[j] : (j == hot ? 1.0F : 0.0F); }
 };
 
+/// Beyond rounding outside of [0, 1], where a crossentropy has no lower bound and its steps lead nowhere. NaN is not: the loss shows it.
+MILLRACE_HOST_DEVICE inline bool is_no_probability(float y) { return y < -1e-6F || y > 1.0F + 1e-6F; }
+
+MILLRACE_HOST_DEVICE inline bool has_no_probability(const TargetRow& y, std::int64_t n) {
+  bool has = false;
+  for (std::int64_t j = 0; y.values && j < n; ++j) has |= is_no_probability(y.values[j]);
+  return has;
+}
+
 /// In place: subtracts the largest value, so that e^z cannot overflow.
 MILLRACE_HOST_DEVICE inline void shift_row(float* z, std::int64_t n) {
   float largest = z[0];
@@ -89,11 +98,16 @@ MILLRACE_HOST_DEVICE inline void activate_outputs(Activation activation, float* 
   }
 }
 
-/// The same; returns the loss of the row.
+/// The same; returns the loss of the row: NaN for a crossentropy of what are no probabilities, so that a step on any device
+/// ends the run.
 MILLRACE_HOST_DEVICE inline float finish_outputs(Loss loss, Activation activation, float* z, std::int64_t n,
                                                  const TargetRow& y) {
-  if (loss == Loss::categorical_crossentropy) return softmax_crossentropy_row(z, n, y);
-  float sum = 0;
+  const bool is_undefined = loss != Loss::mse && has_no_probability(y, n);
+  if (loss == Loss::categorical_crossentropy) {
+    const float found = softmax_crossentropy_row(z, n, y);
+    return is_undefined ? NAN : found;
+  }
+  float sum = is_undefined ? NAN : 0.0F;
   if (loss == Loss::binary_crossentropy)
     for (std::int64_t j = 0; j < n; ++j) sum += math::sigmoid_crossentropy(z[j], y(j));
   activate_outputs(activation, z, n);

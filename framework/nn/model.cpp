@@ -4,6 +4,8 @@
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace millrace {
@@ -38,12 +40,23 @@ LayerSpec dropout_layer(const ParamValue& params, std::int64_t inputs) {
   return layer;
 }
 
+void check_initializer(const ParamValue& initializer, InferContext& ctx, const std::string& at) {
+  if (initializer.is_null() || initializer.alternative() != "random_uniform") return;
+  const ParamValue& bounds = initializer.alternative_params();
+  if (bounds["minval"].number() < bounds["maxval"].number()) return;
+  ctx.error(At::param(at + ".random_uniform.minval"), "empty-range",
+            fmt::format("`minval` is {} and `maxval` is {}", bounds["minval"].render(), bounds["maxval"].render()),
+            "`minval` must be below `maxval`");
+}
+
 /// Where the stack as a whole cannot be trained: reported at the layer that is to blame.
 void check_order(const ModelSpec& model, InferContext& ctx, const std::string& path) {
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
     const LayerSpec& layer = model.layers[i];
     const std::string at = path + "." + std::to_string(i) + "." + std::string(layer.name());
     const bool last = i + 1 == model.layers.size();
+    check_initializer(layer.kernel_initializer, ctx, at + ".kernel_initializer");
+    check_initializer(layer.bias_initializer, ctx, at + ".bias_initializer");
     if (!last && layer.activation == Activation::softmax)
       ctx.error(At::param(at + ".activation"), "softmax-not-last", "softmax stands before the last layer",
                 "softmax makes probabilities of the outputs; use relu, tanh or sigmoid in between");

@@ -7,6 +7,7 @@ target_sources(millrace_framework PRIVATE
   nn/optimizer.cpp
   nn/snapshot.cpp
   nn/step_factories.cpp
+  nn/target_check.cpp
   nn/cpu/backward.cpp
   nn/cpu/batch_pass.cpp
   nn/cpu/build_info.cpp

@@ -22,7 +22,7 @@ namespace {
 constexpr std::int64_t kExtent = 3, kLargestExtent = 64;
 constexpr std::size_t kMostExtents = 4, kMostCombinations = 256;
 // The first word of an affine byte and its step: exact in float32, so the declared range is that of the values.
-constexpr float kScale = 1.0F / 64, kOffset = -1.5F;
+constexpr float kScale = 1.0F / 64, kOffset = -1.5F, kNarrowScale = 1.0F / 256;
 
 void add_extents(const ParamValue& value, std::vector<std::int64_t>& extents) {
   std::int64_t extent = 0;
@@ -158,15 +158,17 @@ class FormSearch {
     const std::size_t rank =
         declared.is_one_value ? 0 : std::clamp(choice.rank, declared.least_rank, declared.most_rank);
     spec.row_shape = other != nullptr ? other->row_shape : declared.row_shape.value_or(RowShape(rank, extent));
-    if (spec.dtype == DType::f32) set_encoding(choice.form, spec);
+    if (spec.dtype == DType::f32) set_encoding(choice, spec);
     if (spec.encoding.form == Form::dense) spec.range = range_of(choice, declared, spec.dtype);
     return spec;
   }
 
-  static void set_encoding(Form form, TensorSpec& spec) {
+  static void set_encoding(const Choice& choice, TensorSpec& spec) {
+    const Form form = choice.form;
     if (form == Form::affine_u8) {
-      spec.encoding = {form, kScale, kOffset, 0};
-      spec.range = ValueRange{kOffset, 255 * kScale + kOffset};
+      const float scale = choice.narrow ? kNarrowScale : kScale, offset = choice.narrow ? 0.0F : kOffset;
+      spec.encoding = {form, scale, offset, 0};
+      spec.range = ValueRange{offset, 255 * scale + offset};
     } else if (form == Form::indicator && spec.row_shape.size() == 1) {
       spec.encoding = {form, 1, 0, static_cast<std::int32_t>(spec.row_shape[0])};
       spec.range = ValueRange{0, 1};

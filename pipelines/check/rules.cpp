@@ -91,7 +91,16 @@ constexpr std::array kRules{
     Rule{"loss-needs-activation", "A loss gets the activation that it is defined for."},
     Rule{"softmax-not-last", "Softmax stands in the last layer."},
     Rule{"dropout-last", "The last layer is no dropout."},
+    Rule{"empty-range", "A lower bound lies below its upper bound."},
+    Rule{"target-out-of-range", "Crossentropies are taken of targets from 0 to 1."},
+    Rule{"negative-weight", "No sample has a weight below 0."},
     Rule{"file-missing", "Files named by a config are there."},
+    // warnings
+    Rule{"target-sum", "Targets of a categorical crossentropy sum to 1."},
+    Rule{"weights-all-zero", "Some sample has a weight above 0."},
+    Rule{"inputs-not-scaled", "Bytes are scaled before a model learns from them."},
+    Rule{"accuracy-of-a-regression", "Accuracy is asked for where rows are sorted into classes."},
+    Rule{"train-evaluate-overlap", "Rows that a model is measured on have not trained it."},
 };
 
 }  // namespace

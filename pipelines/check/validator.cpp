@@ -8,6 +8,7 @@
 #include "inference.hpp"
 #include "metric_names.hpp"
 #include "node_seeds.hpp"
+#include "overlap_check.hpp"
 #include "rank_check.hpp"
 
 #include <millrace/error.hpp>
@@ -78,6 +79,7 @@ ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Di
   number_seeds(checked, graph, diagnostics);
   if (!diagnostics.has_errors()) name_metrics(checked, graph, diagnostics);
   if (!diagnostics.has_errors()) share_rows(graph, diagnostics);
+  if (!diagnostics.has_errors()) warn_of_overlaps(graph, diagnostics);
   if (diagnostics.has_errors()) return graph;
   decide_budgets(spec, graph);
   mark_device_feeds(graph);

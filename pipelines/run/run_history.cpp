@@ -28,11 +28,13 @@ void RunHistory::port_metrics(std::string_view node, std::string_view port, cons
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < ports_.size(); ++i)
     if (ports_[i].node == node && ports_[i].port == port) add(i, ports_[i].prefix, metrics);
+  if (!metrics.values.empty()) worked_.emplace(node);
   told_[{std::string(node), std::string(port)}].insert(metrics.epoch);
 }
 
 void RunHistory::own_metrics(std::string_view node, const Metrics& metrics) {
   const std::lock_guard lock(mutex_);
+  if (!metrics.values.empty()) worked_.emplace(node);
   add(ports_.size() + index_of(node), "", metrics);
 }
 
@@ -110,6 +112,7 @@ void RunHistory::busy(const std::map<std::string, double>& seconds_by_node) {
 
 void RunHistory::step(const std::string& node, const StepProgress& progress) {
   const std::lock_guard lock(mutex_);
+  if (!worked_.contains(node)) worked_.insert(node);
   if (first_step_ == 0) first_step_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
   if (observer_) observer_->step(node, progress);
 }
@@ -143,6 +146,11 @@ void RunHistory::warning(RunWarning warning) {
   warning.count = 1;
   warnings_.push_back(std::move(warning));
   if (observer_) observer_->warning(warnings_.back());
+}
+
+bool RunHistory::has_worked(std::string_view node) const {
+  const std::lock_guard lock(mutex_);
+  return worked_.contains(node);
 }
 
 std::vector<RunWarning> RunHistory::warnings() const {

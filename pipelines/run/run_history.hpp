@@ -46,6 +46,8 @@ class RunHistory final {
   std::vector<std::uint32_t> missing(std::string_view node, std::string_view port, std::uint32_t first,
                                      std::uint32_t last) const;
   std::vector<RunWarning> warnings() const;
+  /// The node has told a step or a metric.
+  bool has_worked(std::string_view node) const;
   /// Until the first step was reported; 0 when none was.
   double first_step_seconds() const;
 
@@ -69,6 +71,7 @@ class RunHistory final {
   std::map<std::size_t, TrainedModel> models_;                                   ///< by node
   std::map<std::uint32_t, std::map<std::size_t, std::string>> texts_;            ///< by epoch and node
   std::vector<RunWarning> warnings_;
+  std::set<std::string, std::less<>> worked_;  ///< nodes that have told a step or a metric
   double first_step_ = 0;
 };
 

@@ -67,6 +67,19 @@ RunFailure kept_packet(const ValidatedNode& node, std::size_t count) {
   return failure;
 }
 
+RunFailure nothing_trained(const ValidatedNode& node, std::uint32_t epochs) {
+  RunFailure failure;
+  failure.kind = ErrorKind::run;
+  failure.name = "nothing-trained";
+  failure.message = fmt::format("node `{}` has trained no batch in {}, so its weights are those it began with",
+                                node.name, counted(epochs, "epoch"));
+  failure.help = "no row has reached it: look at its sources, and at stages upstream that drop rows";
+  failure.node = node.name;
+  failure.stage = node.info->name;
+  failure.where = node.where;
+  return failure;
+}
+
 std::size_t communicating_nodes(const ValidatedGraph& graph) {
   return static_cast<std::size_t>(std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const ValidatedNode& node) {
     return node.info->spec.does_communicate();
@@ -308,7 +321,9 @@ void Run::account() {
   for (RunFailure& failure : check_conservation(count_edges(nodes_), sources, passes, stopped_))
     stop_.fail(std::move(failure));
   discard_waiting();
-  if (!stop_.stopped()) require_every_epoch();
+  if (stop_.stopped()) return;
+  require_every_epoch();
+  require_training();
 }
 
 void Run::require_every_epoch() {
@@ -320,6 +335,15 @@ void Run::require_every_epoch() {
       if (!missing.empty()) stop_.fail(missing_epochs(node, port, missing));
     }
   }
+}
+
+// The model of a node that has told neither a step nor a metric is the one that it began with.
+void Run::require_training() {
+  if (graph_.epochs == 0) return;
+  for (const TrainedModel& trained : history_.models())
+    for (const ValidatedNode& node : graph_.nodes)
+      if (node.name == trained.node && graph_.is_trainer(node) && !history_.has_worked(node.name))
+        stop_.fail(nothing_trained(node, graph_.epochs));
 }
 
 void Run::discard_waiting() {

@@ -34,6 +34,7 @@ class Run {
   void flow();
   void account();
   void require_every_epoch();
+  void require_training();
   void tell_rest();
   void take_single_model();
   void discard_waiting();

@@ -96,7 +96,7 @@ TEST_CASE("evaluator names the batch that it cannot measure, also one that has w
 }
 
 TEST_CASE("evaluator matches passes and models by epoch, whichever comes first") {
-  StageTester t("evaluator");
+  StageTester t("evaluator", {{"metrics", List{"loss", "accuracy"}}});
   declare(t);
   t.push("data", data_packet(1, true, {1}, {1}));
   t.push("data", data_packet(2, true, {1}, {1}));
@@ -158,4 +158,22 @@ TEST_CASE("evaluator names the field that is missing") {
   const auto errors = t.infer();
   REQUIRE(errors.size() == 1);
   CHECK(errors[0].name == "missing-field");
+}
+
+TEST_CASE("evaluator measures by itself what fits the loss") {
+  StageTester t("evaluator");
+  declare(t);
+  t.push("model", model_packet(1, 2)).push("data", data_packet(1, true, {3}, {3}));
+  const Packet packet = t.pop("metrics");
+  CHECK(packet.metrics->find("loss").has_value());
+  CHECK_FALSE(packet.metrics->find("accuracy").has_value());
+  CHECK(t.warnings().empty());
+}
+
+TEST_CASE("evaluator warns where it is asked for the accuracy of quantities") {
+  StageTester t("evaluator", {{"metrics", List{"loss", "accuracy"}}});
+  declare(t);
+  CHECK(t.infer().empty());
+  REQUIRE(t.warnings().size() == 1);
+  CHECK(t.warnings()[0].at.path == "metrics.1");
 }

@@ -239,3 +239,84 @@ TEST_CASE("a precision is a permission: on the CPU each gives the bits of float3
   train_pass(plain, 1);
   CHECK(plain.reported_model()->weights_sha256() == hash("float32"));
 }
+
+namespace {
+
+Packet labelled(std::vector<float> targets, std::int64_t width, std::vector<float> weights = {}) {
+  const auto rows = static_cast<std::int64_t>(targets.size()) / width;
+  Packet packet = batch(rows, 1, true, 40);
+  packet.fields[1].tensor = testing::rows<float>({width}, targets);
+  if (!weights.empty()) packet.fields.push_back({"weights", testing::rows<float>({}, weights)});
+  return packet;
+}
+
+std::string thrown_by(Map params, const Packet& packet) {
+  StageTester t("trainer", std::move(params));
+  try {
+    t.push("in", packet);
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::data);
+    return error.name() + ": " + error.message();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("trainer refuses targets that its loss cannot be taken of, with the sample and its value") {
+  const auto binary = [] { return params_of({dense(1, "sigmoid")}, "binary_crossentropy"); };
+  CHECK(thrown_by(binary(), labelled({0, 1, 0.5F}, 1)).empty());
+  CHECK_THAT(thrown_by(binary(), labelled({0, 1, 7}, 1)),
+             ContainsSubstring("target-out-of-range: sample 42 has the target 7"));
+  CHECK_THAT(thrown_by(binary(), labelled({0, -3}, 1)), ContainsSubstring("sample 41 has the target -3"));
+  CHECK_THAT(thrown_by(classifier(), labelled({0, 1, -3, 5}, 2)),
+             ContainsSubstring("sample 41 has the target -3 at place 0"));
+  CHECK(thrown_by(params_of({dense(1, "linear")}, "mse"), labelled({-3, 7}, 1)).empty());
+}
+
+TEST_CASE("trainer warns of rows of probabilities that do not sum to 1") {
+  StageTester t("trainer", classifier());
+  t.push("in", labelled({0.05F, 0.95F, 0.333F, 0.667F}, 2));
+  CHECK(t.warnings().empty());
+  Packet more = labelled({0, 1, 1, 1}, 2);
+  more.header.epoch = 2;
+  t.push("in", more);
+  REQUIRE(t.warnings().size() == 1);
+  CHECK(t.warnings()[0].name == "target-sum");
+  CHECK_THAT(t.warnings()[0].message, ContainsSubstring("sample 41 has targets that sum to 2"));
+}
+
+TEST_CASE("trainer refuses a weight below 0, and warns of a pass in which all are 0") {
+  const auto line = [] { return params_of({dense(1, "linear")}, "mse"); };
+  CHECK_THAT(thrown_by(line(), labelled({1, 2}, 1, {1, -0.5F})),
+             ContainsSubstring("negative-weight: sample 41 has the weight -0.5"));
+  StageTester t("trainer", line());
+  t.push("in", labelled({1, 2}, 1, {0, 0.5F}));
+  CHECK(t.warnings().empty());
+  Packet weightless = labelled({1, 2}, 1, {0, 0});
+  weightless.header.epoch = 2;
+  t.push("in", weightless);
+  REQUIRE(t.warnings().size() == 1);
+  CHECK(t.warnings()[0].name == "weights-all-zero");
+}
+
+TEST_CASE("trainer warns of bytes as they come and of an accuracy of quantities") {
+  PortSpec port = port_of({2}, {1});
+  port.fields[0].spec = {DType::u8, {2}, ValueRange{0, 255}, {}, {}};
+  StageTester t("trainer", params_of({dense(1, "linear")}, "mse", {{"metrics", List{"mae", "accuracy"}}}));
+  t.input("in", port);
+  CHECK(t.infer().empty());
+  REQUIRE(t.warnings().size() == 2);
+  CHECK(t.warnings()[0].name == "inputs-not-scaled");
+  CHECK(t.warnings()[1].name == "accuracy-of-a-regression");
+  CHECK(t.warnings()[1].at.path == "metrics.1");
+}
+
+TEST_CASE("trainer does not warn where a mean squared error sorts rows into classes") {
+  PortSpec port = port_of({2}, {2});
+  port.fields[1].spec.encoding = {Form::indicator, 1, 0, 2};
+  StageTester t("trainer", params_of({dense(2, "linear")}, "mse", {{"metrics", List{"accuracy"}}}));
+  t.input("in", port);
+  CHECK(t.infer().empty());
+  CHECK(t.warnings().empty());
+}

@@ -47,7 +47,9 @@ std::vector<std::string> errors_of(const std::filesystem::path& path, const std:
   Diagnostics diagnostics;
   load_graph(path.string(), sets, built_in_stages(), diagnostics, ranks);
   std::vector<std::string> errors;
-  for (const Diagnostic& d : diagnostics.sorted()) errors.push_back(fmt::format("{} {}", d.name, place_of(d, path)));
+  for (const Diagnostic& d : diagnostics.sorted())
+    errors.push_back(
+        fmt::format("{} {}{}", d.name, place_of(d, path), d.severity == Severity::warning ? " (warning)" : ""));
   return errors;
 }
 

@@ -2,6 +2,8 @@
 #include "catch.hpp"
 #include "test_stages.hpp"
 
+#include <millrace/model.hpp>
+
 #include <atomic>
 #include <set>
 #include <thread>
@@ -266,6 +268,37 @@ TEST_CASE("a warning of a running stage is told once a node, counted, and change
   }
   CHECK(report.warnings[0].node != report.warnings[1].node);
   CHECK(recorder.text.size() == std::string("end0 odd-rows\nend1 odd-rows\n").size());
+}
+
+namespace {
+
+/// One node that gives a model an epoch; with `steps` it says that it has trained.
+RunReport run_with_model(std::uint32_t epochs, bool steps) {
+  TestGraph graph(epochs, 2);
+  RunNews* news = nullptr;
+  Life life;
+  life.open = [&](OpenContext& ctx) { news = &ctx.news(); };
+  auto give = [&](SerialContext& ctx) {
+    if (steps) news->step({});
+    const auto model = std::make_shared<const ModelSpec>();
+    if (ctx.input().header.last_in_epoch)
+      news->model(std::make_shared<const ModelSnapshot>(model, Loss::mse, 1, std::vector<float>{}));
+  };
+  graph.source("src", 10, 10);
+  graph.add("learn", std::make_unique<FunctionSerial>(give, life), {{"in", "src"}},
+            {{"model", PortSpec::of_kind(PortKind::model)}});
+  return graph.run();
+}
+
+}  // namespace
+
+TEST_CASE("a model that no step has trained is no result", "[runner]") {
+  CHECK(run_with_model(2, true).exit_code == 0);
+  const RunReport report = run_with_model(2, false);
+  CHECK(report.exit_code == 1);
+  REQUIRE(failure_names(report) == std::vector<std::string>{"nothing-trained"});
+  CHECK(report.failures[0].node == "learn");
+  CHECK(run_with_model(0, false).exit_code == 0);
 }
 
 TEST_CASE("where warnings are errors the first one ends the run and is no warning", "[runner]") {

@@ -1,0 +1,81 @@
+#include "overlap_check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace millrace::pipelines {
+namespace {
+
+PortKind kind_of(const ValidatedGraph& graph, const ValidatedEdge& edge) { return graph.spec_of(edge).kind; }
+
+bool measures_a_model(const ValidatedGraph& graph, const ValidatedNode& node) {
+  const bool takes_model = std::any_of(node.inputs.begin(), node.inputs.end(), [&](const ValidatedEdge& edge) {
+    return kind_of(graph, edge) == PortKind::model;
+  });
+  return takes_model && std::any_of(node.outputs.begin(), node.outputs.end(),
+                                    [](const auto& port) { return port.second.kind == PortKind::metrics; });
+}
+
+/// A Serial may drop rows, unless it does nothing but cut batches.
+bool passes_all_rows(const ValidatedNode& node) {
+  return node.info->kind == StageKind::transform || !node.info->spec.batch_rows_param().empty();
+}
+
+/// The sources whose rows all reach the data inputs of `node`.
+void add_sources(const ValidatedGraph& graph, const ValidatedNode& node, std::set<std::size_t>& sources) {
+  for (const ValidatedEdge& edge : node.inputs) {
+    if (kind_of(graph, edge) != PortKind::data) continue;
+    const ValidatedNode& from = graph.nodes[edge.from_node];
+    if (from.info->kind == StageKind::source)
+      sources.insert(edge.from_node);
+    else if (passes_all_rows(from))
+      add_sources(graph, from, sources);
+  }
+}
+
+Diagnostic overlap(const ValidatedNode& measured, const ValidatedNode& trained, const RowsRead& rows,
+                   std::int64_t first, std::int64_t end, const std::string& trainer) {
+  Diagnostic warning;
+  warning.name = "train-evaluate-overlap";
+  warning.message =
+      fmt::format("node `{}` ({}): rows {} to {} of {} measure a model that `{}` trains on them too, from node `{}`",
+                  measured.name, measured.info->name, first, end - 1, rows.origin, trainer, trained.name);
+  warning.where = measured.where;
+  warning.help = "measure on rows that were not trained on: another split, or `rows: [first, count]` on both nodes";
+  warning.severity = Severity::warning;
+  return warning;
+}
+
+void compare(const ValidatedNode& measured, const ValidatedNode& trained, const std::string& trainer,
+             Diagnostics& diagnostics) {
+  for (const RowsRead& mine : measured.rows_read)
+    for (const RowsRead& theirs : trained.rows_read) {
+      const std::int64_t first = std::max(mine.first, theirs.first), end = std::min(mine.end, theirs.end);
+      if (mine.origin == theirs.origin && first < end)
+        diagnostics.add(overlap(measured, trained, mine, first, end, trainer));
+    }
+}
+
+void check_measurement(const ValidatedGraph& graph, const ValidatedNode& node, Diagnostics& diagnostics) {
+  std::set<std::size_t> measuring, training;
+  add_sources(graph, node, measuring);
+  for (const ValidatedEdge& edge : node.inputs) {
+    if (kind_of(graph, edge) != PortKind::model) continue;
+    const ValidatedNode& trainer = graph.nodes[edge.from_node];
+    add_sources(graph, trainer, training);
+    for (const std::size_t mine : measuring)
+      for (const std::size_t theirs : training)
+        compare(graph.nodes[mine], graph.nodes[theirs], trainer.name, diagnostics);
+  }
+}
+
+}  // namespace
+
+void warn_of_overlaps(const ValidatedGraph& graph, Diagnostics& diagnostics) {
+  for (const ValidatedNode& node : graph.nodes)
+    if (measures_a_model(graph, node)) check_measurement(graph, node, diagnostics);
+}
+
+}  // namespace millrace::pipelines

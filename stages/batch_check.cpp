@@ -1,0 +1,119 @@
+#include "batch_check.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/target_check.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace millrace::stages {
+namespace {
+
+/// Beyond this, first layers that are initialised as usual give sums that saturate whatever follows.
+constexpr double kScaledUpTo = 16;
+
+constexpr const char *kOutOfRange = "target-out-of-range", *kWrongSum = "target-sum";
+constexpr const char* kRangeHelp = "scale them, put a `one_hot` after class ids, or use the loss `mse`";
+constexpr const char* kSumHelp = "give the probabilities of the classes, or class ids through a `one_hot`";
+constexpr const char* kWeightsHelp = "give every sample a weight of 0 or more";
+
+void check_targets(Loss loss, const TensorSpec& targets, const char* port, InferContext& ctx) {
+  if (const auto fault = known_out_of_range(loss, targets))
+    ctx.error(At::input(port), kOutOfRange, fault->message, kRangeHelp);
+  else if (const auto wrong = known_wrong_sum(loss, targets))
+    ctx.warn(At::input(port), kWrongSum, wrong->message, kSumHelp);
+}
+
+void check_weights(const TensorSpec& weights, const char* port, InferContext& ctx) {
+  if (!weights.range) return;
+  if (weights.range->lo < 0)
+    ctx.error(At::input(port), "negative-weight",
+              fmt::format("`weights` reach from {} to {}, and one below 0 makes the loss grow", weights.range->lo,
+                          weights.range->hi),
+              kWeightsHelp);
+  else if (weights.range->hi == 0)
+    ctx.warn(At::input(port), "weights-all-zero", "every one of the `weights` is 0, so nothing is learned",
+             "give the samples that count a weight above 0");
+}
+
+bool is_unscaled(const TensorSpec& inputs) {
+  return inputs.dtype == DType::u8 && inputs.encoding.form == Form::dense && inputs.range &&
+         std::max(std::fabs(inputs.range->lo), std::fabs(inputs.range->hi)) > kScaledUpTo;
+}
+
+std::uint64_t sample_of(const Packet& batch, std::int64_t row) {
+  return batch.sample_ids()[static_cast<std::size_t>(row)];
+}
+
+}  // namespace
+
+void check_batches(Loss loss, const ModelSpec& model, const PortSpec& batches, const char* port, InferContext& ctx) {
+  const TensorSpec *targets = batches.find("targets"), *weights = batches.find("weights");
+  if (targets != nullptr && elements_of(targets->row_shape) == model.outputs())
+    check_targets(loss, *targets, port, ctx);
+  if (weights != nullptr) check_weights(*weights, port, ctx);
+  const TensorSpec* inputs = batches.find("inputs");
+  if (inputs != nullptr && is_unscaled(*inputs))
+    ctx.warn(At::input(port), "inputs-not-scaled",
+             fmt::format("`inputs` are bytes in [{}, {}] as they come", inputs->range->lo, inputs->range->hi),
+             "put a `normalize: {scale: 1/255}` before the batcher; models learn badly from values so large");
+}
+
+bool is_classification(Loss loss, const ModelSpec& model, const TensorSpec& targets) {
+  if (loss != Loss::mse || targets.encoding.form == Form::indicator) return true;
+  const Activation last = model.layers.back().activation;
+  return last == Activation::softmax || last == Activation::sigmoid;
+}
+
+void check_accuracy(Loss loss, const ModelSpec& model, const TensorSpec& targets, std::size_t index,
+                    InferContext& ctx) {
+  if (is_classification(loss, model, targets)) return;
+  ctx.warn(At::param(fmt::format("metrics.{}", index)), "accuracy-of-a-regression",
+           fmt::format("`accuracy` counts right classes, and a model with the loss `{}` and a last layer that is `{}` "
+                       "gives quantities",
+                       to_string(loss), to_string(model.layers.back().activation)),
+           "ask for `mae`, or leave it out");
+}
+
+void BatchCheck::begin(Loss loss, const PortSpec& batches, bool on_host) {
+  const TensorSpec *targets = batches.find("targets"), *weights = batches.find("weights");
+  loss_ = loss;
+  looks_at_values_ = on_host && targets != nullptr && leaves_values_open(loss, *targets);
+  looks_at_sums_ =
+      on_host && targets != nullptr && leaves_sums_open(loss, *targets) && !known_wrong_sum(loss, *targets);
+  const bool is_known = weights != nullptr && weights->range && (weights->range->lo > 0 || weights->range->hi <= 0);
+  looks_at_weights_ = on_host && weights != nullptr && !is_known;
+}
+
+void BatchCheck::require(const Packet& batch, RunNews& news) {
+  if (looks_at_values_)
+    if (const auto fault = find_out_of_range(loss_, batch.tensor("targets")))
+      throw Error(ErrorKind::data, kOutOfRange,
+                  fmt::format("sample {} has {}", sample_of(batch, fault->row), fault->message), kRangeHelp);
+  if (looks_at_sums_)
+    if (const auto fault = find_wrong_sum(batch.tensor("targets")))
+      news.warn(kWrongSum, fmt::format("sample {} has {}", sample_of(batch, fault->row), fault->message), kSumHelp);
+  if (looks_at_weights_) require_weights(batch);
+}
+
+void BatchCheck::require_weights(const Packet& batch) {
+  const auto weights = batch.tensor("weights").f32();
+  const auto below = std::find_if(weights.begin(), weights.end(), [](float w) { return w < 0; });
+  if (below != weights.end())
+    throw Error(ErrorKind::data, "negative-weight",
+                fmt::format("sample {} has the weight {}", sample_of(batch, below - weights.begin()), *below),
+                kWeightsHelp);
+  has_rows_ = has_rows_ || !weights.empty();
+  has_weight_ = has_weight_ || std::any_of(weights.begin(), weights.end(), [](float w) { return w != 0; });
+}
+
+void BatchCheck::end_pass(RunNews& news) {
+  if (has_rows_ && !has_weight_)
+    news.warn("weights-all-zero", "every one of the `weights` of a pass was 0, so nothing was learned",
+              "give the samples that count a weight above 0");
+  has_rows_ = has_weight_ = false;
+}
+
+}  // namespace millrace::stages

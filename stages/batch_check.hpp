@@ -1,0 +1,38 @@
+// Whether batches fit what is done with them: what a trainer and an evaluator look at before a run and while it lasts.
+#pragma once
+
+#include <millrace/model.hpp>
+#include <millrace/stage.hpp>
+
+#include <string>
+
+namespace millrace::stages {
+
+/// Errors and warnings about what is known of the fields of port `port` before the run: targets that the loss cannot be
+/// taken of, weights below 0, bytes that nobody has scaled.
+/// Targets of another width than the model's outputs have an error already.
+void check_batches(Loss loss, const ModelSpec& model, const PortSpec& batches, const char* port, InferContext& ctx);
+
+/// Whether rows are sorted into classes, so that a share of right ones means something.
+bool is_classification(Loss loss, const ModelSpec& model, const TensorSpec& targets);
+/// Warns at item `index` of the parameter `metrics`, which asks for accuracy, where there is none.
+void check_accuracy(Loss loss, const ModelSpec& model, const TensorSpec& targets, std::size_t index, InferContext& ctx);
+
+/// Looks at the values of batches where that is not known. One thread at a time.
+class BatchCheck {
+ public:
+  /// Nothing is looked at before. Batches that may lie on a device are not: there the loss becomes NaN instead.
+  void begin(Loss loss, const PortSpec& batches, bool on_host);
+  /// Throws Error(data) with the sample and its value: "target-out-of-range", "negative-weight". Warns of a "target-sum".
+  void require(const Packet& batch, RunNews& news);
+  /// A pass is over: warns if it had weights and each of them was 0.
+  void end_pass(RunNews& news);
+
+ private:
+  void require_weights(const Packet& batch);
+  Loss loss_{};
+  bool looks_at_values_ = false, looks_at_sums_ = false, looks_at_weights_ = false;
+  bool has_rows_ = false, has_weight_ = false;  ///< of the pass
+};
+
+}  // namespace millrace::stages

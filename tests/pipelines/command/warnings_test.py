@@ -1,0 +1,122 @@
+"""Warnings: what runs and is probably not meant. Told, counted, and errors where --strict asks for it."""
+import json
+import pathlib
+import struct
+import tempfile
+import unittest
+
+from program import result_of, run
+
+LINE = "tests/bad_configs/accuracy_of_a_line.yaml"
+OVERLAP = "tests/bad_configs/measured_on_what_it_learned.yaml"
+SHIPPED = ["mnist_mlp", "linear_fit", "mnist_mlp_augmented", "colors_onehot"]
+
+# Columns of probabilities, of which one row is none.
+SUMS = """version: 1
+name: sums
+device: cpu
+epochs: 2
+graph:
+  table: {stage: table_source, with: {columns: {x: [1, 2, 3, 4], y: [[1, 0], [0.5, 0.5], [0, 1], [1, 1]]}}}
+  batches: {stage: batcher, in: {inputs: table.x, targets: table.y}, with: {batch_size: 3}}
+  learn: {stage: trainer, in: batches, with: {model: [dense: {units: 2, activation: softmax}], loss: categorical_crossentropy}}
+  log: {stage: metrics_sink, in: {train: learn.metrics}}
+"""
+
+# Targets of a file of floats, whose range nobody knows before they flow.
+OPEN = """version: 1
+name: open
+device: cpu
+epochs: 2
+graph:
+  rows: {{stage: idx_loader, with: {{images: {inputs}, labels: {targets}}}}}
+  batches: {{stage: batcher, in: {{inputs: rows.images, targets: rows.labels}}, with: {{batch_size: 2}}}}
+  learn: {{stage: trainer, in: batches, with: {{model: [dense: {{units: 1, activation: sigmoid}}], loss: binary_crossentropy}}}}
+  log: {{stage: metrics_sink, in: {{train: learn.metrics}}}}
+"""
+
+
+class Check(unittest.TestCase):
+    def test_warnings_are_told_with_their_place_and_counted(self):
+        process = run("check", LINE)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertIn("no errors, 2 warnings, 9 nodes", process.stdout)
+        self.assertIn("warning[accuracy-of-a-regression]", process.stderr)
+        self.assertIn(f"--> {LINE}:8:101", process.stderr)
+        self.assertIn("^^^^^^^^", process.stderr)
+        self.assertIn("= help: ", process.stderr)
+
+    def test_they_stand_beside_the_errors_in_json(self):
+        result = result_of(run("check", "--json", LINE))
+        self.assertEqual((result["errors"], result["exit"]["code"]), ([], 0))
+        self.assertEqual([(w["name"], w["line"], w["column"]) for w in result["warnings"]],
+                         [("accuracy-of-a-regression", 8, 101), ("accuracy-of-a-regression", 12, 96)])
+
+    def test_strict_makes_them_errors(self):
+        for verb in (["check"], ["plan"], ["show"], ["graph"], []):
+            process = run(*verb, LINE, "--strict")
+            self.assertEqual(process.returncode, 3, verb)
+            self.assertIn("error[accuracy-of-a-regression]", process.stderr)
+            self.assertIn("a warning without `--strict`", process.stderr)
+            self.assertIn("2 errors", process.stderr)
+            self.assertEqual(process.stdout, "")
+
+    def test_other_verbs_tell_them_and_print_what_they_print(self):
+        for verb in ("plan", "show", "graph"):
+            process = run(verb, LINE)
+            self.assertEqual((process.returncode, process.stderr.count("warning[")), (0, 2), verb)
+            self.assertNotIn("warning", process.stdout)
+
+    def test_rows_that_train_and_evaluate_are_named_with_both_nodes(self):
+        process = run("check", OVERLAP)
+        self.assertEqual(process.returncode, 0)
+        self.assertIn("node `valid` (idx_loader): rows 50000 to 59999 of data set `mnist`, split train", process.stderr)
+        for free in ("train.rows=[0, 50000]", "valid.split=test"):
+            more = ["--set", "valid.rows=[0, 10000]"] if "split" in free else []
+            self.assertIn("no errors, 13 nodes", run("check", OVERLAP, "--set", free, *more).stdout)
+
+    def test_the_configs_that_come_along_have_none(self):
+        for name in SHIPPED:
+            process = run("check", "--strict", f"configs/{name}.yaml")
+            self.assertEqual((process.returncode, process.stderr), (0, ""), name)
+
+
+class Run(unittest.TestCase):
+    def test_they_change_neither_the_result_nor_the_exit_code(self):
+        process = run(LINE, "--json")
+        result = result_of(process)
+        self.assertEqual((process.returncode, result["exit"]["reason"]), (0, "done"))
+        self.assertEqual([w["name"] for w in result["warnings"]], ["accuracy-of-a-regression"] * 2)
+        self.assertIn("\n2 warnings\n", process.stderr)
+        self.assertNotIn("test_accuracy", json.dumps(result))
+        self.assertEqual(run(LINE, "--quiet").stderr, "")
+
+    def test_what_a_stage_warns_of_while_it_runs_is_told_once_and_counted(self):
+        process = run("-", "--json", input=SUMS)
+        result = result_of(process)
+        self.assertEqual((process.returncode, result["failures"]), (0, []), process.stderr)
+        warning, = result["warnings"]
+        self.assertEqual((warning["name"], warning["node"], warning["line"], warning["count"]), ("target-sum", "learn", 8, 2))
+        self.assertIn("sample 3 has targets that sum to 2", warning["message"])
+        self.assertEqual(process.stderr.count("warning[target-sum]"), 1)
+        self.assertIn("\n1 warning\n", process.stderr)
+
+    def test_under_strict_it_ends_the_run_at_its_batch(self):
+        process = run("-", "--json", "--strict", input=SUMS)
+        failure, = result_of(process)["failures"]
+        self.assertEqual((process.returncode, failure["name"], failure["node"]), (1, "target-sum", "learn"))
+
+    def test_a_target_that_the_loss_cannot_be_taken_of_is_told_with_its_sample(self):
+        with tempfile.TemporaryDirectory() as folder:
+            inputs, targets = pathlib.Path(folder, "inputs"), pathlib.Path(folder, "targets")
+            inputs.write_bytes(struct.pack(">HBBII", 0, 0x0D, 2, 6, 1) + struct.pack(">6f", 1, 2, 3, 4, 5, 6))
+            targets.write_bytes(struct.pack(">HBBII", 0, 0x0D, 2, 6, 1) + struct.pack(">6f", 0, 1, 0, 1, 9, 0))
+            process = run("-", "--json", input=OPEN.format(inputs=inputs, targets=targets))
+        self.assertEqual(process.returncode, 4, process.stderr)
+        failure, = result_of(process)["failures"]
+        self.assertEqual((failure["name"], failure["node"], failure["epoch"], failure["batch"]), ("target-out-of-range", "learn", 1, 3))
+        self.assertIn("sample 4 has the target 9", failure["message"])
+
+
+if __name__ == "__main__":
+    unittest.main()
