@@ -70,7 +70,7 @@ class Normalize final : public Transform {
     else
       out.encoding = {};
     out.dtype = DType::f32;
-    out.class_names.clear();
+    out.class_names = {};
     ctx.output("out", PortSpec::single(std::move(out), port.rows_per_pass, port.max_rows));
   }
 

@@ -44,8 +44,11 @@ class OneHot final : public Transform {
   }
   explicit OneHot(const ParamValue& params) {
     const ParamValue& classes = params["classes"];
-    if (classes.is_list())
-      for (const ParamValue& name : classes.list()) names_.push_back(name.text());
+    if (classes.is_list()) {
+      std::vector<std::string> names;
+      for (const ParamValue& name : classes.list()) names.push_back(name.text());
+      names_ = std::move(names);
+    }
     classes_ = classes.is_list() ? static_cast<std::int64_t>(names_.size()) : classes.integer();
   }
 
@@ -87,7 +90,7 @@ class OneHot final : public Transform {
     for (const std::string& name : names_)
       if (!known.contains(name))
         return unknown_class(ctx,
-                             fmt::format("the input has no class `{}`; it has: {}", name, some_of(in.class_names)));
+                             fmt::format("the input has no class `{}`; it has: {}", name, some_of(in.class_names.list())));
     std::unordered_map<std::string_view, std::int32_t> columns;
     for (const std::string& name : names_) columns.emplace(name, static_cast<std::int32_t>(columns.size()));
     for (const std::string& name : in.class_names) {
@@ -148,7 +151,7 @@ class OneHot final : public Transform {
   }
 
   std::int64_t classes_ = 0;
-  std::vector<std::string> names_;
+  ClassNames names_;
   std::vector<std::int32_t> columns_;  ///< column of each class id of the input; empty when they are the same
 };
 

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -26,7 +27,8 @@ struct Column {
   std::string name;
   TensorSpec spec;
   std::vector<std::byte> bytes;
-  std::unordered_map<std::string_view, std::int32_t> ids = {};  ///< of the texts, which belong to the cells
+  std::vector<std::string> texts = {};                          ///< each once, in order of appearance
+  std::unordered_map<std::string_view, std::int32_t> ids = {};  ///< their places in it; the texts belong to the cells
 };
 
 /// What is wrong with a column, and where.
@@ -41,9 +43,8 @@ void put(Column& column, T value) {
 }
 
 void add_text(Column& column, const std::string& text) {
-  std::vector<std::string>& names = column.spec.class_names;
-  const auto [id, is_new] = column.ids.try_emplace(text, static_cast<std::int32_t>(names.size()));
-  if (is_new) names.push_back(text);
+  const auto [id, is_new] = column.ids.try_emplace(text, static_cast<std::int32_t>(column.texts.size()));
+  if (is_new) column.texts.push_back(text);
   put(column, id->second);
 }
 
@@ -68,7 +69,7 @@ std::optional<Fault> add_cell(Column& column, const ParamValue& cell, const std:
     return Fault{path, "shape-mismatch",
                  fmt::format("a row of {} in a column of {}", counted(width_of(cell), "value"),
                              elements_of(column.spec.row_shape))};
-  const bool texts = !column.spec.class_names.empty();
+  const bool texts = !column.texts.empty();
   const std::span<const ParamValue> values = cell.is_list() ? std::span(cell.list()) : std::span(&cell, 1);
   for (const ParamValue& value : values) {
     if (value.is_text() != texts && !(column.bytes.empty() && value.is_text()))
@@ -115,16 +116,18 @@ class TableSource final : public Source {
       bytes += column.bytes.size();
     }
     ctx.uses_memory("table", bytes);
+    if (shuffle_) ctx.uses_memory("order of the rows", static_cast<std::size_t>(rows_) * sizeof(std::uint32_t));
   }
 
   void open(OpenContext& ctx) override {
     if (shuffle_) random_ = ctx.random("shuffle");
     share_ = ctx.share();
+    if (shuffle_) order_.resize(static_cast<std::size_t>(rows_));
   }
 
   void begin_pass(std::uint32_t epoch) override {
     at_ = 0;
-    if (shuffle_) order_ = random_->permutation(static_cast<std::uint32_t>(rows_), epoch);
+    if (shuffle_) random_->permute(order_, epoch);
   }
 
   void produce(SourceContext& ctx) override {
@@ -167,8 +170,9 @@ class TableSource final : public Source {
         return false;
       }
     column.ids = {};
-    const std::size_t classes = column.spec.class_names.size();
+    const std::size_t classes = column.texts.size();
     column.spec.range = classes > 0 ? ValueRange{0, static_cast<double>(classes) - 1} : range;
+    column.spec.class_names = std::move(column.texts);
     columns_.push_back(std::move(column));
     return true;
   }

@@ -164,6 +164,7 @@ class ImageFolder final : public Source {
     ctx.uses_memory("images", bytes);
     for (const fs::path& file : listing_.files) ctx.reads_file(file.string());
     ctx.reads_rows("the folder " + fs::weakly_canonical(folder_).string(), 0, rows);
+    if (shuffle_) ctx.uses_memory("order of the images", static_cast<std::size_t>(rows) * sizeof(std::uint32_t));
     ctx.output("images", PortSpec::single({DType::u8, image_shape(), ValueRange{0, 255}, {}, {}}, rows, block));
     ctx.output("labels", PortSpec::single(label_spec(), rows, block));
   }
@@ -178,11 +179,12 @@ class ImageFolder final : public Source {
     if (shuffle_) random_ = ctx.random("shuffle");
     share_ = ctx.share();
     rows_ = share_.rows_of_pass(count());
+    if (shuffle_) order_.resize(static_cast<std::size_t>(count()));
   }
 
   void begin_pass(std::uint32_t epoch) override {
     at_ = 0;
-    if (shuffle_) order_ = random_->permutation(static_cast<std::uint32_t>(count()), epoch);
+    if (shuffle_) random_->permute(order_, epoch);
   }
 
   void produce(SourceContext& ctx) override {

@@ -55,15 +55,19 @@ float Random::normal(std::uint64_t index, std::uint32_t epoch) const {
 
 std::vector<std::uint32_t> Random::permutation(std::uint32_t n, std::uint32_t epoch) const {
   std::vector<std::uint32_t> order(n);
+  permute(order, epoch);
+  return order;
+}
+
+void Random::permute(std::span<std::uint32_t> order, std::uint32_t epoch) const {
   std::iota(order.begin(), order.end(), 0U);
-  for (std::uint32_t i = n; i > 1; --i) {
+  for (auto i = static_cast<std::uint32_t>(order.size()); i > 1; --i) {
     const PhiloxCounter w = words(i, epoch);
     // 64 random bits scaled to [0, i): the bias is below n / 2^64.
     const std::uint64_t bits = (std::uint64_t{w[1]} << 32) | w[0];
     const auto j = static_cast<std::uint32_t>((static_cast<Wide>(bits) * i) >> 64);
     std::swap(order[i - 1], order[j]);
   }
-  return order;
 }
 
 }  // namespace millrace

@@ -126,7 +126,7 @@ void write(WireWriter& to, const TensorSpec& spec) {
   to.put(spec.encoding.scale);
   to.put(spec.encoding.offset);
   to.put(spec.encoding.classes);
-  write(to, spec.class_names);
+  write(to, spec.class_names.list());
 }
 
 TensorSpec read_tensor_spec(WireReader& from) {

@@ -81,3 +81,12 @@ TEST_CASE("every position of a permutation is equally likely") {
   // 5,000 draws of probability 1/5: mean 1,000, standard deviation 28; five of them on each side.
   for (const int count : counts) CHECK(std::abs(count - 1000) < 141);
 }
+
+TEST_CASE("A permutation is the same in memory that held another") {
+  const Random random(42, "shuffle");
+  std::vector<std::uint32_t> order = random.permutation(1000, 1);
+  const std::uint32_t* const memory = order.data();
+  random.permute(order, 2);
+  CHECK(order == random.permutation(1000, 2));
+  CHECK(order.data() == memory);
+}

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +35,8 @@ class MILLRACE_EXPORT Random {
   float normal(std::uint64_t index, std::uint32_t epoch = 0) const;
   /// A permutation of 0..n-1 (Fisher-Yates from the top).
   std::vector<std::uint32_t> permutation(std::uint32_t n, std::uint32_t epoch) const;
+  /// The same in memory that is there already: writes a permutation of 0..order.size()-1. Allocates nothing.
+  void permute(std::span<std::uint32_t> order, std::uint32_t epoch) const;
 
   PhiloxKey key() const { return key_; }
 

@@ -9,11 +9,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace millrace {
@@ -62,13 +64,37 @@ struct Encoding {
   bool operator==(const Encoding&) const = default;
 };
 
+/// Names of classes in the order of their ids, shared and read-only: however many there are, a copy is one pointer.
+class ClassNames {
+ public:
+  using List = std::vector<std::string>;
+
+  ClassNames() = default;
+  ClassNames(List names) : names_(names.empty() ? nullptr : std::make_shared<const List>(std::move(names))) {}
+  ClassNames(std::initializer_list<std::string> names) : ClassNames(List(names)) {}
+
+  bool empty() const { return names_ == nullptr; }
+  std::size_t size() const { return list().size(); }
+  const std::string& at(std::size_t id) const { return list().at(id); }
+  List::const_iterator begin() const { return list().begin(); }
+  List::const_iterator end() const { return list().end(); }
+  const List& list() const {
+    static const List kNone;
+    return names_ ? *names_ : kNone;
+  }
+  bool operator==(const ClassNames& other) const { return names_ == other.names_ || list() == other.list(); }
+
+ private:
+  std::shared_ptr<const List> names_;
+};
+
 /// What a tensor of any number of rows looks like.
 struct MILLRACE_EXPORT TensorSpec {
   DType dtype = DType::f32;         ///< of the logical values
   RowShape row_shape;               ///< of the logical values
   std::optional<ValueRange> range;  ///< unknown when empty
   Encoding encoding;
-  std::vector<std::string> class_names;  ///< for class ids that stand for names; else empty
+  ClassNames class_names;  ///< for class ids that stand for names; else empty
 
   bool operator==(const TensorSpec&) const = default;
 
