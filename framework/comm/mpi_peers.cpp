@@ -2,6 +2,7 @@
 #include "mpi_thread.hpp"
 #include "peers_library.hpp"
 
+#include <millrace/device.hpp>
 #include <millrace/error.hpp>
 
 #include <sched.h>
@@ -82,7 +83,8 @@ struct Place {
 Place place_of_this_rank() {
   Place place;
   gethostname(place.machine, sizeof place.machine - 1);
-  if (sched_getaffinity(0, sizeof place.cores, &place.cores) != 0) CPU_SET(0, &place.cores);
+  // Fails where there are more than 1,024 CPUs. Then all ranks of a machine share them.
+  if (sched_getaffinity(0, sizeof place.cores, &place.cores) != 0) std::memset(&place.cores, 0xff, sizeof place.cores);
   return place;
 }
 
@@ -148,7 +150,7 @@ class MpiPeers final : public Peers {
       neighbours += is_near ? 1 : 0;
       before += is_near && rank < ranks_.rank ? 1 : 0;
     }
-    cores_ = std::max(1, CPU_COUNT(&mine.cores) / std::max(1, sharers));
+    cores_ = std::max(1, report_cpu().cores / std::max(1, sharers));
     if (ranks_.local_size > ranks_.local_rank) return;
     ranks_.local_rank = before;
     ranks_.local_size = neighbours;

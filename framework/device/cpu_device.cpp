@@ -1,14 +1,16 @@
 #include "device/cpu_device.hpp"
 
+#include "device/process_limits.hpp"
 #include "device/row_gatherer.hpp"
 
 #include <millrace/counted.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <climits>
 #include <cstring>
 #include <fstream>
 
@@ -52,13 +54,6 @@ std::string processor_name() {
   return "unknown processor";
 }
 
-// Cores this process may run on: containers and taskset often leave fewer than the machine has.
-int usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 std::vector<std::string> vector_extensions() {
   std::vector<std::string> found;
 #if defined(__x86_64__)
@@ -80,7 +75,11 @@ DeviceReport report_cpu() {
   report.kind = "cpu";
   report.available = true;
   report.name = processor_name();
-  report.cores = usable_cores();
+  const ProcessLimit cores = usable_cores(), memory = usable_memory();
+  report.cores = static_cast<int>(std::min<std::uint64_t>(cores.value, INT_MAX));
+  report.cores_from = cores.from;
+  report.memory_limit_bytes = memory.value;
+  report.memory_limit_from = memory.from;
   report.memory_bytes =
       static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   report.extensions = vector_extensions();

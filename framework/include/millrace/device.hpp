@@ -159,13 +159,16 @@ struct DeviceReport {
   bool available = false;
   std::string name;    ///< of the processor or the card
   std::string detail;  ///< cores and vector extensions; or why it is not available
-  int cores = 0;
+  int cores = 0;       ///< of a CPU: those that this process may use
   std::size_t memory_bytes = 0;
   std::vector<std::string> extensions;
   int index = 0;  ///< of a card
   std::size_t memory_free_bytes = 0, memory_used_bytes = 0;
   std::string capability, driver, runtime;  ///< "9.0", "13.0", "13.0"; empty for a CPU
   std::vector<int> peers;                   ///< indices of the cards that it can read and write directly
+  std::string cores_from;                   ///< of a CPU: what sets `cores`, "cpu.max of /sys/fs/cgroup/work"
+  std::size_t memory_limit_bytes = 0;       ///< of a CPU: what this process can have of the memory
+  std::string memory_limit_from;            ///< what sets that, "memory.max of /sys/fs/cgroup/work", "ulimit -v"
 };
 /// Every card and the CPU, the CPU first.
 MILLRACE_EXPORT std::vector<DeviceReport> list_devices();

@@ -1,0 +1,29 @@
+// What this process may use of its machine: cores and memory, as affinity, control groups and resource limits leave them.
+#pragma once
+
+#include <millrace/export.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace millrace {
+
+/// How much, and who says so: "cpu.max of /sys/fs/cgroup/work", "ulimit -v".
+struct ProcessLimit {
+  std::uint64_t value = 0;
+  std::string from;
+};
+
+/// Processor time in whole cores, rounded up, and bytes of memory: the least over the control groups that this process is in
+/// and all above them, of version 1 and 2 alike; nothing where none sets a limit. What cannot be read sets none. `root` stands
+/// before every path that is read, so that tests can plant files.
+MILLRACE_EXPORT std::optional<ProcessLimit> group_cores(const std::string& root = {});
+MILLRACE_EXPORT std::optional<ProcessLimit> group_memory(const std::string& root = {});
+
+/// Cores that this process may run on: the lesser of its affinity and the quotas of its control groups; 1 at least.
+MILLRACE_EXPORT ProcessLimit usable_cores(const std::string& root = {});
+/// Bytes that this process can have: the least of the machine's memory, the control groups, `ulimit -v` and `ulimit -d`.
+MILLRACE_EXPORT ProcessLimit usable_memory(const std::string& root = {});
+
+}  // namespace millrace
