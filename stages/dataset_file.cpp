@@ -79,11 +79,11 @@ void require_declared_size(const DatasetInfo& info, const DatasetFile& file, con
 }  // namespace
 
 // The hash is of the content, so a file that somebody has compressed again passes, and one under a wrong name does not.
-IdxData read_dataset_file(const DatasetInfo& info, const DatasetFile& file) {
+IdxData read_dataset_file(const DatasetInfo& info, const DatasetFile& file, const IdxRows& rows) {
   const std::string path = locate_dataset_file(info, file);
   if (path.empty()) report_missing(info, file);
   require_declared_size(info, file, path);
-  IdxData data = read_idx_file(path, file.bytes, true);
+  IdxData data = read_idx_file(path, file.bytes, rows, true);
   if (data.sha256 != file.sha256) report_other(info, file, path, whose_content(data.sha256));
   return data;
 }

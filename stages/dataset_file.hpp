@@ -9,6 +9,6 @@ namespace millrace::stages {
 
 /// Throws Error of kind data: dataset-missing (lists every place tried), dataset-mismatch (the content is another), and what
 /// read_idx_file throws.
-IdxData read_dataset_file(const DatasetInfo& info, const DatasetFile& file);
+IdxData read_dataset_file(const DatasetInfo& info, const DatasetFile& file, const IdxRows& rows = {});
 
 }  // namespace millrace::stages

@@ -12,8 +12,11 @@
 #include <bit>
 #include <future>
 #include <limits>
+#include <memory>
+#include <new>
 #include <optional>
 #include <span>
+#include <system_error>
 #include <vector>
 
 namespace millrace::stages {
@@ -160,7 +163,11 @@ class BackgroundHash {
   explicit BackgroundHash(std::span<const std::byte> start) { hash_.update(start); }
   void update(std::span<const std::byte> piece) {
     wait();
-    pending_ = std::async(std::launch::async, [this, piece] { hash_.update(piece); });
+    try {
+      pending_ = std::async(std::launch::async, [this, piece] { hash_.update(piece); });
+    } catch (const std::system_error&) {  // no thread can be started: then not beside the reading
+      hash_.update(piece);
+    }
   }
   std::string finish() {
     wait();
@@ -192,16 +199,54 @@ std::vector<std::byte> header_image(const IdxHeader& header) {
   return bytes;
 }
 
-void read_payload(ByteReader& reader, const IdxHeader& header, std::span<std::byte> payload, BackgroundHash* hash) {
-  for (std::size_t at = 0; at < payload.size(); at += kPiece) {
-    const std::span<std::byte> piece = payload.subspan(at, std::min(kPiece, payload.size() - at));
-    const std::size_t got = reader.read(piece);
-    if (got < piece.size())
-      fail("idx-size", reader,
-           fmt::format("at byte {}: the data end, the header declares {} bytes", reader.position(),
-                       header.header_bytes + header.payload_bytes),
+/// Reads the values of a file, piece by piece.
+class PayloadReader {
+ public:
+  PayloadReader(ByteReader& reader, const IdxHeader& header, bool with_sha256) : reader_(reader), header_(header) {
+    if (with_sha256) hash_.emplace(header_image(header));
+  }
+
+  void keep(std::span<std::byte> payload) {
+    for (std::size_t at = 0; at < payload.size(); at += kPiece)
+      take(payload.subspan(at, std::min(kPiece, payload.size() - at)));
+  }
+  /// Rows that nobody wants; they are read all the same, since a file is whole or it is refused.
+  void skip(std::uint64_t bytes) {
+    for (std::uint64_t left = bytes; left > 0;) {
+      std::vector<std::byte>& piece = skipped_[next_++ % skipped_.size()];
+      piece.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, left)));
+      take(piece);
+      left -= piece.size();
+    }
+  }
+
+  /// Of all that was read; empty unless asked for.
+  std::string sha256() { return hash_ ? hash_->finish() : ""; }
+
+ private:
+  void take(std::span<std::byte> piece) {
+    if (reader_.read(piece) < piece.size())
+      fail("idx-size", reader_,
+           fmt::format("at byte {}: the data end, the header declares {} bytes", reader_.position(),
+                       header_.header_bytes + header_.payload_bytes),
            kCopyAgain);
-    if (hash != nullptr) hash->update(piece);
+    if (hash_) hash_->update(piece);
+  }
+
+  ByteReader& reader_;
+  const IdxHeader& header_;
+  std::array<std::vector<std::byte>, 2> skipped_;  ///< one is hashed while the other is filled
+  std::size_t next_ = 0;
+  std::optional<BackgroundHash> hash_;  // after skipped_, which its thread may read until it has ended
+};
+
+std::shared_ptr<std::byte> memory_for(const ByteReader& reader, std::size_t bytes) {
+  try {
+    return {new std::byte[bytes], std::default_delete<std::byte[]>()};
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorKind::run, "out-of-memory",
+                fmt::format("{}: cannot allocate {} for the data", reader.path(), counted(bytes, "byte")),
+                "`rows: [first, count]` takes fewer of them; `pipeline-run plan` tells what else takes memory");
   }
 }
 
@@ -226,19 +271,24 @@ IdxHeader read_idx_header(ByteReader& reader, std::uint64_t max_bytes) {
   return header;
 }
 
-IdxData read_idx_file(const std::string& path, std::uint64_t max_bytes, bool with_sha256) {
+IdxData read_idx_file(const std::string& path, std::uint64_t max_bytes, const IdxRows& rows, bool with_sha256) {
   ByteReader reader(path);
   IdxData data;
   data.header = read_idx_header(reader, max_bytes);
-  const std::shared_ptr<std::byte[]> payload(new std::byte[data.header.payload_bytes]);
-  std::optional<BackgroundHash> hash;
-  if (with_sha256) hash.emplace(header_image(data.header));
-  read_payload(reader, data.header, {payload.get(), data.header.payload_bytes}, hash ? &*hash : nullptr);
+  const IdxHeader& header = data.header;
+  const std::int64_t first = std::min(rows.first, header.rows), count = std::min(rows.count, header.rows - first);
+  const std::size_t before = static_cast<std::size_t>(first) * header.row_bytes(),
+                    wanted = static_cast<std::size_t>(count) * header.row_bytes();
+  const std::shared_ptr<std::byte> payload = memory_for(reader, wanted);
+  PayloadReader pieces(reader, header, with_sha256);
+  pieces.skip(before);
+  pieces.keep({payload.get(), wanted});
+  pieces.skip(header.payload_bytes - before - wanted);
   require_end(reader);
   reader.check_unchanged();
-  if (hash) data.sha256 = hash->finish();
-  to_native(data.header.dtype, payload.get(), data.header.payload_bytes);
-  data.payload = std::shared_ptr<const std::byte>(payload, payload.get());
+  data.sha256 = pieces.sha256();
+  to_native(header.dtype, payload.get(), wanted);
+  data.payload = payload;
   return data;
 }
 

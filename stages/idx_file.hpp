@@ -28,15 +28,21 @@ struct IdxHeader {
 /// `max_bytes`), idx-size, and what ByteReader throws.
 IdxHeader read_idx_header(ByteReader& reader, std::uint64_t max_bytes);
 
-/// The values of a whole file in native byte order.
-struct IdxData {
-  IdxHeader header;
-  std::shared_ptr<const std::byte> payload;
-  std::string sha256;  ///< of the decompressed file; empty unless asked for
+/// Rows of a file that are wanted; all of them when nothing is said.
+struct IdxRows {
+  std::int64_t first = 0, count = INT64_MAX;
 };
 
-/// Reads a whole file. Throws as read_idx_header does, and gzip-limit (more data than declared), idx-size (ditto, raw),
-/// file-changed.
-IdxData read_idx_file(const std::string& path, std::uint64_t max_bytes, bool with_sha256 = false);
+/// Values in native byte order.
+struct IdxData {
+  IdxHeader header;                          ///< of the whole file
+  std::shared_ptr<const std::byte> payload;  ///< of the wanted rows that there are
+  std::string sha256;                        ///< of the decompressed file; empty unless asked for
+};
+
+/// Reads a whole file and keeps the wanted rows. Throws as read_idx_header does, and gzip-limit (more data than declared), idx-size
+/// (ditto, raw), file-changed; Error("out-of-memory", run) where the rows do not fit into memory.
+IdxData read_idx_file(const std::string& path, std::uint64_t max_bytes, const IdxRows& rows = {},
+                      bool with_sha256 = false);
 
 }  // namespace millrace::stages

@@ -77,8 +77,8 @@ IdxHeader header_of(const std::string& path, std::uint64_t max_bytes) {
   return read_idx_header(reader, max_bytes);
 }
 
-IdxData load_by_name(const Choice& choice, std::string_view role) {
-  return read_dataset_file(*choice.dataset, file_of(choice, role));
+IdxData load_by_name(const Choice& choice, std::string_view role, const IdxRows& rows) {
+  return read_dataset_file(*choice.dataset, file_of(choice, role), rows);
 }
 
 void require_equal_counts(const Choice& choice, std::int64_t images, std::int64_t labels) {
@@ -151,7 +151,8 @@ class IdxLoader final : public Source {
     std::string extremes_at;
     if (choice_.dataset == nullptr) labels.range = label_range(extremes_at);
     tell_files(ctx);
-    ctx.uses_memory("data set", data_bytes(rows, images) + data_bytes(rows, labels));
+    ctx.uses_memory("data set", data_bytes(count_, images) + data_bytes(count_, labels));
+    if (shuffle_) ctx.uses_memory("order of the rows", static_cast<std::size_t>(count_) * sizeof(std::uint32_t));
     caches_ = caches_ && ctx.device().kind != "cpu";
     if (caches_ && !cache_is_possible(ctx, images, labels)) return;
     ctx.output("images", PortSpec::single(std::move(images), count_, std::min(count_, block_rows_)));
@@ -161,22 +162,25 @@ class IdxLoader final : public Source {
   }
 
   void open(OpenContext& ctx) override {
-    images_ = choice_.dataset != nullptr ? load_by_name(choice_, "images") : read_idx_file(choice_.images, max_bytes_);
+    const IdxRows wanted{first_, count_};
+    images_ = choice_.dataset != nullptr ? load_by_name(choice_, "images", wanted)
+                                         : read_idx_file(choice_.images, max_bytes_, wanted);
     if (choice_.dataset != nullptr)
-      labels_ = load_by_name(choice_, "labels");
+      labels_ = load_by_name(choice_, "labels", wanted);
     else if (!choice_.labels.empty())
-      labels_ = read_idx_file(choice_.labels, max_bytes_);
+      labels_ = read_idx_file(choice_.labels, max_bytes_, wanted);
     require_as_inferred(images_, ctx.output("images").only(), choice_.images);
     if (labels_.payload) require_as_inferred(labels_, ctx.output("labels").only(), choice_.labels);
     if (caches_) open_cache(ctx);
     if (shuffle_) random_ = ctx.random("shuffle");
     share_ = ctx.share();
     rows_ = share_.rows_of_pass(count_);
+    if (shuffle_) order_.resize(static_cast<std::size_t>(count_));
   }
 
   void begin_pass(std::uint32_t epoch) override {
     at_ = 0;
-    if (shuffle_) order_ = random_->permutation(static_cast<std::uint32_t>(count_), epoch);
+    if (shuffle_) random_->permute(order_, epoch);
   }
 
   void produce(SourceContext& ctx) override {
@@ -258,11 +262,11 @@ class IdxLoader final : public Source {
   std::optional<ValueRange> label_range(std::string& extremes_at) const {
     if (choice_.labels.empty() || header_of(choice_.labels, max_bytes_).payload_bytes > kMaxLabelBytesAtInfer)
       return {};
-    const IdxData data = about("labels", [&] { return read_idx_file(choice_.labels, max_bytes_); });
+    const IdxData data = about("labels", [&] { return read_idx_file(choice_.labels, max_bytes_, {first_, count_}); });
     const auto row_bytes = data.header.row_bytes();
     const auto first = static_cast<std::size_t>(first_) * row_bytes;
-    const auto found = extremes_of_integers(data.header.dtype, data.payload.get() + first,
-                                            static_cast<std::size_t>(count_) * row_bytes);
+    const auto found =
+        extremes_of_integers(data.header.dtype, data.payload.get(), static_cast<std::size_t>(count_) * row_bytes);
     if (!found) return {};
     const std::size_t at =
         first + (found->least < 0 ? found->least_at : found->greatest_at) * size_of(data.header.dtype);
@@ -314,8 +318,7 @@ class IdxLoader final : public Source {
     for (const auto& [port, data] : {std::pair("images", &images_), std::pair("labels", &labels_)}) {
       const TensorSpec& spec = ctx.output(port).only();
       if (!data->payload || spec.stored_row_bytes() == 0) continue;
-      const std::byte* first = data->payload.get() + static_cast<std::size_t>(first_) * spec.stored_row_bytes();
-      cache_->add(port, Tensor(spec, count_, std::shared_ptr<const std::byte>(data->payload, first), nullptr));
+      cache_->add(port, Tensor(spec, count_, data->payload, nullptr));
     }
   }
 
@@ -370,13 +373,14 @@ class IdxLoader final : public Source {
 
   void copy_rows(const std::byte* from, std::size_t row_bytes, const std::vector<std::uint64_t>& ids,
                  std::byte* to) const {
+    const auto row = [&](std::size_t i) { return from + (ids[i] - static_cast<std::uint64_t>(first_)) * row_bytes; };
     if (!shuffle_ && share_.is_whole()) {
-      std::memcpy(to, from + ids.front() * row_bytes, ids.size() * row_bytes);
+      std::memcpy(to, row(0), ids.size() * row_bytes);
       return;
     }
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (i + kRowsAhead < ids.size()) prefetch(from + ids[i + kRowsAhead] * row_bytes, row_bytes);
-      std::memcpy(to + i * row_bytes, from + ids[i] * row_bytes, row_bytes);
+      if (i + kRowsAhead < ids.size()) prefetch(row(i + kRowsAhead), row_bytes);
+      std::memcpy(to + i * row_bytes, row(i), row_bytes);
     }
   }
 

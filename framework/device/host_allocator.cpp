@@ -1,5 +1,6 @@
 // Host memory with an account. What is given back is kept for the next request of its size class: fresh pages from the
-// system cost more than the copy that fills them.
+// system cost more than the copy that fills them. What is kept and what is live never exceed the most that was live: where
+// sizes change, blocks of other classes go back to the system first.
 #include <millrace/counted.hpp>
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
@@ -9,8 +10,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <map>
 #include <mutex>
-#include <unordered_map>
+#include <vector>
 
 namespace millrace {
 namespace {
@@ -50,18 +52,13 @@ class Pool {
 
   std::byte* take(std::size_t bytes, std::size_t size) {
     const std::lock_guard lock(mutex_);
-    std::vector<void*>& blocks = free_[size];
-    void* block = nullptr;
-    if (!blocks.empty()) {
-      block = blocks.back();
-      blocks.pop_back();
-    } else if (size < kLargestBlock) {
-      block = std::aligned_alloc(kAlignment, size);
-    }
+    void* block = take_kept(size);
+    if (block == nullptr && size < kLargestBlock) block = take_fresh(size);
     if (block == nullptr)
-      throw Error(ErrorKind::run, "out-of-memory",
-                  fmt::format("cannot allocate {} of host memory", counted(bytes, "byte")),
-                  "smaller batches, blocks or layers need less; `pipeline-run plan` tells what each node takes");
+      throw Error(
+          ErrorKind::run, "out-of-memory", fmt::format("cannot allocate {} of host memory", counted(bytes, "byte")),
+          "smaller batches, blocks or layers need less, and so do fewer rows of a data set; `pipeline-run plan` "
+          "tells what each node takes");
     live_ += size;
     peak_ = std::max(peak_, live_);
     return static_cast<std::byte*>(block);
@@ -73,6 +70,7 @@ class Pool {
     if (!kKeepsBlocks) return std::free(block);
     try {
       free_[size].push_back(block);
+      kept_ += size;
     } catch (...) {  // no memory for the list entry: the system gets the block
       std::free(block);
     }
@@ -88,9 +86,38 @@ class Pool {
   }
 
  private:
+  void* take_kept(std::size_t size) {
+    const auto blocks = free_.find(size);
+    if (blocks == free_.end() || blocks->second.empty()) return nullptr;
+    void* block = blocks->second.back();
+    blocks->second.pop_back();
+    kept_ -= size;
+    return block;
+  }
+
+  void* take_fresh(std::size_t size) {
+    const std::size_t most = std::max(peak_, live_ + size);
+    release_kept_beyond(most - live_ - size);
+    void* block = std::aligned_alloc(kAlignment, size);
+    if (block != nullptr || kept_ == 0) return block;
+    release_kept_beyond(0);
+    return std::aligned_alloc(kAlignment, size);
+  }
+
+  // The largest first: the fewest calls, and memory that the C library hands on to the system.
+  void release_kept_beyond(std::size_t bytes) {
+    for (auto blocks = free_.rbegin(); blocks != free_.rend() && kept_ > bytes; ++blocks)
+      while (!blocks->second.empty() && kept_ > bytes) {
+        std::free(blocks->second.back());
+        blocks->second.pop_back();
+        kept_ -= blocks->first;
+      }
+  }
+
   mutable std::mutex mutex_;
-  std::unordered_map<std::size_t, std::vector<void*>> free_;
+  std::map<std::size_t, std::vector<void*>> free_;  ///< by size class
   std::size_t live_ = 0, peak_ = 0;
+  std::size_t kept_ = 0;  ///< bytes of blocks in free_
 };
 
 class HostAllocator final : public Allocator {

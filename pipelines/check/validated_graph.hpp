@@ -109,7 +109,8 @@ struct ValidatedGraph {
   std::string name;
   std::uint64_t seed = 0;
   DeviceChoice device;
-  int threads = 1;
+  int threads = 1;             ///< that run at once, whatever was asked for
+  std::string threads_reason;  ///< "cpu.max of /sys/fs/cgroup", "1024 asked for, the machine has 2 cores"
   RankInfo ranks;
   std::uint32_t epochs = 1;
   std::uint32_t epochs_ahead = 1;

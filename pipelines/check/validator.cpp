@@ -11,12 +11,13 @@
 #include "overlap_check.hpp"
 #include "rank_check.hpp"
 
+#include <millrace/counted.hpp>
+#include <millrace/device.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 namespace millrace::pipelines {
 namespace {
@@ -30,9 +31,20 @@ DeviceChoice decide_device(const GraphSpec& spec, const RankInfo& ranks, Diagnos
   }
 }
 
-int decide_threads(int wish, int cores) {
-  if (wish > 0) return wish;
-  return cores > 0 ? cores : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+// Fewer cores than this still get so many threads where they are asked for: they cost nothing worth mentioning, and whether
+// results depend on threads can be tried on any machine.
+constexpr int kThreadsAnywhere = 8;
+
+/// `cores`: this process's part of them among several; 0 when it has all. More threads than cores only wait for each other, and
+/// no result depends on their number.
+void decide_threads(int wish, int cores, ValidatedGraph& graph) {
+  const DeviceReport cpu = report_cpu();
+  const std::string has = fmt::format("{} by {}", counted(cpu.cores, "core"), cpu.cores_from);
+  graph.threads = wish > 0 ? std::min(wish, std::max(cpu.cores, kThreadsAnywhere)) : cores > 0 ? cores : cpu.cores;
+  if (wish > graph.threads)
+    graph.threads_reason = fmt::format("{} asked for, but {}", wish, has);
+  else if (wish <= 0)
+    graph.threads_reason = cores > 0 ? fmt::format("{} for this process", counted(cores, "core")) : has;
 }
 
 ValidatedGraph start_graph(const GraphSpec& spec, const RankInfo& ranks, int cores, Diagnostics& diagnostics) {
@@ -40,7 +52,7 @@ ValidatedGraph start_graph(const GraphSpec& spec, const RankInfo& ranks, int cor
   graph.name = spec.name;
   graph.seed = spec.seed;
   graph.device = decide_device(spec, ranks, diagnostics);
-  graph.threads = decide_threads(spec.threads, cores);
+  decide_threads(spec.threads, cores, graph);
   graph.ranks = ranks;
   graph.epochs = spec.epochs;
   graph.epochs_ahead = spec.epochs_ahead;

@@ -1,6 +1,7 @@
 // `pipeline-run check CONFIG`: every error and warning, no data moved.
 #include "checked_config.hpp"
 #include "config/printable_text.hpp"
+#include "memory_bound.hpp"
 #include "run_json.hpp"
 
 #include <millrace/counted.hpp>
@@ -11,6 +12,7 @@ namespace millrace::pipelines {
 
 int check_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
+  if (!checked->diagnostics.has_errors()) check_memory(checked->graph, checked->diagnostics);
   if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
   tell_warnings(checked->diagnostics, options);
   const std::size_t warnings = checked->diagnostics.warnings().size();

@@ -4,6 +4,7 @@
 #include "progress_text.hpp"
 
 #include <millrace/build_info.hpp>
+#include <millrace/counted.hpp>
 #include <millrace/device.hpp>
 #include <millrace/peers.hpp>
 
@@ -19,7 +20,10 @@ std::string line_of(const DeviceReport& device) {
   if (!device.available) return fmt::format("  {:<6} not available: {}\n", device.kind, device.detail);
   const std::string id = to_string(DeviceId{device.kind, device.index});
   const std::string memory = bytes_text(static_cast<double>(device.memory_bytes));
-  if (device.capability.empty()) return fmt::format("  {:<6} {}, {}, {}\n", id, device.name, device.detail, memory);
+  if (device.capability.empty())
+    return fmt::format("  {:<6} {}, {}, {}\n         for this process: {} ({}), {} ({})\n", id, device.name,
+                       device.detail, memory, counted(device.cores, "core"), device.cores_from,
+                       bytes_text(static_cast<double>(device.memory_limit_bytes)), device.memory_limit_from);
   return fmt::format("  {:<6} {}, {}, {} ({} free, {} used)\n", id, device.name, device.detail, memory,
                      bytes_text(static_cast<double>(device.memory_free_bytes)),
                      bytes_text(static_cast<double>(device.memory_used_bytes)));
@@ -32,6 +36,10 @@ Json object_of(const DeviceReport& device) {
                    {"cores", device.cores},
                    {"memory_bytes", device.memory_bytes},
                    {"extensions", device.extensions}});
+  if (device.kind == "cpu")
+    object.update({{"cores_from", device.cores_from},
+                   {"memory_limit_bytes", device.memory_limit_bytes},
+                   {"memory_limit_from", device.memory_limit_from}});
   if (!device.capability.empty())
     object.update({{"index", device.index},
                    {"memory_free_bytes", device.memory_free_bytes},

@@ -1,4 +1,6 @@
-#include "plan.hpp"
+#include "memory_bound.hpp"
+
+#include "process_facts.hpp"
 
 #include <millrace/model.hpp>
 
@@ -7,11 +9,36 @@
 namespace millrace::pipelines {
 namespace {
 
+constexpr std::size_t kKiB = 1024, kMiB = 1024 * kKiB;
 constexpr std::size_t kIdBytes = sizeof(std::uint64_t);
+
+// Measured, and rounded up by half: what a run of the smallest graph holds beyond the program that has read its config, without
+// and with matrix products (whose kernels are compiled when they are first used).
+constexpr std::size_t kEngineBytes = 6 * kMiB, kComputeBytes = 12 * kMiB;
+// The touched part of a stack, the C library's pool of a thread, and the matrix library's packed tiles.
+constexpr std::size_t kThreadBytes = 2 * kMiB;
+// A packet with its hold, its fields and their specs, in the queues of all who take it.
+constexpr std::size_t kPacketBytes = 640;
+// Of an epoch in the report and in the JSON object that is made of it, and of each value that a node gives.
+constexpr std::size_t kEpochBytes = 400, kValueBytes = 160, kValuesOfNode = 5;
 
 std::size_t as_size(std::int64_t value) { return static_cast<std::size_t>(std::max<std::int64_t>(value, 0)); }
 
-/// Most rows of each node's output that can be alive: a source's budget, kept by every row made from it.
+/// Bytes of one row of all fields of a port, as stored, without ids.
+std::size_t row_bytes(const PortSpec& port) {
+  std::size_t bytes = 0;
+  for (const PortSpec::FieldSpec& field : port.fields) bytes += field.spec.stored_row_bytes();
+  return bytes;
+}
+
+/// A source's budget; less where it has not so many rows in the passes that may be alive at once.
+std::size_t rows_alive(const ValidatedGraph& graph, std::int64_t blocks, const PortSpec& spec) {
+  const std::size_t rows = as_size(blocks) * as_size(spec.max_rows);
+  if (!spec.rows_per_pass) return rows;
+  return std::min(rows, (std::size_t{graph.epochs_ahead} + 1) * as_size(*spec.rows_per_pass));
+}
+
+/// Most rows of each node's output that can be alive: those of its source, kept by every row made from them.
 std::vector<std::size_t> rows_alive(const ValidatedGraph& graph) {
   std::vector<std::size_t> rows(graph.nodes.size(), 0);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -19,7 +46,7 @@ std::vector<std::size_t> rows_alive(const ValidatedGraph& graph) {
     for (const ValidatedEdge& edge : node.inputs) rows[i] = std::max(rows[i], rows[edge.from_node]);
     if (!node.inputs.empty()) continue;
     for (const auto& [port, spec] : node.outputs)
-      rows[i] = std::max(rows[i], as_size(node.budget_blocks) * as_size(spec.max_rows));
+      rows[i] = std::max(rows[i], rows_alive(graph, node.budget_blocks, spec));
   }
   return rows;
 }
@@ -36,7 +63,34 @@ std::size_t flowing_bytes(const ValidatedNode& node, std::size_t rows) {
     const std::size_t packets = rows / as_size(spec.max_rows) + 3;
     bytes += with_slack((rows + 2 * as_size(spec.max_rows)) * (row_bytes(spec) + (makes_ids ? kIdBytes : 0)),
                         packets * (spec.fields.size() + (makes_ids ? 1 : 0)));
+    bytes += packets * kPacketBytes;
   }
+  return bytes;
+}
+
+bool is_float32(const TensorSpec& spec) { return spec.encoding.form == Form::dense && spec.dtype == DType::f32; }
+
+// A batcher copies stored bytes, a step decodes into memory that it has declared, and who gives on what it got moves bytes.
+bool may_decode(const ValidatedNode& node, const TensorSpec& in) {
+  if (is_float32(in) || node.info->spec.does_read_on_device() || !node.info->spec.batch_rows_param().empty())
+    return false;
+  const auto moves_bytes = [&](const auto& output) {
+    return std::any_of(output.second.fields.begin(), output.second.fields.end(),
+                       [&](const auto& field) { return field.spec.stored_dtype() == in.stored_dtype(); });
+  };
+  return std::none_of(node.outputs.begin(), node.outputs.end(), moves_bytes);
+}
+
+/// Copies as float32 that a stage may ask for. They live as long as the packets.
+std::size_t decoded_bytes(const ValidatedGraph& graph, const ValidatedNode& node,
+                          const std::vector<std::size_t>& rows) {
+  std::size_t bytes = 0;
+  for (const ValidatedEdge& edge : node.inputs)
+    for (const PortSpec::FieldSpec& field : graph.spec_of(edge).fields)
+      if (may_decode(node, field.spec))
+        bytes += with_slack((rows[edge.from_node] + 2 * as_size(graph.spec_of(edge).max_rows)) *
+                                as_size(elements_of(field.spec.row_shape)) * sizeof(float),
+                            0);
   return bytes;
 }
 
@@ -61,27 +115,54 @@ std::size_t shared_bytes(const ValidatedGraph& graph, const ValidatedNode& node)
   return bytes;
 }
 
+std::size_t program_bytes(const ValidatedGraph& graph, std::size_t resident_bytes) {
+  const bool computes = std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                                    [](const ValidatedNode& node) { return node.info->spec.does_read_on_device(); });
+  // In whole MiB, so that a few pages more or less change no number that a person sees.
+  return (resident_bytes + kMiB - 1) / kMiB * kMiB + kEngineBytes + (computes ? kComputeBytes : 0);
+}
+
+std::size_t history_bytes(const ValidatedGraph& graph) {
+  std::size_t values = 0;
+  for (const ValidatedNode& node : graph.nodes)
+    for (const auto& [port, spec] : node.outputs) values += spec.kind == PortKind::metrics ? kValuesOfNode : 0;
+  return std::size_t{graph.epochs} * (kEpochBytes + values * kValueBytes);
+}
+
+std::size_t working_bytes(const ValidatedGraph& graph, const ValidatedNode& node, std::size_t program) {
+  std::size_t bytes = 0;
+  for (const MemoryUse& use : node.memory) bytes += node.inputs.empty() ? use.bytes : with_slack(use.bytes, 1);
+  return node.isolated ? bytes + shared_bytes(graph, node) + program : bytes;
+}
+
 }  // namespace
 
-std::size_t row_bytes(const PortSpec& port) {
-  std::size_t bytes = 0;
-  for (const PortSpec::FieldSpec& field : port.fields) bytes += field.spec.stored_row_bytes();
+std::size_t MemoryBound::on_host() const {
+  std::size_t bytes = total;
+  for (const NodeBytes& node : nodes)
+    if (node.on_device) bytes -= node.working;
   return bytes;
 }
 
-MemoryBound memory_bound(const ValidatedGraph& graph) {
+MemoryBound memory_bound(const ValidatedGraph& graph, std::size_t resident_bytes) {
   MemoryBound bound;
+  bound.program = program_bytes(graph, resident_bytes);
+  bound.threads = as_size(graph.threads) * kThreadBytes;
+  bound.history = history_bytes(graph);
+  bound.total = bound.program + bound.threads + bound.history;
   const std::vector<std::size_t> rows = rows_alive(graph);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const ValidatedNode& node = graph.nodes[i];
-    MemoryBound::NodeBytes bytes{node.name, 0, flowing_bytes(node, rows[i]), model_bytes(node, graph.epochs_ahead)};
-    for (const MemoryUse& use : node.memory)
-      bytes.working += node.inputs.empty() ? use.bytes : with_slack(use.bytes, 1);
-    if (node.isolated) bytes.working += shared_bytes(graph, node);
+    MemoryBound::NodeBytes bytes{node.name, working_bytes(graph, node, bound.program),
+                                 flowing_bytes(node, rows[i]) + decoded_bytes(graph, node, rows),
+                                 model_bytes(node, graph.epochs_ahead)};
+    bytes.on_device = graph.device.id.kind != "cpu" && node.info->spec.does_read_on_device();
     bound.total += bytes.total();
     bound.nodes.push_back(std::move(bytes));
   }
   return bound;
 }
+
+MemoryBound memory_bound(const ValidatedGraph& graph) { return memory_bound(graph, resident_bytes()); }
 
 }  // namespace millrace::pipelines

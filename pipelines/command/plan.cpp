@@ -3,12 +3,15 @@
 
 #include "checked_config.hpp"
 #include "config/printable_text.hpp"
+#include "memory_bound.hpp"
 #include "progress_text.hpp"
+#include "terminal.hpp"
 
 #include <millrace/counted.hpp>
 #include <millrace/model.hpp>
 
 #include <fmt/format.h>
+#include <unistd.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -128,6 +131,9 @@ std::string memory_text(const ValidatedGraph& graph) {
     if (node.total() > 0)
       rows.push_back(
           {node.node, bytes_of(node.working), bytes_of(node.flowing), bytes_of(node.models), bytes_of(node.total())});
+  rows.push_back({"program itself", "", "", "", bytes_of(bound.program)});
+  rows.push_back({counted(graph.threads, "thread"), "", "", "", bytes_of(bound.threads)});
+  rows.push_back({"values of the epochs", "", "", "", bytes_of(bound.history)});
   rows.push_back({"peak memory at most", "", "", "", bytes_of(bound.total)});
   return "\nMemory: working = what the stage declares, and what a process of its own\n"
          "shares with the run; flowing = (budget x rows of a block + 2 packets) x bytes\n"
@@ -215,31 +221,37 @@ Json budget_object(const ValidatedNode& node) {
           {"bytes", node.budget_bytes}};
 }
 
+std::string threads_note(const ValidatedGraph& graph) {
+  return graph.threads_reason.empty() ? "" : fmt::format("threads: {}\n", graph.threads_reason);
+}
+
 }  // namespace
 
 std::string plan_text(const ValidatedGraph& graph) {
   const std::string head = fmt::format("{}: {}, epochs {}, seed {}, threads {}, device {} ({})\n", graph.name,
                                        counted(graph.nodes.size(), "node"), graph.epochs, graph.seed, graph.threads,
                                        to_string(graph.device.id), graph.device.reason);
-  return printable(head + models_text(graph) + seeds_text(graph) + edges_text(graph) + budgets_text(graph) +
-                   isolation_text(graph) + memory_text(graph));
+  return printable(head + threads_note(graph) + models_text(graph) + seeds_text(graph) + edges_text(graph) +
+                   budgets_text(graph) + isolation_text(graph) + memory_text(graph));
 }
 
 std::string plan_json(const ValidatedGraph& graph) {
   const MemoryBound bound = memory_bound(graph);
-  Json plan = {{"schema", 1},
-               {"name", graph.name},
-               {"config_hash", graph.config_hash},
-               {"device", to_string(graph.device.id)},
-               {"threads", graph.threads},
-               {"epochs", graph.epochs},
-               {"draws", seed_objects(graph)},
-               {"edges", edge_objects(graph)},
-               {"models", Json::array()},
-               {"budgets", Json::array()},
-               {"isolated", Json::array()},
-               {"memory", Json::array()},
-               {"memory_bound_bytes", bound.total}};
+  Json plan = {
+      {"schema", 1},
+      {"name", graph.name},
+      {"config_hash", graph.config_hash},
+      {"device", to_string(graph.device.id)},
+      {"threads", graph.threads},
+      {"epochs", graph.epochs},
+      {"draws", seed_objects(graph)},
+      {"edges", edge_objects(graph)},
+      {"models", Json::array()},
+      {"budgets", Json::array()},
+      {"isolated", Json::array()},
+      {"memory", Json::array()},
+      {"memory_of_process", {{"program", bound.program}, {"threads", bound.threads}, {"history", bound.history}}},
+      {"memory_bound_bytes", bound.total}};
   for (const ValidatedNode& node : graph.nodes) {
     if (node.info->kind == StageKind::source) plan["budgets"].push_back(budget_object(node));
     if (node.isolated) plan["isolated"].push_back({{"node", node.name}, {"timeout", seconds_of(node.call_timeout)}});
@@ -261,7 +273,12 @@ int plan_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
   tell_warnings(checked->diagnostics, options);
-  return print_plan(checked->graph, options);
+  print_plan(checked->graph, options);  // where there is too little memory, it says what takes it
+  Diagnostics beyond;
+  check_memory(checked->graph, beyond);
+  if (beyond.empty()) return 0;
+  write_note(render(beyond, style_of(STDERR_FILENO, options.color).color));
+  return beyond.exit_code();
 }
 
 }  // namespace millrace::pipelines

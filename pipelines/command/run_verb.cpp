@@ -2,6 +2,7 @@
 #include "checked_config.hpp"
 #include "config/printable_text.hpp"
 #include "device_time_text.hpp"
+#include "memory_bound.hpp"
 #include "peer_config.hpp"
 #include "plan.hpp"
 #include "process_facts.hpp"
@@ -94,8 +95,9 @@ std::string summary(const ValidatedGraph& graph, const RunReport& report, std::s
   text += warnings_line(warnings);
   text += weights_text(report);
   text += ranks_text(graph, report);
-  text += fmt::format("device {} ({}), {}\n", to_string(graph.device.id), graph.device.reason,
-                      counted(graph.threads, "thread"));
+  const std::string threads = graph.threads_reason.empty() ? "" : fmt::format(" ({})", graph.threads_reason);
+  text += fmt::format("device {} ({}), {}{}\n", to_string(graph.device.id), graph.device.reason,
+                      counted(graph.threads, "thread"), threads);
   text += fmt::format("device memory: peak {}, leaked {}\n", bytes_text(static_cast<double>(report.device_peak_bytes)),
                       bytes_text(static_cast<double>(report.leaked_bytes)));
   if (report.peak_bytes > report.device_peak_bytes)
@@ -224,6 +226,7 @@ void tell_end(const ValidatedGraph& graph, RunReport& report, const CommandOptio
 
 int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peers) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options, peers);
+  if (!checked->diagnostics.has_errors()) check_memory(checked->graph, checked->diagnostics);
   if (peers != nullptr) {
     if (const int code = agree_on_config(*peers, *checked, options); code != 0) return code;
   } else if (checked->diagnostics.has_errors()) {

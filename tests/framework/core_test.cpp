@@ -12,6 +12,8 @@
 #include <millrace/param.hpp>
 #include <millrace/registry.hpp>
 
+#include <malloc.h>
+
 #include <cstring>
 #include <thread>
 
@@ -102,6 +104,18 @@ TEST_CASE("the host allocator counts what is alive and reuses what came back") {
   const std::size_t live = allocator->live_bytes();
   CHECK(name_of([&] { allocator->allocate(std::size_t{1} << 60); }) == "out-of-memory");
   CHECK(allocator->live_bytes() == live);
+}
+
+TEST_CASE("the host allocator keeps no more than was alive at once, however the sizes change") {
+  const auto held = [] {
+    const auto found = mallinfo2();
+    return found.uordblks + found.hblkhd;
+  };
+  const std::size_t before = held();
+  const auto allocator = make_host_allocator();
+  for (std::size_t size = 1000; size < 8'000'000; size += size / 9) allocator->allocate(size);
+  CHECK(held() <= before + allocator->peak_bytes() + 200'000);  // and the lists of what is kept
+  CHECK(allocator->peak_bytes() >= 7'000'000);
 }
 
 TEST_CASE("the host allocator takes requests from several threads") {

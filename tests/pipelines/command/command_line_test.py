@@ -272,7 +272,7 @@ class Pages(unittest.TestCase):
         plan = result_of(run("plan", "configs/mnist_mlp.yaml", "--json"))
         self.assertEqual(plan["models"][0]["parameters"], 669706)
         terms = sum(node["working"] + node["flowing"] + node["snapshots"] for node in plan["memory"])
-        self.assertEqual(plan["memory_bound_bytes"], terms)
+        self.assertEqual(plan["memory_bound_bytes"], terms + sum(plan["memory_of_process"].values()))
 
     def test_plan_widens_a_budget_that_a_batch_needs(self):
         plan = result_of(run("plan", "configs/mnist_mlp.yaml", "-s", "train_batches.batch_size=4096", "--json"))
