@@ -6,7 +6,9 @@
 #include "command/run_json.hpp"
 #include "command/terminal.hpp"
 #include "process/crash_line.hpp"
+#include "process/memory_reserve.hpp"
 #include "process/process_start.hpp"
+#include "process/system_failure.hpp"
 
 #include <millrace/error.hpp>
 
@@ -14,7 +16,9 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace {
@@ -42,12 +46,23 @@ int act(const std::vector<std::string>& arguments) {
   const CrashLines crash_lines;
   const ExitWatch exit_watch(exit_teller(options.json));
   try {
+    if (options.json) owe_results(result_descriptor());
     const ParsedCommand command = parse_command(arguments);
     if (command.verb == nullptr) return write_result(command.output), 0;
     options = command.options;
-    return command.verb->act(options);
+    const int code = command.verb->act(options);
+    owe_results(-1);
+    return code;
   } catch (const millrace::Error& error) {
     return report(error, options);
+  } catch (const std::bad_alloc&) {
+    return report(
+        millrace::Error(millrace::ErrorKind::run, "out-of-memory", "an allocation failed",
+                        "fewer rows, smaller blocks and batches need less; `pipeline-run plan` tells what each "
+                        "node takes"),
+        options);
+  } catch (const std::system_error& error) {
+    return report(system_failure(error.code()), options);
   } catch (const std::exception& error) {
     return report(defect(error.what()), options);
   } catch (...) {
@@ -69,6 +84,7 @@ int serve_or_act(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   start_process();
+  end_on_uncaught_bad_alloc();
   const int code = serve_or_act({argv + 1, argv + argc});
   end_process(code);
   return code;

@@ -7,13 +7,24 @@
 #include <array>
 
 namespace millrace {
+namespace {
+
+// Once: libcrypto looks an algorithm up anew for every digest that is begun with EVP_sha256(), and does not bear it when memory is
+// short meanwhile.
+const EVP_MD* sha256_algorithm() {
+  static const EVP_MD* const kAlgorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return kAlgorithm;
+}
+
+}  // namespace
 
 struct Sha256::State {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
-  if (!state_->context || EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) != 1)
+  if (!state_->context || sha256_algorithm() == nullptr ||
+      EVP_DigestInit_ex(state_->context.get(), sha256_algorithm(), nullptr) != 1)
     throw Error(ErrorKind::run, "no-sha256", "libcrypto offers no SHA-256");
 }
 

@@ -107,9 +107,9 @@ class CudaEvaluationStep final : public EvaluationStep {
     if (weights.size() != static_cast<std::size_t>(model_->parameters()))
       throw Error(ErrorKind::run, "shape-mismatch",
                   fmt::format("the snapshot has {} weights, the model has {}", weights.size(), model_->parameters()));
-    if (std::equal(weights.begin(), weights.end(), weights_.begin(), weights_.end())) return;
+    if (snapshot.identity() == on_card_) return;
     memory_.set_weights(weights);
-    weights_.assign(weights.begin(), weights.end());
+    on_card_ = snapshot.identity();
     penalty_of_weights_ = penalty_of(*model_, weights);
   }
 
@@ -132,7 +132,7 @@ class CudaEvaluationStep final : public EvaluationStep {
   std::shared_ptr<SharedWorkspace> workspace_;  // before `memory_`, whose end waits for work in it
   StepMemory memory_;
   std::deque<FormProgram> forms_;
-  std::vector<float> weights_;  ///< those on the card, in flat order
+  std::uint64_t on_card_ = 0;  ///< the snapshot whose weights are there
   double penalty_of_weights_ = 0, penalty_ = 0;
   std::uint64_t steps_ = 0;
 };

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <utility>
@@ -13,9 +14,18 @@ namespace millrace {
 
 static_assert(std::endian::native == std::endian::little, "weights are hashed and saved as they lie in memory");
 
+namespace {
+
+std::uint64_t next_identity() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+}  // namespace
+
 ModelSnapshot::ModelSnapshot(std::shared_ptr<const ModelSpec> model, Loss loss, std::uint32_t epoch,
                              std::vector<float> weights)
-    : model_(std::move(model)), loss_(loss), epoch_(epoch), weights_(std::move(weights)) {}
+    : model_(std::move(model)), loss_(loss), epoch_(epoch), weights_(std::move(weights)), identity_(next_identity()) {}
 
 std::string ModelSnapshot::not_finite() const {
   for (std::size_t i = 0; i < model_->layers.size(); ++i) {

@@ -16,6 +16,7 @@ target_sources(millrace_framework PRIVATE
   nn/cpu/forward.cpp
   nn/cpu/gemm.cpp
   nn/cpu/gradient_tree.cpp
+  nn/cpu/kernels.cpp
   nn/cpu/live_columns.cpp
   nn/cpu/parallel.cpp
   nn/cpu/ranked_step.cpp

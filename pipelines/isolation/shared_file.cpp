@@ -1,6 +1,7 @@
 #include "shared_file.hpp"
 
 #include "process/child_process.hpp"
+#include "process/system_failure.hpp"
 
 #include <millrace/error.hpp>
 
@@ -18,6 +19,9 @@ namespace millrace::pipelines {
 namespace {
 
 [[noreturn]] void fail(const char* what) {
+  if (const int error = errno; error == EMFILE || error == ENFILE)
+    throw system_failure({error, std::generic_category()},
+                         fmt::format("{} memory that is shared with the process of a stage", what));
   throw Error(ErrorKind::run, "no-shared-memory",
               fmt::format("cannot {} memory that is shared with the process of a stage: {}", what,
                           std::generic_category().message(errno)),

@@ -1,5 +1,7 @@
 #include "stage_process.hpp"
 
+#include "process/system_failure.hpp"
+
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
@@ -27,8 +29,7 @@ struct SocketPair {
 SocketPair make_sockets() {
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    throw Error(ErrorKind::run, "no-process",
-                fmt::format("cannot make a socket: {}", std::generic_category().message(errno)));
+    throw system_failure({errno, std::generic_category()}, "make a socket to the process of a stage");
   int ours = -1;
   try {
     ours = out_of_the_way(ends[0]);

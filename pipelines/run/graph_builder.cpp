@@ -4,11 +4,20 @@
 // lose what a full consumer refuses, and a sequencer or queue serves one successor only.
 #include "graph_builder.hpp"
 
+#include "process/system_failure.hpp"
+
+#include <fmt/format.h>
 #include <tbb/flow_graph.h>
 #include <tbb/global_control.h>
 #include <tbb/task_arena.h>
 
+#include <algorithm>
+#include <mutex>
 #include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
 
 namespace millrace::pipelines {
 namespace {
@@ -29,6 +38,23 @@ class FlowQueue final : public WorkQueue {
   flow::function_node<std::shared_ptr<Work>, flow::continue_msg, flow::queueing> node_;
 };
 
+// oneTBB starts its threads when work comes up, in the middle of anything, and has no way to tell that it cannot.
+void require_threads(int wanted) {
+  std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(std::max(wanted, 1)));
+  std::mutex mutex;
+  std::unique_lock hold(mutex);
+  std::optional<std::error_code> refused;
+  try {
+    while (std::cmp_less(threads.size() + 1, wanted)) threads.emplace_back([&] { const std::lock_guard wait(mutex); });
+  } catch (const std::system_error& error) {
+    refused = error.code();
+  }
+  hold.unlock();
+  for (std::thread& thread : threads) thread.join();
+  if (refused) throw system_failure(*refused, fmt::format("start {} threads, only {}", wanted, threads.size() + 1));
+}
+
 }  // namespace
 
 struct FlowGraph::Impl {
@@ -45,7 +71,10 @@ struct FlowGraph::Impl {
   }
 };
 
-FlowGraph::FlowGraph(int threads) : impl_(std::make_unique<Impl>(threads)) {}
+FlowGraph::FlowGraph(int threads) {
+  require_threads(threads);
+  impl_ = std::make_unique<Impl>(threads);
+}
 
 // Nodes must not go before the graph has come to rest.
 FlowGraph::~FlowGraph() {

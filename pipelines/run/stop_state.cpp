@@ -1,7 +1,10 @@
 // Whether a run is being stopped, and why.
 #include "stop_state.hpp"
 
+#include "process/system_failure.hpp"
+
 #include <new>
+#include <system_error>
 
 namespace millrace::pipelines {
 
@@ -41,7 +44,12 @@ RunFailure describe_exception(const std::exception_ptr& thrown) {
   } catch (const std::bad_alloc&) {
     failure.name = "out-of-memory";
     failure.message = "an allocation failed";
-    failure.help = "use smaller blocks or batches; `plan` prints what each node needs";
+    failure.help = "fewer rows, smaller blocks and batches need less; `pipeline-run plan` tells what each node takes";
+  } catch (const std::system_error& error) {
+    const Error known = system_failure(error.code());
+    failure.name = known.name() == "system-error" ? "stage-exception" : known.name();
+    failure.message = known.name() == "system-error" ? error.what() : known.message();
+    failure.help = known.help();
   } catch (const std::exception& error) {
     failure.name = "stage-exception";
     failure.message = error.what();

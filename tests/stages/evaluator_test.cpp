@@ -177,3 +177,20 @@ TEST_CASE("evaluator warns where it is asked for the accuracy of quantities") {
   REQUIRE(t.warnings().size() == 1);
   CHECK(t.warnings()[0].at.path == "metrics.1");
 }
+
+TEST_CASE("evaluator adds the penalty of each epoch's own weights, over any number of batches") {
+  StageTester t("evaluator", {{"metrics", List{"loss"}}});
+  t.input("data", data_port({1}, {1})).input("model", PortSpec::of_kind(PortKind::model));
+  for (std::uint32_t epoch = 1; epoch <= 3; ++epoch) {
+    const auto w = static_cast<float>(epoch);
+    LayerSpec layer = line()->layers.front();
+    layer.l2 = 0.5F;
+    Packet model = model_packet(epoch, w);
+    model.model = std::make_shared<const ModelSnapshot>(std::make_shared<const ModelSpec>(ModelSpec{1, {layer}}),
+                                                        Loss::mse, epoch, std::vector<float>{w});
+    t.push("model", model);
+    t.push("data", data_packet(epoch, false, {1}, {w}));
+    t.push("data", data_packet(epoch, true, {2, 3}, {2 * w, 3 * w}));
+    CHECK(t.pop("metrics").metrics->find("loss").value() == Catch::Approx(0.5 * w * w));
+  }
+}

@@ -90,6 +90,9 @@ class MILLRACE_EXPORT ModelSnapshot {
   Loss loss() const { return loss_; }
   std::uint32_t epoch() const { return epoch_; }
   std::span<const float> weights() const { return weights_; }
+  /// A number above 0 that no snapshot with other weights has in this process: who computes something from the weights once keeps
+  /// it under this.
+  std::uint64_t identity() const { return identity_; }
   /// SHA-256 over the float32 little-endian weights: layers in order, kernel [in,out] row-major, then bias, no padding.
   std::string weights_sha256() const;
   /// The first weight that is not finite, for a person: "the kernel of layer 1 (dense)"; empty when all are.
@@ -100,6 +103,7 @@ class MILLRACE_EXPORT ModelSnapshot {
   Loss loss_;
   std::uint32_t epoch_;
   std::vector<float> weights_;
+  std::uint64_t identity_;
 };
 
 /// How the gradients of several ranks become one. `ordered`: each batch is cut into four parts by position, on any number of

@@ -1,6 +1,7 @@
 // Evaluation on the CPU: the forward pass alone, over the weights of a snapshot. One parallel region a batch.
 #include "elementwise.hpp"
 #include "forward.hpp"
+#include "kernels.hpp"
 #include "parallel.hpp"
 #include "steps.hpp"
 
@@ -38,13 +39,15 @@ class CpuEvaluationStep final : public EvaluationStep {
       : model_(spec.model),
         layout_(*model_, spec.max_batch_rows),
         scratch_(device.memory(), layout_.scratch.bytes()),
-        forward_(*model_, spec.loss, layout_.forward, evaluation_needs(spec.max_batch_rows), scratch_, 0) {}
+        forward_(*model_, spec.loss, layout_.forward, evaluation_needs(spec.max_batch_rows), scratch_, 0) {
+    compile_products(*model_, spec.max_batch_rows, false);
+  }
 
   BatchSums evaluate(const ModelSnapshot& snapshot, const TrainBatch& batch) override {
     if (batch.inputs->rows() == 0) return {};
     const std::vector<Range> parts = parts_of(batch);
     run(snapshot, batch, parts);
-    const double penalty = penalty_of(*model_, snapshot.weights().data());
+    const double penalty = penalty_of_snapshot(snapshot);
     std::vector<BatchSums> sums;
     for (const Range& part : parts) {
       sums.push_back(forward_.sums(part));
@@ -85,7 +88,16 @@ class CpuEvaluationStep final : public EvaluationStep {
     run_tasks(shards.size(), [&](std::size_t i) { forward_.run(shards[i]); });
   }
 
+  // The weights of a snapshot do not change from batch to batch, and reading all of them costs as much as a small batch.
+  double penalty_of_snapshot(const ModelSnapshot& snapshot) {
+    if (snapshot.identity() != penalised_) penalty_ = penalty_of(*model_, snapshot.weights().data());
+    penalised_ = snapshot.identity();
+    return penalty_;
+  }
+
   std::shared_ptr<const ModelSpec> model_;
+  std::uint64_t penalised_ = 0;  ///< the snapshot that `penalty_` is of
+  double penalty_ = 0;
   EvaluationLayout layout_;
   Scratch scratch_;
   Forward forward_;

@@ -8,6 +8,7 @@
 #include "../rank_lanes.hpp"
 #include "../step_factories.hpp"
 #include "gradient_tree.hpp"
+#include "kernels.hpp"
 #include "parallel.hpp"
 #include "steps.hpp"
 #include "train_pass.hpp"
@@ -111,7 +112,9 @@ RankedTrainStep::RankedTrainStep(Device& device, const TrainSpec& spec)
       weights_(spec_, layout_.weights, scratch_),
       forward_(make_forward(spec_, layout_.pass, scratch_)),
       backward_(make_backward(spec_, layout_.pass, scratch_, forward_, weights_.data())),
-      gradient_(scratch_.at<float>(layout_.gradient)) {}
+      gradient_(scratch_.at<float>(layout_.gradient)) {
+  compile_products(*spec_.model, spec_.max_batch_rows, true);
+}
 
 BatchSums RankedTrainStep::train(const TrainBatch& batch) {
   const std::int64_t own = batch.inputs->rows();

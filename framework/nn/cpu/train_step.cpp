@@ -5,6 +5,7 @@
 #include "batch_pass.hpp"
 #include "forward.hpp"
 #include "gemm.hpp"
+#include "kernels.hpp"
 #include "live_columns.hpp"
 #include "parallel.hpp"
 #include "steps.hpp"
@@ -89,6 +90,7 @@ CpuTrainStep::CpuTrainStep(Device& device, const TrainSpec& spec)
       backward_(make_backward(spec_, layout_.pass, scratch_, forward_, weights_.data())),
       gradient_(scratch_.at<float>(layout_.gradient)),
       no_gradient_(scratch_.at<float>(layout_.no_gradient)) {
+  compile_products(model(), spec_.max_batch_rows, true);
   if (!layout_.live) return;
   live_.emplace(model().layers[0], weights_.data() + model().layers[0].kernel_offset, *layout_.live, scratch_);
   std::fill_n(no_gradient_, model().layers[0].outputs, 0.0F);

@@ -1,0 +1,15 @@
+// What the system refuses, told as what is short.
+#pragma once
+
+#include <millrace/error.hpp>
+
+#include <string>
+#include <system_error>
+
+namespace millrace::pipelines {
+
+/// Error("no-thread" | "too-many-files" | "out-of-memory" | "system-error", run) with the system's reason and which limit to look
+/// at. `doing`: "start the thread that takes signals"; may be empty.
+Error system_failure(const std::error_code& code, const std::string& doing = {});
+
+}  // namespace millrace::pipelines
