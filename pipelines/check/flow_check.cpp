@@ -1,5 +1,6 @@
 // What a graph must keep to so that packets meet and nobody starves.
 #include "checked_graph.hpp"
+#include "source_waits.hpp"
 
 #include <fmt/format.h>
 
@@ -21,24 +22,20 @@ struct Domain {
 class FlowCheck {
  public:
   FlowCheck(const CheckedGraph& graph, Diagnostics& diagnostics)
-      : graph_(graph), diagnostics_(diagnostics), inherited_(graph.nodes.size()), sources_(graph.nodes.size()) {}
+      : graph_(graph), diagnostics_(diagnostics), inherited_(graph.nodes.size()) {}
 
   void run() {
     for (const std::size_t i : graph_.order) {
       visit(i);
       check_joins(i);
-      check_holds(i);
     }
+    check_waits();
   }
 
  private:
   void visit(std::size_t i) {
-    const CheckedNode& node = graph_.nodes[i];
-    if (node.info != nullptr && node.info->kind == StageKind::source) sources_[i].insert(i);
-    for (const CheckedEdge& edge : node.inputs) {
-      sources_[i].insert(sources_[edge.from].begin(), sources_[edge.from].end());
+    for (const CheckedEdge& edge : graph_.nodes[i].inputs)
       if (!inherited_[i]) inherited_[i] = domain_of(edge);
-    }
   }
 
   std::optional<Domain> domain_of(const CheckedEdge& edge) const {
@@ -87,34 +84,94 @@ class FlowCheck {
     return it == node.inputs.end() ? nullptr : &*it;
   }
 
-  void check_holds(std::size_t i) {
-    const CheckedNode& node = graph_.nodes[i];
-    if (node.info == nullptr) return;
-    for (const StageSpec::Hold& hold : node.info->spec.holds()) {
-      const CheckedEdge *data = find_input(node, hold.data), *until = find_input(node, hold.until);
-      if (data == nullptr || until == nullptr) continue;
-      for (const std::size_t source : sources_[data->from])
-        if (sources_[until->from].contains(source)) return report_starvation(node, hold, *data, source);
+  // Nodes by their place in the order; inputs from a circle of nodes, which has been reported, are left out.
+  std::vector<FlowNode> flow_nodes() const {
+    std::map<std::size_t, std::size_t> places;
+    std::vector<FlowNode> nodes;
+    for (const std::size_t i : graph_.order) {
+      const CheckedNode& node = graph_.nodes[i];
+      places.emplace(i, nodes.size());
+      nodes.emplace_back();
+      if (node.info == nullptr) continue;
+      nodes.back().is_source = node.info->kind == StageKind::source;
+      nodes.back().holds = node.info->spec.holds();
+    }
+    for (const auto& [i, place] : places)
+      for (const CheckedEdge& edge : graph_.nodes[i].inputs)
+        if (const auto from = places.find(edge.from); from != places.end())
+          nodes[place].inputs.push_back({edge.port, from->second, edge.kind == PortKind::data});
+    return nodes;
+  }
+
+  // A source that waits for itself, whoever stands between, would wait for ever once its budget is used up.
+  void check_waits() {
+    const std::vector<SourceWait> waits = source_waits(flow_nodes());
+    const std::vector<std::vector<std::size_t>> in_turn = waits_in_turn(waits, graph_.order.size());
+    std::set<std::size_t> reported;
+    for (const SourceWait& wait : waits) {
+      const std::vector<std::size_t>& others = in_turn[wait.source];
+      if (reported.contains(wait.source) || std::find(others.begin(), others.end(), wait.source) == others.end())
+        continue;
+      const std::vector<SourceWait> circle = circle_from(wait, waits);
+      if (circle.empty()) continue;  // another wait of this source is part of one
+      for (const SourceWait& part : circle) reported.insert(part.source);
+      report_starvation(circle);
     }
   }
 
-  void report_starvation(const CheckedNode& node, const StageSpec::Hold& hold, const CheckedEdge& data,
-                         std::size_t source) {
-    const NodeSpec& from = *graph_.nodes[source].spec;
-    diagnostics_.add({ErrorKind::config,
-                      "starvation",
-                      fmt::format("node `{}` would wait for itself: source `{}` feeds both `{}` and `{}`",
-                                  node.spec->name, from.name, hold.data, hold.until),
-                      data.spec->where,
+  // The shortest way from `first` back to its source; empty when there is none.
+  static std::vector<SourceWait> circle_from(const SourceWait& first, const std::vector<SourceWait>& waits) {
+    std::vector<std::vector<SourceWait>> open{{first}};
+    std::set<std::size_t> seen;
+    for (std::size_t next = 0; next < open.size(); ++next) {
+      const std::vector<SourceWait> path = open[next];
+      if (path.back().other == first.source) return path;
+      if (!seen.insert(path.back().other).second) continue;
+      for (const SourceWait& wait : waits) {
+        if (wait.source != path.back().other) continue;
+        open.push_back(path);
+        open.back().push_back(wait);
+      }
+    }
+    return {};
+  }
+
+  const CheckedNode& node_at(std::size_t place) const { return graph_.nodes[graph_.order[place]]; }
+
+  std::string source_text(std::size_t place) const {
+    const NodeSpec& node = *node_at(place).spec;
+    return fmt::format("`{}` ({})", node.name, place_text(node.where));
+  }
+
+  void report_starvation(const std::vector<SourceWait>& circle) {
+    const CheckedNode& holder = node_at(circle.front().holder);
+    const StageSpec::Hold& hold = circle.front().hold;
+    std::string message;
+    std::vector<std::string> notes;
+    if (circle.size() == 1) {
+      const NodeSpec& from = *node_at(circle.front().source).spec;
+      message = fmt::format("node `{}` would wait for itself: source `{}` feeds both `{}` and `{}`", holder.spec->name,
+                            from.name, hold.data, hold.until);
+      notes = {fmt::format("the source is at {}", place_text(from.where))};
+    } else {
+      message = "sources would wait for each other:";
+      for (const SourceWait& wait : circle) message += fmt::format(" `{}` >", node_at(wait.source).spec->name);
+      message += fmt::format(" `{}`", node_at(circle.front().source).spec->name);
+      for (const SourceWait& wait : circle)
+        notes.push_back(
+            fmt::format("node {} keeps rows of source {} until its `{}` has come, for which source {} has to make "
+                        "its whole pass",
+                        source_text(wait.holder), source_text(wait.source), wait.hold.until, source_text(wait.other)));
+    }
+    diagnostics_.add({ErrorKind::config, "starvation", std::move(message), find_input(holder, hold.data)->spec->where,
                       fmt::format("held until `{}` of the same epoch arrives", hold.until),
                       fmt::format("read the data a second time, with a source of its own for `{}`", hold.data),
-                      {fmt::format("the source is at {}", place_text(from.where))}});
+                      std::move(notes)});
   }
 
   const CheckedGraph& graph_;
   Diagnostics& diagnostics_;
   std::vector<std::optional<Domain>> inherited_;
-  std::vector<std::set<std::size_t>> sources_;
 };
 
 }  // namespace
