@@ -12,20 +12,17 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <map>
-#include <utility>
+#include <memory>
 #include <vector>
 
 namespace millrace::stages {
 namespace {
 
-/// A pass under way: batches that came before their model, then the sums.
+/// A pass under way.
 struct Pass {
   std::shared_ptr<const ModelSnapshot> model;
-  std::vector<Packet> waiting;     ///< in seq order
-  std::vector<BatchSums> batches;  ///< what the step has given, in that order
+  std::vector<BatchSums> batches;  ///< what the step has given, in seq order
   double seconds = 0;
-  bool complete = false;
 };
 
 void check_width(const TensorSpec& spec, std::string_view field, std::int64_t width, const char* end,
@@ -95,24 +92,19 @@ class Evaluator final : public Serial {
 
   void process(SerialContext& ctx) override {
     const Packet& packet = ctx.input(ctx.port());
-    const std::uint32_t epoch = packet.header.epoch;
-    Pass& pass = passes_[epoch];
-    if (ctx.port() == "model")
-      pass.model = packet.model;
-    else
-      pass.waiting.push_back(packet);
-    if (!pass.model) return;
-    const std::vector<Packet> ready = std::exchange(pass.waiting, {});
-    for (const Packet& batch : ready) {
-      evaluate(ctx, pass, batch);
-      if (batch.rows > 0) ctx.keep_until(step_->enqueued(), batch);
+    if (ctx.port() == "model") {
+      pass_ = {packet.model, {}, 0};
+      return;
     }
-    if (!pass.complete) return;
+    evaluate(ctx, packet);
+    if (packet.rows > 0) ctx.keep_until(step_->enqueued(), packet);
+    if (!packet.header.last_in_epoch) return;
+    const std::uint32_t epoch = packet.header.epoch;
     ctx.when(step_ ? step_->enqueued() : Event(), [this, epoch](SerialContext& later) { end_pass(later, epoch); });
   }
 
   void close() noexcept override {
-    passes_.clear();
+    pass_ = {};
     step_.reset();
   }
 
@@ -142,12 +134,11 @@ class Evaluator final : public Serial {
     return names;
   }
 
-  void evaluate(const SerialContext& ctx, Pass& pass, const Packet& packet) {
-    pass.complete = packet.header.last_in_epoch;
-    pass.batches.emplace_back();
+  void evaluate(const SerialContext& ctx, const Packet& packet) {
+    pass_.batches.emplace_back();
     if (packet.rows == 0) return;
     // The step refers to the model's spec, and the snapshot keeps that alive.
-    if (!step_) make_step({pass.model, &pass.model->model()}, pass.model->loss());
+    if (!step_) make_step({pass_.model, &pass_.model->model()}, pass_.model->loss());
     const double start = ctx.seconds();
     TrainBatch batch;
     batch.inputs = &packet.tensor("inputs");
@@ -155,16 +146,12 @@ class Evaluator final : public Serial {
     if (data_.find("weights")) batch.weights = &packet.tensor("weights");
     batch.epoch = packet.header.epoch;
     batch.sample_ids = packet.sample_ids();
-    if (reduction_ == Reduction::ordered) batch.part_rows = parts_of(packet, pass.batches.size() - 1);
-    try {
-      check_.require(packet, *news_);
-      const BatchSums sums = step_->evaluate(*pass.model, batch);
-      require_finite(sums);
-      pass.batches.back() = sums;
-    } catch (const Error& error) {  // the packet in hand may be the model for which this one has waited
-      throw PacketError(error, packet);
-    }
-    pass.seconds += ctx.seconds() - start;
+    if (reduction_ == Reduction::ordered) batch.part_rows = parts_of(packet, pass_.batches.size() - 1);
+    check_.require(packet, *news_);
+    const BatchSums sums = step_->evaluate(*pass_.model, batch);
+    require_finite(sums);
+    pass_.batches.back() = sums;
+    pass_.seconds += ctx.seconds() - start;
   }
 
   /// The first batch that is not finite is the one to look at. A device that works asynchronously has given zeros: there the
@@ -190,7 +177,7 @@ class Evaluator final : public Serial {
     return parts;
   }
 
-  std::shared_ptr<const Metrics> metrics_of(const Pass& pass, const BatchSums& sums, std::uint32_t epoch) const {
+  std::shared_ptr<const Metrics> metrics_of(const BatchSums& sums, std::uint32_t epoch) const {
     auto metrics = std::make_shared<Metrics>();
     metrics->epoch = epoch;
     if (sums.samples == 0) return metrics;
@@ -200,26 +187,25 @@ class Evaluator final : public Serial {
                                               : sums.absolute_error;
       metrics->set(name, sum / sums.samples);
     }
-    metrics->set("seconds", pass.seconds);
+    metrics->set("seconds", pass_.seconds);
     return metrics;
   }
 
   /// An asynchronous device gives its sums here, once a pass.
-  void take_late_sums(const SerialContext& ctx, Pass& pass) {
+  void take_late_sums(const SerialContext& ctx) {
     const double start = ctx.seconds();
     const BatchSums late = step_ ? step_->take_sums() : BatchSums{};
-    pass.batches.push_back(late);  // also where there are none, since every rank has as many
-    if (late.samples != 0) pass.seconds += ctx.seconds() - start;
+    pass_.batches.push_back(late);  // also where there are none, since every rank has as many
+    if (late.samples != 0) pass_.seconds += ctx.seconds() - start;
   }
 
   void end_pass(SerialContext& ctx, std::uint32_t epoch) {
     Emission emission;
-    Pass& pass = passes_.at(epoch);
     check_.end_pass(*news_);
-    take_late_sums(ctx, pass);
-    emission.metrics = metrics_of(pass, sum_over_ranks(*communicator_, pass.batches, reduction_), epoch);
+    take_late_sums(ctx);
+    emission.metrics = metrics_of(sum_over_ranks(*communicator_, pass_.batches, reduction_), epoch);
     emission.last_in_epoch = true;
-    passes_.erase(epoch);
+    pass_ = {};
     ctx.emit("metrics", std::move(emission));
   }
 
@@ -233,7 +219,7 @@ class Evaluator final : public Serial {
   PortSpec data_;
   BatchCheck check_;
   std::unique_ptr<EvaluationStep> step_;
-  std::map<std::uint32_t, Pass> passes_;
+  Pass pass_;
 };
 
 MILLRACE_REGISTER_STAGE("evaluator", Evaluator);

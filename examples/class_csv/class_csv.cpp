@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -28,12 +27,10 @@ struct ClassCounts {
   double rows = 0, predicted = 0, correct = 0;
 };
 
-/// A pass under way: batches that came before their model, then the counts.
+/// A pass under way.
 struct Pass {
   std::shared_ptr<const ModelSnapshot> model;
-  std::vector<Packet> waiting;  ///< in seq order
   std::vector<ClassCounts> classes;
-  bool complete = false;
 };
 
 std::size_t largest(std::span<const float> row) {
@@ -107,48 +104,44 @@ class ClassCsv final : public Serial {
 
   void process(SerialContext& ctx) override {
     const Packet& packet = ctx.input(ctx.port());
-    Pass& pass = passes_[packet.header.epoch];
-    if (ctx.port() == "model")
-      pass.model = packet.model;
-    else
-      pass.waiting.push_back(packet);
-    if (!pass.model) return;
-    for (const Packet& batch : std::exchange(pass.waiting, {})) count(pass, batch);
-    if (pass.complete) end_pass(packet.header.epoch);
+    if (ctx.port() == "model") {
+      pass_ = {packet.model, std::vector<ClassCounts>(names_.size())};
+      return;
+    }
+    count(packet);
+    if (packet.header.last_in_epoch) end_pass(packet.header.epoch);
   }
 
-  void close() noexcept override { passes_.clear(); }
+  void close() noexcept override { pass_ = {}; }
 
  private:
   // The processor computes, whatever device the model is trained on: a forward pass an epoch is cheap, and the data are here.
-  void predict(const Pass& pass, const Packet& batch, std::vector<float>& outputs) {
-    const std::shared_ptr<const ModelSpec> model(pass.model, &pass.model->model());
+  void predict(const Packet& batch, std::vector<float>& outputs) {
+    const std::shared_ptr<const ModelSpec> model(pass_.model, &pass_.model->model());
     if (!step_)
-      step_ = make_evaluation_step(*processor_, model, pass.model->loss(), *data_.find("inputs"),
+      step_ = make_evaluation_step(*processor_, model, pass_.model->loss(), *data_.find("inputs"),
                                    *data_.find("targets"), data_.max_rows);
     outputs.resize(static_cast<std::size_t>(batch.rows * model->outputs()));
-    step_->predict(*pass.model, batch.tensor("inputs"), outputs);
+    step_->predict(*pass_.model, batch.tensor("inputs"), outputs);
   }
 
-  void count(Pass& pass, const Packet& batch) {
-    pass.classes.resize(names_.size());
-    pass.complete = batch.header.last_in_epoch;
+  void count(const Packet& batch) {
     if (batch.rows == 0) return;
     std::vector<float> outputs;
-    predict(pass, batch, outputs);
+    predict(batch, outputs);
     const std::span<const float> targets = batch.tensor("targets").f32(), guesses(outputs);
     for (std::size_t at = 0; at < outputs.size(); at += names_.size()) {
       const std::size_t is = largest(targets.subspan(at, names_.size())),
                         guess = largest(guesses.subspan(at, names_.size()));
-      pass.classes[is].rows += 1;
-      pass.classes[guess].predicted += 1;
-      if (is == guess) pass.classes[is].correct += 1;
+      pass_.classes[is].rows += 1;
+      pass_.classes[guess].predicted += 1;
+      if (is == guess) pass_.classes[is].correct += 1;
     }
   }
 
   void end_pass(std::uint32_t epoch) {
-    std::vector<ClassCounts> classes = std::move(passes_.at(epoch).classes);
-    passes_.erase(epoch);
+    std::vector<ClassCounts> classes = std::move(pass_.classes);
+    pass_ = {};
     all_reduce_sum_in_rank_order(*communicator_, {&classes.front().rows, 3 * classes.size()});
     std::ostringstream lines;
     for (std::size_t i = 0; i < classes.size(); ++i) {
@@ -183,7 +176,7 @@ class ClassCsv final : public Serial {
   Communicator* communicator_ = nullptr;
   std::unique_ptr<Device> processor_;
   std::unique_ptr<EvaluationStep> step_;
-  std::map<std::uint32_t, Pass> passes_;
+  Pass pass_;
   std::string lines_;  ///< of all passes so far
 };
 

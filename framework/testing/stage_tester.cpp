@@ -5,6 +5,7 @@
 
 #include <millrace/counted.hpp>
 #include <millrace/error.hpp>
+#include <millrace/hold_order.hpp>
 #include <millrace/model.hpp>
 #include <millrace/testing/stage_tester.hpp>
 
@@ -30,6 +31,7 @@ struct InputState {
   std::string name;
   std::uint64_t next_seq = 0, next_row = 0;
   std::uint32_t epoch = 1;
+  std::deque<Packet> held = {};  ///< until it is their turn
 };
 
 /// One port that packets are taken from.
@@ -86,6 +88,7 @@ struct StageTester::State : public StageHost {
   void start() {
     const bool opens = !is_open();
     open_once();
+    if (opens) holds = HoldOrder(info.spec, inputs());
     if (opens && to_load) load(*to_load);
   }
 
@@ -101,6 +104,7 @@ struct StageTester::State : public StageHost {
     if (last) ++port.epoch;
     return packet;
   }
+  bool run_next();
   void run(const Packets& packets, const std::string& port);
   void pull();
   void send(std::string_view port, Packet packet);
@@ -111,6 +115,7 @@ struct StageTester::State : public StageHost {
   std::deque<InputState> input_ports;
   std::map<std::string, OutputState, std::less<>> queues;
   std::optional<StageState> to_load;
+  HoldOrder holds;
 };
 
 void StageTester::State::send(std::string_view name, Packet packet) {
@@ -130,6 +135,21 @@ void StageTester::State::send(std::string_view name, Packet packet) {
   packet.header.seq = port.next_seq++;
   if (packet.model) reported_model = packet.model;
   port.packets.push_back(std::move(packet));
+}
+
+// Packets of independent inputs go to the stage when it is their turn, as in a run.
+bool StageTester::State::run_next() {
+  for (std::size_t i = 0; i < input_ports.size(); ++i) {
+    InputState& port = input_ports[i];
+    if (port.held.empty() || !holds.may_take(i, port.held.front().header)) continue;
+    Packets packets;
+    packets.emplace(port.name, std::move(port.held.front()));
+    port.held.pop_front();
+    holds.taken(i, packets.begin()->second.header);
+    run(packets, port.name);
+    return true;
+  }
+  return false;
 }
 
 void StageTester::State::run(const Packets& packets, const std::string& port) {
@@ -224,9 +244,8 @@ StageTester& StageTester::push(std::string_view port, Packet packet) {
   state_->require_possible(input, packet);
   state_->start();
   packet.header.seq = input.next_seq++;
-  Packets packets;
-  packets.emplace(input.name, std::move(packet));
-  state_->run(packets, input.name);
+  input.held.push_back(std::move(packet));
+  while (state_->run_next()) continue;
   return *this;
 }
 

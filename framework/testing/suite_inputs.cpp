@@ -3,6 +3,7 @@
 #include "stage_host.hpp"
 
 #include <millrace/error.hpp>
+#include <millrace/hold_order.hpp>
 #include <millrace/model.hpp>
 #include <millrace/port_check.hpp>
 #include <millrace/random.hpp>
@@ -13,6 +14,7 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 namespace millrace::testing {
 namespace {
@@ -363,6 +365,35 @@ class CallMaker {
   bool last_ = false;
 };
 
+// As the engine would give them, where what is held has come first.
+std::vector<Call> in_order_of_holds(const StageSpec& spec, const InputForm& form, std::vector<Call> calls) {
+  std::vector<std::string> ports;
+  for (const auto& [name, port] : form.inputs) ports.push_back(name);
+  HoldOrder holds(spec, ports);
+  std::vector<Call> ordered;
+  std::vector<bool> done(calls.size(), false);
+  const auto take_one = [&](std::size_t arrived) {
+    std::vector<bool> blocked(ports.size(), false);
+    for (std::size_t i = 0; i < arrived; ++i) {
+      if (done[i]) continue;
+      const auto port = static_cast<std::size_t>(std::find(ports.begin(), ports.end(), calls[i].port) - ports.begin());
+      const PacketHeader header = calls[i].packets.at(calls[i].port).header;
+      if (blocked[port] || !holds.may_take(port, header)) {
+        blocked[port] = true;
+        continue;
+      }
+      holds.taken(port, header);
+      done[i] = true;
+      ordered.push_back(std::move(calls[i]));
+      return true;
+    }
+    return false;
+  };
+  for (std::size_t arrived = 1; arrived <= calls.size(); ++arrived)
+    while (take_one(arrived)) continue;
+  return ordered;
+}
+
 }  // namespace
 
 InputForms forms_of(const SuiteCase& one) {
@@ -386,7 +417,8 @@ std::vector<Call> make_calls(const SuiteCase& one, const InputForm& form, const 
                              const std::shared_ptr<const void>& token) {
   CallMaker maker(one, form, memory, token);
   for (std::size_t pass = 0; pass < scenario.size(); ++pass) maker.pass(pass, scenario[pass]);
-  return std::move(maker.calls);
+  if (one.info.spec.holds().empty()) return std::move(maker.calls);
+  return in_order_of_holds(one.info.spec, form, std::move(maker.calls));
 }
 
 }  // namespace millrace::testing

@@ -54,13 +54,15 @@ std::optional<Work> InputFront::next() {
   if (mode_ == InputMode::joined) {
     for (std::size_t port = 0; port < ports; ++port)
       if (!is_ready(port)) return std::nullopt;
+    work.inputs.reserve(ports);  // before anything is taken, so that nothing is lost when memory is lacking
     for (std::size_t port = 0; port < ports; ++port) work.inputs.push_back(take(port));
     return work;
   }
   for (std::size_t port = 0; port < ports; ++port) {
-    if (!is_ready(port)) continue;
+    if (!is_ready(port) || !holds_.may_take(port, waiting_[port].begin()->second.header)) continue;
     work.inputs.resize(ports);
     work.inputs[port] = take(port);
+    holds_.taken(port, work.inputs[port].header);
     work.port = port;
     return work;
   }

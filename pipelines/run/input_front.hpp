@@ -3,6 +3,7 @@
 
 #include "permit_ledger.hpp"
 
+#include <millrace/hold_order.hpp>
 #include <millrace/packet.hpp>
 #include <millrace/stage_spec.hpp>
 
@@ -10,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace millrace::pipelines {
@@ -19,16 +21,18 @@ struct Work {
   std::vector<Packet> inputs;  ///< by port; independent inputs have one at `port` only
   std::size_t port = 0;
   Permit permit;
-  bool resumes = false;  ///< the rest of a call that waited for the device
+  bool resumes = false;   ///< the rest of a call that waited for the device
+  bool admitted = false;  ///< it came to its turn before the run was stopped, and will be done
 };
 
 /// Packets arrive in any order and leave in the order of `seq`. Not thread-safe: the node's lock guards it.
 class InputFront {
  public:
-  InputFront(InputMode mode, std::size_t ports) : mode_(mode), waiting_(ports), next_(ports, 0) {}
+  InputFront(InputMode mode, std::size_t ports, HoldOrder holds = {})
+      : mode_(mode), holds_(std::move(holds)), waiting_(ports), next_(ports, 0) {}
 
   void add(std::size_t port, Packet packet);
-  /// The next call that can be made: joined inputs wait until every port has its packet.
+  /// The next call that can be made: joined inputs wait until every port has its packet, held ones until it is their turn.
   std::optional<Work> next();
   /// Packets that wait at a port.
   std::size_t waiting(std::size_t port) const { return waiting_[port].size(); }
@@ -40,6 +44,7 @@ class InputFront {
   Packet take(std::size_t port);
 
   InputMode mode_;
+  HoldOrder holds_;
   std::vector<std::map<std::uint64_t, Packet>> waiting_;
   std::vector<std::uint64_t> next_;
 };

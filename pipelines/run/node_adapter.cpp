@@ -34,7 +34,8 @@ NodeAdapter::NodeAdapter(ValidatedNode& node, const NodeServices& services)
     outputs_.back()->name = name;
     outputs_.back()->spec = spec;
   }
-  front_ = std::make_unique<InputFront>(node.info->spec.input_mode(), inputs_.size());
+  front_ = std::make_unique<InputFront>(node.info->spec.input_mode(), inputs_.size(),
+                                        HoldOrder(node.info->spec, input_names_));
 }
 
 void NodeAdapter::connect(const ValidatedEdge& edge, NodeAdapter& from) {

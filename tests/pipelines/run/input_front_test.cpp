@@ -78,6 +78,47 @@ TEST_CASE("independent inputs do not wait for each other", "[front]") {
   CHECK(drain(front) == std::vector<std::uint64_t>{0, 1});
 }
 
+TEST_CASE("held packets come behind what they wait for, epoch by epoch", "[front]") {
+  StageSpec spec;
+  spec.input("data", Record::any()).input("model", PortContent::model("the weights")).holds("data", "model");
+  InputFront front(InputMode::independent, 2, HoldOrder(spec, {"data", "model"}));
+  const auto give = [&](std::size_t port, std::uint64_t seq, std::uint32_t epoch, bool last) {
+    Packet p = packet(seq, {}, epoch);
+    p.header.last_in_epoch = last;
+    front.add(port, std::move(p));
+  };
+  const auto next = [&] {
+    const auto work = front.next();
+    return work ? std::pair(work->port, work->inputs[work->port].header.epoch) : std::pair(std::size_t{9}, 0U);
+  };
+  const auto none = std::pair(std::size_t{9}, 0U);
+  give(0, 0, 1, false);
+  give(0, 1, 1, true);
+  give(0, 2, 2, true);
+  CHECK(next() == none);
+  give(1, 0, 1, true);
+  give(1, 1, 2, true);
+  CHECK(next() == std::pair(std::size_t{1}, 1U));
+  CHECK(next() == std::pair(std::size_t{0}, 1U));
+  CHECK(next() == std::pair(std::size_t{0}, 1U));
+  CHECK(next() == std::pair(std::size_t{1}, 2U));
+  CHECK(next() == std::pair(std::size_t{0}, 2U));
+  CHECK(next() == none);
+}
+
+TEST_CASE("what waits for rows waits for the last of their epoch", "[front]") {
+  StageSpec spec;
+  spec.input("data", Record::any()).input("means", Record::any()).holds("data", "means");
+  HoldOrder holds(spec, {"data", "means"});
+  CHECK_FALSE(holds.may_take(0, {0, 1, 0, false}));
+  holds.taken(1, {0, 1, 0, false});
+  CHECK_FALSE(holds.may_take(0, {0, 1, 0, false}));
+  CHECK(holds.may_take(1, {1, 1, 0, true}));
+  holds.taken(1, {1, 1, 0, true});
+  CHECK(holds.may_take(0, {0, 1, 0, false}));
+  CHECK_FALSE(holds.may_take(1, {2, 2, 0, true}));
+}
+
 TEST_CASE("clearing takes out everything that waits", "[front]") {
   InputFront front(InputMode::joined, 2);
   front.add(0, packet(0));
