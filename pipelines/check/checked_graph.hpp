@@ -48,7 +48,7 @@ void check_flow(const CheckedGraph&, Diagnostics&);
 
 /// Why the stage of a node cannot run in a process of its own; empty when it can. `node.info` is not null.
 std::string why_not_isolated(const CheckedNode& node);
-/// Nodes that shall run in a process of their own, and cannot; time limits that nobody would keep.
+/// Nodes that shall run in a process of their own, and cannot.
 void check_isolation(const CheckedGraph&, Diagnostics&);
 
 /// "config.yaml:12:5" for notes.

@@ -221,6 +221,17 @@ void note_places(const DocNode& at, const std::string& path, std::vector<ParamPl
     if (at.items[i].is_map()) note_places(at.items[i], fmt::format("{}{}", prefix, i), places);
 }
 
+std::chrono::milliseconds call_timeout(const CheckedNode& node) {
+  constexpr std::chrono::milliseconds kUsual{300'000}, kNone{0};
+  if (node.run.is_map() && node.run["timeout"].is_number())
+    return std::chrono::milliseconds(std::max<std::int64_t>(1, std::llround(node.run["timeout"].number() * 1000)));
+  if (node.info == nullptr) return kNone;
+  // A step waits for the device and for other processes, which have limits of their own.
+  const StageSpec& spec = node.info->spec;
+  const bool waits_for_others = spec.does_communicate() || spec.does_copy_to_device() || spec.does_read_on_device();
+  return waits_for_others ? kNone : kUsual;
+}
+
 ValidatedNode start_node(const CheckedNode& node, const std::vector<std::size_t>& positions) {
   ValidatedNode result;
   result.name = node.spec->name;
@@ -231,8 +242,7 @@ ValidatedNode start_node(const CheckedNode& node, const std::vector<std::size_t>
   result.run_path = (node.spec->chain.empty() ? node.spec->name : node.spec->chain) + ".run";
   result.can_be_isolated = node.info != nullptr && why_not_isolated(node).empty();
   if (node.run.is_map() && node.run["isolate"].is_text()) result.isolated = node.run["isolate"].text() == "process";
-  if (node.run.is_map() && node.run["timeout"].is_number())
-    result.call_timeout = std::chrono::milliseconds(std::llround(node.run["timeout"].number() * 1000));
+  result.call_timeout = call_timeout(node);
   for (const CheckedEdge& edge : node.inputs)
     result.inputs.push_back({edge.port, positions[edge.from], edge.from_port});
   return result;

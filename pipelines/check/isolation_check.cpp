@@ -25,23 +25,11 @@ void report(const CheckedGraph& graph, const CheckedNode& node, const DocMember&
        {}});
 }
 
-void report_timeout(const CheckedNode& node, const DocMember& timeout, Diagnostics& diagnostics) {
-  diagnostics.add(
-      {ErrorKind::config,
-       "timeout-without-process",
-       fmt::format("node `{}` runs in this process, where nothing can end a call of its stage", node.spec->name),
-       timeout.key_where,
-       "",
-       "add `isolate: process`, or leave `timeout` out",
-       {}});
-}
-
 void check(const CheckedGraph& graph, const CheckedNode& node, Diagnostics& diagnostics) {
-  const DocMember *isolate = node.spec->run.find("isolate"), *timeout = node.spec->run.find("timeout");
+  const DocMember* isolate = node.spec->run.find("isolate");
   const bool in_process =
       isolate != nullptr && node.run["isolate"].is_text() && node.run["isolate"].text() == "process";
   if (in_process && !why_not_isolated(node).empty()) report(graph, node, *isolate, diagnostics);
-  if (timeout != nullptr && !in_process) report_timeout(node, *timeout, diagnostics);
 }
 
 }  // namespace

@@ -56,7 +56,6 @@ constexpr std::array kRules{
     Rule{"run-without-source", "Only sources have budgets."},
     Rule{"cannot-isolate",
          "A stage in a process of its own takes and gives data on the host, and talks to nobody else."},
-    Rule{"timeout-without-process", "Only a stage in a process of its own has a time limit."},
     Rule{"unknown-node", "Every reference names a node."},
     Rule{"unknown-output", "Every reference names an output that there is."},
     Rule{"ambiguous-output", "Of several outputs one is named."},

@@ -86,9 +86,9 @@ struct ValidatedNode {
 
   std::int64_t batch_rows = 0;  ///< of the batches that come in; 0 when they are none
   bool can_be_isolated = false;
-  bool isolated = false;                            ///< its stage runs in a process of its own
-  std::chrono::milliseconds call_timeout{300'000};  ///< isolated: the longest that one call may take
-  std::string run_path;                             ///< what `--set` calls its `run`: "flat.run"
+  bool isolated = false;                      ///< its stage runs in a process of its own
+  std::chrono::milliseconds call_timeout{0};  ///< the longest that one call may take; 0: without end
+  std::string run_path;                       ///< what `--set` calls its `run`: "flat.run"
 
   Location where;
   std::vector<ParamPlace>

@@ -81,6 +81,9 @@ void add_lists(const RunReport& report, Json& object) {
   for (const TrainedModel& trained : report.models) object["models"][trained.node] = model_object(*trained.model);
   object["nodes"] = Json::object();
   for (const NodeReport& node : report.nodes) object["nodes"][node.name] = node_object(node);
+  if (!report.widened.empty()) object["widened"] = Json::object();
+  for (const WidenedBudget& budget : report.widened)
+    object["widened"][budget.node] = {{"planned", budget.planned}, {"blocks", budget.blocks}};
   object["failures"] = Json::array();
   for (const RunFailure& failure : report.failures) object["failures"].push_back(failure_object(failure));
 }

@@ -5,6 +5,7 @@
 #include "memory_bound.hpp"
 #include "peer_config.hpp"
 #include "plan.hpp"
+#include "process/exit_watch.hpp"
 #include "process_facts.hpp"
 #include "progress_line.hpp"
 #include "progress_text.hpp"
@@ -104,6 +105,10 @@ std::string summary(const ValidatedGraph& graph, const RunReport& report, std::s
     text += fmt::format("host memory: peak {}\n",
                         bytes_text(static_cast<double>(report.peak_bytes - report.device_peak_bytes)));
   if (report.device_times) text += device_time_text(*report.device_times);
+  for (const WidenedBudget& budget : report.widened)
+    text += fmt::format(
+        "budget of `{}` was widened to {} (planned: {}): stages downstream drop rows, or its blocks are small\n",
+        printable(budget.node), counted(budget.blocks, "block"), budget.planned);
   return text;
 }
 
@@ -195,25 +200,6 @@ ProgressOptions progress_options(const ValidatedGraph& graph, const CommandOptio
   return progress;
 }
 
-RunReport run_watched(ValidatedGraph& graph, const CommandOptions& options, Stopping& stopping, Peers* peers,
-                      RunOutput& output) {
-  ProgressLine progress(progress_options(graph, options), output);
-  RunOptions run_options;
-  run_options.observer = graph.ranks.rank == 0 ? &progress : nullptr;
-  run_options.stop_signal = &stopping.signals.first();
-  run_options.at_work = &stopping.note.at_work;
-  run_options.peers = peers;
-  run_options.stage_host = "/proc/self/exe";
-  run_options.strict = options.strict;
-  run_options.device_timeout =
-      std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(device_timeout_seconds()));
-  stopping.note.follow(&output);
-  RunReport report = run(graph, run_options);
-  stopping.note.follow(nullptr);
-  progress.finish();
-  return report;
-}
-
 // Where standard error takes nothing at the moment, the object does not wait for it.
 void tell_end(const ValidatedGraph& graph, RunReport& report, const CommandOptions& options, double launch_seconds,
               const RunFacts& facts, const Diagnostics& checked, RunOutput& output) {
@@ -222,6 +208,44 @@ void tell_end(const ValidatedGraph& graph, RunReport& report, const CommandOptio
   if (output.write_error() != 0) tell_lost(report, output.write_error());
   if (options.json) write_result(run_json(graph, report, launch_seconds, facts, checked));
   output.finish();
+}
+
+/// How the end of a run is told, whichever way it comes.
+struct RunEnd {
+  const ValidatedGraph& graph;
+  const CommandOptions& options;
+  Peers* peers;
+  double launch_seconds;
+  const RunFacts& facts;
+  const Diagnostics& checked;
+  RunOutput& output;
+
+  void tell(RunReport& report) const {
+    tell_end(graph, report, options, launch_seconds, facts, checked, output);
+    if (const Diagnostics failures = failures_of(report); !failures.empty()) write_errors(failures, options, peers);
+  }
+};
+
+RunReport run_watched(ValidatedGraph& graph, const RunEnd& end, Stopping& stopping) {
+  ProgressLine progress(progress_options(graph, end.options), end.output);
+  RunOptions run_options;
+  run_options.observer = graph.ranks.rank == 0 ? &progress : nullptr;
+  run_options.stop_signal = &stopping.signals.first();
+  run_options.at_work = &stopping.note.at_work;
+  run_options.peers = end.peers;
+  run_options.on_hung = [&end](RunReport report) {  // its thread may never come back
+    end.tell(report);
+    exit_now(report.exit_code);
+  };
+  run_options.stage_host = "/proc/self/exe";
+  run_options.strict = end.options.strict;
+  run_options.device_timeout =
+      std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(device_timeout_seconds()));
+  stopping.note.follow(&end.output);
+  RunReport report = run(graph, run_options);
+  stopping.note.follow(nullptr);
+  progress.finish();
+  return report;
 }
 
 int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peers) {
@@ -238,11 +262,10 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
     if (const int code = agree_on_data(*peers, checked->graph, facts.data, options); code != 0) return code;
   tell_warnings(checked->diagnostics, options);
   if (options.dry_run) return checked->graph.ranks.rank == 0 ? print_plan(checked->graph, options) : 0;
-  const double launch_seconds = seconds_since_launch();
   RunOutput output(lines_descriptor(options), STDERR_FILENO);
-  RunReport report = run_watched(checked->graph, options, stopping, peers, output);
-  tell_end(checked->graph, report, options, launch_seconds, facts, checked->diagnostics, output);
-  if (const Diagnostics failures = failures_of(report); !failures.empty()) write_errors(failures, options, peers);
+  const RunEnd end{checked->graph, options, peers, seconds_since_launch(), facts, checked->diagnostics, output};
+  RunReport report = run_watched(checked->graph, end, stopping);
+  end.tell(report);
   return report.exit_code;
 }
 

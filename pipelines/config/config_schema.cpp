@@ -56,8 +56,9 @@ const std::vector<Param>& run_params() {
             "Where the stage runs: in this process, or in one of its own, whose crash or hang is an error of the node.")
           .or_default("none"),
       Param("timeout", ParamType::number().above(0).at_most(1e6),
-            "With `isolate: process`: the longest that one call of the stage may take.")
-          .or_default(300)
+            "The longest that one call of the stage may take; 300 unless the stage works on a device or talks to other "
+            "processes, and then without end.")
+          .or_absent()
           .in_unit("seconds"),
   };
   return params;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace millrace::pipelines {
 namespace {
 
@@ -27,14 +29,14 @@ RunFailure lost(const EdgeCount& edge, const std::string& what, std::string help
 
 bool balances(const EdgeCount& edge) { return edge.emitted == edge.taken + edge.discarded + edge.waiting; }
 
-void check_edge(const EdgeCount& edge, std::uint32_t passes, bool stopped, std::vector<RunFailure>& failures) {
+void check_edge(const EdgeCount& edge, std::uint32_t passes, bool cut_short, std::vector<RunFailure>& failures) {
   if (!balances(edge))
     failures.push_back(
         lost(edge,
              fmt::format("{} emitted and {} accounted for", counted(edge.emitted, "packet was", "packets were"),
                          edge.taken + edge.discarded + edge.waiting),
              "this is a defect of the engine"));
-  if (stopped) return;
+  if (cut_short) return;
   if (edge.waiting != 0)
     failures.push_back(lost(edge,
                             counted(edge.waiting, "packet waits", "packets wait") + " for a partner that never came",
@@ -50,23 +52,76 @@ void check_edge(const EdgeCount& edge, std::uint32_t passes, bool stopped, std::
         "a stage must pass on last_in_epoch once a pass on every data output"));
 }
 
+RunFailure kept_packet(const KeptCount& kept) {
+  RunFailure failure = failure_of("kept-packet",
+                                  fmt::format("node `{}` still kept {} when the run had ended", kept.node,
+                                              counted(kept.count, "block or epoch", "blocks or epochs")),
+                                  "a stage must let go of every packet of a pass by its last_in_epoch");
+  failure.node = kept.node;
+  failure.stage = kept.stage;
+  failure.where = kept.where;
+  return failure;
+}
+
+RunFailure lost_hold(std::size_t count) {
+  return failure_of("kept-packet",
+                    fmt::format("after every stage is gone, something still keeps {}",
+                                counted(count, "block or epoch", "blocks or epochs")),
+                    "something outlives its stage and keeps a packet: a static variable or a thread of a plugin");
+}
+
+std::string help_for(const SourceCount& source) {
+  if (source.limit == PermitLedger::Limit::bytes)
+    return fmt::format(
+        "{} of it still held downstream; raise `run: {{bytes: {}}}` of `{}` by {} or more, or look for a stage "
+        "that keeps packets",
+        counted(source.blocks_alive, "block is", "blocks are"), source.bytes, source.node, source.block_bytes);
+  return "this is a defect of the engine";
+}
+
+RunFailure unfinished_pass(const SourceCount& source, std::uint32_t passes) {
+  const bool by_bytes = source.limit == PermitLedger::Limit::bytes;
+  RunFailure failure = failure_of(
+      "unfinished-pass",
+      fmt::format("source `{}` finished {} of {}, then nothing moved any more: {}", source.node, source.passes,
+                  counted(passes, "pass", "passes"), by_bytes ? "its limit of bytes is reached" : "it got no permit"),
+      help_for(source));
+  failure.node = source.node;
+  failure.stage = source.stage;
+  failure.where = source.where;
+  return failure;
+}
+
 }  // namespace
 
-std::vector<RunFailure> check_conservation(const std::vector<EdgeCount>& edges, const std::vector<SourceCount>& sources,
-                                           std::uint32_t passes, bool stopped) {
+std::vector<RunFailure> check_edges(const std::vector<EdgeCount>& edges, std::uint32_t passes, bool cut_short) {
   std::vector<RunFailure> failures;
-  for (const SourceCount& source : sources) {
-    if (stopped || source.passes == passes) continue;
-    failures.push_back(failure_of(
-        "unfinished-pass",
-        fmt::format("source `{}` finished {} of {}, then nothing moved any more", source.node, source.passes,
-                    counted(passes, "pass", "passes")),
-        fmt::format("{} of its {} still held downstream; raise `run: {{blocks}}` of `{}`, or look for a stage "
-                    "that keeps packets",
-                    source.blocks_alive, counted(source.budget, "block is", "blocks are"), source.node)));
-    failures.back().node = source.node;
-  }
-  for (const EdgeCount& edge : edges) check_edge(edge, passes, stopped, failures);
+  for (const EdgeCount& edge : edges) check_edge(edge, passes, cut_short, failures);
+  return failures;
+}
+
+bool is_unfinished(const std::vector<SourceCount>& sources, std::uint32_t passes) {
+  return std::any_of(sources.begin(), sources.end(), [&](const SourceCount& s) { return s.passes != passes; });
+}
+
+std::vector<RunFailure> check_ends(const std::vector<SourceCount>& sources, const std::vector<KeptCount>& kept,
+                                   std::size_t lost, std::uint32_t passes) {
+  using Limit = PermitLedger::Limit;
+  const auto is_stuck = [&](const SourceCount& s, Limit limit) { return s.passes != passes && s.limit == limit; };
+  std::vector<RunFailure> failures;
+  // A source that has blocks left waits for another one, which has not.
+  for (const SourceCount& source : sources)
+    if (is_stuck(source, Limit::bytes)) failures.push_back(unfinished_pass(source, passes));
+  for (RunFailure& failure : failures)
+    for (const KeptCount& k : kept)
+      failure.notes.push_back(
+          fmt::format("node `{}` kept {}", k.node, counted(k.count, "block or epoch", "blocks or epochs")));
+  if (!failures.empty()) return failures;
+  for (const KeptCount& k : kept) failures.push_back(kept_packet(k));
+  if (lost != 0) failures.push_back(lost_hold(lost));
+  if (!failures.empty()) return failures;
+  for (const SourceCount& source : sources)
+    if (source.passes != passes) failures.push_back(unfinished_pass(source, passes));
   return failures;
 }
 

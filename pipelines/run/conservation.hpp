@@ -1,6 +1,7 @@
 // Nothing is lost silently: what went into every edge must have come out, and every pass must have come to its end.
 #pragma once
 
+#include "permit_ledger.hpp"
 #include "runner.hpp"
 
 #include <cstdint>
@@ -19,14 +20,33 @@ struct EdgeCount {
 };
 
 struct SourceCount {
-  std::string node;
+  std::string node, stage;
+  Location where;
   std::uint32_t passes = 0;
-  std::int64_t blocks_alive = 0, budget = 0;
+  std::int64_t blocks_alive = 0;
+  std::size_t bytes = 0, block_bytes = 0;  ///< of its budget; 0: no limit
+  PermitLedger::Limit limit = PermitLedger::Limit::none;
 };
 
-/// Failures `lost-packet` and `unfinished-pass`; none when everything adds up. `passes`: how many every source owed.
-/// A run that was stopped owes no passes and may have discarded, but the numbers of every edge must still balance.
-std::vector<RunFailure> check_conservation(const std::vector<EdgeCount>& edges, const std::vector<SourceCount>& sources,
-                                           std::uint32_t passes, bool stopped);
+/// What a node gave back only when it was closed or destroyed.
+struct KeptCount {
+  std::string node, stage;
+  Location where;
+  std::size_t count = 0;  ///< blocks and epochs
+};
+
+/// Failures `lost-packet`; none when everything adds up. `passes`: how many every edge owed. A run that was `cut_short`, by a
+/// failure, a signal or a source that could not go on, owes nothing and may have discarded, but the numbers of every edge must
+/// still balance.
+std::vector<RunFailure> check_edges(const std::vector<EdgeCount>& edges, std::uint32_t passes, bool cut_short);
+
+/// The sources that did not come to their end, in a run that nobody stopped.
+bool is_unfinished(const std::vector<SourceCount>& sources, std::uint32_t passes);
+
+/// Failures `kept-packet` and `unfinished-pass`: the causes only. Whoever keeps an epoch keeps the next pass from beginning, and
+/// is the cause; a limit of bytes is the cause of what is still held behind it.
+/// `lost`: blocks and epochs that are still held when every stage is gone.
+std::vector<RunFailure> check_ends(const std::vector<SourceCount>& sources, const std::vector<KeptCount>& kept,
+                                   std::size_t lost, std::uint32_t passes);
 
 }  // namespace millrace::pipelines

@@ -6,41 +6,42 @@
 
 namespace millrace::pipelines {
 
-std::shared_ptr<const void> EpochGate::handle(std::uint32_t epoch, const Make& make) {
-  Entry& entry = entries_[epoch];
-  if (!entry.own) entry.own = make();
-  return entry.own;
+EpochGate::EpochGate(std::uint32_t first, std::uint32_t last, std::uint32_t ahead, std::size_t sources)
+    : first_(first), last_(last), ahead_(std::min(ahead, last - first)), sources_(sources), lowest_alive_(first) {
+  entries_.resize(static_cast<std::size_t>(ahead_) + 1);
 }
 
-std::shared_ptr<const void> EpochGate::finish(std::uint32_t epoch) {
-  Entry& entry = entries_[epoch];
+const EpochGate::Handle& EpochGate::begin(std::uint32_t epoch) noexcept {
+  at(epoch).begun = true;
+  return at(epoch).own;
+}
+
+EpochGate::Handle EpochGate::finish(std::uint32_t epoch) noexcept {
+  Entry& entry = at(epoch);
   if (++entry.finished < sources_) return nullptr;
   return std::exchange(entry.own, nullptr);
 }
 
-std::vector<std::uint32_t> EpochGate::end(std::uint32_t epoch) {
-  entries_[epoch].dead = true;
-  std::vector<std::uint32_t> ended;
-  for (auto it = entries_.begin(); it != entries_.end() && it->first == lowest_alive_ && it->second.dead;) {
-    ended.push_back(it->first);
-    it = entries_.erase(it);
+void EpochGate::end(std::uint32_t epoch) noexcept {
+  at(epoch).dead = true;
+  while (at(lowest_alive_).dead) {
+    at(lowest_alive_) = Entry();
     ++lowest_alive_;
   }
-  return ended;
 }
 
-bool EpochGate::stop_after(std::uint32_t epoch) {
+bool EpochGate::stop_after(std::uint32_t epoch) noexcept {
   const std::uint64_t last = std::uint64_t{epoch} + 1;
   if (last >= last_) return true;
-  if (!entries_.empty() && entries_.rbegin()->first > last) return false;
+  if (lowest_alive_ > last + 1) return false;
+  for (std::uint64_t later = last + 1; later <= lowest_alive_ + ahead_; ++later)
+    if (at(later).begun) return false;
   last_ = static_cast<std::uint32_t>(last);
   return true;
 }
 
-std::vector<std::shared_ptr<const void>> EpochGate::abandon() {
-  std::vector<std::shared_ptr<const void>> own;
-  for (auto& [epoch, entry] : entries_) own.push_back(std::exchange(entry.own, nullptr));
-  return own;
+void EpochGate::abandon(std::vector<Handle>& into) noexcept {
+  for (std::size_t i = 0; i < entries_.size(); ++i) into[i] = std::exchange(entries_[i].own, nullptr);
 }
 
 }  // namespace millrace::pipelines

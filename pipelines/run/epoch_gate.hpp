@@ -2,47 +2,54 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace millrace::pipelines {
 
-/// Plain bookkeeping; the ledger guards it with its lock. Every source makes every pass.
+/// Plain bookkeeping; the ledger guards it with its lock. Every source makes every pass. Allocates when it is made and never
+/// again.
 class EpochGate {
  public:
-  EpochGate(std::uint32_t first, std::uint32_t last, std::uint32_t ahead, std::size_t sources)
-      : first_(first), last_(last), ahead_(ahead), sources_(sources), lowest_alive_(first) {}
+  using Handle = std::shared_ptr<const void>;
+
+  EpochGate(std::uint32_t first, std::uint32_t last, std::uint32_t ahead, std::size_t sources);
 
   std::uint32_t first() const { return first_; }
   std::uint32_t last() const { return last_; }
   bool may_start(std::uint32_t epoch) const { return epoch <= last_ && epoch <= lowest_alive_ + ahead_; }
+  /// Every epoch before this one has ended.
+  std::uint64_t lowest_alive() const { return lowest_alive_; }
 
-  using Make = std::function<std::shared_ptr<const void>()>;
-  /// The handle of an epoch that some source has not finished; `make` makes it for the first that asks.
-  std::shared_ptr<const void> handle(std::uint32_t epoch, const Make& make);
+  /// A source begins or goes on with a pass that may start. Returns the epoch's handle; null until somebody has set it.
+  const Handle& begin(std::uint32_t epoch) noexcept;
+  void set_handle(std::uint32_t epoch, Handle own) noexcept { at(epoch).own = std::move(own); }
   /// A source has finished its pass. When it was the last one, the gate's own reference comes back: the caller drops it
   /// without the lock, because that may end the epoch.
-  std::shared_ptr<const void> finish(std::uint32_t epoch);
-  /// Nothing holds `epoch` any more. Returns the epochs that have thereby ended, in order.
-  std::vector<std::uint32_t> end(std::uint32_t epoch);
+  Handle finish(std::uint32_t epoch) noexcept;
+  /// Nothing holds `epoch` any more: it has ended, and those behind it that were waiting for it.
+  void end(std::uint32_t epoch) noexcept;
   /// The run ends with `epoch` + 1. False, and nothing changes, when a later pass has begun.
-  bool stop_after(std::uint32_t epoch);
-  /// Gives up the gate's own references; the caller drops them without the lock.
-  std::vector<std::shared_ptr<const void>> abandon();
+  bool stop_after(std::uint32_t epoch) noexcept;
+  /// Moves the gate's own references to `into`, which has places() places; the caller drops them without the lock.
+  void abandon(std::vector<Handle>& into) noexcept;
+  std::size_t places() const { return entries_.size(); }
 
  private:
   struct Entry {
-    std::shared_ptr<const void> own;
+    Handle own;
     std::size_t finished = 0;
-    bool dead = false;
+    bool begun = false, dead = false;
   };
+  // Epochs that may be alive at once are ahead + 1 in a row, so each has a place of its own.
+  Entry& at(std::uint64_t epoch) { return entries_[epoch % entries_.size()]; }
+
   std::uint32_t first_, last_;
   std::uint64_t ahead_;
   std::size_t sources_;
   std::uint64_t lowest_alive_;
-  std::map<std::uint32_t, Entry> entries_;  ///< from lowest_alive_ on
+  std::vector<Entry> entries_;
 };
 
 }  // namespace millrace::pipelines

@@ -36,11 +36,11 @@ void EventWaiter::call(const Event& event, std::function<void()> then, Fail fail
 }
 
 void EventWaiter::add(Entry entry) {
-  hooks_.reserve();
   {
     const std::lock_guard lock(mutex_);
     if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
     entries_.push_back(std::move(entry));
+    hooks_.reserve();  // cannot throw, and before the thread sees the entry
   }
   changed_.notify_all();
 }

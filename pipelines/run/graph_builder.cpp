@@ -1,7 +1,8 @@
 // Step 4: nodes to a oneTBB flow graph.
 //
-// A flow node is only a queue and a limit of concurrency. Edges are plain calls between nodes: the graph's own edges
-// lose what a full consumer refuses, and a sequencer or queue serves one successor only.
+// A flow node is only a way to a thread. What waits for it stands in a queue of ours: the graph's own starts the newest first,
+// and for a node that takes one at a time allocates where an exception would leave it locked. Edges are plain calls between
+// nodes: the graph's own edges lose what a full consumer refuses, and a sequencer or queue serves one successor only.
 #include "graph_builder.hpp"
 
 #include "process/system_failure.hpp"
@@ -12,6 +13,8 @@
 #include <tbb/task_arena.h>
 
 #include <algorithm>
+#include <deque>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -27,15 +30,59 @@ namespace flow = tbb::flow;
 class FlowQueue final : public WorkQueue {
  public:
   FlowQueue(flow::graph& graph, NodeAdapter& adapter)
-      : node_(graph, adapter.is_concurrent() ? flow::unlimited : flow::serial,
-              [&adapter](const std::shared_ptr<Work>& work) {
-                adapter.execute(*work);
-                return flow::continue_msg();
-              }) {}
-  void put(std::shared_ptr<Work> work) override { node_.try_put(work); }
+      : adapter_(adapter), is_concurrent_(adapter.is_concurrent()), node_(graph, flow::unlimited, [this](int) {
+          work();
+          return flow::continue_msg();
+        }) {}
+
+  void put(Work&& work) override {
+    {
+      const std::lock_guard lock(mutex_);
+      waiting_.push_back(std::move(work));
+      if (!is_concurrent_ && std::exchange(is_busy_, true)) return;
+    }
+    try {
+      node_.try_put(0);
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      is_busy_ = false;
+      throw;
+    }
+  }
+
+  std::vector<Work> take_all() override {
+    const std::lock_guard lock(mutex_);
+    std::vector<Work> works(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.end()));
+    waiting_.clear();
+    return works;
+  }
 
  private:
-  flow::function_node<std::shared_ptr<Work>, flow::continue_msg, flow::queueing> node_;
+  // Of a node that takes one at a time the same thread goes on, as long as there is work.
+  void work() {
+    do {
+      Work next;  // its end may put work here, so it must not end under the lock
+      if (!take(next)) return;
+      adapter_.execute(next);
+    } while (!is_concurrent_);
+  }
+
+  bool take(Work& next) {
+    const std::lock_guard lock(mutex_);
+    is_busy_ = !waiting_.empty();
+    if (waiting_.empty()) return false;
+    next = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (is_concurrent_) adapter_.admit(next);
+    return true;
+  }
+
+  NodeAdapter& adapter_;
+  bool is_concurrent_;
+  std::mutex mutex_;
+  std::deque<Work> waiting_;  ///< the oldest first
+  bool is_busy_ = false;      ///< of a node that takes one at a time: somebody is at it
+  flow::function_node<int, flow::continue_msg, flow::queueing> node_;
 };
 
 // oneTBB starts its threads when work comes up, in the middle of anything, and has no way to tell that it cannot.

@@ -56,20 +56,31 @@ void NodeAdapter::arrive(std::size_t port, Packet packet) {
     return;
   }
   const std::lock_guard lock(mutex_);
-  front_->add(port, std::move(packet));
+  try {
+    front_->add(port, std::move(packet));
+  } catch (...) {
+    ++inputs_[port]->discarded;
+    throw;
+  }
   while (auto work = front_->next()) submit(std::move(*work));
 }
 
-void NodeAdapter::submit(Work work) {
+void NodeAdapter::submit(Work&& work) {
   clock_.ready();
-  put(std::make_shared<Work>(std::move(work)));
+  put(std::move(work));
+}
+
+void NodeAdapter::put(Work&& work) {
+  try {
+    queue_->put(std::move(work));
+  } catch (...) {
+    count(work, false);  // has no inputs any more if the queue has taken it
+    throw;
+  }
 }
 
 void NodeAdapter::execute(Work& work) noexcept {
-  if (paused_ && !work.resumes) {
-    backlog_.push_back(std::move(work));
-    return;
-  }
+  if (paused_ && !work.resumes) return keep_back(work);
   if (work.resumes) paused_ = false;
   call({&work, 1});
   while (!paused_ && !backlog_.empty()) {
@@ -79,17 +90,31 @@ void NodeAdapter::execute(Work& work) noexcept {
   }
 }
 
+void NodeAdapter::keep_back(Work& work) noexcept {
+  try {
+    backlog_.push_back(std::move(work));
+  } catch (...) {
+    count(work, false);
+    fail_at(position_of(work), std::current_exception());
+  }
+}
+
 void NodeAdapter::pause(const Work& work, const Event& event) {
-  paused_ = true;
   auto rest = std::make_shared<Work>(work);
   rest->resumes = true;
   const Position at = position_of(work);
+  std::shared_ptr<const void> wait = begin_device_wait();
+  paused_ = true;
   services_.waiter.call(
       event,
-      [this, rest, wait = begin_device_wait()]() mutable {
+      [this, rest, at, wait = std::move(wait)]() mutable {
         wait.reset();
         clock_.ready();
-        queue_->put(std::move(rest));
+        try {
+          queue_->put(std::move(*rest));
+        } catch (...) {
+          fail_at(at, std::current_exception());
+        }
       },
       [this, at](const std::exception_ptr& thrown) {
         // What was kept for the same work has told it already.
@@ -99,7 +124,7 @@ void NodeAdapter::pause(const Work& work, const Event& event) {
 
 void NodeAdapter::call(std::span<Work> works) noexcept {
   const NodeClock::Time began = clock_.begin(works.size());
-  const bool stopped = services_.stop.stopping() && !only_reports();
+  const bool stopped = !works.front().admitted && services_.stop.stopping() && !only_reports();
   for (const Work& work : works)
     if (!work.resumes) count(work, !stopped);
   try {
@@ -107,6 +132,7 @@ void NodeAdapter::call(std::span<Work> works) noexcept {
       for (Work& work : works) skip(work);
     } else {
       const Position at = position_of(works.front());
+      epoch_in_hand_.store(at.epoch, std::memory_order_relaxed);
       const StageMark mark(place_, at.epoch, at.packet);
       const FloatGuard guard(&changes_floats_);
       process_all(works);
@@ -134,7 +160,7 @@ void NodeAdapter::count(const Work& work, bool taken) {
 }
 
 NodeAdapter::Position NodeAdapter::position_of(const Work& work) const {
-  if (work.inputs.empty()) return {work.permit.epoch, outputs_.empty() ? 0 : outputs_.front()->emitted.load(), 0};
+  if (work.inputs.empty()) return {work.permit.epoch, calls_ - std::min<std::uint64_t>(calls_, 1), 0};
   const Packet& packet = work.inputs[work.port];
   return position_of(packet.header, packet.rows);
 }
@@ -153,13 +179,9 @@ bool NodeAdapter::only_reports() const {
          });
 }
 
-void NodeAdapter::fail_at(const Position& at, const std::exception_ptr& thrown) {
+void NodeAdapter::fail_at(const Position& at, const std::exception_ptr& thrown) noexcept {
   failed_ = true;
-  RunFailure failure = failure_of(node_, thrown);
-  failure.epoch = at.epoch;
-  failure.packet = at.packet;
-  failure.batch = at.batch;
-  services_.stop.fail(std::move(failure));
+  services_.stop.fail(thrown, &node_, at);
 }
 
 void NodeAdapter::keep_until(const Event& event, const Packet& packet, std::span<const Field> fields) {
@@ -183,10 +205,19 @@ std::shared_ptr<const void> NodeAdapter::begin_device_wait() {
 }
 
 void NodeAdapter::discard_waiting() {
+  for (const Work& work : take_waiting())
+    if (!work.resumes) count(work, false);
   std::vector<Packet> dropped;  // before the lock, so that its holds end after it
   const std::lock_guard lock(mutex_);
   for (std::size_t port = 0; port < inputs_.size(); ++port) inputs_[port]->discarded += front_->waiting(port);
   dropped = front_->clear();
+}
+
+std::vector<Work> NodeAdapter::take_waiting() {
+  std::vector<Work> works = queue_ != nullptr ? queue_->take_all() : std::vector<Work>();
+  for (Work& work : backlog_) works.push_back(std::move(work));
+  backlog_.clear();
+  return works;
 }
 
 std::size_t NodeAdapter::waiting(std::size_t port) const {
@@ -202,8 +233,16 @@ void NodeAdapter::send(std::size_t port, Packet packet) {
   }
   ++out.emitted;
   if (out.targets.empty()) return;
-  for (std::size_t i = 0; i + 1 < out.targets.size(); ++i) out.targets[i].node->arrive(out.targets[i].port, packet);
-  out.targets.back().node->arrive(out.targets.back().port, std::move(packet));
+  for (std::size_t i = 0; i < out.targets.size(); ++i) {
+    const OutputPort::Target& target = out.targets[i];
+    try {
+      i + 1 < out.targets.size() ? target.node->arrive(target.port, packet)
+                                 : target.node->arrive(target.port, std::move(packet));
+    } catch (...) {  // those behind it get nothing any more
+      while (++i < out.targets.size()) ++out.targets[i].node->inputs_[out.targets[i].port]->discarded;
+      throw;
+    }
+  }
 }
 
 OutTensor NodeAdapter::allocate(TensorSpec spec, std::int64_t rows) const {
@@ -223,6 +262,10 @@ std::size_t NodeAdapter::input_index(std::string_view name) const {
   for (std::size_t i = 0; i < inputs_.size(); ++i)
     if (inputs_[i]->name == name) return i;
   throw Error(ErrorKind::run, "no-such-port", fmt::format("`{}` has no input `{}`", node_.name, name));
+}
+
+RunPosition NodeAdapter::position_in_hand() const {
+  return {epoch_in_hand_.load(std::memory_order_relaxed), calls_ - std::min<std::uint64_t>(calls_, 1), 0};
 }
 
 NodeReport NodeAdapter::report() const {

@@ -25,8 +25,10 @@ namespace millrace::pipelines {
 class WorkQueue {
  public:
   virtual ~WorkQueue() = default;
-  /// Does not run the work.
-  virtual void put(std::shared_ptr<Work> work) = 0;
+  /// Does not run the work. When it throws, the work may be in the queue all the same.
+  virtual void put(Work&& work) = 0;
+  /// Work that nobody will take any more, because starting it failed.
+  virtual std::vector<Work> take_all() = 0;
 };
 
 class RunHistory;
@@ -79,7 +81,9 @@ class NodeAdapter {
   /// A packet for an input port. Any thread.
   void arrive(std::size_t port, Packet packet);
   /// Queues a call. Any thread.
-  virtual void submit(Work work);
+  virtual void submit(Work&& work);
+  /// The next work of several side by side is taken from the queue: when a later one fails, this one is still done.
+  void admit(Work& work) const { work.admitted = !services_.stop.stopping(); }
   /// Makes a call; what it throws stops the run.
   virtual void execute(Work& work) noexcept;
   /// After the drain of a stopped run: counts what still waits for its neighbours as discarded.
@@ -94,6 +98,8 @@ class NodeAdapter {
   NodeClock& clock() { return clock_; }
   /// It keeps something that the device works on, or goes on when the device has done something. Any thread.
   bool waits_for_device() const { return device_waits_ > 0; }
+  /// Where the call stands that was begun last. Any thread.
+  RunPosition position_in_hand() const;
   NodeReport report() const;
   const std::vector<std::string>& input_names() const { return input_names_; }
   /// For a process that dies of a signal.
@@ -117,23 +123,24 @@ class NodeAdapter {
   virtual void process_all(std::span<Work> works) { process(works.front()); }
   /// Counts the work, calls the stage and drops the work. A failure is told with the first packet.
   void call(std::span<Work> works) noexcept;
-  void put(std::shared_ptr<Work> work) { queue_->put(std::move(work)); }
+  void discard(const Work& work) { count(work, false); }
+  /// What cannot be queued is counted as discarded.
+  void put(Work&& work);
   /// The work was not done because the run is being stopped.
   virtual void skip(Work& /*work*/) {}
+  /// After the drain: work that no call was made for, because starting it failed.
+  virtual std::vector<Work> take_waiting();
   /// The call in hand goes on when `event` is done, as work that resumes; until then no other is made. Serial nodes only.
   void pause(const Work& work, const Event& event);
   bool is_joined() const;
 
  private:
-  struct Position {
-    std::uint32_t epoch = 0;
-    std::uint64_t packet = 0;
-    std::uint64_t batch = 0;  ///< of the epoch, from 1; 0 for what is no batch
-  };
+  using Position = RunPosition;
   Position position_of(const Work& work) const;
   Position position_of(const PacketHeader& header, std::int64_t rows) const;
   void count(const Work& work, bool taken);
-  void fail_at(const Position& at, const std::exception_ptr& thrown);
+  void keep_back(Work& work) noexcept;
+  void fail_at(const Position& at, const std::exception_ptr& thrown) noexcept;
   /// This node waits for the device until the last copy of the result is gone.
   std::shared_ptr<const void> begin_device_wait();
   /// The stage takes metrics and gives nothing: what it is told counts also while the run is being stopped.
@@ -152,6 +159,7 @@ class NodeAdapter {
   std::deque<Work> backlog_;  ///< what came while it was paused
   NodeClock clock_;
   std::atomic<std::uint64_t> calls_{0};
+  std::atomic<std::uint32_t> epoch_in_hand_{0};
   std::atomic<std::int64_t> device_waits_{0};
   std::atomic<bool> told_device_error_{false}, failed_{false}, changes_floats_{false};
 };

@@ -33,6 +33,7 @@ NodeClock::Time NodeClock::begin(std::size_t pieces) {
   charge(now);
   queued_ -= static_cast<std::int64_t>(pieces);
   ++running_;
+  ++changes_;
   return now;
 }
 
@@ -41,6 +42,7 @@ void NodeClock::finish(Time began) {
   const Time now = Clock::now();
   charge(now);
   --running_;
+  ++changes_;
   busy_ += now - began;
 }
 
@@ -55,9 +57,9 @@ NodeClock::Sums NodeClock::sums() const {
   return {seconds(busy_), seconds(idle_), seconds(waiting_)};
 }
 
-bool NodeClock::is_running() const {
+CallLook NodeClock::look() const {
   const std::lock_guard lock(mutex_);
-  return running_ > 0;
+  return {running_ > 0, changes_};
 }
 
 }  // namespace millrace::pipelines

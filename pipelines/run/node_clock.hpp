@@ -1,6 +1,8 @@
 // Where a node's time goes: in the stage's code, waiting for work, or having work and waiting.
 #pragma once
 
+#include "call_watch.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -30,7 +32,8 @@ class NodeClock {
   };
   Sums sums() const;
   /// A call is being made now.
-  bool is_running() const;
+  bool is_running() const { return look().in_call; }
+  CallLook look() const;
 
  private:
   void charge(Time now);
@@ -39,6 +42,7 @@ class NodeClock {
   Time since_;
   bool open_ = false;
   std::int64_t queued_ = 0, running_ = 0;
+  std::uint64_t changes_ = 0;
   std::chrono::nanoseconds busy_{0}, idle_{0}, waiting_{0};
 };
 

@@ -6,9 +6,11 @@
 #include "packet_hold.hpp"
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,9 @@ struct SourceBudget {
   std::int64_t blocks = 1;      ///< blocks of it that may be alive at once
   std::size_t bytes = 0;        ///< bytes that may be alive at once; 0: no limit
   std::size_t block_bytes = 0;  ///< the most bytes a block of it has
+  /// The sources whose passes must be over before blocks of this one are let go: those behind what its rows are held for, and
+  /// those that they wait for in turn.
+  std::vector<std::size_t> waits_for = {};
 };
 
 /// The right to call produce once.
@@ -29,36 +34,47 @@ struct Permit {
   HoldPtr hold;  ///< the slot and the epoch; goes into the packets
 };
 
+/// None is called under the ledger's lock, and only `start` may throw.
 struct LedgerHooks {
-  /// Called under the ledger's lock: keep the permit, do not run the source, do not drop the permit.
+  /// Keep the permit, do not run the source. What it throws fails the run.
   std::function<void(Permit)> start;
   std::function<bool()> stopping;
-  /// An epoch has ended: nothing of it is alive. In order; never for a run that is being stopped. Must not throw.
+  /// An epoch has ended: nothing of it is alive. In order, never two at once, and never for a run that is being stopped.
   std::function<void(std::uint32_t)> epoch_ended;
+  /// A permit could not be made or not be started; after it `stopping` says so.
+  std::function<void(std::exception_ptr)> failed;
 };
 
-/// Safe from any thread. Holds refer to it by shared_ptr, because a packet may outlive the run: it is inert then.
+/// Safe from any thread. Holds refer to it by shared_ptr, because a packet may outlive the run: it is inert then. Allocates
+/// nothing under its lock.
 class PermitLedger : public std::enable_shared_from_this<PermitLedger> {
  public:
   /// Passes `first` to `last`, `ahead` passes at most begun beyond one that is alive.
   static std::shared_ptr<PermitLedger> make(std::vector<SourceBudget> sources, EpochGate gate, LedgerHooks hooks);
 
   /// Hands out the first permits.
-  void start();
+  void start() noexcept;
   /// The source has used its permit; `last`: the pass is over.
-  void produced(std::size_t source, bool last);
+  void produced(std::size_t source, bool last) noexcept;
+  /// Nothing moves any more: gives one block more to the sources that only their budget of blocks keeps from going on, and first
+  /// to those for which others wait. False when there are none: the run is over, or is kept by something else.
+  bool widen() noexcept;
   /// Throws Error("stop-too-late", run) when a pass after `from_epoch` + 1 has begun.
   void stop_after(std::uint32_t from_epoch);
   /// From now on inert: no hook is called any more, holds only count.
-  void close();
+  void close() noexcept;
 
-  std::uint32_t first_pass() const;
+  std::uint32_t first_pass() const { return first_pass_; }
   std::uint32_t last_pass() const;
 
+  /// What keeps a source from its next block.
+  enum class Limit : std::uint8_t { none, blocks, bytes, epoch };
   struct SourceState {
-    std::uint32_t passes = 0;  ///< finished
-    std::int64_t alive = 0;    ///< blocks that something holds
-    std::int64_t high = 0;     ///< the most blocks that were alive at once
+    std::uint32_t passes = 0;   ///< finished
+    std::int64_t alive = 0;     ///< blocks that something holds
+    std::int64_t high = 0;      ///< the most blocks that were alive at once
+    std::int64_t widened = 0;   ///< blocks that were added to the budget
+    Limit limit = Limit::none;  ///< as it is now
   };
   SourceState source(std::size_t index) const;
   /// Blocks and epochs that something outside the ledger holds.
@@ -71,20 +87,38 @@ class PermitLedger : public std::enable_shared_from_this<PermitLedger> {
     SourceBudget budget;
     SourceState state;
     std::uint32_t pass = 0;
-    bool in_pass = false, running = false;
+    bool in_pass = false, running = false, starves = false;
   };
+  /// A permit that has been decided on and counted, but not made.
+  struct Grant {
+    std::size_t source;
+    std::uint32_t epoch;
+    bool begins_pass;
+    EpochGate::Handle own;  ///< null when it has to be made
+  };
+  using Lock = std::unique_lock<std::mutex>;
+
   PermitLedger(std::vector<SourceBudget> sources, EpochGate gate, LedgerHooks hooks);
-  bool may_run(const Line& line) const;
-  Permit make_permit(std::size_t index);
-  void pump();
+  Limit limit_of(const Line& line) const;
+  bool is_over(const Line& line) const { return line.running || line.pass > gate_.last(); }
+  bool waits_for_another(const Line& line) const;
+  std::optional<Grant> next_grant() noexcept;
+  void pump(Lock lock) noexcept;
+  void hand_out(Grant grant);
+  EpochGate::Handle open_epoch(std::uint32_t epoch);
+  void tell_ends(Lock& lock) noexcept;
   void return_block(std::size_t source) noexcept;
   void end_epoch(std::uint32_t epoch) noexcept;
 
   mutable std::mutex mutex_;
   EpochGate gate_;
   LedgerHooks hooks_;
+  std::uint32_t first_pass_;
   std::vector<Line> lines_;
+  std::vector<EpochGate::Handle> spare_;  ///< a place for each handle that close takes from the gate
   std::size_t epochs_alive_ = 0;
+  std::uint64_t told_;  ///< the ends of all epochs before this one have been told
+  bool telling_ = false;
   bool closed_ = false;
 };
 

@@ -2,8 +2,7 @@
 #include "run_state.hpp"
 
 #include "check/node_place.hpp"
-#include "config/printable_text.hpp"
-#include "conservation.hpp"
+#include "check/source_waits.hpp"
 #include "isolation/isolated_stage.hpp"
 
 #include <millrace/counted.hpp>
@@ -42,6 +41,16 @@ std::unique_ptr<NodeAdapter> make_adapter(ValidatedNode& node, const NodeService
   throw Error(ErrorKind::run, "no-such-kind", "node `" + node.name + "` has a kind of stage that nobody knows");
 }
 
+std::vector<FlowNode> flow_nodes(const ValidatedGraph& graph) {
+  std::vector<FlowNode> nodes;
+  for (const ValidatedNode& node : graph.nodes) {
+    nodes.push_back({node.info->kind == StageKind::source, {}, node.info->spec.holds()});
+    for (const ValidatedEdge& edge : node.inputs)
+      nodes.back().inputs.push_back({edge.port, edge.from_node, graph.spec_of(edge).kind == PortKind::data});
+  }
+  return nodes;
+}
+
 std::vector<EdgeCount> count_edges(const std::vector<std::unique_ptr<NodeAdapter>>& nodes) {
   std::vector<EdgeCount> edges;
   for (const auto& node : nodes)
@@ -54,16 +63,39 @@ std::vector<EdgeCount> count_edges(const std::vector<std::unique_ptr<NodeAdapter
   return edges;
 }
 
-RunFailure kept_packet(const ValidatedNode& node, std::size_t count) {
+/// Who waits for a node, and who for them: what stands still while it does not return.
+std::vector<std::string> who_waits(const ValidatedGraph& graph, std::size_t hung) {
+  constexpr std::size_t kMost = 8;
+  std::vector<std::string> notes;
+  std::vector<bool> waits(graph.nodes.size(), false);
+  waits[hung] = true;
+  for (std::size_t i = hung + 1; i < graph.nodes.size() && notes.size() < kMost; ++i)
+    for (const ValidatedEdge& edge : graph.nodes[i].inputs) {
+      if (waits[i] || !waits[edge.from_node]) continue;
+      waits[i] = true;
+      notes.push_back(fmt::format("`{}` waits for `{}`", graph.nodes[i].name, graph.nodes[edge.from_node].name));
+    }
+  return notes;
+}
+
+RunFailure hung_stage(const ValidatedGraph& graph, std::size_t index, const RunPosition& at) {
+  const ValidatedNode& node = graph.nodes[index];
   RunFailure failure;
-  failure.kind = ErrorKind::run;
-  failure.name = "kept-packet";
-  failure.message = fmt::format("node `{}` still kept {} when the run had ended", node.name,
-                                counted(count, "block or epoch", "blocks or epochs"));
-  failure.help = "a stage must let go of every packet of a pass by its last_in_epoch";
+  failure.kind = ErrorKind::stalled;
+  failure.name = "stage-hung";
+  failure.message = fmt::format("a call of the stage has not returned for {} s",
+                                static_cast<double>(node.call_timeout.count()) / 1000);
+  failure.help = fmt::format(
+      "look for a wait or an endless loop in the stage; `--set {}.timeout=SECONDS` gives it longer{}", node.run_path,
+      node.can_be_isolated ? fmt::format(", `--set {}.isolate=process` lets the run end it in order", node.run_path)
+                           : "");
+  failure.notes = who_waits(graph, index);
   failure.node = node.name;
   failure.stage = node.info->name;
   failure.where = node.where;
+  failure.epoch = at.epoch;
+  failure.packet = at.packet;
+  failure.batch = at.batch;
   return failure;
 }
 
@@ -122,16 +154,6 @@ std::string text_of(const RunFailure& failure) {
   return fmt::format("{}error[{}]: {}", place, failure.name, failure.message);
 }
 
-RunFailure lost_hold(std::size_t count) {
-  RunFailure failure;
-  failure.kind = ErrorKind::run;
-  failure.name = "kept-packet";
-  failure.message = fmt::format("after every stage is gone, something still keeps {}",
-                                counted(count, "block or epoch", "blocks or epochs"));
-  failure.help = "something outlives its stage and keeps a packet: a static variable or a thread of a plugin";
-  return failure;
-}
-
 }  // namespace
 
 Run::Run(ValidatedGraph& graph, const RunOptions& options)
@@ -141,10 +163,12 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
       began_(std::chrono::steady_clock::now()),
       // A rank that stopped alone would leave the others waiting in a sum.
       stop_(peers_ != nullptr && communicating_nodes(graph) > 0 ? &peers_->agreed_stop() : options.stop_signal),
-      history_(names_of(graph), graph.reported, options.observer, began_),
+      observer_(options.observer),
+      history_(names_of(graph), graph.reported, &observer_, began_),
       device_timeout_(options.device_timeout),
       stage_host_(options.stage_host),
-      strict_(options.strict) {
+      strict_(options.strict),
+      on_hung_(options.on_hung) {
   if (peers_ == nullptr) return;
   stop_.set_listener([this](const RunFailure& failure) {
     if (failure.name != "peer-lost") peers_->failed(text_of(failure));
@@ -168,7 +192,7 @@ void Run::guarded(void (Run::*step)()) {
   try {
     (this->*step)();
   } catch (...) {
-    stop_.fail(describe_exception(std::current_exception()));
+    stop_.fail(std::current_exception());
   }
 }
 
@@ -178,12 +202,14 @@ RunReport Run::execute() {
   flow_ = std::make_unique<FlowGraph>(threads());
   flow_->execute([this] {
     guarded(&Run::build);
+    if (!stop_.stopping()) guarded(&Run::watch_calls);
     if (!stop_.stopping()) guarded(&Run::open_stages);
     if (!stop_.stopping()) guarded(&Run::flow);
     guarded(&Run::tell_rest);
     if (ledger_) guarded(&Run::close_stages);
   });
   if (at_work_ != nullptr) at_work_->follow(nullptr);
+  watch_.reset();
   waiter_.reset();
   flow_.reset();
   for (const auto& node : nodes_) report_.nodes.push_back(node->report());
@@ -199,10 +225,14 @@ void Run::open_device() {
 }
 
 std::vector<SourceBudget> Run::budgets() const {
+  const auto waits = waits_in_turn(source_waits(flow_nodes(graph_)), graph_.nodes.size());
   std::vector<SourceBudget> budgets;
   for (const std::size_t index : sources_) {
     const ValidatedNode& node = graph_.nodes[index];
-    budgets.push_back({node.name, node.budget_blocks, node.budget_bytes, block_bytes(node)});
+    budgets.push_back({node.name, node.budget_blocks, node.budget_bytes, block_bytes(node), {}});
+    for (std::size_t line = 0; line < sources_.size(); ++line)
+      if (std::count(waits[index].begin(), waits[index].end(), sources_[line]) != 0)
+        budgets.back().waits_for.push_back(line);
   }
   return budgets;
 }
@@ -213,7 +243,7 @@ void Run::isolate_stages() {
     if (!node.isolated) continue;
     Isolation isolation{node.info, node.params, node.outputs, stage_host_, node.call_timeout, {}, graph_.seed};
     for (const NodeSeed& seed : node.seeds) isolation.seeds.emplace_back(seed.purpose, seed.seed);
-    isolation.fail = [this, &node](const std::exception_ptr& thrown) { stop_.fail(failure_of(node, thrown)); };
+    isolation.fail = [this, &node](const std::exception_ptr& thrown) { stop_.fail(thrown, &node); };
     const StagePlace place = place_of(node, "");
     const StageMark mark(place, "while it is destroyed");
     node.stage = make_isolated_stage(std::move(isolation));
@@ -221,6 +251,7 @@ void Run::isolate_stages() {
 }
 
 void Run::build() {
+  kept_.resize(graph_.nodes.size());
   isolate_stages();
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
     if (graph_.nodes[i].info->kind == StageKind::source) sources_.push_back(i);
@@ -233,12 +264,13 @@ void Run::build() {
     node.submit(std::move(work));
   };
   hooks.stopping = [this] { return stop_.stopping(); };
+  hooks.failed = [this](const std::exception_ptr& thrown) { stop_.fail(thrown); };
   hooks.epoch_ended = [this](std::uint32_t epoch) {
     try {
       tell_busy();
       history_.epoch_ended(epoch);
     } catch (...) {  // an observer's; this may be the end of a packet, where nothing may be thrown
-      stop_.fail(describe_exception(std::current_exception()));
+      stop_.fail(std::current_exception());
     }
   };
   ledger_ = PermitLedger::make(budgets(), EpochGate(first, graph_.epochs, graph_.epochs_ahead, sources_.size()),
@@ -270,6 +302,34 @@ WorkInHand Run::work_in_hand() const {
   return work;
 }
 
+// A stage in a process of its own has a limit already, and can be ended.
+void Run::watch_calls() {
+  std::vector<WatchedNode> watched;
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    watched.push_back(
+        {graph_.nodes[i].isolated ? std::chrono::milliseconds(0) : graph_.nodes[i].call_timeout, [this, i] {
+           CallLook look = nodes_[i]->clock().look();
+           look.in_call = look.in_call || opening_or_closing_ == i;
+           return look;
+         }});
+  watch_ = std::make_unique<CallWatch>(
+      std::move(watched), [this] { return observer_.is_being_told(); }, [this](std::size_t node) { tell_hung(node); });
+}
+
+// The report is that of a run that has ended, as far as others have come.
+void Run::tell_hung(std::size_t node) {
+  try {
+    stop_.fail(hung_stage(graph_, node, nodes_[node]->position_in_hand()));
+    if (!on_hung_) return;
+    RunReport report;
+    for (const auto& adapter : nodes_) report.nodes.push_back(adapter->report());
+    conclude(report);
+    on_hung_(std::move(report));
+  } catch (...) {
+    stop_.fail(std::current_exception(), &graph_.nodes[node]);
+  }
+}
+
 // Not once the nodes are being taken down: an epoch may end with the last packet that a stage kept.
 void Run::tell_busy() {
   if (!flow_) return;
@@ -289,7 +349,7 @@ void Run::open_stages() {
       graph_.nodes[i].stage->open(*contexts_[i]);
       opened_.push_back(i);
     } catch (...) {
-      stop_.fail(failure_of(graph_.nodes[i], std::current_exception()));
+      stop_.fail(std::current_exception(), &graph_.nodes[i]);
     }
     opening_or_closing_ = SIZE_MAX;
     if (stop_.stopping()) return;
@@ -299,29 +359,44 @@ void Run::open_stages() {
 void Run::flow() {
   for (const auto& node : nodes_) node->clock().open();
   ledger_->start();
-  flow_->wait();
+  do flow_->wait();
+  while (ledger_->widen());
   ledger_->close();
   flow_->wait();  // a permit may have been handed out while the ledger was closing
   for (const auto& node : nodes_) node->clock().close();
   account();
 }
 
+std::vector<SourceCount> Run::count_sources() const {
+  std::vector<SourceCount> counts;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const PermitLedger::SourceState state = ledger_->source(i);
+    const ValidatedNode& node = graph_.nodes[sources_[i]];
+    counts.push_back({node.name, node.info->name, node.where, state.passes, state.alive, node.budget_bytes,
+                      block_bytes(node), state.limit});
+  }
+  return counts;
+}
+
+void Run::tell_widened() {
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const std::int64_t more = ledger_->source(i).widened, planned = graph_.nodes[sources_[i]].budget_blocks;
+    if (more > 0) report_.widened.push_back({graph_.nodes[sources_[i]].name, planned, planned + more});
+  }
+}
+
 // Order matters: tokens are counted before anything is given back, and a stopped run discards before its edges are
 // compared.
 void Run::account() {
   stopped_ = stop_.stopped();
-  std::vector<SourceCount> sources;
-  for (std::size_t i = 0; i < sources_.size(); ++i) {
-    const PermitLedger::SourceState state = ledger_->source(i);
-    const ValidatedNode& node = graph_.nodes[sources_[i]];
-    sources.push_back({node.name, state.passes, state.alive, node.budget_blocks});
-  }
-  if (stopped_) discard_waiting();
-  const std::uint32_t passes = ledger_->last_pass() - ledger_->first_pass() + 1;
-  for (RunFailure& failure : check_conservation(count_edges(nodes_), sources, passes, stopped_))
-    stop_.fail(std::move(failure));
+  source_counts_ = count_sources();
+  passes_ = ledger_->last_pass() - ledger_->first_pass() + 1;
+  tell_widened();
+  const bool cut_short = stopped_ || is_unfinished(source_counts_, passes_);
+  if (cut_short) discard_waiting();
+  for (RunFailure& failure : check_edges(count_edges(nodes_), passes_, cut_short)) stop_.fail(std::move(failure));
   discard_waiting();
-  if (stop_.stopped()) return;
+  if (cut_short || stop_.stopped()) return;
   require_every_epoch();
   require_training();
 }
@@ -353,9 +428,9 @@ void Run::discard_waiting() {
   }
 }
 
-// At the end of a run that nobody stopped, whoever still keeps a packet shows by what comes back when it goes.
+// Whoever still keeps a packet shows by what comes back when it goes. A run that was stopped owes nothing.
 void Run::close_stages() {
-  std::vector<std::size_t> kept(graph_.nodes.size(), 0);
+  stopped_ = stopped_ || stop_.stopped();
   const auto let_go = [&](std::size_t node, const auto& how) {
     const std::size_t before = ledger_->held();
     const StageMark mark(nodes_[node]->place(), "while it closes");
@@ -363,13 +438,18 @@ void Run::close_stages() {
     opening_or_closing_ = node;
     how(*graph_.nodes[node].stage);
     opening_or_closing_ = SIZE_MAX;
-    kept[node] += before - std::min(before, ledger_->held());
+    kept_[node] += before - std::min(before, ledger_->held());
   };
   for (auto it = opened_.rbegin(); it != opened_.rend(); ++it) let_go(*it, [](Stage& stage) { stage.close(); });
   for (std::size_t i = nodes_.size(); i-- > 0;) let_go(i, [&](Stage&) { graph_.nodes[i].stage.reset(); });
-  for (std::size_t i = 0; i < kept.size(); ++i)
-    if (kept[i] != 0 && !stopped_) stop_.fail(kept_packet(graph_.nodes[i], kept[i]));
-  if (const std::size_t held = ledger_->held(); held != 0) stop_.fail(lost_hold(held));
+  if (stopped_) return;
+  std::vector<KeptCount> counts;
+  for (std::size_t i = 0; i < kept_.size(); ++i) {
+    const ValidatedNode& node = graph_.nodes[i];
+    if (kept_[i] != 0) counts.push_back({node.name, node.info->name, node.where, kept_[i]});
+  }
+  for (RunFailure& failure : check_ends(source_counts_, counts, ledger_->held(), passes_))
+    stop_.fail(std::move(failure));
 }
 
 void Run::measure_memory() {
@@ -382,7 +462,7 @@ void Run::measure_memory() {
     report_.peak_bytes += allocator->peak_bytes();
     report_.leaked_bytes += allocator->live_bytes();
   }
-  if (report_.leaked_bytes == 0) return;
+  if (report_.leaked_bytes == 0 || stopped_) return;
   RunFailure failure;
   failure.kind = ErrorKind::run;
   failure.name = "leaked-memory";
@@ -393,38 +473,64 @@ void Run::measure_memory() {
 }
 
 // Of several trainers none is the run's, also when only one of them has come to the end of an epoch.
-void Run::take_single_model() {
+void Run::take_single_model(RunReport& report) const {
   const auto trainers = std::count_if(graph_.nodes.begin(), graph_.nodes.end(),
                                       [&](const ValidatedNode& node) { return graph_.is_trainer(node); });
   if (trainers > 1) return;
-  for (const TrainedModel& trained : report_.models) {
+  for (const TrainedModel& trained : report.models) {
     const auto node = std::find_if(graph_.nodes.begin(), graph_.nodes.end(),
                                    [&](const ValidatedNode& n) { return n.name == trained.node; });
-    if (trainers == 1 ? !graph_.is_trainer(*node) : report_.models.size() > 1) continue;
-    report_.model = trained.model;
-    report_.weights_sha256 = trained.model->weights_sha256();
+    if (trainers == 1 ? !graph_.is_trainer(*node) : report.models.size() > 1) continue;
+    report.model = trained.model;
+    report.weights_sha256 = trained.model->weights_sha256();
+  }
+}
+
+// Packets of a transform are worked on side by side, and which of those that fail is told first is chance. They are begun in
+// order, so the first of them is among what has failed, however many threads there are.
+std::vector<RunFailure> Run::first_failures() const {
+  std::vector<RunFailure> first;
+  for (RunFailure& failure : stop_.failures()) {
+    const auto same = std::find_if(first.begin(), first.end(), [&](const RunFailure& f) {
+      return !f.node.empty() && f.node == failure.node && is_transform(f.node);
+    });
+    if (same == first.end())
+      first.push_back(std::move(failure));
+    else if (failure.packet < same->packet)
+      *same = std::move(failure);
+  }
+  return first;
+}
+
+bool Run::is_transform(const std::string& name) const {
+  return std::any_of(graph_.nodes.begin(), graph_.nodes.end(), [&](const ValidatedNode& node) {
+    return node.name == name && node.info->kind == StageKind::transform;
+  });
+}
+
+void Run::conclude(RunReport& report) const {
+  report.epochs = history_.epochs();
+  report.models = history_.models();
+  take_single_model(report);
+  report.failures = first_failures();
+  for (RunFailure& failure : report.failures)
+    if (failure.kind == ErrorKind::diverged)
+      for (const ValidatedNode& node : graph_.nodes)
+        if (graph_.is_trainer(node)) failure.notes.push_back(kept_note(node.name, report.models));
+  report.warnings = history_.warnings();
+  report.seconds = seconds_since(began_);
+  report.first_batch_seconds = history_.first_step_seconds();
+  if (!report.failures.empty()) {
+    report.exit_code = static_cast<int>(report.failures.front().kind);
+    report.reason = report.failures.front().kind == ErrorKind::stalled ? "stalled" : "failed";
+  } else if (stop_.signal() != 0) {
+    report.exit_code = 128 + stop_.signal();
+    report.reason = fmt::format("signal {}", stop_.signal());
   }
 }
 
 RunReport Run::take_report() {
-  report_.epochs = history_.epochs();
-  report_.models = history_.models();
-  take_single_model();
-  report_.failures = stop_.failures();
-  for (RunFailure& failure : report_.failures)
-    if (failure.kind == ErrorKind::diverged)
-      for (const ValidatedNode& node : graph_.nodes)
-        if (graph_.is_trainer(node)) failure.notes.push_back(kept_note(node.name, report_.models));
-  report_.warnings = history_.warnings();
-  report_.seconds = seconds_since(began_);
-  report_.first_batch_seconds = history_.first_step_seconds();
-  if (!report_.failures.empty()) {
-    report_.exit_code = static_cast<int>(report_.failures.front().kind);
-    report_.reason = "failed";
-  } else if (stop_.signal() != 0) {
-    report_.exit_code = 128 + stop_.signal();
-    report_.reason = fmt::format("signal {}", stop_.signal());
-  }
+  conclude(report_);
   return std::move(report_);
 }
 

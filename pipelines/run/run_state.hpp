@@ -1,9 +1,11 @@
 // Everything one run owns. Nothing of it is global to the process: several runs can live in one process at once.
 #pragma once
 
+#include "conservation.hpp"
 #include "graph_builder.hpp"
 #include "run_history.hpp"
 #include "stage_context.hpp"
+#include "watched_observer.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -30,19 +32,26 @@ class Run {
   void build();
   void tell_busy();
   WorkInHand work_in_hand() const;
+  void watch_calls();
+  void tell_hung(std::size_t node);
   void open_stages();
   void flow();
+  std::vector<SourceCount> count_sources() const;
+  void tell_widened();
   void account();
   void require_every_epoch();
   void require_training();
   void tell_rest();
-  void take_single_model();
+  void take_single_model(RunReport& report) const;
   void discard_waiting();
   void close_stages();
   void measure_memory();
   void finish_with_peers();
   int threads() const;
   void guarded(void (Run::*step)());
+  std::vector<RunFailure> first_failures() const;
+  bool is_transform(const std::string& name) const;
+  void conclude(RunReport& report) const;
   RunReport take_report();
   std::vector<SourceBudget> budgets() const;
 
@@ -51,6 +60,7 @@ class Run {
   NodesAtWork* at_work_;
   std::chrono::steady_clock::time_point began_;
   StopState stop_;
+  WatchedObserver observer_;
   RunHistory history_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<Allocator> host_memory_;  ///< null when the device's memory is the host's
@@ -62,9 +72,14 @@ class Run {
   std::vector<std::unique_ptr<NodeAdapter>> nodes_;
   std::unique_ptr<FlowGraph> flow_;
   std::unique_ptr<EventWaiter> waiter_;
+  std::unique_ptr<CallWatch> watch_;
+  std::function<void(RunReport)> on_hung_;
   std::vector<std::size_t> opened_;                        ///< nodes whose open returned, in order
   std::atomic<std::size_t> opening_or_closing_{SIZE_MAX};  ///< a node, or none
   std::vector<std::size_t> sources_;                       ///< nodes, by line of the ledger
+  std::vector<SourceCount> source_counts_;                 ///< when nothing moved any more
+  std::uint32_t passes_ = 0;                               ///< that each source owed
+  std::vector<std::size_t> kept_;                          ///< by node: blocks and epochs that came back when it went
   bool stopped_ = true;  ///< by a failure or a signal; the run has not come to its own end
   RunReport report_;
 };

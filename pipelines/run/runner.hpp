@@ -67,6 +67,8 @@ class NodesAtWork {
   Ask ask_;
 };
 
+struct RunReport;
+
 struct RunOptions {
   RunObserver* observer = nullptr;
   /// Set from outside to n to stop after the batch in hand with exit code 128+n. May be null.
@@ -77,6 +79,9 @@ struct RunOptions {
   Peers* peers = nullptr;
   /// Tells who is at work while the run lasts. May be null.
   NodesAtWork* at_work = nullptr;
+  /// A call has lasted longer than its node allows, and may never return: told what the run has come to, on a thread of its own
+  /// while everything else goes on. Whoever must not wait ends the process here. May be empty.
+  std::function<void(RunReport)> on_hung;
   /// The program that serves stages in processes of their own: pipeline-run. Empty: no node can be isolated.
   std::string stage_host;
   /// A warning of a stage is a failure.
@@ -111,6 +116,12 @@ struct TrainedModel {
   std::shared_ptr<const ModelSnapshot> model;
 };
 
+/// A source whose budget was too small for what is downstream: stages that drop rows, or blocks smaller than declared.
+struct WidenedBudget {
+  std::string node;
+  std::int64_t planned = 0, blocks = 0;  ///< blocks that might be alive at first, and in the end
+};
+
 struct RunReport {
   std::vector<Metrics> epochs;
   std::vector<TrainedModel> models;  ///< in the order of the graph
@@ -119,7 +130,8 @@ struct RunReport {
   std::shared_ptr<const ModelSnapshot> model;
   std::vector<NodeReport> nodes;
   std::vector<RunFailure> failures;
-  std::vector<RunWarning> warnings;  ///< in the order in which they were told first
+  std::vector<RunWarning> warnings;    ///< in the order in which they were told first
+  std::vector<WidenedBudget> widened;  ///< in the order of the graph
   int exit_code = 0;
   std::string reason = "done";        ///< "done", "failed", "signal 2"
   std::size_t peak_bytes = 0;         ///< sum of the high waters of all allocators

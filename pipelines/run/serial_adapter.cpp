@@ -4,6 +4,8 @@
 
 #include <millrace/error.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <utility>
@@ -15,8 +17,25 @@ namespace {
 struct Gathered {
   std::vector<HoldPtr> holds;
   std::uint64_t next_seq = 0;
-  bool emitted = false;  ///< by the call in hand
+  std::uint32_t epoch = 0;  ///< the first that has not ended here
+  bool emitted = false;     ///< by the call in hand
 };
+
+constexpr const char* kContract =
+    "this is a defect of the stage: on every data output it sends the packets of an epoch while it is given that "
+    "epoch's, and "
+    "exactly one of them, the last, with last_in_epoch";
+
+/// An epoch ends once on each output, and none is left out: else its rows would be counted as another's.
+void require_in_epoch(const Gathered& output, std::string_view port, std::uint32_t epoch) {
+  if (epoch == output.epoch) return;
+  throw Error(ErrorKind::run, "serial-contract",
+              epoch < output.epoch
+                  ? fmt::format("output `{}`: a packet of epoch {} behind the one with last_in_epoch", port, epoch)
+                  : fmt::format("output `{}`: a packet of epoch {}, but none of epoch {} had last_in_epoch", port,
+                                epoch, output.epoch),
+              kContract);
+}
 
 /// The rest of a call, which waits for the device.
 struct Rest {
@@ -44,9 +63,14 @@ class StepContext final : public ContextOf<SerialContext> {
     const PortSpec& spec = node_.outputs()[index]->spec;
     const std::int64_t rows = check_emission(port, spec, emission);
     Gathered& output = outputs_[index];
+    const std::uint32_t epoch = work_.inputs[work_.port].header.epoch;
+    if (spec.kind == PortKind::data) {
+      require_in_epoch(output, port, epoch);
+      if (emission.last_in_epoch) ++output.epoch;
+    }
     Packet packet = packet_from(std::move(emission), rows);
     packet.header.seq = output.next_seq++;
-    packet.header.epoch = work_.inputs[work_.port].header.epoch;
+    packet.header.epoch = epoch;
     packet.hold = spec.kind == PortKind::data ? combine(output.holds) : epoch_only(hold_of(work_.inputs[work_.port]));
     output.emitted = true;
     node_.send(index, std::move(packet));
@@ -72,8 +96,13 @@ class SerialAdapter final : public NodeAdapter {
       : NodeAdapter(node, services),
         serial_(dynamic_cast<Serial&>(*node.stage)),
         accumulates_(node.accumulates_rows > 0),
-        gathered_(node.outputs.size()) {}
-  void release_holds() override { release(true); }
+        gathered_(node.outputs.size()) {
+    for (Gathered& output : gathered_) output.epoch = services.ledger.first_pass();
+  }
+  void release_holds() override {
+    rest_ = {};
+    release(true);
+  }
 
  private:
   void process(Work& work) override {
@@ -87,7 +116,20 @@ class SerialAdapter final : public NodeAdapter {
       serial_.process(context);
     }
     if (rest_.body) return pause(work, rest_.event);
-    release(work.inputs[work.port].header.last_in_epoch);
+    const PacketHeader& header = work.inputs[work.port].header;
+    release(header.last_in_epoch);
+    if (header.last_in_epoch && is_joined() && !services().stop.stopping()) require_ended(header.epoch);
+  }
+  void skip(Work& work) override {
+    if (work.resumes) rest_ = {};  // it may keep packets
+  }
+
+  void require_ended(std::uint32_t epoch) const {
+    for (std::size_t i = 0; i < gathered_.size(); ++i)
+      if (outputs()[i]->spec.kind == PortKind::data && gathered_[i].epoch <= epoch)
+        throw Error(ErrorKind::run, "serial-contract",
+                    fmt::format("output `{}`: no packet with last_in_epoch in epoch {}", outputs()[i]->name, epoch),
+                    kContract);
   }
 
   void gather(const Work& work) {

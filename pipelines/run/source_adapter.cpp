@@ -7,13 +7,17 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+#include <vector>
+
 namespace millrace::pipelines {
 namespace {
 
 constexpr const char* kContract =
     "this is a defect of the stage: each call of produce sends one packet on every output, all with the same rows";
 
-/// One call of produce.
+/// One call of produce. Its packets are sent when it has returned and the next permit has been given, so that a thread alone
+/// goes on with them before it produces more.
 class ProduceContext final : public ContextOf<SourceContext> {
  public:
   ProduceContext(NodeAdapter& node, const Permit& permit, std::uint64_t seq)
@@ -31,7 +35,11 @@ class ProduceContext final : public ContextOf<SourceContext> {
     packet.header.seq = seq_;
     packet.header.epoch = permit_.epoch;
     packet.hold = permit_.hold;
-    node_.send(index, std::move(packet));
+    packets_.emplace_back(index, std::move(packet));
+  }
+
+  void send() {
+    for (auto& [index, packet] : packets_) node_.send(index, std::move(packet));
   }
 
   void require_complete() const {
@@ -65,12 +73,16 @@ class ProduceContext final : public ContextOf<SourceContext> {
   bool any_ = false, last_ = false;
   std::int64_t rows_ = 0;
   SampleIds ids_;
+  std::vector<std::pair<std::size_t, Packet>> packets_;
 };
 
 class SourceAdapter final : public NodeAdapter {
  public:
   SourceAdapter(ValidatedNode& node, const NodeServices& services)
       : NodeAdapter(node, services), source_(dynamic_cast<Source&>(*node.stage)) {}
+
+  // The ledger gives one permit at a time; packets may still be sent when the next has come.
+  bool is_concurrent() const override { return true; }
 
  private:
   void process(Work& work) override {
@@ -87,6 +99,7 @@ class SourceAdapter final : public NodeAdapter {
       require_promised_rows(context.last());
     }
     services().ledger.produced(work.permit.source, context.last());
+    context.send();
   }
   void skip(Work& work) override { services().ledger.produced(work.permit.source, false); }
 

@@ -25,9 +25,23 @@ void StopState::fail(RunFailure failure) {
   failed_.store(true, std::memory_order_release);
 }
 
+void StopState::fail(const std::exception_ptr& thrown, const ValidatedNode* node, const RunPosition& at) noexcept {
+  try {
+    RunFailure failure = node != nullptr ? failure_of(*node, thrown) : describe_exception(thrown);
+    failure.epoch = at.epoch;
+    failure.packet = at.packet;
+    failure.batch = at.batch;
+    fail(std::move(failure));
+  } catch (...) {
+    speechless_ = true;
+    failed_.store(true, std::memory_order_release);
+  }
+}
+
 std::vector<RunFailure> StopState::failures() const {
   const std::lock_guard lock(mutex_);
-  return failures_;
+  if (!failures_.empty() || !speechless_) return failures_;
+  return {describe_exception(std::make_exception_ptr(std::bad_alloc()))};
 }
 
 RunFailure describe_exception(const std::exception_ptr& thrown) {

@@ -4,6 +4,7 @@
 #include "runner.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <mutex>
@@ -11,6 +12,13 @@
 #include <vector>
 
 namespace millrace::pipelines {
+
+/// The work during which something failed.
+struct RunPosition {
+  std::uint32_t epoch = 0;
+  std::uint64_t packet = 0;
+  std::uint64_t batch = 0;  ///< of the epoch, from 1; 0 for what is no batch
+};
 
 /// A run stops at the first failure or at a signal, and never starts again. Safe from any thread.
 class StopState {
@@ -26,6 +34,8 @@ class StopState {
   bool stopped() const { return failed_.load(std::memory_order_acquire) || signal() != 0; }
   /// What was cancelled because the run is stopping is no failure of its own.
   void fail(RunFailure failure);
+  /// What was thrown, as a failure of `node` if there is one. Also when memory is lacking for the words.
+  void fail(const std::exception_ptr& thrown, const ValidatedNode* node = nullptr, const RunPosition& at = {}) noexcept;
   /// Number of the signal that `stopping` has seen; 0 when none.
   int signal() const { return signal_.load(); }
   /// In the order in which they were told.
@@ -38,6 +48,7 @@ class StopState {
   std::atomic<bool> failed_{false};
   mutable std::mutex mutex_;
   std::vector<RunFailure> failures_;
+  std::atomic<bool> speechless_{false};  ///< there was no memory for a failure
 };
 
 /// What an exception says, as a failure without a place. Anything may be thrown, also what is no std::exception.

@@ -9,6 +9,7 @@
 
 #include <deque>
 #include <mutex>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
@@ -90,13 +91,16 @@ class GroupAdapter final : public NodeAdapter {
   GroupAdapter(ValidatedNode& node, const NodeServices& services, const GroupedTransform& transform)
       : NodeAdapter(node, services), transform_(transform) {}
 
-  void submit(Work work) override {
+  void submit(Work&& work) override {
     clock().ready();
-    {
+    try {
       const std::lock_guard lock(mutex_);
       waiting_.push_back(std::move(work));
+    } catch (...) {
+      discard(work);
+      throw;
     }
-    put(std::make_shared<Work>());
+    put(Work());
   }
 
   void execute(Work&) noexcept override {
@@ -109,6 +113,12 @@ class GroupAdapter final : public NodeAdapter {
   }
 
  private:
+  std::vector<Work> take_waiting() override {
+    NodeAdapter::take_waiting();  // the news alone
+    const std::lock_guard lock(mutex_);
+    return std::exchange(waiting_, {});
+  }
+
   void process(Work& work) override { process_all({&work, 1}); }
 
   void process_all(std::span<Work> works) override {

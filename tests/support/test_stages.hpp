@@ -112,11 +112,13 @@ class TestBatcher final : public Serial {
   void process(SerialContext& ctx) override {
     const Packet& in = ctx.input();
     const auto values = in.tensor().stored<std::int32_t>();
+    bool ended = false;
     for (std::size_t i = 0; i < values.size(); ++i) {
       rows_.push_back(values[i]);
-      const bool last = in.header.last_in_epoch && i + 1 == values.size();
-      if (last || static_cast<std::int64_t>(rows_.size()) == batch_) send(ctx, last);
+      ended = in.header.last_in_epoch && i + 1 == values.size();
+      if (ended || static_cast<std::int64_t>(rows_.size()) == batch_) send(ctx, ended);
     }
+    if (in.header.last_in_epoch && !ended) send(ctx, true);
   }
 
  private:
@@ -124,7 +126,7 @@ class TestBatcher final : public Serial {
     OutTensor out = ctx.allocate(number_spec(), static_cast<std::int64_t>(rows_.size()));
     std::copy(rows_.begin(), rows_.end(), out.values<std::int32_t>().begin());
     auto ids = std::make_shared<std::vector<std::uint64_t>>(rows_.begin(), rows_.end());
-    const std::uint64_t first = ids->front();
+    const std::uint64_t first = ids->empty() ? 0 : ids->front();
     ctx.emit("out", Emission::tensor(std::move(out).freeze(), std::move(ids), first, last));
     rows_.clear();
   }

@@ -1,4 +1,5 @@
 """A crash in a stage of the run's own process: one line says where, and everything else is as usual."""
+import json
 import os
 import resource
 import signal
@@ -44,6 +45,25 @@ class CrashLine(unittest.TestCase):
         self.crashed(with_fault("segv", at="open"), signal.SIGSEGV, "faults.yaml:15:3) while it opens;")
         self.crashed(with_fault("abort", at="close"), signal.SIGABRT, "faults.yaml:15:3) while it closes;")
 
+
+class HungStage(unittest.TestCase):
+    def test_a_stage_that_does_not_return_ends_the_run_with_what_was_done(self):
+        process = with_fault("hang", "--json", "--set", "faults.run.timeout=0.3")
+        self.assertEqual(process.returncode, 75, process.stderr)
+        result = json.loads(process.stdout)
+        self.assertEqual(result["exit"], {"code": 75, "reason": "stalled"})
+        failure, = result["failures"]
+        self.assertEqual((failure["name"], failure["node"], failure["epoch"]), ("stage-hung", "faults", 2))
+        self.assertEqual(failure["line"], 15)
+        self.assertIn("`batches` waits for `faults`", failure["notes"])
+        self.assertEqual([epoch["epoch"] for epoch in result["epochs"]], [1])
+        self.assertIn("error[stage-hung]", process.stderr)
+
+    def test_a_stage_that_opens_or_closes_for_ever_ends_the_run_too(self):
+        for at in ("open", "close"):
+            process = with_fault("hang", "--json", "--set", "faults.run.timeout=0.3", at=at)
+            self.assertEqual(process.returncode, 75, process.stderr)
+            self.assertEqual(json.loads(process.stdout)["failures"][0]["name"], "stage-hung")
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ RunReport run_apart(const std::string& host, Seen& seen, std::int64_t rows = 40)
   node.info = faults().find("faulty_transform");
   node.params = no_fault();
   node.isolated = true;
+  node.call_timeout = std::chrono::minutes(5);
   graph.sink("end", "apart", seen);
   RunOptions options;
   options.stage_host = host;

@@ -5,6 +5,7 @@
 #include <millrace/error.hpp>
 
 #include <deque>
+#include <new>
 
 using namespace millrace;
 using namespace millrace::pipelines;
@@ -15,13 +16,21 @@ namespace {
 struct Desk {
   std::deque<Permit> permits;
   std::vector<std::uint32_t> ended;
-  bool stopping = false;
+  bool stopping = false, refuses = false;
+  int failures = 0;
   std::shared_ptr<PermitLedger> ledger;
 
   Desk(std::vector<SourceBudget> sources, std::uint32_t last, std::uint32_t ahead) {
     LedgerHooks hooks;
-    hooks.start = [this](Permit permit) { permits.push_back(std::move(permit)); };
+    hooks.start = [this](Permit permit) {
+      if (refuses) throw std::bad_alloc();
+      permits.push_back(std::move(permit));
+    };
     hooks.stopping = [this] { return stopping; };
+    hooks.failed = [this](const std::exception_ptr&) {
+      ++failures;
+      stopping = true;
+    };
     hooks.epoch_ended = [this](std::uint32_t epoch) { ended.push_back(epoch); };
     const std::size_t count = sources.size();
     ledger = PermitLedger::make(std::move(sources), EpochGate(1, last, ahead, count), std::move(hooks));
@@ -134,6 +143,54 @@ TEST_CASE("a combined hold keeps every part, and one hold twice is itself", "[le
   CHECK(desk.ledger->source(0).alive == 3);  // these two, and the permit that waits
   both.reset();
   CHECK(desk.ledger->source(0).alive == 1);
+}
+
+TEST_CASE("a source that its budget of blocks alone keeps from going on gets a block more", "[ledger]") {
+  Desk desk({budget(1)}, 1, 1);
+  HoldPtr first = desk.produce();
+  REQUIRE(desk.permits.empty());
+  CHECK(desk.ledger->source(0).limit == PermitLedger::Limit::blocks);
+  CHECK(desk.ledger->widen());
+  CHECK(desk.permits.size() == 1);
+  CHECK(desk.ledger->source(0).widened == 1);
+  HoldPtr second = desk.produce();
+  first.reset();
+  CHECK(desk.permits.size() == 1);  // it stays wide
+}
+
+TEST_CASE("nobody is widened who is at work, has to wait for an epoch, or has reached its bytes", "[ledger]") {
+  Desk working({budget(1)}, 1, 1);
+  CHECK_FALSE(working.ledger->widen());
+  Desk waiting({budget(9)}, 3, 0);
+  HoldPtr end = waiting.produce(true);
+  CHECK(waiting.ledger->source(0).limit == PermitLedger::Limit::epoch);
+  CHECK_FALSE(waiting.ledger->widen());
+  Desk full({{"src", 1, 150, 100}}, 1, 1);
+  HoldPtr block = full.produce();
+  CHECK(full.ledger->source(0).limit == PermitLedger::Limit::bytes);
+  CHECK_FALSE(full.ledger->widen());
+  CHECK(full.permits.empty());
+}
+
+TEST_CASE("a source that waits for another is not widened before that one", "[ledger]") {
+  SourceBudget valid = budget(1);
+  valid.waits_for = {1};
+  Desk desk({valid, budget(1)}, 1, 1);
+  const HoldPtr held = desk.produce(), train = desk.produce();
+  CHECK(desk.ledger->widen());
+  CHECK(desk.ledger->source(0).widened == 0);
+  CHECK(desk.ledger->source(1).widened == 1);
+}
+
+TEST_CASE("a permit that cannot be started fails the run and keeps nothing", "[ledger]") {
+  Desk desk({budget(4), budget(4)}, 1, 1);
+  desk.refuses = true;
+  HoldPtr block = desk.produce();
+  CHECK(desk.failures == 1);
+  block.reset();
+  desk.permits.clear();
+  desk.ledger->close();
+  CHECK(desk.ledger->held() == 0);
 }
 
 TEST_CASE("stop_after makes the pass behind it the last", "[ledger]") {

@@ -15,12 +15,13 @@ using namespace millrace::pipelines;
 namespace {
 
 struct HandQueue final : WorkQueue {
-  std::deque<std::shared_ptr<Work>> works;
+  std::deque<Work> works;
   std::mutex mutex;  // the waiter puts work there too
-  void put(std::shared_ptr<Work> work) override {
+  void put(Work&& work) override {
     const std::lock_guard lock(mutex);
     works.push_back(std::move(work));
   }
+  std::vector<Work> take_all() override { return {}; }
   bool is_empty() {
     const std::lock_guard lock(mutex);
     return works.empty();
@@ -66,6 +67,7 @@ struct Bench {
     };
     hooks.stopping = [this] { return stop.stopping(); };
     hooks.epoch_ended = [](std::uint32_t) {};
+    hooks.failed = [](const std::exception_ptr&) {};
     ledger = PermitLedger::make({{"src", budget, 0, 0}}, EpochGate(1, 3, 1, 1), std::move(hooks));
     const NodeServices services{stop, *ledger, *device, device->memory(), waiter};
     for (ValidatedNode& node : graph.graph().nodes) {
@@ -88,9 +90,9 @@ struct Bench {
   /// Makes the oldest call that waits at a node.
   void step(std::size_t node) {
     REQUIRE_FALSE(queues[node].works.empty());
-    const auto work = queues[node].works.front();
+    Work work = std::move(queues[node].works.front());
     queues[node].works.pop_front();
-    nodes[node]->execute(*work);
+    nodes[node]->execute(work);
   }
   std::size_t queued(std::size_t node) const { return queues[node].works.size(); }
   std::int64_t alive() const { return ledger->source(0).alive; }
@@ -247,7 +249,7 @@ TEST_CASE("packets that wait for a grouped transform when the run stops count as
   bench.graph.sink("end", "group", seen);
   bench.build(4);
   bench.step(0), bench.step(0);
-  bench.stop.fail({});
+  bench.stop.fail(RunFailure());
   bench.step(0), bench.step(1), bench.step(1);
   CHECK(groups.empty());
   CHECK(bench.nodes[1]->report().discarded == 2);
@@ -276,7 +278,7 @@ TEST_CASE("once the run stops, arriving, queued and waiting packets count as dis
   for (int i = 0; i < 4; ++i) bench.step(0);
   std::swap(bench.queues[1].works[0], bench.queues[1].works[1]);
   bench.step(1);  // packet 1, which waits for packet 0 at the sink
-  bench.stop.fail({});
+  bench.stop.fail(RunFailure());
   bench.step(1), bench.step(1), bench.step(1);
   CHECK(bench.nodes[1]->report().packets == 1);
   CHECK(bench.nodes[1]->report().discarded == 3);

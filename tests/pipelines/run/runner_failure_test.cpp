@@ -70,6 +70,37 @@ TEST_CASE("a failing stage of any kind at any packet stops the run and is named"
   CHECK(chain_balances(report));
 }
 
+TEST_CASE("of packets of a transform that fail side by side the first is told, on any number of threads", "[runner]") {
+  const int threads = GENERATE(range(1, 9));
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    TestGraph graph(3, threads);
+    Seen seen;
+    graph.source("labels", 40, 10).budget_blocks = 8;
+    graph.transform("one_hot", "labels", [](TransformContext& ctx) {
+      if (ctx.input().header.seq % 4 == 1) throw Error(ErrorKind::data, "planted", "a label of no class");
+      pass_on(ctx);
+    });
+    graph.sink("end", "one_hot", seen);
+    const RunReport report = graph.run();
+    REQUIRE(failure_names(report) == std::vector<std::string>{"planted"});
+    CHECK(report.failures[0].epoch == 1);
+    CHECK(report.failures[0].packet == 1);
+  }
+}
+
+TEST_CASE("one thread alone brings a block to the end before it produces the next", "[runner]") {
+  TestGraph graph(1, 1);
+  std::vector<std::string> order;
+  graph.source("src", 40, 10, [&](std::uint32_t, std::int64_t block) { order.push_back("p" + std::to_string(block)); });
+  graph.transform("a", "src");
+  graph.add("end", std::make_unique<FunctionSerial>([&](SerialContext& ctx) {
+              order.push_back("e" + std::to_string(ctx.input().header.seq));
+            }),
+            {{"in", "a"}}, {});
+  CHECK(graph.run().exit_code == 0);
+  CHECK(order == std::vector<std::string>{"p0", "e0", "p1", "e1", "p2", "e2", "p3", "e3"});
+}
+
 TEST_CASE("whatever is thrown becomes a failure with a name", "[runner]") {
   const auto first = [](std::function<void()> thrower) {
     return run_planted({"a", 3, std::move(thrower)}, 2).failures.at(0);
