@@ -4,26 +4,44 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
+#include <array>
+#include <cstdint>
 
 namespace millrace {
 namespace {
 
-// Levenshtein distance, row by row, where swapping two neighbours counts once as well (optimal string alignment).
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), now(b.size() + 1);
-  std::iota(last.begin(), last.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    now[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      now[j] = std::min({last[j] + 1, now[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) now[j] = std::min(now[j], before[j - 2] + 1);
-    }
-    std::swap(before, last);
-    std::swap(last, now);
+constexpr std::size_t kMostLetters = 64;  // one bit each
+
+// Levenshtein distance to one name, where swapping two neighbours counts once as well (optimal string alignment), a whole row of the
+// table at once: H. Hyyro, "A bit-vector algorithm for computing Levenshtein and Damerau edit distances", 2003.
+class Distance {
+ public:
+  explicit Distance(std::string_view name) : length_(name.size()) {
+    for (std::size_t i = 0; i < name.size(); ++i) at_[static_cast<unsigned char>(name[i])] |= std::uint64_t{1} << i;
   }
-  return last[b.size()];
-}
+  std::size_t to(std::string_view other) const {
+    std::uint64_t more = ~std::uint64_t{0}, less = 0, zero = 0, before = 0;  // steps down the column, of +1, -1 and 0
+    const std::uint64_t last = std::uint64_t{1} << (length_ - 1);
+    std::size_t distance = length_;
+    for (const char c : other) {
+      const std::uint64_t same = at_[static_cast<unsigned char>(c)], swapped = ((~zero & same) << 1U) & before;
+      zero = ((((same & more) + more) ^ more) | same | less) | swapped;
+      std::uint64_t right_more = less | ~(zero | more), right_less = zero & more;
+      distance += (right_more & last) != 0 ? 1 : 0;
+      distance -= (right_less & last) != 0 ? 1 : 0;
+      right_more = right_more << 1U | 1U;
+      right_less <<= 1U;
+      more = right_less | ~(zero | right_more);
+      less = right_more & zero;
+      before = same;
+    }
+    return distance;
+  }
+
+ private:
+  std::size_t length_;
+  std::array<std::uint64_t, 256> at_{};
+};
 
 // A node of a chain takes its parameters beside these keys.
 void require_free_names(const StageInfo& info) {
@@ -71,14 +89,19 @@ void StageRegistry::set_origin(std::string plugin, std::string version, std::str
 }
 
 std::vector<std::string> close_names(std::string_view name, const std::vector<std::string>& known) {
-  std::vector<std::pair<std::size_t, std::string>> ranked;
+  if (name.empty() || name.size() > kMostLetters) return {};
+  const Distance distance(name);
+  std::vector<std::pair<std::size_t, std::string_view>> ranked;
   for (const std::string& candidate : known) {
-    const std::size_t d = distance(name, candidate);
-    if (d <= std::max<std::size_t>(1, std::max(name.size(), candidate.size()) / 3)) ranked.emplace_back(d, candidate);
+    const std::size_t longer = std::max(name.size(), candidate.size()), most = std::max<std::size_t>(1, longer / 3);
+    if (longer - std::min(name.size(), candidate.size()) > most) continue;
+    const std::size_t d = distance.to(candidate);
+    if (d <= most) ranked.emplace_back(d, candidate);
   }
-  std::sort(ranked.begin(), ranked.end());
+  const std::size_t count = std::min<std::size_t>(3, ranked.size());
+  std::partial_sort(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(count), ranked.end());
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < std::min<std::size_t>(3, ranked.size()); ++i) names.push_back(ranked[i].second);
+  for (std::size_t i = 0; i < count; ++i) names.emplace_back(ranked[i].second);
   return names;
 }
 

@@ -72,10 +72,11 @@ class EdgeCheck {
   }
 
   void report_unknown_node(const EdgeSpec& edge) {
-    std::vector<std::string> known;
-    for (const CheckedNode& n : graph_.nodes) known.push_back(n.spec->name);
+    if (names_.empty())
+      for (const CheckedNode& n : graph_.nodes) names_.push_back(n.spec->name);
+    const bool is_shown = ++unknown_ <= kMostShownErrors;
     error("unknown-node", fmt::format("`{}`", shown(edge.from_node)), edge.where, "no node has this name",
-          did_you_mean(edge.from_node, known, "nodes"));
+          is_shown ? did_you_mean(edge.from_node, names_, "nodes") : "");
   }
 
   bool find_output(const CheckedNode& producer, const EdgeSpec& edge, const PortDecl* wanted, CheckedEdge& checked) {
@@ -165,6 +166,8 @@ class EdgeCheck {
   CheckedGraph& graph_;
   Diagnostics& diagnostics_;
   std::map<std::string, std::size_t> index_;
+  std::vector<std::string> names_;  // of all nodes, once one is misspelt
+  std::size_t unknown_ = 0;
 };
 
 }  // namespace

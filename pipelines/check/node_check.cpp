@@ -89,7 +89,7 @@ CheckedGraph check_nodes(const GraphSpec& spec, const StageRegistry& registry, D
 std::string place_text(const Location& where) {
   if (!where.source) return "nowhere";
   if (where.source->is_argument || where.line == 0) return where.source->name;
-  return fmt::format("{}:{}:{}", where.source->name, where.line, where.column);
+  return fmt::format("{}:{}:{}", where.source->name, where.line, column_of(where));
 }
 
 }  // namespace millrace::pipelines

@@ -58,7 +58,9 @@ bool load_named_plugins(const DocNode& document, const std::string& config, Chec
 bool load_named_plugins(const DocNode& document, const CommandOptions& options, CheckedConfig& checked) {
   std::vector<Override> wanted;
   for (const Override& override : options.overrides)
-    if (override.text.starts_with("plugins=") || override.text.starts_with("plugins.")) wanted.push_back(override);
+    if (override.text.starts_with("plugins=") || override.text.starts_with("plugins+=") ||
+        override.text.starts_with("plugins."))
+      wanted.push_back(override);
   if (wanted.empty()) return load_named_plugins(document, options.target, checked);
   DocNode with_plugins = document;
   Diagnostics told_later;

@@ -2,6 +2,7 @@
 
 #include "completion.hpp"
 #include "config/suggestions.hpp"
+#include "option_help.hpp"
 
 #include <millrace/build_info.hpp>
 #include <millrace/error.hpp>
@@ -91,6 +92,7 @@ class VerbParser {
   void take_every(const std::string& text);
   void take_timeout(const std::string& text);
   void refuse_extras() const;
+  void refuse_option(const std::vector<std::string>& words, std::size_t index) const;
   void take_plain(std::vector<std::string> words);
   void require_target() const;
   std::string help() const;
@@ -229,6 +231,8 @@ std::string VerbParser::help() const {
     text += "\nVerbs:\n";
     for (const Verb& verb : verbs())
       if (verb.act != run_verb) text += fmt::format("  {:<21} {}\n", verb.name, verb.summary);
+    text += "  help [VERB]           this page, or that of a verb\n";
+    text += "  version               the program's version, as --version\n";
     text +=
         "\nExit codes: 0 done, 1 run failed, 2 usage, 3 config, 4 data, 5 device, 6 plugin, 7 output,\n"
         "  8 diverged, 75 stalled, 128+n stopped by signal n (a second signal ends it at once)\n";
@@ -238,17 +242,31 @@ std::string VerbParser::help() const {
   return text;
 }
 
-void VerbParser::refuse_extras() const {
+void VerbParser::refuse_option(const std::vector<std::string>& words, std::size_t index) const {
   std::vector<std::string> known;
   for (const CLI::Option* option : app_.get_options())
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  for (const std::string& extra : app_.remaining()) {
-    if (extra.size() > 1 && extra[0] == '-')
-      fail(verb_, "unknown-option", fmt::format("unknown option `{}`", extra),
-           did_you_mean(extra.substr(0, extra.find('=')), known));
+  const std::string& word = words[index];
+  const std::size_t equals = word.find('=');
+  const std::string name = word.substr(0, equals), next = index + 1 < words.size() ? words[index + 1] : "";
+  const std::string value = equals != std::string::npos ? word.substr(equals + 1) : next.starts_with('-') ? "" : next;
+  std::string help = name == "-v" || name == "-V" ? "did you mean `--version`?" : did_you_mean(name, known);
+  if (const std::string set = verb_.takes_overrides ? set_instead_of(name, value, options_.target) : ""; !set.empty())
+    help = help.empty() || name.size() < 4 ? set : fmt::format("{}; {}", set, help);
+  fail(verb_, "unknown-option", fmt::format("unknown option `{}`", word), help);
+}
+
+void VerbParser::refuse_extras() const {
+  const std::vector<std::string> words = app_.remaining();
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& extra = words[i];
+    if (extra.size() > 1 && extra[0] == '-') refuse_option(words, i);
     if (verb_.takes_overrides && is_override(extra))
       fail(verb_, "wrong-arguments", fmt::format("one argument too many: `{}`", extra),
            fmt::format("to override a value write --set {}", extra));
+    if (verb_.takes_overrides && extra.find_first_of("{}[]") != std::string::npos)
+      fail(verb_, "wrong-arguments", fmt::format("one argument too many: `{}`", extra),
+           "the shell cuts a value at its spaces and reads its brackets: write --set 'PATH={...}' in quotes");
     if (const Verb* late = find_verb(find_verb(extra) != nullptr ? extra : options_.target); late != nullptr)
       fail(*late, "wrong-arguments", "a verb comes first, before all options");
     fail(verb_, "wrong-arguments", fmt::format("one argument too many: `{}`", extra));
@@ -308,27 +326,45 @@ bool looks_like_verb(const std::string& word) {
   return !word.empty() && word[0] != '-' && word.find_first_of("./") == std::string::npos && !is_there(word);
 }
 
+std::string version_text() {
+  const BuildInfo build = build_info();
+  return fmt::format("pipeline-run {} ({}, {}, oneDNN {})\n", build.version, build.compiler, build.flags, build.onednn);
+}
+
+std::string help_of(const std::string& name) {
+  const Verb* verb = name.empty() ? &verbs().front() : find_verb(name);
+  if (verb == nullptr)
+    fail(verbs().front(), "unknown-verb", fmt::format("`{}` is no verb", name), did_you_mean(name, verb_names()));
+  return VerbParser(*verb).parse({"--help"}).output;
+}
+
+// What the verb is called here.
+std::string help_for_verb(const std::string& word, const std::string& config) {
+  if (is_override(word)) return fmt::format("the config comes first: pipeline-run CONFIG --set {}", word);
+  for (const char* trains : {"train", "fit", "start", "exec"})
+    if (word == trains) return fmt::format("write pipeline-run {}: that trains what the file describes", config);
+  for (const char* checks : {"validate", "lint", "verify"})
+    if (word == checks) return fmt::format("write pipeline-run check {}", config);
+  for (const char* plans : {"summary", "describe", "info"})
+    if (word == plans) return fmt::format("write pipeline-run plan {}", config);
+  return did_you_mean(word, verb_names());
+}
+
 }  // namespace
 
 std::vector<OptionName> options_of(const Verb& verb) { return VerbParser(verb).options(); }
 
 ParsedCommand parse_command(const std::vector<std::string>& arguments) {
-  if (!arguments.empty() && arguments[0] == "__complete")
-    return {nullptr, {}, candidates({arguments.begin() + 1, arguments.end()})};
-  const Verb* verb = arguments.empty() ? nullptr : find_verb(arguments[0]);
+  const std::string first = arguments.empty() ? "" : arguments.front();
+  if (first == "__complete") return {nullptr, {}, candidates({arguments.begin() + 1, arguments.end()})};
+  const Verb* verb = find_verb(first);
   if (verb != nullptr) return VerbParser(*verb).parse({arguments.begin() + 1, arguments.end()});
+  if (first == "--version" || first == "version") return {nullptr, {}, version_text()};
+  if (first == "help") return {nullptr, {}, help_of(arguments.size() > 1 ? arguments[1] : "")};
   const Verb& run = verbs().front();
-  if (!arguments.empty() && arguments[0] == "--version") {
-    const BuildInfo build = build_info();
-    return {
-        nullptr,
-        {},
-        fmt::format("pipeline-run {} ({}, {}, oneDNN {})\n", build.version, build.compiler, build.flags, build.onednn)};
-  }
-  if (!arguments.empty() && looks_like_verb(arguments[0]))
-    fail(run, "unknown-verb", fmt::format("`{}` is neither a file nor a verb", arguments[0]),
-         is_override(arguments[0]) ? fmt::format("the config comes first: pipeline-run CONFIG --set {}", arguments[0])
-                                   : did_you_mean(arguments[0], verb_names()));
+  if (!arguments.empty() && looks_like_verb(first))
+    fail(run, "unknown-verb", fmt::format("`{}` is neither a file nor a verb", first),
+         help_for_verb(first, arguments.size() > 1 ? arguments[1] : "CONFIG"));
   return VerbParser(run).parse(arguments);
 }
 

@@ -125,10 +125,13 @@ Json type_schema(const ParamType& type) {
 
 Json inputs_schema(const StageSpec& spec) {
   Json properties = Json::object();
-  for (const PortDecl& port : spec.inputs()) properties[port.name] = {{"type", "string"}, {"description", port.text()}};
+  // null takes an input away that a file further down connects
+  const Json reference{"string", "null"};
+  for (const PortDecl& port : spec.inputs())
+    properties[port.name] = {{"type", reference}, {"description", port.text()}};
   Json map{{"type", "object"}, {"properties", properties}};
   map["additionalProperties"] =
-      spec.any_input() != nullptr ? Json{{"type", "string"}, {"description", spec.any_input()->text()}} : Json(false);
+      spec.any_input() != nullptr ? Json{{"type", reference}, {"description", spec.any_input()->text()}} : Json(false);
   return {{"anyOf", {{{"type", "string"}}, map}}, {"description", "NODE, NODE.OUTPUT or {INPUT: NODE.OUTPUT}"}};
 }
 
@@ -201,15 +204,15 @@ Json chain_schema(const StageRegistry& registry) {
   return {{"type", "array"}, {"minItems", 1}, {"items", {{"anyOf", {{{"enum", registry.names()}}, with_params}}}}};
 }
 
-Json nodes_schema(const char* definition) {
-  return {{"type", "object"}, {"additionalProperties", reference_to(definition)}};
-}
+Json nodes_schema(Json node) { return {{"type", "object"}, {"additionalProperties", std::move(node)}}; }
+
+Json or_null(Json schema) { return {{"anyOf", {std::move(schema), {{"type", "null"}}}}}; }
 
 Json top_properties() {
   Json properties = properties_of(top_level_params());
   properties["extends"] = {{"type", "string"}, {"description", "A config that this one starts from, relative to it."}};
   properties["chains"] = {{"type", {"object", "null"}},
-                          {"additionalProperties", reference_to("chain")},
+                          {"additionalProperties", or_null(reference_to("chain"))},
                           {"description", "Runs of stages by name, for nodes with `chain`."}};
   properties["graph"] = {{"type", "object"}, {"description", "The nodes, by name."}};
   return properties;
@@ -231,8 +234,9 @@ std::string config_json_schema(const StageRegistry& registry) {
               {"patternProperties", {{"^x-", Json::object()}}},
               {"additionalProperties", false}};
   schema["if"] = {{"required", {"extends"}}};
-  schema["then"] = {{"properties", {{"graph", nodes_schema("node")}}}};
-  schema["else"] = {{"properties", {{"graph", nodes_schema("whole_node")}}}, {"required", {"version", "graph"}}};
+  schema["then"] = {{"properties", {{"graph", nodes_schema(or_null(reference_to("node")))}}}};
+  schema["else"] = {{"properties", {{"graph", nodes_schema(reference_to("whole_node"))}}},
+                    {"required", {"version", "graph"}}};
   schema["definitions"] = definitions;
   return schema.dump();
 }

@@ -38,7 +38,8 @@ ExitWatch::Tell exit_teller(bool json) {
   return [json](const StageCall& call, int code) {
     try {
       Diagnostics found;
-      const Diagnostic& told = found.add(diagnostic_of(call, code));
+      const Diagnostic told = diagnostic_of(call, code);
+      found.add(told);
       write_note(fmt::format("\nerror[{}]: {}\n  = help: {}\n", told.name, told.message, told.help));
       if (json && launched_ranks().rank == 0) write_result(errors_json(found));
     } catch (...) {  // the process ends anyhow

@@ -261,7 +261,7 @@ std::string plan_json(const ValidatedGraph& graph) {
   for (const MemoryBound::NodeBytes& node : bound.nodes)
     plan["memory"].push_back(
         {{"node", node.node}, {"working", node.working}, {"flowing", node.flowing}, {"snapshots", node.models}});
-  return plan.dump() + "\n";
+  return printable_json(plan.dump()) + "\n";
 }
 
 int print_plan(const ValidatedGraph& graph, const CommandOptions& options) {

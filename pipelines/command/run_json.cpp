@@ -1,5 +1,7 @@
 #include "run_json.hpp"
 
+#include "config/printable_text.hpp"
+
 #include "process_facts.hpp"
 
 #include <millrace/build_info.hpp>
@@ -15,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 std::string dump(const Json& json) {
   // Replace: texts may hold a user's bytes, and one object must come out whatever they are.
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return printable_json(json.dump(-1, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 std::string processor() {
@@ -41,7 +43,7 @@ Json node_object(const NodeReport& node) {
 }
 
 void add_place(const Location& where, Json& object) {
-  if (where.source) object.update({{"file", where.source->name}, {"line", where.line}, {"column", where.column}});
+  if (where.source) object.update({{"file", where.source->name}, {"line", where.line}, {"column", column_of(where)}});
 }
 
 Json failure_object(const RunFailure& failure) {

@@ -39,7 +39,7 @@ std::string quoted(const std::string& text) { return Json(text).dump(-1, ' ', fa
 // A plain scalar stays as the user wrote it, so that it keeps its type; what YAML would read otherwise is quoted.
 std::string scalar_text(const DocNode& node) {
   if (node.text.find("${") != std::string::npos) return quoted(as_plain(node.text));
-  const bool is_plain = !node.quoted && !node.text.empty() &&
+  const bool is_plain = !node.quoted && !node.text.empty() && printable(node.text) == node.text &&
                         node.text.find_first_of(":#{}[],&*!|>'\"%@`\n\t") == std::string::npos &&
                         node.text.front() != ' ' && node.text.back() != ' ' && node.text != "-" &&
                         !node.text.starts_with("- ") && node.text.front() != '?';
@@ -129,7 +129,7 @@ int show_verb(const CommandOptions& options) {
   if (options.json) {
     const Json object = {
         {"schema", 1}, {"config_hash", checked->graph.config_hash}, {"config", to_json(checked->spec.resolved)}};
-    write_result(object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    write_result(printable_json(object.dump(-1, ' ', false, Json::error_handler_t::replace)) + "\n");
     return 0;
   }
   YamlWriter writer;

@@ -2,6 +2,8 @@
 #include "diagnostics.hpp"
 
 #include "printable_text.hpp"
+#include "scalars.hpp"
+#include "text_cells.hpp"
 
 #include <millrace/counted.hpp>
 
@@ -14,8 +16,9 @@
 namespace millrace::pipelines {
 namespace {
 
-constexpr std::size_t kMostRendered = 100;  // a broken generated file must not scroll for minutes
-constexpr std::size_t kMostColumns = 160;   // a line may be a megabyte long
+constexpr std::size_t kMostKept = 10'000;
+constexpr std::size_t kMostColumns = 160;         // a line may be a megabyte long
+constexpr std::size_t kMostSentenceBytes = 4096;  // a plugin's message as well
 
 struct Colors {
   std::string_view error, warning, frame, bold, reset;
@@ -36,8 +39,50 @@ std::string_view line_of(std::string_view text, int line) {
 
 bool is_tail_byte(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
 
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !is_tail_byte(c); }));
+// Columns in characters. Goes on where the last place was, so that places in their order cost one reading of the text.
+class Columns {
+ public:
+  int of(const Location& where) {
+    if (!where.source || where.source->text.empty() || where.line < 1) return where.column;
+    go_to(where);
+    const std::string_view line = text_.substr(line_start_, text_.find('\n', line_start_) - line_start_);
+    const auto column = static_cast<std::size_t>(std::max(where.column, 1) - 1), inside = std::min(column, line.size());
+    if (inside < bytes_) bytes_ = characters_ = 0;
+    characters_ += count_characters(line.substr(bytes_, inside - bytes_));
+    bytes_ = inside;
+    return static_cast<int>(characters_ + (column - inside)) + 1;  // behind the last character each byte counts
+  }
+
+ private:
+  void go_to(const Location& where) {
+    if (source_ != where.source || where.line < line_) {
+      source_ = where.source;
+      text_ = source_->text;
+      line_ = 1;
+      line_start_ = bytes_ = characters_ = 0;
+    }
+    for (; line_ < where.line; ++line_) {
+      const std::size_t end = text_.find('\n', line_start_);
+      line_start_ = end == std::string_view::npos ? text_.size() : end + 1;
+      bytes_ = characters_ = 0;
+    }
+  }
+
+  std::shared_ptr<const SourceText> source_;
+  std::string_view text_;
+  int line_ = 1;
+  std::size_t line_start_ = 0, bytes_ = 0, characters_ = 0;  // `bytes_` of the line have `characters_`
+};
+
+// A sentence of several lines goes on behind the gutter: no text of a plugin or a config can pass for an error of its own.
+std::string sentence(std::string_view text, std::size_t gutter) {
+  const bool is_cut = text.size() > kMostSentenceBytes;
+  std::string shown;
+  for (const char c : printable(text.substr(0, kMostSentenceBytes))) {
+    shown += c;
+    if (c == '\n') shown.append(gutter + 3, ' ');
+  }
+  return is_cut ? shown + "..." : shown;
 }
 
 // The part of a line that is shown: all of it, or a window around the place.
@@ -61,16 +106,18 @@ Excerpt excerpt_of(std::string_view line, const Location& where) {
 // Tabs stay tabs, so that the carets stand under the token whatever the width of a tab.
 std::string padding_for(std::string_view text) {
   std::string padding;
-  for (const char c : text)
-    if (!is_tail_byte(c)) padding += c == '\t' ? '\t' : ' ';
+  while (!text.empty()) {
+    const char32_t c = take_character(text);
+    padding.append(cells_of(c), c == '\t' ? '\t' : ' ');
+  }
   return padding;
 }
 
 std::string place_of(const Location& where) {
   const SourceText& source = *where.source;
-  std::string name = printable(source.name);
+  std::string name = printable_line(source.name);
   if (source.is_argument) return name;
-  return where.line > 0 ? fmt::format("{}:{}:{}", name, where.line, where.column) : name;
+  return where.line > 0 ? fmt::format("{}:{}:{}", name, where.line, column_of(where)) : name;
 }
 
 std::string_view color_of(const Diagnostic& d, const Colors& c) {
@@ -81,13 +128,13 @@ std::string render_source(const Diagnostic& d, const Colors& c, std::size_t gutt
   const Excerpt shown = excerpt_of(line_of(d.where.source->text, d.where.line), d.where);
   const std::string_view rest = std::string_view(shown.text).substr(std::min(shown.column, shown.text.size()));
   const std::string_view token = rest.substr(0, static_cast<std::size_t>(std::max(d.where.length, 1)));
-  const std::string carets(std::max<std::size_t>(1, width_of(printable(token))), '^');
+  const std::string carets(std::max<std::size_t>(1, cells_of(printable(token))), '^');
   const std::string number = d.where.source->is_argument ? "" : fmt::format("{}", d.where.line);
   std::string out = fmt::format("{}{:{}} |{}\n", c.frame, "", gutter, c.reset);
   out += fmt::format("{}{:>{}} |{} {}\n", c.frame, number, gutter, c.reset, printable(shown.text));
   out += fmt::format("{}{:{}} |{} {}{}{}{}{}{}\n", c.frame, "", gutter, c.reset,
                      padding_for(printable(std::string_view(shown.text).substr(0, shown.column))), color_of(d, c),
-                     carets, d.label.empty() ? "" : " ", printable(d.label), c.reset);
+                     carets, d.label.empty() ? "" : " ", printable_line(d.label), c.reset);
   return out;
 }
 
@@ -112,12 +159,25 @@ bool is_said(const Diagnostic& d, const std::vector<Diagnostic>& earlier) {
 
 }  // namespace
 
-Diagnostic& Diagnostics::add(Diagnostic d) { return list_.emplace_back(std::move(d)); }
+int column_of(const Location& where) { return Columns().of(where); }
+
+void Diagnostics::add(Diagnostic d) {
+  const auto severity = static_cast<std::size_t>(d.severity);  // warnings take no error's place
+  if (kept_[severity] >= kMostKept) {
+    ++dropped_[severity];
+    return;
+  }
+  ++kept_[severity];
+  list_.push_back(std::move(d));
+}
 
 void Diagnostics::add_all(Diagnostics&& others) {
-  for (Diagnostic& d : others.list_) list_.push_back(std::move(d));
-  others.list_.clear();
+  for (Diagnostic& d : others.list_) add(std::move(d));
+  for (std::size_t i = 0; i < dropped_.size(); ++i) dropped_[i] += others.dropped_[i];
+  others = {};
 }
+
+std::size_t Diagnostics::dropped(Severity severity) const { return dropped_[static_cast<std::size_t>(severity)]; }
 
 bool Diagnostics::has_errors() const { return std::any_of(list_.begin(), list_.end(), is_error); }
 
@@ -128,6 +188,7 @@ std::vector<Diagnostic> Diagnostics::warnings() const {
 }
 
 void Diagnostics::make_strict() {
+  for (std::array<std::size_t, 2>* counts : {&kept_, &dropped_}) *counts = {(*counts)[0] + (*counts)[1], 0};
   for (Diagnostic& d : list_) {
     if (is_error(d)) continue;
     d.severity = Severity::error;
@@ -158,28 +219,32 @@ int Diagnostics::exit_code() const {
 
 std::string render(const Diagnostic& d, bool color) {
   const Colors& c = color ? kAnsi : kPlain;
-  std::string out = fmt::format("{}{}[{}]{}{}: {}{}\n", color_of(d, c), is_error(d) ? "error" : "warning", d.name,
-                                c.reset, c.bold, printable(d.message), c.reset);
   const std::size_t gutter = std::max<std::size_t>(2, fmt::format("{}", d.where.line).size());
+  std::string out = fmt::format("{}{}[{}]{}{}: {}{}\n", color_of(d, c), is_error(d) ? "error" : "warning",
+                                printable_line(shown(d.name)), c.reset, c.bold, sentence(d.message, gutter), c.reset);
   if (d.where.source) {
     out += fmt::format("{}{:{}}-->{} {}\n", c.frame, "", gutter, c.reset, place_of(d.where));
     if (d.where.line > 0 && !d.where.source->text.empty()) out += render_source(d, c, gutter);
   }
   for (const std::string& note : d.notes)
-    out += fmt::format("{}{:{}} ={} {}note:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset, printable(note));
+    out += fmt::format("{}{:{}} ={} {}note:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset,
+                       sentence(note, gutter));
   if (!d.help.empty())
-    out += fmt::format("{}{:{}} ={} {}help:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset, printable(d.help));
+    out += fmt::format("{}{:{}} ={} {}help:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset,
+                       sentence(d.help, gutter));
   return out;
 }
 
 std::string render(const Diagnostics& diagnostics, bool color) {
   const std::vector<Diagnostic> all = diagnostics.sorted();
   std::string out;
-  for (std::size_t i = 0; i < std::min(all.size(), kMostRendered); ++i) out += render(all[i], color) + "\n";
-  if (all.size() > kMostRendered) out += fmt::format("... and {} more\n", all.size() - kMostRendered);
-  const auto errors = static_cast<std::size_t>(std::count_if(all.begin(), all.end(), is_error));
+  for (std::size_t i = 0; i < std::min(all.size(), kMostShownErrors); ++i) out += render(all[i], color) + "\n";
+  const auto kept = static_cast<std::size_t>(std::count_if(all.begin(), all.end(), is_error));
+  const std::size_t errors = kept + diagnostics.dropped(Severity::error);
+  const std::size_t warnings = all.size() - kept + diagnostics.dropped(Severity::warning);
+  if (errors + warnings > kMostShownErrors)
+    out += fmt::format("... and {} more\n", errors + warnings - kMostShownErrors);
   if (errors == 0) return out;
-  const std::size_t warnings = all.size() - errors;
   return out + counted(errors, "error") + (warnings > 0 ? ", " + warnings_text(warnings) : "") + "\n";
 }
 
@@ -187,16 +252,17 @@ std::string warnings_text(std::size_t count) { return counted(count, "warning");
 
 std::string render_json(const Diagnostics& diagnostics, Severity severity) {
   nlohmann::ordered_json array = nlohmann::ordered_json::array();
+  Columns columns;
   for (const Diagnostic& d : diagnostics.sorted())
     if (d.severity == severity)
       array.push_back({{"name", d.name},
                        {"file", d.where.source ? d.where.source->name : ""},
                        {"line", d.where.line},
-                       {"column", d.where.column},
+                       {"column", columns.of(d.where)},
                        {"message", d.message},
                        {"help", d.help},
                        {"notes", d.notes}});
-  return array.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return printable_json(array.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 }  // namespace millrace::pipelines

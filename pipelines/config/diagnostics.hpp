@@ -3,6 +3,8 @@
 
 #include <millrace/error.hpp>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -18,12 +20,16 @@ struct SourceText {
   bool is_argument = false;
 };
 
-/// A stretch of a user's own text. Lines and columns count from 1; columns count bytes.
+/// A stretch of a user's own text. Lines and columns count from 1; columns count bytes, so that a text need not be read again to
+/// find them: column_of() is what a user is told.
 struct Location {
   std::shared_ptr<const SourceText> source;  ///< null: nowhere in particular
   int line = 0, column = 0;
   int length = 1;  ///< bytes to underline, on one line
 };
+
+/// The column in characters, as editors count.
+int column_of(const Location&);
 
 /// Errors end the command. Warnings are told and counted, and change neither the run nor its exit code.
 enum class Severity : std::uint8_t { error, warning };
@@ -39,10 +45,14 @@ struct Diagnostic {
   Severity severity = Severity::error;
 };
 
-/// Diagnostics of one command, in the order in which they were found.
+/// So many errors are shown, and so many names are looked for that may be meant: nobody reads more of them.
+inline constexpr std::size_t kMostShownErrors = 100;
+
+/// Diagnostics of one command, in the order in which they were found. Of a generated file with more than 10,000 errors or warnings
+/// only the number is kept of the rest.
 class Diagnostics {
  public:
-  Diagnostic& add(Diagnostic);
+  void add(Diagnostic);
   void add_all(Diagnostics&&);
   /// Neither errors nor warnings.
   bool empty() const { return list_.empty(); }
@@ -55,8 +65,12 @@ class Diagnostics {
   /// Of several kinds the first of usage, config, plugin, data, device; 0 without errors.
   int exit_code() const;
 
+  /// How many were not kept.
+  std::size_t dropped(Severity) const;
+
  private:
   std::vector<Diagnostic> list_;
+  std::array<std::size_t, 2> kept_{}, dropped_{};  // by severity
 };
 
 /// One diagnostic as rustc prints it: headline, arrow, source line with carets, help and notes. `color`: ANSI colours.

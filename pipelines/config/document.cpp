@@ -14,4 +14,11 @@ DocMember* DocNode::find(std::string_view key) {
   return it == members.end() ? nullptr : &*it;
 }
 
+std::size_t count_values(const DocNode& node) {
+  std::size_t count = 1;
+  for (const DocNode& item : node.items) count += count_values(item);
+  for (const DocMember& member : node.members) count += count_values(member.value);
+  return count;
+}
+
 }  // namespace millrace::pipelines

@@ -3,6 +3,8 @@
 
 #include "diagnostics.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,5 +36,8 @@ struct DocMember {
   Location key_where;
   DocNode value;
 };
+
+/// The value and all those in it.
+std::size_t count_values(const DocNode&);
 
 }  // namespace millrace::pipelines

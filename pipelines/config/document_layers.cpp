@@ -90,6 +90,8 @@ void lay_top_key(const std::string& key, DocMember& below, DocMember over) {
 
 }  // namespace
 
+void lay_keys(DocNode& below, DocNode over) { lay_members(below, std::move(over), remove_none, replace); }
+
 DocNode layered(DocNode below, DocNode over) {
   const auto is_extends = [](const DocMember& m) { return m.key == "extends"; };
   std::erase_if(below.members, is_extends);

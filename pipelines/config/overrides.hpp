@@ -8,7 +8,7 @@
 
 namespace millrace::pipelines {
 
-/// Applies each override in turn. Any key that the schema knows may be set, whether it is in the document or not. A path
+/// Applies each override in turn. PATH+=VALUE adds to a list; null takes a node, an input, a chain or an item of a list away. Any key that the schema knows may be set, whether it is in the document or not. A path
 /// that leads nowhere is reported at the argument.
 void apply_overrides(DocNode& document, const std::vector<Override>& overrides, const StageRegistry& registry,
                      Diagnostics& diagnostics);

@@ -33,6 +33,16 @@ void report_unknown(const DocNode& map, const std::vector<Param>& params, const 
   }
 }
 
+// `dropout: 0.3` for `dropout: {rate: 0.3}`.
+std::string written_out(const DocNode& value, const std::vector<Param>& params) {
+  const auto is_required = [](const Param& p) { return p.is_required(); };
+  const auto first = std::find_if(params.begin(), params.end(), is_required);
+  const bool is_the_only = first != params.end() && std::none_of(first + 1, params.end(), is_required);
+  const Param* meant = is_the_only ? &*first : params.size() == 1 ? &params.front() : nullptr;
+  if (value.is_scalar() && meant != nullptr) return fmt::format("write {{{}: {}}}", meant->name, shown(value.text));
+  return fmt::format("write {{NAME: VALUE}}; there are: {}", name_list(names_of(params)));
+}
+
 // `class` for `classes` is one mistake: the error about the unknown name already says what is meant.
 bool is_misspelt(const std::string& name, const DocNode& map, const std::vector<std::string>& names) {
   return std::any_of(map.members.begin(), map.members.end(), [&](const DocMember& m) {
@@ -56,7 +66,7 @@ ParamValue check_params(const DocNode& map, const std::vector<Param>& params, co
                      fmt::format("the parameters of {} are {}", owner.title, kind_of(map)),
                      map.where,
                      "expected a map",
-                     {},
+                     written_out(map, params),
                      {}});
     return {};
   }

@@ -1,31 +1,66 @@
 #include "printable_text.hpp"
 
+#include "text_cells.hpp"
+
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
 
 namespace millrace::pipelines {
 namespace {
 
-bool is_control(unsigned char c) { return (c < 0x20 && c != '\t' && c != '\n') || c == 0x7F; }
+bool is_control(char32_t c) { return (c < 0x20 && c != '\t' && c != '\n') || (c >= 0x7F && c <= 0x9F); }
 
-// U+0080 to U+009F, which some terminals obey as they obey ESC and a letter; in UTF-8 0xC2 and this byte.
-bool is_second_of_control(unsigned char c) { return c >= 0x80 && c <= 0x9F; }
+// Marks, embeddings, overrides and isolates of the bidirectional algorithm; separators of lines; characters of no width and tags,
+// in which another text can be hidden.
+bool deceives(char32_t c) {
+  return c == 0x061C || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) ||
+         c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xE0000 && c <= 0xE007F);
+}
 
-}  // namespace
-
-std::string printable(std::string_view text) {
+std::string shown_as(std::string_view text, bool keeps_lines) {
   std::string out;
   out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : '\0');
-    if (is_control(c))
-      out += fmt::format("\\x{:02x}", c);
-    else if (c == 0xC2 && is_second_of_control(next))
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[++i]));
+  while (!text.empty()) {
+    const auto first = static_cast<unsigned char>(text.front());
+    const std::size_t length = sequence_length(text);
+    const std::string_view sequence = text.substr(0, length);
+    const char32_t c = take_character(text);
+    if (length == 0)
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", first);
+    else if (is_control(c) || (c == '\n' && !keeps_lines))
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned>(c));
+    else if (deceives(c) && c > 0xFFFF)
+      fmt::format_to(std::back_inserter(out), "\\U{:08x}", static_cast<unsigned>(c));
+    else if (deceives(c))
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
     else
-      out += text[i];
+      out += sequence;
   }
   return out;
 }
+
+}  // namespace
+
+std::string printable_json(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  while (!json.empty()) {
+    const std::string_view sequence = json.substr(0, std::max<std::size_t>(sequence_length(json), 1));
+    const auto c = static_cast<std::uint32_t>(take_character(json));
+    if (!is_control(c) && !deceives(c))
+      out += sequence;
+    else if (c <= 0xFFFF)
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
+    else
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}\\u{:04x}", 0xD7C0 + (c >> 10U), 0xDC00 + (c & 0x3FFU));
+  }
+  return out;
+}
+
+std::string printable(std::string_view text) { return shown_as(text, true); }
+std::string printable_line(std::string_view text) { return shown_as(text, false); }
 
 }  // namespace millrace::pipelines

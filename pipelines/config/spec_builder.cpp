@@ -60,7 +60,7 @@ void check_device(GraphSpec& spec, Diagnostics& diagnostics) {
                    fmt::format("`device` is `{}`", shown(wish)),
                    spec.device_where,
                    "expected: auto, cpu, cuda or cuda:N",
-                   did_you_mean(kind, {"auto", "cpu", "cuda"}),
+                   did_you_mean(kind, {"auto", "cpu", "cuda"}, "devices"),
                    {}});
   spec.device = "auto";
 }
@@ -129,7 +129,7 @@ GraphSpec build_spec(DocNode document, const std::vector<Override>& overrides, c
   replace_seed(document, spec.seed, diagnostics);
   check_keys(document, diagnostics);
   read_top(document, spec, diagnostics);
-  read_nodes(document, spec, diagnostics);
+  read_nodes(document, registry, spec, diagnostics);
   std::erase_if(document.members, [](const DocMember& m) { return m.key == "extends"; });
   add_defaults(document, top_level_params(), default_location());
   add_stage_defaults(document, registry);

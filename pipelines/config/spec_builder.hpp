@@ -11,7 +11,8 @@ namespace millrace::pipelines {
 
 /// Reads `chains` and `graph` of a document into `spec.nodes`, chains expanded. A node that cannot be used further has an
 /// empty `stage`: what is wrong with it has been reported.
-void read_nodes(const DocNode& document, GraphSpec& spec, Diagnostics& diagnostics);
+/// `registry` is asked only for what help can name.
+void read_nodes(const DocNode& document, const StageRegistry& registry, GraphSpec& spec, Diagnostics& diagnostics);
 
 /// Adds the defaults of every known stage to the nodes and chains of a document.
 void add_stage_defaults(DocNode& document, const StageRegistry& registry);

@@ -62,6 +62,13 @@ constexpr std::array kSpellings{
     Spelling{"n_classes", "classes"},
     Spelling{"depth", "classes"},
     Spelling{"bs", "batch_size"},
+    Spelling{"batchsize", "batch_size"},
+    Spelling{"max_epochs", "epochs"},
+    Spelling{"num_epochs", "epochs"},
+    Spelling{"n_epochs", "epochs"},
+    Spelling{"workers", "threads"},
+    Spelling{"num_workers", "threads"},
+    Spelling{"random_seed", "seed"},
     Spelling{"size", "batch_size"},
     Spelling{"minibatch", "batch_size"},
     Spelling{"out_features", "units"},
@@ -131,6 +138,53 @@ constexpr std::array kSpellings{
     Spelling{"prefetch", "run"},
 };
 
+// What other tools have and Millrace has not, or has somewhere else.
+constexpr std::array kElsewhere{
+    Spelling{"early_stopping", "there is no early stopping: a run trains `epochs` passes"},
+    Spelling{"patience", "there is no early stopping: a run trains `epochs` passes"},
+    Spelling{"callbacks", "there are no callbacks: what a run does is in its graph"},
+    Spelling{"lr_scheduler", "there are no schedules: `learning_rate` is constant"},
+    Spelling{"scheduler", "there are no schedules: `learning_rate` is constant"},
+    Spelling{"lr_schedule", "there are no schedules: `learning_rate` is constant"},
+    Spelling{"learning_rate_schedule", "there are no schedules: `learning_rate` is constant"},
+    Spelling{"reduce_lr_on_plateau", "there are no schedules: `learning_rate` is constant"},
+    Spelling{"warmup", "there are no schedules: `learning_rate` is constant"},
+    Spelling{"csv",
+             "there is no reader of CSV: write IDX files for `idx_loader`, or a short table into `table_source`"},
+    Spelling{"csv_source",
+             "there is no reader of CSV: write IDX files for `idx_loader`, or a short table into `table_source`"},
+    Spelling{"csv_loader",
+             "there is no reader of CSV: write IDX files for `idx_loader`, or a short table into `table_source`"},
+    Spelling{"csv_reader",
+             "there is no reader of CSV: write IDX files for `idx_loader`, or a short table into `table_source`"},
+    Spelling{"read_csv",
+             "there is no reader of CSV: write IDX files for `idx_loader`, or a short table into `table_source`"},
+    Spelling{"parquet", "there is no reader of Parquet: write IDX files for `idx_loader`"},
+    Spelling{"image_folder", "`image_folder` is a plugin: examples/image_folder builds it"},
+    Spelling{"precision", "of each class: the plugin of examples/class_csv writes recall and precision"},
+    Spelling{"recall", "of each class: the plugin of examples/class_csv writes recall and precision"},
+    Spelling{"auc", "areas under curves are not measured"},
+    Spelling{"f1", "the plugin of examples/class_csv writes recall and precision, of which it is made"},
+    Spelling{"f1_score", "the plugin of examples/class_csv writes recall and precision, of which it is made"},
+    Spelling{"dense", "layers stand in the list `model` of a `trainer`: model: [dense: {units: 10}]"},
+    Spelling{"dropout", "layers stand in the list `model` of a `trainer`: model: [dropout: {rate: 0.5}]"},
+    Spelling{"sequential", "a model is the list `model` of a `trainer`: model: [dense: {units: 10}]"},
+    Spelling{"conv2d", "there are the layers `dense` and `dropout`"},
+    Spelling{"batch_norm", "there are the layers `dense` and `dropout`"},
+    Spelling{"batch_normalization", "there are the layers `dense` and `dropout`"},
+    Spelling{"embedding", "there are the layers `dense` and `dropout`"},
+    Spelling{"lstm", "there are the layers `dense` and `dropout`"},
+    Spelling{"adamw", "there is no decay of weights beside the loss: `l2` of a layer adds to the loss"},
+    Spelling{"predict",
+             "nothing predicts with a trained model yet; `print: {in: {model: learn.model}}` writes its weights"},
+    Spelling{"inference",
+             "nothing predicts with a trained model yet; `print: {in: {model: learn.model}}` writes its weights"},
+    Spelling{"save", "weights are not saved yet; `print: {in: {model: learn.model}}` writes them as text"},
+    Spelling{"export", "weights are not saved yet; `print: {in: {model: learn.model}}` writes them as text"},
+    Spelling{"checkpoint", "weights are not saved yet; `print: {in: {model: learn.model}}` writes them as text"},
+    Spelling{"resume", "a run is not resumed: it starts from its seed"},
+};
+
 // "CategoricalCrossentropy" and "batch-size" as they would be spelled here.
 std::string in_our_spelling(std::string_view name) {
   std::string out;
@@ -161,10 +215,20 @@ std::string meant_by(std::string_view name, const std::vector<std::string>& know
   return found.empty() ? "" : found.front();
 }
 
+std::string said_of(std::string_view name) {
+  if (name.size() > 64) return {};
+  const std::string ours = in_our_spelling(name);
+  const auto found =
+      std::find_if(kElsewhere.begin(), kElsewhere.end(), [&](const Spelling& s) { return s.first == ours; });
+  return found == kElsewhere.end() ? std::string() : std::string(found->second);
+}
+
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known) {
   std::string text;
   for (const std::string& s : suggestions(name, known)) text += fmt::format("{}`{}`", text.empty() ? "" : " or ", s);
-  return text.empty() ? text : fmt::format("did you mean {}?", text);
+  if (!text.empty()) text = fmt::format("did you mean {}?", text);
+  const std::string said = text == fmt::format("did you mean `{}`?", in_our_spelling(name)) ? "" : said_of(name);
+  return said.empty() || text.empty() ? said + text : fmt::format("{}; {}", said, text);
 }
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known, std::string_view list_title) {

@@ -13,6 +13,9 @@ std::string meant_by(std::string_view name, const std::vector<std::string>& know
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known);
 /// The suggestion, then what there is: "did you mean `classes`?  (one_hot takes: classes, dtype)".
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known, std::string_view list_title);
+/// What there is instead of a thing that other tools have: "there are no schedules: ..."; empty when nothing is known of it. The
+/// functions above begin with it.
+std::string said_of(std::string_view name);
 /// "a, b, c"; "nothing" when empty; at most 20 names.
 std::string name_list(const std::vector<std::string>& names);
 

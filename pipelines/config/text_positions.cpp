@@ -1,6 +1,8 @@
 // The parser gives only where a token starts; its end is taken from the text.
 #include "text_positions.hpp"
 
+#include "text_cells.hpp"
+
 #include <algorithm>
 
 namespace millrace::pipelines {
@@ -44,6 +46,10 @@ std::size_t token_length(std::string_view line, std::string_view value) {
   return std::max<std::size_t>(1, first_line(value).size());
 }
 
+constexpr std::size_t kBlock = 256;
+
+std::size_t tails_in(std::string_view text) { return text.size() - count_characters(text); }
+
 }  // namespace
 
 TextPositions::TextPositions(std::shared_ptr<const SourceText> source, std::size_t offset)
@@ -51,6 +57,22 @@ TextPositions::TextPositions(std::shared_ptr<const SourceText> source, std::size
   const std::string& text = source_->text;
   for (std::size_t at = text.find('\n', offset); at != std::string::npos; at = text.find('\n', at + 1))
     line_starts_.push_back(at + 1);
+  tails_.push_back(0);
+  for (std::size_t at = 0; at < text.size(); at += kBlock)
+    tails_.push_back(tails_.back() + tails_in(std::string_view(text).substr(at, kBlock)));
+}
+
+std::size_t TextPositions::tails_before(std::size_t byte) const {
+  byte = std::min(byte, source_->text.size());
+  const std::size_t block = byte / kBlock;
+  return tails_[block] + tails_in(std::string_view(source_->text).substr(block * kBlock, byte % kBlock));
+}
+
+int TextPositions::shown_column(const Location& where) const {
+  if (where.line < 1 || static_cast<std::size_t>(where.line) > line_starts_.size()) return where.column;
+  const std::size_t start = where.line == 1 ? 0 : line_starts_[static_cast<std::size_t>(where.line) - 1];
+  const std::size_t tails = tails_before(start + static_cast<std::size_t>(where.column - 1)) - tails_before(start);
+  return where.column - static_cast<int>(tails);
 }
 
 Location TextPositions::at(int line, int column) const {

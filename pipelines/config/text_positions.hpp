@@ -21,13 +21,18 @@ class TextPositions {
   Location of_scalar(int line, int column, std::string_view value) const;
   /// False when a quoted scalar starts there, past its anchor and tag, and the text ends before it does.
   bool quote_is_closed(int line, int column) const;
+  /// column_of(), for places in any order.
+  int shown_column(const Location& where) const;
   /// The text from a mark on.
   std::string_view rest(int line, int column) const;
 
  private:
+  std::size_t tails_before(std::size_t byte) const;
+
   std::shared_ptr<const SourceText> source_;
   std::size_t offset_;
   std::vector<std::size_t> line_starts_;
+  std::vector<std::size_t> tails_;  // bytes inside of characters, before each block of the text
 };
 
 }  // namespace millrace::pipelines

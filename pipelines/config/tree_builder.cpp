@@ -11,13 +11,6 @@ namespace {
 
 constexpr std::string_view kCoreTags = "tag:yaml.org,2002:";
 
-std::size_t size_of_tree(const DocNode& node) {
-  std::size_t size = 1;
-  for (const DocNode& item : node.items) size += size_of_tree(item);
-  for (const DocMember& member : node.members) size += size_of_tree(member.value);
-  return size;
-}
-
 std::size_t depth_of_tree(const DocNode& node) {
   std::size_t below = 0;
   for (const DocNode& item : node.items) below = std::max(below, depth_of_tree(item));
@@ -102,7 +95,7 @@ void TreeBuilder::alias(TextMark mark, std::size_t anchor) {
   if (open_.size() + depth_of_tree(it->second) > kMaxDepth)
     stop(where, "too-deep", fmt::format("nested deeper than {} levels, aliases expanded", kMaxDepth),
          "use fewer levels");
-  count(size_of_tree(it->second), where);
+  count(count_values(it->second), where);
   put(DocNode(it->second), 0);
 }
 
@@ -130,7 +123,7 @@ void TreeBuilder::end() {
 
 void TreeBuilder::put(DocNode node, std::size_t anchor) {
   if (anchor != 0) {
-    count(size_of_tree(node), node.where);  // the copy kept for aliases takes memory as well
+    count(count_values(node), node.where);  // the copy kept for aliases takes memory as well
     anchors_[anchor] = node;
   }
   if (open_.empty())
@@ -163,7 +156,8 @@ void TreeBuilder::take_key(Open& map, DocNode node) {
                     node.where,
                     "the second one",
                     "remove one of the two",
-                    {fmt::format("the first one is at line {}, column {}", first->second.line, first->second.column)}});
+                    {fmt::format("the first one is at line {}, column {}", first->second.line,
+                                 positions_.shown_column(first->second))}});
 }
 
 void TreeBuilder::take_value(Open& map, DocNode node) {

@@ -5,6 +5,7 @@
 
 #include <millrace/param.hpp>
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,23 +18,33 @@ struct PathSegment {
 };
 using Path = std::span<const PathSegment>;
 
-/// Sets a value inside a parameter, making the maps on the way. A path that the type does not know is reported.
+/// `PATH=VALUE`, `PATH+=VALUE` for a list, `PATH=null`; an empty VALUE is a mistake and removes nothing.
+enum class Edit : std::uint8_t { set, append, remove };
+
+/// Sets a value inside a parameter, making the maps on the way; null takes an item of a list away. A path that the type does not know
+/// is reported.
 class TypedPath {
  public:
-  TypedPath(const DocNode& value, Diagnostics& diagnostics) : value_(value), diagnostics_(diagnostics) {}
+  TypedPath(const DocNode& value, Edit edit, Diagnostics& diagnostics)
+      : value_(value), edit_(edit), diagnostics_(diagnostics) {}
 
   /// `path` starts with a parameter's name. `owner` names what has the parameters: "one_hot".
   void set_param(DocNode& map, const std::vector<Param>& params, const std::string& owner, Path path);
-  void set_value(DocNode& node, const ParamType& type, const PathSegment& owner, Path path);
+  /// `is_item`: of a list, whose items keep their kind: the path names an item by where it stands, and may have been miscounted.
+  void set_value(DocNode& node, const ParamType& type, const PathSegment& owner, Path path, bool is_item = false);
   /// Without a type, as for a stage that is not known.
   void set_untyped(DocNode& node, Path path);
   void unknown(const PathSegment& at, const std::string& message, std::string help);
+  bool removes() const { return edit_ == Edit::remove; }
 
  private:
+  void edit(DocNode& node, const PathSegment& at);
   void set_item(DocNode& list, const ParamType& type, const PathSegment& owner, Path path);
-  void set_alternative(DocNode& node, const ParamType& type, Path path);
+  void set_alternative(DocNode& node, const ParamType& type, Path path, bool is_item);
+  void refuse_to_switch(const std::string& is, Path path);
 
   const DocNode& value_;
+  Edit edit_;
   Diagnostics& diagnostics_;
 };
 

@@ -83,12 +83,24 @@ class ValueCheck {
     return {};
   }
 
-  static std::string help_for(const DocNode& node, const ParamType& type) {
+  std::string help_for(const DocNode& node, const ParamType& type) const {
     if (type.kind() == Kind::list && node.is_scalar()) return fmt::format("write [{}]", shown(node.text));
     if (type.kind() == Kind::boolean && node.is_scalar()) return "write true or false";
     const bool wants_number =
         type.kind() == Kind::number || type.kind() == Kind::float32 || type.kind() == Kind::integer;
-    if (wants_number && node.quoted && read_number(node.text).fault == NumberFault::none) return "remove the quotes";
+    if (wants_number && !node.is_map()) return help_for_number(node);
+    return {};
+  }
+
+  std::string help_for_number(const DocNode& node) const {
+    const std::string_view text = node.text;
+    if (node.quoted && read_number(text).fault == NumberFault::none) return "remove the quotes";
+    const bool is_list = node.is_list() || text.find(',') != std::string_view::npos, is_call = text.ends_with(')');
+    if (is_list || is_call)
+      return "a run takes one value: start it once for each, for example: for x in 1 2 3; do pipeline-run CONFIG --set "
+             "PATH=$x; done";
+    if (what_ == "`seed`")
+      return "write a number: the same one gives the same weights; --set seed=$RANDOM another each time";
     return {};
   }
 

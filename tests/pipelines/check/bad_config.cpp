@@ -14,9 +14,9 @@ namespace {
 std::string place_of(const Diagnostic& d, const std::filesystem::path& path) {
   if (!d.where.source) return "nowhere";
   const std::string& name = d.where.source->name;
-  if (d.where.source->is_argument) return fmt::format("{}:{}", name, d.where.column);
+  if (d.where.source->is_argument) return fmt::format("{}:{}", name, column_of(d.where));
   const std::string file = name == path.string() ? "" : std::filesystem::path(name).filename().string() + ":";
-  return fmt::format("{}{}:{}", file, d.where.line, d.where.column);
+  return fmt::format("{}{}:{}", file, d.where.line, column_of(d.where));
 }
 
 BadConfig read_bad_config(const std::filesystem::path& path) {

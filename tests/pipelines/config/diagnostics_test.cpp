@@ -48,6 +48,51 @@ TEST_CASE("carets stand under the token after tabs and after letters of several 
   CHECK(render(d, false).find("   | \t      ^\n") != std::string::npos);
 }
 
+TEST_CASE("columns count characters and carets count cells, for wide ones and for marks") {
+  // "紅" is wide, "é" an e with a mark: 3 and 3 bytes, 1 and 2 characters, 2 and 1 cells
+  const Diagnostic d =
+      diagnostic("wrong-type", {source("c.yaml", "\xE7\xB4\x85: e\xCC\x81: \xE7\xB4\x85\xE7\xB4\x85\n"), 1, 11, 6});
+  CHECK(column_of(d.where) == 8);
+  CHECK(render(d, false).find("c.yaml:1:8\n") != std::string::npos);
+  CHECK(render(d, false).find("   |        ^^^^\n") != std::string::npos);
+}
+
+TEST_CASE("columns of many places of one line are found in one reading, in any order") {
+  std::string line;
+  for (int i = 0; i < 1000; ++i) line += "\xE7\xB4\x85 ";
+  const auto file = source("c.yaml", "a\n" + line + "\nb\n");
+  CHECK(column_of({file, 2, 4001 - 4, 1}) == 1999);
+  CHECK(column_of({file, 3, 1, 1}) == 1);
+  CHECK(column_of({file, 2, 1, 1}) == 1);
+}
+
+TEST_CASE("a sentence of several lines cannot pass for an error, and a long one is cut") {
+  Diagnostic d = diagnostic("na\nme\x1b[31m", {});
+  d.message = "one\nerror[forged]: two";
+  d.help = std::string(1'000'000, 'h');
+  const std::string text = render(d, false);
+  CHECK(text.find("\nerror[") == std::string::npos);
+  CHECK(text.find('\x1b') == std::string::npos);
+  CHECK(text.size() < 10'000);
+}
+
+TEST_CASE("more errors than anybody reads are counted") {
+  Diagnostics all;
+  const auto file = source("c.yaml", "a: 1\n");
+  for (int i = 0; i < 50'000; ++i) all.add(diagnostic("wrong-type", {file, i + 1, 1, 1}));
+  CHECK(all.sorted().size() == 10'000);
+  CHECK(render(all, false).find("50000 errors\n") != std::string::npos);
+}
+
+TEST_CASE("names that are close are found by their distance") {
+  CHECK(close_names("evalaute", {"evaluate"}) == std::vector<std::string>{"evaluate"});
+  CHECK(close_names("evaluate", {"evaluat", "valuate", "evluatee", "other"}) ==
+        std::vector<std::string>{"evaluat", "valuate", "evluatee"});
+  CHECK(close_names(std::string(64, 'a'), {std::string(63, 'a') + "b"}).size() == 1);
+  CHECK(close_names(std::string(65, 'a'), {std::string(65, 'a')}).empty());
+  CHECK(close_names("", {"a"}).empty());
+}
+
 TEST_CASE("a line of a megabyte is shown as a piece around the place") {
   const Diagnostic d =
       diagnostic("wrong-type", {source("c.yaml", std::string(1'000'000, 'a') + "X" + "bbb"), 1, 1'000'001, 1});

@@ -1,0 +1,19 @@
+// How much room a text takes on a terminal, and how many characters it has.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace millrace::pipelines {
+
+/// Bytes of the well-formed UTF-8 sequence at the front of `text`; 0 when there is none (Unicode 15, table 3-7).
+std::size_t sequence_length(std::string_view text);
+/// Takes one character from the front; a byte that is not UTF-8 counts as U+FFFD.
+char32_t take_character(std::string_view& text);
+/// Cells of a terminal: 2 for wide characters such as Chinese ones, 0 for marks that stand on the one before.
+std::size_t cells_of(char32_t);
+std::size_t cells_of(std::string_view text);
+/// What editors count as columns.
+std::size_t count_characters(std::string_view text);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,206 @@
+"""What people who come from elsewhere type first: each guess is answered with what to type here, or is heeded.
+
+A row is a command after `pipeline-run`, and what its help must hold: a path or a command that can be pasted."""
+import os
+import pathlib
+import re
+import tempfile
+import unittest
+
+from program import PROGRAM, TINY, run
+
+MNIST = "configs/mnist_mlp.yaml"
+RATE = "--set learn.optimizer.rmsprop.learning_rate=0.01"
+BOTH = "--set train_batches.batch_size=64, or --set valid_batches.batch_size=64"
+
+# --set ... on configs/mnist_mlp.yaml, and the help
+SETS = [
+    ("learn.optimizer.learning_rate=0.01", RATE),
+    ("learn.optimizer.adam.lr=1e-3", "learning_rate"),
+    ("learn.optimizer=Adam", "`adam`"),
+    ("learn.optimizer=adamw", "no decay of weights"),
+    ("lr=0.01", RATE),
+    ("learning_rate=0.01", RATE),
+    ("batch_size=64", BOTH),
+    ("bs=64", BOTH),
+    ("optimizer=adam", "--set learn.optimizer=adam"),
+    ("loss=mse", "--set learn.loss=mse"),
+    ("metrics=[accuracy]", "--set 'learn.metrics=[accuracy]'"),
+    ("learn.lr=0.01", RATE),
+    ("learn.learning_rate=0.01", RATE),
+    ("learn.optimizer.lr=0.01", RATE),
+    ("trainer.max_epochs=3", "write --set epochs=3"),
+    ("max_epochs=3", "write --set epochs=3"),
+    ("num_epochs=3", "write --set epochs=3"),
+    ("trainer.optimizer.lr=0.01", RATE),
+    ("model.0.units=3", "--set learn.model.0.dense.units=3"),
+    ("+learn.l1=0.3", "PATH+=VALUE"),
+    ("++epochs=3", "write --set epochs=3"),
+    ("~log", "--set log=null"),
+    ("~log=", "--set log=null"),
+    ("epochs=1,2,3", "for x in"),
+    ("epochs=range(1,3)", "for x in"),
+    ("epochs=[1, 2, 3]", "for x in"),
+    ("learn.model[0].dense.units=256", "write --set learn.model.0.dense.units=256"),
+    ("learn.model.0.units=256", "learn.model.0.dense.units=256"),
+    ("learn.model.-1.dense.units=3", "items are numbered 0 to 2"),
+    ("learn.model.3.dense.units=3", "items are numbered 0 to 2"),
+    ("learn.model.0.dropout.rate=0.5", "--set 'learn.model.0={dropout: {rate: 0.5}}'"),
+    ("learn.model.0.dropout=0.5", "--set 'learn.model.0={dropout: 0.5}'"),
+    ("learn.model.0={dropout: 0.5}", "write {rate: 0.5}"),
+    ("learn.model.0.dense.kernel_initializer.constant=4", "write {value: 4}"),
+    ("train_batches.batch_size=64.0", "write 64"),
+    ("train_batches.batch_size=1e2", "write 100"),
+    ("graph.learn.loss=mse", "leave out `graph.`: learn"),
+    ("valid=3", "--set valid=null"),
+    ("x-foo=1", "nothing reads it|aliases have been replaced"),
+    ("extends=foo.yaml", "extends: base.yaml"),
+    ("device=gpu", "`cuda`"),
+    ("device=mps", "auto, cpu, cuda"),
+    ("learn.metrics=accuracy", r"write \[accuracy\]"),
+    ("learn.metrics=[accuracy, auc]", "areas under curves are not measured"),
+    ("learn.metrics=[precision]", "recall and precision"),
+    ("seed=auto", "write a number"),
+    ("seed=random", "write a number"),
+    ("epochs=${env:MILLRACE_NOPE}", "MILLRACE_NOPE:-value"),
+    ("early_stopping.patience=3", "there is no early stopping"),
+    ("lr_scheduler=cosine", "there are no schedules"),
+    ("valid.stage=csv_source", "no reader of CSV"),
+    ("learn.stage=Dense", "layers stand in the list `model`"),
+    ("learn.stage=Sequential", "a model is the list `model`"),
+    ("learn.optimizer.adm.beta_1=1", "`adam`"),
+    ("seed.x=1", "seed is: integer"),
+    ("train_inputs.normalise.scale=1", "`normalize`|train_inputs.normalize.scale"),
+    ("epochs+=1", "adds items to a list"),
+    ("log.in.train2=null", "inputs: train, valid"),
+    ("batch-size=64", BOTH),
+]
+
+# --set ... that is heeded
+GOOD = [
+    ["learn.optimizer=adam"],
+    ["learn.optimizer.adam.learning_rate=1e-3"],
+    ["learn.with.loss=categorical_crossentropy"],
+    ["epochs=${env:MILLRACE_NOPE:-7}"],
+    ["learn.model.0={dropout: {rate: 0.5}}"],
+    ["learn.model.1=null"],
+    ["learn.optimizer.rmsprop.clip_norm=null"],
+    ["evaluate.metrics+=mae"],
+    ["log.in.valid=null", "evaluate=null", "valid=null", "valid_inputs=null", "valid_targets=null", "valid_batches=null",
+     "valid_to_device=null"],
+    ["chains.rows.1=null"],
+    ["learn.model.2=null", "learn.model+={dense: {units: 10, activation: softmax}}"],
+    ["learn.model.2=null", "learn.model+=[{dropout: {rate: 0.5}}, {dense: {units: 10, activation: softmax}}]"],
+]
+
+# other words of the command line, their exit code and the help
+COMMANDS = [
+    (["check", MNIST, "--epochs", "3"], 2, "write --set epochs=3"),
+    (["check", MNIST, "--max-epochs=3"], 2, "write --set epochs=3"),
+    (["check", MNIST, "--batch-size", "64"], 2, BOTH),
+    (["check", MNIST, "--lr", "0.01"], 2, RATE),
+    (["check", MNIST, "--seed", "3"], 2, "--set seed=3"),
+    (["check", MNIST, "--sets", "epochs=3"], 2, "`--set`"),
+    (["-v"], 2, "`--version`"),
+    (["check", MNIST, "epochs=1"], 2, "--set epochs=1"),
+    (["check", MNIST, "--set", "learn.optimizer={adam:", "{}}"], 2, "in quotes"),
+    (["train", MNIST], 2, "pipeline-run " + MNIST),
+    (["fit", MNIST], 2, "pipeline-run " + MNIST),
+    (["validate", MNIST], 2, "pipeline-run check " + MNIST),
+    (["predict", MNIST], 2, "nothing predicts"),
+    (["evaluat"], 2, ""),
+    (["check", "configs/mnst_mlp.yaml"], 3, "`configs/mnist_mlp.yaml`"),
+    (["check", "configs/linear_fit.yml"], 3, "`configs/linear_fit.yaml`"),
+]
+
+HEAD = "version: 1\ngraph:\n  t: {stage: table_source, with: {columns: {x: [1], y: [2]}}}\n"
+TAIL = "  p: {stage: print, in: b}\n"
+# a config, and what the answer holds
+CONFIGS = [
+    (HEAD + "  b: {stage: batcher, in: [t.x, t.y], with: {batch_size: 1}}\n" + TAIL, "write in: {inputs: t.x, targets: t.y}"),
+    (HEAD + "  b: {stage: csv_source}\n" + TAIL, "no reader of CSV"),
+    (HEAD + "  b: {chain: [flatten, normalize], in: t.x}\n" + TAIL, "chains: {NAME: "),
+    (HEAD + TAIL.replace("in: b", "in: t.x") + "early_stopping: {patience: 3}\n", "there is no early stopping"),
+]
+
+
+def help_of(process):
+    return "\n".join(line for line in process.stderr.splitlines() if "= help:" in line or "error[" in line)
+
+
+class Guesses(unittest.TestCase):
+    def test_a_path_or_value_that_is_wrong_is_answered_with_a_right_one(self):
+        for text, wanted in SETS:
+            with self.subTest(text):
+                process = run("check", MNIST, "--set", text)
+                self.assertIn(process.returncode, (2, 3, 5), process.stderr)
+                found = wanted in help_of(process) or re.search(wanted, help_of(process))
+                self.assertTrue(found, process.stderr)
+
+    def test_a_path_that_is_right_is_heeded(self):
+        for sets in GOOD:
+            with self.subTest(sets):
+                process = run("check", MNIST, *[word for text in sets for word in ("--set", text)])
+                self.assertEqual(process.returncode, 0, process.stderr)
+
+    def test_a_word_of_the_command_line_is_answered_with_the_command(self):
+        for words, code, wanted in COMMANDS:
+            with self.subTest(words):
+                process = run(*words)
+                self.assertEqual(process.returncode, code, process.stderr)
+                self.assertIn(wanted, help_of(process))
+
+    def test_a_config_that_is_written_as_elsewhere_is_answered(self):
+        for config, wanted in CONFIGS:
+            with self.subTest(config):
+                process = run("check", "-", input=config)
+                self.assertEqual(process.returncode, 3, process.stderr)
+                self.assertIn(wanted, help_of(process))
+
+    def test_a_misspelt_node_of_a_child_is_that_of_the_base(self):
+        with tempfile.TemporaryDirectory() as folder:
+            child = pathlib.Path(folder) / "child.yaml"
+            child.write_text(f"version: 1\nextends: {os.path.abspath(MNIST)}\ngraph:\n  lern: {{with: {{loss: mse}}}}\n")
+            self.assertIn("did you mean `learn`?", help_of(run("check", child)))
+
+    def test_what_is_taken_away_is_missed_where_it_was_used(self):
+        process = run("check", MNIST, "--set", "valid=null")
+        self.assertEqual(process.returncode, 3)
+        self.assertIn("error[unknown-node]: `valid", process.stderr)
+
+    def test_help_and_version_are_verbs(self):
+        self.assertEqual(run("help").stdout, run("--help").stdout)
+        self.assertEqual(run("help", "check").stdout, run("check", "--help").stdout)
+        self.assertEqual(run("version").stdout, run("--version").stdout)
+        self.assertIn("`check`", help_of(run("help", "chek")))
+
+    def test_an_empty_value_takes_nothing_away(self):
+        self.assertEqual(run("check", MNIST, "--set", "valid=").returncode, 3)
+
+
+class Shown(unittest.TestCase):
+    """Nothing of a config is obeyed by the terminal, and carets stand where the eye looks."""
+
+    def test_no_character_changes_the_direction_or_the_colour(self):
+        config = HEAD + '  "p\u202e\u001b[31m\u009b": {stage: print, in: "t\u202e"}\n'
+        process = run("check", "-", input=config.replace("\u001b", "").replace("\u009b", ""))
+        self.assertNotIn("\u202e", process.stderr)
+        self.assertIn("\\u202e", process.stderr)
+
+    def test_show_writes_such_a_text_so_that_it_stays_the_same(self):
+        config = "version: 1\nname: a\u202eb\ngraph:\n  t: {stage: table_source, with: {columns: {x: [1]}}}\n  p: {stage: print, in: t}\n"
+        shown = run("show", "-", input=config).stdout
+        self.assertIn('name: "a\\u202eb"', shown)
+        self.assertEqual(run("show", "-", input=shown).stdout.splitlines()[1].split("#")[0], shown.splitlines()[1].split("#")[0])
+
+    def test_columns_count_characters_and_carets_count_cells(self):
+        config = HEAD + "  y: {in: t.x, stage: one_hot, with: {classes: [\u7d05, \u7da0], class: 10}}\n"
+        process = run("check", "-", input=config)
+        self.assertRegex(process.stderr, r"<stdin>:4:\d+")
+        line, carets = re.search(r" 4 \| (.*)\n +\| ( *)\^\^\^\^\^", process.stderr).groups()
+        self.assertIn(f"<stdin>:4:{line.index('class:') + 1}\n", process.stderr)
+        self.assertEqual(len(carets), line.index("class:") + 2)  # two of the characters before it are wide
+
+
+if __name__ == "__main__":
+    unittest.main()

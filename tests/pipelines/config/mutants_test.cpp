@@ -1,0 +1,122 @@
+// Whatever a config holds, its check answers quickly, with little memory, and says where.
+//
+// MILLRACE_ALL_MUTANTS=1 tries every mutant, as `tools/test --full` does; without it a sample.
+#include "built_in_graph.hpp"
+#include "catch.hpp"
+#include "config_mutants.hpp"
+#include "temp_folder.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+
+namespace millrace::pipelines {
+namespace {
+
+const std::string kFolder = MILLRACE_CONFIGS;
+// Sanitizers take several times the time and the memory.
+constexpr double kMostSeconds = MILLRACE_IS_SANITIZED ? 20 : 1;
+constexpr std::int64_t kMostMegabytes = MILLRACE_IS_SANITIZED ? 2000 : 100;
+
+bool takes_all() { return std::getenv("MILLRACE_ALL_MUTANTS") != nullptr; }
+
+std::int64_t peak_megabytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss / 1024;
+}
+
+double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+std::string text_of(const std::string& config) {
+  std::ifstream file(kFolder + "/" + config, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Of a file as a whole no line can be named.
+bool has_place(const Diagnostic& d) {
+  if (!d.where.source) return false;
+  return (d.where.line > 0 && column_of(d.where) > 0) || d.name == "too-large" || d.name == "config-unreadable";
+}
+
+bool obeys_nobody(const std::string& shown) {
+  for (const char c : shown)
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F) return false;
+  return shown.find("\xE2\x80\xAE") == std::string::npos;
+}
+
+// Why the answer to a mutant is not good enough; empty when it is.
+std::string fault_of(const std::string& path, const Mutant& mutant) {
+  std::ofstream(path, std::ios::binary) << mutant.text;
+  Diagnostics diagnostics;
+  const double start = processor_seconds();
+  load_graph(path, {}, built_in_stages(), diagnostics);
+  const std::string shown = render(diagnostics, false) + render_json(diagnostics);
+  const double seconds = processor_seconds() - start;
+  if (seconds > kMostSeconds) return fmt::format("{} s", seconds);
+  if (!obeys_nobody(shown)) return "control characters";
+  for (const Diagnostic& d : diagnostics.sorted()) {
+    if (!has_place(d)) return d.name + " has no place: " + d.message;
+    if (d.name == "internal-error") return d.message;
+  }
+  return {};
+}
+
+void check_all(const std::vector<Mutant>& mutants, std::size_t every) {
+  const testing::TempFolder folder;
+  const std::string path = folder.path() + "/mutant.yaml";
+  for (std::size_t i = 0; i < mutants.size(); i += every) {
+    const std::int64_t before = peak_megabytes();
+    const std::string fault = fault_of(path, mutants[i]);
+    const std::int64_t grown = peak_megabytes() - before;
+    INFO(mutants[i].what << "\n" << mutants[i].text.substr(0, 3000));
+    CHECK(fault == "");
+    CHECK(grown < kMostMegabytes);
+  }
+}
+
+TEST_CASE("a config with any value or key changed, removed, doubled or swapped is answered") {
+  std::size_t count = 0;
+  for (const char* config : {"mnist_mlp.yaml", "linear_fit.yaml", "colors_onehot.yaml", "mnist_mlp_augmented.yaml"}) {
+    std::vector<Mutant> mutants = mutants_of(text_of(config));
+    if (std::string(config) == "mnist_mlp_augmented.yaml")  // what it extends lies elsewhere for the mutants
+      for (Mutant& mutant : mutants)
+        if (const std::size_t at = mutant.text.find("mnist_mlp.yaml"); at != std::string::npos)
+          mutant.text.insert(at, kFolder + "/");
+    count += mutants.size();
+    check_all(mutants, takes_all() ? 1 : 41);
+  }
+  CHECK(count > 9000);
+}
+
+TEST_CASE("a file that is cut off, garbled or made of other files is answered") {
+  for (const char* config : {"mnist_mlp.yaml", "linear_fit.yaml", "colors_onehot.yaml", "mnist_mlp_augmented.yaml"})
+    check_all(spoilt_files(text_of(config), 1, 250), takes_all() ? 1 : 13);
+}
+
+// Processor time for a config of which `count` nodes have an input and a stage that are misspelt.
+double seconds_for(int count) {
+  const testing::TempFolder folder;
+  const std::string path = folder.path() + "/misspelt.yaml";
+  std::ofstream(path) << misspelt_nodes(count);
+  Diagnostics diagnostics;
+  const double start = processor_seconds();
+  load_graph(path, {}, built_in_stages(), diagnostics);
+  CHECK(diagnostics.sorted().size() == 2 * static_cast<std::size_t>(count));
+  return processor_seconds() - start;
+}
+
+TEST_CASE("time grows with the number of errors, not with its square") {
+  seconds_for(120);  // what is done only once
+  const double few = seconds_for(240), many = seconds_for(960);
+  CHECK(many < 10 * few + 0.05);  // 16 times as long if each name were compared with each other
+}
+
+TEST_CASE("a text that is deep, long, or more when it is expanded is answered") { check_all(extreme_files(), 1); }
+
+}  // namespace
+}  // namespace millrace::pipelines
