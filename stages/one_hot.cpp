@@ -89,8 +89,8 @@ class OneHot final : public Transform {
     const std::unordered_set<std::string_view> known(in.class_names.begin(), in.class_names.end());
     for (const std::string& name : names_)
       if (!known.contains(name))
-        return unknown_class(ctx,
-                             fmt::format("the input has no class `{}`; it has: {}", name, some_of(in.class_names.list())));
+        return unknown_class(
+            ctx, fmt::format("the input has no class `{}`; it has: {}", name, some_of(in.class_names.list())));
     std::unordered_map<std::string_view, std::int32_t> columns;
     for (const std::string& name : names_) columns.emplace(name, static_cast<std::int32_t>(columns.size()));
     for (const std::string& name : in.class_names) {

@@ -13,6 +13,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
 #include <system_error>
 
 namespace millrace {
@@ -34,12 +37,45 @@ namespace {
        missing ? "check the path; a relative path starts at the current folder" : kLetYourselfRead);
 }
 
+[[noreturn]] void fail_as_outside(const std::string& path, const std::string& place) {
+  fail("outside-folder", path,
+       path == place ? "lies outside of the config's folder"
+                     : fmt::format("is `{}`, outside of the config's folder", place),
+       "move it there, or leave --strict-paths out");
+}
+
+bool is_below(const std::filesystem::path& file, const std::vector<std::string>& places) {
+  return std::any_of(places.begin(), places.end(), [&](const std::string& place) {
+    std::error_code failed;
+    const std::filesystem::path top = std::filesystem::canonical(place, failed);
+    return !failed && std::mismatch(top.begin(), top.end(), file.begin(), file.end()).first == top.end();
+  });
+}
+
 // Such files look like regular ones, tell about the process that reads them, and may never end.
 bool is_made_up(int descriptor) {
   constexpr std::array<std::uint64_t, 4> kMadeUp{PROC_SUPER_MAGIC, SYSFS_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC};
   struct statfs system {};
   return ::fstatfs(descriptor, &system) == 0 &&
          std::find(kMadeUp.begin(), kMadeUp.end(), static_cast<std::uint64_t>(system.f_type)) != kMadeUp.end();
+}
+
+// In the environment, as a stage may run in a process of its own.
+constexpr const char* kAllowed = "MILLRACE_INPUT_PLACES";
+
+std::vector<std::string> allowed_places(const char* list) {
+  std::vector<std::string> places;
+  std::istringstream lines(list);
+  for (std::string line; std::getline(lines, line);) places.push_back(line);
+  return places;
+}
+
+// By the file that was opened: a path may lead elsewhere a moment later.
+void require_allowed(int descriptor, const std::string& path) {
+  const char* list = std::getenv(kAllowed);
+  if (list == nullptr) return;
+  const std::string opened = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", descriptor)).string();
+  if (!is_below(opened, allowed_places(list))) fail_as_outside(path, opened);
 }
 
 }  // namespace
@@ -57,6 +93,7 @@ struct InputFile::State {
       if (!S_ISREG(opened.st_mode)) fail_as_no_file(path);
       if (is_made_up(descriptor))
         fail("not-a-file", path, "made up by the kernel while it is read", "name a file that lies on a disk");
+      require_allowed(descriptor, path);
     } catch (...) {
       ::close(descriptor);
       throw;
@@ -112,6 +149,19 @@ void InputFile::check_unchanged() const {
       now.st_mtim.tv_nsec != then.st_mtim.tv_nsec)
     fail("file-changed", state_->path, "the file was changed while it was read",
          "wait until it is complete, then run again");
+}
+
+void allow_inputs_below(const std::vector<std::string>& places) {
+  std::string list;
+  for (const std::string& place : places)
+    if (place.find('\n') == std::string::npos) list += std::filesystem::absolute(place).string() + "\n";
+  ::setenv(kAllowed, list.c_str(), 1);
+}
+
+void require_below(const std::string& path, const std::vector<std::string>& places) {
+  std::error_code failed;
+  const std::filesystem::path file = std::filesystem::weakly_canonical(path, failed);
+  if (failed || !is_below(file, places)) fail_as_outside(path, file.string());
 }
 
 std::string why_not_opened(const Error& error, const std::string& path) {

@@ -1,27 +1,29 @@
 // `pipeline-run check CONFIG`: every error and warning, no data moved.
+#include "answer.hpp"
 #include "checked_config.hpp"
-#include "config/printable_text.hpp"
+#include "config_plugins.hpp"
 #include "memory_bound.hpp"
 #include "run_json.hpp"
 
 #include <millrace/counted.hpp>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace millrace::pipelines {
 
 int check_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
+  note_loaded_plugins(checked->registry);
   if (!checked->diagnostics.has_errors()) check_memory(checked->graph, checked->diagnostics);
   if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
   tell_warnings(checked->diagnostics, options);
   const std::size_t warnings = checked->diagnostics.warnings().size();
   if (options.json)
-    write_result(errors_json(checked->diagnostics));
+    write_result(errors_json(checked->diagnostics, loaded_plugins_json(checked->registry)));
   else
-    write_result(fmt::format("{}: no errors, {}{}\n", printable(options.target),
-                             warnings > 0 ? warnings_text(warnings) + ", " : "",
-                             counted(checked->graph.nodes.size(), "node")));
+    answer(fmt::format("{}: no errors, {}{}\n", options.target, warnings > 0 ? warnings_text(warnings) + ", " : "",
+                       counted(checked->graph.nodes.size(), "node")));
   return 0;
 }
 

@@ -2,7 +2,8 @@
 
 #include "check/node_place.hpp"
 #include "check/validator.hpp"
-#include "config/overrides.hpp"
+#include "config_plugins.hpp"
+#include "named_config.hpp"
 #include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
@@ -21,52 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kUnknownStage = "unknown-stage";
-
-// A path in a config is relative to the config, so that the pair can be moved, one on the command line to where the user is;
-// a bare name is looked for.
-std::string plugin_path(const std::string& config, const std::string& plugin, const Location& where) {
-  std::string found = find_plugin(plugin);
-  if (where.source && where.source->is_argument) return found;
-  const fs::path folder = config == "-" ? fs::path() : fs::path(config).parent_path();
-  return found == plugin ? (folder / plugin).string() : found;
-}
-
-Location place_of_plugin(const DocNode& document, std::size_t index) {
-  const DocMember* plugins = document.find("plugins");
-  if (plugins == nullptr) return {};
-  return index < plugins->value.items.size() ? plugins->value.items[index].where : plugins->value.where;
-}
-
-bool load_named_plugins(const DocNode& document, const std::string& config, CheckedConfig& checked) {
-  const std::vector<std::string> plugins = plugins_of(document);
-  bool all = true;
-  for (std::size_t i = 0; i < plugins.size(); ++i) {
-    try {
-      load_plugin(plugin_path(config, plugins[i], place_of_plugin(document, i)), checked.registry, told_trial());
-    } catch (const Error& error) {
-      Diagnostic diagnostic = to_diagnostic(error);
-      diagnostic.where = place_of_plugin(document, i);
-      checked.diagnostics.add(std::move(diagnostic));
-      all = false;
-    }
-  }
-  return all;
-}
-
-// `--set plugins=...` is heeded before the other overrides, whose types come from the plugins' descriptors. What is wrong
-// with it is told when it is applied again with them.
-bool load_named_plugins(const DocNode& document, const CommandOptions& options, CheckedConfig& checked) {
-  std::vector<Override> wanted;
-  for (const Override& override : options.overrides)
-    if (override.text.starts_with("plugins=") || override.text.starts_with("plugins+=") ||
-        override.text.starts_with("plugins."))
-      wanted.push_back(override);
-  if (wanted.empty()) return load_named_plugins(document, options.target, checked);
-  DocNode with_plugins = document;
-  Diagnostics told_later;
-  apply_overrides(with_plugins, wanted, checked.registry, told_later);
-  return load_named_plugins(with_plugins, options.target, checked);
-}
 
 // Stages that a plugin would have brought are not the config's mistake.
 void add_unless_consequence(const Diagnostics& found, bool all_plugins, Diagnostics& to) {
@@ -110,6 +65,18 @@ Diagnostics build_with_folders(const DocNode& document, const CommandOptions& op
   return with_refusals(found, looked);
 }
 
+// The config of the command line cannot be read; one that comes with Millrace may have been meant.
+Diagnostics with_named_config(const Diagnostics& found, const std::string& target) {
+  std::error_code ignored;
+  const std::string remark = target == "-" || fs::exists(target, ignored) ? "" : named_config_help(target);
+  Diagnostics all;
+  for (Diagnostic diagnostic : found.sorted()) {
+    if (!remark.empty()) diagnostic.notes.push_back(remark);
+    all.add(std::move(diagnostic));
+  }
+  return all;
+}
+
 }  // namespace
 
 CheckedConfig::~CheckedConfig() {
@@ -128,10 +95,14 @@ void load_plugins(const std::vector<std::string>& plugins, StageRegistry& regist
 
 std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const Peers* peers) {
   auto checked = std::make_unique<CheckedConfig>();
+  restrict_inputs(options);
   load_plugins(options.plugins, checked->registry);
   const std::optional<DocNode> document = read_document(options.target, checked->diagnostics);
-  if (!document) return checked;
-  const bool all_plugins = load_named_plugins(*document, options, *checked);
+  if (!document) {
+    checked->diagnostics = with_named_config(checked->diagnostics, options.target);
+    return checked;
+  }
+  const bool all_plugins = load_named_plugins(*document, options, checked->registry, checked->diagnostics);
   add_unless_consequence(build_with_folders(*document, options, peers, *checked), all_plugins, checked->diagnostics);
   if (options.strict) checked->diagnostics.make_strict();
   return checked;

@@ -15,10 +15,12 @@ struct CommandOptions {
   std::string target;  ///< the config, the stage's name or the data set; may be empty where that is optional
   std::vector<Override> overrides;  ///< --set, --threads and --device in the order in which they were given
   std::vector<std::string> plugins;
+  bool no_plugins = false;    ///< plugins that the config names are refused
+  bool strict_paths = false;  ///< so is what lies outside of its folder
   bool json = false, quiet = false, dry_run = false;
   std::uint32_t every = 0;  ///< run: a line for each so many epochs; 0: as progress_line.hpp decides
   bool alone = false;       ///< run: of one process, whatever a launcher says
-  bool strict = false;  ///< warnings are errors
+  bool strict = false;      ///< warnings are errors
   ColorChoice color = ColorChoice::automatic;
   std::string format;                                            ///< graph: "dot" or "mermaid"
   std::vector<std::string> from_addresses;                       ///< fetch: instead of the mirrors
@@ -54,7 +56,7 @@ struct Verb {
   Target target;
   bool takes_overrides, takes_json;
   int (*act)(const CommandOptions&);
-  std::vector<const char*> examples;  ///< work as written from the repository's root; the tests run them
+  std::vector<const char*> examples;  ///< work as written from every folder; the tests run them
 };
 
 /// `run` comes first; it is what `pipeline-run CONFIG` does.

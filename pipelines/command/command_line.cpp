@@ -2,6 +2,7 @@
 
 #include "completion.hpp"
 #include "config/suggestions.hpp"
+#include "named_config.hpp"
 #include "option_help.hpp"
 
 #include <millrace/build_info.hpp>
@@ -71,6 +72,7 @@ class VerbParser {
     if (verb.target == Target::config || verb.target == Target::optional_stage || verb.target == Target::none)
       each("--plugin", "FILE", "Load a plugin: its file, or its name in a plugin folder (repeatable)",
            [this](const std::string& file) { options_.plugins.push_back(file); });
+    if (verb.target == Target::config) add_refusals();
     add_color();
   }
 
@@ -87,6 +89,7 @@ class VerbParser {
   void add_target();
   void add_overrides();
   void add_own();
+  void add_refusals();
   void add_color();
   void take_threads(const std::string& text);
   void take_every(const std::string& text);
@@ -95,6 +98,7 @@ class VerbParser {
   void refuse_option(const std::vector<std::string>& words, std::size_t index) const;
   void take_plain(std::vector<std::string> words);
   void require_target() const;
+  void find_config();
   std::string help() const;
 
   const Verb& verb_;
@@ -107,7 +111,9 @@ class VerbParser {
 void VerbParser::add_target() {
   switch (verb_.target) {
     case Target::config:
-      app_.add_option("CONFIG", options_.target, "A YAML file; - is standard input")->type_name("");
+      app_.add_option("CONFIG", options_.target,
+                      "A YAML file, the name of one of Millrace's own, or - for standard input")
+          ->type_name("");
       break;
     case Target::optional_stage:
       app_.add_option("NAME", options_.target, "A stage; all of them without it")->type_name("");
@@ -206,6 +212,11 @@ void VerbParser::add_own() {
   }
 }
 
+void VerbParser::add_refusals() {
+  app_.add_flag("--no-plugins", options_.no_plugins, "Run no code of plugins that the config names");
+  app_.add_flag("--strict-paths", options_.strict_paths, "Read nothing outside of the config's folder");
+}
+
 void VerbParser::add_color() {
   each("--color", "WHEN", "auto, always or never", [this](const std::string& text) {
     if (text == "auto")
@@ -281,6 +292,16 @@ void VerbParser::require_target() const {
   if (options_.target.empty() && !text.empty()) fail(verb_, "wrong-arguments", text);
 }
 
+void VerbParser::find_config() {
+  if (verb_.target != Target::config) return;
+  const std::string path = config_path(options_.target);
+  if (path.empty())
+    fail(verb_, "unknown-config",
+         fmt::format("`{}` is neither a file nor a config that comes with Millrace", options_.target),
+         did_you_mean(options_.target, config_names(), "configs"));
+  options_.target = path;
+}
+
 std::vector<OptionName> VerbParser::options() const {
   std::vector<OptionName> found;
   for (const CLI::Option* option : app_.get_options()) {
@@ -315,6 +336,7 @@ ParsedCommand VerbParser::parse(std::vector<std::string> arguments) {
   refuse_extras();
   take_plain(std::move(plain));
   require_target();
+  find_config();
   if (options_.why && options_.target.empty()) fail(verb_, "wrong-arguments", "--why needs the name of a stage");
   if (options_.cuda && options_.kind != "transform")
     fail(verb_, "wrong-arguments", fmt::format("--cuda writes a transform, not a {}", options_.kind));
@@ -323,7 +345,13 @@ ParsedCommand VerbParser::parse(std::vector<std::string> arguments) {
 
 // A word that is neither a verb nor looks like a file is a mistyped verb.
 bool looks_like_verb(const std::string& word) {
-  return !word.empty() && word[0] != '-' && word.find_first_of("./") == std::string::npos && !is_there(word);
+  return !word.empty() && word[0] != '-' && word.find_first_of("./") == std::string::npos && config_path(word).empty();
+}
+
+std::vector<std::string> first_words() {
+  std::vector<std::string> words = verb_names();
+  for (std::string& name : config_names()) words.push_back(std::move(name));
+  return words;
 }
 
 std::string version_text() {
@@ -347,7 +375,7 @@ std::string help_for_verb(const std::string& word, const std::string& config) {
     if (word == checks) return fmt::format("write pipeline-run check {}", config);
   for (const char* plans : {"summary", "describe", "info"})
     if (word == plans) return fmt::format("write pipeline-run plan {}", config);
-  return did_you_mean(word, verb_names());
+  return did_you_mean(word, first_words());
 }
 
 }  // namespace
@@ -363,7 +391,8 @@ ParsedCommand parse_command(const std::vector<std::string>& arguments) {
   if (first == "help") return {nullptr, {}, help_of(arguments.size() > 1 ? arguments[1] : "")};
   const Verb& run = verbs().front();
   if (!arguments.empty() && looks_like_verb(first))
-    fail(run, "unknown-verb", fmt::format("`{}` is neither a file nor a verb", first),
+    fail(run, "unknown-verb",
+         fmt::format("`{}` is neither a file, a config that comes with Millrace nor a verb", first),
          help_for_verb(first, arguments.size() > 1 ? arguments[1] : "CONFIG"));
   return VerbParser(run).parse(arguments);
 }

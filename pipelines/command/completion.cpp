@@ -3,6 +3,7 @@
 #include "checked_config.hpp"
 #include "command_line.hpp"
 #include "config/config_schema.hpp"
+#include "named_config.hpp"
 #include "plugins/plugin_search.hpp"
 #include "terminal.hpp"
 
@@ -42,7 +43,7 @@ complete -F _pipeline_run pipeline-run
 )";
 
 constexpr const char* kZsh = R"(#compdef pipeline-run
-# zsh completion for pipeline-run: source <(pipeline-run completion zsh)
+# zsh completion for pipeline-run: source <(pipeline-run completion zsh), or a file _pipeline_run in a folder of fpath
 _pipeline_run() {
   local line; local -a found open
   while IFS= read -r line; do
@@ -53,7 +54,7 @@ _pipeline_run() {
   (( ${#open} )) && compadd -S '' -- "${open[@]}"
   (( ${#found} )) && compadd -- "${found[@]}"
 }
-compdef _pipeline_run pipeline-run
+if [[ "${funcstack[1]}" == _pipeline_run ]]; then _pipeline_run "$@"; else compdef _pipeline_run pipeline-run; fi
 )";
 
 const Verb* verb_of(const Words& words) {
@@ -100,10 +101,11 @@ void add_run_paths(const std::string& node, bool is_source, Words& paths) {
 Words paths_of(const std::string& config, const Words& plugins) {
   Words paths;
   add_paths("", top_level_params(), paths);
-  if (config.empty() || config == "-") return paths;
   CommandOptions options;
-  options.target = config;
+  options.target = config_path(config);
+  if (options.target.empty() || config == "-") return paths;
   options.plugins = plugins;
+  options.no_plugins = true;  // a press of a key runs nobody's code
   const auto checked = check_config(options);
   for (const NodeSpec& node : checked->spec.nodes) {
     const StageInfo* stage = checked->registry.find(node.stage);
@@ -141,10 +143,15 @@ Words values_of(const std::string& option, const Verb& verb, const Words& words)
   return {};
 }
 
+Words with_files(Words names) {
+  names.push_back(kFiles);
+  return names;
+}
+
 Words targets_of(const Verb& verb, const Words& words) {
   switch (verb.target) {
     case Target::config:
-      return {kFiles};
+      return with_files(config_names());
     case Target::optional_stage:
       return stage_names(values_after(words, "--plugin"));
     case Target::dataset:

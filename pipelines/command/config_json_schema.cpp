@@ -1,5 +1,6 @@
 #include "config_json_schema.hpp"
 
+#include "answer.hpp"
 #include "config/config_schema.hpp"
 
 #include <fmt/format.h>
@@ -238,7 +239,7 @@ std::string config_json_schema(const StageRegistry& registry) {
   schema["else"] = {{"properties", {{"graph", nodes_schema(reference_to("whole_node"))}}},
                     {"required", {"version", "graph"}}};
   schema["definitions"] = definitions;
-  return schema.dump();
+  return json_line(schema);
 }
 
 }  // namespace millrace::pipelines

@@ -1,4 +1,5 @@
 // `pipeline-run devices`: what this machine has to compute on, and why it lacks the rest.
+#include "answer.hpp"
 #include "command.hpp"
 #include "cuda_part.hpp"
 #include "progress_text.hpp"
@@ -116,13 +117,13 @@ std::string json() {
                  {"mpi", {{"available", mpi.available}, {"detail", mpi.detail}}},
                  {"nccl", {{"available", nccl.available}, {"detail", nccl.detail}}}};
   for (const DeviceReport& device : devices) object["devices"].push_back(object_of(device));
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_line(object);
 }
 
 }  // namespace
 
 int devices_verb(const CommandOptions& options) {
-  write_result(options.json ? json() : text());
+  options.json ? write_result(json()) : answer(text());
   return 0;
 }
 

@@ -1,5 +1,7 @@
 // `pipeline-run fetch DATASET`: each file from the first mirror that has it right, under its name only when it is right.
+#include "answer.hpp"
 #include "command.hpp"
+#include "config/printable_text.hpp"
 #include "download.hpp"
 #include "fetched_file.hpp"
 #include "stop_signals.hpp"
@@ -62,7 +64,7 @@ class Fetch {
   std::string try_address(const std::string& address, const DatasetFile& file) const;
   bool is_looked_into() const;
   void say(const std::string& text) const {
-    if (!options_.quiet) write_note(text + "\n");
+    if (!options_.quiet) write_note(printable(text) + "\n");
   }
 
   const CommandOptions& options_;
@@ -137,8 +139,8 @@ int Fetch::act() {
     if (stop_ == 0) get(file);
     if (stop_ != 0) return 128 + stop_;
   }
-  write_result(all_present ? fmt::format("{}: all {} files were there already\n", info_.name, info_.files.size())
-                           : fmt::format("{}: {} files in {}\n", info_.name, info_.files.size(), folder_));
+  answer(all_present ? fmt::format("{}: all {} files were there already\n", info_.name, info_.files.size())
+                     : fmt::format("{}: {} files in {}\n", info_.name, info_.files.size(), folder_));
   if (!is_looked_into())
     say(fmt::format("a config that says `dataset: {}` does not look there: name the files with `images:` and `labels:`",
                     info_.name));

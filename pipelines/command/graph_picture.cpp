@@ -1,6 +1,7 @@
 // `pipeline-run graph CONFIG`: the graph in Graphviz's or Mermaid's language.
 #include "checked_config.hpp"
 #include "config/printable_text.hpp"
+#include "config_plugins.hpp"
 
 #include <fmt/format.h>
 
@@ -72,6 +73,7 @@ std::string mermaid(const ValidatedGraph& graph) {
 
 int graph_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
+  note_loaded_plugins(checked->registry);
   if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
   tell_warnings(checked->diagnostics, options);
   write_result(printable(options.format == "mermaid" ? mermaid(checked->graph) : dot(checked->graph)));

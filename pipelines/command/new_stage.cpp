@@ -1,4 +1,5 @@
 // `pipeline-run new-stage NAME`: a folder with a plugin that builds against the installed Millrace, tests itself and runs.
+#include "answer.hpp"
 #include "checked_config.hpp"
 #include "new_stage_texts.hpp"
 #include "terminal.hpp"
@@ -15,6 +16,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -33,6 +35,20 @@ void require_name(const std::string& name) {
     return;
   throw Error(ErrorKind::usage, "bad-name", fmt::format("`{}` is no name for a stage", name),
               "use small letters, digits and `_`, starting with a letter: pipeline-run new-stage random_shift");
+}
+
+// CMake's own targets, and what a build file cannot call a target.
+void require_free_name(const std::string& name) {
+  static const std::set<std::string> kTaken = {"all",           "clean",
+                                               "default",       "depend",
+                                               "edit_cache",    "help",
+                                               "install",       "list_install_components",
+                                               "package",       "package_source",
+                                               "phony",         "preinstall",
+                                               "rebuild_cache", "test"};
+  if (!kTaken.contains(name)) return;
+  throw Error(ErrorKind::usage, "bad-name", fmt::format("`{}` is a target of every CMake build", name),
+              fmt::format("choose another name: pipeline-run new-stage my_{}", name));
 }
 
 // A plugin that brings a stage of this name could not be loaded beside the built-in one.
@@ -121,6 +137,7 @@ fs::path made_folder(const std::string& stage) {
 int new_stage_verb(const CommandOptions& options) {
   const std::string& stage = options.target;
   require_name(stage);
+  require_free_name(stage);
   require_new_name(stage);
   const auto& texts = new_stage_texts();
   const Values values{{"stage", stage},
@@ -143,7 +160,7 @@ int new_stage_verb(const CommandOptions& options) {
     for (const char* suffix : {"hpp", "cu"})
       put(fmt::format("{}_kernel.{}", stage, suffix), texts.at(fmt::format("cuda/kernel.{}", suffix)));
   folder.keep();
-  write_result(
+  answer(
       fmt::format("{0}/ has a {1} stage{3}, its test and a config. Next:\n  cd {0} && cmake -S . -B build "
                   "\"-DCMAKE_PREFIX_PATH={2}\" && cmake --build build && ctest --test-dir build\n",
                   stage, options.kind, prefix(), options.cuda ? " with a kernel" : ""));

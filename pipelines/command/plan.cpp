@@ -1,8 +1,10 @@
 // `pipeline-run plan CONFIG`, and what `--dry-run` prints.
 #include "plan.hpp"
 
+#include "answer.hpp"
 #include "checked_config.hpp"
 #include "config/printable_text.hpp"
+#include "config_plugins.hpp"
 #include "memory_bound.hpp"
 #include "progress_text.hpp"
 #include "terminal.hpp"
@@ -235,12 +237,13 @@ std::string plan_text(const ValidatedGraph& graph) {
                    budgets_text(graph) + isolation_text(graph) + memory_text(graph));
 }
 
-std::string plan_json(const ValidatedGraph& graph) {
+std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry) {
   const MemoryBound bound = memory_bound(graph);
   Json plan = {
       {"schema", 1},
       {"name", graph.name},
       {"config_hash", graph.config_hash},
+      {"plugins", loaded_plugins_json(registry)},
       {"device", to_string(graph.device.id)},
       {"threads", graph.threads},
       {"epochs", graph.epochs},
@@ -261,19 +264,23 @@ std::string plan_json(const ValidatedGraph& graph) {
   for (const MemoryBound::NodeBytes& node : bound.nodes)
     plan["memory"].push_back(
         {{"node", node.node}, {"working", node.working}, {"flowing", node.flowing}, {"snapshots", node.models}});
-  return printable_json(plan.dump()) + "\n";
+  return json_line(plan);
 }
 
-int print_plan(const ValidatedGraph& graph, const CommandOptions& options) {
-  write_result(options.json ? plan_json(graph) : plan_text(graph));
+int print_plan(const CheckedConfig& checked, const CommandOptions& options) {
+  note_loaded_plugins(checked.registry);
+  write_result(options.json ? plan_json(checked.graph, checked.registry) : plan_text(checked.graph));
   return 0;
 }
 
 int plan_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
-  if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
+  if (checked->diagnostics.has_errors()) {
+    note_loaded_plugins(checked->registry);
+    return report_errors(checked->diagnostics, options);
+  }
   tell_warnings(checked->diagnostics, options);
-  print_plan(checked->graph, options);  // where there is too little memory, it says what takes it
+  print_plan(*checked, options);  // where there is too little memory, it says what takes it
   Diagnostics beyond;
   check_memory(checked->graph, beyond);
   if (beyond.empty()) return 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "check/validated_graph.hpp"
+#include "checked_config.hpp"
 #include "command.hpp"
 
 #include <string>
@@ -9,8 +10,8 @@
 namespace millrace::pipelines {
 
 std::string plan_text(const ValidatedGraph& graph);
-std::string plan_json(const ValidatedGraph& graph);
+std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry);
 /// Text or JSON on standard output. Returns 0.
-int print_plan(const ValidatedGraph& graph, const CommandOptions& options);
+int print_plan(const CheckedConfig& checked, const CommandOptions& options);
 
 }  // namespace millrace::pipelines

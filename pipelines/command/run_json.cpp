@@ -1,7 +1,6 @@
 #include "run_json.hpp"
 
-#include "config/printable_text.hpp"
-
+#include "answer.hpp"
 #include "process_facts.hpp"
 
 #include <millrace/build_info.hpp>
@@ -14,11 +13,6 @@ namespace millrace::pipelines {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string dump(const Json& json) {
-  // Replace: texts may hold a user's bytes, and one object must come out whatever they are.
-  return printable_json(json.dump(-1, ' ', false, Json::error_handler_t::replace)) + "\n";
-}
 
 std::string processor() {
   const DeviceReport cpu = report_cpu();  // not list_devices(), which would open every card
@@ -110,8 +104,8 @@ void add_facts(const RunFacts& facts, Json& object) {
 
 }  // namespace
 
-std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds,
-                     const RunFacts& facts, const Diagnostics& checked) {
+std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds, const RunFacts& facts,
+                     const Diagnostics& checked) {
   const BuildInfo build = build_info();
   Json object = {{"schema", 1},
                  {"name", graph.name},
@@ -141,16 +135,20 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
   }
   if (report.device_times) object["device_times"] = device_object(*report.device_times);
   object["exit"] = {{"code", report.exit_code}, {"reason", report.reason}};
-  return dump(object);
+  return json_line(object);
 }
 
-std::string errors_json(const Diagnostics& diagnostics) {
+std::string errors_json(const Diagnostics& diagnostics) { return errors_json(diagnostics, nullptr); }
+
+std::string errors_json(const Diagnostics& diagnostics, const nlohmann::ordered_json& plugins) {
   const int code = diagnostics.exit_code();
   const char* reason = code == 0 ? "valid" : code == static_cast<int>(ErrorKind::config) ? "invalid" : "failed";
-  return dump({{"schema", 1},
-               {"errors", Json::parse(render_json(diagnostics))},
-               {"warnings", Json::parse(render_json(diagnostics, Severity::warning))},
-               {"exit", {{"code", code}, {"reason", reason}}}});
+  Json object = {{"schema", 1},
+                 {"errors", Json::parse(render_json(diagnostics))},
+                 {"warnings", Json::parse(render_json(diagnostics, Severity::warning))}};
+  if (!plugins.is_null()) object["plugins"] = plugins;
+  object["exit"] = {{"code", code}, {"reason", reason}};
+  return json_line(object);
 }
 
 }  // namespace millrace::pipelines

@@ -5,6 +5,8 @@
 #include "run/runner.hpp"
 #include "run_facts.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <string>
 
 namespace millrace::pipelines {
@@ -15,5 +17,7 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
                      const RunFacts& facts = {}, const Diagnostics& checked = {});
 /// {"schema":1,"errors":[...],"warnings":[...],"exit":{"code":3,"reason":"invalid"}}.
 std::string errors_json(const Diagnostics& diagnostics);
+/// The same, with "plugins" behind the errors.
+std::string errors_json(const Diagnostics& diagnostics, const nlohmann::ordered_json& plugins);
 
 }  // namespace millrace::pipelines

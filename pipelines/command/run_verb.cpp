@@ -261,7 +261,7 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
   if (peers != nullptr)
     if (const int code = agree_on_data(*peers, checked->graph, facts.data, options); code != 0) return code;
   tell_warnings(checked->diagnostics, options);
-  if (options.dry_run) return checked->graph.ranks.rank == 0 ? print_plan(checked->graph, options) : 0;
+  if (options.dry_run) return checked->graph.ranks.rank == 0 ? print_plan(*checked, options) : 0;
   RunOutput output(lines_descriptor(options), STDERR_FILENO);
   const RunEnd end{checked->graph, options, peers, seconds_since_launch(), facts, checked->diagnostics, output};
   RunReport report = run_watched(checked->graph, end, stopping);

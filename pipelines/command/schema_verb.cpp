@@ -11,7 +11,7 @@ int schema_verb(const CommandOptions& options) {
   StageRegistry registry;
   load_plugins(options.plugins, registry);
   load_plugins_of_folders(registry, told_trial());
-  write_result(config_json_schema(registry) + "\n");
+  write_result(config_json_schema(registry));
   return 0;
 }
 

@@ -1,7 +1,9 @@
 // `pipeline-run show CONFIG`: the config as it would run, a valid config again, with the origin of each value as a comment.
+#include "answer.hpp"
 #include "checked_config.hpp"
 #include "config/printable_text.hpp"
 #include "config/references.hpp"
+#include "config_plugins.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -124,12 +126,15 @@ Json to_json(const DocNode& node) {
 
 int show_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
+  note_loaded_plugins(checked->registry);
   if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
   tell_warnings(checked->diagnostics, options);
   if (options.json) {
-    const Json object = {
-        {"schema", 1}, {"config_hash", checked->graph.config_hash}, {"config", to_json(checked->spec.resolved)}};
-    write_result(printable_json(object.dump(-1, ' ', false, Json::error_handler_t::replace)) + "\n");
+    const Json object = {{"schema", 1},
+                         {"config_hash", checked->graph.config_hash},
+                         {"plugins", loaded_plugins_json(checked->registry)},
+                         {"config", to_json(checked->spec.resolved)}};
+    write_result(json_line(object));
     return 0;
   }
   YamlWriter writer;

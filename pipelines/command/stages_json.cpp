@@ -1,5 +1,6 @@
 #include "stages_json.hpp"
 
+#include "answer.hpp"
 #include "stage_facts.hpp"
 
 #include <nlohmann/json.hpp>
@@ -140,12 +141,12 @@ Json stage_object(const StageInfo& info) {
 
 }  // namespace
 
-std::string stage_json(const StageInfo& info) { return stage_object(info).dump() + "\n"; }
+std::string stage_json(const StageInfo& info) { return json_line(stage_object(info)); }
 
 std::string stages_json(const StageRegistry& registry) {
   Json object = {{"schema", 1}, {"stages", Json::array()}};
   for (const std::string& name : registry.names()) object["stages"].push_back(stage_object(*registry.find(name)));
-  return object.dump() + "\n";
+  return json_line(object);
 }
 
 }  // namespace millrace::pipelines

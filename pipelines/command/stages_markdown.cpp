@@ -1,5 +1,6 @@
 #include "stages_markdown.hpp"
 
+#include "config/printable_text.hpp"
 #include "stage_facts.hpp"
 
 #include <fmt/format.h>
@@ -14,7 +15,7 @@ using Kind = ParamType::Kind;
 // A bar would end the cell.
 std::string cell(const std::string& text) {
   std::string out;
-  for (const char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
+  for (const char c : printable_line(text)) out += c == '|' ? std::string("\\|") : std::string(1, c);
   return out;
 }
 
@@ -79,7 +80,7 @@ class ParamTables {
   }
 
   std::string alternative_text(const Alternative& alternative, const std::string& path) {
-    std::string text = fmt::format("\n`{}: {}`: {}\n", path, alternative.name, alternative.doc);
+    std::string text = fmt::format("\n`{}: {}`: {}\n", path, alternative.name, printable_line(alternative.doc));
     return alternative.params.empty() ? text : text + "\n" + tables(alternative.params);
   }
 
@@ -87,11 +88,12 @@ class ParamTables {
 };
 
 std::string stage_section(const StageInfo& info) {
-  std::string text = fmt::format("\n## {}\n\n{}\n\nA {}: {}.\n\n{}", info.name, info.spec.summary(),
+  std::string text = fmt::format("\n## {}\n\n{}\n\nA {}: {}.\n\n{}", info.name, printable_line(info.spec.summary()),
                                  to_string(info.kind), threads_and_state(info), ports(info.spec));
   if (!info.spec.params().empty()) text += "\n" + ParamTables().tables(info.spec.params());
-  return text + fmt::format("\n```yaml\n{}\n```\n\nPlugin `{}` {}, {}.\n", info.spec.example(), info.plugin,
-                            info.plugin_version, info.plugin_licence);
+  return text + fmt::format("\n```yaml\n{}\n```\n\nPlugin `{}` {}, {}.\n", printable_line(info.spec.example()),
+                            printable_line(info.plugin), printable_line(info.plugin_version),
+                            printable_line(info.plugin_licence));
 }
 
 }  // namespace

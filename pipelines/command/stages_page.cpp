@@ -1,5 +1,7 @@
 // `pipeline-run stages [NAME]`: the stages there are, or one of them with all that its descriptor says.
+#include "answer.hpp"
 #include "checked_config.hpp"
+#include "config/printable_text.hpp"
 #include "config/suggestions.hpp"
 #include "plugin_news.hpp"
 #include "plugins/plugin_search.hpp"
@@ -45,7 +47,7 @@ std::string nested_text(const ParamType& type, int depth, const std::string& par
   if (const auto [first, is_new] = explained.emplace(type.describe(), param); !is_new)
     return fmt::format("{:{}}(as for {})\n", "", 2 * depth, first->second);
   for (const Alternative& alternative : type.alternatives())
-    text += fmt::format("{:{}}{}: {}\n", "", 2 * depth, alternative.name, alternative.doc) +
+    text += fmt::format("{:{}}{}: {}\n", "", 2 * depth, alternative.name, printable_line(alternative.doc)) +
             params_text(alternative.params, depth + 1, explained);
   return text;
 }
@@ -53,14 +55,14 @@ std::string nested_text(const ParamType& type, int depth, const std::string& par
 std::string param_text(const Param& param, int depth, Explained& explained) {
   const std::string unit = param.unit.empty() ? "" : fmt::format(", {}", param.unit);
   return fmt::format("{:{}}{}: {}{}; {}\n{:{}}{}\n", "", 2 * depth, param.name, param.type.describe(), unit,
-                     default_text(param), "", 2 * depth + 4, param.doc) +
+                     default_text(param), "", 2 * depth + 4, printable_line(param.doc)) +
          nested_text(param.type, depth + 2, param.name, explained);
 }
 
 std::string port_line(const PortDecl& port, const char* direction) {
   const std::string kind = port.kind == PortKind::data ? "" : fmt::format("{}, ", to_string(port.kind));
-  return fmt::format("  {:<4} {:<10} {}{}{}\n", direction, port.name.empty() ? "(any)" : port.name, kind, port.text(),
-                     port.optional ? " (optional)" : "");
+  return fmt::format("  {:<4} {:<10} {}{}{}\n", direction, port.name.empty() ? "(any)" : port.name, kind,
+                     printable_line(port.text()), port.optional ? " (optional)" : "");
 }
 
 std::string ports_text(const StageSpec& spec) {
@@ -77,19 +79,20 @@ std::string ports_text(const StageSpec& spec) {
 std::string stage_text(const StageInfo& info) {
   std::string text =
       fmt::format("{} ({})\n  {}\n\nThreads and state\n  {}\n\nPorts\n{}", info.name, to_string(info.kind),
-                  info.spec.summary(), threads_and_state(info), ports_text(info.spec));
+                  printable_line(info.spec.summary()), threads_and_state(info), ports_text(info.spec));
   Explained explained;
   if (!info.spec.params().empty()) text += "\nParameters\n" + params_text(info.spec.params(), 1, explained);
-  text += fmt::format("\nExample\n  {}\n", info.spec.example());
-  return text +
-         fmt::format("\nPlugin\n  {} {}, {}\n  {}\n", info.plugin, info.plugin_version, info.plugin_licence, info.file);
+  text += fmt::format("\nExample\n  {}\n", printable_line(info.spec.example()));
+  return text + fmt::format("\nPlugin\n  {} {}, {}\n  {}\n", printable_line(info.plugin),
+                            printable_line(info.plugin_version), printable_line(info.plugin_licence),
+                            printable_line(info.file));
 }
 
 std::string list_text(const StageRegistry& registry) {
   std::string text;
   for (const std::string& name : registry.names()) {
     const StageInfo& info = *registry.find(name);
-    text += fmt::format("{:<14} {:<10} {}\n", name, to_string(info.kind), info.spec.summary());
+    text += fmt::format("{:<14} {:<10} {}\n", name, to_string(info.kind), printable_line(info.spec.summary()));
   }
   return text + "\nMore about one: pipeline-run stages NAME\n";
 }
@@ -110,16 +113,16 @@ int stages_verb(const CommandOptions& options) {
   load_plugins_of_folders(registry, told_trial());
   if (options.markdown) {
     if (!options.target.empty() && registry.find(options.target) == nullptr) refuse(options.target, registry);
-    write_result(stages_markdown(registry, options.target));
+    answer(stages_markdown(registry, options.target));
     return 0;
   }
   if (options.target.empty()) {
-    write_result(options.json ? stages_json(registry) : list_text(registry));
+    options.json ? write_result(stages_json(registry)) : answer(list_text(registry));
     return 0;
   }
   const StageInfo* info = registry.find(options.target);
   if (info == nullptr) refuse(options.target, registry);
-  write_result(options.json ? stage_json(*info) : stage_text(*info));
+  options.json ? write_result(stage_json(*info)) : answer(stage_text(*info));
   return 0;
 }
 

@@ -1,5 +1,7 @@
 // `pipeline-run test-stage PLUGIN[:NAME]`: the conformance suite on the stages of a plugin, each check in a process of its own.
+#include "answer.hpp"
 #include "checked_config.hpp"
+#include "config/printable_text.hpp"
 #include "example_node.hpp"
 #include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
@@ -92,9 +94,10 @@ Outcome make_check(const SuiteCheck& check, const StageInfo& info, const std::ve
 
 std::string line_of(const Outcome& outcome) {
   std::string line = fmt::format("  {:<15} {:<21}", verdict_text(outcome.result.verdict), outcome.name);
-  if (!outcome.result.seen.empty()) line += " " + outcome.result.seen;
+  if (!outcome.result.seen.empty()) line += " " + printable_message(outcome.result.seen, 41);
   line.erase(line.find_last_not_of(' ') + 1);
-  if (!outcome.result.help.empty()) line += fmt::format("\n{:18}= help: {}", "", outcome.result.help);
+  if (!outcome.result.help.empty())
+    line += fmt::format("\n{:18}= help: {}", "", printable_message(outcome.result.help, 26));
   return line + "\n";
 }
 
@@ -125,11 +128,11 @@ std::vector<std::string> stages_of(const Wanted& wanted, StageRegistry& registry
 StageOutcome test(const StageInfo& info, const ExampleNode& node, const CommandOptions& options) {
   StageOutcome outcome{&info, node.params.render(), {}};
   if (!options.json)
-    write_result(
-        fmt::format("{} ({}), with {}, seed {}\n", info.name, to_string(info.kind), outcome.params, options.seed));
+    answer(fmt::format("{} ({}), with {}, seed {}\n", info.name, to_string(info.kind), printable_line(outcome.params),
+                       options.seed));
   for (const SuiteCheck& check : testing::suite_checks()) {
     outcome.checks.push_back(make_check(check, info, outcome.checks, options));
-    if (!options.json) write_result(line_of(outcome.checks.back()));
+    if (!options.json) answer(line_of(outcome.checks.back()));
   }
   return outcome;
 }
@@ -204,7 +207,7 @@ int test_stage_verb(const CommandOptions& options) {
     }
     all.push_back(test(*registry.find(name), node, options));
   }
-  write_result(options.json ? report(all, options).dump() + "\n" : summary(all));
+  options.json ? write_result(json_line(report(all, options))) : answer(summary(all));
   return exit_code(all);
 }
 

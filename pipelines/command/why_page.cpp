@@ -1,5 +1,7 @@
 #include "why_page.hpp"
 
+#include "answer.hpp"
+#include "config/printable_text.hpp"
 #include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
@@ -35,13 +37,14 @@ std::vector<LookedAt> look_everywhere(const std::vector<std::string>& plugins, S
 }
 
 std::string refusal_text(const Error& error) {
-  std::string text = fmt::format("    refused, {}: {}\n", error.name(), error.message());
-  for (const std::string& note : error.notes()) text += fmt::format("    note: {}\n", note);
-  return error.help().empty() ? text : text + fmt::format("    help: {}\n", error.help());
+  std::string text =
+      fmt::format("    refused, {}: {}\n", printable_line(error.name()), printable_message(error.message(), 6));
+  for (const std::string& note : error.notes()) text += fmt::format("    note: {}\n", printable_message(note, 6));
+  return error.help().empty() ? text : text + fmt::format("    help: {}\n", printable_message(error.help(), 6));
 }
 
 std::string place_text(const LookedAt& place) {
-  const std::string head = fmt::format("  {}: {}\n", place.origin, place.path);
+  const std::string head = fmt::format("  {}: {}\n", place.origin, printable_line(place.path));
   if (place.refusal) return head + refusal_text(*place.refusal);
   const std::string remark = place.remark.empty() ? "" : fmt::format("    {}\n", place.remark);
   if (place.stages.empty()) return head + remark;
@@ -50,8 +53,9 @@ std::string place_text(const LookedAt& place) {
 
 std::string page(const std::string& name, const StageInfo* info, const std::vector<LookedAt>& places,
                  const std::vector<std::string>& close) {
-  std::string text = info != nullptr ? fmt::format("`{}` is there: plugin `{}`, {}\n", name, info->plugin, info->file)
-                                     : fmt::format("no plugin brings a stage `{}`\n", name);
+  std::string text = info != nullptr ? fmt::format("`{}` is there: plugin `{}`, {}\n", printable_line(name),
+                                                   printable_line(info->plugin), printable_line(info->file))
+                                     : fmt::format("no plugin brings a stage `{}`\n", printable_line(name));
   text += "\nLooked at, in this order:\n";
   for (const LookedAt& place : places) text += place_text(place);
   if (info == nullptr && !close.empty()) text += fmt::format("\nDid you mean `{}`?\n", fmt::join(close, "` or `"));
@@ -82,8 +86,10 @@ int why_page(const CommandOptions& options) {
   StageRegistry registry;
   const std::vector<LookedAt> places = look_everywhere(options.plugins, registry);
   const StageInfo* info = registry.find(options.target);
-  write_result(options.json ? page_json(options.target, info, places).dump() + "\n"
-                            : page(options.target, info, places, close_names(options.target, registry.names())));
+  if (options.json)
+    write_result(json_line(page_json(options.target, info, places)));
+  else
+    answer(page(options.target, info, places, close_names(options.target, registry.names())));
   return info != nullptr ? 0 : static_cast<int>(ErrorKind::plugin);
 }
 

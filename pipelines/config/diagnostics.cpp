@@ -17,8 +17,8 @@ namespace millrace::pipelines {
 namespace {
 
 constexpr std::size_t kMostKept = 10'000;
-constexpr std::size_t kMostColumns = 160;         // a line may be a megabyte long
-constexpr std::size_t kMostSentenceBytes = 4096;  // a plugin's message as well
+constexpr std::size_t kMostColumns = 160;  // a line may be a megabyte long
+constexpr std::size_t kDeeper = 3;         // where a message of several lines goes on
 
 struct Colors {
   std::string_view error, warning, frame, bold, reset;
@@ -73,17 +73,6 @@ class Columns {
   int line_ = 1;
   std::size_t line_start_ = 0, bytes_ = 0, characters_ = 0;  // `bytes_` of the line have `characters_`
 };
-
-// A sentence of several lines goes on behind the gutter: no text of a plugin or a config can pass for an error of its own.
-std::string sentence(std::string_view text, std::size_t gutter) {
-  const bool is_cut = text.size() > kMostSentenceBytes;
-  std::string shown;
-  for (const char c : printable(text.substr(0, kMostSentenceBytes))) {
-    shown += c;
-    if (c == '\n') shown.append(gutter + 3, ' ');
-  }
-  return is_cut ? shown + "..." : shown;
-}
 
 // The part of a line that is shown: all of it, or a window around the place.
 struct Excerpt {
@@ -221,17 +210,18 @@ std::string render(const Diagnostic& d, bool color) {
   const Colors& c = color ? kAnsi : kPlain;
   const std::size_t gutter = std::max<std::size_t>(2, fmt::format("{}", d.where.line).size());
   std::string out = fmt::format("{}{}[{}]{}{}: {}{}\n", color_of(d, c), is_error(d) ? "error" : "warning",
-                                printable_line(shown(d.name)), c.reset, c.bold, sentence(d.message, gutter), c.reset);
+                                printable_line(shown(d.name)), c.reset, c.bold,
+                                printable_message(d.message, gutter + kDeeper), c.reset);
   if (d.where.source) {
     out += fmt::format("{}{:{}}-->{} {}\n", c.frame, "", gutter, c.reset, place_of(d.where));
     if (d.where.line > 0 && !d.where.source->text.empty()) out += render_source(d, c, gutter);
   }
   for (const std::string& note : d.notes)
     out += fmt::format("{}{:{}} ={} {}note:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset,
-                       sentence(note, gutter));
+                       printable_message(note, gutter + kDeeper));
   if (!d.help.empty())
     out += fmt::format("{}{:{}} ={} {}help:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset,
-                       sentence(d.help, gutter));
+                       printable_message(d.help, gutter + kDeeper));
   return out;
 }
 
@@ -250,6 +240,16 @@ std::string render(const Diagnostics& diagnostics, bool color) {
 
 std::string warnings_text(std::size_t count) { return counted(count, "warning"); }
 
+namespace {
+
+std::vector<std::string> notes_of(const Diagnostic& d) {
+  std::vector<std::string> notes;
+  for (const std::string& note : d.notes) notes.push_back(shortened(note, kMostMessageBytes));
+  return notes;
+}
+
+}  // namespace
+
 std::string render_json(const Diagnostics& diagnostics, Severity severity) {
   nlohmann::ordered_json array = nlohmann::ordered_json::array();
   Columns columns;
@@ -259,9 +259,9 @@ std::string render_json(const Diagnostics& diagnostics, Severity severity) {
                        {"file", d.where.source ? d.where.source->name : ""},
                        {"line", d.where.line},
                        {"column", columns.of(d.where)},
-                       {"message", d.message},
-                       {"help", d.help},
-                       {"notes", d.notes}});
+                       {"message", shortened(d.message, kMostMessageBytes)},
+                       {"help", shortened(d.help, kMostMessageBytes)},
+                       {"notes", notes_of(d)}});
   return printable_json(array.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 

@@ -63,4 +63,20 @@ std::string printable_json(std::string_view json) {
 std::string printable(std::string_view text) { return shown_as(text, true); }
 std::string printable_line(std::string_view text) { return shown_as(text, false); }
 
+std::string shortened(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return std::string(text);
+  std::size_t end = bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return fmt::format("{}... ({} more bytes)", text.substr(0, end), text.size() - end);
+}
+
+std::string printable_message(std::string_view text, std::size_t indent) {
+  std::string out;
+  for (const char c : printable(shortened(text, kMostMessageBytes))) {
+    out += c;
+    if (c == '\n') out.append(indent, ' ');
+  }
+  return out;
+}
+
 }  // namespace millrace::pipelines

@@ -1,6 +1,7 @@
 // How texts are shown. A user's text is shown, never obeyed.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,12 @@ namespace millrace::pipelines {
 std::string printable(std::string_view text);
 /// The same, on one line.
 std::string printable_line(std::string_view text);
+/// One message among others, for a person: at most kMostMessageBytes of it, and each further line starts with `indent` spaces,
+/// so that none can pass for a message of its own.
+std::string printable_message(std::string_view text, std::size_t indent);
+inline constexpr std::size_t kMostMessageBytes = 16384;
+/// `text` up to about `bytes` bytes, then how many are left out.
+std::string shortened(std::string_view text, std::size_t bytes);
 /// A JSON text in which such characters are written as JSON does ("\u202e"): the same values.
 std::string printable_json(std::string_view json);
 

@@ -3,6 +3,7 @@
 #include "build_match.hpp"
 #include "elf_reader.hpp"
 #include "plugin_entry.hpp"
+#include "plugin_trust.hpp"
 
 #include <millrace/error.hpp>
 
@@ -60,6 +61,7 @@ std::vector<std::string> load_tried_plugin(const std::string& file, StageRegistr
 }
 
 std::vector<std::string> load_plugin(const std::string& path, StageRegistry& registry, const PluginTrial& trial) {
+  if (std::error_code failed; fs::is_regular_file(path, failed)) require_trusted(path);
   const millrace_plugin_note note = read_plugin_note(path);
   // Absolute: the loader would look a bare name up in the library path.
   const std::string file = fs::canonical(path).string();

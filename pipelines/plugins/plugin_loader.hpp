@@ -10,10 +10,10 @@
 
 namespace millrace::pipelines {
 
-/// Checks a plugin's file, note and build before any of its code runs, then loads it in a process of its own, and only when
-/// it and its descriptors are sound there, here; all of its stages are registered, or none. Loading a file a second time,
+/// Checks who could have written a plugin's file, then the file, its note and build before any of its code runs, then loads it
+/// in a process of its own, and only when it and its descriptors are sound there, here; all of its stages are registered, or none. Loading a file a second time,
 /// under whatever name, does nothing. Never unloads. Returns the names of its stages. Throws Error(plugin):
-/// see elf_reader.hpp, build_match.hpp, probe.hpp, plugin_entry.hpp and descriptor_check.hpp.
+/// see plugin_trust.hpp, elf_reader.hpp, build_match.hpp, probe.hpp, plugin_entry.hpp and descriptor_check.hpp.
 std::vector<std::string> load_plugin(const std::string& path, StageRegistry& registry, const PluginTrial& trial = {});
 
 /// The same of a file (an absolute path) that has been tried already.

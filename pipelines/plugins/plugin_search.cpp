@@ -1,13 +1,13 @@
 #include "plugin_search.hpp"
 
 #include "plugin_loader.hpp"
+#include "plugin_trust.hpp"
 
 #include <millrace/byte_reader.hpp>
 #include <millrace/counted.hpp>
 #include <millrace/device.hpp>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -53,21 +53,20 @@ std::vector<std::string> shared_objects(const std::string& folder, std::error_co
   return files;
 }
 
-bool anybody_may_write(const std::string& path) {
-  struct stat status {};
-  return stat(path.c_str(), &status) == 0 && (status.st_mode & S_IWOTH) != 0;
-}
-
 void require_readable(const std::string& folder, const std::error_code& error) {
   if (error == std::errc::permission_denied)
     throw Error(ErrorKind::plugin, "plugin-folder-unreadable",
                 fmt::format("cannot look into the folder `{}`: {}", folder, error.message()), kLetYourselfRead);
 }
 
-void require_private(const std::string& path) {
-  if (anybody_may_write(path))
-    throw Error(ErrorKind::plugin, "plugin-writable-by-all", fmt::format("anybody may write to `{}`", path),
-                fmt::format("chmod o-w '{}'", path));
+// The current folder is whoever's one happens to be in.
+bool is_searched(const PluginFolder& folder) { return fs::path(folder.path).is_absolute(); }
+
+void require_absolute(const PluginFolder& folder) {
+  if (!is_searched(folder))
+    throw Error(ErrorKind::plugin, "plugin-folder-relative",
+                fmt::format("`{}` is relative to the current folder, so it is not searched", folder.path),
+                "write the whole path");
 }
 
 std::string why_nothing(const std::string& folder, bool has_files) {
@@ -76,29 +75,21 @@ std::string why_nothing(const std::string& folder, bool has_files) {
   return fs::exists(folder, error) ? "is no folder" : "is not there";
 }
 
-LookedAt load(const PluginFolder& folder, const std::string& file, StageRegistry& registry, const PluginTrial& trial) {
-  try {
-    require_private(file);
-  } catch (const Error& refusal) {
-    return {folder.origin, file, {}, refusal, {}};
-  }
-  return look_at_plugin(folder.origin, file, registry, trial);
-}
-
 void look_into(const PluginFolder& folder, StageRegistry& registry, const PluginTrial& trial,
                std::vector<LookedAt>& all) {
   LookedAt whole{folder.origin, folder.path, {}, {}, {}};
   std::error_code denied;
   const std::vector<std::string> files = shared_objects(folder.path, denied);
   try {
+    require_absolute(folder);
     require_readable(folder.path, denied);
     whole.remark = why_nothing(folder.path, !files.empty());
-    require_private(folder.path);
+    require_trusted(folder.path);
   } catch (const Error& refusal) {
     whole.refusal = refusal;
   }
   if (!whole.remark.empty() || whole.refusal) return all.push_back(std::move(whole));
-  for (const std::string& file : files) all.push_back(load(folder, file, registry, trial));
+  for (const std::string& file : files) all.push_back(look_at_plugin(folder.origin, file, registry, trial));
 }
 
 }  // namespace
@@ -116,11 +107,12 @@ std::vector<PluginFolder> plugin_folders() {
 std::string find_plugin(const std::string& name) {
   if (name.find_first_of("/.") != std::string::npos) return name;
   std::string places;
-  std::error_code error;
   for (const PluginFolder& folder : plugin_folders()) {
+    std::error_code error;
     std::string file = (fs::path(folder.path) / (name + ".so")).string();
-    if (fs::exists(file, error)) return file;
+    if (is_searched(folder) && fs::exists(file, error)) return file;
     places += fmt::format("{}`{}`", places.empty() ? "" : ", ", folder.path);
+    if (!is_searched(folder)) places += " (relative, not searched)";
     if (error) places += fmt::format(" ({})", error.message());
   }
   throw Error(ErrorKind::plugin, "plugin-missing", fmt::format("there is no {}.so in {}", name, places),

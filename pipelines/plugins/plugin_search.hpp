@@ -37,7 +37,7 @@ struct LookedAt {
 std::string find_plugin(const std::string& name);
 
 /// Loads every `*.so` of the folders, by name; of two stages of one name the first one counts. Nothing is thrown because
-/// of one plugin: what was refused is in the result. A file or folder that anybody may write to is refused unseen.
+/// of one plugin: what was refused is in the result. A relative folder, and what require_trusted refuses, is refused unseen.
 std::vector<LookedAt> load_plugins_of_folders(StageRegistry& registry, const PluginTrial& trial = {});
 
 /// Loads one file; a refusal is in the result, and a remark where it starts threads or changes how the processor computes.

@@ -57,8 +57,8 @@ class StageContext final : public OpenContext, public NodeSeeds, public RunNews,
   // Under `--strict` it is a failure and no warning, so that it is told once.
   void warning(std::string name, std::string message, std::string help) override {
     if (strict_) return fail(std::move(name), std::move(message), std::move(help));
-    history_.warning({std::move(name), std::move(message), std::move(help), node(), node_.node().info->name,
-                      node_.node().where, 0});
+    history_.warning(
+        {std::move(name), std::move(message), std::move(help), node(), node_.node().info->name, node_.node().where, 0});
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace millrace {
 
@@ -37,6 +38,12 @@ class MILLRACE_EXPORT InputFile {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// From now on this process, and those that it starts, open an InputFile only when it is one of `places` or lies below one, links
+/// resolved; a place that is not there allows nothing. Call it while the process has one thread.
+MILLRACE_EXPORT void allow_inputs_below(const std::vector<std::string>& places);
+/// Throws Error("outside-folder", data) when `path`, links resolved, is none of `places` and below none.
+MILLRACE_EXPORT void require_below(const std::string& path, const std::vector<std::string>& places);
 
 /// What an Error of opening `path` says behind the path, for a sentence that names it already: "Permission denied".
 MILLRACE_EXPORT std::string why_not_opened(const Error&, const std::string& path);

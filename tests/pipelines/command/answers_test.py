@@ -135,6 +135,14 @@ class Words(unittest.TestCase):
         self.assertEqual(process.returncode, 2)
         self.assertIn("error[bad-name]: `flatten` is a built-in stage", process.stderr)
 
+    def test_a_new_stage_takes_no_name_of_a_target_that_every_build_has(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("test", "all", "install", "clean", "help", "package", "edit_cache", "rebuild_cache", "preinstall"):
+                process = run("new-stage", name, cwd=folder)
+                self.assertEqual(process.returncode, 2, name)
+                self.assertIn(f"error[bad-name]: `{name}` is a target of every CMake build", process.stderr)
+            self.assertEqual(os.listdir(folder), [])
+
     def test_a_name_of_nothing_is_seen_in_a_list(self):
         config = "version: 1\nname: e\ngraph:\n  table: {stage: table_source, with: {columns: {x: [1]}}}\n  '': {}\n  show: {stage: print, in: tabel}\n"
         self.assertIn('table, "", show', run("check", "-", input=config).stderr)

@@ -177,7 +177,7 @@ class Completion(unittest.TestCase):
         stand_in = ("compdef() { :; }; compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -l -- \"$@\"; }; "
                     "_files() { print FILES; }; source <(pipeline-run completion zsh); ")
         for words, expected in [("stages batc", ["batcher"]), (f"{TINY} --set batches.", BATCHES),
-                                ("check ''", ["FILES"]), ("graph --form", ["--format"])]:
+                                ("check line", ["FILES", "linear_fit"]), ("graph --form", ["--format"])]:
             line = f"words=(pipeline-run {words}); CURRENT=$#words; _pipeline_run; true"
             self.assertEqual(self.shell("zsh", stand_in + line), expected)
 

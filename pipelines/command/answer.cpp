@@ -1,0 +1,16 @@
+#include "answer.hpp"
+
+#include "config/printable_text.hpp"
+#include "terminal.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace millrace::pipelines {
+
+void answer(std::string_view text) { write_result(printable(text)); }
+
+std::string json_line(const nlohmann::ordered_json& json) {
+  return printable_json(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) + "\n";
+}
+
+}  // namespace millrace::pipelines

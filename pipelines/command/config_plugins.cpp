@@ -1,0 +1,123 @@
+#include "config_plugins.hpp"
+
+#include "checked_config.hpp"
+#include "config/overrides.hpp"
+#include "config/printable_text.hpp"
+#include "plugin_news.hpp"
+#include "plugins/plugin_loader.hpp"
+#include "plugins/plugin_search.hpp"
+#include "terminal.hpp"
+
+#include <millrace/dataset.hpp>
+#include <millrace/error.hpp>
+#include <millrace/input_file.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <map>
+
+namespace millrace::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_of_command_line(const Location& where) { return where.source && where.source->is_argument; }
+
+// So that a config and its plugins can be moved together; a bare name is looked for.
+std::string plugin_path(const std::string& plugin, const Location& where) {
+  std::string found = find_plugin(plugin);
+  if (found != plugin || is_of_command_line(where) || !where.source) return found;
+  return (fs::path(where.source->name).parent_path() / plugin).string();
+}
+
+Location place_of_plugin(const DocNode& document, std::size_t index) {
+  const DocMember* plugins = document.find("plugins");
+  if (plugins == nullptr) return {};
+  return index < plugins->value.items.size() ? plugins->value.items[index].where : plugins->value.where;
+}
+
+fs::path config_folder(const std::string& config) {
+  std::error_code failed;
+  return config == "-" ? fs::current_path(failed) : fs::weakly_canonical(config, failed).parent_path();
+}
+
+// Of each plugin but the built-in one, any stage.
+std::map<std::string, const StageInfo*> loaded_plugins(const StageRegistry& registry) {
+  const std::string built_in = builtin_plugin_path();
+  std::map<std::string, const StageInfo*> files;
+  for (const std::string& name : registry.names())
+    if (const StageInfo* info = registry.find(name); info->file != built_in) files.emplace(info->file, info);
+  return files;
+}
+
+void require_allowed(const std::string& plugin, const Location& where, const CommandOptions& options) {
+  if (is_of_command_line(where)) return;
+  if (options.no_plugins)
+    throw Error(ErrorKind::plugin, "plugins-refused",
+                fmt::format("the config names the plugin `{}`, and --no-plugins refuses its code", plugin),
+                "when you trust it, load it yourself with --plugin, or leave --no-plugins out");
+  if (options.strict_paths) require_below(plugin_path(plugin, where), {config_folder(options.target).string()});
+}
+
+bool load_each(const DocNode& document, const CommandOptions& options, StageRegistry& registry,
+               Diagnostics& diagnostics) {
+  const std::vector<std::string> plugins = plugins_of(document);
+  bool all = true;
+  for (std::size_t i = 0; i < plugins.size(); ++i) {
+    const Location where = place_of_plugin(document, i);
+    try {
+      require_allowed(plugins[i], where, options);
+      load_plugin(plugin_path(plugins[i], where), registry, told_trial());
+    } catch (const Error& error) {
+      Diagnostic diagnostic = to_diagnostic(error);
+      diagnostic.where = where;
+      diagnostics.add(std::move(diagnostic));
+      all = false;
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+// `--set plugins=...` is heeded before the other overrides, whose types come from the plugins' descriptors. What is wrong
+// with it is told when it is applied again with them.
+bool load_named_plugins(const DocNode& document, const CommandOptions& options, StageRegistry& registry,
+                        Diagnostics& diagnostics) {
+  std::vector<Override> wanted;
+  for (const Override& override : options.overrides)
+    if (override.text.starts_with("plugins=") || override.text.starts_with("plugins+=") ||
+        override.text.starts_with("plugins."))
+      wanted.push_back(override);
+  if (wanted.empty()) return load_each(document, options, registry, diagnostics);
+  DocNode with_plugins = document;
+  Diagnostics told_later;
+  apply_overrides(with_plugins, wanted, registry, told_later);
+  return load_each(with_plugins, options, registry, diagnostics);
+}
+
+nlohmann::ordered_json loaded_plugins_json(const StageRegistry& registry) {
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& [file, info] : loaded_plugins(registry))
+    list.push_back({{"name", info->plugin}, {"version", info->plugin_version}, {"file", file}});
+  return list;
+}
+
+void note_loaded_plugins(const StageRegistry& registry) {
+  for (const auto& [file, info] : loaded_plugins(registry))
+    write_note(fmt::format("loaded plugin {}\n", printable_message(file, 2)));
+}
+
+void restrict_inputs(const CommandOptions& options) {
+  if (!options.strict_paths) return;
+  std::vector<std::string> places{config_folder(options.target).string(), builtin_plugin_path()};
+  for (const std::string& name : dataset_names())
+    for (const std::string& folder : dataset_folders(*find_dataset(name))) places.push_back(folder);
+  for (const PluginFolder& folder : plugin_folders()) places.push_back(folder.path);
+  for (const std::string& plugin : options.plugins) places.push_back(find_plugin(plugin));
+  allow_inputs_below(places);
+}
+
+}  // namespace millrace::pipelines
