@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define MILLRACE_VERSION "0.1.0"
-#define MILLRACE_PLUGIN_API_VERSION 2
+#define MILLRACE_PLUGIN_API_VERSION 1
 #define MILLRACE_PLUGIN_MAGIC 0x4d4c5243u /* "MLRC" */
 #define MILLRACE_NOTE_SECTION ".note.millrace"
 
