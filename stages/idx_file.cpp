@@ -22,7 +22,8 @@
 namespace millrace::stages {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{4} << 20;  ///< hashed while the next one is read
+constexpr std::size_t kPiece = std::size_t{4} << 20;         ///< hashed while the next one is read
+constexpr std::size_t kSkippedPiece = std::size_t{1} << 20;  ///< small, as `plan` does not speak of it
 // Deflate gives at most 258 bytes for 2 bits, which is 1032 to 1.
 constexpr std::uint64_t kMostPerCompressedByte = 1032;
 
@@ -214,7 +215,7 @@ class PayloadReader {
   void skip(std::uint64_t bytes) {
     for (std::uint64_t left = bytes; left > 0;) {
       std::vector<std::byte>& piece = skipped_[next_++ % skipped_.size()];
-      piece.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, left)));
+      piece.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kSkippedPiece, left)));
       take(piece);
       left -= piece.size();
     }

@@ -184,7 +184,7 @@ class Refusal(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.config = Folder(folder.name).training(rows=300, batch=64, source={"block_rows": 100}, run=", run: {blocks: 8}")
-        self.large = [*["--set", "batches.batch_size=1000000"], "--set", "learn.model.0.dense.units=20000"]
+        self.large = [*["--set", "batches.batch_size=1000000"], "--set", "learn.model.0.dense.units=200000"]
 
     def limited(self, *arguments):
         limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (self.LIMIT, self.LIMIT))

@@ -17,7 +17,7 @@ constexpr std::size_t kSpareBytes = std::size_t{32} << 20;
 constexpr std::int64_t kMostRows = 128, kMostDepth = 512;
 
 void require_spare_memory() {
-  void* spare = std::malloc(kSpareBytes);
+  void* volatile spare = std::malloc(kSpareBytes);  // else the compiler leaves out what is given back unused
   if (spare == nullptr)
     throw Error(ErrorKind::run, "out-of-memory", "there is no memory to compile the kernels of matrix products",
                 "`pipeline-run plan` tells what each node takes; fewer rows, smaller blocks and batches need less");
