@@ -7,7 +7,7 @@
 namespace millrace::pipelines {
 
 /// Sets `reported`: every metrics output, with the prefix that a sink gives it, or where none does, with one of its own: none
-/// for the only trainer, `val_` for the only evaluator, else the node's name. Reports `metric-clash`: two outputs that would
+/// for the only trainer, `val_` for the only evaluator, else the node's name (ValidatedGraph says which is which). Reports `metric-clash`: two outputs that would
 /// give one name, or that say no names and have one prefix. Call it when every node was inferred.
 void name_metrics(const CheckedGraph& checked, ValidatedGraph& graph, Diagnostics&);
 

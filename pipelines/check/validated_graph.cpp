@@ -25,18 +25,18 @@ bool takes_model(const ValidatedGraph& graph, const ValidatedNode& node) {
                      [&](const ValidatedEdge& edge) { return graph.spec_of(edge).kind == PortKind::model; });
 }
 
-bool gives_model(const ValidatedNode& node) {
+bool gives(PortKind kind, const ValidatedNode& node) {
   return std::any_of(node.outputs.begin(), node.outputs.end(),
-                     [](const auto& output) { return output.second.kind == PortKind::model; });
+                     [&](const auto& output) { return output.second.kind == kind; });
 }
 
 }  // namespace
 
 bool ValidatedGraph::is_trainer(const ValidatedNode& node) const {
-  return gives_model(node) && !takes_model(*this, node);
+  return gives(PortKind::model, node) && !takes_model(*this, node);
 }
 bool ValidatedGraph::is_evaluator(const ValidatedNode& node) const {
-  return takes_model(*this, node) && !gives_model(node);
+  return takes_model(*this, node) && gives(PortKind::metrics, node) && !gives(PortKind::model, node);
 }
 
 }  // namespace millrace::pipelines

@@ -123,7 +123,7 @@ struct ValidatedGraph {
   }
   /// It gives a model and takes none.
   bool is_trainer(const ValidatedNode& node) const;
-  /// It takes a model and gives none.
+  /// It takes a model, and gives metrics and no model.
   bool is_evaluator(const ValidatedNode& node) const;
 };
 

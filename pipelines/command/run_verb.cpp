@@ -189,10 +189,8 @@ ProgressOptions progress_options(const ValidatedGraph& graph, const CommandOptio
   progress.every = options.every;
   progress.quiet = options.quiet;
   for (const ValidatedNode& node : graph.nodes) {
-    const auto is_model = [](const auto& port) { return port.second.model != nullptr; };
-    if (std::any_of(node.outputs.begin(), node.outputs.end(), is_model)) progress.trainers.push_back(node.name);
-    for (const ValidatedEdge& edge : node.inputs)
-      if (graph.spec_of(edge).kind == PortKind::model && !node.outputs.empty()) progress.validates = true;
+    if (graph.is_trainer(node)) progress.trainers.push_back(node.name);
+    if (graph.is_evaluator(node)) progress.validates = true;
   }
   progress.live_style = [color = options.color] { return style_of(STDERR_FILENO, color); };
   progress.result_style = [color = options.color, to = lines_descriptor(options)] { return style_of(to, color); };

@@ -86,6 +86,19 @@ class Several(unittest.TestCase):
         self.assertEqual(printed("--set", "b.seed=4"), [first, first])
         self.assertEqual(printed("--set", "a.seed=5", "--set", "b.seed=5")[0], printed("--set", "seed=5")[0])
 
+    def test_the_seed_of_a_node_made_by_a_chain_is_that_of_its_stages(self):
+        letters = pathlib.Path("examples/random_affine/letters.idx").resolve()
+        config = ("version: 1\nseed: 4\nchains:\n  move: [random_affine, flatten]\ngraph:\n"
+                  f"  letters: {{stage: idx_loader, with: {{images: {letters}}}}}\n"
+                  "  a: {chain: move, in: letters.images, seed: 5}\n"
+                  "  show: {stage: print, in: {in: a}}\n")
+        own, other = run("-", "--quiet", input=config), run("-", "--quiet", "--set", "a.seed=6", input=config)
+        self.assertEqual(own.returncode, 0, own.stderr)
+        self.assertNotEqual(own.stdout, other.stdout)
+        self.assertEqual(own.stdout, run("-", "--quiet", "--set", "seed=5", "--set", "a.seed=5", input=config).stdout)
+        wrong = run("check", "-", "--set", "a.seed=x", input=config)
+        self.assertEqual(wrong.stderr.count("error["), 1, wrong.stderr)
+
 
 class NotFinite(unittest.TestCase):
     def test_an_update_that_no_loss_has_seen_is_no_success(self):

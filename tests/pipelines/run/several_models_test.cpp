@@ -190,7 +190,11 @@ TEST_CASE("one trainer and one evaluator bear plain names without a sink", "[mod
   const RunReport report = run(graph, {});
   CHECK(report.exit_code == 0);
   REQUIRE(report.epochs.size() == 3);
-  CHECK(names_of(report.epochs[2]) == std::vector<std::string>{"loss", "val_loss", "val_mae"});
+  const std::vector<std::string> names{"loss", "val_loss", "val_mae"};
+  CHECK(names_of(report.epochs[2]) == names);
+  const RunReport shown =
+      report_of(std::string(kOne) + kEvaluated + "  show: {stage: print, in: {model: small.model}}\n");
+  CHECK(names_of(shown.epochs.at(2)) == names);
   const auto json = nlohmann::ordered_json::parse(run_json(graph, report, 0));
   CHECK(json["weights_sha256"] == hash_of(report, "small"));
   CHECK(json["models"]["small"]["weights_sha256"] == json["weights_sha256"]);
@@ -262,12 +266,16 @@ TEST_CASE("weights that the last update made infinite fail the run, and the epoc
 }
 
 TEST_CASE("weights that are not finite to begin with are found without training", "[models]") {
+  // One of 64 normal numbers is surely so large that 3e38 of it is more than a float32 holds.
   const std::string infinite =
-      "small.model=[dense: {units: 1, kernel_initializer: {random_uniform: {minval: -3e38, maxval: 3e38}}}]";
+      "small.model=[dense: {units: 64, kernel_initializer: {random_normal: {stddev: 3e38}}}, dense: {units: 1}]";
   const RunReport report = report_of(kOne, {"epochs=0", infinite});
-  if (report.exit_code == 0) return;  // such a range may be one that float32 holds
   CHECK(report.exit_code == 8);
   CHECK(report.models.empty());
+  REQUIRE_FALSE(report.failures.empty());
+  CHECK(report.failures[0].name == "diverged");
+  CHECK(report.failures[0].node == "small");
+  CHECK_THAT(report.failures[0].message, Catch::Matchers::ContainsSubstring("the kernel of layer 0 (dense)"));
 }
 
 TEST_CASE("a training that diverges in a later epoch reports the epoch before, and says so", "[models]") {
