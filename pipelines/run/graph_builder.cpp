@@ -87,9 +87,9 @@ class FlowQueue final : public WorkQueue {
 
 // oneTBB starts its threads when work comes up, in the middle of anything, and has no way to tell that it cannot.
 void require_threads(int wanted) {
-  std::vector<std::thread> threads;
-  threads.reserve(static_cast<std::size_t>(std::max(wanted, 1)));
   std::mutex mutex;
+  std::vector<std::jthread> threads;  // waited for at their end, also when there is no memory for one more
+  threads.reserve(static_cast<std::size_t>(std::max(wanted, 1)));
   std::unique_lock hold(mutex);
   std::optional<std::error_code> refused;
   try {
@@ -98,7 +98,6 @@ void require_threads(int wanted) {
     refused = error.code();
   }
   hold.unlock();
-  for (std::thread& thread : threads) thread.join();
   if (refused) throw system_failure(*refused, fmt::format("start {} threads, only {}", wanted, threads.size() + 1));
 }
 
