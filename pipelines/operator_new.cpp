@@ -2,6 +2,8 @@
 // the operators are defined by these. Sanitizers bring operators of their own.
 #include "process/memory_reserve.hpp"
 
+#include <cerrno>
+#include <cstddef>
 #include <new>
 
 #if defined(__has_feature)
@@ -19,6 +21,14 @@ void* operator new(std::size_t bytes) { return allocate_or_end(bytes, alignof(st
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return allocate_or_end(bytes, static_cast<std::size_t>(alignment));
 }
+// Of libraries in the process oneDNN alone asks in this way, for its kernels, and goes on with null as if it were memory.
+extern "C" [[gnu::visibility("default")]] int posix_memalign(void** memory, std::size_t alignment, std::size_t bytes) {
+  void* const found = millrace::pipelines::allocate_for_free_or_end(bytes == 0 ? 1 : bytes, alignment);
+  if (found == nullptr) return ENOMEM;
+  *memory = found;
+  return 0;
+}
+
 void operator delete(void* memory) noexcept { release_allocated(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { release_allocated(memory); }
 void operator delete(void* memory, std::size_t) noexcept { release_allocated(memory); }

@@ -86,6 +86,12 @@ void* allocate_or_end(std::size_t bytes, std::size_t alignment) {
   return memory;
 }
 
+void* allocate_for_free_or_end(std::size_t bytes, std::size_t alignment) noexcept {
+  void* const memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  if (memory == nullptr && bytes < kSmall) end_for_want_of_memory();
+  return memory;
+}
+
 void release_allocated(void* memory) noexcept {
   if (!is_of_reserve(memory)) std::free(memory);
 }

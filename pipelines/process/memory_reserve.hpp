@@ -10,7 +10,10 @@ namespace millrace::pipelines {
 /// std::bad_alloc. So a failed allocation is an exception only where a large one was asked for, and never one in the middle of a
 /// list or a destructor. Ends the process with code 1 when the reserve is used up. Any thread.
 void* allocate_or_end(std::size_t bytes, std::size_t alignment);
-/// Gives back what that gave. What came from the reserve is not used again.
+/// The same for who gives it back with free(): a small request ends the process when the system gives nothing, and a larger one gets
+/// null.
+void* allocate_for_free_or_end(std::size_t bytes, std::size_t alignment) noexcept;
+/// Gives back what the first gave. What came from the reserve is not used again.
 void release_allocated(void* memory) noexcept;
 
 /// Where an object is owed to whoever reads the results, if the process has to end for want of memory; -1: nowhere.
