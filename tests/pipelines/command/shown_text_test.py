@@ -72,7 +72,7 @@ class Shown(unittest.TestCase):
         self.run_every_verb(text, "--plugin", plugin)
         told = self.run_every_verb(text, "--set", "b.bytes=50000000")
         self.assertIn("more bytes)", told)
-        self.assertIn("\n   error[forged]: no", told)
+        self.assertRegex(told, r"\n +error\[forged\]: no")
 
 
 if __name__ == "__main__":
