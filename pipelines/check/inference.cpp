@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <exception>
@@ -196,8 +197,9 @@ bool infer_node(const CheckedGraph& checked, const ValidatedGraph& graph, const 
                 const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics) {
   NodeInference context(checked, graph, positions, node, result, diagnostics);
   Diagnostics found;
-  const FloatGuard guard;
+  std::atomic<bool> changes_floats{false};
   try {
+    const FloatGuard guard(&changes_floats);
     make_and_infer(node, context, result);
     if (!context.failed()) report_unset(node, result, found);
   } catch (const Error& e) {
@@ -207,6 +209,9 @@ bool infer_node(const CheckedGraph& checked, const ValidatedGraph& graph, const 
   } catch (...) {
     report_throw(node, defect(result, kNoStdException), found);
   }
+  if (changes_floats)
+    context.warn(At::node(), "float-environment", "changes rounding or denormals while it is made; that was undone",
+                 "set them only for a calculation of the stage's own");
   const bool good = !context.failed() && found.empty();
   diagnostics.add_all(std::move(found));
   return good;

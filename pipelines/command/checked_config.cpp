@@ -54,6 +54,19 @@ Diagnostics with_refusals(const Diagnostics& found, const std::vector<LookedAt>&
   return all;
 }
 
+// Of two plugins in the folders that bring a stage of one name the first counts, and an old copy may lie before the new one.
+void warn_of_shadowed(const std::vector<LookedAt>& looked, Diagnostics& found) {
+  for (const LookedAt& place : looked) {
+    if (!place.refusal || place.refusal->name() != "duplicate-stage") continue;
+    Diagnostic warning = to_diagnostic(*place.refusal);
+    warning.name = "plugin-shadowed";
+    warning.message = fmt::format("plugin `{}` is not used: {}", place.path, warning.message);
+    warning.help = "remove the copy that is not meant, or name the one that is with --plugin";
+    warning.severity = Severity::warning;
+    found.add(std::move(warning));
+  }
+}
+
 // Plugins of folders are loaded only for a config that lacks a stage: no other runs code that it did not ask for.
 Diagnostics build_with_folders(const DocNode& document, const CommandOptions& options, const Peers* peers,
                                CheckedConfig& checked) {
@@ -62,7 +75,9 @@ Diagnostics build_with_folders(const DocNode& document, const CommandOptions& op
   const std::size_t before = checked.registry.names().size();
   const std::vector<LookedAt> looked = load_plugins_of_folders(checked.registry, told_trial());
   if (checked.registry.names().size() != before) found = build(document, options, peers, checked);
-  return with_refusals(found, looked);
+  found = with_refusals(found, looked);
+  warn_of_shadowed(looked, found);
+  return found;
 }
 
 // The config of the command line cannot be read; one that comes with Millrace may have been meant.

@@ -208,6 +208,7 @@ RunReport Run::execute() {
     guarded(&Run::tell_rest);
     if (ledger_) guarded(&Run::close_stages);
   });
+  guarded(&Run::tell_changed_floats);
   if (at_work_ != nullptr) at_work_->follow(nullptr);
   watch_.reset();
   waiter_.reset();
@@ -450,6 +451,14 @@ void Run::close_stages() {
   }
   for (RunFailure& failure : check_ends(source_counts_, counts, ledger_->held(), passes_))
     stop_.fail(std::move(failure));
+}
+
+void Run::tell_changed_floats() {
+  for (std::size_t i = 0; i < contexts_.size(); ++i)
+    if (nodes_[i]->changes_floats())
+      contexts_[i]->warning("float-environment",
+                            "the stage changes rounding or denormals; that was undone after each call",
+                            "set them only for a calculation of the stage's own, and build it without -ffast-math");
 }
 
 void Run::measure_memory() {

@@ -45,6 +45,7 @@ class Run {
   void take_single_model(RunReport& report) const;
   void discard_waiting();
   void close_stages();
+  void tell_changed_floats();
   void measure_memory();
   void finish_with_peers();
   int threads() const;

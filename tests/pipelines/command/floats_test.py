@@ -31,12 +31,22 @@ class FloatEnvironment(unittest.TestCase):
         self.assertEqual(process.returncode, 0, process.stderr)
         return result_of(process)["weights_sha256"]
 
+    def warnings_of(self, *arguments):
+        warnings = result_of(meddled(*arguments))["warnings"]
+        return len([warning for warning in warnings if warning["name"] == "float-environment"])
+
     def test_a_stage_that_changes_rounding_and_denormals_changes_no_bit(self):
         plain = self.hash_of()
         for when in ["construct", "infer", "open", "process", "close"]:
             for threads in ["1", "3"]:
                 with self.subTest(when=when, threads=threads):
                     self.assertEqual(self.hash_of("--set", f"meddled.when={when}", "--threads", threads), plain)
+
+    def test_it_is_told_in_a_warning(self):
+        for when in ["infer", "open", "process", "close"]:
+            with self.subTest(when=when):
+                self.assertEqual(self.warnings_of("--set", f"meddled.when={when}"), 1)
+        self.assertEqual(self.warnings_of(), 0)
 
     def test_nor_does_one_in_a_process_of_its_own(self):
         self.assertEqual(self.hash_of("--set", "meddled.when=process", "--set", "meddled.run.isolate=process"), self.hash_of())

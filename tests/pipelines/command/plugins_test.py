@@ -47,6 +47,16 @@ class Plugins(unittest.TestCase):
         self.assertEqual(process.returncode, 3)
         self.assertIn("error[unknown-stage]", process.stderr)
 
+    def test_a_copy_that_is_shadowed_is_warned_of_and_the_json_names_the_one_that_ran(self):
+        used, shadowed = self.put("path/a_backup.so"), self.put("path/moods.so")
+        process = self.run_config("--json")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        result = result_of(process)
+        self.assertEqual([plugin["path"] for plugin in result["plugins"]], [os.path.realpath(used)])
+        warnings = [warning for warning in result["warnings"] if warning["name"] == "plugin-shadowed"]
+        self.assertEqual(len(warnings), 1, result["warnings"])
+        self.assertIn(shadowed, warnings[0]["message"])
+
     def test_a_config_names_a_plugin_by_its_path_or_by_its_name_in_a_folder(self):
         self.put("path/moods.so")
         self.put("own.so")
