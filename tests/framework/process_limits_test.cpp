@@ -56,34 +56,34 @@ TEST_CASE("A machine without control groups sets no limit") {
 
 TEST_CASE("Version 2: the least limit on the way from the process's group up counts") {
   Machine machine;
-  machine.version_2("/work/job/step");
-  machine.has("sys/fs/cgroup/work/job/step/memory.max", "max\n")
-      .has("sys/fs/cgroup/work/job/step/cpu.max", "max 100000\n");
-  machine.has("sys/fs/cgroup/work/job/memory.max", "2000000\n")
-      .has("sys/fs/cgroup/work/job/cpu.max", "250000 100000\n");
-  machine.has("sys/fs/cgroup/work/memory.max", "3000000\n").has("sys/fs/cgroup/work/cpu.max", "400000 100000\n");
+  machine.version_2("/batch/job/step");
+  machine.has("sys/fs/cgroup/batch/job/step/memory.max", "max\n")
+      .has("sys/fs/cgroup/batch/job/step/cpu.max", "max 100000\n");
+  machine.has("sys/fs/cgroup/batch/job/memory.max", "2000000\n")
+      .has("sys/fs/cgroup/batch/job/cpu.max", "250000 100000\n");
+  machine.has("sys/fs/cgroup/batch/memory.max", "3000000\n").has("sys/fs/cgroup/batch/cpu.max", "400000 100000\n");
   REQUIRE(group_memory(machine.root()));
   CHECK(group_memory(machine.root())->value == 2'000'000);
-  CHECK(group_memory(machine.root())->from == "memory.max of /sys/fs/cgroup/work/job");
+  CHECK(group_memory(machine.root())->from == "memory.max of /sys/fs/cgroup/batch/job");
   REQUIRE(group_cores(machine.root()));
   CHECK(group_cores(machine.root())->value == 3);  // two and a half, rounded up
-  CHECK(group_cores(machine.root())->from == "cpu.max of /sys/fs/cgroup/work/job");
+  CHECK(group_cores(machine.root())->from == "cpu.max of /sys/fs/cgroup/batch/job");
 }
 
 TEST_CASE("Version 1: the same, under its own names") {
   Machine machine;
-  machine.version_1("/work/job");
-  machine.has("sys/fs/cgroup/memory/work/job/memory.limit_in_bytes", "9223372036854771712\n");
-  machine.has("sys/fs/cgroup/memory/work/memory.limit_in_bytes", "4000000\n");
-  machine.has("sys/fs/cgroup/cpu,cpuacct/work/job/cpu.cfs_quota_us", "-1\n");
-  machine.has("sys/fs/cgroup/cpu,cpuacct/work/job/cpu.cfs_period_us", "100000\n");
-  machine.has("sys/fs/cgroup/cpu,cpuacct/work/cpu.cfs_quota_us", "200000\n");
-  machine.has("sys/fs/cgroup/cpu,cpuacct/work/cpu.cfs_period_us", "100000\n");
+  machine.version_1("/batch/job");
+  machine.has("sys/fs/cgroup/memory/batch/job/memory.limit_in_bytes", "9223372036854771712\n");
+  machine.has("sys/fs/cgroup/memory/batch/memory.limit_in_bytes", "4000000\n");
+  machine.has("sys/fs/cgroup/cpu,cpuacct/batch/job/cpu.cfs_quota_us", "-1\n");
+  machine.has("sys/fs/cgroup/cpu,cpuacct/batch/job/cpu.cfs_period_us", "100000\n");
+  machine.has("sys/fs/cgroup/cpu,cpuacct/batch/cpu.cfs_quota_us", "200000\n");
+  machine.has("sys/fs/cgroup/cpu,cpuacct/batch/cpu.cfs_period_us", "100000\n");
   REQUIRE(group_memory(machine.root()));
   CHECK(group_memory(machine.root())->value == 4'000'000);
   REQUIRE(group_cores(machine.root()));
   CHECK(group_cores(machine.root())->value == 2);
-  CHECK(group_cores(machine.root())->from == "cpu.cfs_quota_us of /sys/fs/cgroup/cpu,cpuacct/work");
+  CHECK(group_cores(machine.root())->from == "cpu.cfs_quota_us of /sys/fs/cgroup/cpu,cpuacct/batch");
 }
 
 TEST_CASE("In a container the mount point is the process's own group") {
@@ -109,9 +109,9 @@ TEST_CASE("Both versions at once: the lesser limit counts") {
 
 TEST_CASE("What cannot be read or is no number sets no limit") {
   Machine machine;
-  machine.version_2("/work")
-      .has("sys/fs/cgroup/work/memory.max", "a lot\n")
-      .has("sys/fs/cgroup/work/cpu.max", "100000\n");
+  machine.version_2("/batch")
+      .has("sys/fs/cgroup/batch/memory.max", "a lot\n")
+      .has("sys/fs/cgroup/batch/cpu.max", "100000\n");
   fs::create_directories(fs::path(machine.root()) / "sys/fs/cgroup/memory.max");  // a folder in its place
   CHECK_FALSE(group_memory(machine.root()));
   CHECK_FALSE(group_cores(machine.root()));
