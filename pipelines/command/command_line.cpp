@@ -242,8 +242,7 @@ std::string VerbParser::help() const {
     text += "\nVerbs:\n";
     for (const Verb& verb : verbs())
       if (verb.act != run_verb) text += fmt::format("  {:<21} {}\n", verb.name, verb.summary);
-    text += "  help [VERB]           this page, or that of a verb\n";
-    text += "  version               the program's version, as --version\n";
+    text += "  help [VERB], version  this page, or that of a verb; the program's version\n";
     text +=
         "\nExit codes: 0 done, 1 run failed, 2 usage, 3 config, 4 data, 5 device, 6 plugin, 7 output,\n"
         "  8 diverged, 75 stalled, 128+n stopped by signal n (a second signal ends it at once)\n";
