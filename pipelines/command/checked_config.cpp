@@ -73,7 +73,7 @@ Diagnostics build_with_folders(const DocNode& document, const CommandOptions& op
   Diagnostics found = build(document, options, peers, checked);
   if (!misses_stage(found)) return found;
   const std::size_t before = checked.registry.names().size();
-  const std::vector<LookedAt> looked = load_plugins_of_folders(checked.registry, told_trial());
+  const std::vector<LookedAt> looked = load_plugins_of_folders(checked.registry, warning_trial(checked.diagnostics));
   if (checked.registry.names().size() != before) found = build(document, options, peers, checked);
   found = with_refusals(found, looked);
   warn_of_shadowed(looked, found);
@@ -103,15 +103,15 @@ CheckedConfig::~CheckedConfig() {
   }
 }
 
-void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry) {
+void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry, const PluginTrial& trial) {
   load_builtin_plugin(registry);
-  for (const std::string& plugin : plugins) load_plugin(find_plugin(plugin), registry, told_trial());
+  for (const std::string& plugin : plugins) load_plugin(find_plugin(plugin), registry, trial);
 }
 
 std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const Peers* peers) {
   auto checked = std::make_unique<CheckedConfig>();
   restrict_inputs(options);
-  load_plugins(options.plugins, checked->registry);
+  load_plugins(options.plugins, checked->registry, warning_trial(checked->diagnostics));
   const std::optional<DocNode> document = read_document(options.target, checked->diagnostics);
   if (!document) {
     checked->diagnostics = with_named_config(checked->diagnostics, options.target);

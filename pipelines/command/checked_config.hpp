@@ -4,6 +4,7 @@
 #include "check/validated_graph.hpp"
 #include "command.hpp"
 #include "config/diagnostics.hpp"
+#include "plugin_news.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/peers.hpp>
@@ -25,7 +26,8 @@ struct CheckedConfig {
 };
 
 /// Loads the built-in plugin and those of `--plugin`. Throws Error(plugin).
-void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry);
+void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry,
+                  const PluginTrial& trial = waiting_trial());
 /// Reads, completes and checks `options.target`. Errors of the config are in the result; throws for those of `--plugin`.
 /// `peers` may be null.
 std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const Peers* peers = nullptr);

@@ -69,7 +69,7 @@ bool load_each(const DocNode& document, const CommandOptions& options, StageRegi
     const Location where = place_of_plugin(document, i);
     try {
       require_allowed(plugins[i], where, options);
-      load_plugin(plugin_path(plugins[i], where), registry, told_trial());
+      load_plugin(plugin_path(plugins[i], where), registry, warning_trial(diagnostics, where));
     } catch (const Error& error) {
       Diagnostic diagnostic = to_diagnostic(error);
       diagnostic.where = where;

@@ -3,20 +3,43 @@
 #include "config/printable_text.hpp"
 #include "terminal.hpp"
 
+#include <millrace/counted.hpp>
+
 #include <fmt/format.h>
 
-namespace millrace::pipelines {
+#include <utility>
 
-PluginTrial told_trial() {
+namespace millrace::pipelines {
+namespace {
+
+Diagnostic warning(std::string name, std::string message, std::string help, const Location& where) {
+  Diagnostic found{ErrorKind::plugin, std::move(name), std::move(message), where, {}, std::move(help), {}};
+  found.severity = Severity::warning;
+  return found;
+}
+
+}  // namespace
+
+PluginTrial waiting_trial() {
   PluginTrial trial;
   trial.is_slow = [](const std::string& file, std::chrono::milliseconds limit) {
     write_note(fmt::format("waiting for plugin `{}` to load, {} s at most (MILLRACE_PLUGIN_TIMEOUT_MS)\n",
                            printable(file), static_cast<double>(limit.count()) / 1000));
   };
-  trial.changes_floats = [](const std::string& file) {
-    write_note(fmt::format(
-        "plugin `{}` changes rounding or denormals when it is loaded, as -ffast-math does; that was undone\n",
-        printable(file)));
+  return trial;
+}
+
+PluginTrial warning_trial(Diagnostics& to, const Location& where) {
+  PluginTrial trial = waiting_trial();
+  trial.starts_threads = [&to, where](const std::string& file, int threads) {
+    to.add(warning("plugin-starts-threads",
+                   fmt::format("plugin `{}` starts {} of its own while it is loaded", file, counted(threads, "thread")),
+                   "a stage starts threads in `open` and ends them in `close`", where));
+  };
+  trial.changes_floats = [&to, where](const std::string& file) {
+    to.add(warning("plugin-changes-floats",
+                   fmt::format("plugin `{}` changes rounding or denormals when it is loaded; that was undone", file),
+                   "link it without -ffast-math", where));
   };
   return trial;
 }

@@ -1,11 +1,15 @@
-// What is said while plugins are tried.
+// What is said while plugins are tried and loaded.
 #pragma once
 
+#include "config/diagnostics.hpp"
 #include "plugins/probe.hpp"
 
 namespace millrace::pipelines {
 
 /// Tells on standard error which plugin is waited for, when that takes more than a second.
-PluginTrial told_trial();
+PluginTrial waiting_trial();
+
+/// And adds warnings to `to`: plugin-starts-threads, plugin-changes-floats, at the place that names the plugin. `to` outlives it.
+PluginTrial warning_trial(Diagnostics& to, const Location& where = {});
 
 }  // namespace millrace::pipelines

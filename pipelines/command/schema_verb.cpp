@@ -10,7 +10,7 @@ namespace millrace::pipelines {
 int schema_verb(const CommandOptions& options) {
   StageRegistry registry;
   load_plugins(options.plugins, registry);
-  load_plugins_of_folders(registry, told_trial());
+  load_plugins_of_folders(registry, waiting_trial());
   write_result(config_json_schema(registry));
   return 0;
 }

@@ -110,7 +110,7 @@ int stages_verb(const CommandOptions& options) {
   if (options.why) return why_page(options);
   StageRegistry registry;
   load_plugins(options.plugins, registry);
-  load_plugins_of_folders(registry, told_trial());
+  load_plugins_of_folders(registry, waiting_trial());
   if (options.markdown) {
     if (!options.target.empty() && registry.find(options.target) == nullptr) refuse(options.target, registry);
     answer(stages_markdown(registry, options.target));

@@ -115,7 +115,7 @@ Wanted wanted_of(const std::string& target) {
 
 std::vector<std::string> stages_of(const Wanted& wanted, StageRegistry& registry) {
   std::vector<std::string> names = load_builtin_plugin(registry);
-  if (wanted.plugin != kBuiltIn) names = load_plugin(find_plugin(wanted.plugin), registry, told_trial());
+  if (wanted.plugin != kBuiltIn) names = load_plugin(find_plugin(wanted.plugin), registry, waiting_trial());
   if (wanted.stage.empty()) return names;
   if (std::find(names.begin(), names.end(), wanted.stage) != names.end()) return {wanted.stage};
   const std::vector<std::string> close = close_names(wanted.stage, names);

@@ -21,7 +21,7 @@ using Json = nlohmann::ordered_json;
 LookedAt look_at(const std::string& plugin, StageRegistry& registry) {
   constexpr const char* kOrigin = "--plugin";
   try {
-    return look_at_plugin(kOrigin, find_plugin(plugin), registry, told_trial());
+    return look_at_plugin(kOrigin, find_plugin(plugin), registry, waiting_trial());
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::plugin) throw;
     return {kOrigin, plugin, {}, error, {}};
@@ -31,7 +31,7 @@ LookedAt look_at(const std::string& plugin, StageRegistry& registry) {
 std::vector<LookedAt> look_everywhere(const std::vector<std::string>& plugins, StageRegistry& registry) {
   std::vector<LookedAt> all{{"built in", builtin_plugin_path(), load_builtin_plugin(registry), {}, {}}};
   for (const std::string& plugin : plugins) all.push_back(look_at(plugin, registry));
-  std::vector<LookedAt> of_folders = load_plugins_of_folders(registry, told_trial());
+  std::vector<LookedAt> of_folders = load_plugins_of_folders(registry, waiting_trial());
   all.insert(all.end(), std::make_move_iterator(of_folders.begin()), std::make_move_iterator(of_folders.end()));
   return all;
 }

@@ -124,9 +124,11 @@ LookedAt look_at_plugin(const std::string& origin, const std::string& file, Stag
   LookedAt looked{origin, file, {}, {}, {}};
   PluginTrial told = trial;
   told.starts_threads = [&](const std::string&, int threads) {
+    if (trial.starts_threads) trial.starts_threads(file, threads);
     looked.remark = fmt::format("starts {} of its own while it is loaded", counted(threads, "thread"));
   };
   told.changes_floats = [&](const std::string&) {
+    if (trial.changes_floats) trial.changes_floats(file);
     looked.remark +=
         fmt::format("{}changes rounding or denormals when it is loaded (-ffast-math does); that was undone",
                     looked.remark.empty() ? "" : "; ");

@@ -97,6 +97,9 @@ class Plugins(unittest.TestCase):
             process = run("stages", "moody", "--why", "--json", *more, env=self.env)
             remarks = {place["path"]: place.get("remark") for place in result_of(process)["looked_at"]}
             self.assertEqual(remarks[more[1] if more else file], "starts 1 thread of its own while it is loaded")
+            warnings = result_of(run("check", "-", "--json", *more, env=self.env, input=CONFIG))["warnings"]
+            self.assertEqual([warning["name"] for warning in warnings], ["plugin-starts-threads"])
+            self.assertIn("starts 1 thread of its own", self.run_config(*more).stderr)
 
     def test_nobody_answers_by_hand(self):
         for arguments in (["__try_plugin", "1", MOODY], ["__check_stage", "1", MOODY, "moody", "runs", "", "42"]):
