@@ -255,13 +255,16 @@ std::string VerbParser::help() const {
 void VerbParser::refuse_option(const std::vector<std::string>& words, std::size_t index) const {
   std::vector<std::string> known;
   for (const CLI::Option* option : app_.get_options())
-    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    for (const std::string& name : option->get_lnames()) known.push_back(name);
   const std::string& word = words[index];
   const std::size_t equals = word.find('=');
   const std::string name = word.substr(0, equals), next = index + 1 < words.size() ? words[index + 1] : "";
   const std::string value = equals != std::string::npos ? word.substr(equals + 1) : next.starts_with('-') ? "" : next;
-  std::string help = name == "-v" || name == "-V" ? "did you mean `--version`?" : did_you_mean(name, known);
-  if (const std::string set = verb_.takes_overrides ? set_instead_of(name, value, options_.target) : ""; !set.empty())
+  const std::string bare = name.substr(std::min(name.find_first_not_of('-'), name.size()));
+  const std::string meant = name == "-v" || name == "-V" ? "version" : meant_by(bare, known);
+  std::string help = meant.empty() ? "" : fmt::format("did you mean `--{}`?", meant);
+  if (const std::string set = verb_.takes_overrides ? set_instead_of(name, value, config_path(options_.target)) : "";
+      !set.empty())
     help = help.empty() || name.size() < 4 ? set : fmt::format("{}; {}", set, help);
   fail(verb_, "unknown-option", fmt::format("unknown option `{}`", word), help);
 }

@@ -15,9 +15,29 @@ namespace millrace::pipelines {
 namespace {
 
 // As they stand in the text; some are no YAML.
-constexpr std::array kBadTexts{"\"\"",     "~",      "-1",          "1e999",  "99999999999999999999",
-                               "[x]",      "{x: y}", "\"\\u202E\"", "${env:", "*a",
-                               "&a !!b x", "x.y.z",  "\"\x7F\"",    "|",      "'"};
+constexpr std::array kBadTexts{"\"\"",
+                               "~",
+                               "-1",
+                               "1e999",
+                               "99999999999999999999",
+                               "[x]",
+                               "{x: y}",
+                               "\"\\u202E\"",
+                               "${env:",
+                               "*a",
+                               "&a !!b x",
+                               "x.y.z",
+                               "\"\x7F\"",
+                               "|",
+                               "'",
+                               "\"x y\"",
+                               "0",
+                               "true",
+                               "1e400",
+                               "null",
+                               "2024-01-01",
+                               "train.images",
+                               "1/0"};
 
 struct Span {
   std::size_t start, length;

@@ -2,6 +2,7 @@
 #include "config/diagnostics.hpp"
 #include "catch.hpp"
 #include "check/validator.hpp"
+#include "config/printable_text.hpp"
 #include "config/scalars.hpp"
 #include "config/spec_reader.hpp"
 #include "config/suggestions.hpp"
@@ -73,7 +74,7 @@ TEST_CASE("a sentence of several lines cannot pass for an error, and a long one 
   const std::string text = render(d, false);
   CHECK(text.find("\nerror[") == std::string::npos);
   CHECK(text.find('\x1b') == std::string::npos);
-  CHECK(text.size() < 10'000);
+  CHECK(text.size() < 2 * kMostMessageBytes);
 }
 
 TEST_CASE("more errors than anybody reads are counted") {
@@ -247,7 +248,7 @@ std::vector<std::string> defects_of(const std::string& source_stage) {
 
 TEST_CASE("a stage that leaves an output open, or throws, is reported as a defect of its plugin, once") {
   CHECK(defects_of("silent") == std::vector<std::string>{"infer-incomplete"});
-  CHECK(defects_of("quiet") == std::vector<std::string>{"infer-failed"});
+  CHECK(defects_of("quiet") == std::vector<std::string>{"construct-failed"});
 }
 
 }  // namespace
