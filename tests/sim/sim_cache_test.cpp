@@ -1,6 +1,6 @@
 // Sources that keep their rows in the device's memory, in whole runs: the same bits, and only row numbers cross.
 #include "catch.hpp"
-#include "command/plan.hpp"
+#include "command/memory_bound.hpp"
 #include "device/device_kinds.hpp"
 #include "notebook.hpp"
 
