@@ -85,11 +85,17 @@ Batch part_of(const Batch& whole, std::int64_t first, std::int64_t rows) {
 struct Outcome {
   std::string hash;
   std::optional<double> deviation;
-  int agreed = 0;
+  std::vector<int> agreed;  ///< after each step, the signal that all have agreed to stop for
+};
+
+/// What the last rank gets after its first step, and whether the three steps are each the last of an epoch.
+struct Signals {
+  int to_last_rank = 0;
+  bool at_end_of_epoch = true;
 };
 
 /// Three steps on the same batch, on `size` ranks; the outcome of each.
-std::vector<Outcome> train_on(int size, Reduction reduction, const Batch& whole, int signal_to_last = 0,
+std::vector<Outcome> train_on(int size, Reduction reduction, const Batch& whole, const Signals& signals = {},
                               const std::shared_ptr<const ModelSpec>& trained = model()) {
   Group group(size);
   std::vector<Outcome> outcomes(static_cast<std::size_t>(size));
@@ -99,7 +105,6 @@ std::vector<Outcome> train_on(int size, Reduction reduction, const Batch& whole,
     threads.emplace_back([&, rank] {
       const std::unique_ptr<Device> device = open_device({"cpu", 0});
       ThreadCommunicator communicator(group, rank);
-      if (rank + 1 == size) communicator.wish = signal_to_last;
       const std::int64_t first = rows * rank / size;
       const Batch mine = part_of(whole, first, rows * (rank + 1) / size - first);
       TrainSpec spec = spec_of(trained, Loss::categorical_crossentropy, one("adam", {{"clip_norm", 0.5}}), whole);
@@ -108,10 +113,15 @@ std::vector<Outcome> train_on(int size, Reduction reduction, const Batch& whole,
       const auto step = make_train_step(*device, spec);
       TrainBatch batch = mine.view();
       batch.rows_over_ranks = rows;
-      batch.last_in_epoch = true;
-      for (int i = 0; i < 3; ++i) step->train(batch);
+      batch.last_in_epoch = signals.at_end_of_epoch;
+      std::vector<int> agreed;
+      for (int i = 0; i < 3; ++i) {
+        step->train(batch);
+        agreed.push_back(communicator.agreed);
+        if (rank + 1 == size) communicator.wish = signals.to_last_rank;
+      }
       outcomes[static_cast<std::size_t>(rank)] = {step->snapshot(1)->weights_sha256(), step->reduction_deviation(),
-                                                  communicator.agreed};
+                                                  agreed};
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -142,7 +152,7 @@ TEST_CASE("fast: every rank has the same weights, and says how far its gradient 
   const Batch batch = dense_batch(35);
   const auto trained = GENERATE(as<bool>{}, false, true) ? large_model() : model();
   std::set<std::string> hashes;
-  for (const Outcome& outcome : train_on(size, Reduction::fast, batch, 0, trained)) {
+  for (const Outcome& outcome : train_on(size, Reduction::fast, batch, {}, trained)) {
     hashes.insert(outcome.hash);
     CHECK(outcome.deviation.has_value() == (size != 3));
     // Sums of some ten values of float32 in two orders; a row too many or too few would give 1e-2.
@@ -151,9 +161,17 @@ TEST_CASE("fast: every rank has the same weights, and says how far its gradient 
   CHECK(hashes.size() == 1);
 }
 
-TEST_CASE("a signal that one rank has got is agreed on by all, after the batch") {
+TEST_CASE("a signal that one rank has got is agreed on by all, after the same batch") {
   for (const Reduction reduction : {Reduction::fast, Reduction::ordered})
-    for (const Outcome& outcome : train_on(4, reduction, dense_batch(9), SIGTERM)) CHECK(outcome.agreed == SIGTERM);
+    for (const Outcome& outcome : train_on(4, reduction, dense_batch(9), {SIGTERM, false}))
+      CHECK(outcome.agreed == std::vector<int>{0, SIGTERM, SIGTERM});
+}
+
+// What ranks say at the end of a pass would be cancelled; the trainer has them agree once the epoch is told (ranks_test).
+TEST_CASE("after the last batch of an epoch a step leaves the agreement to the trainer") {
+  for (const Reduction reduction : {Reduction::fast, Reduction::ordered})
+    for (const Outcome& outcome : train_on(4, reduction, dense_batch(9), {SIGTERM, true}))
+      CHECK(outcome.agreed == std::vector<int>{0, 0, 0});
 }
 
 TEST_CASE("ordered on one rank is close to the step of a process alone, but not the same bits") {
