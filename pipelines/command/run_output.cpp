@@ -89,10 +89,11 @@ void RunOutput::write_piece(const Piece& piece) {
   if (write_error_ == 0) write_error_ = error;
 }
 
-// The last word, that nothing is to be there, is worth waiting for.
+// The last word, that nothing is to be there, is worth waiting for. A terminal may show a new width before it tells it, so the
+// line is drawn without wrapping (DECAWM): else each redraw would leave a row behind.
 void RunOutput::draw(const std::string& line) {
   if (!line.empty() && !takes_text(notes_)) return;
-  write_all(notes_, erasing_text() + line);
+  write_all(notes_, line.empty() ? erasing_text() : erasing_text() + "\x1b[?7l" + line + "\x1b[?7h");
   drawn_columns_ = columns_of_text(line);
 }
 

@@ -145,7 +145,7 @@ TEST_CASE("the CPU is a device whose streams work at once") {
 
 TEST_CASE("a device that is not there is an error of kind device, or a reason") {
   CHECK(choose_device("auto").id == DeviceId{"cpu", 0});
-  CHECK_THAT(choose_device("auto").reason, ContainsSubstring("CUDA"));
+  CHECK_FALSE(choose_device("auto").reason.empty());
   CHECK(choose_device("cpu").id.kind == "cpu");
   CHECK(name_of([] { choose_device("cuda:1"); }) == "device-unavailable");
   CHECK(name_of([] { open_device({"cuda", 0}); }) == "device-unavailable");

@@ -1,5 +1,6 @@
 """Data that is cheap to make and always the same, in place of MNIST: what only compares bits must not need a download."""
 import gzip
+import re
 import struct
 import sys
 
@@ -28,10 +29,10 @@ def moved(config, folder):
     if base:
         moved(config.parent / base, folder)
     for split in ("train", "test"):
-        named = f"dataset: mnist, split: {split}"
-        if named not in text and not base:
-            sys.exit(f"{config} does not say `{named}`, so it cannot be moved to made-up data")
-        text = text.replace(named, f'images: "{folder}/images.gz", labels: "{folder}/labels.gz"')
+        named = re.compile(r'dataset: (mnist|"\$\{env:MILLRACE_DATASET:-mnist\}"), split: ' + split)
+        if not named.search(text) and not base:
+            sys.exit(f"{config} does not read `mnist`, split `{split}`, so it cannot be moved to made-up data")
+        text = named.sub(f'images: "{folder}/images.gz", labels: "{folder}/labels.gz"', text)
     copy = folder / config.name
     copy.write_text(text, encoding="utf-8")
     return copy

@@ -216,11 +216,11 @@ class Ends(unittest.TestCase):
 
 
     def test_a_failing_trainer_names_epoch_and_batch(self):
-        process = run(TINY, "--set", "learn.optimizer.sgd.learning_rate=100", "--json")
+        process = run(TINY, "--set", "learn.optimizer.sgd.learning_rate=1e30", "--set", "batches.batch_size=1", "--json")
         self.assertEqual(process.returncode, 8, process.stderr)
         failure = result_of(process)["failures"][0]
-        self.assertEqual((failure["node"], failure["batch"]), ("learn", 1))
-        self.assertRegex(process.stderr, r"in node `learn` \(stage trainer\), epoch \d+, batch 1\b")
+        self.assertEqual((failure["node"], failure["batch"]), ("learn", 2))
+        self.assertRegex(process.stderr, r"in node `learn` \(stage trainer\), epoch 1, batch 2\b")
 
     def test_what_cannot_be_printed_is_an_error_with_a_reason(self):
         with open("/dev/full", "w") as full:
