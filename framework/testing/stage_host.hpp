@@ -6,6 +6,7 @@
 #include <millrace/stage.hpp>
 #include <millrace/testing/stage_tester.hpp>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -67,7 +68,10 @@ class StageHost : public InferContext,
   void warning(At at, std::string name, std::string message, std::string help) override {
     warnings.push_back({std::move(at), std::move(name), std::move(message), std::move(help)});
   }
+  // Once a name, as a run tells them: a stage that warns in every pass is not one that keeps memory.
   void warning(std::string name, std::string message, std::string help) override {
+    const auto is_told = [&](const InferError& told) { return told.name == name; };
+    if (std::any_of(warnings.begin(), warnings.end(), is_told)) return;
     warnings.push_back({At::node(), std::move(name), std::move(message), std::move(help)});
   }
 

@@ -82,7 +82,7 @@ class MILLRACE_EXPORT StageTester {
   /// Metrics and texts that the stage gave to its RunNews.
   const std::vector<Metrics>& epoch_metrics() const;
   const std::string& printed() const;
-  /// What infer and the running stage warned of, each time. Those of a running stage are at the node.
+  /// What infer warned of, and the running stage, at its node and once a name.
   const std::vector<InferError>& warnings() const;
   /// The last model that left by a port, or was given to RunNews.
   std::shared_ptr<const ModelSnapshot> reported_model() const;
