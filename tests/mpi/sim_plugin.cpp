@@ -1,4 +1,4 @@
-// A plugin that brings the simulated device into pipeline-run: `--set device=sim`. At the end each process that used it says how.
+// A plugin that brings the simulated device into pipeline-run: `--set device=sim`. When it is closed, each process says how it was used.
 #include "sim/sim_device.hpp"
 
 #include <millrace/peers.hpp>
@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -26,22 +27,21 @@ class Nothing final : public Transform {
   void process(TransformContext& ctx) const override { ctx.emit("out", ctx.input().tensor()); }
 };
 
-class SharedWorld {
- public:
-  SharedWorld() { sim::register_sim(world_); }
-  ~SharedWorld() {
-    if (world_->copies() == 0) return;  // also loaded where nothing runs
-    std::string wrong;
-    for (const std::string& name : world_->violation_names()) wrong += " " + name;
-    std::fprintf(stderr, "sim of rank %d: gathered %llu, live bytes %zu, violations:%s\n", launched_ranks().rank,
-                 static_cast<unsigned long long>(world_->gathered_rows()), world_->live_bytes(),
-                 wrong.empty() ? " none" : wrong.c_str());
-  }
+// The process ends without the destructors of static objects, so it is said when the run closes the device.
+void tell(const sim::World& world) {
+  std::string wrong;
+  for (const std::string& name : world.violation_names()) wrong += " " + name;
+  std::fprintf(stderr, "sim of rank %d: gathered %llu, live bytes %zu, violations:%s\n", launched_ranks().rank,
+               static_cast<unsigned long long>(world.gathered_rows()), world.live_bytes(),
+               wrong.empty() ? " none" : wrong.c_str());
+}
 
- private:
-  std::shared_ptr<sim::World> world_ = std::make_shared<sim::World>();
-};
-const SharedWorld shared_world;
+const bool registered_sim = [] {
+  sim::Settings settings;
+  settings.on_close = tell;
+  sim::register_sim(std::make_shared<sim::World>(std::move(settings)));
+  return true;
+}();
 
 MILLRACE_REGISTER_STAGE("sim_nothing", Nothing);
 

@@ -369,8 +369,11 @@ SimDevice::SimDevice(std::shared_ptr<World> world)
       staging_(std::make_unique<SimAllocator>(world_, MemoryKind::staging)) {}
 
 SimDevice::~SimDevice() {
-  const std::lock_guard lock(world_->mutex_);
-  world_->shadow_.check_quarantine();
+  {
+    const std::lock_guard lock(world_->mutex_);
+    world_->shadow_.check_quarantine();
+  }
+  world_->settings_.on_close(*world_);
 }
 
 bool SimDevice::owns(const void* bytes) const {

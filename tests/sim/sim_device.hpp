@@ -25,6 +25,9 @@
 
 namespace millrace::sim {
 
+class SimStream;
+class World;
+
 struct Settings {
   std::uint64_t seed = 0;                                   ///< decides how often a stream lets others go first
   std::optional<std::uint64_t> failing_copy, hanging_copy;  ///< the how manieth copy of the device, from 0
@@ -32,10 +35,8 @@ struct Settings {
   std::size_t memory_bytes = SIZE_MAX;  ///< of the device
   /// When a copy has been enqueued, with its number, from 1: once each, but two threads may call it in another order.
   std::function<void(std::uint64_t copies)> on_copy = [](std::uint64_t) {};
+  std::function<void(const World& world)> on_close = [](const World&) {};  ///< when the device has been closed
 };
-
-class SimStream;
-class World;
 
 /// A point in the work of a stream.
 class SimEvent final : public Event::State {
