@@ -1,5 +1,6 @@
 #include "batch_check.hpp"
 
+#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/target_check.hpp>
 
@@ -75,6 +76,19 @@ void check_accuracy(Loss loss, const ModelSpec& model, const TensorSpec& targets
                        "gives quantities",
                        to_string(loss), to_string(model.layers.back().activation)),
            "ask for `mae`, or leave it out");
+}
+
+// A stage that drops or moves rows would make every rank train on or measure something else than its part, without a sign.
+void require_own_part(const RowShare& share, const Packet& packet, std::int64_t index, std::int64_t pass_rows) {
+  if (share.is_whole()) return;
+  const std::int64_t rows = share.rows_of_batch(index, pass_rows);
+  const std::int64_t first = index * share.batch_rows + share.part_first(rows);
+  if (packet.rows == share.part_rows(rows) && static_cast<std::int64_t>(packet.header.first_row) == first) return;
+  throw Error(ErrorKind::run, "rank-rows",
+              fmt::format("batch {} has {} from position {}, the part of rank {} is {} from position {}", index + 1,
+                          counted(packet.rows, "row"), packet.header.first_row, share.rank,
+                          counted(share.part_rows(rows), "row"), first),
+              "over several processes no stage upstream may drop, add or move rows");
 }
 
 void BatchCheck::begin(Loss loss, const PortSpec& batches, bool on_host) {

@@ -4,6 +4,7 @@
 #include <millrace/model.hpp>
 #include <millrace/stage.hpp>
 
+#include <cstdint>
 #include <string>
 
 namespace millrace::stages {
@@ -17,6 +18,9 @@ void check_batches(Loss loss, const ModelSpec& model, const PortSpec& batches, c
 bool is_classification(Loss loss, const ModelSpec& model, const TensorSpec& targets);
 /// Warns at item `index` of the parameter `metrics`, which asks for accuracy, where there is none.
 void check_accuracy(Loss loss, const ModelSpec& model, const TensorSpec& targets, std::size_t index, InferContext& ctx);
+
+/// Throws Error("rank-rows", run) unless `packet` is this rank's part of batch `index` of a pass of `pass_rows` rows over all ranks.
+void require_own_part(const RowShare& share, const Packet& packet, std::int64_t index, std::int64_t pass_rows);
 
 /// Looks at the values of batches where that is not known. One thread at a time.
 class BatchCheck {

@@ -135,6 +135,7 @@ class Evaluator final : public Serial {
   }
 
   void evaluate(const SerialContext& ctx, const Packet& packet) {
+    require_own_part(packet);
     pass_.batches.emplace_back();
     if (packet.rows == 0) return;
     // The step refers to the model's spec, and the snapshot keeps that alive.
@@ -163,6 +164,11 @@ class Evaluator final : public Serial {
                             "are not, or they are too large",
                             sums.loss / sums.samples),
                 "look at the rows of this batch; data must be finite");
+  }
+
+  void require_own_part(const Packet& packet) const {
+    if (share_.is_whole()) return;
+    stages::require_own_part(share_, packet, static_cast<std::int64_t>(pass_.batches.size()), *data_.rows_per_pass);
   }
 
   // The quarters of the whole batch that are this rank's, as the trainer cuts its own: the same products, sums and bits on

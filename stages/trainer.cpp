@@ -5,7 +5,6 @@
 //   model:   at the end of each pass: an immutable snapshot of the weights
 #include "batch_check.hpp"
 
-#include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 #include <millrace/peers.hpp>
@@ -160,19 +159,6 @@ class Trainer final : public Serial {
     return share_.is_whole() ? packet.rows : share_.rows_of_batch(progress_.step, pass_rows_);
   }
 
-  // A stage that drops or moves rows would make every rank train on something else than its part, without a sign.
-  void require_own_part(const Packet& packet) const {
-    if (share_.is_whole()) return;
-    const std::int64_t rows = share_.rows_of_batch(progress_.step, pass_rows_);
-    const std::int64_t first = progress_.step * share_.batch_rows + share_.part_first(rows);
-    if (packet.rows == share_.part_rows(rows) && static_cast<std::int64_t>(packet.header.first_row) == first) return;
-    throw Error(ErrorKind::run, "rank-rows",
-                fmt::format("batch {} has {} from position {}, the part of rank {} is {} from position {}",
-                            progress_.step + 1, counted(packet.rows, "row"), packet.header.first_row, share_.rank,
-                            counted(share_.part_rows(rows), "row"), first),
-                "over several processes no stage upstream of a trainer may drop, add or move rows");
-  }
-
   void infer_model(const PortSpec& in, const TensorSpec& inputs, const TensorSpec& targets, InferContext& ctx) {
     const auto model = std::make_shared<const ModelSpec>(build_model(layers_, inputs.row_shape[0], ctx, "model"));
     const std::string last_path = fmt::format("model.{}", model->layers.size() - 1);
@@ -205,7 +191,7 @@ class Trainer final : public Serial {
     batch.sample_ids = packet.sample_ids();
     batch.rows_over_ranks = rows_over_ranks(packet);
     batch.last_in_epoch = packet.header.last_in_epoch;
-    require_own_part(packet);
+    require_own_part(share_, packet, progress_.step, pass_rows_);
     check_.require(packet, *news_);
     add_sums(train_step(batch));
     last_step_end_ = ctx.seconds();

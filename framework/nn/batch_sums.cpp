@@ -19,6 +19,11 @@ BatchSums sum_in_order(std::span<const BatchSums> batches) {
 /// By rank, what each has given, batch after batch.
 std::vector<BatchSums> gather(Communicator& communicator, std::span<const BatchSums> mine) {
   const std::vector<std::byte> all = communicator.all_gather(std::as_bytes(mine));
+  if (all.size() != mine.size_bytes() * static_cast<std::size_t>(communicator.size()))
+    throw Error(ErrorKind::run, "rank-batches",
+                "rank " + std::to_string(communicator.rank()) + " has measured " + std::to_string(mine.size()) +
+                    " batches in this pass, another rank more or fewer",
+                "over several processes no stage upstream may drop, add or cut batches");
   std::vector<BatchSums> gathered(all.size() / sizeof(BatchSums));
   std::memcpy(gathered.data(), all.data(), gathered.size() * sizeof(BatchSums));
   return gathered;

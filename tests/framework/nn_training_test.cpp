@@ -162,6 +162,10 @@ TEST_CASE("a part of a batch has the same sums and bits whatever else is in the 
   CHECK(sums.penalty == in_pairs.penalty);
   CHECK(sums.absolute_error == in_pairs.absolute_error);
   CHECK(sums.samples == 103);
+  for (const std::int64_t last : {25, 27}) {
+    whole.part_rows.back() = last;
+    CHECK_THROWS_AS(step->evaluate(snapshot, whole), Error);
+  }
 }
 
 TEST_CASE("evaluation gives the loss, accuracy and mae of the outputs that predict gives") {

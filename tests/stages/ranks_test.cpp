@@ -36,6 +36,7 @@ class PretendedPeer final : public Communicator {
     require_not_stopped();
     std::vector<std::byte> all(mine.begin(), mine.end());
     all.insert(all.end(), mine.begin(), mine.end());
+    if (has_fewer_batches) all.resize(all.size() - sizeof(BatchSums));
     // Digests are text, sums are doubles.
     if (mine.size() == 64 && has_other_weights)
       all.back() = all.back() == std::byte{'0'} ? std::byte{'1'} : std::byte{'0'};
@@ -44,7 +45,7 @@ class PretendedPeer final : public Communicator {
   int stop_wish() const override { return wish; }
   void stop_agreed(int signal) override { agreed = signal; }
 
-  bool has_other_weights = false;
+  bool has_other_weights = false, has_fewer_batches = false;
   int wish = 0, agreed = 0;
 
  private:
@@ -72,6 +73,18 @@ PortSpec batches_of_eight() {
   spec.rows_per_pass = 16;
   spec.max_rows = 8;
   return spec;
+}
+
+Packet model_of_a_line() {
+  LayerSpec layer;
+  layer.inputs = layer.outputs = 1;
+  layer.use_bias = false;
+  layer.bias_offset = 1;
+  Packet packet;
+  packet.header = {0, 1, 0, true};
+  packet.model = std::make_shared<const ModelSnapshot>(std::make_shared<const ModelSpec>(ModelSpec{1, {layer}}),
+                                                       Loss::mse, 1, std::vector<float>{1});
+  return packet;
 }
 
 Map trainer() {
@@ -109,6 +122,31 @@ TEST_CASE("a trainer refuses rows that are not its part of the batch") {
   StageTester tester("trainer", trainer());
   tester.ranks(peer, {0, 2, 8}).input("in", batches_of_eight());
   CHECK(name_of_error([&, n = rows, at = first] { tester.push("in", rows_at(n, at, false)); }) == "rank-rows");
+}
+
+TEST_CASE("an evaluator refuses rows that are not its part of the batch, also where its part is none") {
+  const Reduction reduction = GENERATE(Reduction::fast, Reduction::ordered);
+  const auto [rows, first] =
+      GENERATE(std::pair<std::int64_t, std::uint64_t>{4, 0}, std::pair<std::int64_t, std::uint64_t>{3, 0},
+               std::pair<std::int64_t, std::uint64_t>{0, 0}, std::pair<std::int64_t, std::uint64_t>{4, 4},
+               std::pair<std::int64_t, std::uint64_t>{8, 0});
+  PretendedPeer peer;
+  StageTester tester("evaluator");
+  PortSpec model = PortSpec::of_kind(PortKind::model);
+  model.reduction = reduction;
+  tester.ranks(peer, {0, 2, 8}).input("data", batches_of_eight()).input("model", model);
+  tester.push("model", model_of_a_line());
+  CHECK(name_of_error([&, n = rows, at = first] { tester.push("data", rows_at(n, at, false)); }) ==
+        (rows == 4 && first == 0 ? "none" : "rank-rows"));
+}
+
+TEST_CASE("sums of a pass are refused where a rank has measured other batches") {
+  const Reduction reduction = GENERATE(Reduction::fast, Reduction::ordered);
+  PretendedPeer peer;
+  const std::vector<BatchSums> batches(3);
+  CHECK(name_of_error([&] { sum_over_ranks(peer, batches, reduction); }) == "none");
+  peer.has_fewer_batches = true;
+  CHECK(name_of_error([&] { sum_over_ranks(peer, batches, reduction); }) == "rank-batches");
 }
 
 TEST_CASE("a stop in the last batch of an epoch keeps the epoch, and comes after it") {

@@ -75,6 +75,10 @@ class CpuEvaluationStep final : public EvaluationStep {
     std::vector<Range> parts;
     std::int64_t first = 0;
     for (const std::int64_t rows : batch.part_rows) parts.push_back({std::exchange(first, first + rows), rows});
+    if (first != batch.inputs->rows())
+      throw Error(ErrorKind::run, "shape-mismatch",
+                  "the parts of the batch have " + std::to_string(first) + " rows, the batch has " +
+                      std::to_string(batch.inputs->rows()));
     return parts;
   }
 
