@@ -16,10 +16,7 @@
 
 #include <algorithm>
 #include <exception>
-#include <new>
 #include <string>
-#include <system_error>
-#include <utility>
 
 namespace {
 
@@ -35,11 +32,6 @@ int report(const millrace::Error& error, const CommandOptions& options) {
   return error.exit_code();
 }
 
-millrace::Error defect(std::string what) {
-  return {millrace::ErrorKind::run, "internal-error", std::move(what),
-          "this is a defect of Millrace: please report it with the command and the config"};
-}
-
 int act(const std::vector<std::string>& arguments) {
   CommandOptions options;
   options.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
@@ -53,20 +45,8 @@ int act(const std::vector<std::string>& arguments) {
     const int code = command.verb->act(options);
     owe_results(-1);
     return code;
-  } catch (const millrace::Error& error) {
-    return report(error, options);
-  } catch (const std::bad_alloc&) {
-    return report(
-        millrace::Error(millrace::ErrorKind::run, "out-of-memory", "an allocation failed",
-                        "fewer rows, smaller blocks and batches need less; `pipeline-run plan` tells what each "
-                        "node takes"),
-        options);
-  } catch (const std::system_error& error) {
-    return report(system_failure(error.code()), options);
-  } catch (const std::exception& error) {
-    return report(defect(error.what()), options);
   } catch (...) {
-    return report(defect("something that is no std::exception was thrown"), options);
+    return report(error_of(std::current_exception()), options);
   }
 }
 

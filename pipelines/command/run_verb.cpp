@@ -6,6 +6,7 @@
 #include "peer_config.hpp"
 #include "plan.hpp"
 #include "process/exit_watch.hpp"
+#include "process/system_failure.hpp"
 #include "process_facts.hpp"
 #include "progress_line.hpp"
 #include "progress_text.hpp"
@@ -27,6 +28,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -128,19 +130,16 @@ Diagnostics failures_of(const RunReport& report) {
   return found;
 }
 
-void tell_lost(RunReport& report, int write_error) {
+Error unwritable(int write_error) {
+  return {ErrorKind::output, "output-unwritable",
+          "results cannot be written: " + std::generic_category().message(write_error),
+          "the reader has gone, the disk is full or it is not open for writing; send the output elsewhere"};
+}
+
+/// What made the run fail stays its exit code.
+void tell_lost(RunReport& report, const Error& error) {
   report.failures.push_back(
-      {ErrorKind::output,
-       "output-unwritable",
-       "results cannot be written: " + std::generic_category().message(write_error),
-       "the reader has gone, the disk is full or it is not open for writing; send the output elsewhere",
-       {},
-       {},
-       {},
-       0,
-       0,
-       0,
-       {}});
+      {error.kind(), error.name(), error.message(), error.help(), error.notes(), {}, {}, 0, 0, 0, {}});
   if (report.exit_code != 0) return;
   report.exit_code = static_cast<int>(ErrorKind::output);
   report.reason = "output lost";
@@ -203,8 +202,12 @@ void tell_end(const ValidatedGraph& graph, RunReport& report, const CommandOptio
               const RunFacts& facts, const Diagnostics& checked, RunOutput& output) {
   if (!options.quiet) output.result(summary(graph, report, checked.warnings().size() + report.warnings.size()));
   if (!options.json || takes_text(STDERR_FILENO)) output.finish();
-  if (output.write_error() != 0) tell_lost(report, output.write_error());
-  if (options.json) write_result(run_json(graph, report, launch_seconds, facts, checked));
+  if (output.write_error() != 0) tell_lost(report, unwritable(output.write_error()));
+  try {
+    if (options.json) write_result(run_json(graph, report, launch_seconds, facts, checked));
+  } catch (const Error& error) {  // whoever called is to hear of the run's failures all the same
+    tell_lost(report, error);
+  }
   output.finish();
 }
 
@@ -222,6 +225,28 @@ struct RunEnd {
     tell_end(graph, report, options, launch_seconds, facts, checked, output);
     if (const Diagnostics failures = failures_of(report); !failures.empty()) write_errors(failures, options, peers);
   }
+
+  /// For a run that may never come back: ends the process, whatever becomes of the telling.
+  [[noreturn]] void tell_and_leave(RunReport& report) const noexcept {
+    try {
+      tell(report);
+    } catch (...) {  // no memory, perhaps; the exit code says what is left to say
+    }
+    if (peers != nullptr) peers->leave(report.exit_code);  // the others hear why
+    exit_now(report.exit_code);
+  }
+};
+
+/// While it lives, what a signal is answered with goes where the run's output goes.
+class Following {
+ public:
+  Following(StopNote& note, RunOutput& output) : note_(note) { note_.follow(&output); }
+  ~Following() { note_.follow(nullptr); }
+  Following(const Following&) = delete;
+  Following& operator=(const Following&) = delete;
+
+ private:
+  StopNote& note_;
 };
 
 RunReport run_watched(ValidatedGraph& graph, const RunEnd& end, Stopping& stopping) {
@@ -231,17 +256,13 @@ RunReport run_watched(ValidatedGraph& graph, const RunEnd& end, Stopping& stoppi
   run_options.stop_signal = &stopping.signals.first();
   run_options.at_work = &stopping.note.at_work;
   run_options.peers = end.peers;
-  run_options.on_hung = [&end](RunReport report) {  // its thread may never come back
-    end.tell(report);
-    exit_now(report.exit_code);
-  };
+  run_options.on_hung = [&end](RunReport report) { end.tell_and_leave(report); };
   run_options.stage_host = "/proc/self/exe";
   run_options.strict = end.options.strict;
   run_options.device_timeout =
       std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(device_timeout_seconds()));
-  stopping.note.follow(&end.output);
+  const Following following(stopping.note, end.output);
   RunReport report = run(graph, run_options);
-  stopping.note.follow(nullptr);
   progress.finish();
   return report;
 }
@@ -267,6 +288,18 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
   return report.exit_code;
 }
 
+/// Tells the other ranks first, then this one's user, why this rank ends.
+void tell_failure(const Error& error, const CommandOptions& options, Peers& peers) noexcept {
+  try {
+    if (error.name() != "peer-lost") peers.failed(error.message());
+    Diagnostics found;
+    found.add(to_diagnostic(error));
+    write_errors(found, options, &peers);
+    if (options.json && error.kind() != ErrorKind::output) write_result(errors_json(found));
+  } catch (...) {  // the process ends anyhow, by the code of `error`
+  }
+}
+
 /// One process of several. Only rank 0 writes results and progress. What is thrown is told here, because `leave` may end
 /// the process.
 int run_among(Peers& peers, CommandOptions options, Stopping& stopping) {
@@ -280,13 +313,10 @@ int run_among(Peers& peers, CommandOptions options, Stopping& stopping) {
   int code = 0;
   try {
     code = check_and_run(options, stopping, &peers);
-  } catch (const Error& error) {
+  } catch (...) {
+    const Error error = error_of(std::current_exception());
     code = error.exit_code();
-    Diagnostics found;
-    found.add(to_diagnostic(error));
-    write_errors(found, options, &peers);
-    if (error.name() != "peer-lost") peers.failed(error.message());
-    if (options.json && error.kind() != ErrorKind::output) write_result(errors_json(found));
+    tell_failure(error, options, peers);
   }
   peers.leave(code);
   return code;

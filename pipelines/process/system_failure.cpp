@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 
 #include <cerrno>
+#include <new>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
@@ -18,6 +20,14 @@ Error failure(const char* name, const std::string& doing, const std::error_code&
   return Error(ErrorKind::run, name,
                doing.empty() ? code.message() : fmt::format("cannot {}: {}", doing, code.message()), std::move(help));
 }
+
+Error defect(std::string what) {
+  return {ErrorKind::run, "internal-error", std::move(what),
+          "this is a defect of Millrace: please report it with the command and the config"};
+}
+
+constexpr const char* kNeedLess =
+    "fewer rows, smaller blocks and batches need less; `pipeline-run plan` tells what each node takes";
 
 }  // namespace
 
@@ -36,11 +46,25 @@ Error system_failure(const std::error_code& code, const std::string& doing) {
           fmt::format("this process may have {} files open (`ulimit -n`); raise that, or isolate fewer stages",
                       limit_text(RLIMIT_NOFILE)));
     case ENOMEM:
-      return failure(
-          "out-of-memory", doing, code,
-          "fewer rows, smaller blocks and batches need less; `pipeline-run plan` tells what each node takes");
+      return failure("out-of-memory", doing, code, kNeedLess);
     default:
       return failure("system-error", doing, code, {});
+  }
+}
+
+Error error_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return {ErrorKind::run, "out-of-memory", "an allocation failed", kNeedLess};
+  } catch (const std::system_error& error) {
+    return system_failure(error.code());
+  } catch (const std::exception& error) {
+    return defect(error.what());
+  } catch (...) {
+    return defect("something that is no std::exception was thrown");
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <millrace/error.hpp>
 
+#include <exception>
 #include <string>
 #include <system_error>
 
@@ -11,5 +12,9 @@ namespace millrace::pipelines {
 /// Error("no-thread" | "too-many-files" | "out-of-memory" | "system-error", run) with the system's reason and which limit to look
 /// at. `doing`: "start the thread that takes signals"; may be empty.
 Error system_failure(const std::error_code& code, const std::string& doing = {});
+
+/// Anything that a command has thrown, as the error that its user is told. What no part of Millrace throws on purpose is
+/// Error("internal-error", run).
+Error error_of(const std::exception_ptr& thrown);
 
 }  // namespace millrace::pipelines

@@ -50,6 +50,14 @@ class Faults(unittest.TestCase):
             self.lost(process, ranks - 1)
             self.assertEqual(process.returncode, 75)
 
+    def test_a_stage_that_hangs_is_told_to_the_other_ranks_before_its_process_ends(self):
+        for rank in (0, 1):
+            process = with_fault(2, rank, "hang", "--set", "faults.run.timeout=0.5")
+            self.assertEqual(process.returncode, 75, process.stderr)
+            self.assertIn(f"rank {rank}: error[stage-hung]", process.stderr)
+            self.assertIn(f"rank {1 - rank}: error[peer-lost]", process.stderr)
+            self.assertIn("node `faults` (stage faulty): error[stage-hung]", process.stderr)
+
     def test_rank_0_may_hang_too(self):
         process = with_fault(2, 0, "hang")
         self.lost(process, 0)

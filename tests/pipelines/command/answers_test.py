@@ -229,6 +229,15 @@ class Ends(unittest.TestCase):
         self.assertIn("error[output-unwritable]", process.stderr)
         self.assertIn("No space left on device", process.stderr)
 
+    def test_results_that_cannot_be_written_hide_no_failure_and_keep_its_exit_code(self):
+        for rate, code, names in [("0.01", 7, ["output-unwritable"]), ("1e38", 8, ["diverged", "output-unwritable"])]:
+            with open("/dev/full", "w") as full:
+                process = subprocess.run([PROGRAM, TINY, "--json", "--set", f"learn.optimizer.sgd.learning_rate={rate}"],
+                                         stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+            self.assertEqual(process.returncode, code, process.stderr)
+            for name in names:
+                self.assertEqual(process.stderr.count(f"error[{name}]"), 1, process.stderr)
+
     def test_the_memory_stays_under_the_bound_of_plan_also_for_packets_of_one_row(self):
         small = ["--set", "epochs=5"]
         for path in ["points.block_rows", "all_points.block_rows", "all_batches.batch_size", "batches.batch_size"]:

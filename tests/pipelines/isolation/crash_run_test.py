@@ -3,9 +3,10 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import unittest
 
-from program import run
+from program import PROGRAM, run
 
 PLUGIN = os.environ["FAULTS_PLUGIN"]
 CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "faults.yaml")
@@ -15,9 +16,12 @@ def no_core():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def fault_arguments(fault, *arguments, at="work"):
+    return [CONFIG, "--plugin", PLUGIN, "--set", f"faults.fault={fault}", "--set", f"faults.at={at}", *arguments]
+
+
 def with_fault(fault, *arguments, at="work"):
-    return run(CONFIG, "--plugin", PLUGIN, "--set", f"faults.fault={fault}", "--set", f"faults.at={at}", *arguments,
-               preexec_fn=no_core)
+    return run(*fault_arguments(fault, *arguments, at=at), preexec_fn=no_core)
 
 
 @unittest.skipIf(os.environ["MILLRACE_SANITIZER"] in ("address", "thread"), "these report crashes themselves")
@@ -58,6 +62,16 @@ class HungStage(unittest.TestCase):
         self.assertIn("`batches` waits for `faults`", failure["notes"])
         self.assertEqual([epoch["epoch"] for epoch in result["epochs"]], [1])
         self.assertIn("error[stage-hung]", process.stderr)
+
+    def test_a_stage_that_does_not_return_ends_the_run_also_when_nobody_reads(self):
+        for arguments in (["--json"], ["--quiet"], []):
+            reader, writer = os.pipe()
+            os.close(reader)
+            with os.fdopen(writer, "w") as gone:
+                process = subprocess.run([PROGRAM, *fault_arguments("hang", *arguments, "--set", "faults.run.timeout=0.3")],
+                                         stdout=gone, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+            self.assertEqual(process.returncode, 75, process.stderr)
+            self.assertIn("error[stage-hung]", process.stderr)
 
     def test_a_stage_that_opens_or_closes_for_ever_ends_the_run_too(self):
         for at in ("open", "close"):
