@@ -1,9 +1,9 @@
 #include "device/cpu_device.hpp"
 
-#include "device/process_limits.hpp"
 #include "device/row_gatherer.hpp"
 
 #include <millrace/counted.hpp>
+#include <millrace/process_limits.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,6 +1,7 @@
-#include "device/process_limits.hpp"
-
+// Each limit by itself, and the least of them.
 #include "device/control_groups.hpp"
+
+#include <millrace/process_limits.hpp>
 
 #include <sched.h>
 #include <sys/resource.h>
@@ -105,9 +106,13 @@ ProcessLimit usable_cores(const std::string& root) {
   return *least;
 }
 
-ProcessLimit usable_memory(const std::string& root) {
+ProcessLimit usable_memory(const std::string& root, int processes) {
   std::optional<ProcessLimit> least = ProcessLimit{physical_memory(), "the machine's memory"};
   if (const auto group = group_memory(root)) keep_least(least, group->value, group->from);
+  if (processes > 1) {
+    least->value /= static_cast<std::uint64_t>(processes);
+    least->from += " for each of " + std::to_string(processes) + " processes";
+  }
   keep_least(least, resource_limit(RLIMIT_AS), "ulimit -v");
   keep_least(least, resource_limit(RLIMIT_DATA), "ulimit -d");
   return *least;

@@ -2,7 +2,7 @@
 #include "memory_bound.hpp"
 #include "progress_text.hpp"
 
-#include <millrace/device.hpp>
+#include <millrace/process_limits.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -87,13 +87,14 @@ std::vector<Term> terms_of(const ValidatedGraph& graph, const MemoryBound& bound
 
 void check_memory(const ValidatedGraph& graph, Diagnostics& diagnostics) {
   const MemoryBound bound = memory_bound(graph);
-  const DeviceReport cpu = report_cpu();
-  if (bound.on_host() <= cpu.memory_limit_bytes) return;
+  // `check` and `plan` look at a process that is alone.
+  const ProcessLimit limit = usable_memory({}, graph.ranks.local_size);
+  if (bound.on_host() <= limit.value) return;
   const std::vector<Term> terms = terms_of(graph, bound);
   Diagnostic diagnostic;
   diagnostic.name = "too-little-memory";
   diagnostic.message = fmt::format("the run may take {} of memory, and there are {} ({})", text_of(bound.on_host()),
-                                   text_of(cpu.memory_limit_bytes), cpu.memory_limit_from);
+                                   text_of(limit.value), limit.from);
   const auto largest = std::find_if(terms.begin(), terms.end(), [](const Term& t) { return t.node != SIZE_MAX; });
   if (largest != terms.end()) diagnostic.where = graph.nodes[largest->node].where;
   for (std::size_t i = 0; i < std::min(kTermsShown, terms.size()); ++i)

@@ -1,5 +1,5 @@
 // Limits of control groups, of both versions, read from files that the test plants.
-#include "device/process_limits.hpp"
+#include <millrace/process_limits.hpp>
 #include "catch.hpp"
 #include "temp_folder.hpp"
 
@@ -146,13 +146,20 @@ TEST_CASE("Memory is the least of the machine, the groups and the process's own 
   Machine machine;
   machine.version_2("/").has("sys/fs/cgroup/memory.max", "12345678\n");
   CHECK(usable_memory(machine.root()).value == 12'345'678);
+  CHECK(usable_memory(machine.root(), 4).value == 12'345'678 / 4);
   rlimit before{};
   REQUIRE(getrlimit(RLIMIT_AS, &before) == 0);
   rlimit less = before;
   less.rlim_cur = rlim_t{1} << 33;
   REQUIRE(setrlimit(RLIMIT_AS, &less) == 0);
   const ProcessLimit limit = usable_memory(Machine().root());
+  less.rlim_cur = 10'000'000;
+  REQUIRE(setrlimit(RLIMIT_AS, &less) == 0);
+  const ProcessLimit one_of_four = usable_memory(Machine().root(), 4), in_a_group = usable_memory(machine.root(), 4);
   REQUIRE(setrlimit(RLIMIT_AS, &before) == 0);
   CHECK(limit.value <= std::uint64_t{1} << 33);
+  CHECK(one_of_four.value == 10'000'000);
+  CHECK(one_of_four.from == "ulimit -v");
+  CHECK(in_a_group.value == 12'345'678 / 4);
   CHECK(report_cpu().memory_limit_bytes <= report_cpu().memory_bytes);
 }

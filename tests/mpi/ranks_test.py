@@ -87,6 +87,20 @@ class Ranks(unittest.TestCase):
         hashes = [json.loads(line)["weights_sha256"] for line in process.stdout.splitlines()]
         self.assertEqual(hashes, [result_of(alone(POINTS, "--json"))["weights_sha256"]] * 2)
 
+    def test_what_fits_once_does_not_fit_for_each_rank_of_a_machine(self):
+        device = json.loads(alone("devices", "--json").stdout)["devices"][0]
+        if device["memory_limit_from"].startswith("ulimit"):
+            self.skipTest("a limit of each process alone")
+        def model(units):
+            return ["--set", f"learn.model=[dense: {{units: 30000}}, dense: {{units: {units}}}, dense: {{units: 1}}]"]
+        bound = json.loads(alone("plan", POINTS, *model(1000), "--json").stdout)["memory_bound_bytes"]
+        large = model(int(1000 * 0.7 * device["memory_limit_bytes"] / bound))
+        process = alone(POINTS, *large, "--dry-run")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        process = launch(2, POINTS, *large, "--dry-run")
+        self.assertEqual(process.returncode, 3, process.stderr)
+        self.assertIn("error[too-little-memory]", process.stderr)
+
     def test_batches_that_are_too_small_to_share_are_refused_by_all(self):
         process = launch(2, POINTS, "--set", "batches.batch_size=1")
         self.assertEqual(process.returncode, 3, process.stderr)

@@ -23,7 +23,8 @@ MILLRACE_EXPORT std::optional<ProcessLimit> group_memory(const std::string& root
 
 /// Cores that this process may run on: the lesser of its affinity and the quotas of its control groups; 1 at least.
 MILLRACE_EXPORT ProcessLimit usable_cores(const std::string& root = {});
-/// Bytes that this process can have: the least of the machine's memory, the control groups, `ulimit -v` and `ulimit -d`.
-MILLRACE_EXPORT ProcessLimit usable_memory(const std::string& root = {});
+/// Bytes that this process can have: the least of the machine's memory, the control groups, `ulimit -v` and `ulimit -d`. It is
+/// one of `processes` on this machine that need as much each: they share the first two, while `ulimit` counts for each alone.
+MILLRACE_EXPORT ProcessLimit usable_memory(const std::string& root = {}, int processes = 1);
 
 }  // namespace millrace
