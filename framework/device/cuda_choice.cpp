@@ -122,6 +122,13 @@ DeviceChoice choose_among(const CudaFacts& facts, std::string_view wish, LocalRa
               "use `device: cpu`, or `device: auto` to take what is there");
 }
 
+std::string bits_of_card(const CudaFacts& facts, int index) {
+  if (index < 0 || static_cast<std::size_t>(index) >= facts.cards.size()) return {};
+  const CudaCard& card = facts.cards[static_cast<std::size_t>(index)];
+  return fmt::format("{}, compute capability {}.{}, runtime {}", card.name, card.major, card.minor,
+                     version_text(facts.runtime_version));
+}
+
 std::vector<DeviceReport> report_cuda(const CudaFacts& facts) {
   std::vector<DeviceReport> reports;
   for (std::size_t i = 0; i < facts.cards.size(); ++i) reports.push_back(report_card(facts, i));

@@ -23,6 +23,9 @@ struct LocalRank {
 /// The choice for a wish, as choose_device() makes it.
 DeviceChoice choose_among(const CudaFacts& facts, std::string_view wish, LocalRank local = {});
 
+/// What bits that card `index` computes depend on; empty where there is no such card.
+std::string bits_of_card(const CudaFacts& facts, int index);
+
 /// One report for each card, or one that says why there is none.
 std::vector<DeviceReport> report_cuda(const CudaFacts& facts);
 

@@ -6,6 +6,7 @@
 #include "device/row_gatherer.hpp"
 
 #include <millrace/device.hpp>
+#include <millrace/device_bits.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
@@ -96,6 +97,10 @@ DeviceChoice choose_device(std::string_view wish, int local_rank, int local_size
   if (wish == "cpu") return {{"cpu", 0}, "the config asks for it"};
   if (const auto further = further_device(wish)) return {*further, "the config asks for it"};
   return choose_among(look_for_cuda(false), wish, {local_rank, local_size});
+}
+
+std::string device_bits(const DeviceId& id) {
+  return id.kind == "cuda" ? bits_of_card(look_for_cuda(false), id.index) : std::string();
 }
 
 std::vector<DeviceReport> list_devices() {

@@ -4,6 +4,7 @@
 
 #include <millrace/build_info.hpp>
 #include <millrace/counted.hpp>
+#include <millrace/device_bits.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>
@@ -144,6 +145,7 @@ std::string bits_class_of(const ValidatedGraph& graph) {
   const BuildInfo build = build_info();
   const bool on_cpu = graph.device.id.kind == "cpu";
   std::string text = fmt::format("{};{};{};{}", build.isa, build.onednn, build.describe(), graph.device.id.kind);
+  if (const std::string device = device_bits(graph.device.id); !device.empty()) text += ";" + device;
   for (const ValidatedNode& node : graph.nodes) {
     const std::string precision = text_param(node, "precision"), reduction = text_param(node, "reduction");
     if (!precision.empty()) text += ";" + (on_cpu ? std::string("float32") : precision);

@@ -31,8 +31,8 @@ struct DataFact {
 struct RunFacts {
   std::vector<PluginFact> plugins;
   std::vector<DataFact> data;
-  /// Digest of instruction set, oneDNN, build, kind of device, precisions and reductions: runs of one config, seed, data and
-  /// plugins give the same bits where this is the same.
+  /// Digest of instruction set, oneDNN, build, kind of device, card and CUDA runtime, precisions and reductions: runs of one
+  /// config, seed, data and plugins give the same bits where this is the same.
   std::string bits_class;
 };
 

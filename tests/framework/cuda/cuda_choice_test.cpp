@@ -109,6 +109,18 @@ TEST_CASE("a report of a card has its memory, capability, versions and peers") {
   CHECK_THAT(report_cuda(facts)[1].detail, ContainsSubstring("peers: none"));
 }
 
+TEST_CASE("bits of a card depend on its type and the runtime, not on its place, its memory or the driver") {
+  CudaFacts facts = machine({card("NVIDIA H200", 9, 0), card("NVIDIA A100", 8, 0), card("NVIDIA H200", 9, 0)});
+  const std::string bits = bits_of_card(facts, 0);
+  CHECK_FALSE(bits.empty());
+  CHECK(bits_of_card(facts, 1) != bits);
+  facts.cards[2].free_bytes = facts.driver_version = 1;
+  CHECK(bits_of_card(facts, 2) == bits);
+  facts.runtime_version += 10;
+  CHECK(bits_of_card(facts, 0) != bits);
+  CHECK(bits_of_card(facts, 3).empty());
+}
+
 TEST_CASE("the framework finds the object that was built with it, and only that") {
   CHECK(cuda_object_path() == REAL_OBJECT);  // empty without nvcc
 }
