@@ -22,6 +22,13 @@ constexpr double kNever = -std::numeric_limits<double>::infinity();
 
 }  // namespace
 
+std::string warning_note(const RunWarning& warning, bool color) {
+  Diagnostic told{ErrorKind::run, warning.name, warning.message,  warning.where, {},
+                  warning.help,   {},           Severity::warning};
+  if (!warning.node.empty()) told.notes.push_back(fmt::format("in node `{}` (stage {})", warning.node, warning.stage));
+  return render(told, color) + "\n";
+}
+
 ProgressLine::ProgressLine(ProgressOptions options, ProgressOutput& output)
     : options_(std::move(options)),
       output_(output),
@@ -95,10 +102,7 @@ void ProgressLine::show(const std::string& line) {
 void ProgressLine::print(std::string_view text) { output_.result(printable(text)); }
 
 void ProgressLine::warning(const RunWarning& warning) {
-  Diagnostic told{ErrorKind::run, warning.name, warning.message,  warning.where, {},
-                  warning.help,   {},           Severity::warning};
-  if (!warning.node.empty()) told.notes.push_back(fmt::format("in node `{}` (stage {})", warning.node, warning.stage));
-  if (!options_.quiet) output_.note(render(told, options_.live_style().color) + "\n");
+  if (!options_.quiet) output_.note(warning_note(warning, options_.live_style().color));
 }
 
 // A node that works through the whole epoch is what a faster machine or a cheaper stage would have to improve.

@@ -35,6 +35,9 @@ struct ProgressOptions {
   std::function<double()> clock;                            ///< seconds
 };
 
+/// A warning as it is shown while a run lasts.
+std::string warning_note(const RunWarning& warning, bool color);
+
 class ProgressLine final : public RunObserver {
  public:
   ProgressLine(ProgressOptions options, ProgressOutput& output);

@@ -200,7 +200,8 @@ ProgressOptions progress_options(const ValidatedGraph& graph, const CommandOptio
 // Where standard error takes nothing at the moment, the object does not wait for it.
 void tell_end(const ValidatedGraph& graph, RunReport& report, const CommandOptions& options, double launch_seconds,
               const RunFacts& facts, const Diagnostics& checked, RunOutput& output) {
-  if (!options.quiet) output.result(summary(graph, report, checked.warnings().size() + report.warnings.size()));
+  if (!options.quiet && graph.ranks.rank == 0)
+    output.result(summary(graph, report, checked.warnings().size() + report.warnings.size()));
   if (!options.json || takes_text(STDERR_FILENO)) output.finish();
   if (output.write_error() != 0) tell_lost(report, unwritable(output.write_error()));
   try {
@@ -249,10 +250,27 @@ class Following {
   StopNote& note_;
 };
 
+/// Shows of a rank other than the first what concerns its rows alone.
+class OtherRank final : public RunObserver {
+ public:
+  OtherRank(int rank, const CommandOptions& options, RunOutput& output)
+      : rank_(rank), options_(options), output_(output) {}
+  void warning(const RunWarning& warning) override {
+    const bool color = style_of(STDERR_FILENO, options_.color).color;
+    if (!options_.quiet) output_.note(fmt::format("rank {}: {}", rank_, warning_note(warning, color)));
+  }
+
+ private:
+  const int rank_;
+  const CommandOptions& options_;
+  RunOutput& output_;
+};
+
 RunReport run_watched(ValidatedGraph& graph, const RunEnd& end, Stopping& stopping) {
   ProgressLine progress(progress_options(graph, end.options), end.output);
+  OtherRank other_rank(graph.ranks.rank, end.options, end.output);
   RunOptions run_options;
-  run_options.observer = graph.ranks.rank == 0 ? &progress : nullptr;
+  run_options.observer = graph.ranks.rank == 0 ? static_cast<RunObserver*>(&progress) : &other_rank;
   run_options.stop_signal = &stopping.signals.first();
   run_options.at_work = &stopping.note.at_work;
   run_options.peers = end.peers;
@@ -279,7 +297,7 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
   if (peers != nullptr || options.json) facts = facts_of(checked->graph);
   if (peers != nullptr)
     if (const int code = agree_on_data(*peers, checked->graph, facts.data, options); code != 0) return code;
-  tell_warnings(checked->diagnostics, options);
+  if (checked->graph.ranks.rank == 0) tell_warnings(checked->diagnostics, options);
   if (options.dry_run) return checked->graph.ranks.rank == 0 ? print_plan(*checked, options) : 0;
   RunOutput output(lines_descriptor(options), STDERR_FILENO);
   const RunEnd end{checked->graph, options, peers, seconds_since_launch(), facts, checked->diagnostics, output};
@@ -300,12 +318,11 @@ void tell_failure(const Error& error, const CommandOptions& options, Peers& peer
   }
 }
 
-/// One process of several. Only rank 0 writes results and progress. What is thrown is told here, because `leave` may end
+/// One process of several. Only rank 0 writes results, progress and the warnings of the config, which is the same for all. What is thrown is told here, because `leave` may end
 /// the process.
 int run_among(Peers& peers, CommandOptions options, Stopping& stopping) {
   const bool is_first = peers.ranks().rank == 0;
   if (!is_first) {
-    options.quiet = true;
     options.json = false;
     stopping.note.is_wanted = false;
   }

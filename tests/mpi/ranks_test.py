@@ -1,10 +1,21 @@
 """Training on several ranks: equal weights, equal metrics, one hash with `reduction: ordered`."""
 import json
+import tempfile
 import unittest
 
 from launch import POINTS, alone, launch, result_of
 
 ORDERED = ("--set", "learn.reduction=ordered")
+# The targets of the last row, which is rank 1's, do not sum to 1.
+WRONG_SUM = """version: 1
+epochs: 2
+device: cpu
+graph:
+  points: {stage: table_source, with: {columns: {x: [[0, 1], [1, 0], [2, 1], [3, 2]], y: [[1, 0], [0, 1], [1, 0], [0.5, 0.2]]}}}
+  batches: {stage: batcher, in: {inputs: points.x, targets: points.y}, with: {batch_size: 4}}
+  learn: {stage: trainer, in: batches, with: {model: [dense: {units: 2, activation: softmax}], loss: categorical_crossentropy}}
+  show: {stage: print, in: {model: learn.model}}
+"""
 
 
 def metrics_of(result):
@@ -61,6 +72,16 @@ class Ranks(unittest.TestCase):
         self.assertEqual(process.stdout.count("dense.kernel"), alone(POINTS).stdout.count("dense.kernel"))
         self.assertEqual(process.stdout.count("Epoch 3/3"), 1)
         self.assertEqual(process.stdout.count("weights sha256"), 1)
+
+    def test_a_warning_about_the_rows_of_any_rank_is_told(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
+            config.write(WRONG_SUM)
+            config.flush()
+            process = launch(2, config.name, "--json")
+            self.assertEqual(process.returncode, 0, process.stderr)
+            self.assertEqual(process.stderr.count("warning[target-sum]"), 1, process.stderr)
+            self.assertIn("rank 1: warning[target-sum]: sample 3 ", process.stderr)
+            self.assertNotIn("warning[", launch(2, config.name, "--quiet").stderr)
 
     def test_the_default_of_threads_divides_the_cores(self):
         one, two = (json.loads(p.stdout)["threads"] for p in (alone(POINTS, "--json"), launch(2, POINTS, "--json")))
