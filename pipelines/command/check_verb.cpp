@@ -16,7 +16,7 @@ int check_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   note_loaded_plugins(checked->registry);
   if (!checked->diagnostics.has_errors()) check_memory(checked->graph, checked->diagnostics);
-  if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
+  if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   tell_warnings(checked->diagnostics, options);
   const std::size_t warnings = checked->diagnostics.warnings().size();
   if (options.json)

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -123,10 +124,10 @@ std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const
   return checked;
 }
 
-int report_errors(const Diagnostics& diagnostics, const CommandOptions& options) {
-  write_note(render(diagnostics, style_of(STDERR_FILENO, options.color).color));
-  if (options.json) write_result(errors_json(diagnostics));
-  return diagnostics.exit_code();
+int report_errors(const CheckedConfig& checked, const CommandOptions& options) {
+  write_note(render(checked.diagnostics, style_of(STDERR_FILENO, options.color).color));
+  if (options.json) write_result(errors_json(checked.diagnostics, loaded_plugins_json(checked.registry)));
+  return checked.diagnostics.exit_code();
 }
 
 void tell_warnings(const Diagnostics& diagnostics, const CommandOptions& options) {

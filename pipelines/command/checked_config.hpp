@@ -31,8 +31,9 @@ void load_plugins(const std::vector<std::string>& plugins, StageRegistry& regist
 /// Reads, completes and checks `options.target`. Errors of the config are in the result; throws for those of `--plugin`.
 /// `peers` may be null.
 std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const Peers* peers = nullptr);
-/// Prints all of `diagnostics`, and as JSON on standard output when asked for. Returns the exit code.
-int report_errors(const Diagnostics& diagnostics, const CommandOptions& options);
+/// Prints all of its errors and warnings, and as JSON on standard output when asked for, with the plugins that were loaded. Returns
+/// the exit code.
+int report_errors(const CheckedConfig& checked, const CommandOptions& options);
 /// Prints the warnings of a config without errors, unless `--quiet`.
 void tell_warnings(const Diagnostics& diagnostics, const CommandOptions& options);
 Diagnostic to_diagnostic(const Error& error);

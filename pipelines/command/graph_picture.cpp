@@ -74,7 +74,7 @@ std::string mermaid(const ValidatedGraph& graph) {
 int graph_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   note_loaded_plugins(checked->registry);
-  if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
+  if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   tell_warnings(checked->diagnostics, options);
   write_result(printable(options.format == "mermaid" ? mermaid(checked->graph) : dot(checked->graph)));
   return 0;

@@ -1,5 +1,6 @@
 #include "peer_config.hpp"
 
+#include "config_plugins.hpp"
 #include "run_json.hpp"
 #include "terminal.hpp"
 
@@ -10,6 +11,7 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <vector>
@@ -26,7 +28,7 @@ constexpr const char* kCompared[] = {"has another config than rank 0: config has
 
 std::string plugins_text(const ValidatedGraph& graph) {
   std::string text;
-  for (const PluginFact& plugin : plugins_of(graph))
+  for (const PluginFact& plugin : used_plugins(graph))
     text += fmt::format("{}{} {} {}", text.empty() ? "" : ", ", plugin.name, plugin.version, plugin.sha256);
   // A message between ranks has room for a few.
   return text.empty() ? "none" : text.size() > 500 ? sha256_hex(text) : text;
@@ -120,7 +122,7 @@ int agree_on_config(Peers& peers, const CheckedConfig& checked, const CommandOpt
   Diagnostics found;
   if (checked.diagnostics.has_errors()) {
     if (is_first || all.front() != kInvalid) write_errors(checked.diagnostics, options, &peers);
-    if (is_first && options.json) write_result(errors_json(checked.diagnostics));
+    if (is_first && options.json) write_result(errors_json(checked.diagnostics, loaded_plugins_json(checked.registry)));
     return checked.diagnostics.exit_code();
   }
   for (std::size_t rank = 1; rank < all.size(); ++rank)

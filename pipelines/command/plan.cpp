@@ -277,7 +277,7 @@ int plan_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   if (checked->diagnostics.has_errors()) {
     note_loaded_plugins(checked->registry);
-    return report_errors(checked->diagnostics, options);
+    return report_errors(*checked, options);
   }
   tell_warnings(checked->diagnostics, options);
   print_plan(*checked, options);  // where there is too little memory, it says what takes it

@@ -114,13 +114,13 @@ std::string DataFact::text() const {
   return all;
 }
 
-std::vector<PluginFact> plugins_of(const ValidatedGraph& graph) {
+std::vector<PluginFact> used_plugins(const ValidatedGraph& graph) {
   std::vector<PluginFact> plugins;
   const std::string built_in = builtin_plugin_path();
   for (const ValidatedNode& node : graph.nodes) {
     const StageInfo& info = *node.info;
     if (info.file.empty() || info.file == built_in) continue;
-    auto found = std::find_if(plugins.begin(), plugins.end(), [&](const PluginFact& p) { return p.path == info.file; });
+    auto found = std::find_if(plugins.begin(), plugins.end(), [&](const PluginFact& p) { return p.file == info.file; });
     if (found == plugins.end()) {
       plugins.push_back({info.plugin, info.plugin_version, info.file, sha256_of_file(info.file), {}});
       found = plugins.end() - 1;
@@ -155,6 +155,6 @@ std::string bits_class_of(const ValidatedGraph& graph) {
   return sha256_hex(text);
 }
 
-RunFacts facts_of(const ValidatedGraph& graph) { return {plugins_of(graph), data_of(graph), bits_class_of(graph)}; }
+RunFacts facts_of(const ValidatedGraph& graph) { return {used_plugins(graph), data_of(graph), bits_class_of(graph)}; }
 
 }  // namespace millrace::pipelines

@@ -11,7 +11,7 @@ namespace millrace::pipelines {
 
 /// A plugin of which the graph uses stages, other than the built-in one.
 struct PluginFact {
-  std::string name, version, path, sha256;
+  std::string name, version, file, sha256;
   std::vector<std::string> stages;  ///< those used, each once, in the order of the graph
 };
 
@@ -36,7 +36,7 @@ struct RunFacts {
   std::string bits_class;
 };
 
-std::vector<PluginFact> plugins_of(const ValidatedGraph& graph);
+std::vector<PluginFact> used_plugins(const ValidatedGraph& graph);
 /// Reads the files. Throws what InputFile throws.
 std::vector<DataFact> data_of(const ValidatedGraph& graph);
 std::string bits_class_of(const ValidatedGraph& graph);

@@ -1,6 +1,7 @@
 #include "run_json.hpp"
 
 #include "answer.hpp"
+#include "config/printable_text.hpp"
 #include "process_facts.hpp"
 
 #include <millrace/build_info.hpp>
@@ -40,22 +41,33 @@ void add_place(const Location& where, Json& object) {
   if (where.source) object.update({{"file", where.source->name}, {"line", where.line}, {"column", column_of(where)}});
 }
 
+// A plugin writes these, as long as it likes.
+std::string text_of(const std::string& text) { return shortened(text, kMostMessageBytes); }
+
+Json texts_of(const std::vector<std::string>& notes) {
+  Json texts = Json::array();
+  for (const std::string& note : notes) texts.push_back(text_of(note));
+  return texts;
+}
+
 Json failure_object(const RunFailure& failure) {
-  Json object = {{"name", failure.name}, {"message", failure.message}};
+  Json object = {{"name", text_of(failure.name)}, {"message", text_of(failure.message)}};
   if (!failure.node.empty())
     object.update(
         {{"node", failure.node}, {"stage", failure.stage}, {"epoch", failure.epoch}, {"packet", failure.packet}});
   if (failure.batch > 0) object["batch"] = failure.batch;
   add_place(failure.where, object);
-  object.update({{"help", failure.help}, {"notes", failure.notes}});
+  object.update({{"help", text_of(failure.help)}, {"notes", texts_of(failure.notes)}});
   return object;
 }
 
 Json warning_object(const RunWarning& warning) {
-  Json object = {
-      {"name", warning.name}, {"message", warning.message}, {"node", warning.node}, {"stage", warning.stage}};
+  Json object = {{"name", text_of(warning.name)},
+                 {"message", text_of(warning.message)},
+                 {"node", warning.node},
+                 {"stage", warning.stage}};
   add_place(warning.where, object);
-  object.update({{"help", warning.help}, {"count", warning.count}});
+  object.update({{"help", text_of(warning.help)}, {"count", warning.count}});
   return object;
 }
 
@@ -90,7 +102,7 @@ void add_facts(const RunFacts& facts, Json& object) {
   for (const PluginFact& plugin : facts.plugins)
     object["plugins"].push_back({{"name", plugin.name},
                                  {"version", plugin.version},
-                                 {"path", plugin.path},
+                                 {"file", plugin.file},
                                  {"sha256", plugin.sha256},
                                  {"stages", plugin.stages}});
   object["data"] = Json::object();

@@ -291,7 +291,7 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
   if (peers != nullptr) {
     if (const int code = agree_on_config(*peers, *checked, options); code != 0) return code;
   } else if (checked->diagnostics.has_errors()) {
-    return report_errors(checked->diagnostics, options);
+    return report_errors(*checked, options);
   }
   RunFacts facts;
   if (peers != nullptr || options.json) facts = facts_of(checked->graph);
@@ -309,7 +309,7 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
 /// Tells the other ranks first, then this one's user, why this rank ends.
 void tell_failure(const Error& error, const CommandOptions& options, Peers& peers) noexcept {
   try {
-    if (error.name() != "peer-lost") peers.failed(error.message());
+    if (error.name() != "peer-lost") peers.failed(printable_line(shortened(error.message(), kMostMessageBytes)));
     Diagnostics found;
     found.add(to_diagnostic(error));
     write_errors(found, options, &peers);

@@ -127,7 +127,7 @@ Json to_json(const DocNode& node) {
 int show_verb(const CommandOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   note_loaded_plugins(checked->registry);
-  if (checked->diagnostics.has_errors()) return report_errors(checked->diagnostics, options);
+  if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   tell_warnings(checked->diagnostics, options);
   if (options.json) {
     const Json object = {{"schema", 1},

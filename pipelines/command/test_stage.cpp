@@ -3,10 +3,12 @@
 #include "checked_config.hpp"
 #include "config/printable_text.hpp"
 #include "example_node.hpp"
+#include "peer_config.hpp"
 #include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
 #include "process/asked_child.hpp"
+#include "run_json.hpp"
 #include "stage_check.hpp"
 
 #include <millrace/counted.hpp>
@@ -202,7 +204,8 @@ int test_stage_verb(const CommandOptions& options) {
     Diagnostics diagnostics;
     const ExampleNode node = example_node(*registry.find(name), options.with, registry, diagnostics);
     if (diagnostics.has_errors()) {
-      report_errors(diagnostics, options);
+      write_errors(diagnostics, options, nullptr);
+      if (options.json) write_result(errors_json(diagnostics));
       return static_cast<int>(ErrorKind::usage);
     }
     all.push_back(test(*registry.find(name), node, options));

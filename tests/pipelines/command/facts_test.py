@@ -47,7 +47,7 @@ class Facts(unittest.TestCase):
         result = result_of(meddled())
         with open(MEDDLING, "rb") as file:
             digest = hashlib.sha256(file.read()).hexdigest()
-        self.assertEqual(result["plugins"], [{"name": "meddling", "version": "1.2.3", "path": os.path.realpath(MEDDLING),
+        self.assertEqual(result["plugins"], [{"name": "meddling", "version": "1.2.3", "file": os.path.realpath(MEDDLING),
                                               "sha256": digest, "stages": ["meddling"]}])
 
     def test_a_run_without_plugins_names_none(self):

@@ -52,7 +52,7 @@ class Plugins(unittest.TestCase):
         process = self.run_config("--json")
         self.assertEqual(process.returncode, 0, process.stderr)
         result = result_of(process)
-        self.assertEqual([plugin["path"] for plugin in result["plugins"]], [os.path.realpath(used)])
+        self.assertEqual([plugin["file"] for plugin in result["plugins"]], [os.path.realpath(used)])
         warnings = [warning for warning in result["warnings"] if warning["name"] == "plugin-shadowed"]
         self.assertEqual(len(warnings), 1, result["warnings"])
         self.assertIn(shadowed, warnings[0]["message"])

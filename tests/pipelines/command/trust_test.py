@@ -110,6 +110,13 @@ class Plugins(Trust):
                 self.assertEqual([(p["name"], p["file"]) for p in listed], [("moody", str(self.plugin))])
             self.assertNotIn("loaded plugin", self.run_it(verb, TINY).stderr)
 
+    def test_a_config_with_errors_lists_the_plugins_that_its_check_has_loaded_too(self):
+        config = self.naming()
+        for verb in (["check"], ["plan"], ["show"], []):
+            process = self.run_it(*verb, config, "--json", "--set", "epochs=x")
+            self.assertEqual(process.returncode, 3, process.stderr)
+            self.assertEqual([p["file"] for p in result_of(process)["plugins"]], [str(self.plugin)])
+
     def test_no_plugins_refuses_those_that_a_config_names(self):
         base = self.naming(name="own/base.yaml")
         child = self.config("version: 1\nextends: base.yaml\n", "own/child.yaml")
