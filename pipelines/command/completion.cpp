@@ -167,7 +167,20 @@ Words targets_of(const Verb& verb, const Words& words) {
   return {};
 }
 
+Words verb_names() {
+  Words names;
+  for (const Verb& verb : verbs()) names.emplace_back(verb.name);
+  return names;
+}
+
+// Beside the verbs: pages of the program itself.
+void add_first_words(Words& all) {
+  for (std::string& name : verb_names()) all.push_back(std::move(name));
+  all.insert(all.end(), {"help", "version"});
+}
+
 Words candidates_of(const Words& words) {
+  if (words.size() > 1 && words.front() == "help") return words.size() == 2 ? verb_names() : Words{};
   const Verb& verb = *verb_of(words);
   const std::string before = words.size() > 1 ? words[words.size() - 2] : "";
   for (const OptionName& option : options_of(verb))
@@ -177,8 +190,7 @@ Words candidates_of(const Words& words) {
     for (const OptionName& option : options_of(verb)) all.push_back(option.name);
   else if (target_of(verb, words).empty())
     all = targets_of(verb, words);
-  if (words.size() == 1)
-    for (const Verb& each : verbs()) all.emplace_back(each.name);
+  if (words.size() == 1) add_first_words(all);
   return all;
 }
 

@@ -140,10 +140,17 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.candidates("test-stage", "--w"), ["--with"])
 
     def test_every_verb_and_every_option_of_its_help_is_offered(self):
-        for verb in re.findall(r"\n  (\w+) ", run("--help").stdout.split("Verbs:")[1].split("Exit codes")[0]):
+        for verb in re.findall(r"\n  ([\w-]+) ", run("--help").stdout.split("Verbs:")[1].split("Exit codes")[0]):
             self.assertIn(verb, self.candidates(verb[:1]))
+            if verb == "help":  # it takes a verb, and no options
+                continue
             for option in re.findall(r"(?<!\S)--[a-z][a-z-]+", run(verb, "--help").stdout.split("Options:")[1].split("\nExample")[0]):
                 self.assertIn(option, self.candidates(verb, "--"))
+
+    def test_the_words_that_show_pages_are_offered_too(self):
+        self.assertIn("version", self.candidates("v"))
+        self.assertEqual(self.candidates("help", "che"), ["check"])
+        self.assertEqual(self.candidates("help", "check", ""), [])
 
     def test_paths_for_set_come_from_the_config(self):
         self.assertIn("epochs=", self.candidates(TINY, "--set", "ep"))
