@@ -26,42 +26,60 @@ RunHistory::RunHistory(std::vector<std::string> nodes, std::vector<ReportedPort>
 
 void RunHistory::port_metrics(std::string_view node, std::string_view port, const Metrics& metrics) {
   const std::lock_guard lock(mutex_);
+  std::vector<Value> values;
+  bool is_listed = false;
   for (std::size_t i = 0; i < ports_.size(); ++i)
-    if (ports_[i].node == node && ports_[i].port == port) add(i, ports_[i].prefix, metrics);
+    if (ports_[i].node == node && ports_[i].port == port) {
+      name_values(i, ports_[i].prefix, metrics, values);
+      is_listed = true;
+    }
+  if (is_listed) add(metrics.epoch, values);
   if (!metrics.values.empty()) worked_.emplace(node);
   told_[{std::string(node), std::string(port)}].insert(metrics.epoch);
 }
 
 void RunHistory::own_metrics(std::string_view node, const Metrics& metrics) {
   const std::lock_guard lock(mutex_);
-  if (!metrics.values.empty()) worked_.emplace(node);
-  add(ports_.size() + index_of(node), "", metrics);
+  std::vector<Value> values;
+  name_values(ports_.size() + index_of(node), "", metrics, values);
+  add(metrics.epoch, values);
+  if (!values.empty()) worked_.emplace(node);
+}
+
+void RunHistory::name_values(std::size_t place, const std::string& prefix, const Metrics& metrics,
+                             std::vector<Value>& values) {
+  for (const auto& [name, value] : metrics.values) values.push_back({place, prefix + name, value});
+}
+
+void RunHistory::add(std::uint32_t number, const std::vector<Value>& values) {
+  const auto known = epochs_.find(number);
+  Places fresh;
+  for (const Value& value : values) {
+    require_finite(value.name, value.value, number);
+    if (known != epochs_.end()) require_free(known->second, value);
+    require_free(fresh, value);
+    keep(value, fresh[value.place]);
+  }
+  Places& epoch = epochs_[number];
+  for (const Value& value : values) keep(value, epoch[value.place]);
+  if (observer_) observer_->epoch(together(number, epoch), false);
 }
 
 // A stage may tell an epoch in several pieces, and a value again when it is final.
-void RunHistory::add(std::size_t place, const std::string& prefix, const Metrics& metrics) {
-  Places& epoch = epochs_[metrics.epoch];
-  for (const auto& [name, value] : metrics.values) {
-    require_finite(prefix + name, value, metrics.epoch);
-    require_free(epoch, place, prefix + name);
-  }
-  Metrics& mine = epoch[place];
-  for (const auto& [name, value] : metrics.values) {
-    const auto same = [full = prefix + name](const auto& entry) { return entry.first == full; };
-    const auto known = std::find_if(mine.values.begin(), mine.values.end(), same);
-    if (known == mine.values.end())
-      mine.set(prefix + name, value);
-    else
-      known->second = value;
-  }
-  if (observer_) observer_->epoch(together(metrics.epoch, epoch), false);
+void RunHistory::keep(const Value& value, Metrics& metrics) {
+  const auto same = [&](const auto& entry) { return entry.first == value.name; };
+  const auto known = std::find_if(metrics.values.begin(), metrics.values.end(), same);
+  if (known == metrics.values.end())
+    metrics.set(value.name, value.value);
+  else
+    known->second = value.value;
 }
 
-void RunHistory::require_free(const Places& epoch, std::size_t place, const std::string& name) const {
+void RunHistory::require_free(const Places& epoch, const Value& value) const {
   for (const auto& [other, values] : epoch)
-    if (other != place && values.find(name))
+    if (other != value.place && values.find(value.name))
       throw Error(ErrorKind::run, "metric-clash",
-                  fmt::format("{} and {} both tell `{}`", told_by(other), told_by(place), name),
+                  fmt::format("{} and {} both tell `{}`", told_by(other), told_by(value.place), value.name),
                   "wire one of the two into a metrics_sink under another name");
 }
 

@@ -55,8 +55,18 @@ class RunHistory final {
   /// The values of an epoch, by place: one for each reported port, then one for each node's own.
   using Places = std::map<std::size_t, Metrics>;
   std::size_t index_of(std::string_view node) const;
-  void add(std::size_t place, const std::string& prefix, const Metrics& metrics);
-  void require_free(const Places& epoch, std::size_t place, const std::string& name) const;
+  /// One value as the history shows it.
+  struct Value {
+    std::size_t place = 0;
+    std::string name;
+    double value = 0;
+  };
+  static void name_values(std::size_t place, const std::string& prefix, const Metrics& metrics,
+                          std::vector<Value>& values);
+  /// All of them, or none when one is refused.
+  void add(std::uint32_t number, const std::vector<Value>& values);
+  static void keep(const Value& value, Metrics& metrics);
+  void require_free(const Places& epoch, const Value& value) const;
   std::string told_by(std::size_t place) const;
   static Metrics together(std::uint32_t number, const Places& epoch);
   void pass_on_texts(std::uint32_t last_epoch);

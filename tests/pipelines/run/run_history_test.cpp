@@ -101,9 +101,19 @@ TEST_CASE("a value that is not finite is an error, and nothing of it is kept", "
     CHECK(name_of_error([&] {
             history.port_metrics("evaluate", "metrics", metrics(1, {{"a", 1}, {"loss", bad}}));
           }) == "diverged");
-  REQUIRE(history.epochs().size() == 1);
-  CHECK(history.epochs().at(0).values.empty());
+  CHECK(history.epochs().empty());
+  CHECK_FALSE(history.has_worked("evaluate"));
   CHECK(history.missing("evaluate", "metrics", 1, 2) == std::vector<std::uint32_t>{1, 2});
+}
+
+TEST_CASE("of a port with two names nothing is kept when one of them is taken", "[history]") {
+  RunHistory history({"learn", "count"}, {{"learn", "metrics", "a_", {}}, {"learn", "metrics", "b_", {}}}, nullptr,
+                     Clock::now());
+  history.own_metrics("count", metrics(1, {{"b_loss", 1}}));
+  CHECK(name_of_error([&] { history.port_metrics("learn", "metrics", metrics(1, {{"loss", 1}})); }) == "metric-clash");
+  REQUIRE(history.epochs().size() == 1);
+  CHECK(history.epochs()[0].values.size() == 1);
+  CHECK_FALSE(history.has_worked("learn"));
 }
 
 TEST_CASE("models stand by node in the order of the graph; one that is not finite leaves the one before", "[history]") {
