@@ -2,6 +2,7 @@
 // the operators are defined by these. Sanitizers bring operators of their own.
 #include "process/memory_reserve.hpp"
 
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <new>
@@ -23,6 +24,7 @@ void* operator new(std::size_t bytes, std::align_val_t alignment) {
 }
 // Of libraries in the process oneDNN alone asks in this way, for its kernels, and goes on with null as if it were memory.
 extern "C" [[gnu::visibility("default")]] int posix_memalign(void** memory, std::size_t alignment, std::size_t bytes) {
+  if (!std::has_single_bit(alignment) || alignment < sizeof(void*)) return EINVAL;
   void* const found = millrace::pipelines::allocate_for_free_or_end(bytes == 0 ? 1 : bytes, alignment);
   if (found == nullptr) return ENOMEM;
   *memory = found;

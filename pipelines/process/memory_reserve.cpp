@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <new>
@@ -37,6 +38,12 @@ void* from_reserve(std::size_t bytes, std::size_t alignment) noexcept {
     if (start > kReserveBytes || bytes > kReserveBytes - start) return nullptr;
   } while (!used.compare_exchange_weak(at, start + bytes));
   return reserve.data() + start;
+}
+
+// aligned_alloc wants a multiple of the alignment. Null also where there is none that a size can hold.
+void* aligned(std::size_t bytes, std::size_t alignment) noexcept {
+  if (bytes > SIZE_MAX - (alignment - 1)) return nullptr;
+  return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
 }
 
 bool is_of_reserve(const void* memory) noexcept {
@@ -76,9 +83,7 @@ void write_as_far_as_possible(int descriptor, std::string_view text) noexcept {
 
 void* allocate_or_end(std::size_t bytes, std::size_t alignment) {
   const std::size_t size = bytes == 0 ? 1 : bytes;
-  void* memory = alignment <= alignof(std::max_align_t)
-                     ? std::malloc(size)
-                     : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  void* memory = alignment <= alignof(std::max_align_t) ? std::malloc(size) : aligned(size, alignment);
   if (memory != nullptr) return memory;
   if (size >= kSmall) throw std::bad_alloc();
   memory = from_reserve(size, alignment);
@@ -87,7 +92,7 @@ void* allocate_or_end(std::size_t bytes, std::size_t alignment) {
 }
 
 void* allocate_for_free_or_end(std::size_t bytes, std::size_t alignment) noexcept {
-  void* const memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  void* const memory = aligned(bytes, alignment);
   if (memory == nullptr && bytes < kSmall) end_for_want_of_memory();
   return memory;
 }

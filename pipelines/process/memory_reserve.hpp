@@ -8,10 +8,10 @@ namespace millrace::pipelines {
 
 /// Memory for `operator new`: from the system; failing that, for less than 1 MiB, from the reserve, and a larger request throws
 /// std::bad_alloc. So a failed allocation is an exception only where a large one was asked for, and never one in the middle of a
-/// list or a destructor. Ends the process with code 1 when the reserve is used up. Any thread.
+/// list or a destructor. Ends the process with code 1 when the reserve is used up. `alignment` is a power of two. Any thread.
 void* allocate_or_end(std::size_t bytes, std::size_t alignment);
 /// The same for who gives it back with free(): a small request ends the process when the system gives nothing, and a larger one gets
-/// null.
+/// null. `alignment` is a power of two.
 void* allocate_for_free_or_end(std::size_t bytes, std::size_t alignment) noexcept;
 /// Gives back what the first gave. What came from the reserve is not used again.
 void release_allocated(void* memory) noexcept;
