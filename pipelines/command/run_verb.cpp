@@ -318,8 +318,8 @@ void tell_failure(const Error& error, const CommandOptions& options, Peers& peer
   }
 }
 
-/// One process of several. Only rank 0 writes results, progress and the warnings of the config, which is the same for all. What is thrown is told here, because `leave` may end
-/// the process.
+/// One process of several. Only rank 0 writes results, progress and the warnings of the config, which is the same for all.
+/// What is thrown is told here, because `leave` may end the process.
 int run_among(Peers& peers, CommandOptions options, Stopping& stopping) {
   const bool is_first = peers.ranks().rank == 0;
   if (!is_first) {

@@ -9,11 +9,13 @@
 #include <millrace/device.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
+#include <millrace/float_environment.hpp>
 #include <millrace/param.hpp>
 #include <millrace/registry.hpp>
 
 #include <malloc.h>
 
+#include <cfenv>
 #include <cstring>
 #include <thread>
 
@@ -48,6 +50,22 @@ TEST_CASE("an error renders its name, notes and help") {
       e.render() ==
       "error[idx-short]: 2 bytes, need 4\n   = note: node `train`\n   = note: line 3\n   = help: fetch the file again");
   CHECK(e.exit_code() == 4);
+}
+
+TEST_CASE("code behind a guard computes as at first, and is not blamed for what was before") {
+  std::atomic<bool> is_blamed{false};
+  std::fesetround(FE_UPWARD);
+  {
+    const FloatGuard guard(&is_blamed);
+    CHECK(std::fegetround() == FE_TONEAREST);
+  }
+  CHECK_FALSE(is_blamed);
+  {
+    const FloatGuard guard(&is_blamed);
+    std::fesetround(FE_UPWARD);
+  }
+  CHECK(std::fegetround() == FE_TONEAREST);
+  CHECK(is_blamed);
 }
 
 TEST_CASE("SHA-256 gives the published digests") {

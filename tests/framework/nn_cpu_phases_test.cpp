@@ -3,11 +3,16 @@
 
 #include "../support/catch.hpp"
 
+#include <millrace/float_environment.hpp>
+
 #include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <atomic>
+#include <cfenv>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 using namespace millrace::cpu;
@@ -18,6 +23,29 @@ void in_arena(int threads, const std::function<void()>& work) {
   const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
   tbb::task_arena arena(threads);
   arena.execute(work);
+}
+
+/// Two tasks that wait for each other, so that two threads have one each.
+class Pair {
+ public:
+  void arrive() {
+    for (++here_; here_ < 2;) std::this_thread::yield();
+  }
+
+ private:
+  std::atomic<int> here_{0};
+};
+
+/// As somebody's stage may do in a parallel region of its own: each thread rounds otherwise from now on.
+void meddle_on_two_threads() {
+  Pair pair;
+  tbb::parallel_for(
+      0, 2,
+      [&](int) {
+        std::fesetround(FE_UPWARD);
+        pair.arrive();
+      },
+      tbb::simple_partitioner());
 }
 
 }  // namespace
@@ -82,4 +110,25 @@ TEST_CASE("what a task throws comes out, and no later phase begins") {
   phases.emplace_back(5, [&](std::size_t, std::size_t) { ++later; });
   in_arena(threads, [&] { CHECK_THROWS_WITH(run_phases(phases), "planted"); });
   CHECK(later == 0);
+}
+
+TEST_CASE("tasks are computed as the processor computes at first, whatever a thread did before") {
+  std::atomic<int> meddled{0};
+  const auto look = [&](Pair& pair) {
+    meddled += std::fegetround() == FE_TONEAREST ? 0 : 1;
+    pair.arrive();
+  };
+  in_arena(2, [&] {
+    meddle_on_two_threads();
+    millrace::restore_float_environment();  // the thread that had called the stage
+    Pair pair;
+    run_tasks(2, [&](std::size_t) { look(pair); });
+    meddle_on_two_threads();
+    millrace::restore_float_environment();
+    Pair of_phase;
+    std::vector<Phase> phases;
+    phases.emplace_back(2, [&](std::size_t, std::size_t) { look(of_phase); });
+    run_phases(phases);
+  });
+  CHECK(meddled == 0);
 }

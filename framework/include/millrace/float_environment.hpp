@@ -12,11 +12,13 @@ namespace millrace {
 /// nanoseconds.
 MILLRACE_EXPORT bool restore_float_environment() noexcept;
 
-/// Around code of others: at its end the settings are as a process starts with, however the code was left. `was_changed`,
-/// when given, becomes true if they were not; it outlives this.
+/// Around code of others: at its beginning and at its end the settings are as a process starts with, whatever the thread has done
+/// before and however the code was left. `was_changed`, when given, becomes true if the code had changed them; it outlives this.
 class FloatGuard {
  public:
-  explicit FloatGuard(std::atomic<bool>* was_changed = nullptr) noexcept : was_changed_(was_changed) {}
+  explicit FloatGuard(std::atomic<bool>* was_changed = nullptr) noexcept : was_changed_(was_changed) {
+    restore_float_environment();
+  }
   ~FloatGuard() {
     if (restore_float_environment() && was_changed_ != nullptr) was_changed_->store(true, std::memory_order_relaxed);
   }

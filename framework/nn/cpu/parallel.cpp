@@ -5,6 +5,8 @@
 // itself, and the half of the weights that a thread reads going forward would not be the half that it updates.
 #include "parallel.hpp"
 
+#include <millrace/float_environment.hpp>
+
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
@@ -17,10 +19,17 @@ namespace millrace::cpu {
 namespace {
 
 // Without isolation a thread that waits for the last task may pick up a block of the loader, and the step waits for that.
+// A thread that comes here may have been in a region of a stage's own, which changed how it computes: oneTBB puts that back only
+// where it knows of it.
 void run_isolated(std::size_t count, const std::function<void(std::size_t)>& task) {
   tbb::this_task_arena::isolate([&] {
     tbb::parallel_for(
-        std::size_t{0}, count, [&](std::size_t i) { task(i); }, tbb::simple_partitioner());
+        std::size_t{0}, count,
+        [&](std::size_t i) {
+          restore_float_environment();
+          task(i);
+        },
+        tbb::simple_partitioner());
   });
 }
 
