@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace millrace::pipelines {
 namespace {
@@ -13,42 +17,57 @@ class MetricNames {
       : checked_(checked), graph_(graph), diagnostics_(diagnostics) {}
 
   void decide() {
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) note_reports(i);
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
       for (const auto& [port, spec] : graph_.nodes[i].outputs)
         if (spec.kind == PortKind::metrics) name_port(i, port);
-    for (std::size_t second = 1; second < graph_.reported.size(); ++second) refuse_clash(second);
   }
 
  private:
-  void name_port(std::size_t node, const std::string& port) {
-    const std::size_t before = graph_.reported.size();
-    for (std::size_t reader = node + 1; reader < graph_.nodes.size(); ++reader)
-      for (const ValidatedEdge& edge : graph_.nodes[reader].inputs)
-        if (edge.from_node == node && edge.from_port == port) name_by(reader, edge);
-    if (graph_.reported.size() == before)
-      graph_.reported.push_back({graph_.nodes[node].name, port, own_prefix(node, port), graph_.nodes[node].where});
+  using Port = std::pair<std::size_t, std::string>;  ///< of a node
+  struct Given {
+    std::string prefix;
+    Location where;
+  };
+  using Names = std::vector<std::string>;
+
+  // What node `reader` calls the ports that it reads.
+  void note_reports(std::size_t reader) {
+    const ValidatedNode& node = graph_.nodes[reader];
+    if (node.reports.empty()) return;
+    std::map<std::string, std::string> prefixes(node.reports.begin(), node.reports.end());
+    std::map<std::string, const EdgeSpec*> written;
+    for (const CheckedEdge& edge : checked_.nodes[checked_.order[reader]].inputs) written.emplace(edge.port, edge.spec);
+    for (const ValidatedEdge& edge : node.inputs)
+      if (const auto prefix = prefixes.find(edge.port); prefix != prefixes.end())
+        given_[{edge.from_node, edge.from_port}].push_back({prefix->second, place_of(node, written, edge.port)});
   }
 
-  void name_by(std::size_t reader, const ValidatedEdge& edge) {
-    for (const auto& [input, prefix] : graph_.nodes[reader].reports)
-      if (input == edge.port)
-        graph_.reported.push_back(
-            {graph_.nodes[edge.from_node].name, edge.from_port, prefix, place_of(reader, edge.port)});
+  static Location place_of(const ValidatedNode& reader, const std::map<std::string, const EdgeSpec*>& written,
+                           const std::string& input) {
+    const auto edge = written.find(input);
+    if (edge == written.end()) return reader.where;
+    return edge->second->port_where.source ? edge->second->port_where : edge->second->where;
   }
 
-  Location place_of(std::size_t reader, const std::string& input) const {
-    for (const CheckedEdge& edge : checked_.nodes[checked_.order[reader]].inputs)
-      if (edge.port == input) return edge.spec->port_where.source ? edge.spec->port_where : edge.spec->where;
-    return graph_.nodes[reader].where;
-  }
-
-  std::string own_prefix(std::size_t index, const std::string& port) const {
+  void name_port(std::size_t index, const std::string& port) {
     const ValidatedNode& node = graph_.nodes[index];
+    std::vector<Given> given = given_[{index, port}];
+    if (given.empty()) given.push_back({own_prefix(node, port), node.where});
+    const auto measured = std::find_if(node.measures.begin(), node.measures.end(),
+                                       [&](const auto& measures) { return measures.first == port; });
+    for (Given& each : given) {
+      graph_.reported.push_back({node.name, port, std::move(each.prefix), std::move(each.where)});
+      take_names(measured == node.measures.end() ? Names() : measured->second);
+    }
+  }
+
+  std::string own_prefix(const ValidatedNode& node, const std::string& port) const {
     const auto ports = std::count_if(node.outputs.begin(), node.outputs.end(),
                                      [](const auto& output) { return output.second.kind == PortKind::metrics; });
     if (ports > 1) return fmt::format("{}_{}_", node.name, port);
-    if (graph_.is_trainer(node) && count(&ValidatedGraph::is_trainer) == 1) return "";
-    if (graph_.is_evaluator(node) && count(&ValidatedGraph::is_evaluator) == 1) return "val_";
+    if (trainers_ == 1 && graph_.is_trainer(node)) return "";
+    if (evaluators_ == 1 && graph_.is_evaluator(node)) return "val_";
     return node.name + "_";
   }
 
@@ -57,28 +76,28 @@ class MetricNames {
                          [&](const ValidatedNode& node) { return (graph_.*is)(node); });
   }
 
-  void refuse_clash(std::size_t second) {
-    for (std::size_t first = 0; first < second; ++first)
-      if (const std::string name = common_name(graph_.reported[first], graph_.reported[second]); !name.empty())
-        return report(graph_.reported[first], graph_.reported[second], name);
+  // For the port that was listed last; no names: they are not known.
+  void take_names(const Names& names) {
+    const std::size_t mine = graph_.reported.size() - 1;
+    const std::string& prefix = graph_.reported[mine].prefix;
+    Clash clash{mine, ""};
+    for (const std::string& name : names) look(by_name_, prefix + name, prefix + name, clash);
+    look(names.empty() ? by_prefix_ : by_prefix_of_unknown_, prefix, prefix + "...", clash);
+    if (clash.first != mine) report(graph_.reported[clash.first], graph_.reported[mine], clash.name);
+    for (const std::string& name : names) by_name_.emplace(prefix + name, mine);
+    by_prefix_.emplace(prefix, mine);
+    if (names.empty()) by_prefix_of_unknown_.emplace(prefix, mine);
   }
 
-  std::string common_name(const ReportedPort& a, const ReportedPort& b) const {
-    const std::vector<std::string> of_a = names_of(a), of_b = names_of(b);
-    if (of_a.empty() || of_b.empty()) return a.prefix == b.prefix ? a.prefix + "..." : "";
-    for (const std::string& name : of_a)
-      if (std::find(of_b.begin(), of_b.end(), name) != of_b.end()) return name;
-    return "";
-  }
+  using Firsts = std::unordered_map<std::string, std::size_t>;  ///< the first in `reported` that has it
+  struct Clash {
+    std::size_t first;  ///< the earliest of the ports that clash with one
+    std::string name;
+  };
 
-  /// Empty: not known.
-  std::vector<std::string> names_of(const ReportedPort& reported) const {
-    std::vector<std::string> names;
-    for (const ValidatedNode& node : graph_.nodes)
-      for (const auto& [port, given] : node.measures)
-        if (node.name == reported.node && port == reported.port)
-          for (const std::string& name : given) names.push_back(reported.prefix + name);
-    return names;
+  static void look(const Firsts& in, const std::string& key, std::string name, Clash& clash) {
+    const auto found = in.find(key);
+    if (found != in.end() && found->second < clash.first) clash = {found->second, std::move(name)};
   }
 
   void report(const ReportedPort& first, const ReportedPort& second, const std::string& name) {
@@ -96,6 +115,9 @@ class MetricNames {
   const CheckedGraph& checked_;
   ValidatedGraph& graph_;
   Diagnostics& diagnostics_;
+  const std::int64_t trainers_ = count(&ValidatedGraph::is_trainer), evaluators_ = count(&ValidatedGraph::is_evaluator);
+  std::map<Port, std::vector<Given>> given_;
+  Firsts by_name_, by_prefix_, by_prefix_of_unknown_;
 };
 
 }  // namespace

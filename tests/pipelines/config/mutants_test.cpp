@@ -116,6 +116,53 @@ TEST_CASE("time grows with the number of errors, not with its square") {
   CHECK(many < 10 * few + 0.05);  // 16 times as long if each name were compared with each other
 }
 
+// One model that `count` evaluators measure.
+std::string measured_by(int count) {
+  std::string text = "version: 1\ngraph:\n";
+  for (const char* rows : {"d", "v"})
+    text += fmt::format(
+        "  {0}: {{stage: table_source, with: {{columns: {{x: [1], y: [2]}}}}}}\n"
+        "  {0}b: {{stage: batcher, in: {{inputs: {0}.x, targets: {0}.y}}, with: {{batch_size: 1}}}}\n",
+        rows);
+  text += "  l: {stage: trainer, in: db, with: {model: [dense: {units: 1}], loss: mse}}\n";
+  for (int i = 0; i < count; ++i)
+    text += fmt::format("  e{}: {{stage: evaluator, in: {{data: vb, model: l.model}}}}\n", i);
+  return text;
+}
+
+// `count` models, each with rows of its own, that are measured with rows of the next.
+std::string measured_in_turn(int count) {
+  std::string text = "version: 1\ngraph:\n";
+  for (int i = 0; i < count; ++i) {
+    text += fmt::format(
+        "  d{0}: {{stage: table_source, with: {{columns: {{x: [1], y: [2]}}}}}}\n"
+        "  b{0}: {{stage: batcher, in: {{inputs: d{0}.x, targets: d{0}.y}}, with: {{batch_size: 1}}}}\n"
+        "  l{0}: {{stage: trainer, in: b{0}, with: {{model: [dense: {{units: 1}}], loss: mse}}}}\n",
+        i);
+    if (i > 0) text += fmt::format("  e{0}: {{stage: evaluator, in: {{data: b{0}, model: l{1}.model}}}}\n", i, i - 1);
+  }
+  return text;
+}
+
+// Processor time for the check of a config, which has no errors.
+double seconds_of_check(const std::string& text) {
+  const testing::TempFolder folder;
+  const std::string path = folder.path() + "/measured.yaml";
+  std::ofstream(path) << text;
+  Diagnostics diagnostics;
+  const double start = processor_seconds();
+  load_graph(path, {}, built_in_stages(), diagnostics);
+  INFO(render(diagnostics, false).substr(0, 3000));
+  CHECK_FALSE(diagnostics.has_errors());
+  return processor_seconds() - start;
+}
+
+TEST_CASE("time grows with the number of what is measured, not with its square") {
+  seconds_of_check(measured_by(60));
+  CHECK(seconds_of_check(measured_by(960)) < 10 * seconds_of_check(measured_by(240)) + 0.05);
+  CHECK(seconds_of_check(measured_in_turn(240)) < 10 * seconds_of_check(measured_in_turn(60)) + 0.05);
+}
+
 TEST_CASE("a text that is deep, long, or more when it is expanded is answered") { check_all(extreme_files(), 1); }
 
 }  // namespace
