@@ -8,11 +8,12 @@
 namespace millrace::pipelines {
 namespace {
 
-std::string_view first_line(std::string_view text) {
-  text = text.substr(0, text.find('\n'));
-  if (text.ends_with('\r')) text.remove_suffix(1);
-  return text;
+std::string_view without_return(std::string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
 }
+
+std::string_view first_line(std::string_view text) { return without_return(text.substr(0, text.find('\n'))); }
 
 // Bytes of `&anchor` and `!tag` before a scalar: the parser's mark is in front of them.
 std::size_t properties_length(std::string_view line) {
@@ -89,8 +90,18 @@ std::string_view TextPositions::rest(int line, int column) const {
   return start >= text.size() ? std::string_view() : text.substr(start);
 }
 
+// The end of the line is known: to look for it from each token would cost the square of a long line.
+std::string_view TextPositions::rest_of_line(int line, int column) const {
+  const std::string_view text = rest(line, column);
+  const auto next = static_cast<std::size_t>(line) + 1;
+  const std::size_t start = source_->text.size() - text.size();
+  const std::size_t end = next < line_starts_.size() ? line_starts_[next] - 1 : source_->text.size();
+  if (text.empty() || start > end) return first_line(text);
+  return without_return(text.substr(0, end - start));
+}
+
 Location TextPositions::of_scalar(int line, int column, std::string_view value) const {
-  const std::string_view text = first_line(rest(line, column));
+  const std::string_view text = rest_of_line(line, column);
   const std::size_t skipped = properties_length(text);
   Location where = at(line, column + static_cast<int>(skipped));
   const std::size_t length = token_length(text.substr(skipped), value);
@@ -100,7 +111,7 @@ Location TextPositions::of_scalar(int line, int column, std::string_view value) 
 
 bool TextPositions::quote_is_closed(int line, int column) const {
   std::string_view text = rest(line, column);
-  text.remove_prefix(properties_length(first_line(text)));
+  text.remove_prefix(properties_length(rest_of_line(line, column)));
   return !is_quote(text) || quoted_length(text) != std::string_view::npos;
 }
 

@@ -27,6 +27,7 @@ class TextPositions {
   std::string_view rest(int line, int column) const;
 
  private:
+  std::string_view rest_of_line(int line, int column) const;
   std::size_t tails_before(std::size_t byte) const;
 
   std::shared_ptr<const SourceText> source_;
