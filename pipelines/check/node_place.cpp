@@ -1,17 +1,17 @@
 #include "node_place.hpp"
 
-#include <fmt/format.h>
+#include "config/printable_text.hpp"
 
-#include <utility>
+#include <fmt/format.h>
 
 namespace millrace::pipelines {
 
-StagePlace place_of(const ValidatedNode& node, std::string advice) {
+StagePlace place_of(const ValidatedNode& node, const std::string& advice) {
   const Location& where = node.where;
   const std::string file = where.source ? where.source->name : "";
   const std::string at = file.empty() ? "" : fmt::format(", {}:{}:{}", file, where.line, column_of(where));
-  return {fmt::format("node `{}` (stage {}{})", node.name, node.info->name, at), std::move(advice), file, where.line,
-          column_of(where)};
+  return {printable_line(fmt::format("node `{}` (stage {}{})", node.name, node.info->name, at)), printable_line(advice),
+          file, where.line, column_of(where)};
 }
 
 }  // namespace millrace::pipelines

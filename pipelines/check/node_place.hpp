@@ -7,6 +7,6 @@
 namespace millrace::pipelines {
 
 /// "node `flat` (stage flatten, a.yaml:3:2)"; `advice` says what to do.
-StagePlace place_of(const ValidatedNode& node, std::string advice);
+StagePlace place_of(const ValidatedNode& node, const std::string& advice);
 
 }  // namespace millrace::pipelines

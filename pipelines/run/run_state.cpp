@@ -3,6 +3,7 @@
 
 #include "check/node_place.hpp"
 #include "check/source_waits.hpp"
+#include "config/printable_text.hpp"
 #include "isolation/isolated_stage.hpp"
 
 #include <millrace/counted.hpp>
@@ -147,11 +148,12 @@ std::string kept_note(const std::string& node, const std::vector<TrainedModel>& 
   return fmt::format("no epoch of `{}` has ended with finite weights, so no model of it is reported", node);
 }
 
-/// For the other processes, which know neither this one's files nor its lines.
+/// For the other processes, which know neither this one's files nor its lines, and write it as it comes.
 std::string text_of(const RunFailure& failure) {
   const std::string place =
       failure.node.empty() ? "" : fmt::format("node `{}` (stage {}): ", failure.node, failure.stage);
-  return fmt::format("{}error[{}]: {}", place, failure.name, failure.message);
+  return printable_line(
+      fmt::format("{}error[{}]: {}", place, failure.name, shortened(failure.message, kMostMessageBytes)));
 }
 
 }  // namespace

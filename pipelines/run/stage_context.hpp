@@ -2,6 +2,7 @@
 #pragma once
 
 #include "check/validated_graph.hpp"
+#include "config/printable_text.hpp"
 #include "node_adapter.hpp"
 #include "process/stage_mark.hpp"
 #include "run_history.hpp"
@@ -23,7 +24,8 @@ class StageContext final : public OpenContext, public NodeSeeds, public RunNews,
       : graph_(graph), node_(node), history_(history), strict_(strict) {
     const ValidatedNode& valid = node.node();
     const bool talks = peers != nullptr && valid.info->spec.does_communicate();
-    communicator_ = talks ? peers->communicator(valid.name, valid.info->name) : make_self_communicator();
+    communicator_ = talks ? peers->communicator(printable_line(valid.name), printable_line(valid.info->name))
+                          : make_self_communicator();
   }
 
   const std::string& node() const override { return node_.node().name; }

@@ -2,7 +2,9 @@
 import itertools
 import os
 import resource
+import shutil
 import signal
+import tempfile
 import unittest
 
 from program import result_of, run
@@ -49,6 +51,24 @@ class Exit(unittest.TestCase):
         process = with_fault("child_ends", "work", "--json")
         self.assertEqual(process.returncode, 0, process.stderr)
         self.assertEqual(len(result_of(process)["epochs"]), 3)
+
+
+class Names(unittest.TestCase):
+    """What a file is called is shown, also by what is written while the process ends."""
+
+    def ended_by(self, fault):
+        with tempfile.TemporaryDirectory() as folder:
+            config = shutil.copy(CONFIG, f"{folder}/a\x1b[31m\u202e.yaml")
+            process = run(config, "--plugin", FAULTS, "--set", f"faults.fault={fault}", "--set", "faults.at=work", preexec_fn=no_core)
+        self.assertNotRegex(process.stderr, "[\x1b\u202e]")
+        self.assertIn(r"a\x1b[31m\u202e.yaml:15:3), in epoch" if fault == "exit" else r"a\x1b[31m\u202e.yaml:15:3), epoch", process.stderr)
+
+    def test_of_an_exit(self):
+        self.ended_by("exit")
+
+    @unittest.skipIf(SANITIZED, "sanitizers report crashes themselves")
+    def test_of_a_crash(self):
+        self.ended_by("segv")
 
 
 class Throw(unittest.TestCase):
