@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <vector>
 
 namespace millrace::pipelines {
 namespace {
@@ -23,16 +24,23 @@ bool passes_all_rows(const ValidatedNode& node) {
   return node.info->kind == StageKind::transform || !node.info->spec.batch_rows_param().empty();
 }
 
-/// The sources whose rows all reach the data inputs of `node`.
-void add_sources(const ValidatedGraph& graph, const ValidatedNode& node, std::set<std::size_t>& sources) {
-  for (const ValidatedEdge& edge : node.inputs) {
-    if (kind_of(graph, edge) != PortKind::data) continue;
-    const ValidatedNode& from = graph.nodes[edge.from_node];
-    if (from.info->kind == StageKind::source)
-      sources.insert(edge.from_node);
-    else if (passes_all_rows(from))
-      add_sources(graph, from, sources);
+/// The sources whose rows all reach the data inputs of `node`. Each node is looked at once, by however many ways rows leave it.
+std::set<std::size_t> sources_of(const ValidatedGraph& graph, const ValidatedNode& node) {
+  std::set<std::size_t> sources, seen;
+  std::vector<const ValidatedNode*> open{&node};
+  while (!open.empty()) {
+    const ValidatedNode& at = *open.back();
+    open.pop_back();
+    for (const ValidatedEdge& edge : at.inputs) {
+      if (kind_of(graph, edge) != PortKind::data || !seen.insert(edge.from_node).second) continue;
+      const ValidatedNode& from = graph.nodes[edge.from_node];
+      if (from.info->kind == StageKind::source)
+        sources.insert(edge.from_node);
+      else if (passes_all_rows(from))
+        open.push_back(&from);
+    }
   }
+  return sources;
 }
 
 Diagnostic overlap(const ValidatedNode& measured, const ValidatedNode& trained, const RowsRead& rows,
@@ -59,12 +67,11 @@ void compare(const ValidatedNode& measured, const ValidatedNode& trained, const 
 }
 
 void check_measurement(const ValidatedGraph& graph, const ValidatedNode& node, Diagnostics& diagnostics) {
-  std::set<std::size_t> measuring, training;
-  add_sources(graph, node, measuring);
+  const std::set<std::size_t> measuring = sources_of(graph, node);
   for (const ValidatedEdge& edge : node.inputs) {
     if (kind_of(graph, edge) != PortKind::model) continue;
     const ValidatedNode& trainer = graph.nodes[edge.from_node];
-    add_sources(graph, trainer, training);
+    const std::set<std::size_t> training = sources_of(graph, trainer);
     for (const std::size_t mine : measuring)
       for (const std::size_t theirs : training)
         compare(graph.nodes[mine], graph.nodes[theirs], trainer.name, diagnostics);
