@@ -109,8 +109,9 @@ struct ValidatedGraph {
   std::string name;
   std::uint64_t seed = 0;
   DeviceChoice device;
-  int threads = 1;             ///< that run at once, whatever was asked for
-  std::string threads_reason;  ///< "cpu.max of /sys/fs/cgroup", "1024 asked for, the machine has 2 cores"
+  int threads = 1;  ///< that run at once, whatever was asked for
+  /// Why they are fewer than asked for or than the machine has cores, "2 cores by cpu.max of /sys/fs/cgroup"; empty otherwise.
+  std::string threads_reason;
   RankInfo ranks;
   std::uint32_t epochs = 1;
   std::uint32_t epochs_ahead = 1;

@@ -17,6 +17,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace millrace::pipelines {
@@ -35,6 +37,8 @@ DeviceChoice decide_device(const GraphSpec& spec, const RankInfo& ranks, Diagnos
 // results depend on threads can be tried on any machine.
 constexpr int kThreadsAnywhere = 8;
 
+long cores_of_machine() { return sysconf(_SC_NPROCESSORS_ONLN); }
+
 /// `cores`: this process's part of them among several; 0 when it has all. More threads than cores only wait for each other, and
 /// no result depends on their number.
 void decide_threads(int wish, int cores, ValidatedGraph& graph) {
@@ -43,7 +47,7 @@ void decide_threads(int wish, int cores, ValidatedGraph& graph) {
   graph.threads = wish > 0 ? std::min(wish, std::max(cpu.cores, kThreadsAnywhere)) : cores > 0 ? cores : cpu.cores;
   if (wish > graph.threads)
     graph.threads_reason = fmt::format("{} asked for, but {}", wish, has);
-  else if (wish <= 0)
+  else if (wish <= 0 && graph.threads < cores_of_machine())
     graph.threads_reason = cores > 0 ? fmt::format("{} for this process", counted(cores, "core")) : has;
 }
 

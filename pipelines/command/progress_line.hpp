@@ -48,7 +48,7 @@ class ProgressLine final : public RunObserver {
   void warning(const RunWarning& warning) override;
   void busy(const std::map<std::string, double>& seconds_by_node) override;
   /// Shows the last epoch, if its line was left out. Call it after the run.
-  void finish();
+  void finish() override;
 
  private:
   EpochSteps steps_of(std::uint32_t epoch) const;

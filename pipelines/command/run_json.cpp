@@ -137,10 +137,9 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
   add_lists(report, object);
   object["warnings"] = Json::parse(render_json(checked, Severity::warning));
   for (const RunWarning& warning : report.warnings) object["warnings"].push_back(warning_object(warning));
-  object.update({{"seconds", report.seconds},
-                 {"peak_bytes", report.peak_bytes},
-                 {"leaked_bytes", report.leaked_bytes},
-                 {"rss_peak_bytes", peak_resident_bytes()}});
+  object.update({{"seconds", report.seconds}, {"peak_bytes", report.peak_bytes}});
+  if (report.leaked_bytes) object["leaked_bytes"] = *report.leaked_bytes;
+  object["rss_peak_bytes"] = peak_resident_bytes();
   if (report.first_batch_seconds > 0) {
     object["first_batch_seconds"] = report.first_batch_seconds;
     object["launch_to_first_batch_seconds"] = launch_seconds + report.first_batch_seconds;

@@ -51,12 +51,12 @@ std::string limiting_node(const ValidatedGraph& graph, const RunReport& report) 
 
 std::string ranks_text(const ValidatedGraph& graph, const RunReport& report) {
   if (graph.ranks.size == 1) return {};
-  std::string text = fmt::format("{} processes", graph.ranks.size);
+  std::string text = fmt::format("{} processes\n", graph.ranks.size);
   if (const auto deviation = reduction_deviation(report))
     text += fmt::format(
-        "; the gradient of the last batch deviates from `reduction: ordered` by {:.2g} of its largest value",
+        "  the gradient of the last batch deviates from `reduction: ordered`\n  by {:.2g} of its largest value\n",
         *deviation);
-  return text + "\n";
+  return text;
 }
 
 /// Epochs that every trainer has ended.
@@ -78,7 +78,7 @@ std::string weights_text(const RunReport& report) {
     return fmt::format("weights sha256 {}\n", report.weights_sha256);
   std::string text;
   for (const TrainedModel& trained : report.models)
-    text += fmt::format("weights sha256 {} of {}\n", trained.model->weights_sha256(), printable(trained.node));
+    text += fmt::format("weights of {}\n  sha256 {}\n", printable(trained.node), trained.model->weights_sha256());
   return text;
 }
 
@@ -92,24 +92,28 @@ std::string end_text(const ValidatedGraph& graph, const RunReport& report) {
 
 std::string warnings_line(std::size_t count) { return count == 0 ? "" : warnings_text(count) + "\n"; }
 
+std::string leaked_text(const RunReport& report) {
+  return report.leaked_bytes ? ", leaked " + bytes_text(static_cast<double>(*report.leaked_bytes)) : "";
+}
+
 std::string summary(const ValidatedGraph& graph, const RunReport& report, std::size_t warnings) {
   std::string text = fmt::format("{}: {} in {}{}\n", printable(graph.name), end_text(graph, report),
                                  seconds_text(report.seconds), limiting_node(graph, report));
   text += warnings_line(warnings);
   text += weights_text(report);
   text += ranks_text(graph, report);
-  const std::string threads = graph.threads_reason.empty() ? "" : fmt::format(" ({})", graph.threads_reason);
-  text += fmt::format("device {} ({}), {}{}\n", to_string(graph.device.id), graph.device.reason,
-                      counted(graph.threads, "thread"), threads);
-  text += fmt::format("device memory: peak {}, leaked {}\n", bytes_text(static_cast<double>(report.device_peak_bytes)),
-                      bytes_text(static_cast<double>(report.leaked_bytes)));
+  text += fmt::format("device {} ({}), {}\n", to_string(graph.device.id), graph.device.reason,
+                      counted(graph.threads, "thread"));
+  if (!graph.threads_reason.empty()) text += fmt::format("threads: {}\n", graph.threads_reason);
+  text += fmt::format("device memory: peak {}{}\n", bytes_text(static_cast<double>(report.device_peak_bytes)),
+                      leaked_text(report));
   if (report.peak_bytes > report.device_peak_bytes)
     text += fmt::format("host memory: peak {}\n",
                         bytes_text(static_cast<double>(report.peak_bytes - report.device_peak_bytes)));
   if (report.device_times) text += device_time_text(*report.device_times);
   for (const WidenedBudget& budget : report.widened)
     text += fmt::format(
-        "budget of `{}` was widened to {} (planned: {}): stages downstream drop rows, or its blocks are small\n",
+        "budget of `{}` was widened to {} (planned: {}):\n  stages downstream drop rows, or its blocks are small\n",
         printable(budget.node), counted(budget.blocks, "block"), budget.planned);
   return text;
 }

@@ -110,6 +110,7 @@ void RunHistory::epoch_ended(std::uint32_t epoch) {
 void RunHistory::finish() {
   const std::lock_guard lock(mutex_);
   pass_on_texts(UINT32_MAX);
+  if (observer_) observer_->finish();
 }
 
 void RunHistory::pass_on_texts(std::uint32_t last_epoch) {

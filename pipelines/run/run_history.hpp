@@ -36,7 +36,7 @@ class RunHistory final {
   void busy(const std::map<std::string, double>& seconds_by_node);
   /// Nothing of the epoch is alive any more: passes on what was printed up to it.
   void epoch_ended(std::uint32_t epoch);
-  /// The run is over: passes on what was printed in epochs that have not ended.
+  /// The run is over or waits for ever: passes on what was printed in epochs that have not ended, and what was held back.
   void finish();
 
   std::vector<Metrics> epochs() const;

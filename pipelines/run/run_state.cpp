@@ -200,16 +200,9 @@ void Run::guarded(void (Run::*step)()) {
 
 RunReport Run::execute() {
   guarded(&Run::open_device);
-  if (!device_) return take_report();
-  flow_ = std::make_unique<FlowGraph>(threads());
-  flow_->execute([this] {
-    guarded(&Run::build);
-    if (!stop_.stopping()) guarded(&Run::watch_calls);
-    if (!stop_.stopping()) guarded(&Run::open_stages);
-    if (!stop_.stopping()) guarded(&Run::flow);
-    guarded(&Run::tell_rest);
-    if (ledger_) guarded(&Run::close_stages);
-  });
+  if (device_) guarded(&Run::make_flow);
+  if (!flow_) return take_report();
+  guarded(&Run::live);
   guarded(&Run::tell_changed_floats);
   if (at_work_ != nullptr) at_work_->follow(nullptr);
   watch_.reset();
@@ -220,6 +213,19 @@ RunReport Run::execute() {
   measure_memory();
   guarded(&Run::finish_with_peers);
   return take_report();
+}
+
+void Run::make_flow() { flow_ = std::make_unique<FlowGraph>(threads()); }
+
+void Run::live() {
+  flow_->execute([this] {
+    guarded(&Run::build);
+    if (!stop_.stopping()) guarded(&Run::watch_calls);
+    if (!stop_.stopping()) guarded(&Run::open_stages);
+    if (!stop_.stopping()) guarded(&Run::flow);
+    guarded(&Run::tell_rest);
+    if (ledger_) guarded(&Run::close_stages);
+  });
 }
 
 void Run::open_device() {
@@ -319,18 +325,33 @@ void Run::watch_calls() {
       std::move(watched), [this] { return observer_.is_being_told(); }, [this](std::size_t node) { tell_hung(node); });
 }
 
-// The report is that of a run that has ended, as far as others have come.
 void Run::tell_hung(std::size_t node) {
   try {
     stop_.fail(hung_stage(graph_, node, nodes_[node]->position_in_hand()));
-    if (!on_hung_) return;
-    RunReport report;
-    for (const auto& adapter : nodes_) report.nodes.push_back(adapter->report());
-    conclude(report);
-    on_hung_(std::move(report));
   } catch (...) {
     stop_.fail(std::current_exception(), &graph_.nodes[node]);
   }
+  if (!on_hung_) return;
+  guarded(&Run::tell_rest);
+  on_hung_(report_so_far());
+}
+
+// That of a run that has ended, as far as others have come. What only the end can say is missing: what was leaked, and the
+// device's account, for which the device might have to be waited for.
+RunReport Run::report_so_far() {
+  RunReport report;
+  report.exit_code = static_cast<int>(ErrorKind::stalled);
+  report.reason = "stalled";
+  report.leaked_bytes.reset();
+  try {
+    for (const auto& adapter : nodes_) report.nodes.push_back(adapter->report());
+    report.widened = widened();
+    measure_peaks(report);
+    conclude(report);
+  } catch (...) {
+    stop_.fail(std::current_exception());
+  }
+  return report;
 }
 
 // Not once the nodes are being taken down: an epoch may end with the last packet that a stage kept.
@@ -381,11 +402,13 @@ std::vector<SourceCount> Run::count_sources() const {
   return counts;
 }
 
-void Run::tell_widened() {
+std::vector<WidenedBudget> Run::widened() const {
+  std::vector<WidenedBudget> budgets;
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     const std::int64_t more = ledger_->source(i).widened, planned = graph_.nodes[sources_[i]].budget_blocks;
-    if (more > 0) report_.widened.push_back({graph_.nodes[sources_[i]].name, planned, planned + more});
+    if (more > 0) budgets.push_back({graph_.nodes[sources_[i]].name, planned, planned + more});
   }
+  return budgets;
 }
 
 // Order matters: tokens are counted before anything is given back, and a stopped run discards before its edges are
@@ -394,7 +417,7 @@ void Run::account() {
   stopped_ = stop_.stopped();
   source_counts_ = count_sources();
   passes_ = ledger_->last_pass() - ledger_->first_pass() + 1;
-  tell_widened();
+  report_.widened = widened();
   const bool cut_short = stopped_ || is_unfinished(source_counts_, passes_);
   if (cut_short) discard_waiting();
   for (RunFailure& failure : check_edges(count_edges(nodes_), passes_, cut_short)) stop_.fail(std::move(failure));
@@ -463,22 +486,29 @@ void Run::tell_changed_floats() {
                             "set them only for a calculation of the stage's own, and build it without -ffast-math");
 }
 
+std::vector<const Allocator*> Run::allocators() const {
+  std::vector<const Allocator*> all = {&device_->memory()};
+  if (&device_->staging() != all.front()) all.push_back(&device_->staging());
+  if (host_memory_) all.push_back(host_memory_.get());
+  return all;
+}
+
+void Run::measure_peaks(RunReport& report) const {
+  report.device_peak_bytes = device_->memory().peak_bytes();
+  for (const Allocator* allocator : allocators()) report.peak_bytes += allocator->peak_bytes();
+}
+
 void Run::measure_memory() {
   report_.device_times = device_->times();
-  report_.device_peak_bytes = device_->memory().peak_bytes();
-  std::vector<Allocator*> allocators = {&device_->memory()};
-  if (&device_->staging() != allocators.front()) allocators.push_back(&device_->staging());
-  if (host_memory_) allocators.push_back(host_memory_.get());
-  for (const Allocator* allocator : allocators) {
-    report_.peak_bytes += allocator->peak_bytes();
-    report_.leaked_bytes += allocator->live_bytes();
-  }
-  if (report_.leaked_bytes == 0 || stopped_) return;
+  measure_peaks(report_);
+  std::size_t leaked = 0;
+  for (const Allocator* allocator : allocators()) leaked += allocator->live_bytes();
+  report_.leaked_bytes = leaked;
+  if (leaked == 0 || stopped_) return;
   RunFailure failure;
   failure.kind = ErrorKind::run;
   failure.name = "leaked-memory";
-  failure.message =
-      fmt::format("after every stage is gone, {} of tensors still take memory", counted(report_.leaked_bytes, "byte"));
+  failure.message = fmt::format("after every stage is gone, {} of tensors still take memory", counted(leaked, "byte"));
   failure.help = "this is a defect of a stage or plugin: something outlives it, a static variable perhaps";
   stop_.fail(std::move(failure));
 }

@@ -28,16 +28,19 @@ class Run {
 
  private:
   void open_device();
+  void make_flow();
+  void live();
   void isolate_stages();
   void build();
   void tell_busy();
   WorkInHand work_in_hand() const;
   void watch_calls();
   void tell_hung(std::size_t node);
+  RunReport report_so_far();
   void open_stages();
   void flow();
   std::vector<SourceCount> count_sources() const;
-  void tell_widened();
+  std::vector<WidenedBudget> widened() const;
   void account();
   void require_every_epoch();
   void require_training();
@@ -46,6 +49,8 @@ class Run {
   void discard_waiting();
   void close_stages();
   void tell_changed_floats();
+  std::vector<const Allocator*> allocators() const;
+  void measure_peaks(RunReport& report) const;
   void measure_memory();
   void finish_with_peers();
   int threads() const;

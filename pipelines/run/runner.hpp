@@ -44,6 +44,8 @@ class RunObserver {
   virtual void warning(const RunWarning&) {}
   /// Seconds each node has spent in its stage's code so far; called just before an epoch is complete.
   virtual void busy(const std::map<std::string, double>& /*seconds_by_node*/) {}
+  /// The run is over, or waits for a stage that may never return: what was held back is shown. May come more than once.
+  virtual void finish() {}
 };
 
 /// What a run waits for: names of nodes, in the order of the graph.
@@ -133,10 +135,10 @@ struct RunReport {
   std::vector<RunWarning> warnings;    ///< in the order in which they were told first
   std::vector<WidenedBudget> widened;  ///< in the order of the graph
   int exit_code = 0;
-  std::string reason = "done";        ///< "done", "failed", "signal 2"
-  std::size_t peak_bytes = 0;         ///< sum of the high waters of all allocators
-  std::size_t device_peak_bytes = 0;  ///< of the device's own memory, which is the host's on a CPU
-  std::size_t leaked_bytes = 0;
+  std::string reason = "done";                  ///< "done", "failed", "signal 2"
+  std::size_t peak_bytes = 0;                   ///< sum of the high waters of all allocators
+  std::size_t device_peak_bytes = 0;            ///< of the device's own memory, which is the host's on a CPU
+  std::optional<std::size_t> leaked_bytes = 0;  ///< empty where stages are still there
   double seconds = 0, first_batch_seconds = 0;
   std::optional<DeviceTimes> device_times;  ///< empty for a device that keeps no account
 };

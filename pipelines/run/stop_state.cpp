@@ -19,10 +19,12 @@ bool StopState::stopping() const {
 
 void StopState::fail(RunFailure failure) {
   if (failure.name == "cancelled" && stopping()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    failures_.push_back(failure);
+    failed_.store(true, std::memory_order_release);
+  }
   if (listener_) listener_(failure);
-  const std::lock_guard lock(mutex_);
-  failures_.push_back(std::move(failure));
-  failed_.store(true, std::memory_order_release);
 }
 
 void StopState::fail(const std::exception_ptr& thrown, const ValidatedNode* node, const RunPosition& at) noexcept {

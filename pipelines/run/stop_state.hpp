@@ -25,7 +25,7 @@ class StopState {
  public:
   /// `signal`: where a request to stop appears as a number other than 0. May be null.
   explicit StopState(const std::atomic<int>* signal) : request_(signal) {}
-  /// `listener` hears each failure as it comes, on the thread that tells it. Before anything runs.
+  /// `listener` hears each failure when it has been stored, on the thread that tells it. Before anything runs.
   void set_listener(std::function<void(const RunFailure&)> listener) { listener_ = std::move(listener); }
 
   /// Cheap. Looks at the request itself, so that a signal counts from the next packet on.

@@ -28,6 +28,9 @@ class WatchedObserver final : public RunObserver {
   void busy(const std::map<std::string, double>& seconds_by_node) override {
     tell([&](RunObserver& observer) { observer.busy(seconds_by_node); });
   }
+  void finish() override {
+    tell([](RunObserver& observer) { observer.finish(); });
+  }
 
  private:
   template <class What>

@@ -229,6 +229,17 @@ class Ends(unittest.TestCase):
         self.assertIn("error[output-unwritable]", process.stderr)
         self.assertIn("No space left on device", process.stderr)
 
+    def test_the_threads_have_a_reason_only_where_they_are_fewer_than_could_be(self):
+        cores = os.cpu_count()
+        if len(os.sched_getaffinity(0)) == cores:
+            self.assertNotIn("threads: ", run(TINY, "--threads", "auto").stdout + run("plan", TINY, "--threads", "auto").stdout)
+        one = min(os.sched_getaffinity(0))
+        if cores > 1:
+            text = run(TINY, "--threads", "auto", preexec_fn=lambda: os.sched_setaffinity(0, {one})).stdout
+            self.assertRegex(text, r", 1 thread\nthreads: 1 core by ")
+        many = run(TINY, "--threads", "1024").stdout
+        self.assertRegex(many, r" threads\nthreads: 1024 asked for, but ")
+
     def test_results_that_cannot_be_written_hide_no_failure_and_keep_its_exit_code(self):
         for rate, code, names in [("0.01", 7, ["output-unwritable"]), ("1e38", 8, ["diverged", "output-unwritable"])]:
             with open("/dev/full", "w") as full:

@@ -34,8 +34,10 @@ class Several(unittest.TestCase):
         models = result_of(process)["models"]
         self.assertEqual(list(models), ["small", "large"])
         self.assertNotEqual(models["small"]["weights_sha256"], models["large"]["weights_sha256"])
+        summary = process.stderr[process.stderr.index("two: done"):]
+        self.assertLessEqual(max(len(line) for line in summary.splitlines()), 80, summary)
         for node, model in models.items():
-            self.assertIn(f"weights sha256 {model['weights_sha256']} of {node}\n", process.stderr)
+            self.assertIn(f"weights of {node}\n  sha256 {model['weights_sha256']}\n", process.stderr)
 
     def test_every_epoch_has_the_same_keys_in_the_same_order(self):
         epochs = result_of(run_text(TWO, "--json", "--threads", "4"))["epochs"]

@@ -62,6 +62,14 @@ class HungStage(unittest.TestCase):
         self.assertIn("`batches` waits for `faults`", failure["notes"])
         self.assertEqual([epoch["epoch"] for epoch in result["epochs"]], [1])
         self.assertIn("error[stage-hung]", process.stderr)
+        self.assertGreater(result["peak_bytes"], 0)
+        self.assertNotIn("leaked_bytes", result)
+        self.assertNotIn("leaked", process.stderr)
+
+    def test_a_hung_run_shows_its_last_epoch_also_where_few_are_shown(self):
+        process = with_fault("hang", "--every", "3", "--set", "faults.run.timeout=0.3")
+        self.assertEqual(process.returncode, 75, process.stderr)
+        self.assertIn("Epoch 1/3", process.stdout)
 
     def test_a_stage_that_does_not_return_ends_the_run_also_when_nobody_reads(self):
         for arguments in (["--json"], ["--quiet"], []):

@@ -14,29 +14,57 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// src -> slow -> end; `slow` does not return in epoch 2 until it is let go.
+/// As long as it is being told something, no time counts for any stage.
+struct SlowReader final : pipelines::RunObserver {
+  std::latch told{1}, may_go_on{1};
+  std::atomic<int> finished{0};
+
+  void print(std::string_view) override {
+    told.count_down();
+    may_go_on.wait();
+  }
+  void finish() override { ++finished; }
+};
+
+/// src -> slow -> next -> end; `slow` does not return from packet 7 until it is let go. Its time counts from there on, so that
+/// no other call can take too long, however busy the machine is.
 struct HungRun {
   std::latch let_go{1};
+  SlowReader reader;
+  std::thread teller;
   std::vector<RunReport> told;
   TestGraph graph{3, 2};
   RunOptions options;
 
   explicit HungRun(std::chrono::milliseconds limit) {
-    graph.source("src", 40, 4);
+    Life life;
+    life.open = [this](OpenContext& ctx) {
+      teller = std::thread([&news = ctx.news()] { news.print("time stands still"); });
+      reader.told.wait();
+    };
+    graph.add("src", std::make_unique<CountingSource>(40, 4, nullptr, life), {}, {{"out", numbers(4)}});
     graph
         .serial("slow", "src",
                 [this](SerialContext& ctx) {
-                  if (ctx.input().header.seq == 13) let_go.wait();
+                  if (ctx.input().header.seq == 7) {
+                    reader.may_go_on.count_down();
+                    let_go.wait();
+                  }
                   pass_on_serial(ctx);
                 })
         .call_timeout = limit;
     graph.transform("next", "slow");
     graph.add("end", std::make_unique<FunctionSerial>([](SerialContext&) {}), {{"in", "next"}}, {});
+    options.observer = &reader;
     options.on_hung = [this](const RunReport& report) {
       told.push_back(report);
+      CHECK(reader.finished == 1);
       let_go.count_down();
     };
   }
+  ~HungRun() { teller.join(); }
+  HungRun(const HungRun&) = delete;
+  HungRun& operator=(const HungRun&) = delete;
 };
 
 }  // namespace
@@ -51,9 +79,11 @@ TEST_CASE("a stage that does not return is named with its packet and with those 
   REQUIRE(failure_names(report) == std::vector<std::string>{"stage-hung"});
   CHECK(report.failures[0].node == "slow");
   CHECK(report.failures[0].stage == "stage_of_slow");
-  CHECK(report.failures[0].epoch == 2);
-  CHECK(report.failures[0].packet == 13);
+  CHECK(report.failures[0].epoch == 1);
+  CHECK(report.failures[0].packet == 7);
   CHECK(report.failures[0].notes == std::vector<std::string>{"`next` waits for `slow`", "`end` waits for `next`"});
+  CHECK(report.peak_bytes > 0);
+  CHECK_FALSE(report.leaked_bytes);
   CHECK(report.nodes.size() == 4);
   CHECK(end.exit_code == 75);  // it did come back
   CHECK(failure_names(end) == std::vector<std::string>{"stage-hung"});
