@@ -23,17 +23,38 @@ struct Listing {
   std::string name, text;
 };
 
-std::string row_text(std::span<const float> values) { return fmt::format("[{}]", fmt::join(values, ",")); }
+template <class T>
+std::string row_text(std::span<const T> values) {
+  return fmt::format("[{}]", fmt::join(values, ","));
+}
 
-void append_row(std::string& rows, std::span<const float> values) {
+template <class T>
+void append_row(std::string& rows, std::span<const T> values) {
   if (!rows.empty()) rows += ",";
   rows += row_text(values);
 }
 
-std::string matrix_text(std::span<const float> values, std::int64_t rows, std::int64_t columns) {
-  std::string text;
+template <class T>
+void append_rows(std::string& text, std::span<const T> values, std::int64_t rows, std::int64_t columns) {
   for (std::int64_t r = 0; r < rows; ++r)
     append_row(text, values.subspan(static_cast<std::size_t>(r * columns), static_cast<std::size_t>(columns)));
+}
+
+// What float32 would round is written as it is stored.
+void append_rows(std::string& text, const Tensor& part, std::int64_t rows) {
+  const std::int64_t columns = elements_of(part.spec().row_shape);
+  const bool is_dense = part.spec().encoding.form == Form::dense;
+  if (is_dense && part.spec().dtype == DType::i32)
+    append_rows(text, part.stored<std::int32_t>(), rows, columns);
+  else if (is_dense && part.spec().dtype == DType::f64)
+    append_rows(text, part.stored<double>(), rows, columns);
+  else
+    append_rows(text, part.f32(), rows, columns);
+}
+
+std::string matrix_text(std::span<const float> values, std::int64_t rows, std::int64_t columns) {
+  std::string text;
+  append_rows(text, values, rows, columns);
   return fmt::format("[{}]", text);
 }
 
@@ -98,11 +119,7 @@ class Print final : public Serial {
     const std::int64_t count = std::clamp<std::int64_t>(limit_ - rows_, 0, packet.rows);
     for (std::size_t i = 0; i < listings_.size(); ++i) {
       const Tensor part = packet.fields[i].tensor.slice(0, count);
-      const std::int64_t columns = elements_of(part.spec().row_shape);
-      const std::span<const float> values = part.f32();
-      for (std::int64_t r = 0; r < count; ++r)
-        append_row(listings_[i].text,
-                   values.subspan(static_cast<std::size_t>(r * columns), static_cast<std::size_t>(columns)));
+      append_rows(listings_[i].text, part, count);
     }
     rows_ += packet.rows;
   }

@@ -81,7 +81,10 @@ class MetricNames {
     const std::size_t mine = graph_.reported.size() - 1;
     const std::string& prefix = graph_.reported[mine].prefix;
     Clash clash{mine, ""};
-    for (const std::string& name : names) look(by_name_, prefix + name, prefix + name, clash);
+    for (const std::string& name : names) {
+      if (prefix.empty() && (name.empty() || name == kReservedMetric)) report_reserved(graph_.reported[mine], name);
+      look(by_name_, prefix + name, prefix + name, clash);
+    }
     look(names.empty() ? by_prefix_ : by_prefix_of_unknown_, prefix, prefix + "...", clash);
     if (clash.first != mine) report(graph_.reported[clash.first], graph_.reported[mine], clash.name);
     for (const std::string& name : names) by_name_.emplace(prefix + name, mine);
@@ -98,6 +101,17 @@ class MetricNames {
   static void look(const Firsts& in, const std::string& key, std::string name, Clash& clash) {
     const auto found = in.find(key);
     if (found != in.end() && found->second < clash.first) clash = {found->second, std::move(name)};
+  }
+
+  void report_reserved(const ReportedPort& port, const std::string& name) {
+    diagnostics_.add(
+        {ErrorKind::config,
+         "reserved-metric",
+         fmt::format("`{}.{}` would tell a metric `{}`, which no metric may be called", port.node, port.port, name),
+         port.where,
+         "gives that name",
+         "wire it into a metrics_sink under another name than `train`",
+         {}});
   }
 
   void report(const ReportedPort& first, const ReportedPort& second, const std::string& name) {

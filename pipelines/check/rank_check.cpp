@@ -121,6 +121,11 @@ bool reads_shared_rows(const ValidatedGraph& graph, const ValidatedNode& node) {
   });
 }
 
+bool tells_metrics(const ValidatedNode& node) {
+  return std::any_of(node.outputs.begin(), node.outputs.end(),
+                     [](const auto& output) { return output.second.kind == PortKind::metrics; });
+}
+
 /// What would be computed from a rank's part of the rows as if that were all of them.
 void check_partial_reader(const ValidatedNode& node, RowReports& reports) {
   const StageSpec& spec = node.info->spec;
@@ -132,6 +137,9 @@ void check_partial_reader(const ValidatedNode& node, RowReports& reports) {
     reports.add(node, "would see the rows of one process only, and tells nobody", "this stage",
                 "start one process; or let the stage add up over the processes and say communicates(), or say "
                 "every_rank_alone() where that is right");
+  else if (spec.is_for_every_rank_alone() && tells_metrics(node))
+    reports.add(node, "would tell what one process measures as that of the run", "this stage",
+                "start one process; or let the stage add up over the processes and say communicates()");
 }
 
 }  // namespace

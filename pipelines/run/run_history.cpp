@@ -1,6 +1,8 @@
 // What a run has to tell its user.
 #include "run_history.hpp"
 
+#include "check/metric_names.hpp"
+
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 
@@ -76,6 +78,10 @@ void RunHistory::keep(const Value& value, Metrics& metrics) {
 }
 
 void RunHistory::require_free(const Places& epoch, const Value& value) const {
+  if (value.name.empty() || value.name == kReservedMetric)
+    throw Error(ErrorKind::run, "reserved-metric",
+                fmt::format("{} tells a metric `{}`, which no metric may be called", told_by(value.place), value.name),
+                "wire it into a metrics_sink under another name");
   for (const auto& [other, values] : epoch)
     if (other != value.place && values.find(value.name))
       throw Error(ErrorKind::run, "metric-clash",

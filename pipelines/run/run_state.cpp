@@ -100,17 +100,28 @@ RunFailure hung_stage(const ValidatedGraph& graph, std::size_t index, const RunP
   return failure;
 }
 
-RunFailure nothing_trained(const ValidatedNode& node, std::uint32_t epochs) {
+RunFailure nothing_reached(const ValidatedNode& node, std::string name, std::string message) {
   RunFailure failure;
   failure.kind = ErrorKind::run;
-  failure.name = "nothing-trained";
-  failure.message = fmt::format("node `{}` has trained no batch in {}, so its weights are those it began with",
-                                node.name, counted(epochs, "epoch"));
+  failure.name = std::move(name);
+  failure.message = std::move(message);
   failure.help = "no row has reached it: look at its sources, and at stages upstream that drop rows";
   failure.node = node.name;
   failure.stage = node.info->name;
   failure.where = node.where;
   return failure;
+}
+
+RunFailure nothing_trained(const ValidatedNode& node, std::uint32_t epochs) {
+  return nothing_reached(node, "nothing-trained",
+                         fmt::format("node `{}` has trained no batch in {}, so its weights are those it began with",
+                                     node.name, counted(epochs, "epoch")));
+}
+
+RunFailure nothing_measured(const ValidatedNode& node, std::uint32_t epochs) {
+  return nothing_reached(node, "nothing-measured",
+                         fmt::format("node `{}` has measured no batch in {}, so nothing is known of the model there",
+                                     node.name, counted(epochs, "epoch")));
 }
 
 std::size_t communicating_nodes(const ValidatedGraph& graph) {
@@ -445,6 +456,8 @@ void Run::require_training() {
     for (const ValidatedNode& node : graph_.nodes)
       if (node.name == trained.node && graph_.is_trainer(node) && !history_.has_worked(node.name))
         stop_.fail(nothing_trained(node, graph_.epochs));
+  for (const ValidatedNode& node : graph_.nodes)
+    if (graph_.is_evaluator(node) && !history_.has_worked(node.name)) stop_.fail(nothing_measured(node, graph_.epochs));
 }
 
 void Run::discard_waiting() {

@@ -96,6 +96,15 @@ TEST_CASE("Print writes every pass when asked to, and no more rows than asked fo
   CHECK(one.printed() == "[[1],[2]] and 1 more row\n");
 }
 
+TEST_CASE("Print writes whole numbers and float64 as they are stored, not as float32") {
+  StageTester whole("print", {{"epochs", "all"}});
+  whole.push("in", rows<std::int32_t>({}, {123456789, 16777217, -2147483647}), true);
+  CHECK(whole.printed() == "[[123456789],[16777217],[-2147483647]]\n");
+  StageTester wide("print", {{"epochs", "all"}});
+  wide.push("in", rows<double>({2}, {0.1, 123456789.5}), true);
+  CHECK(wide.printed() == "[[0.1,123456789.5]]\n");
+}
+
 TEST_CASE("Print decodes what is stored otherwise, and names the fields of a record") {
   StageTester one_hot("one_hot", {{"classes", 3}}), batcher("batcher", {{"batch_size", 2}}), t("print");
   one_hot.push("in", rows<std::uint8_t>({}, {2, 0}));

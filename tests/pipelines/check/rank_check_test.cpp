@@ -49,6 +49,17 @@ class Pass : public Transform {
   void process(TransformContext& ctx) const override { ctx.emit("out", ctx.input().fields); }
 };
 
+/// Each rank for itself, and then as if it were the run's.
+class AloneTeller final : public Counter {
+ public:
+  using Counter::Counter;
+  static void describe(StageSpec& spec) {
+    Counter::describe(spec);
+    spec.every_rank_alone().output("metrics", PortContent::metrics("rows"));
+  }
+  void infer(InferContext& ctx) override { ctx.output("metrics", PortSpec::of_kind(PortKind::metrics)); }
+};
+
 class Mix final : public Pass {
  public:
   using Pass::Pass;
@@ -64,6 +75,7 @@ const StageRegistry& registry() {
     r.add(make_stage_info<Counter>("counter"));
     r.add(make_stage_info<AloneCounter>("alone_counter"));
     r.add(make_stage_info<SummingCounter>("summing_counter"));
+    r.add(make_stage_info<AloneTeller>("alone_teller"));
     r.add(make_stage_info<Pass>("pass"));
     r.add(make_stage_info<Mix>("mix"));
     return r;
@@ -118,6 +130,12 @@ TEST_CASE("a stage that says it mixes the rows of a packet is refused over sever
   CHECK(errors("  mixed: {stage: mix, in: batches}\n", 2, "mixed") == kRefused);
   CHECK(errors("  mixed: {stage: mix, in: batches}\n", 1, "mixed") == Names{});
   CHECK(errors("  passed: {stage: pass, in: batches}\n", 2, "passed") == Names{});
+}
+
+TEST_CASE("what one process measures is not told as the run's") {
+  const std::string teller = "  tell: {stage: alone_teller, in: batches}\n";
+  CHECK(errors(teller, 1).empty());
+  CHECK(errors(teller, 2) == kRefused);
 }
 
 }  // namespace millrace::pipelines

@@ -193,3 +193,11 @@ TEST_CASE("time before opening and after closing does not count", "[clock]") {
   CHECK(clock.sums().idle == idle);
   CHECK(clock.sums().waiting == waiting);
 }
+
+TEST_CASE("no metric is called as what stands beside it in an epoch") {
+  for (const char* name : {"epoch", ""}) {
+    RunHistory history = history_of();
+    CHECK_THROWS_AS(history.own_metrics("count", metrics(1, {{name, 0.5}})), Error);
+    CHECK(history.epochs().empty());
+  }
+}

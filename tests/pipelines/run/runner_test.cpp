@@ -283,8 +283,8 @@ TEST_CASE("a warning of a running stage is told once a node, counted, and change
 
 namespace {
 
-/// One node that gives a model an epoch; with `steps` it says that it has trained.
-RunReport run_with_model(std::uint32_t epochs, bool steps) {
+/// One node that gives a model an epoch; with `steps` it says that it has trained. With `judged` another is to measure it.
+RunReport run_with_model(std::uint32_t epochs, bool steps, bool judged = false) {
   TestGraph graph(epochs, 2);
   RunNews* news = nullptr;
   Life life;
@@ -298,10 +298,21 @@ RunReport run_with_model(std::uint32_t epochs, bool steps) {
   graph.source("src", 10, 10);
   graph.add("learn", std::make_unique<FunctionSerial>(give, life), {{"in", "src"}},
             {{"model", PortSpec::of_kind(PortKind::model)}});
+  if (judged)
+    graph.add("judge", std::make_unique<FunctionSerial>([](SerialContext&) {}), {{"model", "learn.model"}},
+              {{"metrics", PortSpec::of_kind(PortKind::metrics)}});
   return graph.run();
 }
 
 }  // namespace
+
+TEST_CASE("a model that was to be measured and was not is no result", "[runner]") {
+  const RunReport report = run_with_model(2, true, true);
+  CHECK(report.exit_code == 1);
+  REQUIRE(failure_names(report) == std::vector<std::string>{"nothing-measured"});
+  CHECK(report.failures[0].node == "judge");
+  CHECK(run_with_model(0, true, true).exit_code == 0);
+}
 
 TEST_CASE("a model that no step has trained is no result", "[runner]") {
   CHECK(run_with_model(2, true).exit_code == 0);
