@@ -11,10 +11,10 @@
 #include <millrace/input_file.hpp>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -29,13 +29,21 @@ struct FileText {
   bool too_large = false;
 };
 
-// At most one byte more than a config may have: enough to know that it is too large.
+// At most one byte more than a config may have: enough to know that it is too large. Not through `stdin`: a plugin may hold the
+// lock of that stream for ever.
 FileText read_input() {
-  FileText read;
-  read.text.resize(kMaxFileBytes + 1);
-  read.text.resize(std::fread(read.text.data(), 1, read.text.size(), stdin));
-  if (std::ferror(stdin) != 0) read.fault = std::generic_category().message(errno);
-  return read;
+  FileText input;
+  input.text.resize(kMaxFileBytes + 1);
+  std::size_t filled = 0;
+  while (filled < input.text.size()) {
+    const ssize_t got = read(STDIN_FILENO, input.text.data() + filled, input.text.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) input.fault = std::generic_category().message(errno);
+    if (got <= 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  input.text.resize(filled);
+  return input;
 }
 
 FileText read_file(const std::string& path) {
