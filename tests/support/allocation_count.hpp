@@ -35,6 +35,8 @@ inline void* counted_allocation(std::size_t bytes) {
 
 void* operator new(std::size_t bytes) { return millrace::testing::counted_allocation(bytes); }
 void* operator new[](std::size_t bytes) { return millrace::testing::counted_allocation(bytes); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return std::malloc(bytes == 0 ? 1 : bytes); }
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return std::malloc(bytes == 0 ? 1 : bytes); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
