@@ -77,6 +77,28 @@ std::string weights_text(const ModelSnapshot& snapshot) {
   return text;
 }
 
+// The most that a value takes with the comma behind it: a float64 as fmt writes it, and brackets for a row.
+constexpr std::size_t kValueChars = 25, kRowChars = 3;
+// A text that grows has been moved twice its size; then it stands here, where it is put together, in the history until its
+// epoch ends, and as it is shown. With `epochs: all` the text of the next epoch is begun meanwhile.
+constexpr std::size_t kCopies = 6, kMoreWithAll = 3;
+
+std::size_t value_chars(const TensorSpec& spec) {
+  const Encoding& encoding = spec.encoding;
+  if (encoding.form == Form::indicator) return 2;
+  if (encoding.form == Form::dense && spec.dtype == DType::f64) return kValueChars;
+  if (encoding.form == Form::dense && spec.dtype == DType::u8) return 4;
+  return 16;  // -1.17549435e-38, and every int32
+}
+
+std::size_t listing_bytes(const PortSpec& port, std::int64_t limit, bool all) {
+  const std::int64_t rows = port.rows_per_pass ? std::min(limit, *port.rows_per_pass) : limit;
+  std::size_t row = 0;
+  for (const PortSpec::FieldSpec& field : port.fields)
+    row += static_cast<std::size_t>(elements_of(field.spec.row_shape)) * value_chars(field.spec) + kRowChars;
+  return static_cast<std::size_t>(std::max<std::int64_t>(rows, 0)) * row * (all ? kCopies + kMoreWithAll : kCopies);
+}
+
 class Print final : public Serial {
  public:
   static void describe(StageSpec& spec) {
@@ -96,6 +118,10 @@ class Print final : public Serial {
   void infer(InferContext& ctx) override {
     if (ctx.inputs().empty())
       ctx.error(At::node(), "missing-input", "print has no input", "connect `in`, `model` or both");
+    if (ctx.has_input("in")) ctx.uses_memory("text of the rows", listing_bytes(ctx.input("in"), limit_, all_));
+    if (ctx.has_input("model") && ctx.input("model").model)
+      ctx.uses_memory("text of the weights",
+                      kCopies * kValueChars * static_cast<std::size_t>(ctx.input("model").model->parameters()));
   }
 
   void open(OpenContext& ctx) override {

@@ -81,6 +81,34 @@ bool may_decode(const ValidatedNode& node, const TensorSpec& in) {
   return std::none_of(node.outputs.begin(), node.outputs.end(), moves_bytes);
 }
 
+std::size_t consumers_of(const ValidatedGraph& graph, const ValidatedEdge& edge) {
+  std::size_t count = 0;
+  for (const ValidatedNode& node : graph.nodes)
+    for (const ValidatedEdge& other : node.inputs)
+      count += other.from_node == edge.from_node && other.from_port == edge.from_port ? 1U : 0U;
+  return count;
+}
+
+// What a stage gives on as it got it bears a copy that was made of it elsewhere.
+bool is_made_here(const ValidatedGraph& graph, const ValidatedNode& node, const TensorSpec& out) {
+  for (const ValidatedEdge& edge : node.inputs)
+    for (const PortSpec::FieldSpec& field : graph.spec_of(edge).fields)
+      if (field.spec.encoding.form == out.encoding.form && field.spec.stored_dtype() == out.stored_dtype())
+        return false;
+  return true;
+}
+
+/// Rows of an input whose copies as float32 can be alive: with its packets, unless nobody else sees them. The only consumer of
+/// a packet lets it go when its call ends, and a sink has one call at a time.
+std::size_t decoded_rows(const ValidatedGraph& graph, const ValidatedNode& node, const ValidatedEdge& edge,
+                         const TensorSpec& field, std::size_t rows) {
+  const std::size_t packet = as_size(graph.spec_of(edge).max_rows);
+  const bool is_sink = node.outputs.empty() && node.info->kind == StageKind::serial && node.info->spec.holds().empty();
+  if (!is_sink || consumers_of(graph, edge) != 1 || !is_made_here(graph, graph.nodes[edge.from_node], field))
+    return rows + 2 * packet;
+  return std::min(rows, as_size(node.accumulates_rows)) + packet;
+}
+
 /// Copies as float32 that a stage may ask for. They live as long as the packets.
 std::size_t decoded_bytes(const ValidatedGraph& graph, const ValidatedNode& node,
                           const std::vector<std::size_t>& rows) {
@@ -88,7 +116,7 @@ std::size_t decoded_bytes(const ValidatedGraph& graph, const ValidatedNode& node
   for (const ValidatedEdge& edge : node.inputs)
     for (const PortSpec::FieldSpec& field : graph.spec_of(edge).fields)
       if (may_decode(node, field.spec))
-        bytes += with_slack((rows[edge.from_node] + 2 * as_size(graph.spec_of(edge).max_rows)) *
+        bytes += with_slack(decoded_rows(graph, node, edge, field.spec, rows[edge.from_node]) *
                                 as_size(elements_of(field.spec.row_shape)) * sizeof(float),
                             0);
   return bytes;

@@ -81,6 +81,11 @@ class Folder:
                 "  learn: {stage: trainer, in: pairs, with: {model: [{dense: {units: 1}}], loss: mse, optimizer: {sgd: {learning_rate: 1e-6}}}}\n"
                 "  log: {stage: metrics_sink, in: {train: learn.metrics}}\n")
 
+    def printed(self, rows, shown, classes=0, epochs=2):
+        text = f"version: 1\nname: p\nepochs: {epochs}\ngraph:\n  data: {self.source(rows, width=4, block_rows=10000)}}}\n"
+        text += f"  hot: {{stage: one_hot, in: data.labels, with: {{classes: {classes}}}}}\n" if classes else ""
+        return text + f"  show: {{stage: print, in: {{in: {'hot' if classes else 'data.images'}}}, with: {{rows: {shown}}}}}\n"
+
     @staticmethod
     def texts(rows, names):
         words = ", ".join(f"name{(row * 7919) % names:05}" for row in range(rows))
@@ -130,6 +135,8 @@ RUNS = [
     ("one epoch at a time", lambda f: f.training(epochs=5, epochs_ahead=0, valid_batch=500), [], False),
     ("a part of the rows", lambda f: f.training(rows=30000, source={"rows": "[0, 1000]"}), [], True),
     ("wide rows", lambda f: f.training(rows=200, width=60000, batch=8), [], False),
+    ("a sink behind one_hot", lambda f: f.printed(60000, 1, classes=500), [], True),
+    ("1e6 rows printed", lambda f: f.printed(1_000_000, 1_000_000), [], True),
     ("evaluation in large batches", lambda f: f.training(rows=8000, valid_batch=8000), [], False),
 ]
 
@@ -143,10 +150,10 @@ class Bound(unittest.TestCase):
 
     def taken_by(self, config, *arguments):
         """The most that the run's process held, and each process of a stage as far as it was seen."""
-        with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile("w+") as results:
+        with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile("w+") as results, tempfile.TemporaryFile("w+") as errors:
             given.write(config or "")
             given.seek(0)
-            process = subprocess.Popen([PROGRAM, *arguments, "--json", "--quiet"], stdin=given, stdout=results, stderr=subprocess.PIPE)
+            process = subprocess.Popen([PROGRAM, *arguments, "--json", "--quiet"], stdin=given, stdout=results, stderr=errors)
             children = {}
             while process.poll() is None:
                 children.update(peaks_of_children(process.pid))
@@ -154,8 +161,8 @@ class Bound(unittest.TestCase):
                     process.wait(0.02)
                 except subprocess.TimeoutExpired:
                     pass
-            errors = process.communicate()[1]
-            self.assertEqual(process.returncode, 0, errors)
+            errors.seek(0)  # where a stage prints, it is much: a pipe that nobody reads would fill
+            self.assertEqual(process.returncode, 0, errors.read()[-2000:])
             results.seek(0)
             return json.load(results)["rss_peak_bytes"] + sum(children.values())
 
