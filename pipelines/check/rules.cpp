@@ -94,6 +94,7 @@ constexpr std::array kRules{
     Rule{"target-out-of-range", "Crossentropies are taken of targets from 0 to 1."},
     Rule{"negative-weight", "No sample has a weight below 0."},
     Rule{"file-missing", "Files named by a config are there."},
+    Rule{"too-little-memory", "There is as much memory as the run may take."},
     // warnings
     Rule{"target-sum", "Targets of a categorical crossentropy sum to 1."},
     Rule{"weights-all-zero", "Some sample has a weight above 0."},

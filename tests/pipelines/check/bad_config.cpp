@@ -1,6 +1,7 @@
 #include "bad_config.hpp"
 
 #include "built_in_graph.hpp"
+#include "command/memory_bound.hpp"
 
 #include <fmt/format.h>
 
@@ -45,7 +46,8 @@ std::vector<std::string> errors_of(const std::filesystem::path& path, const std:
   std::vector<Override> sets;
   for (const std::string& text : overrides) sets.push_back({text, fmt::format("set#{}", sets.size() + 1)});
   Diagnostics diagnostics;
-  load_graph(path.string(), sets, built_in_stages(), diagnostics, ranks);
+  const ValidatedGraph graph = load_graph(path.string(), sets, built_in_stages(), diagnostics, ranks);
+  if (!diagnostics.has_errors()) check_memory(graph, diagnostics);  // as `check` does
   std::vector<std::string> errors;
   for (const Diagnostic& d : diagnostics.sorted())
     errors.push_back(
