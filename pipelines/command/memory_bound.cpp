@@ -39,14 +39,16 @@ std::size_t rows_alive(const ValidatedGraph& graph, std::int64_t blocks, const P
 }
 
 /// Most rows of each node's output that can be alive: those of its source, kept by every row made from them.
-std::vector<std::size_t> rows_alive(const ValidatedGraph& graph) {
+std::vector<std::size_t> rows_alive(const ValidatedGraph& graph, const std::vector<WidenedBudget>& widened = {}) {
   std::vector<std::size_t> rows(graph.nodes.size(), 0);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const ValidatedNode& node = graph.nodes[i];
     for (const ValidatedEdge& edge : node.inputs) rows[i] = std::max(rows[i], rows[edge.from_node]);
     if (!node.inputs.empty()) continue;
-    for (const auto& [port, spec] : node.outputs)
-      rows[i] = std::max(rows[i], rows_alive(graph, node.budget_blocks, spec));
+    std::int64_t blocks = node.budget_blocks;
+    for (const WidenedBudget& budget : widened)
+      if (budget.node == node.name) blocks = budget.blocks;
+    for (const auto& [port, spec] : node.outputs) rows[i] = std::max(rows[i], rows_alive(graph, blocks, spec));
   }
   return rows;
 }
@@ -157,6 +159,13 @@ std::size_t history_bytes(const ValidatedGraph& graph) {
   return std::size_t{graph.epochs} * (kEpochBytes + values * kValueBytes);
 }
 
+std::size_t all_flowing_bytes(const ValidatedGraph& graph, const std::vector<std::size_t>& rows) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    bytes += flowing_bytes(graph.nodes[i], rows[i]) + decoded_bytes(graph, graph.nodes[i], rows);
+  return bytes;
+}
+
 std::size_t working_bytes(const ValidatedGraph& graph, const ValidatedNode& node, std::size_t program) {
   std::size_t bytes = 0;
   for (const MemoryUse& use : node.memory) bytes += node.inputs.empty() ? use.bytes : with_slack(use.bytes, 1);
@@ -189,6 +198,10 @@ MemoryBound memory_bound(const ValidatedGraph& graph, std::size_t resident_bytes
     bound.nodes.push_back(std::move(bytes));
   }
   return bound;
+}
+
+std::size_t bytes_beyond_bound(const ValidatedGraph& graph, const std::vector<WidenedBudget>& widened) {
+  return all_flowing_bytes(graph, rows_alive(graph, widened)) - all_flowing_bytes(graph, rows_alive(graph));
 }
 
 MemoryBound memory_bound(const ValidatedGraph& graph) { return memory_bound(graph, resident_bytes()); }

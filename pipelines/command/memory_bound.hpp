@@ -3,6 +3,7 @@
 
 #include "check/validated_graph.hpp"
 #include "config/diagnostics.hpp"
+#include "run/runner.hpp"
 
 #include <cstddef>
 #include <string>
@@ -31,6 +32,8 @@ struct MemoryBound {
 
 /// `resident_bytes`: what the process holds now, the config read and its plugins loaded.
 MemoryBound memory_bound(const ValidatedGraph& graph, std::size_t resident_bytes);
+/// By how much the bound grew in a run that widened budgets, which no plan has counted.
+std::size_t bytes_beyond_bound(const ValidatedGraph& graph, const std::vector<WidenedBudget>& widened);
 /// For the process that asks, as it is now.
 MemoryBound memory_bound(const ValidatedGraph& graph);
 

@@ -115,6 +115,8 @@ std::string summary(const ValidatedGraph& graph, const RunReport& report, std::s
     text += fmt::format(
         "budget of `{}` was widened to {} (planned: {}):\n  stages downstream drop rows, or its blocks are small\n",
         printable(budget.node), counted(budget.blocks, "block"), budget.planned);
+  if (const std::size_t more = bytes_beyond_bound(graph, report.widened); more > 0)
+    text += fmt::format("the run may take {} more than `plan` said\n", bytes_text(static_cast<double>(more)));
   return text;
 }
 
