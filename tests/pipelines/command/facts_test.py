@@ -5,23 +5,9 @@ import struct
 import tempfile
 import unittest
 
+from meddled import CONFIG, MEDDLING, meddled
 from program import result_of, run
 
-MEDDLING = os.environ["MEDDLING_PLUGIN"]
-CONFIG = """version: 1
-name: meddled
-epochs: 2
-threads: 1
-device: cpu
-graph:
-  points:
-    stage: table_source
-    with: {block_rows: 2, columns: {x: [[0.1, 1], [1, 0.3], [2, 1], [3, 2.7], [4, 1], [5, 0.9], [6, 3]], y: [1, 0, 3, 5, 2, 0, 9]}}
-  meddled: {stage: meddling, in: points.x}
-  batches: {stage: batcher, in: {inputs: meddled, targets: points.y}, with: {batch_size: 3}}
-  learn: {stage: trainer, in: batches, with: {model: [dense: {units: 9, activation: tanh}, dense: {units: 1}], loss: mse}}
-  show: {stage: print, in: {model: learn.model}}
-"""
 IMAGES = """version: 1
 device: cpu
 graph:
@@ -31,10 +17,6 @@ graph:
   learn: {stage: trainer, in: batches, with: {model: [dense: {units: 4}], loss: mse}}
   show: {stage: print, in: {model: learn.model}}
 """
-
-
-def meddled(*arguments, env=None):
-    return run("-", "--plugin", MEDDLING, "--json", *arguments, env=env, input=CONFIG)
 
 
 class Facts(unittest.TestCase):
