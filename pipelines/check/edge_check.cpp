@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 
 namespace millrace::pipelines {
 namespace {
@@ -82,10 +84,8 @@ class EdgeCheck {
   bool find_output(const CheckedNode& producer, const EdgeSpec& edge, const PortDecl* wanted, CheckedEdge& checked) {
     const auto& outputs = producer.outputs;
     const std::string& name = producer.spec->name;
-    const auto named =
-        std::find_if(outputs.begin(), outputs.end(), [&](const PortDecl& p) { return p.name == edge.from_port; });
     const bool only = edge.from_port.empty() && outputs.size() == 1;
-    const PortDecl* port = only ? &outputs.front() : named != outputs.end() ? &*named : nullptr;
+    const PortDecl* port = only ? &outputs.front() : output_named(producer, edge.from_port);
     if (!producer.outputs_known && port == nullptr) return true;
     if (port != nullptr) {
       checked.from_port = port->name;
@@ -103,6 +103,14 @@ class EdgeCheck {
                         edge.from_port.empty() ? "" : fmt::format(" `{}`", shown(edge.from_port))),
             edge.where, "no such output", did_you_mean(edge.from_port, names_of(outputs), list));
     return false;
+  }
+
+  const PortDecl* output_named(const CheckedNode& producer, const std::string& name) {
+    auto& named = outputs_[&producer];
+    if (named.empty())
+      for (const PortDecl& port : producer.outputs) named.emplace(port.name, &port);
+    const auto found = named.find(name);
+    return found == named.end() ? nullptr : found->second;
   }
 
   /// The first that the input could take.
@@ -166,6 +174,7 @@ class EdgeCheck {
   CheckedGraph& graph_;
   Diagnostics& diagnostics_;
   std::map<std::string, std::size_t> index_;
+  std::unordered_map<const CheckedNode*, std::unordered_map<std::string_view, const PortDecl*>> outputs_;  // by name
   std::vector<std::string> names_;  // of all nodes, once one is misspelt
   std::size_t unknown_ = 0;
 };

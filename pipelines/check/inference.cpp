@@ -14,6 +14,9 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace millrace::pipelines {
@@ -53,7 +56,10 @@ class NodeInference final : public InferContext,
         positions_(positions),
         node_(node),
         result_(result),
-        diagnostics_(diagnostics) {}
+        diagnostics_(diagnostics) {
+    for (const ValidatedEdge& edge : result.inputs) inputs_.emplace(edge.port, &edge);
+    for (const PortDecl& port : node.outputs) declared_.insert(port.name);
+  }
 
   std::vector<std::string> inputs() const override {
     std::vector<std::string> names;
@@ -67,12 +73,10 @@ class NodeInference final : public InferContext,
                 fmt::format("stage `{}` has no connected input `{}`", result_.info->name, name));
   }
   void output(std::string_view name, PortSpec spec) override {
-    const auto& declared = node_.outputs;
-    if (std::none_of(declared.begin(), declared.end(), [&](const PortDecl& p) { return p.name == name; }))
+    if (!declared_.contains(name))
       throw Error(ErrorKind::run, "no-such-port",
                   fmt::format("stage `{}` declares no output `{}`", result_.info->name, name));
-    std::erase_if(result_.outputs, [&](const auto& o) { return o.first == name; });
-    result_.outputs.emplace_back(std::string(name), std::move(spec));
+    result_.set_output(name, std::move(spec));
   }
   void error(At at, std::string name, std::string message, std::string help) override {
     failed_ = true;
@@ -118,9 +122,8 @@ class NodeInference final : public InferContext,
 
  private:
   const ValidatedEdge* find(std::string_view port) const {
-    const auto it =
-        std::find_if(result_.inputs.begin(), result_.inputs.end(), [&](const auto& e) { return e.port == port; });
-    return it == result_.inputs.end() ? nullptr : &*it;
+    const auto it = inputs_.find(port);
+    return it == inputs_.end() ? nullptr : it->second;
   }
 
   Location place_of(const At& at) const {
@@ -148,6 +151,8 @@ class NodeInference final : public InferContext,
   const CheckedNode& node_;
   ValidatedNode& result_;
   Diagnostics& diagnostics_;
+  std::unordered_map<std::string_view, const ValidatedEdge*> inputs_;
+  std::unordered_set<std::string_view> declared_;  // outputs
   bool failed_ = false;
 };
 
@@ -280,7 +285,7 @@ void infer_nodes(CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diag
     const auto is_broken = [&](const CheckedEdge& e) { return checked.nodes[e.from].broken; };
     node.broken = node.broken || std::any_of(node.inputs.begin(), node.inputs.end(), is_broken);
     if (!node.broken) node.broken = !infer_node(checked, graph, positions, node, graph.nodes.back(), diagnostics);
-    if (node.broken) graph.nodes.back().outputs.clear();
+    if (node.broken) graph.nodes.back().clear_outputs();
   }
 }
 

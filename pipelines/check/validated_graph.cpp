@@ -5,8 +5,28 @@
 namespace millrace::pipelines {
 
 const PortSpec* ValidatedNode::find_output(std::string_view port) const {
+  if (output_places.size() == outputs.size()) {
+    const auto place = output_places.find(std::string(port));
+    return place == output_places.end() ? nullptr : &outputs[place->second].second;
+  }
   const auto it = std::find_if(outputs.begin(), outputs.end(), [&](const auto& o) { return o.first == port; });
   return it == outputs.end() ? nullptr : &it->second;
+}
+
+void ValidatedNode::set_output(std::string_view output, PortSpec spec) {
+  const std::string port(output);
+  if (const auto place = output_places.find(port); place != output_places.end()) {
+    outputs.erase(outputs.begin() + static_cast<std::ptrdiff_t>(place->second));
+    output_places.clear();
+    for (std::size_t i = 0; i < outputs.size(); ++i) output_places.emplace(outputs[i].first, i);
+  }
+  output_places.emplace(port, outputs.size());
+  outputs.emplace_back(port, std::move(spec));
+}
+
+void ValidatedNode::clear_outputs() {
+  outputs.clear();
+  output_places.clear();
 }
 
 const Location& ValidatedNode::place_of_param(std::string_view path) const {

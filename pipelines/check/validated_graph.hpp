@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace millrace::pipelines {
@@ -67,6 +68,7 @@ struct ValidatedNode {
   std::unique_ptr<Stage> stage;
   std::vector<ValidatedEdge> inputs;  ///< in the user's order
   std::vector<std::pair<std::string, PortSpec>> outputs;
+  std::unordered_map<std::string, std::size_t> output_places;  ///< of `outputs` by name, as set_output() keeps it
   std::vector<MemoryUse> memory;
   std::vector<FileRead> files;
   std::vector<RowsRead> rows_read;  ///< by a source that says so
@@ -94,7 +96,11 @@ struct ValidatedNode {
   std::vector<ParamPlace>
       param_places;  ///< of all parameters that are written, and of what is in maps and in lists of maps
 
+  /// Takes constant time where set_output() has made all outputs.
   const PortSpec* find_output(std::string_view port) const;
+  /// The last word counts, and stands last.
+  void set_output(std::string_view output, PortSpec spec);
+  void clear_outputs();
   /// The innermost part of a parameter that is written; the node where none is.
   const Location& place_of_param(std::string_view path) const;
 };

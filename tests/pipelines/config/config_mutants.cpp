@@ -224,6 +224,10 @@ std::string misspelt_nodes(int count) {
                }));
 }
 
+std::string columns(int count) {
+  return repeated(count, [](int i) { return fmt::format("c{}: [1], ", i); });
+}
+
 std::vector<Mutant> extreme_files() {
   const auto used = [](int i) { return fmt::format("  {}: {{stage: print, in: {}x}}\n", long_name(i), long_name(i)); };
   std::vector<Mutant> files{
@@ -256,6 +260,12 @@ std::vector<Mutant> extreme_files() {
                             repeated(30'000, [](int i) { return fmt::format("m{}: t, ", i); }) + "}}\n")},
       {"many inputs of one stage", graph(kSource + "  p: {stage: print, in: {" +
                                          repeated(30'000, [](int i) { return fmt::format("m{}: t, ", i); }) + "}}\n")},
+      {"many columns, each used",
+       graph("  t: {stage: table_source, with: {columns: {" + columns(16'000) + "}}}\n  b: {stage: batcher, in: {" +
+             repeated(16'000, [](int i) { return fmt::format("c{}: t.c{}, ", i, i); }) +
+             "}, with: {batch_size: 1}}\n  p: {stage: print, in: {in: b}}\n")},
+      {"many columns, one used", graph("  t: {stage: table_source, with: {columns: {" + columns(30'000) +
+                                       "}}}\n  p: {stage: print, in: {in: t.c0}}\n")},
       {"numbers of all lengths",
        graph(kSource + "  b: {stage: batcher, in: {x: t}, with: {batch_size: " + std::string(60'000, '9') + "}}\n")},
       {"a number with an exponent",
