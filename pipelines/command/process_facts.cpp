@@ -1,12 +1,12 @@
 #include "process_facts.hpp"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <ctime>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 namespace millrace::pipelines {
 
@@ -17,10 +17,13 @@ std::size_t resident_bytes() {
   return resident_pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
+// getrusage() would give the peak of whoever started the program where that is higher: it survives exec.
 std::size_t peak_resident_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);)
+    if (constexpr std::string_view kPeak = "VmHWM:"; line.starts_with(kPeak))
+      return std::stoul(line.substr(kPeak.size())) * 1024;
+  return 0;
 }
 
 double seconds_since_launch() {
