@@ -37,6 +37,12 @@ class Faults(unittest.TestCase):
             self.assertIn("node `faults` (stage faulty): error[planted]", process.stderr)
             self.assertIn(process.returncode, (1, 75))
 
+    def test_a_rank_that_throws_what_is_no_error_is_named_with_its_node(self):
+        process = with_fault(2, 1, "throw_number")
+        self.lost(process, 1)
+        self.assertIn("node `faults` (stage faulty): error[unknown-exception]", process.stderr)
+        self.assertIn(process.returncode, (1, 75))
+
     def test_a_crash_in_an_isolated_stage_of_one_rank_is_named_by_it_and_told_to_the_others(self):
         for fault in ("die", "leave"):
             process = with_fault(2, 1, fault, "--set", "faults.run.isolate=process")

@@ -21,7 +21,8 @@ class Faulty final : public Transform {
         .input("in", Record::any())
         .output("out", Record::like("in"))
         .param(Param("rank", T::integer().at_least(0), "the rank that fails"))
-        .param(Param("fault", T::choice({"throw", "hang", "freeze", "die", "leave", "signal"}), "how it fails"))
+        .param(Param("fault", T::choice({"throw", "throw_number", "hang", "freeze", "die", "leave", "signal"}),
+                     "how it fails"))
         .param(Param("epoch", T::integer().at_least(1), "in which pass").or_default(2))
         .example("faults: {stage: faulty, in: points.x, with: {rank: 1, fault: hang}}");
   }
@@ -39,6 +40,7 @@ class Faulty final : public Transform {
 
  private:
   void fail() const {
+    if (fault_ == "throw_number") throw 42;
     if (fault_ == "throw") throw Error(ErrorKind::run, "planted", "a planted failure");
     if (fault_ == "hang")
       for (;;) pause();
