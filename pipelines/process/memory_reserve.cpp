@@ -1,12 +1,18 @@
 #include "memory_reserve.hpp"
 
+#include "system_allocator.hpp"
+
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <new>
 #include <string_view>
@@ -31,19 +37,30 @@ constinit std::atomic<std::size_t> used{0};
 constinit std::atomic<int> owed{-1};
 std::terminate_handler terminate_before = nullptr;
 
+// Before each piece of the reserve stands how long it is.
+constexpr std::size_t kLengthBytes = alignof(std::max_align_t);
+
+std::size_t rounded_up(std::size_t bytes, std::size_t alignment) noexcept {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+// A piece ends where its alignment does: oneDNN takes the right to write away from whole pages.
 void* from_reserve(std::size_t bytes, std::size_t alignment) noexcept {
+  const std::size_t by = std::max(alignment, kLengthBytes), size = rounded_up(bytes, by);
   std::size_t at = used.load(std::memory_order_relaxed), start = 0;
   do {
-    start = (at + alignment - 1) / alignment * alignment;
-    if (start > kReserveBytes || bytes > kReserveBytes - start) return nullptr;
-  } while (!used.compare_exchange_weak(at, start + bytes));
+    start = rounded_up(at + kLengthBytes, by);
+    if (start > kReserveBytes || size > kReserveBytes - start) return nullptr;
+  } while (!used.compare_exchange_weak(at, start + size));
+  std::memcpy(reserve.data() + start - kLengthBytes, &size, sizeof size);
   return reserve.data() + start;
 }
 
-// aligned_alloc wants a multiple of the alignment. Null also where there is none that a size can hold.
-void* aligned(std::size_t bytes, std::size_t alignment) noexcept {
+// In whole pieces of the alignment. Null also where there is none that a size can hold.
+void* of_system(std::size_t bytes, std::size_t alignment) noexcept {
+  if (alignment <= alignof(std::max_align_t)) return system_allocator().allocate(bytes);
   if (bytes > SIZE_MAX - (alignment - 1)) return nullptr;
-  return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  return system_allocator().allocate_aligned(alignment, rounded_up(bytes, alignment));
 }
 
 bool is_of_reserve(const void* memory) noexcept {
@@ -81,24 +98,57 @@ void write_as_far_as_possible(int descriptor, std::string_view text) noexcept {
 
 }  // namespace
 
-void* allocate_or_end(std::size_t bytes, std::size_t alignment) {
+void* allocate_or_null(std::size_t bytes, std::size_t alignment) noexcept {
   const std::size_t size = bytes == 0 ? 1 : bytes;
-  void* memory = alignment <= alignof(std::max_align_t) ? std::malloc(size) : aligned(size, alignment);
-  if (memory != nullptr) return memory;
-  if (size >= kSmall) throw std::bad_alloc();
+  void* memory = of_system(size, alignment);
+  if (memory != nullptr || size >= kSmall) return memory;
   memory = from_reserve(size, alignment);
   if (memory == nullptr) end_for_want_of_memory();
   return memory;
 }
 
-void* allocate_for_free_or_end(std::size_t bytes, std::size_t alignment) noexcept {
-  void* const memory = aligned(bytes, alignment);
-  if (memory == nullptr && bytes < kSmall) end_for_want_of_memory();
+void* allocate_or_end(std::size_t bytes, std::size_t alignment) {
+  void* const memory = allocate_or_null(bytes, alignment);
+  if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
+// What the reserve gives was never used before.
+void* allocate_zeros_or_null(std::size_t bytes) noexcept {
+  void* memory = system_allocator().allocate_zeros(1, std::max<std::size_t>(bytes, 1));
+  if (memory != nullptr || bytes >= kSmall) return memory;
+  memory = from_reserve(std::max<std::size_t>(bytes, 1), 1);
+  if (memory == nullptr) end_for_want_of_memory();
+  return memory;
+}
+
+void* reallocate_or_null(void* memory, std::size_t bytes) noexcept {
+  if (memory == nullptr) return allocate_or_null(bytes, 1);
+  if (!is_of_reserve(memory))
+    if (void* const found = system_allocator().reallocate(memory, bytes)) return found;
+  void* const found = allocate_or_null(bytes, 1);
+  if (found == nullptr) return nullptr;
+  std::memcpy(found, memory, std::min(bytes, usable_bytes(memory)));
+  release_allocated(memory);
+  return found;
+}
+
 void release_allocated(void* memory) noexcept {
-  if (!is_of_reserve(memory)) std::free(memory);
+  if (!is_of_reserve(memory)) system_allocator().release(memory);
+}
+
+std::size_t usable_bytes(void* memory) noexcept {
+  if (!is_of_reserve(memory)) return system_allocator().usable_bytes(memory);
+  std::size_t size = 0;
+  std::memcpy(&size, static_cast<std::byte*>(memory) - kLengthBytes, sizeof size);
+  return size;
+}
+
+void* map_or_end(void* at, std::size_t bytes, int protection, int flags, int file, off_t offset) noexcept {
+  void* const found = system_allocator().map(at, bytes, protection, flags, file, offset);
+  if (found == MAP_FAILED && (flags & MAP_ANONYMOUS) != 0 && bytes < kSmall && errno == ENOMEM)
+    end_for_want_of_memory();
+  return found;
 }
 
 void owe_results(int descriptor) noexcept { owed = descriptor; }
