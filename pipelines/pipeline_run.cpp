@@ -5,6 +5,7 @@
 #include "command/inner_verbs.hpp"
 #include "command/run_json.hpp"
 #include "command/terminal.hpp"
+#include "process/call_limit.hpp"
 #include "process/crash_line.hpp"
 #include "process/memory_reserve.hpp"
 #include "process/process_start.hpp"
@@ -37,6 +38,7 @@ int act(const std::vector<std::string>& arguments) {
   options.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
   const CrashLines crash_lines;
   const ExitWatch exit_watch(exit_teller(options.json));
+  const CallLimits call_limits(hung_teller(options.json));
   try {
     if (options.json) owe_results(result_descriptor());
     const ParsedCommand command = parse_command(arguments);

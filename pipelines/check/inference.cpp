@@ -3,6 +3,8 @@
 #include "node_place.hpp"
 #include "shape_notes.hpp"
 
+#include "process/call_limit.hpp"
+
 #include <millrace/error.hpp>
 #include <millrace/float_environment.hpp>
 #include <millrace/port_check.hpp>
@@ -14,6 +16,7 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -186,9 +189,11 @@ void make_and_infer(const CheckedNode& node, NodeInference& context, ValidatedNo
   const StagePlace place = place_to_debug(result);
   {
     const StageMark mark(place, "while it is constructed");
+    const CallLimit limit(result.making_timeout);
     result.stage = node.info->make(result.params);
   }
   const StageMark mark(place, "in its infer");
+  const CallLimit limit(result.making_timeout);
   if (check_inputs(node.info->spec, context)) result.stage->infer(context);
 }
 
@@ -231,15 +236,21 @@ void note_places(const DocNode& at, const std::string& path, std::vector<ParamPl
     if (at.items[i].is_map()) note_places(at.items[i], fmt::format("{}{}", prefix, i), places);
 }
 
+constexpr std::chrono::milliseconds kUsualTimeout{300'000};
+
+std::optional<std::chrono::milliseconds> written_timeout(const CheckedNode& node) {
+  if (!node.run.is_map() || !node.run["timeout"].is_number()) return {};
+  return std::chrono::milliseconds(std::max<std::int64_t>(1, std::llround(node.run["timeout"].number() * 1000)));
+}
+
 std::chrono::milliseconds call_timeout(const CheckedNode& node) {
-  constexpr std::chrono::milliseconds kUsual{300'000}, kNone{0};
-  if (node.run.is_map() && node.run["timeout"].is_number())
-    return std::chrono::milliseconds(std::max<std::int64_t>(1, std::llround(node.run["timeout"].number() * 1000)));
+  constexpr std::chrono::milliseconds kNone{0};
+  if (const auto written = written_timeout(node)) return *written;
   if (node.info == nullptr) return kNone;
   // A step waits for the device and for other processes, which have limits of their own.
   const StageSpec& spec = node.info->spec;
   const bool waits_for_others = spec.does_communicate() || spec.does_copy_to_device() || spec.does_read_on_device();
-  return waits_for_others ? kNone : kUsual;
+  return waits_for_others ? kNone : kUsualTimeout;
 }
 
 ValidatedNode start_node(const CheckedNode& node, const std::vector<std::size_t>& positions) {
@@ -253,6 +264,7 @@ ValidatedNode start_node(const CheckedNode& node, const std::vector<std::size_t>
   result.can_be_isolated = node.info != nullptr && why_not_isolated(node).empty();
   if (node.run.is_map() && node.run["isolate"].is_text()) result.isolated = node.run["isolate"].text() == "process";
   result.call_timeout = call_timeout(node);
+  result.making_timeout = written_timeout(node).value_or(kUsualTimeout);
   for (const CheckedEdge& edge : node.inputs)
     result.inputs.push_back({edge.port, positions[edge.from], edge.from_port});
   return result;

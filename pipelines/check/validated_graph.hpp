@@ -66,6 +66,7 @@ struct ValidatedNode {
   const StageInfo* info = nullptr;
   ParamValue params;  ///< checked, defaults filled in
   std::unique_ptr<Stage> stage;
+  std::unique_ptr<Stage> asked;       ///< of a node that runs elsewhere: the stage whose infer was called here
   std::vector<ValidatedEdge> inputs;  ///< in the user's order
   std::vector<std::pair<std::string, PortSpec>> outputs;
   std::unordered_map<std::string, std::size_t> output_places;  ///< of `outputs` by name, as set_output() keeps it
@@ -90,7 +91,9 @@ struct ValidatedNode {
   bool can_be_isolated = false;
   bool isolated = false;                      ///< its stage runs in a process of its own
   std::chrono::milliseconds call_timeout{0};  ///< the longest that one call may take; 0: without end
-  std::string run_path;                       ///< what `--set` calls its `run`: "flat.run"
+  std::chrono::milliseconds making_timeout{
+      0};                ///< the same for its constructor, infer and destructor, where nobody waits for others
+  std::string run_path;  ///< what `--set` calls its `run`: "flat.run"
 
   Location where;
   std::vector<ParamPlace>

@@ -7,6 +7,7 @@
 #include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
+#include "process/call_limit.hpp"
 #include "run_json.hpp"
 #include "terminal.hpp"
 
@@ -97,10 +98,12 @@ Diagnostics with_named_config(const Diagnostics& found, const std::string& targe
 
 CheckedConfig::~CheckedConfig() {
   for (ValidatedNode& node : graph.nodes) {
-    if (!node.stage) continue;
+    if (!node.stage && !node.asked) continue;
     const StagePlace place = place_of(node, "");
     const StageMark mark(place, "while it is destroyed");
+    const CallLimit limit(node.making_timeout);
     node.stage.reset();
+    node.asked.reset();
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 namespace millrace::pipelines {
 namespace {
@@ -18,32 +19,56 @@ std::string who(const StageCall& call) {
   return fmt::format("{}, in epoch {}, packet {},", call.place->text, call.epoch, call.packet);
 }
 
-Diagnostic diagnostic_of(const StageCall& call, int code) {
-  Diagnostic found;
-  found.kind = ErrorKind::run;
-  found.name = "stage-exits";
-  found.message = fmt::format("{} ends the program, with exit code {}", who(call), code);
-  found.help =
-      "throw millrace::Error instead of calling exit(); an isolated stage (`run: {isolate: process}`) ends alone";
-  if (call.place == nullptr || call.place->file.empty()) return found;
-  found.where.source = std::make_shared<const SourceText>(SourceText{call.place->file, {}, false});
-  found.where.line = call.place->line;
-  found.where.column = call.place->column;
-  return found;
+Location location_of(const StageCall& call) {
+  Location where;
+  if (call.place == nullptr || call.place->file.empty()) return where;
+  where.source = std::make_shared<const SourceText>(SourceText{call.place->file, {}, false});
+  where.line = call.place->line;
+  where.column = call.place->column;
+  return where;
+}
+
+Diagnostic exits(const StageCall& call, int code) {
+  return {ErrorKind::run,
+          "stage-exits",
+          fmt::format("{} ends the program, with exit code {}", who(call), code),
+          location_of(call),
+          "",
+          "throw millrace::Error instead of calling exit(); an isolated stage (`run: {isolate: process}`) ends alone",
+          {}};
+}
+
+Diagnostic hangs(const LongCall& hung) {
+  return {ErrorKind::stalled,
+          "stage-hung",
+          fmt::format("{} has not returned for {} s", who(hung.call), static_cast<double>(hung.age.count()) / 1000),
+          location_of(hung.call),
+          "",
+          "look for a wait or an endless loop in the stage; `run: {timeout: SECONDS}` of the node gives it longer",
+          {}};
+}
+
+// The process ends anyhow, by whichever code: of what is thrown here nobody could make anything.
+void tell(const Diagnostic& told, bool json, int signal = 0) noexcept {
+  try {
+    Diagnostics found;
+    found.add(told);
+    write_note(fmt::format("\nerror[{}]: {}\n  = help: {}\n", told.name, told.message, told.help));
+    if (json && launched_ranks().rank == 0) write_result(errors_json(found, nullptr, signal));
+  } catch (...) {
+  }
 }
 
 }  // namespace
 
 ExitWatch::Tell exit_teller(bool json) {
-  return [json](const StageCall& call, int code) {
-    try {
-      Diagnostics found;
-      const Diagnostic told = diagnostic_of(call, code);
-      found.add(told);
-      write_note(fmt::format("\nerror[{}]: {}\n  = help: {}\n", told.name, told.message, told.help));
-      if (json && launched_ranks().rank == 0) write_result(errors_json(found));
-    } catch (...) {  // the process ends anyhow
-    }
+  return [json](const StageCall& call, int code) { tell(exits(call, code), json); };
+}
+
+CallLimits::Tell hung_teller(bool json) {
+  return [json](const LongCall& hung) {
+    tell(hangs(hung), json, hung.signal);
+    exit_now(hung.signal != 0 ? 128 + hung.signal : static_cast<int>(ErrorKind::stalled));
   };
 }
 

@@ -151,9 +151,10 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
 
 std::string errors_json(const Diagnostics& diagnostics) { return errors_json(diagnostics, nullptr); }
 
-std::string errors_json(const Diagnostics& diagnostics, const nlohmann::ordered_json& plugins) {
-  const int code = diagnostics.exit_code();
-  const char* reason = code == 0 ? "valid" : code == static_cast<int>(ErrorKind::config) ? "invalid" : "failed";
+std::string errors_json(const Diagnostics& diagnostics, const nlohmann::ordered_json& plugins, int signal) {
+  const int code = signal != 0 ? 128 + signal : diagnostics.exit_code();
+  std::string reason = code == 0 ? "valid" : code == static_cast<int>(ErrorKind::config) ? "invalid" : "failed";
+  if (signal != 0) reason = fmt::format("signal {}", signal);
   Json object = {{"schema", 1},
                  {"errors", Json::parse(render_json(diagnostics))},
                  {"warnings", Json::parse(render_json(diagnostics, Severity::warning))}};

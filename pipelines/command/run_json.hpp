@@ -17,7 +17,7 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
                      const RunFacts& facts = {}, const Diagnostics& checked = {});
 /// {"schema":1,"errors":[...],"warnings":[...],"exit":{"code":3,"reason":"invalid"}}.
 std::string errors_json(const Diagnostics& diagnostics);
-/// The same, with "plugins" behind the errors: loaded_plugins_json().
-std::string errors_json(const Diagnostics& diagnostics, const nlohmann::ordered_json& plugins);
+/// The same, with "plugins" behind the errors: loaded_plugins_json(), or null. `signal`: the one by which the program ends, or 0.
+std::string errors_json(const Diagnostics& diagnostics, const nlohmann::ordered_json& plugins, int signal = 0);
 
 }  // namespace millrace::pipelines

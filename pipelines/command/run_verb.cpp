@@ -5,6 +5,7 @@
 #include "memory_bound.hpp"
 #include "peer_config.hpp"
 #include "plan.hpp"
+#include "process/call_limit.hpp"
 #include "process/exit_watch.hpp"
 #include "process/system_failure.hpp"
 #include "process_facts.hpp"
@@ -164,12 +165,9 @@ class StopNote {
   }
   void write(int signal) {
     if (!is_wanted) return;
-    const std::string text = stop_note_text(signal, at_work.now());
     const std::lock_guard lock(mutex_);
-    if (output_ != nullptr)
-      output_->note(text);
-    else if (takes_text(STDERR_FILENO))
-      write_note(text);
+    if (output_ != nullptr) return output_->note(stop_note_text(signal, at_work.now()));
+    if (takes_text(STDERR_FILENO)) write_note(early_stop_note_text(signal));
   }
 
  private:
@@ -182,7 +180,13 @@ struct Stopping {
   StopNote note;
   StopSignals signals;
 
-  explicit Stopping(bool wants_note) : note(wants_note), signals([this](int signal) { note.write(signal); }) {}
+  explicit Stopping(bool wants_note) : note(wants_note), signals([this](int signal) { hear(signal); }) {}
+
+  // Before and after the run nobody looks at the signal while a stage's call lasts.
+  void hear(int signal) {
+    note.write(signal);
+    CallLimits::stop_by(signal);
+  }
 };
 
 // Where epoch lines, summary and prints go: with --json standard output is one object and nothing else.

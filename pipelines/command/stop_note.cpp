@@ -1,6 +1,7 @@
 #include "stop_note.hpp"
 
 #include "config/printable_text.hpp"
+#include "process/stage_mark.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -23,11 +24,19 @@ std::string waits_text(const WorkInHand& work) {
   return text;
 }
 
+std::string note_text(int signal, const std::string& waits) {
+  return fmt::format("stopping on signal {} ({}){}; a second signal ends the process at once\n", signal,
+                     sigdescr_np(signal), waits);
+}
+
 }  // namespace
 
-std::string stop_note_text(int signal, const WorkInHand& work) {
-  return fmt::format("stopping on signal {} ({}){}; a second signal ends the process at once\n", signal,
-                     sigdescr_np(signal), waits_text(work));
+std::string stop_note_text(int signal, const WorkInHand& work) { return note_text(signal, waits_text(work)); }
+
+std::string early_stop_note_text(int signal) {
+  StageCall call;
+  if (other_calls(&call, 1) == 0 || call.phase == nullptr) return note_text(signal, "");
+  return note_text(signal, fmt::format(": {}, {}, has a second to return", call.place->text, call.phase));
 }
 
 }  // namespace millrace::pipelines

@@ -257,15 +257,15 @@ std::vector<SourceBudget> Run::budgets() const {
   return budgets;
 }
 
-// What infer has said stays; the stage that said it makes room for one that does its work elsewhere.
+// What infer has said stays; the stage that said it makes room for one that does its work elsewhere. It is kept: its destructor may
+// crash, and by the end of the graph the run's results are told.
 void Run::isolate_stages() {
   for (ValidatedNode& node : graph_.nodes) {
     if (!node.isolated) continue;
     Isolation isolation{node.info, node.params, node.outputs, stage_host_, node.call_timeout, {}, graph_.seed};
     for (const NodeSeed& seed : node.seeds) isolation.seeds.emplace_back(seed.purpose, seed.seed);
     isolation.fail = [this, &node](const std::exception_ptr& thrown) { stop_.fail(thrown, &node); };
-    const StagePlace place = place_of(node, "");
-    const StageMark mark(place, "while it is destroyed");
+    node.asked = std::move(node.stage);
     node.stage = make_isolated_stage(std::move(isolation));
   }
 }

@@ -1,9 +1,11 @@
 """A stage that ends the program, throws anything or crashes, in any call and in every verb: it is named, and nothing reads as success."""
 import itertools
 import os
+import pathlib
 import resource
 import shutil
 import signal
+import subprocess
 import tempfile
 import unittest
 
@@ -108,6 +110,56 @@ class Crash(unittest.TestCase):
         for verb, more in ((["check"], []), ([], ["--set", "faults.run.isolate=process"])):
             process = with_fault("abort", "unrun", *more, verb=verb)
             self.assertRegex(process.stderr, rf"error\[stage-crashed\]: SIGABRT \(.*\) in {PLACE} while it is destroyed")
+
+    def test_such_a_crash_after_the_run_of_an_isolated_stage_takes_no_result_along(self):
+        process = with_fault("abort", "unrun", "--set", "faults.run.isolate=process", "--json")
+        self.assertEqual(process.returncode, -signal.SIGABRT, process.stderr)
+        result = result_of(process)
+        self.assertEqual((len(result["epochs"]), result["exit"]["code"]), (3, 0))
+        self.assertRegex(process.stderr, rf"error\[stage-crashed\]: SIGABRT \(.*\) in {PLACE} while it is destroyed")
+
+
+class Hang(unittest.TestCase):
+    """A call before or after the run that does not return."""
+
+    def test_it_is_named_after_its_timeout_in_every_verb(self):
+        for verb, at in itertools.product(([], ["check"], ["plan"], ["show"], ["graph"]), ("construction", "infer")):
+            with self.subTest(verb=verb, at=at):
+                process = with_fault("hang", at, "--set", "faults.run.timeout=0.2", *(["--json"] if verb != ["graph"] else []), verb=verb)
+                self.assertEqual(process.returncode, 75, process.stderr)
+                self.assertRegex(process.stderr, rf"error\[stage-hung\]: {PLACE}, {CALLS[at]}, has not returned for 0\.2\d* s\n")
+                self.assertIn("timeout", process.stderr)
+                if verb in ([], ["check"]):
+                    result = result_of(process)
+                    self.assertEqual((result["errors"][0]["name"], result["exit"]["code"]), ("stage-hung", 75))
+
+    def test_one_in_the_destructor_of_a_stage_that_never_ran(self):
+        process = with_fault("hang", "unrun", "--set", "faults.run.timeout=0.2", verb=["check"])
+        self.assertEqual(process.returncode, 75, process.stderr)
+        self.assertRegex(process.stderr, rf"error\[stage-hung\]: {PLACE}, while it is destroyed, has not returned")
+
+    def started(self, *verb):
+        """A program that hangs in a constructor: it is in the system call that the planted fault waits in, pause or what has its place."""
+        process = subprocess.Popen([os.environ["PIPELINE_RUN"], *verb, CONFIG, "--plugin", FAULTS, "--set", "faults.fault=hang",
+                                    "--set", "faults.at=construction", "--set", "faults.run.timeout=1000"], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        while pathlib.Path(f"/proc/{process.pid}/syscall").read_text().split()[0] not in ("34", "73"):
+            self.assertIsNone(process.poll())
+        return process
+
+    def test_the_first_signal_names_it_and_ends_a_run_that_has_not_begun(self):
+        process = self.started()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(60), 130)
+        errors = process.stderr.read()
+        self.assertRegex(errors, rf"stopping on signal 2 \(Interrupt\): {PLACE}, while it is constructed, has a second to return")
+        self.assertRegex(errors, rf"error\[stage-hung\]: {PLACE}, while it is constructed, has not returned")
+
+    def test_a_verb_that_only_looks_ends_at_the_first(self):
+        process = self.started("check")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(60), -signal.SIGINT)
 
 
 if __name__ == "__main__":
