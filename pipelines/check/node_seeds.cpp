@@ -11,6 +11,8 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
@@ -80,6 +82,19 @@ class SeedNumbers {
 
 void number_seeds(const CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diagnostics) {
   SeedNumbers(checked, graph, diagnostics).decide();
+}
+
+void keep_seed_numbers(const ValidatedGraph& whole, ValidatedGraph& graph) {
+  std::map<std::pair<std::string, std::string>, std::int64_t> numbers;
+  for (const ValidatedNode& node : whole.nodes)
+    for (const NodeSeed& seed : node.seeds) numbers[{node.name, seed.purpose}] = seed.number;
+  for (ValidatedNode& node : graph.nodes)
+    for (NodeSeed& seed : node.seeds) {
+      const auto found = numbers.find({node.name, seed.purpose});
+      if (found == numbers.end()) continue;
+      seed.number = found->second;
+      if (!seed.is_own) seed.seed = numbered_seed(graph.seed, seed.number);
+    }
 }
 
 }  // namespace millrace::pipelines

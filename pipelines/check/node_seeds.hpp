@@ -11,4 +11,8 @@ namespace millrace::pipelines {
 /// that, whatever its number is. Reports `unused-seed`: a node that has one and draws nothing.
 void number_seeds(const CheckedGraph& checked, ValidatedGraph& graph, Diagnostics&);
 
+/// `graph` is `whole` without some nodes: each purpose of a node gets the number that it has there, so that who is left draws what
+/// it drew beside them.
+void keep_seed_numbers(const ValidatedGraph& whole, ValidatedGraph& graph);
+
 }  // namespace millrace::pipelines

@@ -1,7 +1,9 @@
 #include "checked_config.hpp"
 
 #include "check/node_place.hpp"
+#include "check/node_seeds.hpp"
 #include "check/validator.hpp"
+#include "config/overrides.hpp"
 #include "config_plugins.hpp"
 #include "named_config.hpp"
 #include "plugin_news.hpp"
@@ -36,11 +38,35 @@ bool misses_stage(const Diagnostics& found) {
   return std::any_of(all.begin(), all.end(), [](const Diagnostic& d) { return d.name == kUnknownStage; });
 }
 
+void destroy_stages(ValidatedGraph& graph) {
+  for (ValidatedNode& node : graph.nodes) {
+    if (!node.stage && !node.asked) continue;
+    const StagePlace place = place_of(node, "");
+    const StageMark mark(place, "while it is destroyed");
+    const CallLimit limit(node.making_timeout);
+    node.stage.reset();
+    node.asked.reset();
+  }
+}
+
+// What the command line takes away keeps its number among those that draw: who is left draws what it drew beside it.
+void keep_numbers(const DocNode& document, const CommandOptions& options, const Peers* peers, CheckedConfig& checked) {
+  const std::vector<Override> rest = without_removals(options.overrides);
+  if (rest.size() == options.overrides.size()) return;
+  Diagnostics ignored;  // a part may be taken away because it is wrong
+  const GraphSpec spec = build_spec(document, rest, checked.registry, ignored);
+  ValidatedGraph whole =
+      validate(spec, checked.registry, ignored, peers ? peers->ranks() : RankInfo{}, peers ? peers->cores() : 0);
+  keep_seed_numbers(whole, checked.graph);
+  destroy_stages(whole);
+}
+
 Diagnostics build(const DocNode& document, const CommandOptions& options, const Peers* peers, CheckedConfig& checked) {
   Diagnostics found;
   checked.spec = build_spec(document, options.overrides, checked.registry, found);
   checked.graph =
       validate(checked.spec, checked.registry, found, peers ? peers->ranks() : RankInfo{}, peers ? peers->cores() : 0);
+  if (!found.has_errors()) keep_numbers(document, options, peers, checked);
   return found;
 }
 
@@ -96,16 +122,7 @@ Diagnostics with_named_config(const Diagnostics& found, const std::string& targe
 
 }  // namespace
 
-CheckedConfig::~CheckedConfig() {
-  for (ValidatedNode& node : graph.nodes) {
-    if (!node.stage && !node.asked) continue;
-    const StagePlace place = place_of(node, "");
-    const StageMark mark(place, "while it is destroyed");
-    const CallLimit limit(node.making_timeout);
-    node.stage.reset();
-    node.asked.reset();
-  }
-}
+CheckedConfig::~CheckedConfig() { destroy_stages(graph); }
 
 void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry, const PluginTrial& trial) {
   load_builtin_plugin(registry);

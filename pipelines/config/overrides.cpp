@@ -240,11 +240,32 @@ void apply_one(DocNode& document, const Override& override, const StageRegistry&
   say_where(std::move(found), document, registry, path_text, text.substr(equals + 1), diagnostics);
 }
 
+bool is_null(const Override& override, std::size_t start) {
+  Diagnostics ignored;
+  const auto source = std::make_shared<const SourceText>(SourceText{override.origin, override.text, true});
+  const std::optional<DocNode> value = parse_yaml(source, start, ignored);
+  return value && value->is_null() && value->where.source;
+}
+
+// A node, an input, a chain or an item of one; not a parameter, which null only unsets.
+bool takes_part_away(const Override& override) {
+  const std::string_view text = override.text, path = text.substr(0, text.find('='));
+  const bool is_part = path.find('.') == std::string_view::npos || path.starts_with("chains.") ||
+                       path.ends_with(".in") || path.find(".in.") != std::string_view::npos;
+  return is_part && path.size() < text.size() && is_null(override, path.size() + 1);
+}
+
 }  // namespace
 
 const Location& default_location() {
   static const Location location{std::make_shared<const SourceText>(SourceText{"default", "", false}), 0, 0, 1};
   return location;
+}
+
+std::vector<Override> without_removals(const std::vector<Override>& overrides) {
+  std::vector<Override> rest = overrides;
+  std::erase_if(rest, takes_part_away);
+  return rest;
 }
 
 void apply_overrides(DocNode& document, const std::vector<Override>& overrides, const StageRegistry& registry,

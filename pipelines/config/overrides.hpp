@@ -13,6 +13,9 @@ namespace millrace::pipelines {
 void apply_overrides(DocNode& document, const std::vector<Override>& overrides, const StageRegistry& registry,
                      Diagnostics& diagnostics);
 
+/// Those that take no node, input, chain or chain's item away: what the graph was before.
+std::vector<Override> without_removals(const std::vector<Override>& overrides);
+
 /// Where values come from that nobody wrote: a source named "default".
 const Location& default_location();
 

@@ -64,6 +64,15 @@ class Several(unittest.TestCase):
         self.assertEqual([(d["node"], d["purpose"], d["number"]) for d in draws],
                          [("rows", "shuffle", 1), ("small", "model", 1), ("large", "model", 2)])
 
+    def test_who_is_left_when_a_node_is_taken_away_draws_what_it_drew_before(self):
+        both = result_of(run_text(TWO, "--json"))["models"]
+        alone = result_of(run_text(TWO, "--json", "--set", "small=null"))
+        self.assertEqual(alone["models"], {"large": both["large"]})
+        draws = result_of(run("plan", "-", "--json", "--set", "small=null # the first", input=TWO))["draws"]
+        self.assertEqual([(d["node"], d["purpose"], d["number"]) for d in draws], [("rows", "shuffle", 1), ("large", "model", 2)])
+        own = run_text(TWO, "--json", "--set", "small=null", "--set", "large.seed=7")
+        self.assertEqual(result_of(own)["models"]["large"], result_of(run_text(TWO, "--json", "--set", "large.seed=7"))["models"]["large"])
+
     def test_two_nodes_of_one_random_stage_differ_and_one_seed_makes_them_equal(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
