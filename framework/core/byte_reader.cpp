@@ -20,8 +20,8 @@ constexpr std::size_t kChunk = std::size_t{256} << 10;  ///< of compressed bytes
   throw Error(ErrorKind::data, name, fmt::format("{}: {}", path, what), std::move(help));
 }
 
-/// The decompressed bytes of a gzip file of one member. zlib's own file functions are of no use here: they read a truncated
-/// file to a clean end, and let junk behind the data pass.
+/// The decompressed bytes of a gzip file of one member or several (RFC 1952, section 2.2), zeros behind the last allowed. zlib's
+/// own file functions are of no use here: they read a truncated file to a clean end, and let junk behind the data pass.
 class Inflater {
  public:
   Inflater(InputFile& file, const std::string& path) : file_(file), path_(path), input_(kChunk) {
@@ -49,12 +49,11 @@ class Inflater {
     if (stream_.avail_in == 0) refill();
     const int result = inflate(&stream_, Z_NO_FLUSH);
     if (result == Z_STREAM_END) {
-      ended_ = true;
-      require_only_zeros();
+      begin_next_member();
     } else if (result == Z_BUF_ERROR) {
       fail("gzip-truncated", path_,
            fmt::format("the compressed data end at byte {}, after {}, before they are complete", file_.bytes(),
-                       counted(std::uint64_t{stream_.total_out}, "decompressed byte")),
+                       counted(before_ + std::uint64_t{stream_.total_out}, "decompressed byte")),
            "copy or download the file again");
     } else if (result != Z_OK) {
       fail("gzip-corrupt", path_,
@@ -68,13 +67,22 @@ class Inflater {
     stream_.next_in = reinterpret_cast<Bytef*>(input_.data());
     stream_.avail_in = static_cast<uInt>(filled_);
   }
-  void require_only_zeros() {
+  // "1f" is the first byte of every member; what the rest of its header must be zlib knows.
+  void begin_next_member() {
+    skip_zeros();
+    ended_ = stream_.avail_in == 0;
+    if (ended_) return;
+    if (*stream_.next_in != 0x1f)
+      fail("gzip-trailing", path_,
+           fmt::format("at compressed byte {}: what follows the gzip data is no further gzip member", offset()),
+           "remove what follows");
+    before_ += stream_.total_out;
+    inflateReset(&stream_);
+  }
+  void skip_zeros() {
     do {
-      for (; stream_.avail_in > 0; ++stream_.next_in, --stream_.avail_in)
-        if (*stream_.next_in != 0)
-          fail("gzip-trailing", path_,
-               fmt::format("at compressed byte {}: more data behind the end of the gzip data", offset()),
-               "remove what follows, or decompress the parts and join them");
+      for (; stream_.avail_in > 0 && *stream_.next_in == 0; ++stream_.next_in) --stream_.avail_in;
+      if (stream_.avail_in > 0) return;
       refill();
     } while (stream_.avail_in > 0);
   }
@@ -85,6 +93,7 @@ class Inflater {
   std::vector<std::byte> input_;
   z_stream stream_{};
   std::uint64_t consumed_ = 0;  ///< compressed bytes before the chunk in input_
+  std::uint64_t before_ = 0;    ///< decompressed bytes of the members before this one
   std::size_t filled_ = 0;
   bool ended_ = false;
 };

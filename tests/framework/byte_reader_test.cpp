@@ -138,13 +138,40 @@ TEST_CASE("An unknown compression method is corrupt") {
   CHECK(name_of_error(folder.file("bad.gz", bad)) == "gzip-corrupt");
 }
 
-TEST_CASE("What follows the gzip data must be zeros") {
+TEST_CASE("Several members of gzip are read as one text") {
+  const TempFolder folder;
+  const Bytes data = sample_data(300'000);
+  Bytes packed;
+  for (std::size_t at = 0; at < data.size(); at += 70'000) packed += gzip(data.substr(at, 70'000));
+  const std::string path = folder.file("members.gz", packed);
+  CHECK(read_all(path) == data);
+  CHECK(read_all(path, 1) == data);
+  CHECK(read_all(folder.file("empty.gz", gzip("") + gzip("abc") + gzip(""))) == "abc");
+  CHECK(read_all(folder.file("padded.gz", gzip("abc") + Bytes(600'000, '\0') + gzip("def") + Bytes(3, '\0'))) ==
+        "abcdef");
+}
+
+TEST_CASE("A later member of gzip is checked as the first is") {
+  const TempFolder folder;
+  const Bytes first = gzip("abc"), second = gzip("defghi");
+  for (std::size_t size = 1; size < second.size(); ++size)
+    CHECK(name_of_error(folder.file("cut.gz", first + second.substr(0, size))) == "gzip-truncated");
+  Bytes wrong = second;
+  wrong[wrong.size() - 8] = static_cast<char>(wrong[wrong.size() - 8] ^ 1);
+  CHECK(name_of_error(folder.file("wrong.gz", first + wrong)) == "gzip-corrupt");
+  CHECK(name_of_error(folder.file("like.gz", first + "\x1f\x8b is how a member begins")) == "gzip-corrupt");
+  const Error cut = error_of([&] { read_all(folder.file("cut.gz", first + second.substr(0, second.size() - 1))); });
+  CHECK_THAT(cut.message(), ContainsSubstring("byte " + std::to_string(first.size() + second.size() - 1)));
+  CHECK_THAT(cut.message(), ContainsSubstring("9 decompressed bytes"));
+}
+
+TEST_CASE("What follows the gzip data must be zeros or a further member") {
   const TempFolder folder;
   CHECK(read_all(folder.file("padded.gz", gzip("abc") + Bytes(1000, '\0'))) == "abc");
   CHECK(read_all(folder.file("padded2.gz", gzip("abc") + Bytes(600000, '\0'))) == "abc");
   CHECK(name_of_error(folder.file("junk.gz", gzip("abc") + "x")) == "gzip-trailing");
   CHECK(name_of_error(folder.file("late.gz", gzip("abc") + Bytes(600000, '\0') + "x")) == "gzip-trailing");
-  const Error error = error_of([&] { read_all(folder.file("two.gz", gzip("abc") + gzip("def"))); });
+  const Error error = error_of([&] { read_all(folder.file("two.gz", gzip("abc") + "def")); });
   CHECK(error.name() == "gzip-trailing");
   CHECK_THAT(error.message(), ContainsSubstring("byte " + std::to_string(gzip("abc").size())));
 }

@@ -102,7 +102,9 @@ void add_gzip(std::vector<Malformed>& all) {
   all.push_back({"an invalid block", "gzip-corrupt", "invalid block type", block});
   all.push_back(
       {"junk behind gzip", "gzip-trailing", "at compressed byte " + std::to_string(packed.size()), packed + "junk"});
-  all.push_back({"a second member", "gzip-trailing", "at compressed byte", packed + packed});
+  all.push_back({"a second member that is too much", "gzip-limit", "at byte 18", packed + packed});
+  all.push_back({"a second member that is a bomb", "gzip-limit", "at byte 18",
+                 packed + gzip(Bytes(std::size_t{64} << 20, '\0'))});
   all.push_back({"junk behind zeros", "gzip-trailing", "at compressed byte", packed + Bytes(100, '\0') + "x"});
   all.push_back({"short gzip data", "idx-size", "at byte 17", gzip(good().substr(0, 17))});
   all.push_back({"a short header in gzip", "idx-short", "at byte 7", gzip(good().substr(0, 7))});

@@ -24,8 +24,8 @@ class MILLRACE_EXPORT ByteReader {
   ByteReader(const ByteReader&) = delete;
   ByteReader& operator=(const ByteReader&) = delete;
 
-  /// Fills `out` as far as the data goes; fewer bytes mean the end. Throws gzip-truncated, gzip-corrupt, gzip-trailing (junk or a
-  /// second member after the data; zero padding is fine), file-unreadable.
+  /// Fills `out` as far as the data goes; fewer bytes mean the end. Throws gzip-truncated, gzip-corrupt, gzip-trailing (neither
+  /// zeros nor a further member after one; all members are one text), file-unreadable.
   std::size_t read(std::span<std::byte> out);
   /// Whether the data ends here. Reads ahead one byte, and checks gzip's own checksum and what follows it.
   bool at_end();
