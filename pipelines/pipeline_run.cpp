@@ -25,7 +25,7 @@ using namespace millrace::pipelines;
 
 int report(const millrace::Error& error, const CommandOptions& options) {
   const Diagnostic diagnostic = to_diagnostic(error);
-  write_note(render(diagnostic, style_of(STDERR_FILENO, options.color).color));
+  write_note(render(diagnostic, look_of(STDERR_FILENO, options.color)));
   Diagnostics diagnostics;
   diagnostics.add(diagnostic);
   // What could not be written once is not written again, but its reason was.

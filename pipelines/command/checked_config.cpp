@@ -145,14 +145,13 @@ std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const
 }
 
 int report_errors(const CheckedConfig& checked, const CommandOptions& options) {
-  write_note(render(checked.diagnostics, style_of(STDERR_FILENO, options.color).color));
+  write_note(render(checked.diagnostics, look_of(STDERR_FILENO, options.color)));
   if (options.json) write_result(errors_json(checked.diagnostics, loaded_plugins_json(checked.registry)));
   return checked.diagnostics.exit_code();
 }
 
 void tell_warnings(const Diagnostics& diagnostics, const CommandOptions& options) {
-  if (!options.quiet && !diagnostics.empty())
-    write_note(render(diagnostics, style_of(STDERR_FILENO, options.color).color));
+  if (!options.quiet && !diagnostics.empty()) write_note(render(diagnostics, look_of(STDERR_FILENO, options.color)));
 }
 
 Diagnostic to_diagnostic(const Error& error) {

@@ -112,7 +112,7 @@ void compare_source(Peers& peers, const ValidatedGraph& graph, const DataFact& f
 }  // namespace
 
 void write_errors(const Diagnostics& diagnostics, const CommandOptions& options, const Peers* peers) {
-  const std::string text = render(diagnostics, style_of(STDERR_FILENO, options.color).color);
+  const std::string text = render(diagnostics, look_of(STDERR_FILENO, options.color));
   write_note(peers == nullptr ? text : fmt::format("rank {}: {}", peers->ranks().rank, text));
 }
 

@@ -284,7 +284,7 @@ int plan_verb(const CommandOptions& options) {
   Diagnostics beyond;
   check_memory(checked->graph, beyond);
   if (beyond.empty()) return 0;
-  write_note(render(beyond, style_of(STDERR_FILENO, options.color).color));
+  write_note(render(beyond, look_of(STDERR_FILENO, options.color)));
   return beyond.exit_code();
 }
 

@@ -22,11 +22,11 @@ constexpr double kNever = -std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-std::string warning_note(const RunWarning& warning, bool color) {
+std::string warning_note(const RunWarning& warning, Look look) {
   Diagnostic told{ErrorKind::run, warning.name, warning.message,  warning.where, {},
                   warning.help,   {},           Severity::warning};
   if (!warning.node.empty()) told.notes.push_back(fmt::format("in node `{}` (stage {})", warning.node, warning.stage));
-  return render(told, color) + "\n";
+  return render(told, look) + "\n";
 }
 
 ProgressLine::ProgressLine(ProgressOptions options, ProgressOutput& output)
@@ -102,7 +102,7 @@ void ProgressLine::show(const std::string& line) {
 void ProgressLine::print(std::string_view text) { output_.result(printable(text)); }
 
 void ProgressLine::warning(const RunWarning& warning) {
-  if (!options_.quiet) output_.note(warning_note(warning, options_.live_style().color));
+  if (!options_.quiet) output_.note(warning_note(warning, look_of(options_.live_style())));
 }
 
 // A node that works through the whole epoch is what a faster machine or a cheaper stage would have to improve.

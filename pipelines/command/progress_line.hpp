@@ -36,7 +36,7 @@ struct ProgressOptions {
 };
 
 /// A warning as it is shown while a run lasts.
-std::string warning_note(const RunWarning& warning, bool color);
+std::string warning_note(const RunWarning& warning, Look look);
 
 class ProgressLine final : public RunObserver {
  public:

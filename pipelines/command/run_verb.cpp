@@ -266,8 +266,8 @@ class OtherRank final : public RunObserver {
   OtherRank(int rank, const CommandOptions& options, RunOutput& output)
       : rank_(rank), options_(options), output_(output) {}
   void warning(const RunWarning& warning) override {
-    const bool color = style_of(STDERR_FILENO, options_.color).color;
-    if (!options_.quiet) output_.note(fmt::format("rank {}: {}", rank_, warning_note(warning, color)));
+    if (!options_.quiet)
+      output_.note(fmt::format("rank {}: {}", rank_, warning_note(warning, look_of(STDERR_FILENO, options_.color))));
   }
 
  private:

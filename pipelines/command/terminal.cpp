@@ -67,6 +67,12 @@ TerminalStyle style_of(int descriptor, ColorChoice choice) {
   return style;
 }
 
+Look look_of(int descriptor, ColorChoice choice) { return look_of(style_of(descriptor, choice)); }
+
+Look look_of(const TerminalStyle& style) {
+  return {style.color, style.is_terminal ? static_cast<std::size_t>(style.columns) : 0};
+}
+
 bool write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = write(descriptor, text.data(), text.size());

@@ -1,6 +1,8 @@
 // What a stream can show: colour, redrawn lines, Unicode.
 #pragma once
 
+#include "config/diagnostics.hpp"
+
 #include <cstdint>
 #include <string_view>
 
@@ -18,6 +20,10 @@ struct TerminalStyle {
 
 /// Style of a file descriptor. Colour: --color, then NO_COLOR, CLICOLOR_FORCE or FORCE_COLOR, TERM=dumb, isatty.
 TerminalStyle style_of(int descriptor, ColorChoice choice);
+
+/// How diagnostics look in a style, and on a descriptor.
+Look look_of(const TerminalStyle& style);
+Look look_of(int descriptor, ColorChoice choice);
 
 /// Columns of a terminal as it is now, at least 1; 80 for what is none.
 int columns_of(int descriptor);

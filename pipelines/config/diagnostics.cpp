@@ -1,6 +1,7 @@
 // How an error looks: the user's own line with carets under it, then notes and what to do.
 #include "diagnostics.hpp"
 
+#include "excerpt.hpp"
 #include "printable_text.hpp"
 #include "scalars.hpp"
 #include "text_cells.hpp"
@@ -17,8 +18,7 @@ namespace millrace::pipelines {
 namespace {
 
 constexpr std::size_t kMostKept = 10'000;
-constexpr std::size_t kMostColumns = 160;  // a line may be a megabyte long
-constexpr std::size_t kDeeper = 3;         // where a message of several lines goes on
+constexpr std::size_t kDeeper = 3;  // where a message of several lines goes on
 
 struct Colors {
   std::string_view error, warning, frame, bold, reset;
@@ -36,8 +36,6 @@ std::string_view line_of(std::string_view text, int line) {
   if (found.ends_with('\r')) found.remove_suffix(1);
   return found;
 }
-
-bool is_tail_byte(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
 
 // Columns in characters. Goes on where the last place was, so that places in their order cost one reading of the text.
 class Columns {
@@ -74,24 +72,6 @@ class Columns {
   std::size_t line_start_ = 0, bytes_ = 0, characters_ = 0;  // `bytes_` of the line have `characters_`
 };
 
-// The part of a line that is shown: all of it, or a window around the place.
-struct Excerpt {
-  std::string text;
-  std::size_t column;  // of the carets, from 0, in bytes of `text`
-};
-
-Excerpt excerpt_of(std::string_view line, const Location& where) {
-  const std::size_t column =
-      std::min<std::size_t>(static_cast<std::size_t>(std::max(where.column, 1) - 1), line.size());
-  if (line.size() <= kMostColumns) return {std::string(line), column};
-  std::size_t first = column > kMostColumns / 2 ? column - kMostColumns / 2 : 0;
-  while (first > 0 && is_tail_byte(line[first])) --first;
-  std::size_t last = std::min(line.size(), first + kMostColumns);
-  while (last < line.size() && is_tail_byte(line[last])) ++last;
-  const std::string_view before = first > 0 ? "..." : "", after = last < line.size() ? "..." : "";
-  return {fmt::format("{}{}{}", before, line.substr(first, last - first), after), column - first + before.size()};
-}
-
 // Tabs stay tabs, so that the carets stand under the token whatever the width of a tab.
 std::string padding_for(std::string_view text) {
   std::string padding;
@@ -113,8 +93,17 @@ std::string_view color_of(const Diagnostic& d, const Colors& c) {
   return d.severity == Severity::error ? c.error : c.warning;
 }
 
-std::string render_source(const Diagnostic& d, const Colors& c, std::size_t gutter) {
-  const Excerpt shown = excerpt_of(line_of(d.where.source->text, d.where.line), d.where);
+Excerpt excerpt_for(const Diagnostic& d, std::size_t columns, std::size_t gutter) {
+  constexpr std::size_t kFrame = 3;  // " | "
+  const auto length = static_cast<std::size_t>(std::max(d.where.length, 1));
+  const std::size_t label = d.label.empty() ? 0 : 1 + cells_of(printable_line(d.label));
+  const std::size_t room = columns == 0 ? 0 : std::max(columns, gutter + kFrame + 1) - gutter - kFrame;
+  return excerpt_of(line_of(d.where.source->text, d.where.line),
+                    static_cast<std::size_t>(std::max(d.where.column, 1) - 1), room, length + label);
+}
+
+std::string render_source(const Diagnostic& d, const Colors& c, std::size_t columns, std::size_t gutter) {
+  const Excerpt shown = excerpt_for(d, columns, gutter);
   const std::string_view rest = std::string_view(shown.text).substr(std::min(shown.column, shown.text.size()));
   const std::string_view token = rest.substr(0, static_cast<std::size_t>(std::max(d.where.length, 1)));
   const std::string carets(std::max<std::size_t>(1, cells_of(printable(token))), '^');
@@ -206,15 +195,15 @@ int Diagnostics::exit_code() const {
   return first == list_.end() ? 0 : static_cast<int>(first->kind);
 }
 
-std::string render(const Diagnostic& d, bool color) {
-  const Colors& c = color ? kAnsi : kPlain;
+std::string render(const Diagnostic& d, Look look) {
+  const Colors& c = look.color ? kAnsi : kPlain;
   const std::size_t gutter = std::max<std::size_t>(2, fmt::format("{}", d.where.line).size());
   std::string out = fmt::format("{}{}[{}]{}{}: {}{}\n", color_of(d, c), is_error(d) ? "error" : "warning",
                                 printable_line(shown(d.name)), c.reset, c.bold,
                                 printable_message(d.message, gutter + kDeeper), c.reset);
   if (d.where.source) {
     out += fmt::format("{}{:{}}-->{} {}\n", c.frame, "", gutter, c.reset, place_of(d.where));
-    if (d.where.line > 0 && !d.where.source->text.empty()) out += render_source(d, c, gutter);
+    if (d.where.line > 0 && !d.where.source->text.empty()) out += render_source(d, c, look.columns, gutter);
   }
   for (const std::string& note : d.notes)
     out += fmt::format("{}{:{}} ={} {}note:{} {}\n", c.frame, "", gutter, c.reset, c.bold, c.reset,
@@ -225,10 +214,10 @@ std::string render(const Diagnostic& d, bool color) {
   return out;
 }
 
-std::string render(const Diagnostics& diagnostics, bool color) {
+std::string render(const Diagnostics& diagnostics, Look look) {
   const std::vector<Diagnostic> all = diagnostics.sorted();
   std::string out;
-  for (std::size_t i = 0; i < std::min(all.size(), kMostShownErrors); ++i) out += render(all[i], color) + "\n";
+  for (std::size_t i = 0; i < std::min(all.size(), kMostShownErrors); ++i) out += render(all[i], look) + "\n";
   const auto kept = static_cast<std::size_t>(std::count_if(all.begin(), all.end(), is_error));
   const std::size_t errors = kept + diagnostics.dropped(Severity::error);
   const std::size_t warnings = all.size() - kept + diagnostics.dropped(Severity::warning);

@@ -73,10 +73,17 @@ class Diagnostics {
   std::array<std::size_t, 2> kept_{}, dropped_{};  // by severity
 };
 
-/// One diagnostic as rustc prints it: headline, arrow, source line with carets, help and notes. `color`: ANSI colours.
-std::string render(const Diagnostic&, bool color);
+/// How a diagnostic is to look where it is read.
+struct Look {
+  bool color = false;  ///< ANSI colours
+  std::size_t columns =
+      0;  ///< of the terminal, to which lines of the user's text are cut, so that carets stand under them; 0: of none
+};
+
+/// One diagnostic as rustc prints it: headline, arrow, source line with carets, help and notes.
+std::string render(const Diagnostic&, Look look = {});
 /// All of them, then a line that counts them if there are errors.
-std::string render(const Diagnostics&, bool color);
+std::string render(const Diagnostics&, Look look = {});
 /// "2 warnings".
 std::string warnings_text(std::size_t count);
 /// JSON array of {name, file, line, column, message, help, notes}: those of one severity.

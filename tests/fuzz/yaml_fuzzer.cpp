@@ -31,6 +31,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const GraphSpec spec = build_spec(std::move(*document), {}, registry(), diagnostics);
   if (diagnostics.empty()) validate(spec, registry(), diagnostics);
-  render(diagnostics, false);
+  render(diagnostics);
   return 0;
 }

@@ -94,7 +94,7 @@ int run_graph(const std::string& path, const std::string& setting) {
     ValidatedGraph graph = validate(spec, registry, diagnostics);
     if (diagnostics.empty()) return run(graph, {}).exit_code;
   }
-  std::fputs(render(diagnostics, false).c_str(), stderr);
+  std::fputs(render(diagnostics).c_str(), stderr);
   return diagnostics.exit_code();
 }
 

@@ -32,7 +32,7 @@ ValidatedGraph graph_of(const std::string& path, const std::vector<std::string>&
   for (const std::string& text : sets) overrides.push_back({text, "set"});
   Diagnostics diagnostics;
   ValidatedGraph graph = load_graph(path, overrides, registry, diagnostics);
-  INFO(render(diagnostics, false));
+  INFO(render(diagnostics));
   REQUIRE(diagnostics.empty());
   return graph;
 }

@@ -67,6 +67,14 @@ class Widths(unittest.TestCase):
             if columns >= 80:
                 self.assertEqual(rows, window.rows(joined=True))
 
+    def test_an_error_of_check_stands_over_its_caret(self):
+        for columns in 40, 60, 80, 120, 200:
+            window = Window(self, columns, command("check", "configs/mnist_mlp.yaml", "--set", "train_targets.class=10")
+                            + "; sed 's/classes/klasses/' configs/mnist_mlp.yaml | " + command("check", "-"))
+            rows = window.wait_for("ended with 3")
+            caret = next(i for i, row in enumerate(rows) if "^^^^^^^" in row and row.startswith("   |"))
+            self.assertEqual(rows[caret - 1][rows[caret].index("^"):][:7], "klasses", rows)
+
     def test_a_window_that_becomes_narrower_is_not_flooded(self):
         window = Window(self, 110, command(TINY, "--set", "epochs=100000", "--every", "100000"))
         window.wait_for("ETA")

@@ -6,6 +6,7 @@
 #include "config/scalars.hpp"
 #include "config/spec_reader.hpp"
 #include "config/suggestions.hpp"
+#include "config/text_cells.hpp"
 
 #include <millrace/registry.hpp>
 
@@ -28,7 +29,7 @@ TEST_CASE("an error shows the user's line with carets under the token, then note
   d.label = "not a parameter";
   d.notes = {"one"};
   d.help = "two";
-  CHECK(render(d, false) ==
+  CHECK(render(d) ==
         "error[unknown-parameter]: message\n"
         "  --> c.yaml:2:5\n"
         "   |\n"
@@ -40,13 +41,12 @@ TEST_CASE("an error shows the user's line with carets under the token, then note
 
 TEST_CASE("an error of an argument points into the argument") {
   const Diagnostic d = diagnostic("wrong-type", {source("command line, --set #1", "epochs=x", true), 1, 8, 1});
-  CHECK(render(d, false) ==
-        "error[wrong-type]: message\n  --> command line, --set #1\n   |\n   | epochs=x\n   |        ^\n");
+  CHECK(render(d) == "error[wrong-type]: message\n  --> command line, --set #1\n   |\n   | epochs=x\n   |        ^\n");
 }
 
 TEST_CASE("carets stand under the token after tabs and after letters of several bytes") {
   const Diagnostic d = diagnostic("wrong-type", {source("c.yaml", "\tn\xC3\xA4me: x\n"), 1, 9, 1});
-  CHECK(render(d, false).find("   | \t      ^\n") != std::string::npos);
+  CHECK(render(d).find("   | \t      ^\n") != std::string::npos);
 }
 
 TEST_CASE("columns count characters and carets count cells, for wide ones and for marks") {
@@ -54,8 +54,8 @@ TEST_CASE("columns count characters and carets count cells, for wide ones and fo
   const Diagnostic d =
       diagnostic("wrong-type", {source("c.yaml", "\xE7\xB4\x85: e\xCC\x81: \xE7\xB4\x85\xE7\xB4\x85\n"), 1, 11, 6});
   CHECK(column_of(d.where) == 8);
-  CHECK(render(d, false).find("c.yaml:1:8\n") != std::string::npos);
-  CHECK(render(d, false).find("   |        ^^^^\n") != std::string::npos);
+  CHECK(render(d).find("c.yaml:1:8\n") != std::string::npos);
+  CHECK(render(d).find("   |        ^^^^\n") != std::string::npos);
 }
 
 TEST_CASE("columns of many places of one line are found in one reading, in any order") {
@@ -71,7 +71,7 @@ TEST_CASE("a sentence of several lines cannot pass for an error, and a long one 
   Diagnostic d = diagnostic("na\nme\x1b[31m", {});
   d.message = "one\nerror[forged]: two";
   d.help = std::string(1'000'000, 'h');
-  const std::string text = render(d, false);
+  const std::string text = render(d);
   CHECK(text.find("\nerror[") == std::string::npos);
   CHECK(text.find('\x1b') == std::string::npos);
   CHECK(text.size() < 2 * kMostMessageBytes);
@@ -82,7 +82,7 @@ TEST_CASE("more errors than anybody reads are counted") {
   const auto file = source("c.yaml", "a: 1\n");
   for (int i = 0; i < 50'000; ++i) all.add(diagnostic("wrong-type", {file, i + 1, 1, 1}));
   CHECK(all.sorted().size() == 10'000);
-  CHECK(render(all, false).find("50000 errors\n") != std::string::npos);
+  CHECK(render(all).find("50000 errors\n") != std::string::npos);
 }
 
 TEST_CASE("names that are close are found by their distance") {
@@ -97,9 +97,49 @@ TEST_CASE("names that are close are found by their distance") {
 TEST_CASE("a line of a megabyte is shown as a piece around the place") {
   const Diagnostic d =
       diagnostic("wrong-type", {source("c.yaml", std::string(1'000'000, 'a') + "X" + "bbb"), 1, 1'000'001, 1});
-  const std::string text = render(d, false);
+  const std::string text = render(d);
   CHECK(text.size() < 1000);
   CHECK(text.find("aX") != std::string::npos);
+}
+
+// Cells before the caret, and cells before the X in the excerpt above it.
+std::pair<std::size_t, std::size_t> caret_and_place(const std::string& text) {
+  const std::size_t caret = text.find('^'), carets = text.rfind('\n', caret) + 1;
+  const std::size_t excerpt = text.rfind('\n', carets - 2) + 1, place = text.find('X', excerpt);
+  REQUIRE(place < carets);
+  return {cells_of(text.substr(carets, caret - carets)), cells_of(text.substr(excerpt, place - excerpt))};
+}
+
+TEST_CASE("on a terminal of any width the excerpt keeps to its row, and the caret stands under its place") {
+  const std::vector<std::string> pieces{"a", "\xE7\xB4\x85", "e\xCC\x81", "\x01"};
+  for (const std::string& piece : pieces)
+    for (const int before : {0, 1, 5, 30, 100, 300})
+      for (const int after : {0, 3, 200}) {
+        std::string line;
+        for (int i = 0; i < before; ++i) line += piece;
+        const auto column = static_cast<int>(line.size()) + 1;
+        line += "X";
+        for (int i = 0; i < after; ++i) line += piece;
+        for (std::size_t columns = 40; columns <= 200; columns += 7) {
+          const std::string text =
+              render(diagnostic("wrong-type", {source("c.yaml", line), 1, column, 1}), {false, columns});
+          const std::size_t start = text.find(" 1 | "), end = text.find('\n', start);
+          INFO(text << columns << " columns, " << before << " before");
+          CHECK(cells_of(text.substr(start, end - start)) <= columns);
+          const auto [caret, place] = caret_and_place(text);
+          CHECK(caret == place);
+        }
+      }
+}
+
+TEST_CASE("what fits is not cut, and what is cut shows where") {
+  const std::string line = std::string(50, 'a') + "X" + std::string(50, 'b');
+  const Diagnostic d = diagnostic("wrong-type", {source("c.yaml", line), 1, 51, 1});
+  CHECK(render(d, {false, 106}).find(" 1 | " + line + "\n") != std::string::npos);
+  CHECK(render(d).find(" 1 | " + line + "\n") != std::string::npos);
+  const std::string cut = render(d, {false, 60});
+  CHECK(cut.find(" 1 | ...a") != std::string::npos);
+  CHECK(cut.find("b...\n") != std::string::npos);
 }
 
 TEST_CASE("errors are sorted by place, files before arguments, and told once") {
@@ -113,7 +153,7 @@ TEST_CASE("errors are sorted by place, files before arguments, and told once") {
   std::string order;
   for (const Diagnostic& d : all.sorted()) order += d.name;
   CHECK(order == "abcd");
-  CHECK(render(all, false).find("\n4 errors\n") != std::string::npos);
+  CHECK(render(all).find("\n4 errors\n") != std::string::npos);
 }
 
 Diagnostic warning(std::string name, Location where) {
@@ -129,13 +169,13 @@ TEST_CASE("a warning looks as an error does, stands among them by its place, and
   CHECK_FALSE(all.empty());
   CHECK_FALSE(all.has_errors());
   CHECK(all.exit_code() == 0);
-  CHECK(render(all, false) == "warning[late]: message\n  --> c.yaml:2:1\n   |\n 2 | b: 2\n   | ^\n\n");
+  CHECK(render(all) == "warning[late]: message\n  --> c.yaml:2:1\n   |\n 2 | b: 2\n   | ^\n\n");
   all.add(diagnostic("early", {file, 1, 1, 1}));
   all.add(warning("last", {file, 2, 4, 1}));
   CHECK(all.exit_code() == 3);
   CHECK(all.warnings().size() == 2);
   CHECK(all.sorted().front().name == "early");
-  CHECK(render(all, false).find("\n1 error, 2 warnings\n") != std::string::npos);
+  CHECK(render(all).find("\n1 error, 2 warnings\n") != std::string::npos);
   CHECK(render_json(all).find("late") == std::string::npos);
   CHECK(render_json(all, Severity::warning).find("early") == std::string::npos);
 }
@@ -146,7 +186,7 @@ TEST_CASE("where warnings are errors they say that they need not be") {
   all.make_strict();
   CHECK(all.exit_code() == 3);
   CHECK(all.warnings().empty());
-  CHECK(render(all, false) == "error[late]: message\n   = note: a warning without `--strict`\n\n1 error\n");
+  CHECK(render(all) == "error[late]: message\n   = note: a warning without `--strict`\n\n1 error\n");
 }
 
 TEST_CASE("of several kinds of errors the first of usage, config, plugin, data and device decides the exit code") {

@@ -78,7 +78,7 @@ TEST_CASE("no word of a base that is no config is told") {
   for (const std::string& path : {foreign, scalar, broken, twice}) {
     const Reading reading = read_extending(folder, path);
     CHECK_FALSE(reading.document);
-    CHECK(render(reading.diagnostics, false).find("hunter2") == std::string::npos);
+    CHECK(render(reading.diagnostics).find("hunter2") == std::string::npos);
     CHECK(render_json(reading.diagnostics).find("hunter2") == std::string::npos);
   }
   const std::string config = folder.file("base.yaml", "version: 1\nepohs: 3\ngraph: {}\n");

@@ -55,7 +55,7 @@ std::string fault_of(const std::string& path, const Mutant& mutant) {
   Diagnostics diagnostics;
   const double start = processor_seconds();
   load_graph(path, {}, built_in_stages(), diagnostics);
-  const std::string shown = render(diagnostics, false) + render_json(diagnostics);
+  const std::string shown = render(diagnostics) + render_json(diagnostics);
   const double seconds = processor_seconds() - start;
   if (seconds > kMostSeconds) return fmt::format("{} s", seconds);
   if (!obeys_nobody(shown)) return "control characters";
@@ -152,7 +152,7 @@ double seconds_of_check(const std::string& text) {
   Diagnostics diagnostics;
   const double start = processor_seconds();
   load_graph(path, {}, built_in_stages(), diagnostics);
-  INFO(render(diagnostics, false).substr(0, 3000));
+  INFO(render(diagnostics).substr(0, 3000));
   CHECK_FALSE(diagnostics.has_errors());
   return processor_seconds() - start;
 }

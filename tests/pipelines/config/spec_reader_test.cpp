@@ -24,7 +24,7 @@ GraphSpec spec_of_text(const std::string& text, const std::vector<std::string>& 
   std::optional<DocNode> document = read_document(configs.file("config.yaml", text), diagnostics);
   REQUIRE(document);
   GraphSpec spec = build_spec(std::move(*document), overrides, built_in_stages(), diagnostics);
-  INFO(render(diagnostics, false));
+  INFO(render(diagnostics));
   REQUIRE(diagnostics.empty());
   return spec;
 }
