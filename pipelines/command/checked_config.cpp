@@ -10,6 +10,7 @@
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
 #include "process/call_limit.hpp"
+#include "removal_help.hpp"
 #include "run_json.hpp"
 #include "terminal.hpp"
 
@@ -66,7 +67,8 @@ Diagnostics build(const DocNode& document, const CommandOptions& options, const 
   checked.spec = build_spec(document, options.overrides, checked.registry, found);
   checked.graph =
       validate(checked.spec, checked.registry, found, peers ? peers->ranks() : RankInfo{}, peers ? peers->cores() : 0);
-  if (!found.has_errors()) keep_numbers(document, options, peers, checked);
+  if (found.has_errors()) return with_removal_help(found, checked.spec, options.overrides, checked.registry);
+  keep_numbers(document, options, peers, checked);
   return found;
 }
 

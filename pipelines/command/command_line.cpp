@@ -377,6 +377,23 @@ std::string help_for_verb(const std::string& word, const std::string& config) {
     if (word == checks) return fmt::format("write pipeline-run check {}", config);
   for (const char* plans : {"summary", "describe", "info"})
     if (word == plans) return fmt::format("write pipeline-run plan {}", config);
+  for (const char* judges : {"eval", "evaluate", "test", "score"})
+    if (word == judges)
+      return fmt::format(
+          "a run evaluates after each epoch: pipeline-run {}; --set epochs=0 measures the initial weights", config);
+  for (const char* begins : {"init", "new", "create", "scaffold"})
+    if (word == begins)
+      return "begin with a copy: pipeline-run show mnist_mlp > my.yaml; a stage of your own: pipeline-run new-stage "
+             "NAME";
+  for (const char* looks : {"data", "dataset", "datasets", "download"})
+    if (word == looks)
+      return "get a data set: pipeline-run fetch mnist; how data are read: pipeline-run stages idx_loader";
+  for (const char* lists : {"ls", "list", "models", "layers"})
+    if (word == lists) return "pipeline-run stages lists what a config can use, pipeline-run stages trainer the layers";
+  for (const char* sweeps : {"tune", "sweep", "search", "hyperopt"})
+    if (word == sweeps)
+      return "there are no sweeps: start a run for each value: "
+             "for x in 1e-3 1e-2; do pipeline-run mnist_mlp --set learn.optimizer.rmsprop.learning_rate=$x; done";
   return did_you_mean(word, first_words());
 }
 

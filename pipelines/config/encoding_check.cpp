@@ -15,6 +15,8 @@ bool is_forbidden_control(unsigned char c) { return (c < 0x20 && c != '\t' && c 
 std::optional<EncodingFault> find_encoding_fault(std::string_view text) {
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
     return EncodingFault{0, "the file is UTF-16; a config is UTF-8"};
+  if (text.starts_with("\x1f\x8b"))
+    return EncodingFault{0, "the file is compressed; a config is plain text: gunzip it"};
   for (std::size_t at = 0; at < text.size();) {
     const auto c = static_cast<unsigned char>(text[at]);
     const std::size_t length = sequence_length(text.substr(at, 4));

@@ -25,9 +25,46 @@ Location value_location(const DocNode& document, std::string_view key) {
   return member != nullptr ? member->value.where : document.where;
 }
 
+// Whose file it is, where it is a known one that is no config of ours; else empty.
+std::string foreign_program(const DocNode& document) {
+  const auto has = [&](std::string_view key) { return document.find(key) != nullptr; };
+  if (has("graph")) return {};
+  if (has("input_features") || has("output_features")) return "Ludwig";
+  if (has("trainer") && (has("model") || has("data"))) return "PyTorch Lightning";
+  if (has("class_name") || has("keras_version")) return "Keras";
+  if (has("defaults") || has("hydra")) return "Hydra";
+  return {};
+}
+
+void report_missing(const DocNode& document, Diagnostics& diagnostics) {
+  const bool version = document.find("version") != nullptr, graph = document.find("graph") != nullptr;
+  if (version && graph) return;
+  diagnostics.add(
+      {ErrorKind::config,
+       "missing-key",
+       fmt::format("the config has {}", version ? "no `graph`"
+                                        : graph ? "no `version`"
+                                                : "neither `version` nor `graph`"),
+       document.where,
+       "",
+       version ? "add `graph:` with the nodes"
+       : graph ? "add `version: 1`"
+               : "add `version: 1`, and `graph:` with the nodes; `pipeline-run show mnist_mlp` prints such a config",
+       {}});
+}
+
 void check_keys(const DocNode& document, Diagnostics& diagnostics) {
+  const std::string foreign = foreign_program(document);
   for (const DocMember& m : document.members) {
     if (is_top_level_key(m.key) || is_free_key(m.key)) continue;
+    if (!foreign.empty())
+      return diagnostics.add({ErrorKind::config,
+                              "unknown-key",
+                              fmt::format("`{}` at the top of a config", shown(m.key)),
+                              m.key_where,
+                              fmt::format("this looks like a file of {}", foreign),
+                              "here `graph:` says what is done; `pipeline-run show mnist_mlp` prints such a config",
+                              {}});
     diagnostics.add({ErrorKind::config,
                      "unknown-key",
                      fmt::format("`{}` at the top of a config", shown(m.key)),
@@ -36,15 +73,7 @@ void check_keys(const DocNode& document, Diagnostics& diagnostics) {
                      did_you_mean(m.key, top_level_keys(), "keys") + "; keys that start with `x-` are free",
                      {}});
   }
-  for (const std::string_view key : {"version", "graph"})
-    if (document.find(key) == nullptr)
-      diagnostics.add({ErrorKind::config,
-                       "missing-key",
-                       fmt::format("the config has no `{}`", key),
-                       document.where,
-                       "",
-                       key == "version" ? "add `version: 1`" : "add `graph:` with the nodes",
-                       {}});
+  report_missing(document, diagnostics);
 }
 
 // "auto", "cpu", "cuda", "cuda:N"; "sim" is the test device of the same interface.

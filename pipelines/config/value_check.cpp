@@ -92,13 +92,24 @@ class ValueCheck {
     return {};
   }
 
+  // With the path and the values that were written, so that the loop can be pasted.
+  std::string help_for_several(const DocNode& node) const {
+    std::string values, path = "NODE.PARAMETER";
+    for (const DocNode& item : node.items) values += item.is_scalar() ? shown(item.text) + " " : "";
+    if (!node.is_list() && !node.text.ends_with(')')) values = shown(node.text) + " ";
+    std::replace(values.begin(), values.end(), ',', ' ');
+    if (node.where.source && node.where.source->is_argument)
+      path = node.where.source->text.substr(0, node.where.source->text.find('='));
+    return fmt::format(
+        "a run takes one value: start it once for each: for x in {}; do pipeline-run CONFIG --set {}=$x; done",
+        values.empty() ? "1 2 3" : values.substr(0, values.size() - 1), shown(path));
+  }
+
   std::string help_for_number(const DocNode& node) const {
     const std::string_view text = node.text;
     if (node.quoted && read_number(text).fault == NumberFault::none) return "remove the quotes";
     const bool is_list = node.is_list() || text.find(',') != std::string_view::npos, is_call = text.ends_with(')');
-    if (is_list || is_call)
-      return "a run takes one value: start it once for each, for example: for x in 1 2 3; do pipeline-run CONFIG --set "
-             "PATH=$x; done";
+    if (is_list || is_call) return help_for_several(node);
     if (what_ == "`seed`")
       return "write a number: the same one gives the same weights; --set seed=$RANDOM another each time";
     return {};

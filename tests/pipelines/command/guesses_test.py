@@ -1,6 +1,7 @@
 """What people who come from elsewhere type first: each guess is answered with what to type here, or is heeded.
 
 A row is a command after `pipeline-run`, and what its help must hold: a path or a command that can be pasted."""
+import gzip
 import os
 import pathlib
 import re
@@ -38,7 +39,10 @@ SETS = [
     ("++epochs=3", "write --set epochs=3"),
     ("~log", "--set log=null"),
     ("~log=", "--set log=null"),
-    ("epochs=1,2,3", "for x in"),
+    ("epochs=1,2,3", "for x in 1 2 3; do pipeline-run CONFIG --set epochs="),
+    ("learn.optimizer.rmsprop.rho=[0.5, 0.9]", "for x in 0.5 0.9; do pipeline-run CONFIG --set learn.optimizer.rmsprop.rho="),
+    ("valid=null", "--set valid_inputs=null --set valid_targets=null --set valid_batches=null --set valid_to_device=null "
+                   "--set evaluate=null --set log.in.valid=null"),
     ("epochs=range(1,3)", "for x in"),
     ("epochs=[1, 2, 3]", "for x in"),
     ("learn.model[0].dense.units=256", "write --set learn.model.0.dense.units=256"),
@@ -108,6 +112,12 @@ COMMANDS = [
     (["fit", MNIST], 2, "pipeline-run " + MNIST),
     (["validate", MNIST], 2, "pipeline-run check " + MNIST),
     (["predict", MNIST], 2, "nothing predicts"),
+    (["eval", MNIST], 2, "evaluates after each epoch: pipeline-run " + MNIST),
+    (["init"], 2, "pipeline-run show mnist_mlp > my.yaml"),
+    (["new"], 2, "pipeline-run new-stage NAME"),
+    (["data"], 2, "pipeline-run fetch mnist"),
+    (["list"], 2, "pipeline-run stages"),
+    (["tune", MNIST], 2, "for x in 1e-3 1e-2; do pipeline-run"),
     (["evaluat"], 2, ""),
     (["check", "configs/mnst_mlp.yaml"], 3, "`configs/mnist_mlp.yaml`"),
     (["check", "configs/linear_fit.yml"], 3, "`configs/linear_fit.yaml`"),
@@ -118,6 +128,10 @@ TAIL = "  p: {stage: print, in: b}\n"
 # a config, and what the answer holds
 CONFIGS = [
     (HEAD + "  b: {stage: batcher, in: [t.x, t.y], with: {batch_size: 1}}\n" + TAIL, "write in: {inputs: t.x, targets: t.y}"),
+    ("input_features: [{name: x}]\noutput_features: [{name: y}]\n", "pipeline-run show mnist_mlp"),
+    ("trainer: {max_epochs: 3}\nmodel: {class_path: X}\n", "pipeline-run show mnist_mlp"),
+    ("a: 1\n", "neither `version` nor `graph`"),
+    (HEAD + "  b: {stage: print, in: t.x, with: {rows: 3}\n", "write `}` where it ends"),
     (HEAD + "  b: {stage: csv_source}\n" + TAIL, "no reader of CSV"),
     (HEAD + "  b: {chain: [flatten, normalize], in: t.x}\n" + TAIL, "chains: {NAME: "),
     (HEAD + TAIL.replace("in: b", "in: t.x") + "early_stopping: {patience: 3}\n", "there is no early stopping"),
@@ -167,6 +181,14 @@ class Guesses(unittest.TestCase):
         process = run("check", MNIST, "--set", "valid=null")
         self.assertEqual(process.returncode, 3)
         self.assertIn("error[unknown-node]: `valid", process.stderr)
+        rest = re.search("goes with: (.*)", help_of(process)).group(1).split()
+        self.assertEqual(run("check", MNIST, "--set", "valid=null", *rest).returncode, 0)
+
+    def test_a_compressed_config_is_told_as_such(self):
+        with tempfile.TemporaryDirectory() as folder:
+            packed = pathlib.Path(folder) / "config.yaml.gz"
+            packed.write_bytes(gzip.compress(pathlib.Path(MNIST).read_bytes()))
+            self.assertIn("gunzip", run("check", packed).stderr)
 
     def test_help_and_version_are_verbs(self):
         self.assertEqual(run("help").stdout, run("--help").stdout)
