@@ -33,6 +33,7 @@
 #include <mutex>
 #include <optional>
 #include <system_error>
+#include <thread>
 
 namespace millrace::pipelines {
 namespace {
@@ -178,14 +179,32 @@ class StopNote {
 /// The signals of a run, and who hears of them.
 struct Stopping {
   StopNote note;
-  StopSignals signals;
+  std::atomic<bool> is_telling{false};
+  StopSignals signals;  // last: its thread hears of all others
 
   explicit Stopping(bool wants_note) : note(wants_note), signals([this](int signal) { hear(signal); }) {}
 
-  // Before and after the run nobody looks at the signal while a stage's call lasts.
+  // Before and after the run nobody looks at the signal while a stage's call lasts, or while nobody reads the results.
   void hear(int signal) {
     note.write(signal);
     CallLimits::stop_by(signal);
+    if (is_telling) leave_unless_told(signal);
+  }
+
+  /// While it lives, what the run has come to is told, and a signal gives that a second.
+  struct Telling {
+    explicit Telling(Stopping& of) : stopping(of) { stopping.is_telling = true; }
+    ~Telling() { stopping.is_telling = false; }
+    Telling(const Telling&) = delete;
+    Telling& operator=(const Telling&) = delete;
+    Stopping& stopping;
+  };
+
+ private:
+  void leave_unless_told(int signal) const {
+    constexpr std::chrono::milliseconds kSlice{20}, kAll{1000};
+    for (auto waited = kSlice; waited <= kAll && is_telling; waited += kSlice) std::this_thread::sleep_for(kSlice);
+    if (is_telling) exit_now(128 + signal);
   }
 };
 
@@ -312,6 +331,7 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
   RunOutput output(lines_descriptor(options), STDERR_FILENO);
   const RunEnd end{checked->graph, options, peers, seconds_since_launch(), facts, checked->diagnostics, output};
   RunReport report = run_watched(checked->graph, end, stopping);
+  const Stopping::Telling telling(stopping);
   end.tell(report);
   return report.exit_code;
 }

@@ -207,6 +207,22 @@ class Signals(unittest.TestCase):
             self.assertIsNone(process.poll())
         return process
 
+    def test_one_ends_a_run_whose_results_nobody_reads(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        with self.assertRaises(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        os.set_blocking(writer, True)
+        process = subprocess.Popen([PROGRAM, TINY, "--set", "epochs=1", "--json"], stdout=writer, stderr=subprocess.PIPE, text=True)
+        os.close(writer)
+        self.addCleanup(process.stderr.close)
+        while not process.stderr.readline().startswith("device memory"):  # the summary's last line, then the object has its turn
+            self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(60), 130)
+
     def test_one_ends_the_run_after_the_batch_with_the_object(self):
         for number in [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]:
             process = self.started()
