@@ -6,6 +6,7 @@
 
 #include <millrace/build_info.hpp>
 #include <millrace/counted.hpp>
+#include <millrace/device_bits.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
 
@@ -24,7 +25,7 @@ constexpr const char* kInvalid = "invalid";
 // What must be equal on all ranks, a line each; `differs` names them in the same order.
 constexpr const char* kCompared[] = {"has another config than rank 0: config hash",
                                      "runs another build than rank 0:", "multiplies by other instructions than rank 0:",
-                                     "runs on another kind of device than rank 0:", "runs other plugins than rank 0:"};
+                                     "runs on another device than rank 0:", "runs other plugins than rank 0:"};
 
 std::string plugins_text(const ValidatedGraph& graph) {
   std::string text;
@@ -34,11 +35,17 @@ std::string plugins_text(const ValidatedGraph& graph) {
   return text.empty() ? "none" : text.size() > 500 ? sha256_hex(text) : text;
 }
 
+// With what its bits depend on: two cards of one kind may multiply differently.
+std::string device_text(const DeviceId& id) {
+  const std::string bits = device_bits(id);
+  return bits.empty() ? id.kind : fmt::format("{} ({})", id.kind, bits);
+}
+
 std::string text_of(const CheckedConfig& checked) {
   if (checked.diagnostics.has_errors()) return kInvalid;
   const BuildInfo build = build_info();
   return fmt::format("{}\n{}, oneDNN {}\n{}\n{}\n{}", checked.graph.config_hash, build.describe(), build.onednn,
-                     build.isa, checked.graph.device.id.kind, plugins_text(checked.graph));
+                     build.isa, device_text(checked.graph.device.id), plugins_text(checked.graph));
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -67,8 +74,8 @@ Diagnostic difference(std::size_t rank, const std::string& theirs, const std::st
   diagnostic.kind = ErrorKind::config;
   diagnostic.name = "rank-config";
   diagnostic.help =
-      "start every process with the same files, arguments, environment, build, plugins and kind of "
-      "device; ONEDNN_MAX_CPU_ISA gives unlike processors the same instructions";
+      "start every process with the same files, arguments, environment, build, plugins and device "
+      "of one model; ONEDNN_MAX_CPU_ISA gives unlike processors the same instructions";
   if (theirs == kInvalid)
     diagnostic.message = fmt::format("the config of rank {} is not valid; its errors are above or below", rank);
   else

@@ -131,6 +131,11 @@ class Ranks(Card):
         hashes.add(self.report("--set", "train.cache=device", ranks=2, count=2, seed=3)["weights_sha256"])
         self.assertEqual(len(hashes), 1)
 
+    def test_cards_of_two_models_are_refused_since_their_bits_may_differ(self):
+        done = self.start(ranks=2, count=2, names="a card,another card")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertRegex(done.stderr, r"error\[rank-config\]: rank 1 runs on another device than rank 0: cuda \(another card.* instead of cuda \(a card")
+
     def test_too_few_cards_are_refused(self):
         done = self.start("--quiet", ranks=3, count=2)
         self.assertEqual(done.returncode, 5, done.stderr)

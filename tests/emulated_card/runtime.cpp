@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -44,6 +46,17 @@ cudaError_t begin_unsafe_call(const char* call) {
 int device_count() {
   const char* text = std::getenv("EMULATED_CARD_COUNT");
   return text == nullptr ? 1 : std::atoi(text);
+}
+
+// "a card,another card": each device's own.
+std::string name_of(int device) {
+  const char* names = std::getenv("EMULATED_CARD_NAMES");
+  if (names == nullptr) return "emulated card";
+  std::istringstream list(names);
+  std::string name;
+  for (int i = 0; i <= device && std::getline(list, name, ','); ++i) {
+  }
+  return name;
 }
 
 cudaError_t allocate_into(void** memory, Place place, std::size_t bytes) {
@@ -131,9 +144,9 @@ CUDA_CALL cudaDeviceCanAccessPeer(int* can, int, int) {
   *can = 1;
   return cudaSuccess;
 }
-CUDA_CALL cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+CUDA_CALL cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
-  std::snprintf(properties->name, sizeof properties->name, "emulated card");
+  std::snprintf(properties->name, sizeof properties->name, "%s", name_of(device).c_str());
   properties->totalGlobalMem = card_bytes();
   properties->major = 9;
   properties->multiProcessorCount = 8;
