@@ -40,7 +40,6 @@ LIBRARIES = {
     "oneDNN": (r"(oneapi/)?dnnl|omp\.h", r"framework/nn/cpu/.*"),
     "CLI11": (r"CLI/", r"pipelines/command/command_line\.cpp"),
     "nlohmann-json": (r"nlohmann/(?!json_fwd)", r"pipelines/.*\.cpp"),
-    "spdlog": (r"spdlog/", r"pipelines/.*\.cpp"),
     "libcurl": (r"curl/", r"pipelines/command/(fetch|download).*\.cpp"),
     "libcrypto": (r"openssl/", r"framework/core/.*\.cpp"),
     "zlib": (r"zlib\.h", r"framework/core/.*\.cpp"),
