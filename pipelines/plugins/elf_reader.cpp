@@ -9,10 +9,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
-#include <filesystem>
 #include <optional>
-#include <sstream>
-#include <string_view>
 #include <vector>
 
 namespace millrace::pipelines {
@@ -40,7 +37,6 @@ class ElfFile {
   explicit ElfFile(const std::string& path);
   millrace_plugin_note note();
   std::string layout();
-  ElfNeeds needs();
 
  private:
   [[noreturn]] void fail(std::string name, const std::string& what, std::string help) const;
@@ -49,10 +45,6 @@ class ElfFile {
   void check_segments();
   std::vector<Elf64_Shdr> sections();
   std::string texts(const Elf64_Shdr& table, const char* what);
-  template <class Entry>
-  std::vector<Entry> entries(const Elf64_Shdr& table, const char* what);
-  void add_dynamic(const Elf64_Shdr& table, const std::string& names, ElfNeeds& needs);
-  void add_folders(const std::string& list, ElfNeeds& needs) const;
 
   std::string path_;
   std::uint64_t size_ = 0;
@@ -138,50 +130,6 @@ std::string ElfFile::texts(const Elf64_Shdr& table, const char* what) {
   return names;
 }
 
-template <class Entry>
-std::vector<Entry> ElfFile::entries(const Elf64_Shdr& table, const char* what) {
-  const std::string bytes = texts(table, what);
-  std::vector<Entry> found(bytes.size() / sizeof(Entry));
-  std::memcpy(found.data(), bytes.data(), found.size() * sizeof(Entry));
-  return found;
-}
-
-void ElfFile::add_folders(const std::string& list, ElfNeeds& needs) const {
-  std::istringstream folders(list);
-  const std::string own = std::filesystem::absolute(path_).parent_path().string();
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    for (const std::string_view origin : {"$ORIGIN", "${ORIGIN}"})
-      if (folder.starts_with(origin)) folder.replace(0, origin.size(), own);
-    needs.folders.push_back(folder);
-  }
-}
-
-void ElfFile::add_dynamic(const Elf64_Shdr& table, const std::string& names, ElfNeeds& needs) {
-  for (const auto& entry : entries<Elf64_Dyn>(table, "dynamic section")) {
-    if (entry.d_tag == DT_NULL) break;
-    const std::string text = text_at(names, entry.d_un.d_val);
-    if (entry.d_tag == DT_NEEDED) needs.libraries.push_back(text);
-    if (entry.d_tag == DT_RUNPATH || entry.d_tag == DT_RPATH) add_folders(text, needs);
-  }
-}
-
-ElfNeeds ElfFile::needs() {
-  ElfNeeds needs;
-  const std::vector<Elf64_Shdr> all = sections();
-  for (const Elf64_Shdr& section : all) {
-    if ((section.sh_type != SHT_DYNAMIC && section.sh_type != SHT_DYNSYM) || section.sh_link >= all.size()) continue;
-    const std::string names = texts(all[section.sh_link], "names of symbols");
-    if (section.sh_type == SHT_DYNAMIC) {
-      add_dynamic(section, names, needs);
-      continue;
-    }
-    for (const auto& symbol : entries<Elf64_Sym>(section, "symbols"))
-      if (symbol.st_shndx == SHN_UNDEF && ELF64_ST_BIND(symbol.st_info) == STB_GLOBAL)
-        needs.symbols.push_back(text_at(names, symbol.st_name));
-  }
-  return needs;
-}
-
 millrace_plugin_note ElfFile::note() {
   const std::vector<Elf64_Shdr> all = sections();
   const std::string names = all.empty() ? std::string() : texts(all[header_.e_shstrndx], "section names");
@@ -219,7 +167,5 @@ millrace_plugin_note read_plugin_note(const std::string& path) {
 }
 
 std::string read_plugin_layout(const std::string& path) { return ElfFile(path).layout(); }
-
-ElfNeeds read_elf_needs(const std::string& path) { return ElfFile(path).needs(); }
 
 }  // namespace millrace::pipelines

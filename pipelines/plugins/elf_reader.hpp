@@ -4,7 +4,6 @@
 #include <millrace/plugin.h>
 
 #include <string>
-#include <vector>
 
 namespace millrace::pipelines {
 
@@ -14,15 +13,5 @@ millrace_plugin_note read_plugin_note(const std::string& path);
 
 /// The bytes of a plugin's section MILLRACE_LAYOUT_SECTION; empty when it has none. Throws as read_plugin_note does.
 std::string read_plugin_layout(const std::string& path);
-
-/// What a shared object asks of others.
-struct ElfNeeds {
-  std::vector<std::string> libraries;  ///< "libm.so.6"
-  std::vector<std::string> folders;    ///< where it wants them looked for first; its own folder is already put in
-  std::vector<std::string> symbols;    ///< mangled; weak ones, which may be missing, left out
-};
-
-/// Throws as read_plugin_note does for a broken file; a file without dynamic sections needs nothing.
-ElfNeeds read_elf_needs(const std::string& path);
 
 }  // namespace millrace::pipelines

@@ -1,7 +1,6 @@
 #include "plugin_entry.hpp"
 
 #include "build_match.hpp"
-#include "unresolved.hpp"
 
 #include "process/exit_watch.hpp"
 
@@ -9,8 +8,13 @@
 #include <millrace/error.hpp>
 #include <millrace/float_environment.hpp>
 
+#include <cxxabi.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
+
+#include <cstdlib>
+#include <memory>
+#include <string_view>
 
 namespace millrace::pipelines {
 namespace {
@@ -19,13 +23,35 @@ namespace {
   throw Error(ErrorKind::plugin, std::move(name), fmt::format("plugin `{}` {}", path, what), std::move(help));
 }
 
+std::string demangled(const std::string& symbol) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status),
+                                                         &std::free);
+  return status == 0 ? text.get() : symbol;
+}
+
+// The loader has no error codes, but glibc's two sentences have not changed for decades: "LIBRARY: cannot open shared object
+// file: ..." and "FILE: undefined symbol: SYMBOL". It names the first that is missing.
+[[noreturn]] void refuse_unloadable(const std::string& file, const std::string& reason) {
+  constexpr std::string_view kNoFile = ": cannot open shared object file", kNoSymbol = "undefined symbol: ";
+  if (const auto end = reason.find(kNoFile); end != std::string::npos)
+    refuse(
+        file, "plugin-needs-library", fmt::format("needs `{}`, which is not there", reason.substr(0, end)),
+        fmt::format("install what has it, or say where it lies: LD_LIBRARY_PATH=FOLDER; all it needs: ldd '{}'", file));
+  if (const auto start = reason.find(kNoSymbol); start != std::string::npos) {
+    const std::string symbol = reason.substr(start + kNoSymbol.size());
+    refuse(file, "plugin-needs-symbol",
+           fmt::format("uses `{}`, which nobody has", demangled(symbol.substr(0, symbol.find(',')))),
+           "link the library that has it (target_link_libraries), or build the plugin anew: " + rebuild_command());
+  }
+  refuse(file, "plugin-load-failed", "cannot be loaded: " + reason, "build it anew: " + rebuild_command());
+}
+
 void* mapped(const std::string& file) {
   // Local: two plugins may define the same symbols. Now: a missing symbol is known here and not in the middle of a run.
   if (void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
-  const char* text = dlerror();
-  const std::string reason = text == nullptr ? "no reason given" : text;
-  require_resolved(file);
-  refuse(file, "plugin-load-failed", "cannot be loaded: " + reason, "build it anew: " + rebuild_command());
+  const char* reason = dlerror();
+  refuse_unloadable(file, reason == nullptr ? "no reason given" : reason);
 }
 
 const millrace_plugin& entered(const std::string& file) {

@@ -33,7 +33,7 @@ ARROWS = {
 # library -> (its headers, the files that may include them)
 LIBRARIES = {
     "yaml-cpp": (r"yaml-cpp/", r"pipelines/config/spec_reader\.cpp"),
-    "dlfcn": (r"dlfcn\.h", r"pipelines/plugins/(plugin_entry|unresolved)\.cpp|pipelines/process/(exit_watch|system_allocator)\.cpp|framework/device/cuda_object\.cpp"
+    "dlfcn": (r"dlfcn\.h", r"pipelines/plugins/plugin_entry\.cpp|pipelines/process/(exit_watch|system_allocator)\.cpp|framework/device/cuda_object\.cpp"
                            r"|framework/comm/(open_peers|nccl_file|nccl_library)\.cpp"),
     "oneTBB": (r"(oneapi/)?tbb/", r"framework/nn/cpu/.*|pipelines/run/(graph_builder|node_adapter|serial_adapter|source_adapter"
                                   r"|transform_adapter)\.(cpp|hpp)"),
