@@ -78,6 +78,9 @@ void* pvalloc(std::size_t bytes) noexcept {
 void* mmap(void* at, std::size_t bytes, int protection, int flags, int file, off_t offset) noexcept {
   return millrace::pipelines::map_or_end(at, bytes, protection, flags, file, offset);
 }
+void* mmap64(void* at, std::size_t bytes, int protection, int flags, int file, off_t offset) noexcept {
+  return mmap(at, bytes, protection, flags, file, offset);
+}
 }
 #pragma GCC visibility pop
 

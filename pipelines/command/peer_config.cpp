@@ -148,4 +148,13 @@ int agree_on_data(Peers& peers, const ValidatedGraph& graph, const std::vector<D
   return tell(found, options, peers);
 }
 
+void tell_peer_warnings(Peers& peers, const Diagnostics& checked, const CommandOptions& options) {
+  Diagnostics warnings;
+  for (Diagnostic& warning : checked.warnings()) warnings.add(std::move(warning));
+  const std::vector<std::string> all = peers.all_gather(sha256_hex(render(warnings)), "comparison of warnings");
+  const std::size_t rank = static_cast<std::size_t>(peers.ranks().rank);
+  if (rank == 0) return tell_warnings(checked, options);
+  if (!options.quiet && !warnings.empty() && all[rank] != all.front()) write_errors(warnings, options, &peers);
+}
+
 }  // namespace millrace::pipelines

@@ -16,6 +16,9 @@ int agree_on_config(Peers& peers, const CheckedConfig& checked, const CommandOpt
 int agree_on_data(Peers& peers, const ValidatedGraph& graph, const std::vector<DataFact>& data,
                   const CommandOptions& options);
 
+/// Tells the warnings of rank 0, and those of every rank that has others, such as a plugin that lies twice on its machine.
+void tell_peer_warnings(Peers& peers, const Diagnostics& checked, const CommandOptions& options);
+
 /// Writes errors to standard error; of a run over several processes with the rank before them.
 void write_errors(const Diagnostics& diagnostics, const CommandOptions& options, const Peers* peers);
 

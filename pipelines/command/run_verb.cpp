@@ -326,7 +326,10 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
   if (peers != nullptr || options.json) facts = facts_of(checked->graph);
   if (peers != nullptr)
     if (const int code = agree_on_data(*peers, checked->graph, facts.data, options); code != 0) return code;
-  if (checked->graph.ranks.rank == 0) tell_warnings(checked->diagnostics, options);
+  if (peers != nullptr)
+    tell_peer_warnings(*peers, checked->diagnostics, options);
+  else
+    tell_warnings(checked->diagnostics, options);
   if (options.dry_run) return checked->graph.ranks.rank == 0 ? print_plan(*checked, options) : 0;
   RunOutput output(lines_descriptor(options), STDERR_FILENO);
   const RunEnd end{checked->graph, options, peers, seconds_since_launch(), facts, checked->diagnostics, output};

@@ -101,7 +101,7 @@ void write_as_far_as_possible(int descriptor, std::string_view text) noexcept {
 void* allocate_or_null(std::size_t bytes, std::size_t alignment) noexcept {
   const std::size_t size = bytes == 0 ? 1 : bytes;
   void* memory = of_system(size, alignment);
-  if (memory != nullptr || size >= kSmall) return memory;
+  if (memory != nullptr || size >= kSmall || alignment >= kSmall) return memory;
   memory = from_reserve(size, alignment);
   if (memory == nullptr) end_for_want_of_memory();
   return memory;

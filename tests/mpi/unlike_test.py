@@ -66,6 +66,21 @@ class Unlike(unittest.TestCase):
         arguments = (config, "--set", "faults.rank=1", "--set", "faults.fault=throw", "--plugin")
         self.refused(launch(2, *arguments, PLUGIN, others=(*arguments, copy)), "rank-config", "rank 1", "plugins")
 
+    def test_a_warning_of_another_ranks_machine_alone_is_told_with_its_rank(self):
+        config = os.path.join(HERE, "faulty.yaml")
+        shutil.copy(PLUGIN, f"{self.one}/faulty.so")
+        for name in ("a.so", "b.so"):
+            shutil.copy(PLUGIN, f"{self.other}/{name}")
+        path = "MILLRACE_PLUGIN_PATH"
+        quiet = (config, "--set", "faults.rank=5")  # nobody fails
+        twice = launch(2, *quiet, env={path: self.one}, env_of_others={path: self.other})
+        self.assertEqual(twice.returncode, 0, twice.stderr)
+        self.assertEqual(twice.stderr.count("warning[plugin-shadowed]"), 1, twice.stderr)
+        self.assertIn("rank 1: warning[plugin-shadowed]", twice.stderr)
+        everywhere = launch(2, *quiet, env={path: self.other})
+        self.assertEqual(everywhere.stderr.count("warning[plugin-shadowed]"), 1, everywhere.stderr)
+        self.assertNotIn("rank 1: warning", everywhere.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

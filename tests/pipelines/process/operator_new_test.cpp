@@ -36,6 +36,7 @@ TEST_CASE("posix_memalign answers as its manual says", "[memory]") {
   void* memory = &untouched;
   for (const std::size_t bad : {0, 1, 3, 4, 12, 24}) CHECK(aligned(&memory, bad, 100) == EINVAL);
   for (const std::size_t less : {0, 1, 63, 64}) CHECK(aligned(&memory, 64, most - less) == ENOMEM);
+  CHECK(aligned(&memory, std::size_t{1} << 46, 100) == ENOMEM);  // a small piece, but not of the reserve
   CHECK(memory == &untouched);
   for (const std::size_t good : {8, 64, 4096}) {
     REQUIRE(aligned(&memory, good, 100) == 0);
