@@ -31,10 +31,12 @@ Location location_of(const StageCall& call) {
 Diagnostic exits(const StageCall& call, int code) {
   return {ErrorKind::run,
           "stage-exits",
-          fmt::format("{} ends the program, with exit code {}", who(call), code),
+          who(call) + (code == ExitWatch::kEndsThread ? " ends its thread, which the run needs"
+                                                      : fmt::format(" ends the program, with exit code {}", code)),
           location_of(call),
           "",
-          "throw millrace::Error instead of calling exit(); an isolated stage (`run: {isolate: process}`) ends alone",
+          "throw millrace::Error instead of calling exit() or pthread_exit(); an isolated stage (`run: {isolate: "
+          "process}`) ends alone",
           {}};
 }
 

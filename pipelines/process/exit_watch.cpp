@@ -1,6 +1,7 @@
 #include "exit_watch.hpp"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -68,5 +69,16 @@ extern "C" void exit(int code) noexcept {
   using Exit = void (*)(int);
   static const auto library = reinterpret_cast<Exit>(dlsym(RTLD_NEXT, "exit"));
   library(code);
+  __builtin_unreachable();
+}
+
+// A thread of the engine that ends in a stage's call leaves its locks and its mark behind, and the run waits for it for ever. Threads
+// of a stage's own are in no call.
+extern "C" [[gnu::visibility("default")]] void pthread_exit(void* value) {
+  if (millrace::pipelines::current_call().place != nullptr)
+    millrace::pipelines::heed(millrace::pipelines::ExitWatch::kEndsThread);
+  using Exit = void (*)(void*);
+  static const auto library = reinterpret_cast<Exit>(dlsym(RTLD_NEXT, "pthread_exit"));
+  library(value);
   __builtin_unreachable();
 }

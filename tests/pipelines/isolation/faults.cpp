@@ -2,6 +2,7 @@
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,6 +72,7 @@ void misbehave(const std::string& fault) {
   if (fault == "exit") std::exit(0);  // NOLINT(concurrency-mt-unsafe): misbehaves on purpose
   if (fault == "leave") _exit(3);
   if (fault == "leave_well") _exit(0);
+  if (fault == "end_thread") pthread_exit(nullptr);
   if (fault == "child") leave_child();
   if (fault == "child_ends") await_child();
   if (fault == "child_and_leave") {
@@ -108,6 +110,7 @@ class Fault {
                                 "exit",
                                 "leave",
                                 "leave_well",
+                                "end_thread",
                                 "child",
                                 "child_ends",
                                 "child_and_leave",

@@ -44,6 +44,14 @@ class Exit(unittest.TestCase):
                 self.assertEqual((error["name"], error["line"], error["column"]), ("stage-exits", 15, 3))
                 self.assertTrue(error["file"].endswith("faults.yaml"), error)
 
+    def test_an_end_of_the_thread_in_any_call_is_told_with_its_node(self):
+        for at, call in CALLS.items():
+            with self.subTest(at=at):
+                process = with_fault("end_thread", at, "--json")
+                self.assertEqual(process.returncode, 1, process.stderr)
+                self.assertRegex(process.stderr, rf"error\[stage-exits\]: {PLACE}, {call}.* ends its thread, which the run needs\n")
+                self.assertEqual(result_of(process)["errors"][0]["name"], "stage-exits")
+
     def test_every_verb_that_makes_stages_says_so(self):
         for verb in ("check", "plan", "show", "graph"):
             for at in ("construction", "infer"):
