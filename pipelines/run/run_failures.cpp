@@ -1,0 +1,99 @@
+// What a run says of a node that has failed it in other ways than by an exception.
+#include "run_failures.hpp"
+
+#include <millrace/counted.hpp>
+#include <millrace/model.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <utility>
+
+namespace millrace::pipelines {
+namespace {
+
+/// Who waits for a node, and who for them: what stands still while it does not return.
+std::vector<std::string> who_waits(const ValidatedGraph& graph, std::size_t hung) {
+  constexpr std::size_t kMost = 8;
+  std::vector<std::string> notes;
+  std::vector<bool> waits(graph.nodes.size(), false);
+  waits[hung] = true;
+  for (std::size_t i = hung + 1; i < graph.nodes.size() && notes.size() < kMost; ++i)
+    for (const ValidatedEdge& edge : graph.nodes[i].inputs) {
+      if (waits[i] || !waits[edge.from_node]) continue;
+      waits[i] = true;
+      notes.push_back(fmt::format("`{}` waits for `{}`", graph.nodes[i].name, graph.nodes[edge.from_node].name));
+    }
+  return notes;
+}
+
+RunFailure nothing_reached(const ValidatedNode& node, std::string name, std::string message) {
+  RunFailure failure;
+  failure.kind = ErrorKind::run;
+  failure.name = std::move(name);
+  failure.message = std::move(message);
+  failure.help = "no row has reached it: look at its sources, and at stages upstream that drop rows";
+  failure.node = node.name;
+  failure.stage = node.info->name;
+  failure.where = node.where;
+  return failure;
+}
+
+}  // namespace
+
+RunFailure hung_stage(const ValidatedGraph& graph, std::size_t index, const RunPosition& at) {
+  const ValidatedNode& node = graph.nodes[index];
+  RunFailure failure;
+  failure.kind = ErrorKind::stalled;
+  failure.name = "stage-hung";
+  failure.message = fmt::format("a call of the stage has not returned for {} s",
+                                static_cast<double>(node.call_timeout.count()) / 1000);
+  failure.help = fmt::format(
+      "look for a wait or an endless loop in the stage; `--set {}.timeout=SECONDS` gives it longer{}", node.run_path,
+      node.can_be_isolated ? fmt::format(", `--set {}.isolate=process` lets the run end it in order", node.run_path)
+                           : "");
+  failure.notes = who_waits(graph, index);
+  failure.node = node.name;
+  failure.stage = node.info->name;
+  failure.where = node.where;
+  failure.epoch = at.epoch;
+  failure.packet = at.packet;
+  failure.batch = at.batch;
+  return failure;
+}
+
+RunFailure nothing_trained(const ValidatedNode& node, std::uint32_t epochs) {
+  return nothing_reached(node, "nothing-trained",
+                         fmt::format("node `{}` has trained no batch in {}, so its weights are those it began with",
+                                     node.name, counted(epochs, "epoch")));
+}
+
+RunFailure nothing_measured(const ValidatedNode& node, std::uint32_t epochs) {
+  return nothing_reached(node, "nothing-measured",
+                         fmt::format("node `{}` has measured no batch in {}, so nothing is known of the model there",
+                                     node.name, counted(epochs, "epoch")));
+}
+
+RunFailure missing_epochs(const ValidatedNode& node, const std::string& port,
+                          const std::vector<std::uint32_t>& epochs) {
+  RunFailure failure;
+  failure.kind = ErrorKind::run;
+  failure.name = "missing-epoch";
+  failure.message = fmt::format("`{}.{}` has told nothing of {} {}", node.name, port,
+                                epochs.size() == 1 ? "epoch" : "epochs", fmt::join(epochs, ", "));
+  failure.help = "a stage that trains emits the metrics of every pass, at its end";
+  failure.node = node.name;
+  failure.stage = node.info->name;
+  failure.where = node.where;
+  return failure;
+}
+
+std::string kept_note(const std::string& node, const std::vector<TrainedModel>& models) {
+  for (const TrainedModel& trained : models)
+    if (trained.node == node)
+      return fmt::format("what is reported of `{}` is its model at the end of epoch {}, which is finite", node,
+                         trained.model->epoch());
+  return fmt::format("no epoch of `{}` has ended with finite weights, so no model of it is reported", node);
+}
+
+}  // namespace millrace::pipelines

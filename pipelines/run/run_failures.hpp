@@ -1,0 +1,24 @@
+// What a run says of a node that has failed it in other ways than by an exception.
+#pragma once
+
+#include "check/validated_graph.hpp"
+#include "runner.hpp"
+#include "stop_state.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// A call of the node's stage has lasted longer than it may; names those who wait for it.
+RunFailure hung_stage(const ValidatedGraph& graph, std::size_t index, const RunPosition& at);
+/// In so many epochs no row has reached a trainer; an evaluator.
+RunFailure nothing_trained(const ValidatedNode& node, std::uint32_t epochs);
+RunFailure nothing_measured(const ValidatedNode& node, std::uint32_t epochs);
+/// A trainer that has told no metrics of some epochs.
+RunFailure missing_epochs(const ValidatedNode& node, const std::string& port, const std::vector<std::uint32_t>& epochs);
+/// What is kept of a training that has diverged.
+std::string kept_note(const std::string& node, const std::vector<TrainedModel>& models);
+
+}  // namespace millrace::pipelines
