@@ -192,7 +192,10 @@ class StageHost {
   pollfd end{parent, POLLIN, 0};
   while (poll(&end, 1, -1) < 0) {
   }
-  end_group();
+  if ((end.revents & POLLNVAL) == 0) end_group();
+  // A stage has closed what it had not opened, before this thread came to wait for it. That is the thread's wish from now on.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (;;) pause();
 }
 
 // A thread, because the kernel would end this process alone, and not what it has started. It takes no signals.
