@@ -91,8 +91,8 @@ struct ValidatedNode {
   bool can_be_isolated = false;
   bool isolated = false;                      ///< its stage runs in a process of its own
   std::chrono::milliseconds call_timeout{0};  ///< the longest that one call may take; 0: without end
-  std::chrono::milliseconds making_timeout{
-      0};                ///< the same for its constructor, infer and destructor, where nobody waits for others
+  /// The same for its constructor, infer and destructor, where nobody waits for others.
+  std::chrono::milliseconds making_timeout{0};
   std::string run_path;  ///< what `--set` calls its `run`: "flat.run"
 
   Location where;
