@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """tools/bench/gpu_validate: says cleanly that there is no device, and with made-up programs in the place of the real ones finds,
 judges and writes what it should."""
+import argparse
+import importlib.machinery
+import importlib.util
 import json
 import pathlib
 import subprocess
@@ -8,6 +11,7 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "bench"))
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "tools" / "bench" / "gpu_validate"
 PARTS = ["correctness", "micro", "compare", "profile"]
 
@@ -29,6 +33,13 @@ print(json.dumps({{"batch": int(sys.argv[3]), "precision": sys.argv[4], "place":
 """
 
 
+def load_script():
+    loader = importlib.machinery.SourceFileLoader("gpu_validate", str(SCRIPT))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
 class GpuValidate(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -39,6 +50,7 @@ class GpuValidate(unittest.TestCase):
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
+        return path
 
     def validate(self, part, devices, accuracy=0.98, weights="'same'", streamed=1.05):
         self.program("pipeline-run", PIPELINE_RUN.format(python=sys.executable, devices=json.dumps(devices), accuracy=accuracy,
@@ -61,7 +73,7 @@ class GpuValidate(unittest.TestCase):
     def test_micro_measures_every_batch_precision_and_place(self):
         done, found = self.validate("micro", CARD)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertEqual(len(found["rows"]), 1 + 4 * 3 * 3)
+        self.assertEqual(len(found["rows"]), 1 + 4 * 3 * 4)
         self.assertIn("commit", found)
 
     def test_correctness_fails_when_five_runs_differ(self):
@@ -80,10 +92,30 @@ class GpuValidate(unittest.TestCase):
     def test_compare_names_the_rivals_that_are_missing(self):
         done, found = self.validate("compare", CARD)
         self.assertEqual(len(found["rows"]), 4 + 4)
-        self.assertEqual(found["rows"][0]["median"]["ours"], 40.0)
-        for rival in ("torch_eager", "torch_compile", "torch_graph", "jax_scan"):
+        self.assertEqual(found["rows"][-1]["median"]["ours"], 40.0)
+        for rival in ("torch_eager", "torch_compile", "torch_graph", "torch_compile_graph", "jax_scan", "jax_scan_unrolled"):
             self.assertTrue(any(what.startswith(rival) for what in found["left_out"]), found["left_out"])
         self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_what_a_stopped_program_printed_is_kept(self):
+        rival = self.program("rival", f"#!{sys.executable} -SE\nimport time\nprint('{{\"name\": \"r\", \"batch\": 32, \"us_a_step\": 7.5}}', "
+                             "flush=True)\nprint('{\"cut', flush=True)\ntime.sleep(60)\n")
+        part = self.part()
+        part.found["left_out"].clear()
+        code, out, _ = part.run("rival", [str(rival)], 2)
+        self.assertIsNone(code)
+        self.assertIn('"us_a_step": 7.5', out)
+        self.assertEqual(part.found["left_out"], ["rival: stopped after 2 s"])
+
+    def test_a_program_that_is_missing_is_a_failure_and_the_json_is_written(self):
+        part = self.part()
+        code, _, _ = part.run("parity", [str(self.folder / "not there")], 5)
+        self.assertIsNone(code)
+        self.assertIn("parity: ", json.loads((self.folder / "part.json").read_text(encoding="utf-8"))["failed"][0])
+
+    def part(self):
+        module = load_script()
+        return module.Validation(argparse.Namespace(part="compare", limit_seconds=60, json=self.folder / "part.json"))
 
     def streamed(self, **how):
         done, found = self.validate("compare", CARD, **how)

@@ -1,9 +1,10 @@
 // Measures the training step of a device alone, on made-up MNIST-shaped rows, and the copies that feed it.
 //
-//   gpu_step step DEVICE BATCH PRECISION PLACE [ROWS] [EPOCHS]   PLACE: resident, pinned or pageable
+//   gpu_step step DEVICE BATCH PRECISION PLACE [ROWS] [EPOCHS]   PLACE: shuffled, resident, pinned or pageable
 //   gpu_step copy DEVICE
 //
-// Prints one JSON object. DEVICE is cpu, cuda or cuda:N; exit code 5 when it is not there.
+// `shuffled` and `resident` lie on the device; `shuffled` brings the rows of each pass together in an order of its own, as a run
+// with `cache: device` does, `resident` takes them as they lie. Prints one JSON object. DEVICE is cpu, cuda or cuda:N; exit code 5 when it is not there.
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 #include <millrace/stage.hpp>
@@ -14,6 +15,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -58,7 +60,7 @@ Tensor bytes(Device& device, const std::string& place, std::int64_t rows, Tensor
   std::uint32_t x = 1;
   for (std::size_t i = 0; i < size; ++i)
     host.get()[i] = static_cast<std::byte>(((x = x * 1664525U + 1013904223U) >> 16) % below);
-  if (place != "resident") return {std::move(spec), rows, host, nullptr};
+  if (place == "pinned" || place == "pageable") return {std::move(spec), rows, host, nullptr};
   const std::shared_ptr<std::byte> there = device.memory().allocate(size);
   const auto stream = device.make_stream();
   stream->copy(there.get(), host.get(), size);
@@ -71,12 +73,67 @@ struct Data {
   std::vector<std::uint64_t> ids;
 };
 
+/// Where a pass takes its batches from: the rows as they lie, or in an order of the pass.
+class Batches {
+ public:
+  Batches(Device& device, const Data& data, std::int64_t batch, bool shuffled)
+      : device_(device), data_(data), group_rows_(kGroup * batch), stream_(shuffled ? device.make_stream() : nullptr) {}
+
+  void begin(std::uint32_t epoch) {
+    group_ = {};
+    group_first_ = 0;
+    if (!stream_) return;
+    const auto rows = static_cast<std::size_t>(data_.x.rows());
+    const auto numbers = device_.staging().allocate(rows * sizeof(std::uint32_t));
+    auto* first = reinterpret_cast<std::uint32_t*>(numbers.get());
+    std::iota(first, first + rows, 0U);
+    std::shuffle(first, first + rows, std::mt19937(epoch));
+    order_on_device_ = device_.memory().allocate(rows * sizeof(std::uint32_t));
+    stream_->copy(order_on_device_.get(), numbers.get(), rows * sizeof(std::uint32_t));
+    order_ = numbers;
+  }
+
+  /// Rows [first, first + count) of the pass. Called from the first row to the last.
+  Data rows(std::int64_t first, std::int64_t count) {
+    if (!stream_) return {data_.x.slice(first, count), data_.y.slice(first, count), {}};
+    if (!group_.x || first >= group_first_ + group_.x.rows()) gather(first);
+    return {group_.x.slice(first - group_first_, count), group_.y.slice(first - group_first_, count), {}};
+  }
+
+ private:
+  static constexpr std::int64_t kGroup = 16;  ///< batches that are gathered together
+
+  void gather(std::int64_t first) {
+    group_first_ = first;
+    const std::int64_t count = std::min(group_rows_, data_.x.rows() - first);
+    const auto x = device_.memory().allocate(static_cast<std::size_t>(count) * data_.x.spec().stored_row_bytes());
+    const auto y = device_.memory().allocate(static_cast<std::size_t>(count) * data_.y.spec().stored_row_bytes());
+    const auto* numbers = reinterpret_cast<const std::uint32_t*>(order_on_device_.get()) + first;
+    const RowGather jobs[] = {job(x.get(), data_.x, numbers, count), job(y.get(), data_.y, numbers, count)};
+    stream_->gather(jobs);
+    const Event ready = stream_->record();
+    group_ = {{data_.x.spec(), count, x, nullptr, ready}, {data_.y.spec(), count, y, nullptr, ready}, {}};
+  }
+  static RowGather job(std::byte* to, const Tensor& table, const std::uint32_t* numbers, std::int64_t count) {
+    return {to, table.bytes(), table.rows(), table.spec().stored_row_bytes(), numbers, count};
+  }
+
+  Device& device_;
+  const Data& data_;
+  std::int64_t group_rows_, group_first_ = 0;
+  std::unique_ptr<Stream> stream_;  ///< null: the rows as they lie
+  std::shared_ptr<std::byte> order_, order_on_device_;
+  Data group_;
+};
+
 /// Seconds of one pass, from the first batch to the last sum.
-double pass(TrainStep& step, const Data& data, std::int64_t batch, std::uint32_t epoch, BatchSums& sums) {
+double pass(TrainStep& step, const Data& data, Batches& batches, std::int64_t batch, std::uint32_t epoch,
+            BatchSums& sums) {
   const double start = now();
+  batches.begin(epoch);
   for (std::int64_t first = 0; first < data.x.rows(); first += batch) {
     const std::int64_t count = std::min(batch, data.x.rows() - first);
-    const Tensor inputs = data.x.slice(first, count), targets = data.y.slice(first, count);
+    const auto [inputs, targets, none] = batches.rows(first, count);
     TrainBatch b;
     b.inputs = &inputs;
     b.targets = &targets;
@@ -108,8 +165,9 @@ int measure_step(Device& device, std::int64_t batch, const std::string& precisio
   const double made = now() - opened;
   std::vector<double> seconds;
   BatchSums sums;
+  Batches batches(device, data, batch, place == "shuffled");
   for (int epoch = 1; epoch <= epochs; ++epoch)
-    seconds.push_back(pass(*step, data, batch, static_cast<std::uint32_t>(epoch), sums));
+    seconds.push_back(pass(*step, data, batches, batch, static_cast<std::uint32_t>(epoch), sums));
   const auto steps = static_cast<double>((rows + batch - 1) / batch);
   fmt::print(
       "{{\"device\":\"{}\",\"batch\":{},\"precision\":\"{}\",\"place\":\"{}\",\"rows\":{},\"epochs\":{},"

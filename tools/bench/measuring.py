@@ -24,7 +24,10 @@ def processor():
 def commit():
     """The commit's hash, with `+` when files differ from it."""
     def git(*words):
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+        try:
+            return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+        except OSError:  # a machine that is there to be measured may have none
+            return ""
     return (git("rev-parse", "--short=12", "--verify", "-q", "HEAD") or "no commit") + ("+" if git("status", "--porcelain") else "")
 
 
