@@ -20,6 +20,16 @@ std::vector<std::int64_t> rows_kept_below(const ValidatedGraph& graph) {
   return kept;
 }
 
+// Of each node: whether what it emits is copied to a device further down.
+std::vector<bool> crosses_below(const ValidatedGraph& graph) {
+  std::vector<bool> crosses(graph.nodes.size(), false);
+  for (std::size_t i = graph.nodes.size(); i-- > 0;) crosses[i] = crosses[i] || graph.nodes[i].feeds_device;
+  for (std::size_t i = graph.nodes.size(); i-- > 0;)
+    for (const ValidatedEdge& edge : graph.nodes[i].inputs)
+      if (graph.spec_of(edge).kind == PortKind::data && crosses[i]) crosses[edge.from_node] = true;
+  return crosses;
+}
+
 std::size_t block_bytes(const ValidatedNode& node) {
   std::size_t bytes = 0;
   for (const auto& [name, port] : node.outputs)
@@ -27,6 +37,9 @@ std::size_t block_bytes(const ValidatedNode& node) {
       bytes += field.spec.stored_row_bytes() * static_cast<std::size_t>(std::max<std::int64_t>(port.max_rows, 0));
   return bytes;
 }
+
+// A batch is alive until the device is done with it: one is computed, one waits there, one is copied, one is put together.
+constexpr std::int64_t kBatchesBehindADevice = 4;
 
 void decide(const ParamValue& declared, std::int64_t kept, ValidatedNode& node) {
   std::int64_t block_rows = 1;
@@ -43,13 +56,15 @@ void decide(const ParamValue& declared, std::int64_t kept, ValidatedNode& node) 
 
 void decide_budgets(const GraphSpec& spec, ValidatedGraph& graph) {
   const std::vector<std::int64_t> kept = rows_kept_below(graph);
+  const std::vector<bool> crosses = crosses_below(graph);
   std::map<std::string_view, const NodeSpec*> specs;
   for (const NodeSpec& node : spec.nodes) specs.emplace(node.name, &node);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     if (graph.nodes[i].info->kind != StageKind::source) continue;
     Diagnostics checked_before;
     const NodeSpec& node = *specs.at(graph.nodes[i].name);
-    decide(check_params(node.run, run_params(), {"run", "run"}, node.where, checked_before), kept[i], graph.nodes[i]);
+    decide(check_params(node.run, run_params(), {"run", "run"}, node.where, checked_before),
+           crosses[i] ? kBatchesBehindADevice * kept[i] : kept[i], graph.nodes[i]);
   }
 }
 

@@ -97,8 +97,8 @@ ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Di
   if (!diagnostics.has_errors()) share_rows(graph, diagnostics);
   if (!diagnostics.has_errors()) warn_of_overlaps(graph, diagnostics);
   if (diagnostics.has_errors()) return graph;
-  decide_budgets(spec, graph);
   mark_device_feeds(graph);
+  decide_budgets(spec, graph);
   graph.config_hash = config_hash(spec, graph);
   return graph;
 }

@@ -37,6 +37,19 @@ TEST_CASE("a run on the simulated device has the bits of a run on the CPU, whate
     }
 }
 
+TEST_CASE("a budget has room for the batches that a device with memory of its own keeps alive", "[sim]") {
+  const auto world = new_world();
+  Notebook notebook;
+  notebook.set({"train_batches.batch_size=64", "train.block_rows=8", "train.run.blocks=2"});
+  const auto blocks = [&](const std::string& device) {
+    for (const pipelines::ValidatedNode& node : notebook.load(device, 2).nodes)
+      if (node.name == "train") return node.budget_blocks;
+    return std::int64_t{0};
+  };
+  CHECK(blocks("cpu") == 64 / 8 + 1);
+  CHECK(blocks("sim") == 4 * 64 / 8 + 1);
+}
+
 TEST_CASE("a run says where the device's time went, as text and as JSON", "[sim]") {
   Notebook notebook;
   notebook.set(kOneByOne);
