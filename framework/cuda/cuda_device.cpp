@@ -8,11 +8,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
 namespace millrace::cuda {
@@ -40,11 +38,8 @@ class CudaEvent final : public Event::State {
     return true;
   }
   void synchronize() override {
-    using Clock = std::chrono::steady_clock;
-    constexpr std::chrono::nanoseconds kShortest{5'000}, kLongest{500'000};
-    for (const Clock::time_point start = Clock::now(); !done();)
-      std::this_thread::sleep_for(
-          std::clamp<std::chrono::nanoseconds>((Clock::now() - start) / 16, kShortest, kLongest));
+    while (!wait_for(std::chrono::hours(1))) {
+    }
   }
   cudaEvent_t get() const { return event_.get(); }
   const SharedMoment& copied() const { return copied_; }

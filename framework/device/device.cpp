@@ -11,6 +11,8 @@
 
 #include <fmt/format.h>
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -68,13 +70,17 @@ void Event::synchronize() const {
 }
 bool Event::wait_for(std::chrono::milliseconds limit) const { return !state_ || state_->wait_for(limit); }
 
+// Pauses grow with the time that has been waited, so that a wait ends at most a sixteenth late. The kernel would add 50
+// microseconds to each, for the sake of few wake-ups: measured on a card, 72 for a copy of four bytes.
 bool Event::State::wait_for(std::chrono::milliseconds limit) {
   using Clock = std::chrono::steady_clock;
-  constexpr std::chrono::microseconds kShortest{20}, kLongest{500};
-  const Clock::time_point end = Clock::now() + limit;
-  for (std::chrono::microseconds pause = kShortest; !done(); pause = std::min(2 * pause, kLongest)) {
-    if (Clock::now() >= end) return false;
-    std::this_thread::sleep_for(pause);
+  constexpr std::chrono::nanoseconds kShortest{2'000}, kLongest{500'000};
+  thread_local const bool sleeps_exactly = prctl(PR_SET_TIMERSLACK, 1UL) == 0;
+  static_cast<void>(sleeps_exactly);
+  for (const Clock::time_point start = Clock::now(); !done();) {
+    const std::chrono::nanoseconds waited = Clock::now() - start;
+    if (waited >= limit) return false;
+    std::this_thread::sleep_for(std::clamp(waited / 16, kShortest, kLongest));
   }
   return true;
 }

@@ -63,7 +63,7 @@ struct MILLRACE_EXPORT Event::State {
   virtual ~State();
   virtual bool done() = 0;
   virtual void synchronize() = 0;
-  /// As Event::wait_for. Unless a device knows better, asks done() again and again with pauses that grow to half a millisecond.
+  /// As Event::wait_for. Unless a device knows better, asks done() again and again with pauses that grow with the wait.
   virtual bool wait_for(std::chrono::milliseconds limit);
 };
 
