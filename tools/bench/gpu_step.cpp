@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <future>
 #include <numeric>
 #include <random>
 #include <string>
@@ -83,14 +84,11 @@ class Batches {
     group_ = {};
     group_first_ = 0;
     if (!stream_) return;
-    const auto rows = static_cast<std::size_t>(data_.x.rows());
-    const auto numbers = device_.staging().allocate(rows * sizeof(std::uint32_t));
-    auto* first = reinterpret_cast<std::uint32_t*>(numbers.get());
-    std::iota(first, first + rows, 0U);
-    std::shuffle(first, first + rows, std::mt19937(epoch));
-    order_on_device_ = device_.memory().allocate(rows * sizeof(std::uint32_t));
-    stream_->copy(order_on_device_.get(), numbers.get(), rows * sizeof(std::uint32_t));
-    order_ = numbers;
+    const std::size_t bytes = static_cast<std::size_t>(data_.x.rows()) * sizeof(std::uint32_t);
+    order_ = next_order_.valid() ? next_order_.get() : order_of(epoch);
+    next_order_ = std::async(std::launch::async, [this, epoch] { return order_of(epoch + 1); });
+    order_on_device_ = device_.memory().allocate(bytes);
+    stream_->copy(order_on_device_.get(), order_.get(), bytes);
   }
 
   /// Rows [first, first + count) of the pass. Called from the first row to the last.
@@ -102,6 +100,15 @@ class Batches {
 
  private:
   static constexpr std::int64_t kGroup = 16;  ///< batches that are gathered together
+
+  std::shared_ptr<std::byte> order_of(std::uint32_t epoch) {
+    const auto rows = static_cast<std::size_t>(data_.x.rows());
+    auto numbers = device_.staging().allocate(rows * sizeof(std::uint32_t));
+    auto* first = reinterpret_cast<std::uint32_t*>(numbers.get());
+    std::iota(first, first + rows, 0U);
+    std::shuffle(first, first + rows, std::mt19937(epoch));
+    return numbers;
+  }
 
   void gather(std::int64_t first) {
     group_first_ = first;
@@ -123,6 +130,7 @@ class Batches {
   std::int64_t group_rows_, group_first_ = 0;
   std::unique_ptr<Stream> stream_;  ///< null: the rows as they lie
   std::shared_ptr<std::byte> order_, order_on_device_;
+  std::future<std::shared_ptr<std::byte>> next_order_;  ///< made ahead, as the loader of a run does
   Data group_;
 };
 
