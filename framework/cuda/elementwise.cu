@@ -27,9 +27,35 @@ __global__ void gather_rows(const __grid_constant__ GatherRows op) {
     op(job, i);
 }
 
+// A row of a width that is known when this is compiled stays in registers: its values are read and written some ten times.
+template <std::int64_t kWidth>
+__global__ void finish_rows(const __grid_constant__ FinishRow op) {
+  float z[kWidth], d[kWidth];
+  const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (row < op.rows) op.finish(row, z, d, kWidth);
+}
+
+// Everything is read before the answer is there whether to do anything.
+__global__ void update(const __grid_constant__ Update op, std::int64_t count) {
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  Update::Values values{};
+  if (i < count) values = op.load(i);
+  const bool allows = threadIdx.x >= CheckFinite::kBlocks || op.allows(threadIdx.x);
+  if (__syncthreads_and(allows ? 1 : 0) != 0 && i < count) op.store(i, values);
+}
+
 constexpr unsigned kThreads = 256;
 // A row is one thread's work, so small blocks spread few rows over many multiprocessors.
 constexpr unsigned kRowThreads = 32;
+constexpr std::int64_t kMostKept = 16;  // values of a row that a thread keeps to itself
+
+/// The kernel for rows of `width` values, up to kMostKept.
+template <std::int64_t kWidth = 1>
+auto finish_rows_of(std::int64_t width) {
+  if constexpr (kWidth < kMostKept)
+    if (width != kWidth) return finish_rows_of<kWidth + 1>(width);
+  return finish_rows<kWidth>;
+}
 constexpr std::int64_t kMostGatherBlocks = 1024;
 
 }  // namespace
@@ -39,8 +65,16 @@ void launch(const BiasActivate& op, cudaStream_t s) { launch_each(op, kThreads, 
 void launch(const Dropout& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel Dropout"); }
 void launch(const DropoutBackward& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel DropoutBackward"); }
 void launch(const MultiplyBySlope& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel MultiplyBySlope"); }
-void launch(const FinishRow& op, cudaStream_t s) { launch_each(op, kRowThreads, s, "kernel FinishRow"); }
-void launch(const Update& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel Update"); }
+void launch(const FinishRow& op, cudaStream_t s) {
+  if (op.width > kMostKept) return launch_each(op, kRowThreads, s, "kernel FinishRow of wide rows");
+  const auto blocks = static_cast<unsigned>((op.rows + kRowThreads - 1) / kRowThreads);
+  launch_kernel("kernel FinishRow", finish_rows_of(op.width), blocks, kRowThreads, s, op);
+}
+void launch(const Update& op, cudaStream_t s) {
+  const std::int64_t count = op.count();
+  launch_kernel("kernel Update", update, static_cast<unsigned>((count + kThreads - 1) / kThreads), kThreads, s, op,
+                count);
+}
 void launch(const Narrow& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel Narrow"); }
 
 void launch(const GatherRows& op, cudaStream_t s) {

@@ -113,6 +113,15 @@ class CudaEvaluationStep final : public EvaluationStep {
     penalty_of_weights_ = penalty_of(*model_, weights);
   }
 
+  /// The search runs products in the workspace that all evaluation steps share.
+  CanFuse can_fuse() {
+    return [this](const Matmul& product) {
+      bool fuses = false;
+      workspace_->take_turn(memory_.stream(), [&] { fuses = memory_.can_fuse()(product); });
+      return fuses;
+    };
+  }
+
   StepProgram& program_for(const TrainBatch& batch) {
     const TensorSpec* targets = batch.targets ? &batch.targets->spec() : nullptr;
     const bool weighted = batch.weights != nullptr;
@@ -121,7 +130,7 @@ class CudaEvaluationStep final : public EvaluationStep {
           (!targets || *form.targets == *targets) && form.weighted == weighted)
         return form.program;
     const Ops ops = step_ops(demand_, memory_.layout(), memory_.base(), {&batch.inputs->spec(), targets, weighted},
-                             memory_.can_fuse(), memory_.page());
+                             can_fuse(), memory_.page());
     forms_.push_back({batch.inputs->spec(), targets ? std::optional(*targets) : std::nullopt, weighted,
                       StepProgram(ops, {}, memory_.streams())});
     return forms_.back().program;

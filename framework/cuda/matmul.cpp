@@ -3,6 +3,7 @@
 #include "cuda/matmul.hpp"
 
 #include "cuda/checks.hpp"
+#include "cuda/handles.hpp"
 
 #include <utility>
 
@@ -21,12 +22,8 @@ cublasLtEpilogue_t epilogue_of(Matmul::Epilogue epilogue) {
       return CUBLASLT_EPILOGUE_DEFAULT;
     case Matmul::Epilogue::bias:
       return CUBLASLT_EPILOGUE_BIAS;
-    case Matmul::Epilogue::relu_aux_bias:
-      return CUBLASLT_EPILOGUE_RELU_AUX_BIAS;
-    case Matmul::Epilogue::drelu_bgrad:
-      return CUBLASLT_EPILOGUE_DRELU_BGRAD;
-    case Matmul::Epilogue::bgrada:
-      return CUBLASLT_EPILOGUE_BGRADA;
+    case Matmul::Epilogue::relu_bias:
+      return CUBLASLT_EPILOGUE_RELU_BIAS;
   }
   return CUBLASLT_EPILOGUE_DEFAULT;
 }
@@ -55,11 +52,7 @@ class Description {
     set(CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(p.epilogue));
-    if (p.epilogue == Matmul::Epilogue::none) return;
-    set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
-    if (p.epilogue != Matmul::Epilogue::relu_aux_bias && p.epilogue != Matmul::Epilogue::drelu_bgrad) return;
-    set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, p.aux);
-    set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, p.aux_ld);
+    if (p.epilogue != Matmul::Epilogue::none) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
   }
   Description(const Description&) = delete;
   Description& operator=(const Description&) = delete;
@@ -149,6 +142,25 @@ void MatmulPlan::enqueue(cudaStream_t stream) const {
   MILLRACE_CUDA(cublasLtMatmul, s.multiplier.handle(), s.description.get(), &one, s.product.a, s.a.get(), s.product.b,
                 s.b.get(), &zero, s.product.d, s.d.get(), s.product.d, s.d.get(), &s.algorithm,
                 s.multiplier.workspace(), s.multiplier.workspace_bytes(), stream);
+}
+
+// What a capture records can be counted. The product runs once before, because a capture must not load its kernels.
+std::size_t launches_of(const MatmulPlan& plan, cudaStream_t stream) {
+  plan.enqueue(stream);
+  MILLRACE_CUDA(cudaStreamBeginCapture, stream, cudaStreamCaptureModeThreadLocal);
+  cudaGraph_t graph = nullptr;
+  try {
+    plan.enqueue(stream);
+  } catch (...) {
+    ignore(cudaStreamEndCapture(stream, &graph));
+    const GraphOwner partial(graph);
+    throw;
+  }
+  MILLRACE_CUDA(cudaStreamEndCapture, stream, &graph);
+  const GraphOwner owner(graph);
+  std::size_t nodes = 0;
+  MILLRACE_CUDA(cudaGraphGetNodes, graph, static_cast<cudaGraphNode_t*>(nullptr), &nodes);
+  return nodes;
 }
 
 }  // namespace millrace::cuda

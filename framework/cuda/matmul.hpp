@@ -51,4 +51,8 @@ class MatmulPlan {
   std::unique_ptr<State> state_;
 };
 
+/// How many kernels and other operations the product takes on the card. Runs it once, on whatever its operands hold; does not
+/// synchronise.
+std::size_t launches_of(const MatmulPlan& plan, cudaStream_t stream);
+
 }  // namespace millrace::cuda

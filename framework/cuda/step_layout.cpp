@@ -119,11 +119,12 @@ StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model)
   input_stride = padded(model.inputs);
   inputs = matrix(input_stride);
   inputs16 = matrix16(input_stride);
-  targets = matrix(model.outputs());
+  targets = matrix(padded(model.outputs()));
   results = cutter.take(rows, sizeof(nn::RowResult));
   const auto tensors = static_cast<std::int64_t>(2 * padded_weights.layers().size());
-  if (demand.training)
-    partials = cutter.take((demand.sums_weights ? tensors : 1) * SumWeights::kBlocks, sizeof(WeightSums));
+  row_sums = cutter.take(1, sizeof(StepSums));
+  if (demand.sums_weights) partials = cutter.take(tensors * SumWeights::kBlocks, sizeof(WeightSums));
+  if (demand.training) verdicts = cutter.take(CheckFinite::kBlocks, sizeof(std::uint32_t));
   weights = cutter.take(floats, sizeof(float));
   if (narrow) weights16 = cutter.take(floats, 2);
   if (demand.training) gradient = cutter.take(floats + static_cast<std::int64_t>(nn::kLanes), sizeof(float));
@@ -137,13 +138,10 @@ StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model)
       layer.output16 = matrix16(layer.stride);
     }
     if (!dense && demand.training) layer.mask = cutter.take(rows * layer.stride, 1);
-    if (dense) {
-      layer.aux_ld = (layer.stride + 127) / 128 * 128;
-      layer.aux = cutter.take(rows, static_cast<std::size_t>(layer.aux_ld / 8));
-    }
     if (dense && demand.training) {
       layer.delta = matrix(layer.stride);
       layer.delta16 = matrix16(layer.stride);
+      layer.chunk_sums = cutter.take((rows / ColumnSums::kChunkRows + 1) * layer.stride, sizeof(float));
     }
     layers.push_back(layer);
   }

@@ -70,12 +70,13 @@ struct StepLayout {
   explicit StepLayout(const StepDemand& demand);
 
   struct Layer {
-    std::size_t output = 0, output16 = 0, aux = 0, mask = 0, delta = 0, delta16 = 0;
-    std::int64_t stride = 0, aux_ld = 0;
+    std::size_t output = 0, output16 = 0, mask = 0, delta = 0, delta16 = 0, chunk_sums = 0;
+    std::int64_t stride = 0;
   };
   PaddedWeights padded_weights;
   std::size_t raw_inputs = 0, raw_targets = 0, ids = 0;
-  std::size_t inputs = 0, inputs16 = 0, targets = 0, row_weights = 0, results = 0, partials = 0, state = 0;
+  std::size_t inputs = 0, inputs16 = 0, targets = 0, row_weights = 0, results = 0, row_sums = 0, partials = 0,
+              verdicts = 0, state = 0;
   std::size_t weights = 0, weights16 = 0, gradient = 0, workspace = 0, side_workspace = 0;
   std::vector<std::size_t> optimizer;
   std::vector<Layer> layers;

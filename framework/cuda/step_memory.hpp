@@ -88,7 +88,7 @@ class StepMemory {
   StepDemand demand_;
   StepLayout layout_;
   std::shared_ptr<std::byte> memory_, staging_, page_memory_;
-  StreamOwner stream_, side_stream_, ranks_stream_;
+  StreamOwner stream_, side_stream_, aside_stream_;
   std::unique_ptr<StreamClock> clock_;
   std::vector<SharedMoment> copies_;  ///< that the batch in hand waits for
   std::unique_ptr<Multiplier> multiplier_, side_multiplier_;

@@ -39,7 +39,7 @@ class Collector {
   }
   void operator()(const FinishRow& op) {
     add(op.outputs, op.rows * op.stride * kFloat, true, true);
-    read(op.targets, op.rows * op.width);
+    read(op.targets, op.rows * op.stride);
     add(op.classes, op.rows * (op.wide_classes ? 4 : 1), true, false);
     read(op.row_weights, op.rows);
     state(op.state);
@@ -51,15 +51,22 @@ class Collector {
     add(op.a, extent(op.transpose_a ? op.k : op.m, op.transpose_a ? op.m : op.k, op.lda) * element, true, false);
     add(op.b, extent(op.transpose_b ? op.n : op.k, op.transpose_b ? op.k : op.n, op.ldb) * element, true, false);
     write(op.d, extent(op.m, op.n, op.ldd));
-    if (op.epilogue == Matmul::Epilogue::none) return;
-    const bool finds_bias = op.epilogue == Matmul::Epilogue::drelu_bgrad || op.epilogue == Matmul::Epilogue::bgrada;
-    add(op.bias, op.m * kFloat, !finds_bias, finds_bias);
-    if (op.epilogue == Matmul::Epilogue::relu_aux_bias) add(op.aux, op.n * op.aux_ld / 8, false, true);
-    if (op.epilogue == Matmul::Epilogue::drelu_bgrad) add(op.aux, op.n * op.aux_ld / 8, true, false);
+    if (op.epilogue != Matmul::Epilogue::none) read(op.bias, op.m);
   }
   void operator()(const ColumnSums& op) {
     read(op.values, op.rows * op.stride);
-    write(op.out, op.width);
+    write(op.out, op.chunks() * op.stride);
+  }
+  void operator()(const SumRows& op) {
+    read(op.results, op.rows);
+    input_of(op.state);
+    write(op.out, 1);
+  }
+  void operator()(const CheckFinite& op) {
+    read(op.gradient, op.elements);
+    read(op.results, op.results ? op.rows : 0);
+    state(op.state);
+    write(op.verdicts, CheckFinite::kBlocks);
   }
   void operator()(const SumWeights& op) {
     read(op.weights, op.elements);
@@ -79,10 +86,12 @@ class Collector {
     add(op.state, sizeof(StepState), true, true);
   }
   void operator()(const FinishStep& op) {
-    read(op.results, op.rows);
+    read(op.batch, 1);
     read(op.partials, op.partial_count);
+    read(op.verdicts, CheckFinite::kBlocks);
     read(op.lanes, static_cast<std::int64_t>(nn::kLanes));
-    add(op.state, sizeof(StepState), true, true);
+    input_of(op.state);
+    add(&op.state->sums, sizeof(StepState) - offsetof(StepState, sums), true, true);
     add(op.progress, sizeof(ProgressPage), true, true);
   }
   void operator()(const Update& op) {
@@ -90,7 +99,8 @@ class Collector {
     write(op.weights.narrow, op.elements);
     read(op.gradient, op.elements);
     for (float* slot : {op.state0, op.state1}) add(slot, op.elements * kFloat, true, true);
-    state(op.state);
+    read(op.verdicts, CheckFinite::kBlocks);
+    op.verdicts != nullptr ? input_of(op.state) : state(op.state);
   }
   void operator()(const Narrow& op) {
     read(op.from, op.elements);
@@ -134,6 +144,8 @@ class Collector {
     write(to.narrow, count);
   }
   void state(const StepState* from) { read(from, 1); }
+  /// What nothing in a step writes.
+  void input_of(const StepState* from) { read(&from->input, 1); }
 
   std::vector<Access> accesses_;
 };
@@ -153,11 +165,13 @@ bool writes_only_to(const std::vector<Access>& accesses, const Access& place) {
 }
 
 StreamRole role_of(const Op& op, const std::vector<Access>& accesses, const Access& gradient) {
-  if (std::holds_alternative<AllReduce>(op)) return StreamRole::ranks;
+  if (std::holds_alternative<AllReduce>(op) || std::holds_alternative<ColumnSums>(op) ||
+      std::holds_alternative<SumRows>(op) || std::holds_alternative<FinishStep>(op))
+    return StreamRole::aside;
   if (const auto* note = std::get_if<NoteTime>(&op))
     return note->moment == NoteTime::Moment::weights_are_ready ? StreamRole::weights : StreamRole::chain;
-  const bool finds_gradient = std::holds_alternative<Matmul>(op) || std::holds_alternative<ColumnSums>(op);
-  return finds_gradient && writes_only_to(accesses, gradient) ? StreamRole::weights : StreamRole::chain;
+  return std::holds_alternative<Matmul>(op) && writes_only_to(accesses, gradient) ? StreamRole::weights
+                                                                                  : StreamRole::chain;
 }
 
 /// Of each stream the number of operations of the list, counted to its last one of that stream, that are over; 0: none.

@@ -20,8 +20,9 @@ std::vector<Access> accesses_of(const Op& op);
 /// Whether one of the two has to come before the other.
 bool conflict(const std::vector<Access>& a, const std::vector<Access>& b);
 
-/// The chain through the activations; gradients of weights, which nothing of the chain waits for; sums over ranks.
-enum class StreamRole : std::uint8_t { chain, weights, ranks };
+/// The chain through the activations and the update; gradients of kernels, which the chain waits for at its end only; and aside of
+/// both what is small or waits for others: sums over rows, over columns and over ranks, and what the host is told.
+enum class StreamRole : std::uint8_t { chain, weights, aside };
 inline constexpr std::size_t kStreams = 3;
 
 struct StepOrder {

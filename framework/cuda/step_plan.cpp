@@ -39,15 +39,15 @@ class Planner {
     decode();
     for (std::size_t i = 0; i < layers().size(); ++i) is_dense(i) ? forward_dense(i) : forward_dropout(i);
     finish_rows();
+    if (form_.targets) sum_rows();
     if (demand_.sums_ranks) set_lanes();
     if (demand_.training) backward();
     if (demand_.sums_ranks) note_times();
-    if (demand_.sums_weights)
-      sum_weights();
-    else if (demand_.training && std::find(has_aux_.begin(), has_aux_.end(), true) != has_aux_.end())
-      guard_gradient();
-    if (form_.targets) finish_step();
+    if (demand_.sums_weights) sum_weights();
+    if (demand_.training) check_finite();
+    if (update_needs_the_end()) finish_step();
     if (demand_.training) update();
+    if (form_.targets && !update_needs_the_end()) finish_step();  // beside the update
     return std::move(ops_);
   }
 
@@ -63,10 +63,16 @@ class Planner {
   /// Dropout does nothing outside training, so its output is what the layer before gave.
   bool passes_on(std::size_t i) const { return !is_dense(i) && !demand_.training; }
   StepState* state() const { return at<StepState>(layout_.state); }
+  /// A gradient that is clipped, and ranks that must agree, wait for what FinishStep makes of the sums.
+  bool update_needs_the_end() const { return demand_.training && (demand_.sums_weights || demand_.sums_ranks); }
 
   /// Values of a matrix, with the bf16 copies when products take them.
   FloatOut values(std::size_t wide, std::size_t narrow_offset) const {
     return {at<float>(wide), narrow() ? at<std::uint16_t>(narrow_offset) : nullptr};
+  }
+  /// Values that only products read.
+  FloatOut product_values(std::size_t wide, std::size_t narrow_offset) const {
+    return narrow() ? FloatOut{nullptr, at<std::uint16_t>(narrow_offset)} : values(wide, narrow_offset);
   }
   FloatOut output(std::size_t i) const { return values(layout_.layers[i].output, layout_.layers[i].output16); }
   FloatOut delta(std::size_t i) const { return values(layout_.layers[i].delta, layout_.layers[i].delta16); }
@@ -93,7 +99,7 @@ class Planner {
 
   /// Adds the product with its epilogue, or without where that is not to be had. Returns whether it has the epilogue.
   bool multiply(Matmul product) {
-    const bool fused = product.epilogue != Matmul::Epilogue::none && !narrow() && can_fuse_(product);
+    const bool fused = product.epilogue != Matmul::Epilogue::none && can_fuse_(product);
     if (!fused) product.epilogue = Matmul::Epilogue::none;
     ops_.emplace_back(product);
     return fused;
@@ -116,10 +122,11 @@ class Planner {
   }
 
   void decode() {
-    decode_tensor(BatchPart::inputs, *form_.inputs, layout_.raw_inputs, layout_.input_stride,
-                  values(layout_.inputs, layout_.inputs16));
+    decode_tensor(
+        BatchPart::inputs, *form_.inputs, layout_.raw_inputs, layout_.input_stride,
+        is_dense(0) ? product_values(layout_.inputs, layout_.inputs16) : values(layout_.inputs, layout_.inputs16));
     if (form_.targets && form_.targets->encoding.form != Form::indicator)
-      decode_tensor(BatchPart::targets, *form_.targets, layout_.raw_targets, demand_.model->outputs(),
+      decode_tensor(BatchPart::targets, *form_.targets, layout_.raw_targets, padded(demand_.model->outputs()),
                     {at<float>(layout_.targets), nullptr});
   }
 
@@ -140,27 +147,24 @@ class Planner {
     product.ldd = place.stride;
     product.bias = bias(i);
     const Activation activation = is_last(i) ? Activation::linear : layer.activation;  // the last belongs to the loss
-    if (layer.use_bias && activation == Activation::linear) product.epilogue = Matmul::Epilogue::bias;
-    if (layer.use_bias && activation == Activation::relu) {
-      product.epilogue = Matmul::Epilogue::relu_aux_bias;
-      product.aux = at<void>(place.aux);
-      product.aux_ld = place.aux_ld;
-    }
-    const bool fused = multiply(product);
-    has_aux_.resize(layers().size());
-    has_aux_[i] = fused && product.epilogue == Matmul::Epilogue::relu_aux_bias;
-    if (!fused) activate(i, activation);
+    const bool is_read_narrow =
+        narrow() && !is_last(i);  // the kernel that makes the bf16 copy takes bias and activation along
+    if (layer.use_bias && !is_read_narrow && activation == Activation::linear)
+      product.epilogue = Matmul::Epilogue::bias;
+    if (layer.use_bias && !is_read_narrow && activation == Activation::relu)
+      product.epilogue = Matmul::Epilogue::relu_bias;
+    if (!multiply(product)) activate(i, activation);
   }
 
   void activate(std::size_t i, Activation activation) {
-    if (!layers()[i].use_bias && activation == Activation::linear && !narrow()) return;
+    if (!layers()[i].use_bias && activation == Activation::linear && (!narrow() || is_last(i))) return;
     BiasActivate op;
     op.bias = bias(i);
     op.activation = activation;
     op.rows = demand_.rows;
     op.width = layers()[i].outputs;
     op.stride = layout_.layers[i].stride;
-    op.values = output(i);
+    op.values = is_last(i) ? FloatOut{output(i).wide, nullptr} : output(i);
     ops_.emplace_back(op);
   }
 
@@ -202,6 +206,11 @@ class Planner {
     if (demand_.training) op.delta = delta(last);
     op.state = state();
     ops_.emplace_back(op);
+  }
+
+  void sum_rows() {
+    ops_.emplace_back(
+        SumRows{at<nn::RowResult>(layout_.results), demand_.rows, at<StepSums>(layout_.row_sums), state()});
   }
 
   float* lanes() const { return at<float>(layout_.gradient) + layout_.padded_weights.size(); }
@@ -252,18 +261,28 @@ class Planner {
     product.transpose_b = true;
     product.d = weight_at(layout_.gradient, layout_.padded_weights.of(i).kernel);
     product.ldd = stride;
-    const bool wants_bias = layer.use_bias && !has_bias_gradient_;
-    product.bias = bias_gradient(i);
-    if (wants_bias) product.epilogue = Matmul::Epilogue::bgrada;
-    if (!multiply(product) && wants_bias)
-      ops_.emplace_back(ColumnSums{delta(i).wide, demand_.rows, stride, stride, bias_gradient(i)});
-    has_bias_gradient_ = false;
+    multiply(product);
+    if (layer.use_bias) sum_columns(i);
+  }
+
+  /// Gradient of the bias of dense layer i: the sums over the rows of dZ.
+  void sum_columns(std::size_t i) {
+    const std::int64_t stride = layout_.layers[i].stride;
+    const float* from = delta(i).wide;
+    std::int64_t rows = demand_.rows;
+    if (rows > 2 * ColumnSums::kChunkRows) {
+      auto* sums = at<float>(layout_.layers[i].chunk_sums);
+      const ColumnSums chunks{from, rows, stride, stride, ColumnSums::kChunkRows, sums};
+      ops_.emplace_back(chunks);
+      from = sums;
+      rows = chunks.chunks();
+    }
+    ops_.emplace_back(ColumnSums{from, rows, stride, stride, rows, bias_gradient(i)});
   }
 
   /// dX = dZ W^T, then back through the dropouts in between and through the activation of layer `before`.
   void backward_through(std::size_t i, std::size_t before) {
     const StepLayout::Layer& place = layout_.layers[before];
-    const bool plain = before + 1 == i && layers()[before].use_bias && has_aux_[before];
     Matmul product;
     product.precision = demand_.precision;
     product.m = place.stride;
@@ -276,12 +295,8 @@ class Planner {
     product.ldb = layout_.layers[i].stride;
     product.d = delta(before).wide;
     product.ldd = place.stride;
-    product.bias = bias_gradient(before);
-    product.aux = at<void>(place.aux);
-    product.aux_ld = place.aux_ld;
-    if (plain) product.epilogue = Matmul::Epilogue::drelu_bgrad;
-    has_bias_gradient_ = multiply(product);
-    if (!has_bias_gradient_) back_to(before, i);
+    multiply(product);
+    back_to(before, i);
   }
 
   void back_to(std::size_t before, std::size_t i) {
@@ -307,19 +322,26 @@ class Planner {
     }
   }
 
-  /// The library's ReLU hides a NaN from the loss, not from the gradient: its sum of squares is looked at instead.
-  void guard_gradient() {
-    ops_.emplace_back(SumWeights{at<float>(layout_.weights), at<float>(layout_.gradient), layout_.padded_weights.size(),
-                                 0, at<WeightSums>(layout_.partials)});
-    partial_count_ = SumWeights::kBlocks;
+  std::uint32_t* verdicts() const { return at<std::uint32_t>(layout_.verdicts); }
+
+  /// Over several ranks the losses are told in the lanes, so that all ranks come to one verdict.
+  void check_finite() {
+    CheckFinite op;
+    op.gradient = at<float>(layout_.gradient);
+    op.elements = layout_.padded_weights.size();
+    if (!demand_.sums_ranks) op.results = at<nn::RowResult>(layout_.results);
+    op.rows = demand_.rows;
+    op.verdicts = verdicts();
+    op.state = state();
+    ops_.emplace_back(op);
   }
 
   void finish_step() {
     FinishStep op;
-    op.results = at<nn::RowResult>(layout_.results);
-    op.rows = demand_.rows;
+    op.batch = at<StepSums>(layout_.row_sums);
     op.partials = at<WeightSums>(layout_.partials);
     op.partial_count = partial_count_;
+    if (demand_.training) op.verdicts = verdicts();
     if (demand_.sums_ranks) op.lanes = lanes();
     op.clip_norm = demand_.clip_norm;
     op.training = demand_.training;
@@ -336,6 +358,7 @@ class Planner {
     op.gradient = at<float>(layout_.gradient);
     if (!layout_.optimizer.empty()) op.state0 = at<float>(layout_.optimizer[0]);
     if (layout_.optimizer.size() > 1) op.state1 = at<float>(layout_.optimizer[1]);
+    if (!update_needs_the_end()) op.verdicts = verdicts();
     op.state = state();
     ops_.emplace_back(op);
   }
@@ -347,8 +370,6 @@ class Planner {
   const CanFuse& can_fuse_;
   ProgressPage* progress_;
   Ops ops_;
-  std::vector<bool> has_aux_;       ///< layers whose ReLU left its slopes in `aux`
-  bool has_bias_gradient_ = false;  ///< of the dense layer that backward() comes to next
   std::int64_t partial_count_ = 0;
 };
 

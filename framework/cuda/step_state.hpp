@@ -46,6 +46,7 @@ struct StepState {
   std::uint64_t diverged_step = 0;  ///< the first step whose loss or gradient was not finite; 0: none. No update since.
   float gradient_factor = 1;        ///< of this step: below 1 when the gradient is clipped
   std::uint32_t said = 0;           ///< of this step: bit i when some rank said so in lane i
+  std::uint64_t page_writes = 0;    ///< ProgressPage::writes, kept here because reading it would cross the bus
   ReadyTimes ready;                 ///< of this step
 };
 

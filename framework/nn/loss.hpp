@@ -121,9 +121,10 @@ MILLRACE_HOST_DEVICE inline float finish_outputs(Loss loss, Activation activatio
 MILLRACE_HOST_DEVICE inline bool is_correct(const float* p, std::int64_t n, const TargetRow& y) {
   if (n == 1) return (p[0] > 0.5F) == (y(0) > 0.5F);
   std::int64_t best = 0, wanted = 0;
+  float largest = p[0], most = y(0);  // kept, because a card's registers have no index
   for (std::int64_t j = 1; j < n; ++j) {
-    if (p[j] > p[best]) best = j;
-    if (y(j) > y(wanted)) wanted = j;
+    if (p[j] > largest) largest = p[best = j];
+    if (y(j) > most) most = y(wanted = j);
   }
   return best == wanted;
 }

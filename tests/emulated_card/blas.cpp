@@ -1,5 +1,5 @@
 // The functions of cuBLASLt that Millrace calls: products by plain loops, with the epilogues. EMULATED_CARD_EPILOGUES says which
-// there are: `all` (the default), `none`, or `forward`, as a library may lack any of them.
+// there are: `all` (the default), `none`, or `separate`, each as a kernel of its own behind the product, as a library may do it.
 #include "runtime.hpp"
 
 #include <cublasLt.h>
@@ -26,8 +26,6 @@ struct Product {
   cublasOperation_t a = CUBLAS_OP_N, b = CUBLAS_OP_N;
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
   float* bias = nullptr;
-  std::uint8_t* aux = nullptr;
-  std::int64_t aux_ld = 0;
 };
 
 const Matrix& matrix_of(cublasLtMatrixLayout_t layout) { return *reinterpret_cast<Matrix*>(layout); }
@@ -55,38 +53,13 @@ std::vector<float> operand(const void* memory, const Matrix& m, cublasOperation_
   return values;
 }
 
-bool bit_of(const Product& p, std::int64_t i, std::int64_t j) {
-  const std::int64_t bit = j * p.aux_ld + i;
-  return (p.aux[bit / 8] >> (bit % 8) & 1) != 0;
-}
-void set_bit(const Product& p, std::int64_t i, std::int64_t j, bool is_set) {
-  const std::int64_t bit = j * p.aux_ld + i;
-  const auto mask = static_cast<std::uint8_t>(1U << (bit % 8));
-  p.aux[bit / 8] = static_cast<std::uint8_t>(is_set ? p.aux[bit / 8] | mask : p.aux[bit / 8] & ~mask);
-}
-
-float with_bias(const Product& p, float value, std::int64_t i) {
-  const bool has_bias = p.epilogue == CUBLASLT_EPILOGUE_BIAS || p.epilogue == CUBLASLT_EPILOGUE_RELU_AUX_BIAS;
-  return has_bias ? value + p.bias[i] : value;
-}
-
 /// Column j of D, after its epilogue.
-void finish_column(const Product& p, float* d, std::int64_t rows, std::int64_t j) {
+void finish_column(const Product& p, float* d, std::int64_t rows) {
+  if (p.epilogue == CUBLASLT_EPILOGUE_DEFAULT) return;
   for (std::int64_t i = 0; i < rows; ++i) {
-    d[i] = with_bias(p, d[i], i);
-    if (p.epilogue == CUBLASLT_EPILOGUE_RELU_AUX_BIAS) {
-      set_bit(p, i, j, d[i] > 0);
-      d[i] = d[i] > 0 ? d[i] : 0;
-    }
-    if (p.epilogue == CUBLASLT_EPILOGUE_DRELU_BGRAD && !bit_of(p, i, j)) d[i] = 0;
+    d[i] += p.bias[i];
+    if (p.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS) d[i] = d[i] > 0 ? d[i] : 0;  // also of a NaN
   }
-}
-
-/// out[i] = the sum of row i of a column-major matrix.
-void sum_rows(const float* values, std::int64_t rows, std::int64_t columns, std::int64_t ld, float* out) {
-  std::fill_n(out, rows, 0.0F);
-  for (std::int64_t j = 0; j < columns; ++j)
-    for (std::int64_t i = 0; i < rows; ++i) out[i] += values[j * ld + i];
 }
 
 void multiply(const Product& p, const void* a_memory, const Matrix& a, const void* b_memory, const Matrix& b, float* d,
@@ -100,17 +73,17 @@ void multiply(const Product& p, const void* a_memory, const Matrix& a, const voi
       const float factor = right[static_cast<std::size_t>(j * k + l)];
       for (std::int64_t i = 0; i < m; ++i) column[i] += left[static_cast<std::size_t>(l * m + i)] * factor;
     }
-    finish_column(p, column, m, j);
+    finish_column(p, column, m);
   }
-  if (p.epilogue == CUBLASLT_EPILOGUE_DRELU_BGRAD) sum_rows(d, m, to.columns, to.ld, p.bias);
-  if (p.epilogue == CUBLASLT_EPILOGUE_BGRADA) sum_rows(left.data(), m, k, m, p.bias);
 }
 
-bool has_epilogue(cublasLtEpilogue_t epilogue) {
+std::string epilogues() {
   const char* text = std::getenv("EMULATED_CARD_EPILOGUES");
-  const std::string which = text == nullptr ? "all" : text;
-  if (epilogue == CUBLASLT_EPILOGUE_DEFAULT || which == "all") return true;
-  return which == "forward" && (epilogue == CUBLASLT_EPILOGUE_BIAS || epilogue == CUBLASLT_EPILOGUE_RELU_AUX_BIAS);
+  return text == nullptr ? "all" : text;
+}
+bool has_epilogue(cublasLtEpilogue_t epilogue) {
+  const std::string which = epilogues();
+  return epilogue == CUBLASLT_EPILOGUE_DEFAULT || which != "none";
 }
 
 /// What cuBLASLt would refuse: sizes that do not go together, rows of bits that do not start at 16 bytes.
@@ -120,10 +93,9 @@ bool is_possible(const Product& p, const Matrix& a, const Matrix& b, const Matri
   };
   const bool fits = extent(a, p.a, true) == d.rows && extent(b, p.b, false) == d.columns &&
                     extent(a, p.a, false) == extent(b, p.b, true) && a.ld >= a.rows && b.ld >= b.rows && d.ld >= d.rows;
-  const bool has_bits = p.epilogue == CUBLASLT_EPILOGUE_RELU_AUX_BIAS || p.epilogue == CUBLASLT_EPILOGUE_DRELU_BGRAD;
-  const bool has_room = !has_bits || (p.aux != nullptr && p.aux_ld % 128 == 0 && p.aux_ld >= d.rows &&
-                                      reinterpret_cast<std::uintptr_t>(p.aux) % 16 == 0);
-  return fits && has_room && (p.epilogue == CUBLASLT_EPILOGUE_DEFAULT || p.bias != nullptr);
+  const bool is_known = p.epilogue == CUBLASLT_EPILOGUE_DEFAULT || p.epilogue == CUBLASLT_EPILOGUE_BIAS ||
+                        p.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
+  return fits && is_known && (p.epilogue == CUBLASLT_EPILOGUE_DEFAULT || p.bias != nullptr);
 }
 
 }  // namespace
@@ -179,10 +151,6 @@ BLAS_CALL cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t product, cublasLtM
       return set(p.epilogue);
     case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
       return set(p.bias);
-    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER:
-      return set(p.aux);
-    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD:
-      return set(p.aux_ld);
     default:
       return CUBLAS_STATUS_NOT_SUPPORTED;
   }
@@ -222,5 +190,7 @@ BLAS_CALL cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, const v
   enqueue(stream_of(stream),
           [p = product_of(product), a, am = matrix_of(a_layout), b, bm = matrix_of(b_layout),
            to = static_cast<float*>(d), dm = matrix_of(d_layout)] { multiply(p, a, am, b, bm, to, dm); });
+  if (product_of(product).epilogue != CUBLASLT_EPILOGUE_DEFAULT && epilogues() == "separate")
+    enqueue(stream_of(stream), [] {});  // the kernel that it would be
   return CUBLAS_STATUS_SUCCESS;
 }

@@ -250,6 +250,11 @@ CUDA_CALL cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   *graph = reinterpret_cast<cudaGraph_t>(made.release());
   return error == 0 ? begin_call("cudaStreamEndCapture") : fail(error);
 }
+CUDA_CALL cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, std::size_t* count) {
+  if (nodes != nullptr) return fail(cudaErrorInvalidValue);
+  *count = reinterpret_cast<Graph*>(graph)->nodes.size();
+  return begin_call("cudaGraphGetNodes");
+}
 CUDA_CALL cudaGraphDestroy(cudaGraph_t graph) {
   delete reinterpret_cast<Graph*>(graph);
   return cudaSuccess;

@@ -84,6 +84,20 @@ TEST_CASE("parity: every activation and loss follows float64 on every device") {
   }
 }
 
+TEST_CASE("parity: batches of many rows and wide outputs follow float64 on every device") {
+  const std::int64_t outputs = GENERATE(1, 10, 16, 17, 40);
+  const std::int64_t rows = GENERATE(3, 301);
+  const Batch batch = random_batch(rows, 12, outputs);
+  const List layers{dense(33, "relu"), dense(outputs, "sigmoid")};
+  const TrainSpec spec =
+      spec_of(model_of(12, layers), Loss::binary_crossentropy, one("sgd", {{"learning_rate", 0.1}}), batch);
+  const Run expected = trained_in_doubles(spec, batch, 5);
+  for (Device* device : devices()) {
+    CAPTURE(to_string(device->id()), outputs, rows);
+    check_close(trained(*device, spec, batch, 5), expected, kFloat32);
+  }
+}
+
 TEST_CASE("parity: dropout, class ids, bytes and short batches give what the CPU gives") {
   const Encoding pixels{Form::affine_u8, 1.0F / 255.0F, 0, 0};
   std::vector<std::uint8_t> bytes(16 * 20);

@@ -4,6 +4,7 @@
 
 #include "cuda/step_plan.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -24,11 +25,32 @@ class Emulator {
   }
 
   void operator()(const ColumnSums& op) {
-    for (std::int64_t j = 0; j < op.width; ++j) {
-      double sum = 0;
-      for (std::int64_t row = 0; row < op.rows; ++row) sum += static_cast<double>(op.values[row * op.stride + j]);
-      op.out[j] = static_cast<float>(sum);
+    for (std::int64_t chunk = 0; chunk < op.chunks(); ++chunk)
+      for (std::int64_t j = 0; j < op.width; ++j) {
+        double sum = 0;
+        for (std::int64_t row = chunk * op.chunk_rows; row < std::min(op.rows, (chunk + 1) * op.chunk_rows); ++row)
+          sum += static_cast<double>(op.values[row * op.stride + j]);
+        op.out[chunk * op.stride + j] = static_cast<float>(sum);
+      }
+  }
+
+  void operator()(const SumRows& op) {
+    StepSums batch;
+    batch.samples = static_cast<double>(op.state->input.rows);
+    for (std::int64_t row = 0; row < op.state->input.rows; ++row) {
+      batch.loss += static_cast<double>(op.results[row].loss);
+      batch.correct += static_cast<double>(op.results[row].correct);
+      batch.absolute_error += static_cast<double>(op.results[row].absolute_error);
     }
+    *op.out = batch;
+  }
+
+  void operator()(const CheckFinite& op) {
+    bool fine = op.state->diverged_step == 0;
+    for (std::int64_t i = 0; i < op.elements / kFour; ++i) fine = fine && op.has_finite_gradient(i);
+    for (std::int64_t row = 0; row < op.results_to_see(); ++row) fine = fine && op.has_finite_loss(row);
+    std::fill_n(op.verdicts, CheckFinite::kBlocks, 0U);
+    op.verdicts[CheckFinite::kBlocks / 2] = fine ? 0 : 1;
   }
 
   void operator()(const SumWeights& op) {
@@ -42,18 +64,14 @@ class Emulator {
   }
 
   void operator()(const FinishStep& op) {
-    StepSums batch;
-    for (std::int64_t row = 0; row < op.state->input.rows; ++row) {
-      batch.loss += static_cast<double>(op.results[row].loss);
-      batch.correct += static_cast<double>(op.results[row].correct);
-      batch.absolute_error += static_cast<double>(op.results[row].absolute_error);
-    }
     WeightSums sums;
     for (std::int64_t i = 0; i < op.partial_count; ++i) {
       sums.penalty += op.partials[i].penalty;
       sums.gradient_squares += op.partials[i].gradient_squares;
     }
-    op.finish(batch, sums);
+    bool fine = true;
+    for (int i = 0; op.verdicts != nullptr && i < CheckFinite::kBlocks; ++i) fine = fine && op.verdicts[i] == 0;
+    op.finish(sums, fine);
   }
 
   void operator()(const SetLanes& op) {
@@ -78,13 +96,8 @@ class Emulator {
         for (std::int64_t l = 0; l < op.k; ++l)
           sum += element(op, op.a, op.transpose_a ? l + i * op.lda : i + l * op.lda) *
                  element(op, op.b, op.transpose_b ? j + l * op.ldb : l + j * op.ldb);
-        op.d[i + j * op.ldd] = finish(op, i, j, static_cast<float>(sum));
+        op.d[i + j * op.ldd] = finish(op, i, static_cast<float>(sum));
       }
-    if (op.epilogue == Matmul::Epilogue::drelu_bgrad)
-      for (std::int64_t i = 0; i < op.m; ++i) op.bias[i] = row_sum(op.n, [&](auto j) { return op.d[i + j * op.ldd]; });
-    if (op.epilogue == Matmul::Epilogue::bgrada)
-      for (std::int64_t i = 0; i < op.m; ++i)
-        op.bias[i] = row_sum(op.k, [&](auto l) { return static_cast<float>(element(op, op.a, i + l * op.lda)); });
   }
 
   int products = 0, fused = 0;
@@ -96,27 +109,11 @@ class Emulator {
     return static_cast<double>(static_cast<const float*>(matrix)[i]);
   }
 
-  template <class F>
-  static float row_sum(std::int64_t count, F f) {
-    double sum = 0;
-    for (std::int64_t i = 0; i < count; ++i) sum += static_cast<double>(f(i));
-    return static_cast<float>(sum);
-  }
-
-  static float finish(const Matmul& op, std::int64_t i, std::int64_t j, float z) {
-    const bool biased = op.epilogue == Matmul::Epilogue::bias || op.epilogue == Matmul::Epilogue::relu_aux_bias;
-    if (biased) z += op.bias[i];
-    const std::int64_t bit = j * op.aux_ld + i;
-    auto* bits = static_cast<std::uint8_t*>(op.aux);
-    if (op.epilogue == Matmul::Epilogue::relu_aux_bias) {
-      const auto mask = static_cast<std::uint8_t>(1U << (bit % 8));
-      if (z > 0)
-        bits[bit / 8] = static_cast<std::uint8_t>(bits[bit / 8] | mask);
-      else
-        bits[bit / 8] = static_cast<std::uint8_t>(bits[bit / 8] & ~mask);
+  static float finish(const Matmul& op, std::int64_t i, float z) {
+    if (op.epilogue == Matmul::Epilogue::none) return z;
+    z += op.bias[i];
+    if (op.epilogue == Matmul::Epilogue::relu_bias)
       return z > 0 ? z : 0.0F;  // unlike math::relu, the library makes 0 of a NaN
-    }
-    if (op.epilogue == Matmul::Epilogue::drelu_bgrad) return (bits[bit / 8] >> (bit % 8)) & 1U ? z : 0.0F;
     return z;
   }
 };

@@ -125,6 +125,12 @@ TrainSpec wide_spec(const Batch& batch, const char* optimizer = "rmsprop") {
                  Loss::categorical_crossentropy, one(optimizer, {{"clip_norm", 0.5}}), batch);
 }
 
+/// The update waits for nothing but the gradient.
+TrainSpec small_spec(const Batch& batch) {
+  return spec_of(model_of(20, {dense(18, "relu"), dense(5, "softmax")}), Loss::categorical_crossentropy, one("adam"),
+                 batch);
+}
+
 /// Rows [first, first + count) of a batch.
 Batch part_of(const Batch& batch, std::int64_t first, std::int64_t count) {
   Batch part = batch_of(batch.inputs.slice(first, count), batch.targets.slice(first, count));
@@ -153,7 +159,8 @@ TEST_CASE("every operation's inputs are ordered before it, and the end of the ch
   const Precision precision = GENERATE(Precision::float32, Precision::bf16);
   const int ranks = GENERATE(1, 2);
   const Batch batch = random_batch(16, 20, 5);
-  TrainSpec spec = wide_spec(batch);
+  const bool has_penalty = GENERATE(true, false);  // without, the host is told beside the update
+  TrainSpec spec = has_penalty ? wide_spec(batch) : small_spec(batch);
   spec.precision = precision;
   Rank rank(spec, can_fuse, 0, ranks);
   const auto before = precedence(rank.ops, rank.order);
@@ -163,10 +170,14 @@ TEST_CASE("every operation's inputs are ordered before it, and the end of the ch
         INFO("operation " << i << " before operation " << j);
         CHECK(before[j][i]);
       }
-  const std::size_t end = rank.ops.size() - 1;  // the update, on the chain
+  const auto is_update = [](const Op& op) { return std::holds_alternative<Update>(op); };
+  const auto end =
+      static_cast<std::size_t>(std::find_if(rank.ops.begin(), rank.ops.end(), is_update) - rank.ops.begin());
   CHECK(rank.order.places[end].stream == StreamRole::chain);
-  for (std::size_t i = 0; i < end; ++i)
-    CHECK((before[end][i] || std::count(rank.order.joins.begin(), rank.order.joins.end(), i) > 0));
+  for (std::size_t i = 0; i < rank.ops.size(); ++i)
+    CHECK((i == end || before[end][i] || std::count(rank.order.joins.begin(), rank.order.joins.end(), i) > 0));
+  if (!has_penalty && ranks == 1)
+    CHECK_FALSE(before[rank.ops.size() - 1][end]);  // the words for the host wait for no update
   for (const StepOrder::Place& place : rank.order.places)
     for (const std::size_t i : place.after) CHECK(rank.order.places[i].stream != place.stream);
 }
@@ -288,7 +299,7 @@ TEST_CASE("pieces of the gradient leave from the last layer on, and cover it and
   for (std::size_t i = 0; i < rank.ops.size(); ++i) {
     const auto* piece = std::get_if<AllReduce>(&rank.ops[i]);
     if (piece == nullptr) continue;
-    CHECK(rank.order.places[i].stream == StreamRole::ranks);
+    CHECK(rank.order.places[i].stream == StreamRole::aside);
     CHECK(before[rank.ops.size() - 1][i]);  // the update waits for the sum, the sum for its gradients
     for (std::size_t k = 0; k < i; ++k) {
       const auto* product = std::get_if<Matmul>(&rank.ops[k]);
