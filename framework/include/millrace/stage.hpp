@@ -115,7 +115,7 @@ class MILLRACE_EXPORT InferNotes {
  public:
   virtual ~InferNotes();
   virtual void warning(At at, std::string name, std::string message, std::string help) = 0;
-  virtual void rows_read(std::string /*origin*/, std::int64_t /*first*/, std::int64_t /*end*/) {}
+  virtual void rows_read(std::string /*origin*/, std::int64_t /*first*/, std::int64_t /*end*/) {}  // NOLINT
 };
 
 /// Where a stage's news for the user go. What leaves by its ports of metrics and models reaches the history and the report
