@@ -18,6 +18,13 @@ bool is_sticky(cudaError_t code) {
     case cudaErrorHardwareStackError:
     case cudaErrorAssert:
     case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
+    case cudaErrorContained:
+    case cudaErrorContextIsDestroyed:
+    case cudaErrorTensorMemoryLeak:
+    case cudaErrorMpsClientTerminated:
+    case cudaErrorExternalDevice:
+    case cudaErrorUnknown:
       return true;
     default:
       return false;
@@ -42,8 +49,10 @@ void check(cudaError_t code, const char* call) {
   throw Error(ErrorKind::run, "cuda-failed", describe_failure(call, code));
 }
 
+// cuBLASLt says of a lost device that the execution has failed; the cause is with the runtime.
 void check(cublasStatus_t code, const char* call) {
   if (code == CUBLAS_STATUS_SUCCESS) return;
+  check(cudaGetLastError(), call);
   throw Error(ErrorKind::run, "cuda-failed",
               fmt::format("{}: {} ({})", call, cublasLtGetStatusString(code), static_cast<int>(code)));
 }

@@ -17,7 +17,7 @@ std::string describe_failure(const char* call, cudaError_t code);
 /// Error("cuda-failed", run), or "out-of-memory" for want of memory, or "device-lost" for an error after which the
 /// device's context is of no use.
 void check(cudaError_t code, const char* call);
-/// The same for cuBLASLt: Error("cuda-failed", run).
+/// The same for cuBLASLt: what the runtime says of the cause, else Error("cuda-failed", run).
 void check(cublasStatus_t code, const char* call);
 /// For destructors: clears the error and says nothing, since an earlier call has reported it or will.
 void ignore(cudaError_t code) noexcept;

@@ -15,8 +15,8 @@ namespace {
 class Slab {
  public:
   Slab(int device_index, MemoryKind kind, std::size_t bytes, SharedLiveness liveness)
-      : kind_(kind), liveness_(std::move(liveness)), bytes_(bytes), map_(bytes) {
-    use_device(device_index);
+      : device_(device_index), kind_(kind), liveness_(std::move(liveness)), bytes_(bytes), map_(bytes) {
+    use_device(device_);
     void* memory = nullptr;
     if (kind == MemoryKind::device)
       MILLRACE_CUDA(cudaMalloc, &memory, bytes);
@@ -24,8 +24,10 @@ class Slab {
       MILLRACE_CUDA(cudaHostAlloc, &memory, bytes, cudaHostAllocDefault);
     memory_ = static_cast<std::byte*>(memory);
   }
+  // On a thread that never said which card it means, the runtime would begin with one of its own on card 0.
   ~Slab() {
-    if (!liveness_->is_abandoned()) ignore(kind_ == MemoryKind::device ? cudaFree(memory_) : cudaFreeHost(memory_));
+    if (!liveness_->is_abandoned() && try_device(device_))
+      ignore(kind_ == MemoryKind::device ? cudaFree(memory_) : cudaFreeHost(memory_));
   }
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
@@ -40,6 +42,7 @@ class Slab {
   }
 
  private:
+  int device_;
   MemoryKind kind_;
   SharedLiveness liveness_;
   std::size_t bytes_;

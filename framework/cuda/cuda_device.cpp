@@ -26,6 +26,11 @@ class CudaEvent final : public Event::State {
       : device_(device_index), event_(make_event_handle()), liveness_(std::move(liveness)), copied_(std::move(copied)) {
     MILLRACE_CUDA(cudaEventRecord, event_.get(), stream);
   }
+  ~CudaEvent() override {
+    if (!liveness_->is_abandoned()) try_device(device_);  // for the handle, whoever drops it last
+  }
+  CudaEvent(const CudaEvent&) = delete;
+  CudaEvent& operator=(const CudaEvent&) = delete;
   bool done() override {
     liveness_->require();
     use_device(device_);

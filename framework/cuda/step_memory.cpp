@@ -58,8 +58,11 @@ StepMemory::StepMemory(Device& device, const StepDemand& demand, std::byte* work
   clear();
 }
 
+// A launch that was refused between a fork and its join leaves work on a stream that the chain does not wait for.
 StepMemory::~StepMemory() {
   try {
+    for (const cudaStream_t beside : {side_stream_.get(), aside_stream_.get()})
+      if (beside != nullptr) wait(record_event(device_index_, beside, liveness_));
     synchronize();
   } catch (const std::exception&) {  // the error has been met before, or the device was abandoned
   }

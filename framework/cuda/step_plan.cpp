@@ -138,7 +138,7 @@ class Planner {
     product.precision = demand_.precision;
     product.m = place.stride;
     product.n = demand_.rows;
-    product.k = layer.inputs;
+    product.k = input_stride(i);  // padding is zero on both sides, and odd widths have slow algorithms or none
     product.a = operand(kernel(i));
     product.lda = place.stride;
     product.b = operand(input(i));
@@ -252,7 +252,7 @@ class Planner {
     Matmul product;
     product.precision = demand_.precision;
     product.m = stride;
-    product.n = layer.inputs;
+    product.n = input_stride(i);
     product.k = demand_.rows;
     product.a = operand(delta(i));
     product.lda = stride;

@@ -110,6 +110,13 @@ class Failures(Card):
             text = self.fails("device-lost", 1, "", fault=f"lost:{pieces}:{LOST}")
             self.assertRegex(text, r"launch failure(.|\n)*in node `(learn|evaluate|\w+_to_device)`")
 
+    def test_every_error_that_ends_a_context_is_a_lost_card(self):
+        for code in (220, 226, 709, 721, 810, 911, 999):
+            self.fails("device-lost", 1, "learn", fault=f"cudaGraphLaunch:3:{code}")
+
+    def test_a_product_that_fails_for_a_lost_card_says_so(self):
+        self.fails("device-lost", 1, "learn", fault=f"cublasLtMatmul:2:{LOST}")
+
     def test_a_card_that_hangs_is_given_up(self):
         text = self.fails("device-hung", 75, "learn", fault="hang:150:0", env={"MILLRACE_DEVICE_TIMEOUT": "2"})
         self.assertIn("for 2 s", text)
