@@ -112,16 +112,21 @@ void StageProcess::throw_end() {
 std::string StageProcess::next(const std::function<bool()>& is_stopping) {
   std::optional<std::string> message = channel_->receive([&] {
     if (told_to_stop_ || !is_stopping()) return;
-    const StopFlag flag = 1;
-    inputs_.write(0, std::as_bytes(std::span(&flag, 1)));
-    told_to_stop_ = true;
+    tell_to_stop(true);
   });
   if (!message) throw_end();
   return std::move(*message);
 }
 
+void StageProcess::tell_to_stop(bool stop) {
+  const StopFlag flag = stop ? 1 : 0;
+  inputs_.write(0, std::as_bytes(std::span(&flag, 1)));
+  told_to_stop_ = stop;
+}
+
 std::string StageProcess::call(const WireWriter& request, const Hear& hear, const std::function<bool()>& is_stopping) {
   require_there();
+  if (told_to_stop_ && !is_stopping()) tell_to_stop(false);  // that was of a later epoch
   channel_->begin();
   std::exception_ptr thrown;
   try {

@@ -40,6 +40,7 @@ class StageProcess {
 
  private:
   std::string next(const std::function<bool()>& is_stopping);
+  void tell_to_stop(bool stop);
   [[noreturn]] void throw_end();
   void give_up();
 

@@ -51,7 +51,7 @@ bool NodeAdapter::is_joined() const { return node_.info->spec.input_mode() == In
 
 // Work is queued under the lock, so that the queue has the order of the front.
 void NodeAdapter::arrive(std::size_t port, Packet packet) {
-  if (services_.stop.stopping() && !only_reports()) {
+  if (services_.stop.stopping(packet.header.epoch) && !only_reports()) {
     ++inputs_[port]->discarded;
     return;
   }
@@ -118,13 +118,13 @@ void NodeAdapter::pause(const Work& work, const Event& event) {
       },
       [this, at](const std::exception_ptr& thrown) {
         // What was kept for the same work has told it already.
-        if (!services_.stop.stopping()) fail_at(at, thrown);
+        if (!services_.stop.stopping(at.epoch)) fail_at(at, thrown);
       });
 }
 
 void NodeAdapter::call(std::span<Work> works) noexcept {
   const NodeClock::Time began = clock_.begin(works.size());
-  const bool stopped = !works.front().admitted && services_.stop.stopping() && !only_reports();
+  const bool stopped = is_given_up(works.front());
   for (const Work& work : works)
     if (!work.resumes) count(work, !stopped);
   try {
@@ -159,6 +159,19 @@ void NodeAdapter::count(const Work& work, bool taken) {
   }
 }
 
+std::uint32_t NodeAdapter::epoch_of(const Work& work) {
+  return work.inputs.empty() ? work.permit.epoch : work.inputs[work.port].header.epoch;
+}
+
+// A stage with a state is not called again when it has failed: nobody knows what it would make of an earlier epoch.
+bool NodeAdapter::is_given_up(const Work& work) {
+  const std::uint32_t epoch = epoch_of(work);
+  if (services_.stop.stopping(epoch)) return !work.admitted && !only_reports();
+  if (!failed_ || node_.info->kind == StageKind::transform) return false;
+  if (!takes_only_metrics()) services_.stop.give_up(epoch);
+  return true;
+}
+
 NodeAdapter::Position NodeAdapter::position_of(const Work& work) const {
   if (work.inputs.empty()) return {work.permit.epoch, calls_ - std::min<std::uint64_t>(calls_, 1), 0};
   const Packet& packet = work.inputs[work.port];
@@ -173,10 +186,11 @@ NodeAdapter::Position NodeAdapter::position_of(const PacketHeader& header, std::
 }
 
 // An epoch that was trained before a failure elsewhere is listed whoever was faster; decision 0041.
-bool NodeAdapter::only_reports() const {
-  return outputs_.empty() && !failed_ && std::all_of(inputs_.begin(), inputs_.end(), [](const auto& input) {
-           return input->spec.kind == PortKind::metrics;
-         });
+bool NodeAdapter::only_reports() const { return !failed_ && takes_only_metrics(); }
+
+bool NodeAdapter::takes_only_metrics() const {
+  return outputs_.empty() && std::all_of(inputs_.begin(), inputs_.end(),
+                                         [](const auto& input) { return input->spec.kind == PortKind::metrics; });
 }
 
 void NodeAdapter::fail_at(const Position& at, const std::exception_ptr& thrown) noexcept {
@@ -228,7 +242,7 @@ std::size_t NodeAdapter::waiting(std::size_t port) const {
 void NodeAdapter::send(std::size_t port, Packet packet) {
   OutputPort& out = *outputs_[port];
   if (services_.history != nullptr) {
-    if (packet.model) services_.history->model(node_.name, packet.model);
+    if (packet.model) services_.history->model(node_.name, packet.header.epoch, packet.model);
     if (packet.metrics) services_.history->port_metrics(node_.name, out.name, *packet.metrics);
   }
   ++out.emitted;

@@ -83,7 +83,7 @@ class NodeAdapter {
   /// Queues a call. Any thread.
   virtual void submit(Work&& work);
   /// The next work of several side by side is taken from the queue: when a later one fails, this one is still done.
-  void admit(Work& work) const { work.admitted = !services_.stop.stopping(); }
+  void admit(Work& work) const { work.admitted = !services_.stop.stopping(epoch_of(work)); }
   /// Makes a call; what it throws stops the run.
   virtual void execute(Work& work) noexcept;
   /// After the drain of a stopped run: counts what still waits for its neighbours as discarded.
@@ -136,6 +136,7 @@ class NodeAdapter {
 
  private:
   using Position = RunPosition;
+  static std::uint32_t epoch_of(const Work& work);
   Position position_of(const Work& work) const;
   Position position_of(const PacketHeader& header, std::int64_t rows) const;
   void count(const Work& work, bool taken);
@@ -143,6 +144,9 @@ class NodeAdapter {
   void fail_at(const Position& at, const std::exception_ptr& thrown) noexcept;
   /// This node waits for the device until the last copy of the result is gone.
   std::shared_ptr<const void> begin_device_wait();
+  /// No call is to be made for the work: nothing more is done for its epoch, or the stage has failed.
+  bool is_given_up(const Work& work);
+  bool takes_only_metrics() const;
   /// The stage takes metrics and gives nothing: what it is told counts also while the run is being stopped.
   bool only_reports() const;
 

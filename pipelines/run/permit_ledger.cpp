@@ -62,10 +62,10 @@ PermitLedger::Limit PermitLedger::limit_of(const Line& line) const {
 
 // A source never has two permits at once: only produce can tell that a pass is over.
 std::optional<PermitLedger::Grant> PermitLedger::next_grant() noexcept {
-  if (closed_ || hooks_.stopping()) return std::nullopt;
+  if (closed_) return std::nullopt;
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     Line& line = lines_[i];
-    if (is_over(line) || limit_of(line) != Limit::none) continue;
+    if (is_done(line) || limit_of(line) != Limit::none) continue;
     line.state.high = std::max(line.state.high, ++line.state.alive);
     line.running = true;
     return Grant{i, line.pass, !std::exchange(line.in_pass, true), gate_.begin(line.pass)};
@@ -134,7 +134,7 @@ void PermitLedger::return_block(std::size_t source) noexcept {
 void PermitLedger::end_epoch(std::uint32_t epoch) noexcept {
   Lock lock(mutex_);
   --epochs_alive_;
-  if (closed_ || hooks_.stopping()) return;
+  if (closed_ || hooks_.stopping(epoch)) return;
   gate_.end(epoch);
   tell_ends(lock);
   pump(std::move(lock));
@@ -144,7 +144,7 @@ void PermitLedger::end_epoch(std::uint32_t epoch) noexcept {
 void PermitLedger::tell_ends(Lock& lock) noexcept {
   if (telling_) return;
   telling_ = true;
-  while (told_ < gate_.lowest_alive() && !closed_ && !hooks_.stopping()) {
+  while (told_ < gate_.lowest_alive() && !closed_ && !hooks_.stopping(static_cast<std::uint32_t>(told_))) {
     const auto ended = static_cast<std::uint32_t>(told_++);
     lock.unlock();
     hooks_.epoch_ended(ended);
@@ -156,16 +156,16 @@ void PermitLedger::tell_ends(Lock& lock) noexcept {
 bool PermitLedger::waits_for_another(const Line& line) const {
   return std::any_of(line.budget.waits_for.begin(), line.budget.waits_for.end(), [&](std::size_t i) {
     const Limit limit = limit_of(lines_[i]);
-    return &lines_[i] != &line && !is_over(lines_[i]) && (limit == Limit::blocks || limit == Limit::bytes);
+    return &lines_[i] != &line && !is_done(lines_[i]) && (limit == Limit::blocks || limit == Limit::bytes);
   });
 }
 
 bool PermitLedger::widen() noexcept {
   Lock lock(mutex_);
-  if (closed_ || hooks_.stopping()) return false;
+  if (closed_) return false;
   // Decided for all before any is changed: who waits for another does so still.
   for (Line& line : lines_)
-    line.starves = !is_over(line) && limit_of(line) == Limit::blocks && !waits_for_another(line);
+    line.starves = !is_done(line) && limit_of(line) == Limit::blocks && !waits_for_another(line);
   bool widened = false;
   for (Line& line : lines_) {
     if (!line.starves) continue;
@@ -199,6 +199,11 @@ void PermitLedger::close() noexcept {
 std::uint32_t PermitLedger::last_pass() const {
   const std::lock_guard lock(mutex_);
   return gate_.last();
+}
+
+std::uint64_t PermitLedger::ends_told() const {
+  const std::lock_guard lock(mutex_);
+  return told_;
 }
 
 PermitLedger::SourceState PermitLedger::source(std::size_t index) const {

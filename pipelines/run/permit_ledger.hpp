@@ -38,10 +38,11 @@ struct Permit {
 struct LedgerHooks {
   /// Keep the permit, do not run the source. What it throws fails the run.
   std::function<void(Permit)> start;
-  std::function<bool()> stopping;
-  /// An epoch has ended: nothing of it is alive. In order, never two at once, and never for a run that is being stopped.
+  /// Nothing more is to be done for an epoch, nor for any after it.
+  std::function<bool(std::uint32_t)> stopping;
+  /// An epoch has ended: nothing of it is alive. In order, never two at once, and never for one that `stopping` speaks of.
   std::function<void(std::uint32_t)> epoch_ended;
-  /// A permit could not be made or not be started; after it `stopping` says so.
+  /// A permit could not be made or not be started; after it `stopping` says so of every epoch.
   std::function<void(std::exception_ptr)> failed;
 };
 
@@ -66,6 +67,8 @@ class PermitLedger : public std::enable_shared_from_this<PermitLedger> {
 
   std::uint32_t first_pass() const { return first_pass_; }
   std::uint32_t last_pass() const;
+  /// The ends of all epochs before this one have been told.
+  std::uint64_t ends_told() const;
 
   /// What keeps a source from its next block.
   enum class Limit : std::uint8_t { none, blocks, bytes, epoch };
@@ -101,6 +104,8 @@ class PermitLedger : public std::enable_shared_from_this<PermitLedger> {
   PermitLedger(std::vector<SourceBudget> sources, EpochGate gate, LedgerHooks hooks);
   Limit limit_of(const Line& line) const;
   bool is_over(const Line& line) const { return line.running || line.pass > gate_.last(); }
+  /// It needs no more permits.
+  bool is_done(const Line& line) const { return is_over(line) || hooks_.stopping(line.pass); }
   bool waits_for_another(const Line& line) const;
   std::optional<Grant> next_grant() noexcept;
   void pump(Lock lock) noexcept;

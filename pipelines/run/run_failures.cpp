@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace::pipelines {
@@ -39,6 +40,12 @@ RunFailure nothing_reached(const ValidatedNode& node, std::string name, std::str
   return failure;
 }
 
+bool is_transform(const ValidatedGraph& graph, const std::string& name) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const ValidatedNode& node) {
+    return node.name == name && node.info->kind == StageKind::transform;
+  });
+}
+
 }  // namespace
 
 RunFailure hung_stage(const ValidatedGraph& graph, std::size_t index, const RunPosition& at) {
@@ -60,6 +67,22 @@ RunFailure hung_stage(const ValidatedGraph& graph, std::size_t index, const RunP
   failure.packet = at.packet;
   failure.batch = at.batch;
   return failure;
+}
+
+// Packets of a transform are worked on side by side, and which of those that fail is told first is chance. They are begun in
+// order, so the first of them is among what has failed, however many threads there are.
+std::vector<RunFailure> first_of_transforms(const ValidatedGraph& graph, std::vector<RunFailure> failures) {
+  std::vector<RunFailure> first;
+  for (RunFailure& failure : failures) {
+    const auto same = std::find_if(first.begin(), first.end(), [&](const RunFailure& f) {
+      return !f.node.empty() && f.node == failure.node && is_transform(graph, f.node);
+    });
+    if (same == first.end())
+      first.push_back(std::move(failure));
+    else if (failure.packet < same->packet)
+      *same = std::move(failure);
+  }
+  return first;
 }
 
 RunFailure nothing_trained(const ValidatedNode& node, std::uint32_t epochs) {

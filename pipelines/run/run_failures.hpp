@@ -13,6 +13,8 @@ namespace millrace::pipelines {
 
 /// A call of the node's stage has lasted longer than it may; names those who wait for it.
 RunFailure hung_stage(const ValidatedGraph& graph, std::size_t index, const RunPosition& at);
+/// Of each transform the failure of its first packet alone, and all others, in their order.
+std::vector<RunFailure> first_of_transforms(const ValidatedGraph& graph, std::vector<RunFailure> failures);
 /// In so many epochs no row has reached a trainer; an evaluator.
 RunFailure nothing_trained(const ValidatedNode& node, std::uint32_t epochs);
 RunFailure nothing_measured(const ValidatedNode& node, std::uint32_t epochs);

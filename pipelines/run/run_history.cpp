@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace millrace::pipelines {
 namespace {
@@ -91,7 +92,11 @@ void RunHistory::require_free(const Places& epoch, const Value& value) const {
 
 std::string RunHistory::told_by(std::size_t place) const {
   return place < ports_.size() ? fmt::format("`{}.{}`", ports_[place].node, ports_[place].port)
-                               : fmt::format("node `{}`", nodes_[place - ports_.size()]);
+                               : fmt::format("node `{}`", node_of(place));
+}
+
+const std::string& RunHistory::node_of(std::size_t place) const {
+  return place < ports_.size() ? ports_[place].node : nodes_[place - ports_.size()];
 }
 
 Metrics RunHistory::together(std::uint32_t number, const Places& epoch) {
@@ -109,8 +114,17 @@ std::size_t RunHistory::index_of(std::string_view node) const {
 void RunHistory::epoch_ended(std::uint32_t epoch) {
   const std::lock_guard lock(mutex_);
   pass_on_texts(epoch);
+  forget_models(epoch);
   const auto known = epochs_.find(epoch);
   if (observer_ && known != epochs_.end()) observer_->epoch(together(epoch, known->second), true);
+}
+
+// What a failure in a later epoch leaves is the last model of the epochs up to this one.
+void RunHistory::forget_models(std::uint32_t epoch) {
+  for (auto& [node, models] : models_) {
+    const auto later = models.upper_bound(epoch);
+    if (later != models.begin()) models.erase(models.begin(), std::prev(later));
+  }
 }
 
 void RunHistory::finish() {
@@ -142,14 +156,14 @@ void RunHistory::step(const std::string& node, const StepProgress& progress) {
   if (observer_) observer_->step(node, progress);
 }
 
-void RunHistory::model(std::string_view node, std::shared_ptr<const ModelSnapshot> model) {
+void RunHistory::model(std::string_view node, std::uint32_t epoch, std::shared_ptr<const ModelSnapshot> model) {
   if (const std::string where = model->not_finite(); !where.empty())
     throw Error(ErrorKind::diverged, "diverged",
                 fmt::format("at the end of epoch {} {} has weights that are not finite", model->epoch(), where),
                 "lower the learning rate, clip the gradient (clip_norm) or check the range of the inputs");
   const std::lock_guard lock(mutex_);
   const std::size_t index = index_of(node);
-  models_[index] = {nodes_[index], std::move(model)};
+  models_[index][epoch] = {nodes_[index], std::move(model)};
 }
 
 void RunHistory::print(std::string_view node, std::optional<std::uint32_t> epoch, std::string_view text) {
@@ -183,17 +197,25 @@ std::vector<RunWarning> RunHistory::warnings() const {
   return warnings_;
 }
 
-std::vector<Metrics> RunHistory::epochs() const {
+std::vector<Metrics> RunHistory::epochs(const EpochCut& cut) const {
   const std::lock_guard lock(mutex_);
   std::vector<Metrics> all;
-  for (const auto& [number, epoch] : epochs_) all.push_back(together(number, epoch));
+  for (const auto& [number, epoch] : epochs_) {
+    Places kept = epoch;
+    std::erase_if(kept, [&](const auto& place) { return !cut.keeps(number, node_of(place.first)); });
+    if (!kept.empty() || cut.keeps(number)) all.push_back(together(number, kept));
+  }
   return all;
 }
 
-std::vector<TrainedModel> RunHistory::models() const {
+std::vector<TrainedModel> RunHistory::models(const EpochCut& cut) const {
   const std::lock_guard lock(mutex_);
   std::vector<TrainedModel> all;
-  for (const auto& [node, model] : models_) all.push_back(model);
+  for (const auto& [node, models] : models_) {
+    const auto last = std::find_if(models.rbegin(), models.rend(),
+                                   [&](const auto& model) { return cut.keeps(model.first, model.second.node); });
+    if (last != models.rend()) all.push_back(last->second);
+  }
   return all;
 }
 

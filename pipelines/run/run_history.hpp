@@ -1,6 +1,7 @@
 // What a run has to tell its user: metrics by epoch, steps, models, texts. Collects it by node and passes it on.
 #pragma once
 
+#include "epoch_cut.hpp"
 #include "runner.hpp"
 
 #include <millrace/stage.hpp>
@@ -27,8 +28,9 @@ class RunHistory final {
   /// Values of the stage's own, as RunNews::epoch_metrics has them. Throws as port_metrics.
   void own_metrics(std::string_view node, const Metrics& metrics);
   void step(const std::string& node, const StepProgress& progress);
-  /// Throws Error("diverged", diverged) for weights that are not finite; the model before stays.
-  void model(std::string_view node, std::shared_ptr<const ModelSnapshot> model);
+  /// A node's model at the end of `epoch`; those before it are kept until the epoch has ended. Throws Error("diverged", diverged)
+  /// for weights that are not finite; the models before stay.
+  void model(std::string_view node, std::uint32_t epoch, std::shared_ptr<const ModelSnapshot> model);
   /// What a node prints while it works on `epoch`; empty where that is unknown, and then it is passed on at once.
   void print(std::string_view node, std::optional<std::uint32_t> epoch, std::string_view text);
   /// Counts it, and tells it when its node has not said so before.
@@ -39,9 +41,9 @@ class RunHistory final {
   /// The run is over or waits for ever: passes on what was printed in epochs that have not ended, and what was held back.
   void finish();
 
-  std::vector<Metrics> epochs() const;
+  std::vector<Metrics> epochs(const EpochCut& cut = {}) const;
   /// The last model of each node that has one, in the order of the graph.
-  std::vector<TrainedModel> models() const;
+  std::vector<TrainedModel> models(const EpochCut& cut = {}) const;
   /// Those of `first` to `last` of which a metrics port has told nothing.
   std::vector<std::uint32_t> missing(std::string_view node, std::string_view port, std::uint32_t first,
                                      std::uint32_t last) const;
@@ -68,6 +70,9 @@ class RunHistory final {
   static void keep(const Value& value, Metrics& metrics);
   void require_free(const Places& epoch, const Value& value) const;
   std::string told_by(std::size_t place) const;
+  const std::string& node_of(std::size_t place) const;
+  /// All but the last of each node, among those of the epochs up to `epoch`.
+  void forget_models(std::uint32_t epoch);
   static Metrics together(std::uint32_t number, const Places& epoch);
   void pass_on_texts(std::uint32_t last_epoch);
 
@@ -78,7 +83,7 @@ class RunHistory final {
   std::chrono::steady_clock::time_point began_;
   std::map<std::uint32_t, Places> epochs_;
   std::map<std::pair<std::string, std::string>, std::set<std::uint32_t>> told_;  ///< epochs, by node and port
-  std::map<std::size_t, TrainedModel> models_;                                   ///< by node
+  std::map<std::size_t, std::map<std::uint32_t, TrainedModel>> models_;          ///< by node and epoch
   std::map<std::uint32_t, std::map<std::size_t, std::string>> texts_;            ///< by epoch and node
   std::vector<RunWarning> warnings_;
   std::set<std::string, std::less<>> worked_;  ///< nodes that have told a step or a metric

@@ -101,6 +101,7 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
       strict_(options.strict),
       on_hung_(options.on_hung) {
   if (peers_ == nullptr) return;
+  stop_.end_all_at_once();  // the others hear of it now, and wait for nobody
   stop_.set_listener([this](const RunFailure& failure) {
     if (failure.name != "peer-lost") peers_->failed(text_of(failure));
   });
@@ -201,7 +202,7 @@ void Run::build() {
     NodeAdapter& node = *nodes_[sources_[work.permit.source]];
     node.submit(std::move(work));
   };
-  hooks.stopping = [this] { return stop_.stopping(); };
+  hooks.stopping = [this](std::uint32_t epoch) { return stop_.stopping(epoch); };
   hooks.failed = [this](const std::exception_ptr& thrown) { stop_.fail(thrown); };
   hooks.epoch_ended = [this](std::uint32_t epoch) {
     try {
@@ -276,7 +277,7 @@ RunReport Run::report_so_far() {
     for (const auto& adapter : nodes_) report.nodes.push_back(adapter->report());
     report.widened = widened();
     measure_peaks(report);
-    conclude(report);
+    conclude(report, cut());
   } catch (...) {
     stop_.fail(std::current_exception());
   }
@@ -344,6 +345,7 @@ std::vector<WidenedBudget> Run::widened() const {
 // compared.
 void Run::account() {
   stopped_ = stop_.stopped();
+  cut_ = cut();
   source_counts_ = count_sources();
   passes_ = ledger_->last_pass() - ledger_->first_pass() + 1;
   report_.widened = widened();
@@ -458,31 +460,22 @@ void Run::take_single_model(RunReport& report) const {
   }
 }
 
-// Packets of a transform are worked on side by side, and which of those that fail is told first is chance. They are begun in
-// order, so the first of them is among what has failed, however many threads there are.
+// A device that has failed fails everybody who waits for it, in any epoch; which of them shows why is not known here.
 std::vector<RunFailure> Run::first_failures() const {
-  std::vector<RunFailure> first;
-  for (RunFailure& failure : stop_.failures()) {
-    const auto same = std::find_if(first.begin(), first.end(), [&](const RunFailure& f) {
-      return !f.node.empty() && f.node == failure.node && is_transform(f.node);
-    });
-    if (same == first.end())
-      first.push_back(std::move(failure));
-    else if (failure.packet < same->packet)
-      *same = std::move(failure);
-  }
-  return first;
+  const bool is_device = device_ && !device_->is_host();
+  return first_of_transforms(graph_, is_device ? stop_.failures() : of_first_epoch(stop_.failures()));
 }
 
-bool Run::is_transform(const std::string& name) const {
-  return std::any_of(graph_.nodes.begin(), graph_.nodes.end(), [&](const ValidatedNode& node) {
-    return node.name == name && node.info->kind == StageKind::transform;
-  });
+// Other processes end at once, and so at epochs of their own.
+EpochCut Run::cut() const {
+  const std::vector<RunFailure> failures = stop_.failures();
+  return failures.empty() || peers_ != nullptr || !ledger_ ? EpochCut()
+                                                           : cut_of(graph_, failures, ledger_->ends_told());
 }
 
-void Run::conclude(RunReport& report) const {
-  report.epochs = history_.epochs();
-  report.models = history_.models();
+void Run::conclude(RunReport& report, const EpochCut& cut) const {
+  report.epochs = history_.epochs(cut);
+  report.models = history_.models(cut);
   take_single_model(report);
   report.failures = first_failures();
   for (RunFailure& failure : report.failures)
@@ -502,7 +495,7 @@ void Run::conclude(RunReport& report) const {
 }
 
 RunReport Run::take_report() {
-  conclude(report_);
+  conclude(report_, cut_);
   return std::move(report_);
 }
 

@@ -56,8 +56,8 @@ class Run {
   int threads() const;
   void guarded(void (Run::*step)());
   std::vector<RunFailure> first_failures() const;
-  bool is_transform(const std::string& name) const;
-  void conclude(RunReport& report) const;
+  EpochCut cut() const;
+  void conclude(RunReport& report, const EpochCut& cut) const;
   RunReport take_report();
   std::vector<SourceBudget> budgets() const;
 
@@ -86,6 +86,7 @@ class Run {
   std::vector<SourceCount> source_counts_;                 ///< when nothing moved any more
   std::uint32_t passes_ = 0;                               ///< that each source owed
   std::vector<std::size_t> kept_;                          ///< by node: blocks and epochs that came back when it went
+  EpochCut cut_;                                           ///< where a failure has ended the flow
   bool stopped_ = true;  ///< by a failure or a signal; the run has not come to its own end
   RunReport report_;
 };

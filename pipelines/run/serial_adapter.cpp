@@ -47,7 +47,7 @@ struct Rest {
 class StepContext final : public ContextOf<SerialContext> {
  public:
   StepContext(NodeAdapter& node, const Work& work, std::vector<Gathered>& outputs, Rest& rest)
-      : ContextOf(node), work_(work), outputs_(outputs), rest_(rest) {}
+      : ContextOf(node, work.inputs[work.port].header.epoch), work_(work), outputs_(outputs), rest_(rest) {}
 
   const Packet& input(std::string_view port) const override {
     const Packet& packet = work_.inputs[node_.input_index(port)];
@@ -63,14 +63,13 @@ class StepContext final : public ContextOf<SerialContext> {
     const PortSpec& spec = node_.outputs()[index]->spec;
     const std::int64_t rows = check_emission(port, spec, emission);
     Gathered& output = outputs_[index];
-    const std::uint32_t epoch = work_.inputs[work_.port].header.epoch;
     if (spec.kind == PortKind::data) {
-      require_in_epoch(output, port, epoch);
+      require_in_epoch(output, port, epoch_);
       if (emission.last_in_epoch) ++output.epoch;
     }
     Packet packet = packet_from(std::move(emission), rows);
     packet.header.seq = output.next_seq++;
-    packet.header.epoch = epoch;
+    packet.header.epoch = epoch_;
     packet.hold = spec.kind == PortKind::data ? combine(output.holds) : epoch_only(hold_of(work_.inputs[work_.port]));
     output.emitted = true;
     node_.send(index, std::move(packet));
@@ -118,7 +117,7 @@ class SerialAdapter final : public NodeAdapter {
     if (rest_.body) return pause(work, rest_.event);
     const PacketHeader& header = work.inputs[work.port].header;
     release(header.last_in_epoch);
-    if (header.last_in_epoch && is_joined() && !services().stop.stopping()) require_ended(header.epoch);
+    if (header.last_in_epoch && is_joined() && !services().stop.stopping(header.epoch)) require_ended(header.epoch);
   }
   void skip(Work& work) override {
     if (work.resumes) rest_ = {};  // it may keep packets

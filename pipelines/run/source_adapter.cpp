@@ -21,7 +21,7 @@ constexpr const char* kContract =
 class ProduceContext final : public ContextOf<SourceContext> {
  public:
   ProduceContext(NodeAdapter& node, const Permit& permit, std::uint64_t seq)
-      : ContextOf(node), permit_(permit), seq_(seq), sent_(node.outputs().size(), false) {}
+      : ContextOf(node, permit.epoch), permit_(permit), seq_(seq), sent_(node.outputs().size(), false) {}
 
   std::uint32_t epoch() const override { return permit_.epoch; }
 
@@ -94,7 +94,7 @@ class SourceAdapter final : public NodeAdapter {
     source_.produce(context);
     ++seq_;
     pass_rows_ += context.rows();
-    if (!services().stop.stopping()) {
+    if (!context.stopping()) {
       context.require_complete();
       require_promised_rows(context.last());
     }

@@ -8,10 +8,12 @@
 #include "run_history.hpp"
 
 #include <millrace/communicator.hpp>
+#include <millrace/model.hpp>
 #include <millrace/stage.hpp>
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace millrace::pipelines {
@@ -50,11 +52,13 @@ class StageContext final : public OpenContext, public NodeSeeds, public RunNews,
 
   void epoch_metrics(const Metrics& metrics) override { history_.own_metrics(node(), metrics); }
   void step(const StepProgress& progress) override { history_.step(node(), progress); }
-  void model(std::shared_ptr<const ModelSnapshot> model) override { history_.model(node(), std::move(model)); }
+  void model(std::shared_ptr<const ModelSnapshot> model) override {
+    const std::uint32_t epoch = call_in_pass() ? call_in_pass()->epoch : model->epoch();
+    history_.model(node(), epoch, std::move(model));
+  }
   void print(std::string_view text) override {
-    const StageCall call = current_call();
-    const bool in_pass = call.place != nullptr && call.phase == nullptr;
-    history_.print(node(), in_pass ? std::optional(call.epoch) : std::nullopt, text);
+    const std::optional<StageCall> call = call_in_pass();
+    history_.print(node(), call ? std::optional(call->epoch) : std::nullopt, text);
   }
   // Under `--strict` it is a failure and no warning, so that it is told once.
   void warning(std::string name, std::string message, std::string help) override {
@@ -64,6 +68,12 @@ class StageContext final : public OpenContext, public NodeSeeds, public RunNews,
   }
 
  private:
+  /// The call of this thread, if it is one for a packet or a permit.
+  static std::optional<StageCall> call_in_pass() {
+    const StageCall call = current_call();
+    return call.place != nullptr && call.phase == nullptr ? std::optional(call) : std::nullopt;
+  }
+
   void fail(std::string name, std::string message, std::string help) {
     if (has_failed_.exchange(true)) return;
     RunFailure failure;
@@ -75,6 +85,10 @@ class StageContext final : public OpenContext, public NodeSeeds, public RunNews,
     failure.node = node();
     failure.stage = node_.node().info->name;
     failure.where = node_.node().where;
+    if (const std::optional<StageCall> call = call_in_pass()) {
+      failure.epoch = call->epoch;
+      failure.packet = call->packet;
+    }
     node_.services().stop.fail(std::move(failure));
   }
 

@@ -8,8 +8,14 @@
 
 namespace millrace::pipelines {
 
-bool StopState::stopping() const {
-  if (failed_.load(std::memory_order_acquire) || signal_.load(std::memory_order_relaxed) != 0) return true;
+bool StopState::stopping() const { return failed_.load(std::memory_order_acquire) || has_signal(); }
+
+bool StopState::stopping(std::uint32_t epoch) const {
+  return epoch >= given_up_.load(std::memory_order_acquire) || has_signal();
+}
+
+bool StopState::has_signal() const {
+  if (signal_.load(std::memory_order_relaxed) != 0) return true;
   const int requested = request_ ? request_->load(std::memory_order_relaxed) : 0;
   if (requested == 0) return false;
   int none = 0;
@@ -18,10 +24,14 @@ bool StopState::stopping() const {
 }
 
 void StopState::fail(RunFailure failure) {
-  if (failure.name == "cancelled" && stopping()) return;
+  if (failure.name == "cancelled" && stopping()) {
+    if (failure.epoch > 0) give_up(failure.epoch);
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     failures_.push_back(failure);
+    end_work(failure.epoch);
     failed_.store(true, std::memory_order_release);
   }
   if (listener_) listener_(failure);
@@ -36,7 +46,14 @@ void StopState::fail(const std::exception_ptr& thrown, const ValidatedNode* node
     fail(std::move(failure));
   } catch (...) {
     speechless_ = true;
+    end_work(at.epoch);
     failed_.store(true, std::memory_order_release);
+  }
+}
+
+void StopState::give_up(std::uint32_t epoch) noexcept {
+  std::uint32_t known = given_up_.load();
+  while (epoch < known && !given_up_.compare_exchange_weak(known, epoch)) {
   }
 }
 

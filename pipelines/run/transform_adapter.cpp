@@ -28,7 +28,10 @@ HoldPtr hold_of_all(const std::vector<Packet>& inputs) {
 class MapContext final : public ContextOf<TransformContext> {
  public:
   MapContext(NodeAdapter& node, const std::vector<Packet>& inputs)
-      : ContextOf(node), inputs_(inputs), hold_(hold_of_all(inputs)), sent_(node.outputs().size(), false) {}
+      : ContextOf(node, inputs.front().header.epoch),
+        inputs_(inputs),
+        hold_(hold_of_all(inputs)),
+        sent_(node.outputs().size(), false) {}
 
   using TransformContext::emit;
   const Packet& input(std::string_view port) const override { return inputs_[node_.input_index(port)]; }
@@ -54,6 +57,7 @@ class MapContext final : public ContextOf<TransformContext> {
   }
 
   void require_complete() const {
+    if (stopping()) return;
     for (std::size_t i = 0; i < sent_.size(); ++i)
       if (!sent_[i])
         throw Error(ErrorKind::run, "transform-contract",
@@ -78,7 +82,7 @@ class TransformAdapter final : public NodeAdapter {
     if (work.inputs.size() > 1) require_same_samples(work.inputs, input_names());
     MapContext context(*this, work.inputs);
     transform_.process(context);
-    if (!services().stop.stopping()) context.require_complete();
+    context.require_complete();
   }
 
   const Transform& transform_;
@@ -129,7 +133,6 @@ class GroupAdapter final : public NodeAdapter {
       packets.push_back(&contexts.emplace_back(*this, work.inputs));
     }
     transform_.process_group(packets);
-    if (services().stop.stopping()) return;
     for (const MapContext& context : contexts) context.require_complete();
   }
 

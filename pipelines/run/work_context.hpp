@@ -11,10 +11,11 @@ namespace millrace::pipelines {
 template <class Context>
 class ContextOf : public Context {
  public:
-  explicit ContextOf(NodeAdapter& node) : node_(node) {}
+  /// `epoch`: that of the work.
+  ContextOf(NodeAdapter& node, std::uint32_t epoch) : node_(node), epoch_(epoch) {}
 
   OutTensor allocate(TensorSpec spec, std::int64_t rows) override { return node_.allocate(std::move(spec), rows); }
-  bool stopping() const override { return node_.services().stop.stopping(); }
+  bool stopping() const override { return node_.services().stop.stopping(epoch_); }
   const PortSpec& output(std::string_view name) const override {
     return node_.outputs()[node_.output_index(name)]->spec;
   }
@@ -26,6 +27,7 @@ class ContextOf : public Context {
 
  protected:
   NodeAdapter& node_;
+  const std::uint32_t epoch_;
 };
 
 /// The part of a packet that an emission decides.

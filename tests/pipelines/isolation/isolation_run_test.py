@@ -25,6 +25,22 @@ graph:
   show:    {stage: print, in: {in: same}, with: {epochs: all}}
 """
 
+# A line to the evaluator that can fail, beside a trainer that may be ahead.
+EVALUATED = """version: 1
+name: evaluated
+epochs: 6
+epochs_ahead: 1
+device: cpu
+graph:
+  points:  {stage: table_source, with: {shuffle: true, block_rows: 3, columns: &columns {x: [0, 1, 2, 3, 4, 5], y: [1, 3, 5, 7, 9, 11]}}}
+  batches: {stage: batcher, in: {inputs: points.x, targets: points.y}, with: {batch_size: 4}}
+  learn:   {stage: trainer, in: batches, with: {model: [dense: {units: 1}], loss: mse, optimizer: {sgd: {learning_rate: 0.01}}}}
+  held:    {stage: table_source, with: {block_rows: 3, columns: *columns}}
+  faults:  {stage: faulty_transform, in: held.x, with: {fault: leave, epoch: 3}}
+  tests:   {stage: batcher, in: {inputs: faults, targets: held.y}, with: {batch_size: 4}}
+  try:     {stage: evaluator, in: {data: tests, model: learn.model}}
+"""
+
 
 def run_faults(*arguments, config=CONFIG, **more):
     return run(config, "--plugin", PLUGIN, *arguments, **more)
@@ -147,6 +163,14 @@ class Faults(unittest.TestCase):
                 text = "the process of the stage"  # a sanitizer reports it, and ends the process in its own way
             result = self.in_epoch_2(with_fault(fault, "--json", *ISOLATED), "stage-crashed", text)
             self.assertRegex(result["failures"][0]["notes"][0], r"^the packet in hand has the samples \d, \d, \d$")
+
+    def test_the_epochs_before_a_crash_are_finished_whoever_is_ahead(self):
+        for threads in ("1", "2", "4"):
+            for _ in range(5):
+                result = result_of(run_faults("--json", *ISOLATED, "--threads", threads, config="-", input=EVALUATED))
+                self.assertEqual([f["name"] for f in result["failures"]], ["stage-crashed"])
+                self.assertEqual([(e["epoch"], "loss" in e, "val_loss" in e) for e in result["epochs"]], [(1, True, True), (2, True, True)])
+                self.assertEqual(result["models"]["learn"]["epochs_trained"], 2)
 
     def test_an_exit_of_any_kind_is_a_crash_too(self):
         self.in_epoch_2(with_fault("exit", "--json", *ISOLATED), "stage-crashed", "exit code 0")

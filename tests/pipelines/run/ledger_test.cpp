@@ -17,6 +17,7 @@ struct Desk {
   std::deque<Permit> permits;
   std::vector<std::uint32_t> ended;
   bool stopping = false, refuses = false;
+  std::uint32_t given_up = UINT32_MAX;
   int failures = 0;
   std::shared_ptr<PermitLedger> ledger;
 
@@ -26,7 +27,7 @@ struct Desk {
       if (refuses) throw std::bad_alloc();
       permits.push_back(std::move(permit));
     };
-    hooks.stopping = [this] { return stopping; };
+    hooks.stopping = [this](std::uint32_t epoch) { return stopping || epoch >= given_up; };
     hooks.failed = [this](const std::exception_ptr&) {
       ++failures;
       stopping = true;
@@ -223,6 +224,24 @@ TEST_CASE("a run that is being stopped gets no permits and ends no epochs", "[le
   CHECK(desk.permits.empty());
   CHECK(desk.ended.empty());
   CHECK(desk.ledger->held() == 0);
+}
+
+TEST_CASE("of a run that gives up an epoch those before it go on, and end", "[ledger]") {
+  Desk desk({budget(1), budget(1)}, 9, 1);
+  desk.produce(true).reset();  // source 0 is ahead, in pass 2; source 1 has not made pass 1
+  REQUIRE(desk.permits.size() == 2);
+  desk.given_up = 2;
+  std::swap(desk.permits[0], desk.permits[1]);
+  HoldPtr ahead = desk.produce(true);  // of pass 2, which was given up meanwhile
+  HoldPtr last = desk.produce(true);
+  ahead.reset();
+  CHECK(desk.ended.empty());
+  CHECK(desk.ledger->ends_told() == 1);
+  last.reset();
+  CHECK(desk.ended == std::vector<std::uint32_t>{1});
+  CHECK(desk.ledger->ends_told() == 2);
+  CHECK(desk.permits.empty());
+  CHECK_FALSE(desk.ledger->widen());
 }
 
 TEST_CASE("a closed ledger is inert but still counts what comes back", "[ledger]") {

@@ -65,7 +65,7 @@ struct Bench {
       work.permit = std::move(permit);
       nodes[0]->submit(std::move(work));
     };
-    hooks.stopping = [this] { return stop.stopping(); };
+    hooks.stopping = [this](std::uint32_t epoch) { return stop.stopping(epoch); };
     hooks.epoch_ended = [](std::uint32_t) {};
     hooks.failed = [](const std::exception_ptr&) {};
     ledger = PermitLedger::make({{"src", budget, 0, 0}}, EpochGate(1, 3, 1, 1), std::move(hooks));

@@ -118,10 +118,10 @@ TEST_CASE("of a port with two names nothing is kept when one of them is taken", 
 
 TEST_CASE("models stand by node in the order of the graph; one that is not finite leaves the one before", "[history]") {
   RunHistory history = history_of();
-  history.model("evaluate", snapshot(1, {1, 2, 3, 4}));
-  history.model("learn", snapshot(1, {5, 6, 7, 8}));
+  history.model("evaluate", 1, snapshot(1, {1, 2, 3, 4}));
+  history.model("learn", 1, snapshot(1, {5, 6, 7, 8}));
   try {
-    history.model("learn", snapshot(2, {5, 6, 7, std::nanf("")}));
+    history.model("learn", 2, snapshot(2, {5, 6, 7, std::nanf("")}));
     FAIL("nothing was thrown");
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::diverged);
@@ -132,6 +132,28 @@ TEST_CASE("models stand by node in the order of the graph; one that is not finit
   CHECK(models[0].node == "learn");
   CHECK(models[0].model->epoch() == 1);
   CHECK(models[1].node == "evaluate");
+}
+
+TEST_CASE("a cut leaves whole epochs and the models of their end, and a part of the next where a node keeps its own",
+          "[history]") {
+  RunHistory history = history_of();
+  for (const std::uint32_t epoch : {1U, 2U, 3U}) {
+    history.port_metrics("learn", "metrics", metrics(epoch, {{"loss", 0.5}}));
+    history.port_metrics("evaluate", "metrics", metrics(epoch, {{"loss", 0.6}}));
+    history.model("learn", epoch, snapshot(epoch, {1, 2, 3, 4}));
+    if (epoch == 1) history.epoch_ended(1);
+  }
+  const EpochCut cut{2, {}}, own{2, {"learn"}};
+  CHECK(history.epochs(cut).size() == 1);
+  CHECK(history.models(cut).at(0).model->epoch() == 1);
+  REQUIRE(history.epochs(own).size() == 2);
+  CHECK(history.epochs(own)[1].values.size() == 1);
+  CHECK(history.models(own).at(0).model->epoch() == 2);
+  CHECK(history.models().at(0).model->epoch() == 3);
+  CHECK(history.models({1, {}}).empty());
+  history.epoch_ended(2);
+  CHECK(history.models(cut).empty());  // nobody can go back behind an epoch that has ended
+  CHECK(history.models(own).size() == 1);
 }
 
 TEST_CASE("texts come out when their epoch has ended, in the order of the graph", "[history]") {
