@@ -105,6 +105,13 @@ void ProgressLine::warning(const RunWarning& warning) {
   if (!options_.quiet) output_.note(warning_note(warning, look_of(options_.live_style())));
 }
 
+void ProgressLine::ending(const RunFailure& failure) {
+  if (options_.quiet) return;
+  output_.note(
+      fmt::format("node `{}` has failed in epoch {}; the epochs before it end first (Ctrl-C ends them at once)\n",
+                  printable(failure.node), failure.epoch));
+}
+
 // A node that works through the whole epoch is what a faster machine or a cheaper stage would have to improve.
 void ProgressLine::busy(const std::map<std::string, double>& seconds_by_node) {
   const double now = options_.clock(), wall = now - busy_since_;

@@ -46,6 +46,7 @@ class ProgressLine final : public RunObserver {
   void epoch(const Metrics& metrics, bool complete) override;
   void print(std::string_view text) override;
   void warning(const RunWarning& warning) override;
+  void ending(const RunFailure& failure) override;
   void busy(const std::map<std::string, double>& seconds_by_node) override;
   /// Shows the last epoch, if its line was left out. Call it after the run.
   void finish() override;

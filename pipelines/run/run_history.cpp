@@ -127,6 +127,11 @@ void RunHistory::forget_models(std::uint32_t epoch) {
   }
 }
 
+void RunHistory::ending(const RunFailure& failure) {
+  const std::lock_guard lock(mutex_);
+  if (observer_) observer_->ending(failure);
+}
+
 void RunHistory::finish() {
   const std::lock_guard lock(mutex_);
   pass_on_texts(UINT32_MAX);

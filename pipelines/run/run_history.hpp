@@ -38,6 +38,8 @@ class RunHistory final {
   void busy(const std::map<std::string, double>& seconds_by_node);
   /// Nothing of the epoch is alive any more: passes on what was printed up to it.
   void epoch_ended(std::uint32_t epoch);
+  /// As RunObserver::ending.
+  void ending(const RunFailure& failure);
   /// The run is over or waits for ever: passes on what was printed in epochs that have not ended, and what was held back.
   void finish();
 

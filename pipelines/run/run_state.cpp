@@ -100,11 +100,20 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
       stage_host_(options.stage_host),
       strict_(options.strict),
       on_hung_(options.on_hung) {
-  if (peers_ == nullptr) return;
-  stop_.end_all_at_once();  // the others hear of it now, and wait for nobody
+  if (peers_ != nullptr) stop_.end_all_at_once();  // the others hear of it now, and wait for nobody
   stop_.set_listener([this](const RunFailure& failure) {
+    if (peers_ == nullptr) return tell_ending(failure);
     if (failure.name != "peer-lost") peers_->failed(text_of(failure));
   });
+}
+
+// An observer that throws here throws again where it is told of an epoch.
+void Run::tell_ending(const RunFailure& failure) {
+  if (failure.epoch == 0 || ledger_->ends_told() >= failure.epoch || is_ending_told_.exchange(true)) return;
+  try {
+    history_.ending(failure);
+  } catch (...) {
+  }
 }
 
 // Nodes that wait for other ranks block a thread each. With fewer threads than such nodes one rank could wait in one node

@@ -57,6 +57,7 @@ class Run {
   void guarded(void (Run::*step)());
   std::vector<RunFailure> first_failures() const;
   EpochCut cut() const;
+  void tell_ending(const RunFailure& failure);
   void conclude(RunReport& report, const EpochCut& cut) const;
   RunReport take_report();
   std::vector<SourceBudget> budgets() const;
@@ -87,6 +88,7 @@ class Run {
   std::uint32_t passes_ = 0;                               ///< that each source owed
   std::vector<std::size_t> kept_;                          ///< by node: blocks and epochs that came back when it went
   EpochCut cut_;                                           ///< where a failure has ended the flow
+  std::atomic<bool> is_ending_told_{false};
   bool stopped_ = true;  ///< by a failure or a signal; the run has not come to its own end
   RunReport report_;
 };

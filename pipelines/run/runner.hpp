@@ -28,6 +28,8 @@ struct RunWarning {
   std::uint64_t count = 0;  ///< how often the node has told it
 };
 
+struct RunFailure;
+
 /// What a run tells while it lasts. Called from any thread, never from two at once; quick.
 class RunObserver {
  public:
@@ -42,6 +44,8 @@ class RunObserver {
   virtual void print(std::string_view /*text*/) {}
   /// A node tells it for the first time.
   virtual void warning(const RunWarning&) {}
+  /// Something has failed in an epoch, and epochs before it are still under way: the run ends when these have. At most once.
+  virtual void ending(const RunFailure&) {}
   /// Seconds each node has spent in its stage's code so far; called just before an epoch is complete.
   virtual void busy(const std::map<std::string, double>& /*seconds_by_node*/) {}
   /// The run is over, or waits for a stage that may never return: what was held back is shown. May come more than once.

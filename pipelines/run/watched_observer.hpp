@@ -25,6 +25,9 @@ class WatchedObserver final : public RunObserver {
   void warning(const RunWarning& warning) override {
     tell([&](RunObserver& observer) { observer.warning(warning); });
   }
+  void ending(const RunFailure& failure) override {
+    tell([&](RunObserver& observer) { observer.ending(failure); });
+  }
   void busy(const std::map<std::string, double>& seconds_by_node) override {
     tell([&](RunObserver& observer) { observer.busy(seconds_by_node); });
   }

@@ -241,3 +241,12 @@ TEST_CASE("the node that worked most since the epoch before is named as the limi
   screen.line.epoch(metrics_of(2), true);
   CHECK(screen.results.back().ends_with("[limited by train 50%]\n"));
 }
+
+TEST_CASE("a failure that earlier epochs still hold up is told at once") {
+  RunFailure failure{ErrorKind::data, "planted", "a planted failure", "", {}, "crop", "faulty", 3, 0, 0, {}};
+  Screen screen(kTerminal);
+  screen.line.ending(failure);
+  REQUIRE(screen.notes.size() == 1);
+  CHECK(screen.notes[0] ==
+        "node `crop` has failed in epoch 3; the epochs before it end first (Ctrl-C ends them at once)\n");
+}

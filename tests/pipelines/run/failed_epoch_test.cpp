@@ -178,6 +178,12 @@ std::vector<std::string> failures_in(const Json& json) {
 
 using Texts = std::vector<std::string>;
 
+class Endings final : public RunObserver {
+ public:
+  void ending(const RunFailure& failure) override { told.push_back(fmt::format("{} {}", failure.node, failure.epoch)); }
+  Texts told;
+};
+
 }  // namespace
 
 TEST_CASE("after a failure in front of trainer or evaluator the epochs before it are reported whole",
@@ -230,7 +236,10 @@ TEST_CASE("a signal ends the wait for the epochs before a failure, and the repor
           graph_of_text(kConfig, {"trained.epoch=3", "whole.epoch=2", "whole.signals=true", threads}, stages());
       RunOptions options;
       options.stop_signal = &told().signal;
+      Endings endings;
+      options.observer = &endings;
       const RunReport report = run(graph, options);
+      CHECK(endings.told == Texts{"trained 3"});  // epoch 2 waits for it
       CHECK(told().signal == SIGTERM);
       CHECK(report.exit_code == 4);
       REQUIRE(report.failures.size() == 1);
