@@ -7,6 +7,7 @@
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
+#include <millrace/number_text.hpp>
 #include <millrace/registry.hpp>
 
 #include <fmt/format.h>
@@ -162,7 +163,7 @@ class Evaluator final : public Serial {
     throw Error(ErrorKind::diverged, "diverged",
                 fmt::format("the loss on this batch is {}: the weights are finite, so its inputs or targets "
                             "are not, or they are too large",
-                            sums.loss / sums.samples),
+                            without_nan_sign(sums.loss / sums.samples)),
                 "look at the rows of this batch; data must be finite");
   }
 

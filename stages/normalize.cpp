@@ -4,6 +4,7 @@
 //   out:     f32, same shape
 //   example: unit: {stage: normalize, in: train.images, with: {scale: 1/255}}
 #include <millrace/error.hpp>
+#include <millrace/number_text.hpp>
 #include <millrace/registry.hpp>
 
 #include <fmt/format.h>
@@ -118,9 +119,10 @@ class Normalize final : public Transform {
       ctx.error(At::node(), "missing-parameter",
                 has_mean_ ? "`mean` needs `std`" : "normalize needs `scale`, or `mean` and `std`", help);
     else if (scale_ == 0 || !std::isfinite(scale_) || !std::isfinite(offset_))
-      ctx.error(At::param(has_std_ ? "std" : "scale"), "out-of-range",
-                fmt::format("as float32, scale is {} and offset is {}", scale_, offset_),
-                "both must be finite, and scale not 0");
+      ctx.error(
+          At::param(has_std_ ? "std" : "scale"), "out-of-range",
+          fmt::format("as float32, scale is {} and offset is {}", without_nan_sign(scale_), without_nan_sign(offset_)),
+          "both must be finite, and scale not 0");
     else
       return true;
     return false;

@@ -6,13 +6,16 @@
 #include <millrace/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
+#include <millrace/number_text.hpp>
 #include <millrace/registry.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <ranges>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 namespace millrace::stages {
@@ -24,8 +27,14 @@ struct Listing {
 };
 
 template <class T>
+T shown(T value) {
+  if constexpr (std::is_floating_point_v<T>) return without_nan_sign(value);
+  return value;
+}
+
+template <class T>
 std::string row_text(std::span<const T> values) {
-  return fmt::format("[{}]", fmt::join(values, ","));
+  return fmt::format("[{}]", fmt::join(values | std::views::transform(shown<T>), ","));
 }
 
 template <class T>

@@ -1,6 +1,7 @@
 #include "suite_contract.hpp"
 
 #include <millrace/counted.hpp>
+#include <millrace/number_text.hpp>
 #include <millrace/port_check.hpp>
 
 #include <fmt/format.h>
@@ -87,7 +88,8 @@ Finding tensor_leaves(const std::string& port, const Tensor& tensor, const std::
   const auto lo = static_cast<float>(range->lo), hi = static_cast<float>(range->hi);
   for (const float value : tensor.f32())
     if (!(value >= lo && value <= hi))
-      return fmt::format("output `{}` sends {}, infer promises [{}, {}]", port, value, range->lo, range->hi);
+      return fmt::format("output `{}` sends {}, infer promises [{}, {}]", port, without_nan_sign(value), range->lo,
+                         range->hi);
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "progress_text.hpp"
 
+#include <millrace/number_text.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,9 +10,9 @@
 namespace millrace::pipelines {
 
 std::string metric_text(double value) {
-  const double size = std::abs(value);
+  const double size = std::abs(value), shown = without_nan_sign(value);
   const bool is_long = (size != 0 && size < 1e-3) || size >= 1e7;
-  return is_long ? fmt::format("{:.4e}", value) : fmt::format("{:.4f}", value);
+  return is_long ? fmt::format("{:.4e}", shown) : fmt::format("{:.4f}", shown);
 }
 
 std::string seconds_text(double seconds) {

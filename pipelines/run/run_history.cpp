@@ -5,6 +5,7 @@
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
+#include <millrace/number_text.hpp>
 
 #include <fmt/format.h>
 
@@ -17,7 +18,8 @@ namespace {
 
 void require_finite(const std::string& name, double value, std::uint32_t epoch) {
   if (std::isfinite(value)) return;
-  throw Error(ErrorKind::diverged, "diverged", fmt::format("`{}` of epoch {} is {}", name, epoch, value),
+  throw Error(ErrorKind::diverged, "diverged",
+              fmt::format("`{}` of epoch {} is {}", name, epoch, without_nan_sign(value)),
               "lower the learning rate, clip the gradient (clip_norm) or check the data that this is measured on");
 }
 

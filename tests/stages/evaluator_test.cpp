@@ -6,6 +6,8 @@
 #include <millrace/model.hpp>
 #include <millrace/testing/stage_tester.hpp>
 
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 using namespace millrace;
@@ -75,6 +77,16 @@ TEST_CASE("evaluator waits for the model of the epoch, then measures the whole p
   CHECK(packet.metrics->find("mae").value() == Catch::Approx(2.0));
   CHECK(packet.metrics->find("seconds") == 0.5);  // one reading before and one after each of two batches
   CHECK_FALSE(packet.metrics->find("accuracy").has_value());
+}
+
+TEST_CASE("evaluator tells a loss that is no number without a sign") {
+  StageTester t("evaluator");
+  declare(t);
+  t.push("model", model_packet(1, 2));
+  const float nan = std::copysign(std::numeric_limits<float>::quiet_NaN(), -1.0F);
+  const Error error = error_of([&] { t.push("data", data_packet(1, true, {nan}, {1})); });
+  CHECK(error.name() == "diverged");
+  CHECK_THAT(error.message(), Catch::Matchers::ContainsSubstring("is nan:"));
 }
 
 TEST_CASE("evaluator is given no batch that it cannot measure, also while others wait for their model") {

@@ -5,6 +5,9 @@
 #include <millrace/model.hpp>
 #include <millrace/testing/stage_tester.hpp>
 
+#include <cmath>
+#include <limits>
+
 using namespace millrace;
 using namespace millrace::testing;
 using Catch::Matchers::ContainsSubstring;
@@ -80,6 +83,15 @@ TEST_CASE("Print writes the rows of the last pass as one list") {
     t.push("in", rows<float>({2}, {7, 8}), true);
   }
   CHECK(t.printed() == "[[1,0],[0.5,-1],[7,8]]\n");
+}
+
+TEST_CASE("Print writes a NaN without its sign, which is an accident of the processor") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  StageTester narrow("print", {{"epochs", "all"}}), wide("print", {{"epochs", "all"}});
+  narrow.push("in", rows<float>({2}, {std::copysign(static_cast<float>(nan), -1.0F), -0.0F}), true);
+  CHECK(narrow.printed() == "[[nan,-0]]\n");
+  wide.push("in", rows<double>({2}, {std::copysign(nan, -1.0), -std::numeric_limits<double>::infinity()}), true);
+  CHECK(wide.printed() == "[[nan,-inf]]\n");
 }
 
 TEST_CASE("Print writes every pass when asked to, and no more rows than asked for") {

@@ -4,6 +4,7 @@
 
 #include "catch.hpp"
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,7 @@ TEST_CASE("numbers are short and small ones do not read as zero") {
   CHECK(metric_text(-0.0005) == "-5.0000e-04");
   CHECK(metric_text(9'999'999.5) == "9999999.5000");
   CHECK(metric_text(-1.2e30) == "-1.2000e+30");
+  CHECK(metric_text(std::copysign(std::nan(""), -1.0)) == "nan");
   CHECK(seconds_text(1.24) == "1.2s");
   CHECK(seconds_text(125) == "2m05s");
   CHECK(seconds_text(59.96) == "1m00s");

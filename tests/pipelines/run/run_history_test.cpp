@@ -1,6 +1,7 @@
 // What a run tells its user, and where a node's time goes.
 #include "run/run_history.hpp"
 #include "catch.hpp"
+#include "error_of.hpp"
 #include "run/node_clock.hpp"
 
 #include <millrace/error.hpp>
@@ -104,6 +105,13 @@ TEST_CASE("a value that is not finite is an error, and nothing of it is kept", "
   CHECK(history.epochs().empty());
   CHECK_FALSE(history.has_worked("evaluate"));
   CHECK(history.missing("evaluate", "metrics", 1, 2) == std::vector<std::uint32_t>{1, 2});
+}
+
+TEST_CASE("a value that is no number is told without a sign", "[history]") {
+  RunHistory history = history_of();
+  const Metrics bad = metrics(1, {{"loss", std::copysign(std::nan(""), -1.0)}});
+  CHECK(testing::error_of([&] { history.port_metrics("evaluate", "metrics", bad); }).message() ==
+        "`val_loss` of epoch 1 is nan");
 }
 
 TEST_CASE("of a port with two names nothing is kept when one of them is taken", "[history]") {
