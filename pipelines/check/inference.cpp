@@ -1,5 +1,6 @@
 #include "inference.hpp"
 
+#include "input_warnings.hpp"
 #include "node_place.hpp"
 #include "shape_notes.hpp"
 
@@ -53,13 +54,14 @@ class NodeInference final : public InferContext,
                             public IsolationInfer {
  public:
   NodeInference(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
-                const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics)
+                const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics, InputWarnings& input_warnings)
       : checked_(checked),
         graph_(graph),
         positions_(positions),
         node_(node),
         result_(result),
-        diagnostics_(diagnostics) {
+        diagnostics_(diagnostics),
+        input_warnings_(input_warnings) {
     for (const ValidatedEdge& edge : result.inputs) inputs_.emplace(edge.port, &edge);
     for (const PortDecl& port : node.outputs) declared_.insert(port.name);
   }
@@ -88,14 +90,12 @@ class NodeInference final : public InferContext,
                       std::move(help), notes_for(at)});
   }
   void warning(At at, std::string name, std::string message, std::string help) override {
-    Diagnostic warning{ErrorKind::config,
-                       std::move(name),
-                       fmt::format("node `{}` ({}): {}", node_.spec->name, node_.spec->stage, message),
-                       place_of(at),
-                       "",
-                       std::move(help),
-                       notes_for(at)};
+    Diagnostic warning{ErrorKind::config, std::move(name), std::move(message), place_of(at), "",
+                       std::move(help),   notes_for(at)};
     warning.severity = Severity::warning;
+    std::string node = fmt::format("`{}` ({})", node_.spec->name, node_.spec->stage);
+    if (at.what == At::What::input) return input_warnings_.add(std::move(node), std::move(warning));
+    warning.message = fmt::format("node {}: {}", node, warning.message);
     diagnostics_.add(std::move(warning));
   }
   void rows_read(std::string origin, std::int64_t first, std::int64_t end) override {
@@ -154,6 +154,7 @@ class NodeInference final : public InferContext,
   const CheckedNode& node_;
   ValidatedNode& result_;
   Diagnostics& diagnostics_;
+  InputWarnings& input_warnings_;
   std::unordered_map<std::string_view, const ValidatedEdge*> inputs_;
   std::unordered_set<std::string_view> declared_;  // outputs
   bool failed_ = false;
@@ -204,8 +205,9 @@ Error defect(const ValidatedNode& result, std::string what) {
 
 // True when the node may be built upon.
 bool infer_node(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
-                const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics) {
-  NodeInference context(checked, graph, positions, node, result, diagnostics);
+                const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics,
+                InputWarnings& input_warnings) {
+  NodeInference context(checked, graph, positions, node, result, diagnostics, input_warnings);
   Diagnostics found;
   std::atomic<bool> changes_floats{false};
   try {
@@ -288,6 +290,7 @@ std::int64_t batch_rows_into(const ValidatedGraph& graph, const ValidatedNode& n
 
 void infer_nodes(CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diagnostics) {
   std::vector<std::size_t> positions(checked.nodes.size(), 0);
+  InputWarnings input_warnings;
   graph.nodes.reserve(checked.order.size());
   for (const std::size_t i : checked.order) {
     CheckedNode& node = checked.nodes[i];
@@ -296,9 +299,11 @@ void infer_nodes(CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diag
     graph.nodes.back().batch_rows = batch_rows_into(graph, graph.nodes.back());
     const auto is_broken = [&](const CheckedEdge& e) { return checked.nodes[e.from].broken; };
     node.broken = node.broken || std::any_of(node.inputs.begin(), node.inputs.end(), is_broken);
-    if (!node.broken) node.broken = !infer_node(checked, graph, positions, node, graph.nodes.back(), diagnostics);
+    if (!node.broken)
+      node.broken = !infer_node(checked, graph, positions, node, graph.nodes.back(), diagnostics, input_warnings);
     if (node.broken) graph.nodes.back().clear_outputs();
   }
+  input_warnings.tell(diagnostics);
 }
 
 }  // namespace millrace::pipelines

@@ -23,6 +23,23 @@ graph:
   log: {stage: metrics_sink, in: {train: learn.metrics}}
 """
 
+# Bytes as they come, into a trainer and into what measures its model.
+UNSCALED = """version: 1
+device: cpu
+graph:
+  train: {stage: idx_loader, with: {dataset: mnist, split: train}}
+  rows: {stage: flatten, in: train.images}
+  classes: {stage: one_hot, in: train.labels, with: {classes: 10}}
+  batches: {stage: batcher, in: {inputs: rows, targets: classes}, with: {batch_size: 32}}
+  learn: {stage: trainer, in: batches, with: {model: [dense: {units: 10, activation: softmax}], loss: categorical_crossentropy}}
+  other: {stage: idx_loader, with: {dataset: mnist, split: test}}
+  other_rows: {stage: flatten, in: other.images}
+  other_classes: {stage: one_hot, in: other.labels, with: {classes: 10}}
+  other_batches: {stage: batcher, in: {inputs: other_rows, targets: other_classes}, with: {batch_size: 32}}
+  test: {stage: evaluator, in: {data: other_batches, model: learn.model}}
+  log: {stage: metrics_sink, in: {train: learn.metrics, test: test.metrics}}
+"""
+
 # Targets of a file of floats, whose range nobody knows before they flow.
 OPEN = """version: 1
 name: open
@@ -74,6 +91,16 @@ class Check(unittest.TestCase):
         for free in ("train.rows=[0, 50000]", "valid.split=test"):
             more = ["--set", "valid.rows=[0, 10000]"] if "split" in free else []
             self.assertIn("no errors, 13 nodes", run("check", OVERLAP, "--set", free, *more).stdout)
+
+    def test_what_a_trainer_and_its_evaluator_see_alike_is_told_once_with_both_nodes(self):
+        process = run("check", "-", input=UNSCALED)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertIn("no errors, 1 warning, 11 nodes", process.stdout)
+        self.assertIn("nodes `learn` (trainer) and `test` (evaluator): `inputs` are bytes in [0, 255]", process.stderr)
+        self.assertIn("= note: the same at node `test` (evaluator): <stdin>:13:39", process.stderr)
+        warning, = result_of(run("check", "-", "--json", input=UNSCALED))["warnings"]
+        self.assertEqual((warning["name"], warning["line"], warning["column"]), ("inputs-not-scaled", 8, 31))
+        self.assertEqual(run("check", "-", "--strict", input=UNSCALED).stderr.count("error[inputs-not-scaled]"), 1)
 
     def test_the_configs_that_come_along_have_none(self):
         for name in SHIPPED:
