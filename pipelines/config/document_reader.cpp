@@ -1,6 +1,7 @@
 // From a file's name to one document: reading with limits, `extends`, the environment.
 #include "config_schema.hpp"
 #include "document_layers.hpp"
+#include "param_check.hpp"
 #include "references.hpp"
 #include "scalars.hpp"
 #include "spec_reader.hpp"
@@ -88,6 +89,26 @@ bool is_config(const DocNode& document) {
                      [](const DocMember& m) { return is_top_level_key(m.key) || is_free_key(m.key); });
 }
 
+constexpr const char* kOneBase = "extend one file here and the next one there: each may have an `extends` of its own";
+
+bool names_several(std::string_view text) {
+  int files = 0;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find_first_of(" ,;"));
+    files += word.ends_with(".yaml") || word.ends_with(".yml") ? 1 : 0;
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+  }
+  return files > 1;
+}
+
+/// What to write for an `extends` that is no text.
+std::string one_base(const DocNode& value) {
+  if (value.items.size() > 1) return kOneBase;
+  if (value.items.size() == 1 && value.items[0].is_scalar())
+    return fmt::format("write `extends: {}`", shown(value.items[0].text));
+  return "write `extends: base.yaml`, or leave the line out";
+}
+
 class DocumentReader {
  public:
   explicit DocumentReader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
@@ -141,7 +162,9 @@ class DocumentReader {
         is_base ? named_at : Location{std::make_shared<const SourceText>(SourceText{source.name, "", false}), 0, 0, 1};
     bytes_ += read.text.size();
     if (!read.fault.empty()) {
-      const std::string meant = read.help.empty() ? close_files(path) : read.help;
+      const std::string meant = is_base && names_several(path) ? kOneBase
+                                : read.help.empty()            ? close_files(path)
+                                                               : read.help;
       add(is_base ? "extends-missing" : "config-unreadable",
           fmt::format("cannot read `{}`: {}", shown(source.name), read.fault), where,
           !meant.empty() ? meant
@@ -165,9 +188,14 @@ class DocumentReader {
     if (extends == nullptr) return document;
     const Location where = extends->value.where;
     if (!extends->value.is_scalar()) {
-      diagnostics_.add(
-          {ErrorKind::config, "wrong-type", "`extends` is not the name of a file", where, "expected: text", {}, {}});
-      return document;
+      diagnostics_.add({ErrorKind::config,
+                        "wrong-type",
+                        fmt::format("`extends` takes the name of one file, and this is {}", kind_of(extends->value)),
+                        where,
+                        "expected: text",
+                        one_base(extends->value),
+                        {}});
+      return std::nullopt;  // what is missing would stand in the file that nobody has named
     }
     const std::filesystem::path base = std::filesystem::path(path).parent_path() / extends->value.text;
     open_.push_back(path);

@@ -83,6 +83,11 @@ class DataSets(WithFolder):
 
 
 class Inputs(WithFolder):
+    def test_a_list_of_files_to_extend_is_no_missing_graph(self):
+        process = run("check", "-", input="extends: [a.yaml, b.yaml]\n")
+        self.assertEqual((process.returncode, process.stderr.count("error[")), (3, 1), process.stderr)
+        self.assertIn("error[wrong-type]: `extends` takes the name of one file, and this is a list", process.stderr)
+
     def test_a_fifo_is_never_waited_for(self):
         fifo = self.folder / "fifo"
         os.mkfifo(fifo)

@@ -13,6 +13,7 @@
 namespace millrace::pipelines {
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
 using testing::TempFolder;
 
 struct Reading {
@@ -67,6 +68,28 @@ TEST_CASE("what is no regular file is refused and never waited for, as a config 
     CHECK(read(path).diagnostics.sorted().front().name == "config-unreadable");
     CHECK(read_extending(folder, path).error() == "extends-missing config.yaml:2:10");
   }
+}
+
+TEST_CASE("what `extends` takes is said, and nothing that would stand in the file it does not name") {
+  const auto [written, kind, help] =
+      GENERATE(table<std::string, std::string, std::string>({{"[a.yaml, b.yaml]", "this is a list", "one file here"},
+                                                             {"[a.yaml]", "this is a list", "write `extends: a.yaml`"},
+                                                             {"{a: b}", "this is a map", "extends: base.yaml"},
+                                                             {"~", "this is nothing", "leave the line out"}}));
+  const TempFolder folder;
+  const Reading reading = read(folder.file("config.yaml", "extends: " + written + "\nname: x\n"));
+  CHECK(reading.error() == "wrong-type config.yaml:1:10");
+  CHECK_FALSE(reading.document);
+  const std::vector<Diagnostic> told = reading.diagnostics.sorted();
+  REQUIRE(told.size() == 1);
+  CHECK_THAT(told[0].message, ContainsSubstring("takes the name of one file") && ContainsSubstring(kind));
+  CHECK_THAT(told[0].help, ContainsSubstring(help));
+}
+
+TEST_CASE("several files in one text are answered with a file at a time") {
+  const TempFolder folder;
+  const std::string written = GENERATE("a.yaml b.yaml", "a.yml, b.yaml");
+  CHECK_THAT(read_extending(folder, written).diagnostics.sorted().front().help, ContainsSubstring("one file here"));
 }
 
 TEST_CASE("no word of a base that is no config is told") {
