@@ -123,8 +123,8 @@ std::uint64_t payload_size(const ByteReader& reader, const std::vector<std::uint
 void require_plausible_size(const ByteReader& reader, const IdxHeader& header, std::uint64_t max_bytes) {
   if (header.payload_bytes > max_bytes)
     fail("idx-limit", reader,
-         fmt::format("at byte 4: the header declares {}, the limit is {}", counted(header.payload_bytes, "byte"),
-                     max_bytes),
+         fmt::format("at byte 4: the header declares {}, the limit is {}{}", counted(header.payload_bytes, "byte"),
+                     max_bytes, max_bytes == kDefaultMaxIdxBytes ? ", the default" : ""),
          "raise `max_bytes` if the file is meant to be so large");
   const std::uint64_t declared = header.header_bytes + header.payload_bytes, size = reader.file_bytes();
   if (reader.is_gzip() && declared / kMostPerCompressedByte > size)

@@ -12,6 +12,7 @@
 namespace millrace::stages {
 
 inline constexpr std::size_t kMaxIdxDimensions = 8;
+inline constexpr std::uint64_t kDefaultMaxIdxBytes = std::uint64_t{8} << 30;  ///< where the user sets no limit
 
 struct IdxHeader {
   DType dtype = DType::u8;

@@ -27,7 +27,6 @@ namespace millrace::stages {
 namespace {
 
 constexpr std::uint64_t kMaxLabelBytesAtInfer = std::uint64_t{64} << 20;
-constexpr std::int64_t kDefaultMaxBytes = std::int64_t{8} << 30;
 constexpr const char* kCacheElsewhere =
     "a stage in a process of its own cannot keep rows in the memory of the run's device";
 constexpr const char* kCacheElsewhereHelp = "leave out `cache: device`, or set `isolate: none`";
@@ -109,7 +108,7 @@ class IdxLoader final : public Source {
         .param(Param("rows", bounds, "only these rows of the file: [first, count]").or_absent())
         .param(Param("block_rows", T::integer().at_least(1).at_most(1 << 24), "rows sent at once").or_default(256))
         .param(Param("max_bytes", T::integer().at_least(1), "largest size a file may declare")
-                   .or_default(kDefaultMaxBytes)
+                   .or_default(static_cast<std::int64_t>(kDefaultMaxIdxBytes))
                    .in_unit("bytes"))
         .param(
             Param("cache", T::choice({"none", "device"}),

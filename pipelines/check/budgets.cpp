@@ -48,8 +48,8 @@ void decide(const ParamValue& declared, std::int64_t kept, ValidatedNode& node) 
   node.declared_blocks = declared["blocks"].integer();
   node.budget_blocks = std::max(node.declared_blocks, needed);
   if (declared["bytes"].is_null()) return;
-  const auto bytes = static_cast<std::size_t>(declared["bytes"].integer());
-  node.budget_bytes = std::max(bytes, static_cast<std::size_t>(needed) * block_bytes(node));
+  node.declared_bytes = static_cast<std::size_t>(declared["bytes"].integer());
+  node.budget_bytes = std::max(node.declared_bytes, static_cast<std::size_t>(needed) * block_bytes(node));
 }
 
 }  // namespace

@@ -83,6 +83,7 @@ struct ValidatedNode {
   std::int64_t budget_blocks = 0;
   std::int64_t declared_blocks = 0;
   std::size_t budget_bytes = 0;
+  std::size_t declared_bytes = 0;
 
   /// Rows of a batch over all processes where each has its part of it; 0: this process has every row.
   std::int64_t shared_batch_rows = 0;

@@ -71,12 +71,12 @@ RunFailure lost_hold(std::size_t count) {
 }
 
 std::string help_for(const SourceCount& source) {
-  if (source.limit == PermitLedger::Limit::bytes)
-    return fmt::format(
-        "{} of it still held downstream; raise `run: {{bytes: {}}}` of `{}` by {} or more, or look for a stage "
-        "that keeps packets",
-        counted(source.blocks_alive, "block is", "blocks are"), source.bytes, source.node, source.block_bytes);
-  return "this is a defect of the engine";
+  if (source.limit != PermitLedger::Limit::bytes) return "this is a defect of the engine";
+  return fmt::format(
+      "{} still held downstream; raise `run: {{bytes: {}}}` of `{}` by {} or more, or look for a stage "
+      "that keeps packets",
+      counted(source.blocks_alive, "block of it is", "blocks of it are"), source.declared_bytes, source.node,
+      source.bytes - source.declared_bytes + source.block_bytes);
 }
 
 RunFailure unfinished_pass(const SourceCount& source, std::uint32_t passes) {

@@ -336,7 +336,7 @@ std::vector<SourceCount> Run::count_sources() const {
     const PermitLedger::SourceState state = ledger_->source(i);
     const ValidatedNode& node = graph_.nodes[sources_[i]];
     counts.push_back({node.name, node.info->name, node.where, state.passes, state.alive, node.budget_bytes,
-                      block_bytes(node), state.limit});
+                      block_bytes(node), node.declared_bytes, state.limit});
   }
   return counts;
 }

@@ -77,7 +77,8 @@ void add_sizes(std::vector<Malformed>& all) {
   all.push_back({"a product that wraps to 0", "idx-limit", "2147483648 x 2147483648 x 4",
                  idx_header(0x08, {0x80000000U, 0x80000000U, 4}) + "x"});
   all.push_back({"65536 x 65536", "idx-size", "declares 4294967312 bytes", idx_header(0x08, {65536, 65536, 1}) + "x"});
-  all.push_back({"65536 x 65536 doubles", "idx-limit", "the limit is", idx_header(0x0E, {65536, 65536}) + "x"});
+  all.push_back({"65536 x 65536 doubles", "idx-limit", "the limit is 8589934592, the default",
+                 idx_header(0x0E, {65536, 65536}) + "x"});
   all.push_back({"2^96", "idx-limit", "64 bits", idx_header(0x08, {0xffffffffU, 0xffffffffU, 0xffffffffU}) + "x"});
   all.push_back({"2^61 doubles", "idx-limit", "64 bits", idx_header(0x0E, {0x80000000U, 0x40000000U}) + "x"});
   all.push_back({"3 TB", "idx-limit", "the limit is", idx_header(0x08, {3000000, 1000, 1000}) + "x"});

@@ -115,6 +115,7 @@ TEST_CASE("a budget is widened to what is kept back downstream") {
   CHECK(node(graph, "data").declared_blocks == 1);
   CHECK(node(graph, "data").budget_blocks == 3);
   CHECK(node(graph, "data").budget_bytes == 3 * 2 * sizeof(float));
+  CHECK(node(graph, "data").declared_bytes == 1);
 }
 
 TEST_CASE("anchors, aliases and merge keys work, and a key of the map itself wins") {

@@ -15,7 +15,7 @@ EdgeCount edge(std::uint64_t emitted, std::uint64_t taken, std::uint64_t discard
 using Limit = PermitLedger::Limit;
 
 SourceCount source(std::uint32_t passes, Limit limit = Limit::none) {
-  return {"train", "stage_of_train", {}, passes, 2, 1000, 400, limit};
+  return {"train", "stage_of_train", {}, passes, 2, 1000, 400, 1000, limit};
 }
 
 std::vector<std::string> names(const std::vector<RunFailure>& failures) {
@@ -72,6 +72,14 @@ TEST_CASE("a source that its bytes keep from going on is named with the limit, a
   CHECK_THAT(failures[0].message, ContainsSubstring("limit of bytes"));
   CHECK_THAT(failures[0].help, ContainsSubstring("bytes: 1000") && ContainsSubstring("400 or more"));
   CHECK(failures[0].notes == std::vector<std::string>{"node `batches` kept 2 blocks or epochs"});
+}
+
+TEST_CASE("a limit of bytes is quoted as it was written, though batches behind it got more", "[conservation]") {
+  SourceCount widened = source(3, Limit::bytes);
+  widened.declared_bytes = 250;
+  const auto failures = check_ends({widened}, {}, 0, 5);
+  REQUIRE(failures.size() == 1);
+  CHECK_THAT(failures[0].help, ContainsSubstring("`run: {bytes: 250}` of `train` by 1150 or more"));
 }
 
 TEST_CASE("of a source and of those that wait for it only the cause is told", "[conservation]") {

@@ -28,6 +28,7 @@ RunReport run_filtered(int threads, std::int32_t share, Seen& seen, std::size_t 
   ValidatedNode& src = graph.source("src", 400, 4);
   src.budget_blocks = 3;
   src.budget_bytes = bytes;
+  src.declared_bytes = bytes / 2;
   graph.serial("filter", "src", keep_every(share));
   auto& batches = graph.add("batches", std::make_unique<TestBatcher>(8), {{"in", "filter"}}, {{"out", numbers(8)}});
   batches.accumulates_rows = 8;
@@ -69,6 +70,7 @@ TEST_CASE("a limit of bytes holds, and is named with its source", "[starving]") 
   CHECK(report.failures[0].node == "src");
   CHECK(report.failures[0].stage == "stage_of_src");
   CHECK(report.failures[0].message.find("limit of bytes") != std::string::npos);
+  CHECK(report.failures[0].help.find("raise `run: {bytes: 40}` of `src` by 56 or more") != std::string::npos);
   CHECK(report.exit_code == 1);
   CHECK(report.leaked_bytes == 0);
 }
