@@ -19,11 +19,6 @@ bool measures_a_model(const ValidatedGraph& graph, const ValidatedNode& node) {
                                     [](const auto& port) { return port.second.kind == PortKind::metrics; });
 }
 
-/// A Serial may drop rows, unless it does nothing but cut batches.
-bool passes_all_rows(const ValidatedNode& node) {
-  return node.info->kind == StageKind::transform || !node.info->spec.batch_rows_param().empty();
-}
-
 /// The sources whose rows all reach the data inputs of `node`. Each node is looked at once, by however many ways rows leave it.
 std::set<std::size_t> sources_of(const ValidatedGraph& graph, const ValidatedNode& node) {
   std::set<std::size_t> sources, seen;
@@ -36,7 +31,7 @@ std::set<std::size_t> sources_of(const ValidatedGraph& graph, const ValidatedNod
       const ValidatedNode& from = graph.nodes[edge.from_node];
       if (from.info->kind == StageKind::source)
         sources.insert(edge.from_node);
-      else if (passes_all_rows(from))
+      else if (!from.may_drop_rows())
         open.push_back(&from);
     }
   }

@@ -24,6 +24,12 @@ void ValidatedNode::set_output(std::string_view output, PortSpec spec) {
   outputs.emplace_back(port, std::move(spec));
 }
 
+bool ValidatedNode::may_drop_rows() const {
+  if (info->kind != StageKind::serial || !info->spec.batch_rows_param().empty()) return false;
+  return std::any_of(outputs.begin(), outputs.end(),
+                     [](const auto& output) { return output.second.kind == PortKind::data; });
+}
+
 void ValidatedNode::clear_outputs() {
   outputs.clear();
   output_places.clear();

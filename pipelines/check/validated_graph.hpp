@@ -100,6 +100,8 @@ struct ValidatedNode {
   std::vector<ParamPlace>
       param_places;  ///< of all parameters that are written, and of what is in maps and in lists of maps
 
+  /// It passes rows on and nothing says how many: a Serial that gives data, unless it does nothing but cut batches.
+  bool may_drop_rows() const;
   /// Takes constant time where set_output() has made all outputs.
   const PortSpec* find_output(std::string_view port) const;
   /// The last word counts, and stands last.

@@ -143,6 +143,22 @@ std::string memory_text(const ValidatedGraph& graph) {
          table(rows, {false, true, true, true, true});
 }
 
+std::vector<std::string> droppers_of(const ValidatedGraph& graph) {
+  std::vector<std::string> names;
+  for (const ValidatedNode& node : graph.nodes)
+    if (node.may_drop_rows()) names.push_back(node.name);
+  return names;
+}
+
+// Blocks that are added to a run at rest are in no plan: how many rows are dropped shows in the data.
+std::string beyond_text(const ValidatedGraph& graph) {
+  const std::vector<std::string> droppers = droppers_of(graph);
+  if (droppers.empty()) return {};
+  const std::string who = fmt::format("`{}`{}", droppers.front(),
+                                      droppers.size() == 1 ? "" : fmt::format(" and {} more", droppers.size() - 1));
+  return who + " may drop rows: a run that starves adds blocks, and may take more\n";
+}
+
 double seconds_of(std::chrono::milliseconds limit) { return static_cast<double>(limit.count()) / 1000; }
 
 std::string isolation_text(const ValidatedGraph& graph) {
@@ -234,7 +250,7 @@ std::string plan_text(const ValidatedGraph& graph) {
                                        counted(graph.nodes.size(), "node"), graph.epochs, graph.seed, graph.threads,
                                        to_string(graph.device.id), graph.device.reason);
   return printable(head + threads_note(graph) + models_text(graph) + seeds_text(graph) + edges_text(graph) +
-                   budgets_text(graph) + isolation_text(graph) + memory_text(graph));
+                   budgets_text(graph) + isolation_text(graph) + memory_text(graph) + beyond_text(graph));
 }
 
 std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry) {
@@ -254,7 +270,8 @@ std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry
       {"isolated", Json::array()},
       {"memory", Json::array()},
       {"memory_of_process", {{"program", bound.program}, {"threads", bound.threads}, {"history", bound.history}}},
-      {"memory_bound_bytes", bound.total}};
+      {"memory_bound_bytes", bound.total},
+      {"may_drop_rows", droppers_of(graph)}};
   for (const ValidatedNode& node : graph.nodes) {
     if (node.info->kind == StageKind::source) plan["budgets"].push_back(budget_object(node));
     if (node.isolated) plan["isolated"].push_back({{"node", node.name}, {"timeout", seconds_of(node.call_timeout)}});

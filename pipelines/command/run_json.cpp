@@ -2,6 +2,7 @@
 
 #include "answer.hpp"
 #include "config/printable_text.hpp"
+#include "memory_bound.hpp"
 #include "process_facts.hpp"
 
 #include <millrace/build_info.hpp>
@@ -137,7 +138,9 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
   add_lists(report, object);
   object["warnings"] = Json::parse(render_json(checked, Severity::warning));
   for (const RunWarning& warning : report.warnings) object["warnings"].push_back(warning_object(warning));
-  object.update({{"seconds", report.seconds}, {"peak_bytes", report.peak_bytes}});
+  object.update({{"seconds", report.seconds},
+                 {"peak_bytes", report.peak_bytes},
+                 {"bytes_beyond_bound", bytes_beyond_bound(graph, report.widened)}});
   if (report.leaked_bytes) object["leaked_bytes"] = *report.leaked_bytes;
   object["rss_peak_bytes"] = peak_resident_bytes();
   if (report.first_batch_seconds > 0) {
