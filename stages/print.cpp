@@ -100,8 +100,7 @@ std::size_t value_chars(const TensorSpec& spec) {
   return 16;  // -1.17549435e-38, and every int32
 }
 
-std::size_t listing_bytes(const PortSpec& port, std::int64_t limit, bool all) {
-  const std::int64_t rows = port.rows_per_pass ? std::min(limit, *port.rows_per_pass) : limit;
+std::size_t listing_bytes(const PortSpec& port, std::int64_t rows, bool all) {
   std::size_t row = 0;
   for (const PortSpec::FieldSpec& field : port.fields)
     row += static_cast<std::size_t>(elements_of(field.spec.row_shape)) * value_chars(field.spec) + kRowChars;
@@ -127,7 +126,7 @@ class Print final : public Serial {
   void infer(InferContext& ctx) override {
     if (ctx.inputs().empty())
       ctx.error(At::node(), "missing-input", "print has no input", "connect `in`, `model` or both");
-    if (ctx.has_input("in")) ctx.uses_memory("text of the rows", listing_bytes(ctx.input("in"), limit_, all_));
+    if (ctx.has_input("in")) plan_listing(ctx, ctx.input("in"));
     if (ctx.has_input("model") && ctx.input("model").model)
       ctx.uses_memory("text of the weights",
                       kCopies * kValueChars * static_cast<std::size_t>(ctx.input("model").model->parameters()));
@@ -148,6 +147,14 @@ class Print final : public Serial {
   }
 
  private:
+  // Of a pass whose rows nobody has counted a packet will come; that a file has as many rows as one would like to see is a guess.
+  void plan_listing(InferContext& ctx, const PortSpec& port) const {
+    const std::int64_t sure = std::min(limit_, port.rows_per_pass.value_or(port.max_rows));
+    ctx.uses_memory("text of the rows", listing_bytes(port, sure, all_));
+    if (!port.rows_per_pass && sure < limit_)
+      ctx.may_use_memory("text of the rows", listing_bytes(port, limit_ - sure, all_));
+  }
+
   void add_rows(const Packet& packet) {
     if (listings_.empty())
       for (const Field& field : packet.fields) listings_.push_back({field.name, ""});

@@ -44,6 +44,11 @@ void InferContext::reads_rows(std::string origin, std::int64_t first, std::int64
   if (auto* notes = dynamic_cast<InferNotes*>(this)) notes->rows_read(std::move(origin), first, end);
 }
 InferNotes::~InferNotes() = default;
+
+void InferContext::may_use_memory(std::string what, std::size_t most_bytes) {
+  if (auto* memory = dynamic_cast<InferMemory*>(this)) memory->memory_possible(std::move(what), most_bytes);
+}
+InferMemory::~InferMemory() = default;
 void RunNews::warn(std::string name, std::string message, std::string help) {
   if (auto* warnings = dynamic_cast<RunWarnings*>(this))
     return warnings->warning(std::move(name), std::move(message), std::move(help));

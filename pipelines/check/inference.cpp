@@ -51,6 +51,7 @@ class NodeInference final : public InferContext,
                             public InferClaims,
                             public InferFiles,
                             public InferNotes,
+                            public InferMemory,
                             public IsolationInfer {
  public:
   NodeInference(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
@@ -102,6 +103,9 @@ class NodeInference final : public InferContext,
     result_.rows_read.push_back({std::move(origin), first, end});
   }
   void uses_memory(std::string what, std::size_t bytes) override { result_.memory.push_back({std::move(what), bytes}); }
+  void memory_possible(std::string what, std::size_t most_bytes) override {
+    result_.possible_memory.push_back({std::move(what), most_bytes});
+  }
   void accumulates(std::int64_t rows) override { result_.accumulates_rows = std::max(result_.accumulates_rows, rows); }
   const DeviceId& device() const override { return graph_.device.id; }
   std::uint64_t seed() const override { return graph_.seed; }

@@ -71,6 +71,7 @@ struct ValidatedNode {
   std::vector<std::pair<std::string, PortSpec>> outputs;
   std::unordered_map<std::string, std::size_t> output_places;  ///< of `outputs` by name, as set_output() keeps it
   std::vector<MemoryUse> memory;
+  std::vector<MemoryUse> possible_memory;  ///< beyond it, if as many rows come as the stage would take
   std::vector<FileRead> files;
   std::vector<RowsRead> rows_read;  ///< by a source that says so
   std::int64_t accumulates_rows = 0;

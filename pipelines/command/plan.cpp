@@ -159,6 +159,23 @@ std::string beyond_text(const ValidatedGraph& graph) {
   return who + " may drop rows: a run that starves adds blocks, and may take more\n";
 }
 
+std::string possible_text(const ValidatedGraph& graph) {
+  std::string text;
+  for (const ValidatedNode& node : graph.nodes)
+    for (const MemoryUse& use : node.possible_memory)
+      text +=
+          fmt::format("{} of `{}`: up to {} more, if so many rows come\n", use.what, node.name, bytes_of(use.bytes));
+  return text;
+}
+
+Json possible_objects(const ValidatedGraph& graph) {
+  Json objects = Json::array();
+  for (const ValidatedNode& node : graph.nodes)
+    for (const MemoryUse& use : node.possible_memory)
+      objects.push_back({{"node", node.name}, {"what", use.what}, {"bytes", use.bytes}});
+  return objects;
+}
+
 double seconds_of(std::chrono::milliseconds limit) { return static_cast<double>(limit.count()) / 1000; }
 
 std::string isolation_text(const ValidatedGraph& graph) {
@@ -250,7 +267,8 @@ std::string plan_text(const ValidatedGraph& graph) {
                                        counted(graph.nodes.size(), "node"), graph.epochs, graph.seed, graph.threads,
                                        to_string(graph.device.id), graph.device.reason);
   return printable(head + threads_note(graph) + models_text(graph) + seeds_text(graph) + edges_text(graph) +
-                   budgets_text(graph) + isolation_text(graph) + memory_text(graph) + beyond_text(graph));
+                   budgets_text(graph) + isolation_text(graph) + memory_text(graph) + possible_text(graph) +
+                   beyond_text(graph));
 }
 
 std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry) {
@@ -271,6 +289,7 @@ std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry
       {"memory", Json::array()},
       {"memory_of_process", {{"program", bound.program}, {"threads", bound.threads}, {"history", bound.history}}},
       {"memory_bound_bytes", bound.total},
+      {"possible_memory", possible_objects(graph)},
       {"may_drop_rows", droppers_of(graph)}};
   for (const ValidatedNode& node : graph.nodes) {
     if (node.info->kind == StageKind::source) plan["budgets"].push_back(budget_object(node));

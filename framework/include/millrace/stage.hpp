@@ -85,6 +85,9 @@ class MILLRACE_EXPORT InferContext {
   /// A source sends rows `first` to `end` - 1 of `origin`, which names data that other nodes may read too, such as a file's
   /// real path. Rows that train a model and evaluate it as well are warned of.
   void reads_rows(std::string origin, std::int64_t first, std::int64_t end);
+  /// Memory beyond uses_memory that the stage will hold only if as many rows come as it would take, where nobody knows how many
+  /// will. `plan` tells of it, and no run is refused for it.
+  void may_use_memory(std::string what, std::size_t most_bytes);
 };
 
 /// For those who check a whole graph: beside InferContext, as a second base. Without it what it would hear is dropped.
@@ -108,6 +111,13 @@ class MILLRACE_EXPORT IsolationInfer {
  public:
   virtual ~IsolationInfer();
   virtual bool will_be_isolated() const = 0;
+};
+
+/// For those who plan memory: beside InferContext, as a second base. Without it what it would hear is dropped.
+class MILLRACE_EXPORT InferMemory {
+ public:
+  virtual ~InferMemory();
+  virtual void memory_possible(std::string what, std::size_t most_bytes) = 0;
 };
 
 /// For those who tell warnings: beside InferContext, as a second base. Without it they are dropped.

@@ -1,4 +1,4 @@
-"""A run may pass its plan's bound by the blocks that it adds for stages that drop rows: told before it, and counted by it."""
+"""A run may pass its plan's bound by the blocks that it adds for stages that drop rows: told before it, and counted by it; and what only the data can tell."""
 import os
 import unittest
 
@@ -43,6 +43,31 @@ class StarvingPlan(unittest.TestCase):
 
     def test_a_run_that_starves_nowhere_has_none(self):
         self.assertEqual(result_of(run("configs/linear_fit.yaml", "--json"))["bytes_beyond_bound"], 0)
+
+
+class RowsThatNobodyHasCounted(unittest.TestCase):
+    """Behind `few` nobody knows how many rows come, and `rows` of print is the most that the user would like to see."""
+    MOST = ("--set", "show.rows=16777216")
+
+    def test_plan_tells_what_their_text_may_take_apart_from_the_bound(self):
+        plan = result_of(sparse("plan", "--json", *self.MOST))
+        possible, = plan["possible_memory"]
+        self.assertEqual((possible["node"], possible["what"]), ("show", "text of the rows"))
+        self.assertGreater(possible["bytes"], 1 << 30)
+        self.assertLess(plan["memory_bound_bytes"], 1 << 28)
+        self.assertIn("text of the rows of `show`: up to 3.", sparse("plan", *self.MOST).stdout)
+
+    def test_no_run_is_refused_for_what_may_never_come(self):
+        wide = CONFIG.replace(str(COLUMNS), str([[row] * 400 for row in range(160)]))
+        process = run("run", "-", "--json", "--plugin", SPARSE, *self.MOST, input=wide)
+        self.assertEqual(process.returncode, 0, process.stderr[-2000:])
+
+    def test_of_a_known_number_no_more_than_that_is_counted(self):
+        lines = [line for line in CONFIG.splitlines() if "few" not in line]
+        known = "\n".join(lines).replace("in: batches", "in: rows.x") + "\n"
+        plan = result_of(run("plan", "-", "--json", *self.MOST, input=known))
+        self.assertEqual(plan["possible_memory"], [])
+        self.assertLess(plan["memory_bound_bytes"], 1 << 28)
 
 
 if __name__ == "__main__":
