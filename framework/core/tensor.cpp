@@ -260,24 +260,46 @@ Tensor::Tensor(TensorSpec spec, std::shared_ptr<const ResidentTable> table, RowN
   state_ = std::move(state);
 }
 
-const TensorSpec& Tensor::spec() const { return state_->spec; }
-std::int64_t Tensor::rows() const { return state_->rows; }
-const std::byte* Tensor::bytes() const { return state_->stored(); }
-std::shared_ptr<const ResidentTable> Tensor::table() const { return state_->from ? state_->from->table() : nullptr; }
-std::span<const std::uint32_t> Tensor::table_rows() const {
-  if (!state_->from) return {};
-  return {state_->from->numbers()->data() + state_->first, static_cast<std::size_t>(state_->rows)};
+namespace {
+
+[[noreturn]] void nothing_to_ask(const char* asked) {
+  throw Error(ErrorKind::run, "empty-tensor", fmt::format("a tensor of nothing was asked for {}", asked),
+              "it was made without a spec or moved from; look at it with `if (tensor)` first");
 }
-const Event& Tensor::ready() const { return state_->ready; }
+
+/// What a tensor stands for. A comparison at each question costs nothing beside what is done with the answer.
+template <class State>
+const State& state_of(const std::shared_ptr<State>& state, const char* asked) {
+  if (state == nullptr) [[unlikely]]
+    nothing_to_ask(asked);
+  return *state;
+}
+
+}  // namespace
+
+const TensorSpec& Tensor::spec() const { return state_of(state_, "its spec").spec; }
+std::int64_t Tensor::rows() const { return state_of(state_, "its rows").rows; }
+const std::byte* Tensor::bytes() const { return state_of(state_, "its bytes").stored(); }
+std::shared_ptr<const ResidentTable> Tensor::table() const {
+  const State& s = state_of(state_, "its table");
+  return s.from ? s.from->table() : nullptr;
+}
+std::span<const std::uint32_t> Tensor::table_rows() const {
+  const State& s = state_of(state_, "its rows of a table");
+  if (!s.from) return {};
+  return {s.from->numbers()->data() + s.first, static_cast<std::size_t>(s.rows)};
+}
+const Event& Tensor::ready() const { return state_of(state_, "when it is ready").ready; }
 std::size_t Tensor::size_bytes() const {
-  return static_cast<std::size_t>(state_->rows) * state_->spec.stored_row_bytes();
+  const State& s = state_of(state_, "its size");
+  return static_cast<std::size_t>(s.rows) * s.spec.stored_row_bytes();
 }
 
 std::span<const float> Tensor::f32() const {
-  const auto count = static_cast<std::size_t>(rows() * elements_of(spec().row_shape));
-  if (spec().encoding.form == Form::dense && spec().dtype == DType::f32)
-    return {reinterpret_cast<const float*>(bytes()), count};
-  const State& s = *state_;
+  const State& s = state_of(state_, "its values");
+  const auto count = static_cast<std::size_t>(s.rows * elements_of(s.spec.row_shape));
+  if (s.spec.encoding.form == Form::dense && s.spec.dtype == DType::f32)
+    return {reinterpret_cast<const float*>(s.stored()), count};
   std::call_once(s.decoded_once, [&] {
     const std::size_t size = count * sizeof(float);
     s.decoded = s.allocator != nullptr

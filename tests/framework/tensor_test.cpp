@@ -109,6 +109,22 @@ TEST_CASE("what cannot be reshaped, viewed or sliced is refused by name") {
   CHECK(name_of([&] { make<std::uint8_t>({3}, {1}, {Form::indicator, 1, 0, 3}).reshaped({3}); }) == "wrong-encoding");
 }
 
+TEST_CASE("a tensor of nothing says so, whatever it is asked") {
+  const Tensor made;
+  Tensor given = make<float>({1}, {1, 2});
+  const Tensor taken = std::move(given);
+  for (const Tensor& empty : {made, given}) {  // NOLINT(bugprone-use-after-move): what is left is the question
+    CHECK_FALSE(empty);
+    const std::vector<std::function<void()>> questions = {
+        [&] { empty.spec(); },       [&] { empty.rows(); },          [&] { empty.bytes(); },
+        [&] { empty.size_bytes(); }, [&] { empty.ready(); },         [&] { empty.table(); },
+        [&] { empty.table_rows(); }, [&] { empty.stored<float>(); }, [&] { empty.f32(); },
+        [&] { empty.reshaped({}); }, [&] { empty.viewed_as({}); },   [&] { empty.slice(0, 0); }};
+    for (const auto& question : questions) CHECK(name_of(question) == "empty-tensor");
+  }
+  CHECK(taken.rows() == 2);
+}
+
 TEST_CASE("sizes that overflow are refused before anything is allocated") {
   CHECK(name_of([] { elements_of({1LL << 32, 1LL << 32}); }) == "size-overflow");
   CHECK(name_of([] { elements_of({-1}); }) == "size-overflow");

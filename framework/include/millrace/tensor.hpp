@@ -121,6 +121,7 @@ MILLRACE_EXPORT void affine_table(const Encoding&, std::span<float, 256> out);
 /// Shared and read-only; copying copies a pointer. All members are safe to call from several threads at once.
 class MILLRACE_EXPORT Tensor {
  public:
+  /// Of nothing, as one moved from: false as a bool; everything else throws Error("empty-tensor", run).
   Tensor() = default;
   /// Wraps bytes that `memory` keeps alive: rows * spec.stored_row_bytes() of them, starting at `bytes`.
   /// `allocator` (may be null) is charged for materialised copies and must outlive the tensor.
