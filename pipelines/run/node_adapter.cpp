@@ -51,7 +51,7 @@ bool NodeAdapter::is_joined() const { return node_.info->spec.input_mode() == In
 
 // Work is queued under the lock, so that the queue has the order of the front.
 void NodeAdapter::arrive(std::size_t port, Packet packet) {
-  if (services_.stop.stopping(packet.header.epoch) && !only_reports()) {
+  if (services_.stop.stopping(packet.header.epoch) && !listens_when_stopping()) {
     ++inputs_[port]->discarded;
     return;
   }
@@ -166,7 +166,7 @@ std::uint32_t NodeAdapter::epoch_of(const Work& work) {
 // A stage with a state is not called again when it has failed: nobody knows what it would make of an earlier epoch.
 bool NodeAdapter::is_given_up(const Work& work) {
   const std::uint32_t epoch = epoch_of(work);
-  if (services_.stop.stopping(epoch)) return !work.admitted && !only_reports();
+  if (services_.stop.stopping(epoch)) return !work.admitted && !listens_when_stopping();
   if (!failed_ || node_.info->kind == StageKind::transform) return false;
   if (!takes_only_metrics()) services_.stop.give_up(epoch);
   return true;
@@ -185,8 +185,7 @@ NodeAdapter::Position NodeAdapter::position_of(const PacketHeader& header, std::
   return {header.epoch, header.seq, is_batch ? header.first_row / batch_rows + 1 : 0};
 }
 
-// An epoch that was trained before a failure elsewhere is listed whoever was faster; decision 0041.
-bool NodeAdapter::only_reports() const { return !failed_ && takes_only_metrics(); }
+bool NodeAdapter::listens_when_stopping() const { return !failed_ && takes_only_metrics(); }
 
 bool NodeAdapter::takes_only_metrics() const {
   return outputs_.empty() && std::all_of(inputs_.begin(), inputs_.end(),

@@ -147,8 +147,9 @@ class NodeAdapter {
   /// No call is to be made for the work: nothing more is done for its epoch, or the stage has failed.
   bool is_given_up(const Work& work);
   bool takes_only_metrics() const;
-  /// The stage takes metrics and gives nothing: what it is told counts also while the run is being stopped.
-  bool only_reports() const;
+  /// A sink of nothing but metrics that has not failed itself: while the run is being stopped it still takes them, so that each
+  /// epoch that was trained is listed (decision 0041). Every other node discards what arrives then.
+  bool listens_when_stopping() const;
 
   ValidatedNode& node_;
   StagePlace place_;
