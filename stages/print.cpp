@@ -13,7 +13,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <ranges>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -34,7 +33,9 @@ T shown(T value) {
 
 template <class T>
 std::string row_text(std::span<const T> values) {
-  return fmt::format("[{}]", fmt::join(values | std::views::transform(shown<T>), ","));
+  std::vector<T> all(values.size());
+  std::transform(values.begin(), values.end(), all.begin(), shown<T>);
+  return fmt::format("[{}]", fmt::join(all, ","));
 }
 
 template <class T>

@@ -246,15 +246,13 @@ void NodeAdapter::send(std::size_t port, Packet packet) {
   }
   ++out.emitted;
   if (out.targets.empty()) return;
-  for (std::size_t i = 0; i < out.targets.size(); ++i) {
-    const OutputPort::Target& target = out.targets[i];
-    try {
-      i + 1 < out.targets.size() ? target.node->arrive(target.port, packet)
-                                 : target.node->arrive(target.port, std::move(packet));
-    } catch (...) {  // those behind it get nothing any more
-      while (++i < out.targets.size()) ++out.targets[i].node->inputs_[out.targets[i].port]->discarded;
-      throw;
-    }
+  std::size_t i = 0;
+  try {
+    for (; i + 1 < out.targets.size(); ++i) out.targets[i].node->arrive(out.targets[i].port, packet);
+    out.targets[i].node->arrive(out.targets[i].port, std::move(packet));
+  } catch (...) {  // those behind it get nothing any more
+    while (++i < out.targets.size()) ++out.targets[i].node->inputs_[out.targets[i].port]->discarded;
+    throw;
   }
 }
 

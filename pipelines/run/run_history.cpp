@@ -209,7 +209,7 @@ std::vector<Metrics> RunHistory::epochs(const EpochCut& cut) const {
   std::vector<Metrics> all;
   for (const auto& [number, epoch] : epochs_) {
     Places kept = epoch;
-    std::erase_if(kept, [&](const auto& place) { return !cut.keeps(number, node_of(place.first)); });
+    std::erase_if(kept, [&, n = number](const auto& place) { return !cut.keeps(n, node_of(place.first)); });
     if (!kept.empty() || cut.keeps(number)) all.push_back(together(number, kept));
   }
   return all;

@@ -23,7 +23,7 @@ bool StopState::has_signal() const {
   return true;
 }
 
-void StopState::fail(RunFailure failure) {
+void StopState::fail(const RunFailure& failure) {
   if (failure.name == "cancelled" && stopping()) {
     if (failure.epoch > 0) give_up(failure.epoch);
     return;
@@ -43,7 +43,7 @@ void StopState::fail(const std::exception_ptr& thrown, const ValidatedNode* node
     failure.epoch = at.epoch;
     failure.packet = at.packet;
     failure.batch = at.batch;
-    fail(std::move(failure));
+    fail(failure);
   } catch (...) {
     speechless_ = true;
     end_work(at.epoch);
