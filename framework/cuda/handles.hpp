@@ -52,6 +52,23 @@ using EventOwner = Owner<cudaEvent_t, cudaEventDestroy>;
 using GraphOwner = Owner<cudaGraph_t, cudaGraphDestroy>;
 using GraphExecOwner = Owner<cudaGraphExec_t, cudaGraphExecDestroy>;
 
+/// What `enqueue` puts on the stream, as a graph instead of work. Thread-local: another thread of the run may allocate meanwhile, which
+/// a global capture would forbid. Kernels must have run before, because nothing may be loaded while capturing.
+template <class Enqueue>
+GraphOwner captured(cudaStream_t stream, const Enqueue& enqueue) {
+  MILLRACE_CUDA(cudaStreamBeginCapture, stream, cudaStreamCaptureModeThreadLocal);
+  cudaGraph_t graph = nullptr;
+  try {
+    enqueue();
+  } catch (...) {
+    ignore(cudaStreamEndCapture(stream, &graph));
+    const GraphOwner partial(graph);
+    throw;
+  }
+  MILLRACE_CUDA(cudaStreamEndCapture, stream, &graph);
+  return GraphOwner(graph);
+}
+
 /// A stream that does not wait for the legacy default stream.
 inline StreamOwner make_stream_handle() {
   cudaStream_t stream = nullptr;

@@ -144,22 +144,12 @@ void MatmulPlan::enqueue(cudaStream_t stream) const {
                 s.multiplier.workspace(), s.multiplier.workspace_bytes(), stream);
 }
 
-// What a capture records can be counted. The product runs once before, because a capture must not load its kernels.
+// What a capture records can be counted.
 std::size_t launches_of(const MatmulPlan& plan, cudaStream_t stream) {
   plan.enqueue(stream);
-  MILLRACE_CUDA(cudaStreamBeginCapture, stream, cudaStreamCaptureModeThreadLocal);
-  cudaGraph_t graph = nullptr;
-  try {
-    plan.enqueue(stream);
-  } catch (...) {
-    ignore(cudaStreamEndCapture(stream, &graph));
-    const GraphOwner partial(graph);
-    throw;
-  }
-  MILLRACE_CUDA(cudaStreamEndCapture, stream, &graph);
-  const GraphOwner owner(graph);
+  const GraphOwner graph = captured(stream, [&] { plan.enqueue(stream); });
   std::size_t nodes = 0;
-  MILLRACE_CUDA(cudaGraphGetNodes, graph, static_cast<cudaGraphNode_t*>(nullptr), &nodes);
+  MILLRACE_CUDA(cudaGraphGetNodes, graph.get(), static_cast<cudaGraphNode_t*>(nullptr), &nodes);
   return nodes;
 }
 

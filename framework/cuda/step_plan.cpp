@@ -43,8 +43,10 @@ class Planner {
     if (demand_.sums_ranks) set_lanes();
     if (demand_.training) backward();
     if (demand_.sums_ranks) note_times();
-    if (demand_.sums_weights) sum_weights();
-    if (demand_.training) check_finite();
+    if (demand_.sums_weights)
+      sum_weights();
+    else if (demand_.training)
+      check_finite();
     if (update_needs_the_end()) finish_step();
     if (demand_.training) update();
     if (form_.targets && !update_needs_the_end()) finish_step();  // beside the update
@@ -341,7 +343,7 @@ class Planner {
     op.batch = at<StepSums>(layout_.row_sums);
     op.partials = at<WeightSums>(layout_.partials);
     op.partial_count = partial_count_;
-    if (demand_.training) op.verdicts = verdicts();
+    if (demand_.training && !demand_.sums_weights) op.verdicts = verdicts();  // a sum of squares shows it too
     if (demand_.sums_ranks) op.lanes = lanes();
     op.clip_norm = demand_.clip_norm;
     op.training = demand_.training;

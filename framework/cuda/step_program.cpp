@@ -69,20 +69,9 @@ void StepProgram::enqueue() const {
 }
 
 void StepProgram::capture() {
-  // Thread-local: another thread of the run may allocate meanwhile, which a global capture would forbid.
-  MILLRACE_CUDA(cudaStreamBeginCapture, chain(), cudaStreamCaptureModeThreadLocal);
-  cudaGraph_t graph = nullptr;
-  try {
-    enqueue();
-  } catch (...) {
-    ignore(cudaStreamEndCapture(chain(), &graph));
-    const GraphOwner partial(graph);
-    throw;
-  }
-  MILLRACE_CUDA(cudaStreamEndCapture, chain(), &graph);
-  const GraphOwner owner(graph);
+  const GraphOwner graph = captured(chain(), [this] { enqueue(); });
   cudaGraphExec_t exec = nullptr;
-  MILLRACE_CUDA(cudaGraphInstantiate, &exec, graph, 0ULL);
+  MILLRACE_CUDA(cudaGraphInstantiate, &exec, graph.get(), 0ULL);
   graph_ = GraphExecOwner(exec);
   MILLRACE_CUDA(cudaGraphUpload, exec, chain());
 }
