@@ -1,6 +1,6 @@
 #include "batch_check.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/target_check.hpp>
 

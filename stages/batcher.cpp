@@ -3,7 +3,7 @@
 //   in:      any number of tensors, named by the user, with the same rows
 //   out:     the same tensors as fields of one record, batch_size rows
 //   example: train_batches: {stage: batcher, in: {inputs: train_inputs, targets: train_targets}, with: {batch_size: 32}}
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
 #include <millrace/resident_table.hpp>

@@ -7,7 +7,7 @@
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
-#include <millrace/number_text.hpp>
+#include <millrace/detail/number_text.hpp>
 #include <millrace/registry.hpp>
 
 #include <fmt/format.h>

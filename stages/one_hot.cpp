@@ -3,9 +3,9 @@
 //   in:      u8, i8, i16 or i32 [n]
 //   out:     f32 [n, classes]
 //   example: train_targets: {stage: one_hot, in: train.labels, with: {classes: 10}}
-#include "labels.hpp"
+#include "idx/labels.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
 

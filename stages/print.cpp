@@ -3,10 +3,10 @@
 //   in:      any record (optional)
 //   model:   a model (optional)
 //   example: show: {stage: print, in: {in: train_targets}, with: {rows: 4}}
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
-#include <millrace/number_text.hpp>
+#include <millrace/detail/number_text.hpp>
 #include <millrace/registry.hpp>
 
 #include <fmt/format.h>

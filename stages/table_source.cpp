@@ -2,7 +2,7 @@
 //
 //   outputs: one a column: f32 [n, 1] or [n, k] from numbers, i32 [n] from texts or where `dtypes` says so
 //   example: points: {stage: table_source, with: {columns: {x: [0, 1, 2], y: [10, 20, 25]}}}
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/random.hpp>
 #include <millrace/registry.hpp>

@@ -7,7 +7,7 @@
 //   in:      any record
 //   out:     the same record, on the device
 //   example: train_to_device: {stage: transfer, in: train_batches}
-#include "message.hpp"
+#include "device/message.hpp"
 
 #include <millrace/registry.hpp>
 

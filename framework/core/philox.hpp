@@ -3,7 +3,7 @@
 // Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 4.
 #pragma once
 
-#include <millrace/host_device.hpp>
+#include <millrace/detail/host_device.hpp>
 
 #include <cstdint>
 

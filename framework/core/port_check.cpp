@@ -1,4 +1,4 @@
-#include <millrace/port_check.hpp>
+#include <millrace/detail/port_check.hpp>
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
 #include <millrace/resident_table.hpp>

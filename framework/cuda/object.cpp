@@ -1,6 +1,6 @@
 // The one symbol of this shared object, and the registration of its training steps.
-#include "cuda/cuda_device.hpp"
-#include "cuda/steps.hpp"
+#include "cuda/device/cuda_device.hpp"
+#include "cuda/step/steps.hpp"
 #include "device/cuda_object.hpp"
 #include "nn/step_factories.hpp"
 

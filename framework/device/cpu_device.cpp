@@ -2,7 +2,7 @@
 
 #include "device/row_gatherer.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/process_limits.hpp>
 
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 // millisecond, while the object pulls in cuBLASLt, whose half a gigabyte takes tens of milliseconds to map.
 #include "device/cuda_object.hpp"
 
-#include <millrace/build_info.hpp>
+#include <millrace/detail/build_info.hpp>
 #include <millrace/error.hpp>
 
 #include <dlfcn.h>

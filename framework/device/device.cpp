@@ -6,7 +6,7 @@
 #include "device/row_gatherer.hpp"
 
 #include <millrace/device.hpp>
-#include <millrace/device_bits.hpp>
+#include <millrace/detail/device_bits.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>

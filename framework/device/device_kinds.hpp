@@ -2,7 +2,7 @@
 #pragma once
 
 #include <millrace/device.hpp>
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 
 #include <functional>
 #include <memory>

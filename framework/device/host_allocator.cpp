@@ -1,7 +1,7 @@
 // Host memory with an account. What is given back is kept for the next request of its size class: fresh pages from the
 // system cost more than the copy that fills them. What is kept and what is live never exceed the most that was live: where
 // sizes change, blocks of other classes go back to the system first.
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
 

@@ -4,7 +4,7 @@
 
 #include "math.hpp"
 
-#include <millrace/model_kinds.hpp>
+#include <millrace/detail/model_kinds.hpp>
 
 #include <cmath>
 #include <cstdint>

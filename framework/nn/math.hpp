@@ -4,7 +4,7 @@
 // They take and give single values, so that a loop over them vectorises and gives the same bits for any vector width.
 #pragma once
 
-#include <millrace/host_device.hpp>
+#include <millrace/detail/host_device.hpp>
 
 #include <bit>
 #include <cmath>

@@ -1,7 +1,7 @@
 // Training and evaluation steps by device kind. nn/cpu and cuda register theirs; nobody else knows which exist.
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 #include <millrace/model.hpp>
 
 #include <memory>

@@ -1,5 +1,5 @@
 // Checks parameter values against their descriptor and fills in the defaults, as the engine does for a config.
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/testing/stage_tester.hpp>
 

@@ -3,7 +3,7 @@
 #include "packet_checks.hpp"
 
 #include <millrace/error.hpp>
-#include <millrace/port_check.hpp>
+#include <millrace/detail/port_check.hpp>
 
 #include <fmt/format.h>
 

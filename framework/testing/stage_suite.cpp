@@ -3,7 +3,7 @@
 #include "suite_contract.hpp"
 #include "suite_memory.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
 #include <millrace/testing/stage_suite.hpp>

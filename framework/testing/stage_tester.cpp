@@ -3,7 +3,7 @@
 #include "packet_checks.hpp"
 #include "stage_host.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/hold_order.hpp>
 #include <millrace/model.hpp>

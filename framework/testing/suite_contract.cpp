@@ -1,8 +1,8 @@
 #include "suite_contract.hpp"
 
-#include <millrace/counted.hpp>
-#include <millrace/number_text.hpp>
-#include <millrace/port_check.hpp>
+#include <millrace/detail/counted.hpp>
+#include <millrace/detail/number_text.hpp>
+#include <millrace/detail/port_check.hpp>
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 #include <millrace/error.hpp>
 #include <millrace/hold_order.hpp>
 #include <millrace/model.hpp>
-#include <millrace/port_check.hpp>
+#include <millrace/detail/port_check.hpp>
 #include <millrace/random.hpp>
 
 #include <fmt/format.h>

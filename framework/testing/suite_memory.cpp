@@ -1,6 +1,6 @@
 #include "suite_memory.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/digest.hpp>
 
 #include <fmt/format.h>

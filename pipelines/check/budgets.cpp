@@ -1,7 +1,7 @@
 #include "budgets.hpp"
 
-#include "config/config_schema.hpp"
-#include "config/param_check.hpp"
+#include "config/spec/config_schema.hpp"
+#include "config/spec/param_check.hpp"
 
 #include <algorithm>
 #include <map>

@@ -1,8 +1,8 @@
 // Which packets cross to a device with memory of its own, and who must know of it. Decided from descriptors, not from names.
 #pragma once
 
-#include "checked_graph.hpp"
-#include "validated_graph.hpp"
+#include "check/graph/checked_graph.hpp"
+#include "check/graph/validated_graph.hpp"
 
 namespace millrace::pipelines {
 

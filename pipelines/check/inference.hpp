@@ -1,8 +1,8 @@
 // Asks every stage what it will give, in topological order, and collects their errors at the user's own places.
 #pragma once
 
-#include "checked_graph.hpp"
-#include "validated_graph.hpp"
+#include "check/graph/checked_graph.hpp"
+#include "check/graph/validated_graph.hpp"
 
 namespace millrace::pipelines {
 

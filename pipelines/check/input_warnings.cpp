@@ -1,6 +1,6 @@
 #include "input_warnings.hpp"
 
-#include "checked_graph.hpp"
+#include "check/graph/checked_graph.hpp"
 
 #include <fmt/format.h>
 

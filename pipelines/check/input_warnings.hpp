@@ -1,7 +1,7 @@
 // What stages warn of at their inputs, told once however many nodes see it.
 #pragma once
 
-#include "config/diagnostics.hpp"
+#include "diagnostics/diagnostics.hpp"
 
 #include <map>
 #include <string>

@@ -1,8 +1,8 @@
 // Notes of a shape error: both ends of the edge, and the node that last set the shape.
 #pragma once
 
-#include "checked_graph.hpp"
-#include "validated_graph.hpp"
+#include "check/graph/checked_graph.hpp"
+#include "check/graph/validated_graph.hpp"
 
 #include <string>
 #include <vector>

@@ -2,16 +2,16 @@
 #include "validator.hpp"
 
 #include "budgets.hpp"
-#include "checked_graph.hpp"
-#include "config_hash.hpp"
+#include "check/graph/checked_graph.hpp"
+#include "check/graph/config_hash.hpp"
 #include "device_feeds.hpp"
 #include "inference.hpp"
-#include "metric_names.hpp"
-#include "node_seeds.hpp"
-#include "overlap_check.hpp"
-#include "rank_check.hpp"
+#include "check/rules/metric_names.hpp"
+#include "check/graph/node_seeds.hpp"
+#include "check/rules/overlap_check.hpp"
+#include "check/rules/rank_check.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
 

@@ -1,6 +1,6 @@
 #include "answer.hpp"
 
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "terminal.hpp"
 
 #include <nlohmann/json.hpp>

@@ -5,7 +5,7 @@
 #include "memory_bound.hpp"
 #include "run_json.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

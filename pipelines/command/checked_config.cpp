@@ -1,9 +1,9 @@
 #include "checked_config.hpp"
 
-#include "check/node_place.hpp"
-#include "check/node_seeds.hpp"
+#include "check/graph/node_place.hpp"
+#include "check/graph/node_seeds.hpp"
 #include "check/validator.hpp"
-#include "config/overrides.hpp"
+#include "config/spec/overrides.hpp"
 #include "config_plugins.hpp"
 #include "named_config.hpp"
 #include "plugin_news.hpp"

@@ -1,9 +1,9 @@
 // A config on its way from a path to a graph that may run: read, plugins loaded, built, checked.
 #pragma once
 
-#include "check/validated_graph.hpp"
+#include "check/graph/validated_graph.hpp"
 #include "command.hpp"
-#include "config/diagnostics.hpp"
+#include "diagnostics/diagnostics.hpp"
 #include "plugin_news.hpp"
 
 #include <millrace/error.hpp>

@@ -1,11 +1,11 @@
 #include "command_line.hpp"
 
 #include "completion.hpp"
-#include "config/suggestions.hpp"
+#include "diagnostics/suggestions.hpp"
 #include "named_config.hpp"
 #include "option_help.hpp"
 
-#include <millrace/build_info.hpp>
+#include <millrace/detail/build_info.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 
 #include "checked_config.hpp"
 #include "command_line.hpp"
-#include "config/config_schema.hpp"
+#include "config/spec/config_schema.hpp"
 #include "named_config.hpp"
 #include "plugins/plugin_search.hpp"
 #include "terminal.hpp"

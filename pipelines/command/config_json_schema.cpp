@@ -1,7 +1,7 @@
 #include "config_json_schema.hpp"
 
 #include "answer.hpp"
-#include "config/config_schema.hpp"
+#include "config/spec/config_schema.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -1,8 +1,8 @@
 #include "config_plugins.hpp"
 
 #include "checked_config.hpp"
-#include "config/overrides.hpp"
-#include "config/printable_text.hpp"
+#include "config/spec/overrides.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"

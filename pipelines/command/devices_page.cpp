@@ -4,8 +4,8 @@
 #include "cuda_part.hpp"
 #include "progress_text.hpp"
 
-#include <millrace/build_info.hpp>
-#include <millrace/counted.hpp>
+#include <millrace/detail/build_info.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/device.hpp>
 #include <millrace/peers.hpp>
 

@@ -1,6 +1,6 @@
 #include "epoch_text.hpp"
 
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "progress_text.hpp"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 #include "example_node.hpp"
 
-#include "config/param_check.hpp"
-#include "config/spec_reader.hpp"
+#include "config/spec/param_check.hpp"
+#include "config/spec/spec_reader.hpp"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // The node that a stage gives as its own example: parameters and connected inputs to try it with.
 #pragma once
 
-#include "config/diagnostics.hpp"
+#include "diagnostics/diagnostics.hpp"
 
 #include <millrace/registry.hpp>
 

@@ -1,10 +1,10 @@
 // `pipeline-run fetch DATASET`: each file from the first mirror that has it right, under its name only when it is right.
 #include "answer.hpp"
 #include "command.hpp"
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "download.hpp"
 #include "fetched_file.hpp"
-#include "stop_signals.hpp"
+#include "process/stop_signals.hpp"
 
 #include <millrace/dataset.hpp>
 #include <millrace/error.hpp>

@@ -1,6 +1,6 @@
 // `pipeline-run graph CONFIG`: the graph in Graphviz's or Mermaid's language.
 #include "checked_config.hpp"
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "config_plugins.hpp"
 
 #include <fmt/format.h>

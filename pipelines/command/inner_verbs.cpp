@@ -5,7 +5,7 @@
 #include "plugins/plugin_entry.hpp"
 #include "plugins/probe.hpp"
 #include "stage_check.hpp"
-#include "stop_signals.hpp"
+#include "process/stop_signals.hpp"
 
 #include <charconv>
 

@@ -1,8 +1,8 @@
 // How much memory a run may take, term by term, and whether there is so much.
 #pragma once
 
-#include "check/validated_graph.hpp"
-#include "config/diagnostics.hpp"
+#include "check/graph/validated_graph.hpp"
+#include "diagnostics/diagnostics.hpp"
 #include "run/runner.hpp"
 
 #include <cstddef>

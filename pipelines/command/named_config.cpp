@@ -1,6 +1,6 @@
 #include "named_config.hpp"
 
-#include "config/suggestions.hpp"
+#include "diagnostics/suggestions.hpp"
 
 #include <fmt/format.h>
 

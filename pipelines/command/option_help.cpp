@@ -1,7 +1,7 @@
 #include "option_help.hpp"
 
 #include "checked_config.hpp"
-#include "config/settable_paths.hpp"
+#include "config/spec/settable_paths.hpp"
 
 #include <algorithm>
 

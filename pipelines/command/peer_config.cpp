@@ -4,9 +4,9 @@
 #include "run_json.hpp"
 #include "terminal.hpp"
 
-#include <millrace/build_info.hpp>
-#include <millrace/counted.hpp>
-#include <millrace/device_bits.hpp>
+#include <millrace/detail/build_info.hpp>
+#include <millrace/detail/counted.hpp>
+#include <millrace/detail/device_bits.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
 

@@ -3,13 +3,13 @@
 
 #include "answer.hpp"
 #include "checked_config.hpp"
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "config_plugins.hpp"
 #include "memory_bound.hpp"
 #include "progress_text.hpp"
 #include "terminal.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/model.hpp>
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // What a graph will take: bytes of every edge, parameters of every model, budgets, and a bound on memory.
 #pragma once
 
-#include "check/validated_graph.hpp"
+#include "check/graph/validated_graph.hpp"
 #include "checked_config.hpp"
 #include "command.hpp"
 

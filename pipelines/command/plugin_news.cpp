@@ -1,9 +1,9 @@
 #include "plugin_news.hpp"
 
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "terminal.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // What is said while plugins are tried and loaded.
 #pragma once
 
-#include "config/diagnostics.hpp"
+#include "diagnostics/diagnostics.hpp"
 #include "plugins/probe.hpp"
 
 namespace millrace::pipelines {

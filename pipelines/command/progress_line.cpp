@@ -1,6 +1,6 @@
 #include "progress_line.hpp"
 
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "epoch_text.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
 #include "progress_text.hpp"
 
-#include <millrace/number_text.hpp>
+#include <millrace/detail/number_text.hpp>
 
 #include <fmt/format.h>
 

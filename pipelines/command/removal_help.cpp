@@ -1,6 +1,6 @@
 #include "removal_help.hpp"
 
-#include "config/overrides.hpp"
+#include "config/spec/overrides.hpp"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // What else has to go when the command line takes a node away.
 #pragma once
 
-#include "config/graph_spec.hpp"
-#include "config/spec_reader.hpp"
+#include "config/spec/graph_spec.hpp"
+#include "config/spec/spec_reader.hpp"
 
 #include <millrace/registry.hpp>
 

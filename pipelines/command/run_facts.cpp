@@ -2,9 +2,9 @@
 
 #include "plugins/plugin_loader.hpp"
 
-#include <millrace/build_info.hpp>
-#include <millrace/counted.hpp>
-#include <millrace/device_bits.hpp>
+#include <millrace/detail/build_info.hpp>
+#include <millrace/detail/counted.hpp>
+#include <millrace/detail/device_bits.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>

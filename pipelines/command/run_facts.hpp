@@ -1,7 +1,7 @@
 // What a run is made of besides its config: plugins, data, and everything else that its bits depend on.
 #pragma once
 
-#include "check/validated_graph.hpp"
+#include "check/graph/validated_graph.hpp"
 
 #include <cstdint>
 #include <string>

@@ -1,11 +1,11 @@
 #include "run_json.hpp"
 
 #include "answer.hpp"
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "memory_bound.hpp"
-#include "process_facts.hpp"
+#include "process/process_facts.hpp"
 
-#include <millrace/build_info.hpp>
+#include <millrace/detail/build_info.hpp>
 #include <millrace/model.hpp>
 
 #include <fmt/format.h>

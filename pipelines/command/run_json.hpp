@@ -1,7 +1,7 @@
 // What `--json` prints for a run and for a config that cannot run. Schema 1; keys are only ever added.
 #pragma once
 
-#include "config/diagnostics.hpp"
+#include "diagnostics/diagnostics.hpp"
 #include "run/runner.hpp"
 #include "run_facts.hpp"
 

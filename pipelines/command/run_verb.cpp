@@ -1,6 +1,6 @@
 // `pipeline-run CONFIG`: check, run, report.
 #include "checked_config.hpp"
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "device_time_text.hpp"
 #include "memory_bound.hpp"
 #include "peer_config.hpp"
@@ -8,16 +8,16 @@
 #include "process/call_limit.hpp"
 #include "process/exit_watch.hpp"
 #include "process/system_failure.hpp"
-#include "process_facts.hpp"
+#include "process/process_facts.hpp"
 #include "progress_line.hpp"
 #include "progress_text.hpp"
 #include "run_json.hpp"
 #include "run_output.hpp"
 #include "stop_note.hpp"
-#include "stop_signals.hpp"
-#include "timeouts.hpp"
+#include "process/stop_signals.hpp"
+#include "process/timeouts.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/model.hpp>
 
 #include <fmt/format.h>

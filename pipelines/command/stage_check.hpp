@@ -1,7 +1,7 @@
 // One check of the conformance suite in a process of its own, which makes the stage anew from what it is told.
 #pragma once
 
-#include "process/asked_child.hpp"
+#include "process/ipc/asked_child.hpp"
 
 #include <millrace/testing/stage_suite.hpp>
 

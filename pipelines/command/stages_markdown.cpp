@@ -1,6 +1,6 @@
 #include "stages_markdown.hpp"
 
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "stage_facts.hpp"
 
 #include <fmt/format.h>

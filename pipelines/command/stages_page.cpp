@@ -1,8 +1,8 @@
 // `pipeline-run stages [NAME]`: the stages there are, or one of them with all that its descriptor says.
 #include "answer.hpp"
 #include "checked_config.hpp"
-#include "config/printable_text.hpp"
-#include "config/suggestions.hpp"
+#include "diagnostics/printable_text.hpp"
+#include "diagnostics/suggestions.hpp"
 #include "plugin_news.hpp"
 #include "plugins/plugin_search.hpp"
 #include "stage_facts.hpp"

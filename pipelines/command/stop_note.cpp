@@ -1,6 +1,6 @@
 #include "stop_note.hpp"
 
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "process/stage_mark.hpp"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // What a stream can show: colour, redrawn lines, Unicode.
 #pragma once
 
-#include "config/diagnostics.hpp"
+#include "diagnostics/diagnostics.hpp"
 
 #include <cstdint>
 #include <string_view>

@@ -1,17 +1,17 @@
 // `pipeline-run test-stage PLUGIN[:NAME]`: the conformance suite on the stages of a plugin, each check in a process of its own.
 #include "answer.hpp"
 #include "checked_config.hpp"
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "example_node.hpp"
 #include "peer_config.hpp"
 #include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
-#include "process/asked_child.hpp"
+#include "process/ipc/asked_child.hpp"
 #include "run_json.hpp"
 #include "stage_check.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/testing/stage_suite.hpp>
 

@@ -1,7 +1,7 @@
 #include "why_page.hpp"
 
 #include "answer.hpp"
-#include "config/printable_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"

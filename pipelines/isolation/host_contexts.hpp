@@ -1,7 +1,7 @@
 // The contexts of a stage in a process of its own: what it asks for is here already, what it says goes to the run.
 #pragma once
 
-#include "channel.hpp"
+#include "process/ipc/channel.hpp"
 #include "host_packets.hpp"
 #include "protocol.hpp"
 

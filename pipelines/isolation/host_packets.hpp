@@ -1,8 +1,8 @@
 // The packets of a stage, seen from its own process: inputs mapped for reading, outputs written where the run will read them.
 #pragma once
 
-#include "shared_file.hpp"
-#include "wire.hpp"
+#include "process/ipc/shared_file.hpp"
+#include "process/ipc/wire.hpp"
 
 #include <millrace/device.hpp>
 #include <millrace/stage.hpp>

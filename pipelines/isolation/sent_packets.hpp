@@ -2,8 +2,8 @@
 // what the stage's answers make of them.
 #pragma once
 
-#include "shared_file.hpp"
-#include "wire.hpp"
+#include "process/ipc/shared_file.hpp"
+#include "process/ipc/wire.hpp"
 
 #include <millrace/stage.hpp>
 

@@ -1,8 +1,8 @@
 // The process of an isolated stage, seen from the run: what it is asked, what it answers, how it can end.
 #pragma once
 
-#include "channel.hpp"
-#include "process/child_process.hpp"
+#include "process/ipc/channel.hpp"
+#include "process/ipc/child_process.hpp"
 #include "protocol.hpp"
 #include "sent_packets.hpp"
 

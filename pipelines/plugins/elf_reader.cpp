@@ -1,6 +1,6 @@
 #include "elf_reader.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>
 #include <millrace/layout.hpp>

@@ -4,7 +4,7 @@
 
 #include "process/exit_watch.hpp"
 
-#include <millrace/build_info.hpp>
+#include <millrace/detail/build_info.hpp>
 #include <millrace/error.hpp>
 #include <millrace/float_environment.hpp>
 

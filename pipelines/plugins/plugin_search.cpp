@@ -4,7 +4,7 @@
 #include "plugin_trust.hpp"
 
 #include <millrace/byte_reader.hpp>
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/device.hpp>
 
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 
 #include "descriptor_check.hpp"
 #include "plugin_entry.hpp"
-#include "process/asked_child.hpp"
+#include "process/ipc/asked_child.hpp"
 
 #include <millrace/error.hpp>
 

@@ -1,7 +1,7 @@
 // Nothing is lost silently.
 #include "conservation.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // Nothing is lost silently: what went into every edge must have come out, and every pass must have come to its end.
 #pragma once
 
-#include "permit_ledger.hpp"
+#include "backpressure/permit_ledger.hpp"
 #include "runner.hpp"
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Step 4: nodes to a oneTBB flow graph in an arena of its own.
 #pragma once
 
-#include "node_adapter.hpp"
+#include "run/nodes/node_adapter.hpp"
 
 #include <functional>
 #include <memory>

@@ -1,7 +1,7 @@
 // What a run says of a node that has failed it in other ways than by an exception.
 #include "run_failures.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/model.hpp>
 
 #include <fmt/format.h>

@@ -1,9 +1,9 @@
 // What a run says of a node that has failed it in other ways than by an exception.
 #pragma once
 
-#include "check/validated_graph.hpp"
+#include "check/graph/validated_graph.hpp"
 #include "runner.hpp"
-#include "stop_state.hpp"
+#include "run/report/stop_state.hpp"
 
 #include <cstdint>
 #include <string>

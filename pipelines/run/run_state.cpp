@@ -1,13 +1,13 @@
 // Everything one run owns.
 #include "run_state.hpp"
 
-#include "check/node_place.hpp"
-#include "check/source_waits.hpp"
-#include "config/printable_text.hpp"
+#include "check/graph/node_place.hpp"
+#include "check/rules/source_waits.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "isolation/isolated_stage.hpp"
 #include "run_failures.hpp"
 
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/float_environment.hpp>
 #include <millrace/model.hpp>

@@ -3,9 +3,9 @@
 
 #include "conservation.hpp"
 #include "graph_builder.hpp"
-#include "run_history.hpp"
-#include "stage_context.hpp"
-#include "watched_observer.hpp"
+#include "run/report/run_history.hpp"
+#include "run/nodes/stage_context.hpp"
+#include "run/report/watched_observer.hpp"
 
 #include <atomic>
 #include <chrono>

@@ -1,7 +1,7 @@
 // Step 5: start the graph, watch for signals, wait, account for every packet, report.
 #pragma once
 
-#include "check/validated_graph.hpp"
+#include "check/graph/validated_graph.hpp"
 
 #include <millrace/device.hpp>
 #include <millrace/metrics.hpp>

@@ -3,9 +3,9 @@
 
 #include <functional>
 
-#include <millrace/build_info.hpp>
+#include <millrace/detail/build_info.hpp>
 #include <millrace/communicator.hpp>
-#include <millrace/counted.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/device.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>

@@ -1,5 +1,5 @@
 // What is said of the file of NCCL, on any machine: the files here are stand-ins.
-#include "comm/nccl_file.hpp"
+#include "comm/nccl/nccl_file.hpp"
 #include "catch.hpp"
 
 #include <millrace/peers.hpp>

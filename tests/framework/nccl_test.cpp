@@ -1,8 +1,8 @@
 // NCCL on a machine without a GPU: found or not, it must say so as an error of the device. On a machine with one, or with an
 // emulated one: it starts with a single rank, its sum is captured and replayed, and it ends by finish and by abort.
 #include "catch.hpp"
-#include "comm/nccl_library.hpp"
-#include "comm/nccl_sum.hpp"
+#include "comm/nccl/nccl_library.hpp"
+#include "comm/nccl/nccl_sum.hpp"
 
 #include <millrace/error.hpp>
 

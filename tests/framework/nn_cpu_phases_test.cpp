@@ -1,5 +1,5 @@
 // Phases: every task once, one phase after the other, each task at home where it can be, errors come out.
-#include "nn/cpu/parallel.hpp"
+#include "nn/cpu/kernels/parallel.hpp"
 
 #include "../support/catch.hpp"
 

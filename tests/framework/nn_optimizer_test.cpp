@@ -2,7 +2,7 @@
 #include "nn_fixtures.hpp"
 #include "nn_reference.hpp"
 
-#include "nn/cpu/elementwise.hpp"
+#include "nn/cpu/kernels/elementwise.hpp"
 #include "nn/optimizer.hpp"
 
 using namespace millrace;

@@ -1,7 +1,7 @@
 // Declared ports: what they say of themselves, and what they refuse before a stage's infer sees it.
 #include "catch.hpp"
 
-#include <millrace/port_check.hpp>
+#include <millrace/detail/port_check.hpp>
 #include <millrace/testing/stage_tester.hpp>
 
 using namespace millrace;

@@ -3,7 +3,7 @@
 #include "catch.hpp"
 #include "temp_folder.hpp"
 
-#include <millrace/build_info.hpp>
+#include <millrace/detail/build_info.hpp>
 #include <millrace/device.hpp>
 
 #include <sched.h>

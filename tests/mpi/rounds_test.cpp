@@ -1,9 +1,9 @@
 // Collectives as rounds, with ranks that are only arrays: every rank gets every value once, and all the same bits.
-#include "comm/rounds.hpp"
+#include "comm/mpi/rounds.hpp"
 
 #include "catch.hpp"
 
-#include <millrace/row_share.hpp>
+#include <millrace/detail/row_share.hpp>
 
 #include <cstdint>
 #include <cstring>

@@ -1,8 +1,8 @@
 // Configs as tests write them down, against the built-in stages and those that a test adds.
 #pragma once
 
-#include "check/validated_graph.hpp"
-#include "config/spec_reader.hpp"
+#include "check/graph/validated_graph.hpp"
+#include "config/spec/spec_reader.hpp"
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 // Measures the CPU training step alone, on made-up MNIST-shaped rows already in memory, and the matrix product it is made of.
 //
 //   training_step THREADS BATCH [ROWS]   one JSON object: seconds for ROWS rows, GFLOP/s of the step and of one thread's sgemm
-#include "nn/cpu/gemm.hpp"
+#include "nn/cpu/kernels/gemm.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>

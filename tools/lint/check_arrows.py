@@ -11,42 +11,66 @@ PUBLIC = "framework/include"
 ARROWS = {
     "framework/include": [],
     "framework/core": [PUBLIC],
+    "framework/files": [PUBLIC],
     "framework/testing": [PUBLIC, "framework/core"],
     "framework/device": [PUBLIC, "framework/core"],
     "framework/nn": [PUBLIC, "framework/core", "framework/device"],
-    "framework/nn/cpu": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
-    "framework/cuda": [PUBLIC, "framework/core", "framework/device", "framework/nn", "framework/comm"],
+    "framework/nn/cpu": [PUBLIC, "framework/core", "framework/device", "framework/nn", "framework/nn/cpu/kernels"],
+    "framework/nn/cpu/kernels": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
     "framework/comm": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
-    "stages": [PUBLIC],
+    "framework/comm/mpi": [PUBLIC, "framework/comm"],
+    "framework/comm/nccl": [PUBLIC, "framework/comm"],
+    "framework/cuda/runtime": [PUBLIC],
+    "framework/cuda/kernels": [PUBLIC, "framework/core", "framework/nn", "framework/cuda/runtime"],
+    "framework/cuda/device": [PUBLIC, "framework/device", "framework/cuda/runtime", "framework/cuda/kernels"],
+    "framework/cuda/step": [PUBLIC, "framework/nn", "framework/comm/nccl", "framework/cuda/runtime", "framework/cuda/kernels",
+                            "framework/cuda/device"],
+    "framework/cuda": [PUBLIC, "framework/device", "framework/nn", "framework/cuda/device", "framework/cuda/step"],
+    "stages": [PUBLIC, "stages/idx", "stages/device"],
+    "stages/idx": [PUBLIC],
+    "stages/device": [PUBLIC],
     "examples": [PUBLIC],
-    "pipelines/config": [PUBLIC],
+    "pipelines/diagnostics": [PUBLIC],
+    "pipelines/config/document": [PUBLIC, "pipelines/diagnostics"],
+    "pipelines/config/spec": [PUBLIC, "pipelines/diagnostics", "pipelines/config/document"],
     "pipelines/process": [PUBLIC],
-    "pipelines/plugins": [PUBLIC, "pipelines/process"],
-    "pipelines/check": [PUBLIC, "pipelines/config", "pipelines/process"],
-    "pipelines/isolation": [PUBLIC, "pipelines/process"],
-    "pipelines/run": [PUBLIC, "pipelines/config", "pipelines/check", "pipelines/isolation", "pipelines/process"],
-    "pipelines/command": [PUBLIC, "pipelines/config", "pipelines/plugins", "pipelines/check", "pipelines/isolation",
-                          "pipelines/run", "pipelines/process"],
+    "pipelines/process/ipc": [PUBLIC, "pipelines/process"],
+    "pipelines/plugins": [PUBLIC, "pipelines/process", "pipelines/process/ipc"],
+    "pipelines/check/graph": [PUBLIC, "pipelines/diagnostics", "pipelines/config/document", "pipelines/config/spec",
+                              "pipelines/process"],
+    "pipelines/check/rules": [PUBLIC, "pipelines/diagnostics", "pipelines/config/document", "pipelines/config/spec",
+                              "pipelines/check/graph"],
+    "pipelines/check": [PUBLIC, "pipelines/diagnostics", "pipelines/config/spec", "pipelines/process", "pipelines/check/graph",
+                        "pipelines/check/rules"],
+    "pipelines/backpressure": [PUBLIC],
+    "pipelines/isolation": [PUBLIC, "pipelines/process", "pipelines/process/ipc"],
+    "pipelines/run/report": [PUBLIC, "pipelines/diagnostics", "pipelines/process", "pipelines/check/graph", "pipelines/check/rules"],
+    "pipelines/run/nodes": [PUBLIC, "pipelines/diagnostics", "pipelines/process", "pipelines/check/graph",
+                            "pipelines/backpressure", "pipelines/run/report"],
+    "pipelines/run": [PUBLIC, "pipelines/diagnostics", "pipelines/process", "pipelines/check/graph", "pipelines/check/rules",
+                      "pipelines/isolation", "pipelines/backpressure", "pipelines/run/report", "pipelines/run/nodes"],
+    "pipelines/command": [PUBLIC, "pipelines/diagnostics", "pipelines/config/document", "pipelines/config/spec",
+                          "pipelines/plugins", "pipelines/check", "pipelines/check/graph", "pipelines/isolation",
+                          "pipelines/run/report", "pipelines/run", "pipelines/process", "pipelines/process/ipc"],
     "pipelines": [PUBLIC, "pipelines/command", "pipelines/process"],
 }
 
 # library -> (its headers, the files that may include them)
 LIBRARIES = {
-    "yaml-cpp": (r"yaml-cpp/", r"pipelines/config/spec_reader\.cpp"),
+    "yaml-cpp": (r"yaml-cpp/", r"pipelines/config/document/yaml_parser\.cpp"),
     "dlfcn": (r"dlfcn\.h", r"pipelines/plugins/plugin_entry\.cpp|pipelines/process/(exit_watch|system_allocator)\.cpp|framework/device/cuda_object\.cpp"
-                           r"|framework/comm/(open_peers|nccl_file|nccl_library)\.cpp"),
-    "oneTBB": (r"(oneapi/)?tbb/", r"framework/nn/cpu/.*|pipelines/run/(graph_builder|node_adapter|serial_adapter|source_adapter"
-                                  r"|transform_adapter)\.(cpp|hpp)"),
+                           r"|framework/comm/(open_peers|nccl/nccl_file|nccl/nccl_library)\.cpp"),
+    "oneTBB": (r"(oneapi/)?tbb/", r"framework/nn/cpu/.*|pipelines/run/graph_builder\.cpp"),
     "oneDNN": (r"(oneapi/)?dnnl|omp\.h", r"framework/nn/cpu/.*"),
     "CLI11": (r"CLI/", r"pipelines/command/command_line\.cpp"),
     "nlohmann-json": (r"nlohmann/(?!json_fwd)", r"pipelines/.*\.cpp"),
     "libcurl": (r"curl/", r"pipelines/command/(fetch|download).*\.cpp"),
-    "libcrypto": (r"openssl/", r"framework/core/.*\.cpp"),
-    "zlib": (r"zlib\.h", r"framework/core/.*\.cpp"),
+    "libcrypto": (r"openssl/", r"framework/files/.*\.cpp"),
+    "zlib": (r"zlib\.h", r"framework/files/.*\.cpp"),
     "fmt": (r"fmt/", r"framework/(?!include/).*|stages/.*|pipelines/.*"),
-    "CUDA": (r"cuda|cublas|nccl", r"framework/cuda/.*|framework/comm/nccl.*"),
+    "CUDA": (r"cuda|cublas|nccl", r"framework/cuda/.*|framework/comm/nccl/.*"),
     "libpng": (r"png\.h", r"examples/image_folder/.*"),
-    "MPI": (r"mpi\.h", r"framework/comm/mpi.*"),
+    "MPI": (r"mpi\.h", r"framework/comm/mpi/.*"),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -63,7 +87,7 @@ def folder_of(path):
 def resolve(root, path, quote, target):
     """The file of ours that an include means, or None when it is somebody else's."""
     places = [pathlib.Path(PUBLIC)] if quote == "<" else [path.parent, pathlib.Path("framework"), pathlib.Path("pipelines"),
-                                                 pathlib.Path(PUBLIC)]
+                                                 pathlib.Path("stages"), pathlib.Path(PUBLIC)]
     for place in places:
         candidate = (root / place / target).resolve()
         if candidate.is_file() and candidate.is_relative_to(root):

@@ -1,7 +1,7 @@
 // A file's bytes in order, decompressed when the file is gzip (told by its first two bytes).
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // How the processes of one run talk to each other. One process: every call returns at once.
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 
 #include <cstddef>
 #include <memory>

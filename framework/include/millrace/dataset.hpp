@@ -1,7 +1,7 @@
 // Data sets by name: what they look like, what their bytes hash to, where they are looked for and where they come from.
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 #include <millrace/tensor.hpp>
 
 #include <cstdint>

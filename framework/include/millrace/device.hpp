@@ -1,7 +1,7 @@
 // Devices: memory, streams and events. The mathematics of a device is behind TrainStep (model.hpp).
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 
 #include <atomic>
 #include <chrono>

@@ -1,7 +1,7 @@
 // SHA-256, for data sets, weights and configs.
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 
 #include <cstddef>
 #include <memory>

@@ -1,7 +1,7 @@
 // The one error type. An error says where, what was found, what was expected and what to do.
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 
 #include <stdexcept>
 #include <string>

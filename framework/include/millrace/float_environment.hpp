@@ -2,7 +2,7 @@
 // to zero, which exceptions trap. Bits depend on it, so nobody's code may leave it changed.
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 
 #include <atomic>
 

@@ -1,7 +1,7 @@
 // The one way in which a file is opened to be read: configs, what they extend, data, plugins.
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 
 #include <cstddef>
 #include <cstdint>

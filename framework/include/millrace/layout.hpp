@@ -5,7 +5,7 @@
 // those of a class tells how long that table is.
 #pragma once
 
-#include <millrace/build_info.hpp>
+#include <millrace/detail/build_info.hpp>
 #include <millrace/byte_reader.hpp>
 #include <millrace/dataset.hpp>
 #include <millrace/digest.hpp>

@@ -5,8 +5,8 @@
 
 #include <millrace/communicator.hpp>
 #include <millrace/device.hpp>
-#include <millrace/export.hpp>
-#include <millrace/model_kinds.hpp>
+#include <millrace/detail/export.hpp>
+#include <millrace/detail/model_kinds.hpp>
 #include <millrace/packet.hpp>
 #include <millrace/param.hpp>
 #include <millrace/stage.hpp>

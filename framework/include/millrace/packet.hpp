@@ -2,7 +2,7 @@
 #pragma once
 
 #include <millrace/error.hpp>
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 #include <millrace/metrics.hpp>
 #include <millrace/tensor.hpp>
 

@@ -4,7 +4,7 @@
 // help pages and the JSON Schema are derived from them, so a parameter is declared in one place only.
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 
 #include <cstdint>
 #include <memory>

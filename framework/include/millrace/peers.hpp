@@ -2,7 +2,7 @@
 #pragma once
 
 #include <millrace/communicator.hpp>
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 
 #include <atomic>
 #include <memory>

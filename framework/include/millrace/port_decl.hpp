@@ -2,7 +2,7 @@
 // stage is tested with are derived from it.
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 #include <millrace/tensor.hpp>
 
 #include <cstddef>

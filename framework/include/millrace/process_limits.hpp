@@ -1,7 +1,7 @@
 // What this process may use of its machine: cores and memory, as affinity, control groups and resource limits leave them.
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 
 #include <cstdint>
 #include <optional>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <millrace/plugin.h>
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 #include <millrace/layout.hpp>
 #include <millrace/stage.hpp>
 

@@ -7,7 +7,7 @@
 #pragma once
 
 #include <millrace/device.hpp>
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 #include <millrace/tensor.hpp>
 
 #include <cstddef>

@@ -8,10 +8,10 @@
 
 #include <millrace/communicator.hpp>
 #include <millrace/device.hpp>
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 #include <millrace/packet.hpp>
 #include <millrace/random.hpp>
-#include <millrace/row_share.hpp>
+#include <millrace/detail/row_share.hpp>
 #include <millrace/stage_spec.hpp>
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // What a stage declares about itself, once: ports, parameters, kind of state, one sentence.
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 #include <millrace/packet.hpp>
 #include <millrace/param.hpp>
 #include <millrace/port_decl.hpp>

@@ -1,8 +1,8 @@
 // What a loss can be taken of: told from what is known of the targets before a run, or from their values while they flow.
 #pragma once
 
-#include <millrace/export.hpp>
-#include <millrace/model_kinds.hpp>
+#include <millrace/detail/export.hpp>
+#include <millrace/detail/model_kinds.hpp>
 #include <millrace/tensor.hpp>
 
 #include <cstdint>

@@ -5,7 +5,7 @@
 // which for MNIST is a quarter of them.
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 
 #include <cstddef>
 #include <cstdint>

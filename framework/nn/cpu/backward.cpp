@@ -1,7 +1,7 @@
 #include "backward.hpp"
 
-#include "elementwise.hpp"
-#include "gemm.hpp"
+#include "nn/cpu/kernels/elementwise.hpp"
+#include "nn/cpu/kernels/gemm.hpp"
 
 namespace millrace::cpu {
 

@@ -8,7 +8,7 @@
 #include "backward.hpp"
 #include "forward.hpp"
 #include "live_columns.hpp"
-#include "parallel.hpp"
+#include "nn/cpu/kernels/parallel.hpp"
 
 #include <millrace/model.hpp>
 

@@ -1,4 +1,4 @@
-#include <millrace/build_info.hpp>
+#include <millrace/detail/build_info.hpp>
 
 #include <dnnl.h>
 #include <fmt/format.h>

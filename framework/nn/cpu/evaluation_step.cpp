@@ -1,8 +1,8 @@
 // Evaluation on the CPU: the forward pass alone, over the weights of a snapshot. One parallel region a batch.
-#include "elementwise.hpp"
+#include "nn/cpu/kernels/elementwise.hpp"
 #include "forward.hpp"
-#include "kernels.hpp"
-#include "parallel.hpp"
+#include "nn/cpu/kernels/kernels.hpp"
+#include "nn/cpu/kernels/parallel.hpp"
 #include "steps.hpp"
 
 #include <millrace/error.hpp>

@@ -1,7 +1,7 @@
 // Forward: one shard of rows at a time through all layers, so that activations stay in the cache.
 #include "forward.hpp"
 
-#include "elementwise.hpp"
+#include "nn/cpu/kernels/elementwise.hpp"
 
 #include <millrace/error.hpp>
 

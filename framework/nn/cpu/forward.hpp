@@ -2,8 +2,8 @@
 #pragma once
 
 #include "../loss.hpp"
-#include "gemm.hpp"
-#include "scratch.hpp"
+#include "nn/cpu/kernels/gemm.hpp"
+#include "nn/cpu/kernels/scratch.hpp"
 #include "shards.hpp"
 
 #include <millrace/model.hpp>

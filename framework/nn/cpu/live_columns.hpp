@@ -5,8 +5,8 @@
 // finite the sums differ from those over all columns (0 times infinity is not a number), but such a model has diverged.
 #pragma once
 
-#include "gemm.hpp"
-#include "scratch.hpp"
+#include "nn/cpu/kernels/gemm.hpp"
+#include "nn/cpu/kernels/scratch.hpp"
 #include "shards.hpp"
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 #include "train_pass.hpp"
 
-#include "elementwise.hpp"
-#include "gemm.hpp"
+#include "nn/cpu/kernels/elementwise.hpp"
+#include "nn/cpu/kernels/gemm.hpp"
 
 #include <algorithm>
 #include <utility>

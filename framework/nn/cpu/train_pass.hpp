@@ -3,7 +3,7 @@
 
 #include "backward.hpp"
 #include "forward.hpp"
-#include "scratch.hpp"
+#include "nn/cpu/kernels/scratch.hpp"
 #include "shards.hpp"
 
 #include <millrace/model.hpp>

@@ -1,6 +1,6 @@
 #include "trained_weights.hpp"
 
-#include "elementwise.hpp"
+#include "nn/cpu/kernels/elementwise.hpp"
 
 #include <millrace/error.hpp>
 

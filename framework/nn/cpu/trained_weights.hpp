@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../optimizer.hpp"
-#include "scratch.hpp"
+#include "nn/cpu/kernels/scratch.hpp"
 #include "shards.hpp"
 
 #include <millrace/model.hpp>

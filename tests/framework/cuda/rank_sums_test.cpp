@@ -1,5 +1,5 @@
 // What a card's training step refuses: a build without NCCL stands for every machine that has none.
-#include "cuda/rank_sums.hpp"
+#include "cuda/step/rank_sums.hpp"
 
 #include "catch.hpp"
 #include "error_of.hpp"

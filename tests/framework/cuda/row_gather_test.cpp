@@ -1,5 +1,5 @@
 // What the kernel that gathers rows does, done here on the host's memory.
-#include "cuda/row_gather.hpp"
+#include "cuda/kernels/row_gather.hpp"
 
 #include "catch.hpp"
 

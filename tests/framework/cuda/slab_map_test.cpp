@@ -1,4 +1,4 @@
-#include "cuda/slab_map.hpp"
+#include "cuda/device/slab_map.hpp"
 
 #include "catch.hpp"
 

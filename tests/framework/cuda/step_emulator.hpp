@@ -2,7 +2,7 @@
 // plainly as their contracts say. What it cannot show is what only a card has: launches, races and cuBLASLt itself.
 #pragma once
 
-#include "cuda/step_plan.hpp"
+#include "cuda/step/step_plan.hpp"
 
 #include <algorithm>
 #include <cstring>

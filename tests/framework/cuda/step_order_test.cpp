@@ -1,8 +1,8 @@
 // Operations on several streams: each one's inputs are ordered before it, whatever runs in that order gives what the list gives, and
 // several emulated ranks train one model.
-#include "cuda/step_order.hpp"
+#include "cuda/step/step_order.hpp"
 
-#include "cuda/rank_agreement.hpp"
+#include "cuda/step/rank_agreement.hpp"
 #include "error_of.hpp"
 #include "nn/optimizer.hpp"
 #include "nn_fixtures.hpp"

@@ -1,6 +1,6 @@
 // The work of a step, done on the host against float64: every layer, loss, optimizer and encoding, with every epilogue to be had
 // and with none.
-#include "cuda/step_plan.hpp"
+#include "cuda/step/step_plan.hpp"
 
 #include "nn/optimizer.hpp"
 #include "nn_run.hpp"

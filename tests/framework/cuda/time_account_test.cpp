@@ -1,5 +1,5 @@
 // What an account of a card's time makes of marks that a card passes when it gets there. The card is a script here.
-#include "cuda/time_account.hpp"
+#include "cuda/device/time_account.hpp"
 
 #include "catch.hpp"
 

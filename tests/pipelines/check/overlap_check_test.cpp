@@ -1,5 +1,5 @@
 // Rows that measure the model that they train: who is told of, and how much is looked at for it.
-#include "check/overlap_check.hpp"
+#include "check/rules/overlap_check.hpp"
 #include "catch.hpp"
 
 namespace millrace::pipelines {

@@ -1,12 +1,12 @@
 // How errors look, how they are ordered, and what a defect of a stage is called.
-#include "config/diagnostics.hpp"
+#include "diagnostics/diagnostics.hpp"
 #include "catch.hpp"
 #include "check/validator.hpp"
-#include "config/printable_text.hpp"
-#include "config/scalars.hpp"
-#include "config/spec_reader.hpp"
-#include "config/suggestions.hpp"
-#include "config/text_cells.hpp"
+#include "diagnostics/printable_text.hpp"
+#include "config/document/scalars.hpp"
+#include "config/spec/spec_reader.hpp"
+#include "diagnostics/suggestions.hpp"
+#include "diagnostics/text_cells.hpp"
 
 #include <millrace/registry.hpp>
 

@@ -1,8 +1,8 @@
 // What goes between the two processes comes back as it was, and what is no answer is refused.
-#include "isolation/wire.hpp"
+#include "process/ipc/wire.hpp"
 #include "catch.hpp"
 #include "error_of.hpp"
-#include "isolation/channel.hpp"
+#include "process/ipc/channel.hpp"
 #include "isolation/sent_packets.hpp"
 
 #include <millrace/device.hpp>

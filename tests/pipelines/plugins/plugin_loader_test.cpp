@@ -3,7 +3,7 @@
 #include "plugins/elf_reader.hpp"
 #include "spoilt_plugin.hpp"
 
-#include <millrace/build_info.hpp>
+#include <millrace/detail/build_info.hpp>
 
 #include <sys/stat.h>
 

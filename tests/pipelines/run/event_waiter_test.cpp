@@ -1,5 +1,5 @@
 // What a device still reads stays until its event is done; a device that fails or hangs is reported once, and nothing blocks.
-#include "run/event_waiter.hpp"
+#include "run/nodes/event_waiter.hpp"
 #include "catch.hpp"
 
 #include <millrace/error.hpp>

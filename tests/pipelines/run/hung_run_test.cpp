@@ -1,6 +1,6 @@
 // Stages that do not return: who they are is told, and who waits for them.
 #include "catch.hpp"
-#include "run/call_watch.hpp"
+#include "run/nodes/call_watch.hpp"
 #include "test_stages.hpp"
 
 #include <atomic>

@@ -1,5 +1,5 @@
 // Single nodes without a flow graph: what waits, what is held, what is counted.
-#include "run/node_adapter.hpp"
+#include "run/nodes/node_adapter.hpp"
 #include "catch.hpp"
 #include "test_stages.hpp"
 

@@ -1,8 +1,8 @@
 // What a run tells its user, and where a node's time goes.
-#include "run/run_history.hpp"
+#include "run/report/run_history.hpp"
 #include "catch.hpp"
 #include "error_of.hpp"
-#include "run/node_clock.hpp"
+#include "run/nodes/node_clock.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>

@@ -1,5 +1,5 @@
 // Whether a run is being stopped, and who hears of it.
-#include "run/stop_state.hpp"
+#include "run/report/stop_state.hpp"
 #include "catch.hpp"
 
 using namespace millrace;

@@ -4,7 +4,7 @@
 //   for (const SuiteCheck& check : suite_checks()) REQUIRE(check.run(one).verdict != Verdict::failed);
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 #include <millrace/param.hpp>
 #include <millrace/registry.hpp>
 

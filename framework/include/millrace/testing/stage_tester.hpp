@@ -5,7 +5,7 @@
 //   REQUIRE(t.pop("out").tensor().spec().row_shape == RowShape{6});
 #pragma once
 
-#include <millrace/export.hpp>
+#include <millrace/detail/export.hpp>
 #include <millrace/registry.hpp>
 #include <millrace/stage.hpp>
 

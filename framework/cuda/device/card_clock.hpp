@@ -1,0 +1,58 @@
+// Timed events of a card, and what the streams of a card tell its account of time.
+#pragma once
+
+#include "cuda/runtime/handles.hpp"
+#include "cuda/device/time_account.hpp"
+
+#include <cuda_runtime_api.h>
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace millrace::cuda {
+
+/// One for a card, shared by all that belongs to it. Safe from any thread.
+class CardClock : public std::enable_shared_from_this<CardClock> {
+ public:
+  /// Of the current device. Waits for it once, so that nothing comes before the clock's beginning.
+  static std::shared_ptr<CardClock> start();
+  TimeAccount& account() { return account_; }
+  /// A mark behind the work that `stream` has so far. The current device is the card. Marks that nobody holds are used again.
+  SharedMark mark(cudaStream_t stream);
+
+ private:
+  CardClock();
+  TimeAccount account_;
+  std::mutex mutex_;
+  std::vector<EventOwner> spare_;
+};
+using SharedCardClock = std::shared_ptr<CardClock>;
+
+/// Tells the account of one stream's work. One thread at a time, with the card as its current device.
+class StreamClock {
+ public:
+  StreamClock(SharedCardClock card, cudaStream_t stream)
+      : card_(std::move(card)), lane_(card_->account().add_lane()), stream_(stream) {}
+
+  double now() const { return card_->account().now(); }
+  /// What the stream is given until `end` is one piece of work.
+  void begin(WorkKind kind, double asked) {
+    const double began = now();
+    card_->account().begin(*lane_, kind, card_->mark(stream_), asked, began);
+  }
+  void begin(WorkKind kind) { begin(kind, now()); }
+  SharedMoment end(std::vector<SharedMoment> needs = {}) {
+    return card_->account().end(*lane_, card_->mark(stream_), std::move(needs));
+  }
+  /// The host has waited for the stream since `from`.
+  void waited_for_peers(double seconds) { card_->account().add_communication(seconds); }
+  void waited(double from) { card_->account().add_sync({from, now()}); }
+
+ private:
+  SharedCardClock card_;
+  std::shared_ptr<TimeAccount::Lane> lane_;
+  cudaStream_t stream_;
+};
+
+}  // namespace millrace::cuda

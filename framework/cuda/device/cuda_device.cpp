@@ -1,0 +1,221 @@
+#include "cuda/device/cuda_device.hpp"
+
+#include "cuda/device/cuda_allocator.hpp"
+#include "cuda/kernels/launch.hpp"
+#include "cuda/device/shared_workspace.hpp"
+#include "device/native_stream.hpp"
+#include "device/row_gatherer.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace millrace::cuda {
+namespace {
+
+// Enough for the training and the evaluation step of a small model with their workspaces, so that most runs have one slab.
+constexpr std::size_t kDeviceSlabBytes = std::size_t{128} << 20;
+constexpr std::size_t kPinnedSlabBytes = std::size_t{16} << 20;
+
+class CudaEvent final : public Event::State {
+ public:
+  CudaEvent(int device_index, cudaStream_t stream, SharedLiveness liveness, SharedMoment copied = {})
+      : device_(device_index), event_(make_event_handle()), liveness_(std::move(liveness)), copied_(std::move(copied)) {
+    MILLRACE_CUDA(cudaEventRecord, event_.get(), stream);
+  }
+  ~CudaEvent() override {
+    if (!liveness_->is_abandoned()) try_device(device_);  // for the handle, whoever drops it last
+  }
+  CudaEvent(const CudaEvent&) = delete;
+  CudaEvent& operator=(const CudaEvent&) = delete;
+  bool done() override {
+    liveness_->require();
+    use_device(device_);
+    const cudaError_t state = cudaEventQuery(event_.get());
+    if (state == cudaErrorNotReady) {
+      ignore(state);  // the runtime keeps even this as its last error
+      return false;
+    }
+    check(state, "cudaEventQuery");
+    return true;
+  }
+  void synchronize() override {
+    while (!wait_for(std::chrono::hours(1))) {
+    }
+  }
+  cudaEvent_t get() const { return event_.get(); }
+  const SharedMoment& copied() const { return copied_; }
+
+ private:
+  int device_;
+  EventOwner event_;
+  SharedLiveness liveness_;
+  SharedMoment copied_;
+};
+
+class CudaStream final : public NativeStream, public RowGatherer {
+ public:
+  CudaStream(int device_index, SharedLiveness liveness, SharedCardClock clock)
+      : device_(device_index), liveness_(std::move(liveness)) {
+    use_device(device_);
+    stream_ = make_stream_handle();
+    clock_.emplace(std::move(clock), stream_.get());
+  }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    begin_copying();
+    MILLRACE_CUDA(cudaMemcpyAsync, to, from, bytes, cudaMemcpyDefault, stream_.get());
+  }
+  void gather_rows(std::span<const RowGather> gathers) override {
+    begin_copying();
+    for (const GatherRows& op : gather_launches(gathers)) launch(op, stream_.get());
+  }
+  // The copies up to here are one piece of work for the account: those of one packet.
+  Event record() override {
+    use_device(device_);
+    SharedMoment copied;
+    if (std::exchange(is_copying_, false)) copied = clock_->end();
+    return Event(std::make_shared<CudaEvent>(device_, stream_.get(), liveness_, std::move(copied)));
+  }
+  void wait(const Event& event) override {
+    use_device(device_);
+    wait_for_event(stream_.get(), event);
+  }
+  void* handle() const override { return stream_.get(); }
+
+ private:
+  void begin_copying() {
+    use_device(device_);
+    liveness_->require();
+    if (!std::exchange(is_copying_, true)) clock_->begin(WorkKind::copy);
+  }
+  int device_;
+  SharedLiveness liveness_;
+  StreamOwner stream_;
+  std::optional<StreamClock> clock_;
+  bool is_copying_ = false;
+};
+
+class CudaDevice final : public Device {
+ public:
+  CudaDevice(int index, std::string description)
+      : id_{"cuda", index},
+        description_(std::move(description)),
+        clock_(CardClock::start()),
+        memory_(make_cuda_allocator(index, MemoryKind::device, kDeviceSlabBytes, liveness_)),
+        staging_(make_cuda_allocator(index, MemoryKind::pinned, kPinnedSlabBytes, liveness_)) {}
+
+  const DeviceId& id() const override { return id_; }
+  std::string describe() const override { return description_; }
+  bool is_host() const override { return false; }
+  Allocator& memory() override { return *memory_; }
+  Allocator& staging() override { return *staging_; }
+  std::unique_ptr<Stream> make_stream() override { return std::make_unique<CudaStream>(id_.index, liveness_, clock_); }
+  void abandon() override { liveness_->abandon(); }
+  // A card that was lost tells no times; the error has been met before, or the next call meets it.
+  std::optional<DeviceTimes> times() const override {
+    const bool is_current = !liveness_->is_abandoned() && try_device(id_.index);
+    return is_current ? clock_->account().times() : clock_->account().known_times();
+  }
+  const SharedLiveness& liveness() const { return liveness_; }
+  const SharedCardClock& clock() const { return clock_; }
+  const CudaAllocator& card_memory() const { return *memory_; }
+  std::shared_ptr<SharedWorkspace> workspace(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    auto workspace = workspace_.lock();
+    if (!workspace) workspace_ = workspace = std::make_shared<SharedWorkspace>(*this, bytes);
+    return workspace;
+  }
+
+ private:
+  DeviceId id_;
+  std::string description_;
+  SharedLiveness liveness_ = std::make_shared<Liveness>();
+  SharedCardClock clock_;
+  std::unique_ptr<CudaAllocator> memory_, staging_;
+  std::mutex mutex_;
+  std::weak_ptr<SharedWorkspace> workspace_;
+};
+
+CudaCard card_of(int index, int count, bool with_memory) {
+  cudaDeviceProp properties;
+  MILLRACE_CUDA(cudaGetDeviceProperties, &properties, index);
+  CudaCard card;
+  card.name = properties.name;
+  card.memory_bytes = card.free_bytes = properties.totalGlobalMem;
+  card.major = properties.major;
+  card.minor = properties.minor;
+  card.processors = properties.multiProcessorCount;
+  for (int peer = 0; peer < count; ++peer) {
+    int reachable = 0;
+    if (peer != index) MILLRACE_CUDA(cudaDeviceCanAccessPeer, &reachable, index, peer);
+    if (reachable != 0) card.peers.push_back(peer);
+  }
+  if (!with_memory) return card;
+  use_device(index);
+  MILLRACE_CUDA(cudaMemGetInfo, &card.free_bytes, &card.memory_bytes);
+  return card;
+}
+
+}  // namespace
+
+void look(CudaFacts& facts, bool with_memory) noexcept {
+  try {
+    MILLRACE_CUDA(cudaDriverGetVersion, &facts.driver_version);
+    MILLRACE_CUDA(cudaRuntimeGetVersion, &facts.runtime_version);
+    int count = 0;  // the call leaves it alone when it fails
+    MILLRACE_CUDA(cudaGetDeviceCount, &count);
+    for (int i = 0; i < count; ++i) facts.cards.push_back(card_of(i, count, with_memory));
+  } catch (const Error& error) {
+    facts.cards.clear();
+    facts.no_runtime = error.message();
+  } catch (const std::exception& error) {
+    facts.cards.clear();
+    facts.no_runtime = error.what();
+  }
+}
+
+std::unique_ptr<Device> open(int index) {
+  CudaFacts facts;
+  look(facts, false);
+  if (!facts.no_runtime.empty() || static_cast<std::size_t>(index) >= facts.cards.size())
+    throw Error(ErrorKind::device, "device-unavailable",
+                fmt::format("cannot open device `cuda:{}`: {}", index,
+                            facts.no_runtime.empty() ? "there is no such card" : facts.no_runtime));
+  const CudaCard& card = facts.cards[static_cast<std::size_t>(index)];
+  use_device(index);
+  return std::make_unique<CudaDevice>(index, fmt::format("{}, {} multiprocessors, compute capability {}.{}", card.name,
+                                                         card.processors, card.major, card.minor));
+}
+
+SharedLiveness liveness_of(Device& device) { return dynamic_cast<CudaDevice&>(device).liveness(); }
+SharedCardClock clock_of(Device& device) { return dynamic_cast<CudaDevice&>(device).clock(); }
+const CudaAllocator& card_memory_of(Device& device) { return dynamic_cast<CudaDevice&>(device).card_memory(); }
+
+std::shared_ptr<SharedWorkspace> workspace_of(Device& device, std::size_t bytes) {
+  return dynamic_cast<CudaDevice&>(device).workspace(bytes);
+}
+
+SharedWorkspace::SharedWorkspace(Device& device, std::size_t bytes)
+    : device_index_(device.id().index), liveness_(liveness_of(device)), memory_(device.memory().allocate(bytes)) {}
+
+SharedMoment copied_at(const Event& event) {
+  const auto* ours = dynamic_cast<const CudaEvent*>(event.state().get());
+  return ours == nullptr ? nullptr : ours->copied();
+}
+
+Event record_event(int device_index, cudaStream_t stream, SharedLiveness liveness) {
+  use_device(device_index);
+  return Event(std::make_shared<CudaEvent>(device_index, stream, std::move(liveness)));
+}
+
+void wait_for_event(cudaStream_t stream, const Event& event) {
+  if (const auto* ours = dynamic_cast<const CudaEvent*>(event.state().get()))
+    MILLRACE_CUDA(cudaStreamWaitEvent, stream, ours->get(), 0);
+  else
+    event.synchronize();
+}
+
+}  // namespace millrace::cuda

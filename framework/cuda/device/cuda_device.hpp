@@ -1,0 +1,41 @@
+// A card as a Device, and what the training steps need of it beyond that interface.
+#pragma once
+
+#include "cuda/device/card_clock.hpp"
+#include "cuda/device/cuda_allocator.hpp"
+#include "cuda/runtime/handles.hpp"
+#include "cuda/runtime/liveness.hpp"
+#include "device/cuda_object.hpp"
+
+#include <millrace/device.hpp>
+
+#include <memory>
+
+namespace millrace::cuda {
+
+/// Runtime, versions and cards. Does not throw.
+void look(CudaFacts& facts, bool with_memory) noexcept;
+
+/// Opens card `index`. Throws Error("device-unavailable", device).
+std::unique_ptr<Device> open(int index);
+
+/// Of a card that open() gave. Throws std::bad_cast for another device.
+SharedLiveness liveness_of(Device& device);
+SharedCardClock clock_of(Device& device);
+const CudaAllocator& card_memory_of(Device& device);
+
+/// The room in which products of evaluation steps on this card are found; made when first asked for, gone with the last step.
+class SharedWorkspace;
+std::shared_ptr<SharedWorkspace> workspace_of(Device& device, std::size_t bytes);
+
+/// An event of `stream`, behind everything enqueued so far. Copies share it. Its synchronize() sleeps and looks again, so that
+/// it ends when the device is abandoned; it overshoots by a sixteenth of the wait, at most half a millisecond.
+Event record_event(int device_index, cudaStream_t stream, SharedLiveness liveness);
+
+/// When the copies before `event` ended, if it stands right behind copies of a Stream; null otherwise.
+SharedMoment copied_at(const Event& event);
+
+/// Later work of `stream` starts after `event`. An event of another kind of device is waited for on this thread.
+void wait_for_event(cudaStream_t stream, const Event& event);
+
+}  // namespace millrace::cuda

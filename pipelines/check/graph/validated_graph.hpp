@@ -1,0 +1,144 @@
+// A graph that has passed every check: stages constructed and inferred, edges resolved, budgets decided.
+#pragma once
+
+#include "config/spec/graph_spec.hpp"
+
+#include <millrace/peers.hpp>
+#include <millrace/registry.hpp>
+#include <millrace/detail/row_share.hpp>
+#include <millrace/stage.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// One input of a node. Edges point backwards: from the consumer to the producer.
+struct ValidatedEdge {
+  std::string port;
+  std::size_t from_node = 0;  ///< index into ValidatedGraph::nodes; always smaller than the consumer's own
+  std::string from_port;
+};
+
+struct MemoryUse {
+  std::string what;
+  std::size_t bytes = 0;
+};
+
+/// Rows of a source's pass: `first` to `end` - 1 of what `origin` names.
+struct RowsRead {
+  std::string origin;
+  std::int64_t first = 0, end = 0;
+};
+
+/// A purpose that a node draws random numbers for. `number`: the how manieth of the nodes that draw for it, in the order of
+/// the file, from 1; `is_own`: the node has a `seed` of its own.
+struct NodeSeed {
+  std::string purpose;
+  std::uint64_t seed = 0;
+  std::int64_t number = 1;
+  bool is_own = false;
+};
+
+/// A metrics output whose values stand in the history, each with `prefix` before its name.
+struct ReportedPort {
+  std::string node, port, prefix;
+  Location where;  ///< of what gives the prefix: an input of a sink, or the node
+};
+
+/// A file that a stage has said it reads; `sha256` of the content that it insists on, or empty.
+struct FileRead {
+  std::string path, sha256;
+};
+
+/// Where the user has written a parameter, or a part of one: "model.0.dense.units".
+struct ParamPlace {
+  std::string path;
+  Location where;
+};
+
+struct ValidatedNode {
+  std::string name;
+  const StageInfo* info = nullptr;
+  ParamValue params;  ///< checked, defaults filled in
+  std::unique_ptr<Stage> stage;
+  std::unique_ptr<Stage> asked;       ///< of a node that runs elsewhere: the stage whose infer was called here
+  std::vector<ValidatedEdge> inputs;  ///< in the user's order
+  std::vector<std::pair<std::string, PortSpec>> outputs;
+  std::unordered_map<std::string, std::size_t> output_places;  ///< of `outputs` by name, as set_output() keeps it
+  std::vector<MemoryUse> memory;
+  std::vector<MemoryUse> possible_memory;  ///< beyond it, if as many rows come as the stage would take
+  std::vector<FileRead> files;
+  std::vector<RowsRead> rows_read;  ///< by a source that says so
+  std::int64_t accumulates_rows = 0;
+  std::vector<NodeSeed> seeds;                                             ///< by purpose, as infer has named them
+  std::vector<std::pair<std::string, std::vector<std::string>>> measures;  ///< by metrics output: names, where known
+  std::vector<std::pair<std::string, std::string>> reports;                ///< by metrics input: the prefix it gives
+  bool feeds_device = false;  ///< what it emits goes to a device other than the host
+
+  /// Sources: blocks and bytes that may be alive at once, after widening; bytes 0 means no limit of its own.
+  std::int64_t budget_blocks = 0;
+  std::int64_t declared_blocks = 0;
+  std::size_t budget_bytes = 0;
+  std::size_t declared_bytes = 0;
+
+  /// Rows of a batch over all processes where each has its part of it; 0: this process has every row.
+  std::int64_t shared_batch_rows = 0;
+
+  std::int64_t batch_rows = 0;  ///< of the batches that come in; 0 when they are none
+  bool can_be_isolated = false;
+  bool isolated = false;                      ///< its stage runs in a process of its own
+  std::chrono::milliseconds call_timeout{0};  ///< the longest that one call may take; 0: without end
+  /// The same for its constructor, infer and destructor, where nobody waits for others.
+  std::chrono::milliseconds making_timeout{0};
+  std::string run_path;  ///< what `--set` calls its `run`: "flat.run"
+
+  Location where;
+  std::vector<ParamPlace>
+      param_places;  ///< of all parameters that are written, and of what is in maps and in lists of maps
+
+  /// It passes rows on and nothing says how many: a Serial that gives data, unless it does nothing but cut batches.
+  bool may_drop_rows() const;
+  /// Takes constant time where set_output() has made all outputs.
+  const PortSpec* find_output(std::string_view port) const;
+  /// The last word counts, and stands last.
+  void set_output(std::string_view output, PortSpec spec);
+  void clear_outputs();
+  /// The innermost part of a parameter that is written; the node where none is.
+  const Location& place_of_param(std::string_view path) const;
+};
+
+/// The rows of a pass that `node` has in the process that `ranks` speaks of.
+inline RowShare share_of(const ValidatedNode& node, const RankInfo& ranks) {
+  if (node.shared_batch_rows == 0) return {};
+  return {ranks.rank, ranks.size, node.shared_batch_rows};
+}
+
+struct ValidatedGraph {
+  std::string name;
+  std::uint64_t seed = 0;
+  DeviceChoice device;
+  int threads = 1;  ///< that run at once, whatever was asked for
+  /// Why they are fewer than asked for or than the machine has cores, "2 cores by cpu.max of /sys/fs/cgroup"; empty otherwise.
+  std::string threads_reason;
+  RankInfo ranks;
+  std::uint32_t epochs = 1;
+  std::uint32_t epochs_ahead = 1;
+  std::string config_hash;             ///< SHA-256 of the resolved config without origins
+  std::vector<ValidatedNode> nodes;    ///< in topological order, ties in the user's order
+  std::vector<ReportedPort> reported;  ///< in the order in which the history shows them
+
+  const PortSpec& spec_of(const ValidatedEdge& edge) const {
+    return *nodes[edge.from_node].find_output(edge.from_port);
+  }
+  /// It gives a model and takes none.
+  bool is_trainer(const ValidatedNode& node) const;
+  /// It takes a model, and gives metrics and no model.
+  bool is_evaluator(const ValidatedNode& node) const;
+};
+
+}  // namespace millrace::pipelines

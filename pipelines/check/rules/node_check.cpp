@@ -1,0 +1,95 @@
+#include "check/graph/checked_graph.hpp"
+#include "config/spec/config_schema.hpp"
+#include "config/spec/param_check.hpp"
+#include "config/document/scalars.hpp"
+#include "diagnostics/suggestions.hpp"
+
+#include <fmt/format.h>
+
+namespace millrace::pipelines {
+namespace {
+
+void report_unknown_stage(const NodeSpec& node, const StageRegistry& registry, Diagnostics& diagnostics) {
+  diagnostics.add({ErrorKind::config,
+                   "unknown-stage",
+                   fmt::format("`{}`", shown(node.stage)),
+                   node.stage_where,
+                   "no stage has this name",
+                   did_you_mean(node.stage, registry.names(), "stages"),
+                   {}});
+}
+
+bool is_one_in_one_out(const StageSpec& spec) {
+  return spec.inputs().size() == 1 && spec.any_input() == nullptr && spec.any_output() == nullptr &&
+         spec.outputs().size() == 1;
+}
+
+void check_run(CheckedNode& node, Diagnostics& diagnostics) {
+  const DocNode& run = node.spec->run;
+  node.run = check_params(run, run_params(), {fmt::format("`run` of node `{}`", node.spec->name), "run"},
+                          node.spec->where, diagnostics);
+  const bool has_budget = run.find("blocks") != nullptr || run.find("bytes") != nullptr;
+  if (node.info->kind == StageKind::source || !has_budget) return;
+  diagnostics.add({ErrorKind::config,
+                   "run-without-source",
+                   fmt::format("node `{}` is no source, so it has no budget of its own", node.spec->name),
+                   run.where,
+                   "",
+                   "set `run` of the source upstream",
+                   {}});
+}
+
+// Outputs may be named by a parameter; when that one is wrong, references to them cannot be checked.
+void find_outputs(CheckedNode& node) {
+  const StageSpec& spec = node.info->spec;
+  const bool named =
+      spec.any_output() == nullptr || (node.params.is_map() && node.params.find(spec.any_output_param()) != nullptr &&
+                                       node.params[spec.any_output_param()].is_map());
+  node.outputs_known = named;
+  node.outputs = named ? spec.outputs_for(node.params) : spec.outputs();
+}
+
+CheckedNode check_node(const NodeSpec& spec, const StageRegistry& registry, Diagnostics& diagnostics) {
+  CheckedNode node;
+  node.spec = &spec;
+  node.broken = spec.stage.empty();
+  if (node.broken) return node;
+  node.info = registry.find(spec.stage);
+  Diagnostics found;
+  if (node.info == nullptr) {
+    report_unknown_stage(spec, registry, found);
+  } else {
+    if (!spec.chain.empty() && !is_one_in_one_out(node.info->spec))
+      found.add({ErrorKind::config,
+                 "chain-stage",
+                 fmt::format("`{}` cannot be part of a chain", spec.stage),
+                 spec.stage_where,
+                 "has not exactly one input and one output",
+                 "make it a node of its own",
+                 {}});
+    const ParamOwner owner{fmt::format("stage `{}`", spec.stage), spec.stage};
+    node.params = check_params(spec.with, node.info->spec.params(), owner, spec.stage_where, found);
+    find_outputs(node);
+    check_run(node, found);
+  }
+  node.broken = !found.empty();
+  diagnostics.add_all(std::move(found));
+  return node;
+}
+
+}  // namespace
+
+CheckedGraph check_nodes(const GraphSpec& spec, const StageRegistry& registry, Diagnostics& diagnostics) {
+  CheckedGraph graph;
+  graph.nodes.reserve(spec.nodes.size());
+  for (const NodeSpec& node : spec.nodes) graph.nodes.push_back(check_node(node, registry, diagnostics));
+  return graph;
+}
+
+std::string place_text(const Location& where) {
+  if (!where.source) return "nowhere";
+  if (where.source->is_argument || where.line == 0) return where.source->name;
+  return fmt::format("{}:{}:{}", where.source->name, where.line, column_of(where));
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,48 @@
+// A config as it was read: nodes, edges and parameters with their places in the user's text. Nothing is checked against a
+// stage yet.
+#pragma once
+
+#include "diagnostics/diagnostics.hpp"
+#include "config/document/document.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// `in: {inputs: train_inputs}` or `in: train.images`. An empty from_port means the only output.
+struct EdgeSpec {
+  std::string port;  ///< "" when the user named none: the stage's only input
+  std::string from_node, from_port;
+  Location where;       ///< of the reference
+  Location port_where;  ///< of the port's name, if written
+};
+
+struct NodeSpec {
+  std::string name, stage;
+  std::string chain;     ///< the chain it was expanded from, or ""
+  Location where;        ///< of the node's name
+  Location stage_where;  ///< of the stage's name
+  std::vector<EdgeSpec> in;
+  Location in_where;
+  DocNode with;  ///< parameters, unchecked; null or a map
+  DocNode seed;  ///< unchecked; null where the run's is drawn from
+  DocNode run;   ///< blocks, bytes, isolate, timeout; of every stage of a chain what its node says
+};
+
+struct GraphSpec {
+  std::string name;
+  std::uint64_t seed = 0;
+  std::string device = "auto";
+  Location device_where;
+  int threads = 0;  ///< 0: auto
+  std::uint32_t epochs = 1;
+  std::uint32_t epochs_ahead = 1;
+  std::vector<std::string> plugins;
+  std::vector<Location> plugins_where;
+  std::vector<NodeSpec> nodes;  ///< chains expanded, in the user's order
+  DocNode resolved;             ///< the whole document after overrides, with origins, for `show` and the config hash
+};
+
+}  // namespace millrace::pipelines

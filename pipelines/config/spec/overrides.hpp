@@ -1,0 +1,22 @@
+// `--set PATH=VALUE`: edits of the document, typed by the descriptors.
+#pragma once
+
+#include "config/document/document.hpp"
+#include "spec_reader.hpp"
+
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// Applies each override in turn. PATH+=VALUE adds to a list; null takes a node, an input, a chain or an item of a list away. Any key that the schema knows may be set, whether it is in the document or not. A path
+/// that leads nowhere is reported at the argument.
+void apply_overrides(DocNode& document, const std::vector<Override>& overrides, const StageRegistry& registry,
+                     Diagnostics& diagnostics);
+
+/// Those that take no node, input, chain or chain's item away: what the graph was before.
+std::vector<Override> without_removals(const std::vector<Override>& overrides);
+
+/// Where values come from that nobody wrote: a source named "default".
+const Location& default_location();
+
+}  // namespace millrace::pipelines

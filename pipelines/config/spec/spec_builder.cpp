@@ -1,0 +1,169 @@
+// build_spec: overrides, the keys at the top, then the graph.
+#include "spec_builder.hpp"
+
+#include "chains.hpp"
+#include "config_schema.hpp"
+#include "overrides.hpp"
+#include "param_check.hpp"
+#include "config/document/references.hpp"
+#include "config/document/scalars.hpp"
+#include "spec_reader.hpp"
+#include "diagnostics/suggestions.hpp"
+
+#include <millrace/registry.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace millrace::pipelines {
+namespace {
+
+Location value_location(const DocNode& document, std::string_view key) {
+  const DocMember* member = document.find(key);
+  return member != nullptr ? member->value.where : document.where;
+}
+
+// Whose file it is, where it is a known one that is no config of ours; else empty.
+std::string foreign_program(const DocNode& document) {
+  const auto has = [&](std::string_view key) { return document.find(key) != nullptr; };
+  if (has("graph")) return {};
+  if (has("input_features") || has("output_features")) return "Ludwig";
+  if (has("trainer") && (has("model") || has("data"))) return "PyTorch Lightning";
+  if (has("class_name") || has("keras_version")) return "Keras";
+  if (has("defaults") || has("hydra")) return "Hydra";
+  return {};
+}
+
+void report_missing(const DocNode& document, Diagnostics& diagnostics) {
+  const bool version = document.find("version") != nullptr, graph = document.find("graph") != nullptr;
+  if (version && graph) return;
+  diagnostics.add(
+      {ErrorKind::config,
+       "missing-key",
+       fmt::format("the config has {}", version ? "no `graph`"
+                                        : graph ? "no `version`"
+                                                : "neither `version` nor `graph`"),
+       document.where,
+       "",
+       version ? "add `graph:` with the nodes"
+       : graph ? "add `version: 1`"
+               : "add `version: 1`, and `graph:` with the nodes; `pipeline-run show mnist_mlp` prints such a config",
+       {}});
+}
+
+void check_keys(const DocNode& document, Diagnostics& diagnostics) {
+  const std::string foreign = foreign_program(document);
+  for (const DocMember& m : document.members) {
+    if (is_top_level_key(m.key) || is_free_key(m.key)) continue;
+    if (!foreign.empty())
+      return diagnostics.add({ErrorKind::config,
+                              "unknown-key",
+                              fmt::format("`{}` at the top of a config", shown(m.key)),
+                              m.key_where,
+                              fmt::format("this looks like a file of {}", foreign),
+                              "here `graph:` says what is done; `pipeline-run show mnist_mlp` prints such a config",
+                              {}});
+    diagnostics.add({ErrorKind::config,
+                     "unknown-key",
+                     fmt::format("`{}` at the top of a config", shown(m.key)),
+                     m.key_where,
+                     "not a key of a config",
+                     did_you_mean(m.key, top_level_keys(), "keys") + "; keys that start with `x-` are free",
+                     {}});
+  }
+  report_missing(document, diagnostics);
+}
+
+// "auto", "cpu", "cuda", "cuda:N"; "sim" is the test device of the same interface.
+void check_device(GraphSpec& spec, Diagnostics& diagnostics) {
+  static const std::vector<std::string> kinds{"auto", "cpu", "cuda", "sim"};
+  const std::string_view wish = spec.device, kind = wish.substr(0, wish.find(':'));
+  const bool has_index = kind.size() != wish.size();
+  const auto index = has_index ? read_number(wish.substr(kind.size() + 1)).integer : std::optional<std::int64_t>(0);
+  const bool known = std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+  if (known && index && *index >= 0 && !(has_index && (kind == "auto" || kind == "cpu"))) return;
+  diagnostics.add({ErrorKind::config,
+                   "unknown-choice",
+                   fmt::format("`device` is `{}`", shown(wish)),
+                   spec.device_where,
+                   "expected: auto, cpu, cuda or cuda:N",
+                   did_you_mean(kind, {"auto", "cpu", "cuda"}, "devices"),
+                   {}});
+  spec.device = "auto";
+}
+
+void read_plugins(const DocNode& document, GraphSpec& spec) {
+  spec.plugins = plugins_of(document);
+  if (const DocMember* plugins = document.find("plugins"))
+    for (const DocNode& item : plugins->value.items)
+      if (item.is_scalar()) spec.plugins_where.push_back(item.where);
+}
+
+// The keys at the top that are checked like parameters; missing `version` is reported with the other missing keys.
+ParamValue check_top(const DocNode& document, Diagnostics& diagnostics) {
+  ParamValue::Map values;
+  for (const Param& param : top_level_params()) {
+    const DocMember* member = document.find(param.name);
+    if (member != nullptr)
+      values.emplace_back(param.name,
+                          check_value(member->value, param.type, fmt::format("`{}`", param.name), diagnostics));
+    if ((member == nullptr || values.back().second.is_null()) && param.default_value)
+      values.emplace_back(param.name, *param.default_value);
+  }
+  return values;
+}
+
+const ParamValue& top(const ParamValue& values, std::string_view key) {
+  static const ParamValue none;
+  const ParamValue* found = &none;
+  for (const auto& [name, value] : values.map())
+    if (name == key) found = &value;  // a default stands behind the wrong value that it replaces
+  return *found;
+}
+
+std::string name_from_file(const DocNode& document) {
+  return document.where.source ? std::filesystem::path(document.where.source->name).stem().string() : std::string();
+}
+
+void read_top(const DocNode& document, GraphSpec& spec, Diagnostics& diagnostics) {
+  const ParamValue values = check_top(document, diagnostics);
+  spec.name = top(values, "name").is_text() ? top(values, "name").text() : name_from_file(document);
+  spec.device = top(values, "device").text();
+  spec.device_where = value_location(document, "device");
+  spec.threads = top(values, "threads").is_integer() ? static_cast<int>(top(values, "threads").integer()) : 0;
+  spec.epochs = static_cast<std::uint32_t>(top(values, "epochs").integer());
+  spec.epochs_ahead = static_cast<std::uint32_t>(top(values, "epochs_ahead").integer());
+  check_device(spec, diagnostics);
+  read_plugins(document, spec);
+}
+
+// The seed is needed before the rest, because `${seed}` may stand anywhere; what is wrong with it is reported with the rest.
+std::uint64_t seed_of(const DocNode& document) {
+  Diagnostics ignored;
+  const DocMember* member = document.find("seed");
+  const ParamValue seed =
+      member != nullptr ? check_value(member->value, ParamType::integer().at_least(0), "", ignored) : ParamValue(0);
+  return seed.is_integer() ? static_cast<std::uint64_t>(seed.integer()) : 0;
+}
+
+}  // namespace
+
+GraphSpec build_spec(DocNode document, const std::vector<Override>& overrides, const StageRegistry& registry,
+                     Diagnostics& diagnostics) {
+  GraphSpec spec;
+  apply_overrides(document, overrides, registry, diagnostics);
+  spec.seed = seed_of(document);
+  replace_seed(document, spec.seed, diagnostics);
+  check_keys(document, diagnostics);
+  read_top(document, spec, diagnostics);
+  read_nodes(document, registry, spec, diagnostics);
+  std::erase_if(document.members, [](const DocMember& m) { return m.key == "extends"; });
+  add_defaults(document, top_level_params(), default_location());
+  add_stage_defaults(document, registry);
+  spec.resolved = std::move(document);
+  return spec;
+}
+
+}  // namespace millrace::pipelines

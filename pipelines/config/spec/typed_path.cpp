@@ -1,0 +1,163 @@
+#include "typed_path.hpp"
+
+#include "overrides.hpp"
+#include "param_check.hpp"
+#include "config/document/scalars.hpp"
+#include "diagnostics/suggestions.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace millrace::pipelines {
+namespace {
+
+const Param* find_param(const std::vector<Param>& params, std::string_view name) {
+  const auto it = std::find_if(params.begin(), params.end(), [&](const Param& p) { return p.name == name; });
+  return it == params.end() ? nullptr : &*it;
+}
+
+// The option of an any-of that the path leads into: the one that is there, else the first with parts.
+const ParamType* option_with_parts(const ParamType& type, const DocNode& node) {
+  const auto has_parts = [](const ParamType& t) {
+    return t.kind() == ParamType::Kind::list || t.kind() == ParamType::Kind::map ||
+           t.kind() == ParamType::Kind::record || t.kind() == ParamType::Kind::one_of;
+  };
+  const ParamType* first = nullptr;
+  for (const ParamType& option : type.options()) {
+    if (!has_parts(option)) continue;
+    if (node.is_list() == (option.kind() == ParamType::Kind::list)) return &option;
+    if (first == nullptr) first = &option;
+  }
+  return first;
+}
+
+}  // namespace
+
+DocMember& member_of(DocNode& map, const PathSegment& segment) {
+  if (!map.is_map()) map = DocNode{DocNode::Kind::map, {}, false, segment.where, {}, {}};
+  if (DocMember* member = map.find(segment.text)) return *member;
+  return map.members.emplace_back(DocMember{segment.text, segment.where, {}});
+}
+
+std::size_t index_of(const PathSegment& segment, std::size_t size) {
+  std::size_t index = 0;
+  const char* end = segment.text.data() + segment.text.size();
+  const auto [stop, error] = std::from_chars(segment.text.data(), end, index);
+  return error != std::errc() || stop != end ? size : std::min(index, size);
+}
+
+void TypedPath::unknown(const PathSegment& at, const std::string& message, std::string help) {
+  diagnostics_.add({ErrorKind::config, "unknown-path", message, at.where, "nothing to set here", std::move(help), {}});
+}
+
+// A list is added item by item, anything else as one item.
+void TypedPath::edit(DocNode& node, const PathSegment& at) {
+  if (edit_ != Edit::append) {
+    node = value_;
+    return;
+  }
+  if (!node.is_list() && !node.is_null())
+    return unknown(at, fmt::format("`{}` is no list", shown(at.text)),
+                   "`+=` adds items to a list; write `=` to set it");
+  if (node.is_null()) node = DocNode{DocNode::Kind::list, {}, false, value_.where, {}, {}};
+  if (value_.is_list())
+    node.items.insert(node.items.end(), value_.items.begin(), value_.items.end());
+  else
+    node.items.push_back(value_);
+}
+
+void TypedPath::set_untyped(DocNode& node, Path path) {
+  if (path.empty()) return edit(node, {"this", value_.where});
+  const std::size_t index = index_of(path.front(), node.items.size());
+  if (node.is_list() && index < node.items.size())
+    set_untyped(node.items[index], path.subspan(1));
+  else
+    set_untyped(member_of(node, path.front()).value, path.subspan(1));
+}
+
+void TypedPath::set_param(DocNode& map, const std::vector<Param>& params, const std::string& owner, Path path) {
+  if (path.empty()) return edit(map, {owner, value_.where});
+  const Param* param = find_param(params, path.front().text);
+  if (param == nullptr) {
+    unknown(path.front(), fmt::format("`{}` has no `{}`", owner, shown(path.front().text)),
+            did_you_mean(path.front().text, names_of(params), fmt::format("{} takes", owner)));
+    return;
+  }
+  const bool is_new = !map.is_map() || map.find(param->name) == nullptr;
+  DocNode& member = member_of(map, path.front()).value;
+  if (is_new && (path.size() > 1 || edit_ == Edit::append) && param->default_value)
+    member = document_of(*param->default_value, default_location());
+  set_value(member, param->type, path.front(), path.subspan(1));
+}
+
+void TypedPath::set_value(DocNode& node, const ParamType& type, const PathSegment& owner, Path path, bool is_item) {
+  if (path.empty()) return edit(node, owner);
+  switch (type.kind()) {
+    case ParamType::Kind::list:
+      return set_item(node, type, owner, path);
+    case ParamType::Kind::map:
+      return set_value(member_of(node, path.front()).value, type.element(), path.front(), path.subspan(1));
+    case ParamType::Kind::record:
+      return set_param(node, type.params(), owner.text, path);
+    case ParamType::Kind::one_of:
+      return set_alternative(node, type, path, is_item);
+    case ParamType::Kind::any_of:
+      if (const ParamType* option = option_with_parts(type, node))
+        return set_value(node, *option, owner, path, is_item);
+      break;
+    default:
+      break;
+  }
+  unknown(path.front(), fmt::format("`{}` has no parts", owner.text),
+          fmt::format("{} is: {}", owner.text, type.describe()));
+}
+
+void TypedPath::set_item(DocNode& list, const ParamType& type, const PathSegment& owner, Path path) {
+  const std::size_t index = index_of(path.front(), list.items.size());
+  if (list.is_list() && index < list.items.size()) {
+    if (path.size() > 1 || !removes())
+      return set_value(list.items[index], type.element(), path.front(), path.subspan(1), true);
+    list.items.erase(list.items.begin() + static_cast<std::ptrdiff_t>(index));
+    return;
+  }
+  unknown(path.front(), fmt::format("`{}` has no item `{}`", owner.text, shown(path.front().text)),
+          list.items.empty() ? "the list is empty; set it as a whole"
+                             : fmt::format("items are numbered 0 to {}", list.items.size() - 1));
+}
+
+// "learn.model.0.dropout.rate=0.5" on a layer that is no dropout: the value is written as that of the whole item.
+void TypedPath::refuse_to_switch(const std::string& is, Path path) {
+  const PathSegment& name = path.front();
+  const std::string_view text = name.where.source->text;
+  const std::string_view item = text.substr(0, static_cast<std::size_t>(std::max(name.where.column - 2, 0)));
+  const std::size_t equals = text.find('=');
+  std::string value(equals == std::string_view::npos ? "" : text.substr(equals + 1));
+  for (std::size_t i = path.size(); i-- > 0;) value = fmt::format("{{{}: {}}}", path[i].text, value);
+  unknown(name, fmt::format("this item is `{}`, not `{}`", shown(is), shown(name.text)),
+          fmt::format("to replace it write --set '{}={}'", shown(item), shown(value)));
+}
+
+void TypedPath::set_alternative(DocNode& node, const ParamType& type, Path path, bool is_item) {
+  const PathSegment& name = path.front();
+  const auto& all = type.alternatives();
+  const auto chosen = std::find_if(all.begin(), all.end(), [&](const Alternative& a) { return a.name == name.text; });
+  if (chosen == all.end()) {
+    std::vector<std::string> names;
+    for (const Alternative& a : all) {
+      names.push_back(a.name);
+      if (find_param(a.params, name.text) != nullptr && node.is_map() && node.find(a.name) != nullptr)
+        return unknown(name, fmt::format("`{}` is a parameter of `{}`", name.text, a.name),
+                       fmt::format("did you mean `{}.{}`?", a.name, name.text));
+    }
+    return unknown(name, fmt::format("`{}` is not one of the choices", shown(name.text)),
+                   did_you_mean(name.text, names, "choices"));
+  }
+  const std::string is = node.is_map() && node.members.size() == 1 ? node.members.front().key : node.text;
+  if (is_item && !is.empty() && is != name.text) return refuse_to_switch(is, path);
+  if (is != name.text || !node.is_map()) node = DocNode{};
+  set_param(member_of(node, name).value, chosen->params, name.text, path.subspan(1));
+}
+
+}  // namespace millrace::pipelines

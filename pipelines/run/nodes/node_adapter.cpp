@@ -1,0 +1,297 @@
+// One node of a running graph: what its three kinds have in common.
+#include "node_adapter.hpp"
+
+#include "check/graph/node_place.hpp"
+#include "run/report/run_history.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/float_environment.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace millrace::pipelines {
+
+namespace {
+
+std::string advice_text(const ValidatedNode& node) {
+  if (!node.can_be_isolated) return "";
+  return fmt::format("run it with `--set {}.isolate=process` to keep the rest of the run", node.run_path);
+}
+
+}  // namespace
+
+NodeAdapter::NodeAdapter(ValidatedNode& node, const NodeServices& services)
+    : node_(node), place_(place_of(node, advice_text(node))), services_(services) {
+  for (const ValidatedEdge& edge : node.inputs) {
+    inputs_.push_back(std::make_unique<InputPort>());
+    inputs_.back()->name = edge.port;
+    input_names_.push_back(edge.port);
+  }
+  for (const auto& [name, spec] : node.outputs) {
+    outputs_.push_back(std::make_unique<OutputPort>());
+    outputs_.back()->name = name;
+    outputs_.back()->spec = spec;
+  }
+  front_ = std::make_unique<InputFront>(node.info->spec.input_mode(), inputs_.size(),
+                                        HoldOrder(node.info->spec, input_names_));
+}
+
+void NodeAdapter::connect(const ValidatedEdge& edge, NodeAdapter& from) {
+  const std::size_t port = input_index(edge.port);
+  const std::size_t from_port = from.output_index(edge.from_port);
+  inputs_[port]->from = &from;
+  inputs_[port]->from_port = from_port;
+  inputs_[port]->spec = from.outputs_[from_port]->spec;
+  from.outputs_[from_port]->targets.push_back({this, port});
+}
+
+bool NodeAdapter::is_joined() const { return node_.info->spec.input_mode() == InputMode::joined; }
+
+// Work is queued under the lock, so that the queue has the order of the front.
+void NodeAdapter::arrive(std::size_t port, Packet packet) {
+  if (services_.stop.stopping(packet.header.epoch) && !listens_when_stopping()) {
+    ++inputs_[port]->discarded;
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  try {
+    front_->add(port, std::move(packet));
+  } catch (...) {
+    ++inputs_[port]->discarded;
+    throw;
+  }
+  while (auto work = front_->next()) submit(std::move(*work));
+}
+
+void NodeAdapter::submit(Work&& work) {
+  clock_.ready();
+  put(std::move(work));
+}
+
+void NodeAdapter::put(Work&& work) {
+  try {
+    queue_->put(std::move(work));
+  } catch (...) {
+    count(work, false);  // has no inputs any more if the queue has taken it
+    throw;
+  }
+}
+
+void NodeAdapter::execute(Work& work) noexcept {
+  if (paused_ && !work.resumes) return keep_back(work);
+  if (work.resumes) paused_ = false;
+  call({&work, 1});
+  while (!paused_ && !backlog_.empty()) {
+    Work next = std::move(backlog_.front());
+    backlog_.pop_front();
+    call({&next, 1});
+  }
+}
+
+void NodeAdapter::keep_back(Work& work) noexcept {
+  try {
+    backlog_.push_back(std::move(work));
+  } catch (...) {
+    count(work, false);
+    fail_at(position_of(work), std::current_exception());
+  }
+}
+
+void NodeAdapter::pause(const Work& work, const Event& event) {
+  auto rest = std::make_shared<Work>(work);
+  rest->resumes = true;
+  const Position at = position_of(work);
+  std::shared_ptr<const void> wait = begin_device_wait();
+  paused_ = true;
+  services_.waiter.call(
+      event,
+      [this, rest, at, wait = std::move(wait)]() mutable {
+        wait.reset();
+        clock_.ready();
+        try {
+          queue_->put(std::move(*rest));
+        } catch (...) {
+          fail_at(at, std::current_exception());
+        }
+      },
+      [this, at](const std::exception_ptr& thrown) {
+        // What was kept for the same work has told it already.
+        if (!services_.stop.stopping(at.epoch)) fail_at(at, thrown);
+      });
+}
+
+void NodeAdapter::call(std::span<Work> works) noexcept {
+  const NodeClock::Time began = clock_.begin(works.size());
+  const bool stopped = is_given_up(works.front());
+  for (const Work& work : works)
+    if (!work.resumes) count(work, !stopped);
+  try {
+    if (stopped) {
+      for (Work& work : works) skip(work);
+    } else {
+      const Position at = position_of(works.front());
+      epoch_in_hand_.store(at.epoch, std::memory_order_relaxed);
+      const StageMark mark(place_, at.epoch, at.packet);
+      const FloatGuard guard(&changes_floats_);
+      process_all(works);
+    }
+  } catch (const PacketError& error) {
+    fail_at(position_of(error.header(), error.rows()), std::current_exception());
+  } catch (...) {
+    fail_at(position_of(works.front()), std::current_exception());
+  }
+  clock_.finish(began);
+  for (Work& work : works) {
+    work.inputs.clear();  // the queue may keep the work longer than the packets may live
+    work.permit = {};
+  }
+}
+
+void NodeAdapter::count(const Work& work, bool taken) {
+  if (taken) ++calls_;
+  for (std::size_t i = 0; i < work.inputs.size(); ++i) {
+    if (!is_joined() && i != work.port) continue;
+    InputPort& port = *inputs_[i];
+    ++(taken ? port.taken : port.discarded);
+    if (taken && work.inputs[i].header.last_in_epoch) ++port.passes_ended;
+  }
+}
+
+std::uint32_t NodeAdapter::epoch_of(const Work& work) {
+  return work.inputs.empty() ? work.permit.epoch : work.inputs[work.port].header.epoch;
+}
+
+// A stage with a state is not called again when it has failed: nobody knows what it would make of an earlier epoch.
+bool NodeAdapter::is_given_up(const Work& work) {
+  const std::uint32_t epoch = epoch_of(work);
+  if (services_.stop.stopping(epoch)) return !work.admitted && !listens_when_stopping();
+  if (!failed_ || node_.info->kind == StageKind::transform) return false;
+  if (!takes_only_metrics()) services_.stop.give_up(epoch);
+  return true;
+}
+
+NodeAdapter::Position NodeAdapter::position_of(const Work& work) const {
+  if (work.inputs.empty()) return {work.permit.epoch, calls_ - std::min<std::uint64_t>(calls_, 1), 0};
+  const Packet& packet = work.inputs[work.port];
+  return position_of(packet.header, packet.rows);
+}
+
+// Batches are cut at positions of the whole pass, so the first row tells which one it is, on every rank.
+NodeAdapter::Position NodeAdapter::position_of(const PacketHeader& header, std::int64_t rows) const {
+  const bool is_batch = node_.batch_rows > 0 && rows > 0;
+  const auto batch_rows = static_cast<std::uint64_t>(node_.batch_rows);
+  return {header.epoch, header.seq, is_batch ? header.first_row / batch_rows + 1 : 0};
+}
+
+bool NodeAdapter::listens_when_stopping() const { return !failed_ && takes_only_metrics(); }
+
+bool NodeAdapter::takes_only_metrics() const {
+  return outputs_.empty() && std::all_of(inputs_.begin(), inputs_.end(),
+                                         [](const auto& input) { return input->spec.kind == PortKind::metrics; });
+}
+
+void NodeAdapter::fail_at(const Position& at, const std::exception_ptr& thrown) noexcept {
+  failed_ = true;
+  services_.stop.fail(thrown, &node_, at);
+}
+
+void NodeAdapter::keep_until(const Event& event, const Packet& packet, std::span<const Field> fields) {
+  if (!event.state()) return;
+  struct Kept {
+    Packet packet;
+    std::vector<Field> fields;
+    std::shared_ptr<const void> wait;
+  };
+  auto kept = std::make_shared<Kept>(Kept{packet, {fields.begin(), fields.end()}, begin_device_wait()});
+  services_.waiter.keep(event, std::move(kept),
+                        // Everything behind the first error fails with it: a line a packet would bury the others.
+                        [this, at = position_of(packet.header, packet.rows)](const std::exception_ptr& thrown) {
+                          if (!told_device_error_.exchange(true)) fail_at(at, thrown);
+                        });
+}
+
+std::shared_ptr<const void> NodeAdapter::begin_device_wait() {
+  ++device_waits_;
+  return {this, [this](const void*) { --device_waits_; }};
+}
+
+void NodeAdapter::discard_waiting() {
+  for (const Work& work : take_waiting())
+    if (!work.resumes) count(work, false);
+  std::vector<Packet> dropped;  // before the lock, so that its holds end after it
+  const std::lock_guard lock(mutex_);
+  for (std::size_t port = 0; port < inputs_.size(); ++port) inputs_[port]->discarded += front_->waiting(port);
+  dropped = front_->clear();
+}
+
+std::vector<Work> NodeAdapter::take_waiting() {
+  std::vector<Work> works = queue_ != nullptr ? queue_->take_all() : std::vector<Work>();
+  for (Work& work : backlog_) works.push_back(std::move(work));
+  backlog_.clear();
+  return works;
+}
+
+std::size_t NodeAdapter::waiting(std::size_t port) const {
+  const std::lock_guard lock(mutex_);
+  return front_->waiting(port);
+}
+
+void NodeAdapter::send(std::size_t port, Packet packet) {
+  OutputPort& out = *outputs_[port];
+  if (services_.history != nullptr) {
+    if (packet.model) services_.history->model(node_.name, packet.header.epoch, packet.model);
+    if (packet.metrics) services_.history->port_metrics(node_.name, out.name, *packet.metrics);
+  }
+  ++out.emitted;
+  if (out.targets.empty()) return;
+  std::size_t i = 0;
+  try {
+    for (; i + 1 < out.targets.size(); ++i) out.targets[i].node->arrive(out.targets[i].port, packet);
+    out.targets[i].node->arrive(out.targets[i].port, std::move(packet));
+  } catch (...) {  // those behind it get nothing any more
+    while (++i < out.targets.size()) ++out.targets[i].node->inputs_[out.targets[i].port]->discarded;
+    throw;
+  }
+}
+
+OutTensor NodeAdapter::allocate(TensorSpec spec, std::int64_t rows) const {
+  Allocator& memory = node_.info->spec.does_copy_to_device() ? services_.device.memory()
+                      : node_.feeds_device                   ? services_.device.staging()
+                                                             : services_.host_memory;
+  return OutTensor(std::move(spec), rows, memory);
+}
+
+std::size_t NodeAdapter::output_index(std::string_view name) const {
+  for (std::size_t i = 0; i < outputs_.size(); ++i)
+    if (outputs_[i]->name == name) return i;
+  throw Error(ErrorKind::run, "no-such-port", fmt::format("`{}` has no output `{}`", node_.name, name));
+}
+
+std::size_t NodeAdapter::input_index(std::string_view name) const {
+  for (std::size_t i = 0; i < inputs_.size(); ++i)
+    if (inputs_[i]->name == name) return i;
+  throw Error(ErrorKind::run, "no-such-port", fmt::format("`{}` has no input `{}`", node_.name, name));
+}
+
+RunPosition NodeAdapter::position_in_hand() const {
+  return {epoch_in_hand_.load(std::memory_order_relaxed), calls_ - std::min<std::uint64_t>(calls_, 1), 0};
+}
+
+NodeReport NodeAdapter::report() const {
+  const NodeClock::Sums sums = clock_.sums();
+  const bool is_source = node_.info->kind == StageKind::source;
+  NodeReport report;
+  report.name = node_.name;
+  report.stage = node_.info->name;
+  report.busy = sums.busy;
+  report.starved = is_source ? 0 : sums.idle;  // an idle source waits for those behind it
+  report.blocked = sums.waiting + (is_source ? sums.idle : 0);
+  report.packets = calls_;
+  for (const auto& port : outputs_) report.emitted += port->emitted;
+  for (const auto& port : inputs_) report.discarded += port->discarded;
+  return report;
+}
+
+}  // namespace millrace::pipelines

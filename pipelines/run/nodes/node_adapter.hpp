@@ -1,0 +1,177 @@
+// One node of a running graph: takes packets in, calls its stage, sends packets out, counts everything.
+//
+// The flow graph behind it only says when and on which thread `execute` runs. Nothing thrown leaves this class.
+#pragma once
+
+#include "check/graph/validated_graph.hpp"
+#include "event_waiter.hpp"
+#include "input_front.hpp"
+#include "node_clock.hpp"
+#include "backpressure/permit_ledger.hpp"
+#include "process/stage_mark.hpp"
+#include "run/report/stop_state.hpp"
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// Where a node's calls wait for a thread, first in, first out.
+class WorkQueue {
+ public:
+  virtual ~WorkQueue() = default;
+  /// Does not run the work. When it throws, the work may be in the queue all the same.
+  virtual void put(Work&& work) = 0;
+  /// Work that nobody will take any more, because starting it failed.
+  virtual std::vector<Work> take_all() = 0;
+};
+
+class RunHistory;
+
+/// What all nodes of a run share.
+struct NodeServices {
+  StopState& stop;
+  PermitLedger& ledger;
+  Device& device;
+  Allocator& host_memory;  ///< for what stays on the host
+  EventWaiter& waiter;
+  RankInfo ranks = {};
+  RunHistory* history = nullptr;  ///< hears of every packet of metrics and every model; null where nobody does
+};
+
+class NodeAdapter;
+
+struct InputPort {
+  std::string name;
+  PortSpec spec;
+  const NodeAdapter* from = nullptr;
+  std::size_t from_port = 0;
+  std::atomic<std::uint64_t> taken{0}, discarded{0}, passes_ended{0};
+};
+
+struct OutputPort {
+  struct Target {
+    NodeAdapter* node;
+    std::size_t port;
+  };
+  std::string name;
+  PortSpec spec;
+  std::vector<Target> targets;
+  std::atomic<std::uint64_t> emitted{0};
+};
+
+class NodeAdapter {
+ public:
+  NodeAdapter(ValidatedNode& node, const NodeServices& services);
+  virtual ~NodeAdapter() = default;
+  NodeAdapter(const NodeAdapter&) = delete;
+  NodeAdapter& operator=(const NodeAdapter&) = delete;
+
+  /// Makes input `edge` of this node follow an output of `from`. Before the run.
+  void connect(const ValidatedEdge& edge, NodeAdapter& from);
+  void set_queue(WorkQueue& queue) { queue_ = &queue; }
+  /// Whether calls of the stage may overlap.
+  virtual bool is_concurrent() const { return false; }
+
+  /// A packet for an input port. Any thread.
+  void arrive(std::size_t port, Packet packet);
+  /// Queues a call. Any thread.
+  virtual void submit(Work&& work);
+  /// The next work of several side by side is taken from the queue: when a later one fails, this one is still done.
+  void admit(Work& work) const { work.admitted = !services_.stop.stopping(epoch_of(work)); }
+  /// Makes a call; what it throws stops the run.
+  virtual void execute(Work& work) noexcept;
+  /// After the drain of a stopped run: counts what still waits for its neighbours as discarded.
+  void discard_waiting();
+  /// After the drain: gives back what an emission that never came would have held.
+  virtual void release_holds() {}
+
+  const ValidatedNode& node() const { return node_; }
+  const std::vector<std::unique_ptr<InputPort>>& inputs() const { return inputs_; }
+  const std::vector<std::unique_ptr<OutputPort>>& outputs() const { return outputs_; }
+  std::size_t waiting(std::size_t port) const;
+  NodeClock& clock() { return clock_; }
+  /// It keeps something that the device works on, or goes on when the device has done something. Any thread.
+  bool waits_for_device() const { return device_waits_ > 0; }
+  /// Where the call stands that was begun last. Any thread.
+  RunPosition position_in_hand() const;
+  NodeReport report() const;
+  const std::vector<std::string>& input_names() const { return input_names_; }
+  /// For a process that dies of a signal.
+  const StagePlace& place() const { return place_; }
+  /// The stage's code has left a thread's floating-point settings changed; they were put back.
+  std::atomic<bool>& changes_floats() { return changes_floats_; }
+
+  // For the contexts that the stage is given.
+  const NodeServices& services() const { return services_; }
+  OutTensor allocate(TensorSpec spec, std::int64_t rows) const;
+  std::size_t output_index(std::string_view name) const;
+  std::size_t input_index(std::string_view name) const;
+  /// Counts a packet and hands it to every consumer.
+  void send(std::size_t port, Packet packet);
+  /// Keeps both alive until `event` is done; the first error of the device is this node's failure.
+  void keep_until(const Event& event, const Packet& packet, std::span<const Field> fields);
+
+ protected:
+  virtual void process(Work& work) = 0;
+  /// Several pieces of work in one call of the stage, for adapters that hand `call` more than one.
+  virtual void process_all(std::span<Work> works) { process(works.front()); }
+  /// Counts the work, calls the stage and drops the work. A failure is told with the first packet.
+  void call(std::span<Work> works) noexcept;
+  void discard(const Work& work) { count(work, false); }
+  /// What cannot be queued is counted as discarded.
+  void put(Work&& work);
+  /// The work was not done because the run is being stopped.
+  virtual void skip(Work& /*work*/) {}
+  /// After the drain: work that no call was made for, because starting it failed.
+  virtual std::vector<Work> take_waiting();
+  /// The call in hand goes on when `event` is done, as work that resumes; until then no other is made. Serial nodes only.
+  void pause(const Work& work, const Event& event);
+  bool is_joined() const;
+
+ private:
+  using Position = RunPosition;
+  static std::uint32_t epoch_of(const Work& work);
+  Position position_of(const Work& work) const;
+  Position position_of(const PacketHeader& header, std::int64_t rows) const;
+  void count(const Work& work, bool taken);
+  void keep_back(Work& work) noexcept;
+  void fail_at(const Position& at, const std::exception_ptr& thrown) noexcept;
+  /// This node waits for the device until the last copy of the result is gone.
+  std::shared_ptr<const void> begin_device_wait();
+  /// No call is to be made for the work: nothing more is done for its epoch, or the stage has failed.
+  bool is_given_up(const Work& work);
+  bool takes_only_metrics() const;
+  /// A sink of nothing but metrics that has not failed itself: while the run is being stopped it still takes them, so that each
+  /// epoch that was trained is listed (decision 0041). Every other node discards what arrives then.
+  bool listens_when_stopping() const;
+
+  ValidatedNode& node_;
+  StagePlace place_;
+  NodeServices services_;
+  std::vector<std::unique_ptr<InputPort>> inputs_;
+  std::vector<std::unique_ptr<OutputPort>> outputs_;
+  std::vector<std::string> input_names_;
+  WorkQueue* queue_ = nullptr;
+  mutable std::mutex mutex_;  ///< of front_, and of the order in the queue
+  std::unique_ptr<InputFront> front_;
+  bool paused_ = false;       ///< of a Serial, whose calls never overlap
+  std::deque<Work> backlog_;  ///< what came while it was paused
+  NodeClock clock_;
+  std::atomic<std::uint64_t> calls_{0};
+  std::atomic<std::uint32_t> epoch_in_hand_{0};
+  std::atomic<std::int64_t> device_waits_{0};
+  std::atomic<bool> told_device_error_{false}, failed_{false}, changes_floats_{false};
+};
+
+/// The adapter for a node of each kind.
+std::unique_ptr<NodeAdapter> make_source_adapter(ValidatedNode& node, const NodeServices& services);
+std::unique_ptr<NodeAdapter> make_transform_adapter(ValidatedNode& node, const NodeServices& services);
+std::unique_ptr<NodeAdapter> make_serial_adapter(ValidatedNode& node, const NodeServices& services);
+
+}  // namespace millrace::pipelines

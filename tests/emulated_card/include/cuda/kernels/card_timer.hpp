@@ -1,0 +1,14 @@
+// In the place of framework/cuda/kernels/card_timer.hpp where kernels are plain C++ for the emulated card.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace millrace::cuda {
+
+inline std::uint64_t card_nanoseconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+}
+
+}  // namespace millrace::cuda
