@@ -5,9 +5,9 @@
 //   metrics: at the end of each pass: the metrics asked for, and the seconds that the evaluation took
 #include "batch_check.hpp"
 
+#include <millrace/detail/number_text.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
-#include <millrace/detail/number_text.hpp>
 #include <millrace/registry.hpp>
 
 #include <fmt/format.h>

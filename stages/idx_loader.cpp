@@ -3,13 +3,13 @@
 //   images:  any [n, ...], as in the file
 //   labels:  any [n, ...], as in the file
 //   example: train: {stage: idx_loader, with: {dataset: mnist, split: train, shuffle: true}}
-#include "idx/dataset_file.hpp"
 #include "device/device_cache.hpp"
+#include "idx/dataset_file.hpp"
 #include "idx/idx_file.hpp"
 #include "idx/labels.hpp"
 
-#include <millrace/detail/counted.hpp>
 #include <millrace/dataset.hpp>
+#include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
 #include <millrace/random.hpp>
 #include <millrace/registry.hpp>

@@ -3,8 +3,8 @@
 //   in:      any [n, ...]
 //   out:     f32, same shape
 //   example: unit: {stage: normalize, in: train.images, with: {scale: 1/255}}
-#include <millrace/error.hpp>
 #include <millrace/detail/number_text.hpp>
+#include <millrace/error.hpp>
 #include <millrace/registry.hpp>
 
 #include <fmt/format.h>

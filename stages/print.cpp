@@ -4,9 +4,9 @@
 //   model:   a model (optional)
 //   example: show: {stage: print, in: {in: train_targets}, with: {rows: 4}}
 #include <millrace/detail/counted.hpp>
+#include <millrace/detail/number_text.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
-#include <millrace/detail/number_text.hpp>
 #include <millrace/registry.hpp>
 
 #include <fmt/format.h>

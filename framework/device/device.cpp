@@ -5,8 +5,8 @@
 #include "device/native_stream.hpp"
 #include "device/row_gatherer.hpp"
 
-#include <millrace/device.hpp>
 #include <millrace/detail/device_bits.hpp>
+#include <millrace/device.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 // Kinds of devices that are not part of this library: a test's simulated device. No list of devices shows them.
 #pragma once
 
-#include <millrace/device.hpp>
 #include <millrace/detail/export.hpp>
+#include <millrace/device.hpp>
 
 #include <functional>
 #include <memory>

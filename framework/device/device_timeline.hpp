@@ -1,8 +1,8 @@
 // Where a device's time goes, from when its copies and computations began and ended. What Device::times() answers with.
 #pragma once
 
-#include <millrace/device.hpp>
 #include <millrace/detail/export.hpp>
+#include <millrace/device.hpp>
 
 #include <cstddef>
 #include <deque>

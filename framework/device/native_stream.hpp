@@ -1,8 +1,8 @@
 // A stream of a device whose own library can put work on it too: what is behind Stream::native_handle().
 #pragma once
 
-#include <millrace/device.hpp>
 #include <millrace/detail/export.hpp>
+#include <millrace/device.hpp>
 
 namespace millrace {
 

@@ -1,8 +1,8 @@
 // A stream whose device can bring rows of a table together: what is behind Stream::gather().
 #pragma once
 
-#include <millrace/device.hpp>
 #include <millrace/detail/export.hpp>
+#include <millrace/device.hpp>
 
 #include <span>
 

@@ -2,8 +2,8 @@
 
 #include "packet_checks.hpp"
 
-#include <millrace/error.hpp>
 #include <millrace/detail/port_check.hpp>
+#include <millrace/error.hpp>
 
 #include <fmt/format.h>
 

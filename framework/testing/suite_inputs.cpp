@@ -2,10 +2,10 @@
 
 #include "stage_host.hpp"
 
+#include <millrace/detail/port_check.hpp>
 #include <millrace/error.hpp>
 #include <millrace/hold_order.hpp>
 #include <millrace/model.hpp>
-#include <millrace/detail/port_check.hpp>
 #include <millrace/random.hpp>
 
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 // How much of a source may be alive at once.
 #pragma once
 
-#include "config/spec/graph_spec.hpp"
 #include "check/graph/validated_graph.hpp"
+#include "config/spec/graph_spec.hpp"
 
 namespace millrace::pipelines {
 

@@ -1,14 +1,14 @@
 #include "inference.hpp"
 
-#include "input_warnings.hpp"
 #include "check/graph/node_place.hpp"
+#include "input_warnings.hpp"
 #include "shape_notes.hpp"
 
 #include "process/call_limit.hpp"
 
+#include <millrace/detail/port_check.hpp>
 #include <millrace/error.hpp>
 #include <millrace/float_environment.hpp>
-#include <millrace/detail/port_check.hpp>
 
 #include <fmt/format.h>
 

@@ -4,12 +4,12 @@
 #include "budgets.hpp"
 #include "check/graph/checked_graph.hpp"
 #include "check/graph/config_hash.hpp"
-#include "device_feeds.hpp"
-#include "inference.hpp"
-#include "check/rules/metric_names.hpp"
 #include "check/graph/node_seeds.hpp"
+#include "check/rules/metric_names.hpp"
 #include "check/rules/overlap_check.hpp"
 #include "check/rules/rank_check.hpp"
+#include "device_feeds.hpp"
+#include "inference.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/device.hpp>

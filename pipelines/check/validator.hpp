@@ -1,8 +1,8 @@
 // Step 3: every check that can be made before data moves; every error at once.
 #pragma once
 
-#include "config/spec/graph_spec.hpp"
 #include "check/graph/validated_graph.hpp"
+#include "config/spec/graph_spec.hpp"
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 // What the user asked for, and the verbs that do it. One file a verb.
 #pragma once
 
-#include "config/spec/spec_reader.hpp"
+#include "config/spec/overrides.hpp"
 #include "terminal.hpp"
 
 #include <chrono>

@@ -1,6 +1,7 @@
 #include "config_plugins.hpp"
 
 #include "checked_config.hpp"
+#include "config/spec/document_reader.hpp"
 #include "config/spec/overrides.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "plugin_news.hpp"

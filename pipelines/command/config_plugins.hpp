@@ -2,8 +2,8 @@
 #pragma once
 
 #include "command.hpp"
-#include "diagnostics/diagnostics.hpp"
 #include "config/document/document.hpp"
+#include "diagnostics/diagnostics.hpp"
 
 #include <millrace/registry.hpp>
 

@@ -1,7 +1,8 @@
 #include "example_node.hpp"
 
+#include "config/document/yaml_parser.hpp"
 #include "config/spec/param_check.hpp"
-#include "config/spec/spec_reader.hpp"
+#include "config/spec/spec_builder.hpp"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // `pipeline-run graph CONFIG`: the graph in Graphviz's or Mermaid's language.
 #include "checked_config.hpp"
-#include "diagnostics/printable_text.hpp"
 #include "config_plugins.hpp"
+#include "diagnostics/printable_text.hpp"
 
 #include <fmt/format.h>
 

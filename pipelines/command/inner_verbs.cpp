@@ -4,8 +4,8 @@
 #include "isolation/stage_host.hpp"
 #include "plugins/plugin_entry.hpp"
 #include "plugins/probe.hpp"
-#include "stage_check.hpp"
 #include "process/stop_signals.hpp"
+#include "stage_check.hpp"
 
 #include <charconv>
 

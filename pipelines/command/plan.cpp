@@ -3,8 +3,8 @@
 
 #include "answer.hpp"
 #include "checked_config.hpp"
-#include "diagnostics/printable_text.hpp"
 #include "config_plugins.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "memory_bound.hpp"
 #include "progress_text.hpp"
 #include "terminal.hpp"

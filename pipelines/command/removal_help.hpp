@@ -2,7 +2,7 @@
 #pragma once
 
 #include "config/spec/graph_spec.hpp"
-#include "config/spec/spec_reader.hpp"
+#include "config/spec/overrides.hpp"
 
 #include <millrace/registry.hpp>
 

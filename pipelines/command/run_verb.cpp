@@ -1,21 +1,21 @@
 // `pipeline-run CONFIG`: check, run, report.
 #include "checked_config.hpp"
-#include "diagnostics/printable_text.hpp"
 #include "device_time_text.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "memory_bound.hpp"
 #include "peer_config.hpp"
 #include "plan.hpp"
 #include "process/call_limit.hpp"
 #include "process/exit_watch.hpp"
-#include "process/system_failure.hpp"
 #include "process/process_facts.hpp"
+#include "process/stop_signals.hpp"
+#include "process/system_failure.hpp"
+#include "process/timeouts.hpp"
 #include "progress_line.hpp"
 #include "progress_text.hpp"
 #include "run_json.hpp"
 #include "run_output.hpp"
 #include "stop_note.hpp"
-#include "process/stop_signals.hpp"
-#include "process/timeouts.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/model.hpp>
@@ -157,7 +157,7 @@ void tell_lost(RunReport& report, const Error& error) {
 class StopNote {
  public:
   explicit StopNote(bool wanted) : is_wanted(wanted) {}
-  NodesAtWork at_work;
+  ActiveNodes at_work;
   std::atomic<bool> is_wanted;
 
   void follow(RunOutput* output) {

@@ -1,9 +1,9 @@
 // `pipeline-run show CONFIG`: the config as it would run, a valid config again, with the origin of each value as a comment.
 #include "answer.hpp"
 #include "checked_config.hpp"
-#include "diagnostics/printable_text.hpp"
 #include "config/document/references.hpp"
 #include "config_plugins.hpp"
+#include "diagnostics/printable_text.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -15,7 +15,7 @@ std::string names_text(const std::vector<std::string>& nodes) {
   return printable(fmt::format("`{}`", fmt::join(nodes, "`, `")));
 }
 
-std::string waits_text(const WorkInHand& work) {
+std::string waits_text(const PendingWork& work) {
   if (work.called.empty() && work.on_device.empty()) return {};
   std::string text = ": waiting for ";
   if (!work.called.empty()) text += names_text(work.called) + " to return";
@@ -31,7 +31,7 @@ std::string note_text(int signal, const std::string& waits) {
 
 }  // namespace
 
-std::string stop_note_text(int signal, const WorkInHand& work) { return note_text(signal, waits_text(work)); }
+std::string stop_note_text(int signal, const PendingWork& work) { return note_text(signal, waits_text(work)); }
 
 std::string early_stop_note_text(int signal) {
   StageCall call;

@@ -3,7 +3,6 @@
 
 #include "excerpt.hpp"
 #include "printable_text.hpp"
-#include "config/document/scalars.hpp"
 #include "text_cells.hpp"
 
 #include <millrace/detail/counted.hpp>

@@ -79,4 +79,14 @@ std::string printable_message(std::string_view text, std::size_t indent) {
   return out;
 }
 
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMost = 60;
+  std::string line(text.substr(0, kMost));
+  // A cut in the middle of a UTF-8 sequence would make the message invalid.
+  while (text.size() > kMost && !line.empty() && (static_cast<unsigned char>(text[line.size()]) & 0xC0U) == 0x80U)
+    line.pop_back();
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return text.size() > kMost ? line + "..." : line;
+}
+
 }  // namespace millrace::pipelines

@@ -20,6 +20,8 @@ std::string printable_message(std::string_view text, std::size_t indent);
 inline constexpr std::size_t kMostMessageBytes = 16384;
 /// `text` up to about `bytes` bytes, then how many are left out.
 std::string shortened(std::string_view text, std::size_t bytes);
+/// The text between quotation marks of an error: shortened, on one line.
+std::string shown(std::string_view text);
 /// A JSON text in which such characters are written as JSON does ("\u202e"): the same values.
 std::string printable_json(std::string_view json);
 

@@ -1,8 +1,8 @@
 // The contexts of a stage in a process of its own: what it asks for is here already, what it says goes to the run.
 #pragma once
 
-#include "process/ipc/channel.hpp"
 #include "host_packets.hpp"
+#include "process/ipc/channel.hpp"
 #include "protocol.hpp"
 
 #include <millrace/error.hpp>

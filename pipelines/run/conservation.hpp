@@ -2,7 +2,7 @@
 #pragma once
 
 #include "backpressure/permit_ledger.hpp"
-#include "runner.hpp"
+#include "run/report/run_report.hpp"
 
 #include <cstdint>
 #include <string>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "check/graph/validated_graph.hpp"
-#include "runner.hpp"
+#include "run/report/run_report.hpp"
 #include "run/report/stop_state.hpp"
 
 #include <cstdint>

@@ -239,8 +239,8 @@ void Run::build() {
   if (at_work_ != nullptr) at_work_->follow([this] { return work_in_hand(); });
 }
 
-WorkInHand Run::work_in_hand() const {
-  WorkInHand work;
+PendingWork Run::work_in_hand() const {
+  PendingWork work;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (nodes_[i]->clock().is_running() || opening_or_closing_ == i)
       work.called.push_back(graph_.nodes[i].name);

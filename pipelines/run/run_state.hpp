@@ -3,9 +3,10 @@
 
 #include "conservation.hpp"
 #include "graph_builder.hpp"
-#include "run/report/run_history.hpp"
 #include "run/nodes/stage_context.hpp"
+#include "run/report/run_history.hpp"
 #include "run/report/watched_observer.hpp"
+#include "run_options.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -33,7 +34,7 @@ class Run {
   void isolate_stages();
   void build();
   void tell_busy();
-  WorkInHand work_in_hand() const;
+  PendingWork work_in_hand() const;
   void watch_calls();
   void tell_hung(std::size_t node);
   RunReport report_so_far();
@@ -64,7 +65,7 @@ class Run {
 
   ValidatedGraph& graph_;
   Peers* peers_;
-  NodesAtWork* at_work_;
+  ActiveNodes* at_work_;
   std::chrono::steady_clock::time_point began_;
   StopState stop_;
   WatchedObserver observer_;

@@ -3,8 +3,8 @@
 
 #include <functional>
 
-#include <millrace/detail/build_info.hpp>
 #include <millrace/communicator.hpp>
+#include <millrace/detail/build_info.hpp>
 #include <millrace/detail/counted.hpp>
 #include <millrace/device.hpp>
 #include <millrace/digest.hpp>

@@ -1,6 +1,7 @@
 // Fuzz target: any bytes as a config. Reading, completing and checking them must give diagnostics or a graph, never a crash.
 #include "check/validator.hpp"
-#include "config/spec/spec_reader.hpp"
+#include "config/spec/document_reader.hpp"
+#include "config/spec/spec_builder.hpp"
 #include "memory_file.hpp"
 
 #include <millrace/registry.hpp>

@@ -1,7 +1,8 @@
 // A defect on purpose: a Transform that counts in an unprotected member, run by the real engine on four threads. Shows that
 // ThreadSanitizer reports a race in a stage's body; with `racy=false` the same graph must be reported clean.
 #include "check/validator.hpp"
-#include "config/spec/spec_reader.hpp"
+#include "config/spec/document_reader.hpp"
+#include "config/spec/spec_builder.hpp"
 #include "run/runner.hpp"
 
 #include <millrace/registry.hpp>

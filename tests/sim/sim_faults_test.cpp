@@ -176,7 +176,7 @@ TEST_CASE("who waits for a run is told which nodes wait for the device", "[sim]"
   const auto world = new_world();
   world->hold();
   std::atomic<int> signal{0};
-  pipelines::NodesAtWork nodes;
+  pipelines::ActiveNodes nodes;
   RunOptions options;
   options.stop_signal = &signal;
   options.at_work = &nodes;
@@ -184,7 +184,7 @@ TEST_CASE("who waits for a run is told which nodes wait for the device", "[sim]"
   std::thread run([&] { report = notebook.run("sim", 2, options); });
   // The device does nothing, so the run comes to this whatever thread is first.
   const Names expected{"learn", "train_to_device", "valid_to_device"};
-  pipelines::WorkInHand work;
+  pipelines::PendingWork work;
   const auto at_rest = [&] {
     std::sort(work.on_device.begin(), work.on_device.end());
     return work.called.empty() && work.on_device == expected;

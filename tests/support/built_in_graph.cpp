@@ -2,6 +2,8 @@
 
 #include "catch.hpp"
 #include "check/validator.hpp"
+#include "config/spec/document_reader.hpp"
+#include "config/spec/spec_builder.hpp"
 #include "temp_folder.hpp"
 
 #include <millrace/plugin.h>

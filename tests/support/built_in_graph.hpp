@@ -2,7 +2,7 @@
 #pragma once
 
 #include "check/graph/validated_graph.hpp"
-#include "config/spec/spec_reader.hpp"
+#include "config/spec/overrides.hpp"
 
 #include <string>
 #include <vector>

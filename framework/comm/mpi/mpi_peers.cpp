@@ -1,6 +1,6 @@
 // Peers over MPI, and the entry of the shared object that holds it.
-#include "mpi_thread.hpp"
 #include "comm/peers_library.hpp"
+#include "mpi_thread.hpp"
 
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>

@@ -1,8 +1,8 @@
 // Timed events of a card, and what the streams of a card tell its account of time.
 #pragma once
 
-#include "cuda/runtime/handles.hpp"
 #include "cuda/device/time_account.hpp"
+#include "cuda/runtime/handles.hpp"
 
 #include <cuda_runtime_api.h>
 

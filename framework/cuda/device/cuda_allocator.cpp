@@ -1,7 +1,7 @@
 #include "cuda/device/cuda_allocator.hpp"
 
-#include "cuda/runtime/handles.hpp"
 #include "cuda/device/slab_map.hpp"
+#include "cuda/runtime/handles.hpp"
 
 #include <algorithm>
 #include <mutex>

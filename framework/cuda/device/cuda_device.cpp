@@ -1,8 +1,8 @@
 #include "cuda/device/cuda_device.hpp"
 
 #include "cuda/device/cuda_allocator.hpp"
-#include "cuda/kernels/launch.hpp"
 #include "cuda/device/shared_workspace.hpp"
+#include "cuda/kernels/launch.hpp"
 #include "device/native_stream.hpp"
 #include "device/row_gatherer.hpp"
 

@@ -1,8 +1,8 @@
 // Matrix products by cuBLASLt, planned once and enqueued many times.
 #pragma once
 
-#include "cuda/runtime/liveness.hpp"
 #include "cuda/kernels/step_ops.hpp"
+#include "cuda/runtime/liveness.hpp"
 
 #include <cublasLt.h>
 #include <cuda_runtime_api.h>

@@ -1,8 +1,8 @@
 // The work of a step, ready to be enqueued: kernels, planned products and, once captured, one CUDA graph.
 #pragma once
 
-#include "cuda/runtime/handles.hpp"
 #include "cuda/kernels/matmul.hpp"
+#include "cuda/runtime/handles.hpp"
 #include "cuda/step/step_order.hpp"
 
 #include <array>

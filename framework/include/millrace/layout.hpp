@@ -5,9 +5,9 @@
 // those of a class tells how long that table is.
 #pragma once
 
-#include <millrace/detail/build_info.hpp>
 #include <millrace/byte_reader.hpp>
 #include <millrace/dataset.hpp>
+#include <millrace/detail/build_info.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/input_file.hpp>
 #include <millrace/model.hpp>

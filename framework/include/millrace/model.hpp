@@ -4,9 +4,9 @@
 #pragma once
 
 #include <millrace/communicator.hpp>
-#include <millrace/device.hpp>
 #include <millrace/detail/export.hpp>
 #include <millrace/detail/model_kinds.hpp>
+#include <millrace/device.hpp>
 #include <millrace/packet.hpp>
 #include <millrace/param.hpp>
 #include <millrace/stage.hpp>

@@ -1,8 +1,8 @@
 // What flows along an edge: a record of named tensors, or the metrics or the model of an epoch.
 #pragma once
 
-#include <millrace/error.hpp>
 #include <millrace/detail/export.hpp>
+#include <millrace/error.hpp>
 #include <millrace/metrics.hpp>
 #include <millrace/tensor.hpp>
 

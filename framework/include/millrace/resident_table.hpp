@@ -6,8 +6,8 @@
 // Who knows nothing of this reads Tensor::bytes() as ever: the host's copy of the rows is then made, once for all views of them.
 #pragma once
 
-#include <millrace/device.hpp>
 #include <millrace/detail/export.hpp>
+#include <millrace/device.hpp>
 #include <millrace/tensor.hpp>
 
 #include <cstddef>

@@ -7,11 +7,11 @@
 #pragma once
 
 #include <millrace/communicator.hpp>
-#include <millrace/device.hpp>
 #include <millrace/detail/export.hpp>
+#include <millrace/detail/row_share.hpp>
+#include <millrace/device.hpp>
 #include <millrace/packet.hpp>
 #include <millrace/random.hpp>
-#include <millrace/detail/row_share.hpp>
 #include <millrace/stage_spec.hpp>
 
 #include <cstdint>

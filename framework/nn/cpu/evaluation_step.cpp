@@ -1,6 +1,6 @@
 // Evaluation on the CPU: the forward pass alone, over the weights of a snapshot. One parallel region a batch.
-#include "nn/cpu/kernels/elementwise.hpp"
 #include "forward.hpp"
+#include "nn/cpu/kernels/elementwise.hpp"
 #include "nn/cpu/kernels/kernels.hpp"
 #include "nn/cpu/kernels/parallel.hpp"
 #include "steps.hpp"

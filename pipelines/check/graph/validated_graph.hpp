@@ -3,9 +3,9 @@
 
 #include "config/spec/graph_spec.hpp"
 
+#include <millrace/detail/row_share.hpp>
 #include <millrace/peers.hpp>
 #include <millrace/registry.hpp>
-#include <millrace/detail/row_share.hpp>
 #include <millrace/stage.hpp>
 
 #include <chrono>

@@ -1,6 +1,6 @@
 // Both ends of every edge: does the node exist, does it have the output, does the stage take the input, do the kinds agree.
 #include "check/graph/checked_graph.hpp"
-#include "config/document/scalars.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 
 #include <fmt/format.h>

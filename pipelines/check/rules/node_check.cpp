@@ -1,7 +1,7 @@
 #include "check/graph/checked_graph.hpp"
 #include "config/spec/config_schema.hpp"
 #include "config/spec/param_check.hpp"
-#include "config/document/scalars.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 // Rows that a model is trained on must not be those that it is measured on.
 #pragma once
 
-#include "diagnostics/diagnostics.hpp"
 #include "check/graph/validated_graph.hpp"
+#include "diagnostics/diagnostics.hpp"
 
 namespace millrace::pipelines {
 

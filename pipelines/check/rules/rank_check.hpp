@@ -1,8 +1,8 @@
 // What a graph must keep to in a run over several processes, where each has its part of every batch.
 #pragma once
 
-#include "diagnostics/diagnostics.hpp"
 #include "check/graph/validated_graph.hpp"
+#include "diagnostics/diagnostics.hpp"
 
 namespace millrace::pipelines {
 

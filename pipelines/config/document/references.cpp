@@ -1,8 +1,8 @@
 #include "references.hpp"
 
+#include "diagnostics/printable_text.hpp"
 #include "encoding_check.hpp"
-#include "scalars.hpp"
-#include "yaml_text.hpp"
+#include "yaml_parser.hpp"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
 namespace millrace::pipelines {
@@ -21,7 +20,5 @@ struct NumberReading {
 NumberReading read_number(std::string_view text);
 /// true, True, TRUE and their opposites; `yes` and `on` are texts.
 std::optional<bool> read_boolean(std::string_view text);
-/// The text between quotation marks of an error: shortened, on one line.
-std::string shown(std::string_view text);
 
 }  // namespace millrace::pipelines

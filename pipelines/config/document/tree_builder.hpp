@@ -2,7 +2,7 @@
 #pragma once
 
 #include "text_positions.hpp"
-#include "yaml_text.hpp"
+#include "yaml_parser.hpp"
 
 #include <cstddef>
 #include <string>

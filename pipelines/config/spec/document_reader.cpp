@@ -1,12 +1,13 @@
 // From a file's name to one document: reading with limits, `extends`, the environment.
-#include "config_schema.hpp"
+#include "document_reader.hpp"
+
 #include "config/document/document_layers.hpp"
-#include "param_check.hpp"
 #include "config/document/references.hpp"
-#include "config/document/scalars.hpp"
-#include "spec_reader.hpp"
+#include "config/document/yaml_parser.hpp"
+#include "config_schema.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "config/document/yaml_text.hpp"
+#include "param_check.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>

@@ -2,8 +2,8 @@
 // stage yet.
 #pragma once
 
-#include "diagnostics/diagnostics.hpp"
 #include "config/document/document.hpp"
+#include "diagnostics/diagnostics.hpp"
 
 #include <cstdint>
 #include <string>

@@ -1,11 +1,12 @@
 // The nodes of `graph`: their keys, their chains expanded, their references resolved to nodes and ports.
+#include "node_reader.hpp"
+
 #include "chains.hpp"
-#include "config_schema.hpp"
 #include "config/document/document_layers.hpp"
-#include "config/document/scalars.hpp"
-#include "spec_builder.hpp"
+#include "config/document/yaml_parser.hpp"
+#include "config_schema.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "config/document/yaml_text.hpp"
 
 #include <millrace/registry.hpp>
 

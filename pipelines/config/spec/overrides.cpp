@@ -1,13 +1,13 @@
 #include "overrides.hpp"
 
 #include "chains.hpp"
-#include "config_schema.hpp"
 #include "config/document/references.hpp"
-#include "config/document/scalars.hpp"
-#include "settable_paths.hpp"
+#include "config/document/yaml_parser.hpp"
+#include "config_schema.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
+#include "settable_paths.hpp"
 #include "typed_path.hpp"
-#include "config/document/yaml_text.hpp"
 
 #include <millrace/registry.hpp>
 

@@ -2,14 +2,25 @@
 #pragma once
 
 #include "config/document/document.hpp"
-#include "spec_reader.hpp"
 
+#include <string>
 #include <vector>
+
+namespace millrace {
+class StageRegistry;
+}
 
 namespace millrace::pipelines {
 
-/// Applies each override in turn. PATH+=VALUE adds to a list; null takes a node, an input, a chain or an item of a list away. Any key that the schema knows may be set, whether it is in the document or not. A path
-/// that leads nowhere is reported at the argument.
+/// One `--set PATH=VALUE`, or an option that stands for one (`--threads 4` is `threads=4`).
+struct Override {
+  std::string text;    ///< "epochs=1"
+  std::string origin;  ///< "command line, --set #1"
+};
+
+/// Applies each override in turn. PATH+=VALUE adds to a list; null takes a node, an input, a chain or an item of a list
+/// away. Any key that the schema knows may be set, whether it is in the document or not. A path that leads nowhere is
+/// reported at the argument.
 void apply_overrides(DocNode& document, const std::vector<Override>& overrides, const StageRegistry& registry,
                      Diagnostics& diagnostics);
 

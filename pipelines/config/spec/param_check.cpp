@@ -1,7 +1,7 @@
 // A map of parameters against those that a stage or a layer declares.
 #include "param_check.hpp"
 
-#include "config/document/scalars.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 
 #include <fmt/format.h>

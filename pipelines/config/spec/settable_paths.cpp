@@ -2,10 +2,10 @@
 
 #include "chains.hpp"
 #include "config_schema.hpp"
+#include "diagnostics/printable_text.hpp"
+#include "diagnostics/suggestions.hpp"
 #include "overrides.hpp"
 #include "param_check.hpp"
-#include "config/document/scalars.hpp"
-#include "diagnostics/suggestions.hpp"
 
 #include <millrace/registry.hpp>
 

@@ -2,13 +2,14 @@
 #include "spec_builder.hpp"
 
 #include "chains.hpp"
-#include "config_schema.hpp"
-#include "overrides.hpp"
-#include "param_check.hpp"
 #include "config/document/references.hpp"
 #include "config/document/scalars.hpp"
-#include "spec_reader.hpp"
+#include "config_schema.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
+#include "node_reader.hpp"
+#include "param_check.hpp"
+#include "stage_defaults.hpp"
 
 #include <millrace/registry.hpp>
 

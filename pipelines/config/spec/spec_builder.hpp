@@ -1,7 +1,10 @@
-// The parts of build_spec: nodes, chains and references out of a document.
+// Step 1: a document and overrides to a GraphSpec with source locations.
 #pragma once
 
 #include "graph_spec.hpp"
+#include "overrides.hpp"
+
+#include <vector>
 
 namespace millrace {
 class StageRegistry;
@@ -9,12 +12,9 @@ class StageRegistry;
 
 namespace millrace::pipelines {
 
-/// Reads `chains` and `graph` of a document into `spec.nodes`, chains expanded. A node that cannot be used further has an
-/// empty `stage`: what is wrong with it has been reported.
-/// `registry` is asked only for what help can name.
-void read_nodes(const DocNode& document, const StageRegistry& registry, GraphSpec& spec, Diagnostics& diagnostics);
-
-/// Adds the defaults of every known stage to the nodes and chains of a document.
-void add_stage_defaults(DocNode& document, const StageRegistry& registry);
+/// Applies overrides, expands chains, resolves references. Every error goes to `diagnostics`. `registry` is used to type the
+/// paths of overrides; plugins named by the config must have been loaded.
+GraphSpec build_spec(DocNode document, const std::vector<Override>& overrides, const StageRegistry& registry,
+                     Diagnostics& diagnostics);
 
 }  // namespace millrace::pipelines

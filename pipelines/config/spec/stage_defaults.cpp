@@ -1,8 +1,9 @@
 // Defaults of stages into the resolved document, so that `show` prints every value that a run uses.
+#include "stage_defaults.hpp"
+
 #include "chains.hpp"
 #include "overrides.hpp"
 #include "param_check.hpp"
-#include "spec_builder.hpp"
 
 #include <millrace/registry.hpp>
 

@@ -1,9 +1,9 @@
 #include "typed_path.hpp"
 
+#include "diagnostics/printable_text.hpp"
+#include "diagnostics/suggestions.hpp"
 #include "overrides.hpp"
 #include "param_check.hpp"
-#include "config/document/scalars.hpp"
-#include "diagnostics/suggestions.hpp"
 
 #include <fmt/format.h>
 

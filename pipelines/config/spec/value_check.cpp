@@ -1,8 +1,8 @@
 // One value of the user's text against a type.
 #include "param_check.hpp"
 
-#include "diagnostics/printable_text.hpp"
 #include "config/document/scalars.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 
 #include <millrace/detail/counted.hpp>

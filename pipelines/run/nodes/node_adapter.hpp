@@ -3,11 +3,11 @@
 // The flow graph behind it only says when and on which thread `execute` runs. Nothing thrown leaves this class.
 #pragma once
 
+#include "backpressure/permit_ledger.hpp"
 #include "check/graph/validated_graph.hpp"
 #include "event_waiter.hpp"
 #include "input_front.hpp"
 #include "node_clock.hpp"
-#include "backpressure/permit_ledger.hpp"
 #include "process/stage_mark.hpp"
 #include "run/report/stop_state.hpp"
 

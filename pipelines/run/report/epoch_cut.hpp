@@ -2,7 +2,7 @@
 #pragma once
 
 #include "check/graph/validated_graph.hpp"
-#include "run/runner.hpp"
+#include "run_report.hpp"
 
 #include <cstdint>
 #include <set>

@@ -3,9 +3,9 @@
 
 #include "check/rules/metric_names.hpp"
 
+#include <millrace/detail/number_text.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
-#include <millrace/detail/number_text.hpp>
 
 #include <fmt/format.h>
 

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "epoch_cut.hpp"
-#include "run/runner.hpp"
+#include "run_observer.hpp"
+#include "run_report.hpp"
 
 #include <millrace/stage.hpp>
 

@@ -1,7 +1,7 @@
 // Whether a run is being stopped, and why. Everybody asks it; whoever fails tells it.
 #pragma once
 
-#include "run/runner.hpp"
+#include "run_report.hpp"
 
 #include <atomic>
 #include <cstdint>

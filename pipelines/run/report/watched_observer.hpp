@@ -1,7 +1,7 @@
 // Knows while an observer is being told something: a terminal that does not read holds up the run, and no stage.
 #pragma once
 
-#include "run/runner.hpp"
+#include "run_observer.hpp"
 
 #include <atomic>
 

@@ -2,7 +2,7 @@
 #include "check/validator.hpp"
 #include "bad_config.hpp"
 #include "catch.hpp"
-#include "config/document/yaml_text.hpp"
+#include "config/document/yaml_parser.hpp"
 #include "device/device_kinds.hpp"
 
 #include <sys/resource.h>

@@ -1,6 +1,6 @@
 #include "config_mutants.hpp"
 
-#include "config/document/yaml_text.hpp"
+#include "config/document/yaml_parser.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

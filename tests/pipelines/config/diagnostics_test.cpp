@@ -2,9 +2,10 @@
 #include "diagnostics/diagnostics.hpp"
 #include "catch.hpp"
 #include "check/validator.hpp"
-#include "diagnostics/printable_text.hpp"
 #include "config/document/scalars.hpp"
-#include "config/spec/spec_reader.hpp"
+#include "config/document/yaml_parser.hpp"
+#include "config/spec/spec_builder.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 #include "diagnostics/text_cells.hpp"
 

@@ -2,8 +2,8 @@
 #include "process/ipc/wire.hpp"
 #include "catch.hpp"
 #include "error_of.hpp"
-#include "process/ipc/channel.hpp"
 #include "isolation/sent_packets.hpp"
+#include "process/ipc/channel.hpp"
 
 #include <millrace/device.hpp>
 

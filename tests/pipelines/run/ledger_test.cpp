@@ -1,6 +1,6 @@
 // Permits, tokens and the epoch gate, without a graph.
-#include "catch.hpp"
 #include "backpressure/permit_ledger.hpp"
+#include "catch.hpp"
 
 #include <millrace/error.hpp>
 

@@ -64,7 +64,7 @@ TEST_CASE("who waits for a run that hangs is told which nodes are at work", "[ru
   std::atomic<int> signal{0};
   std::latch inside(1);
   std::vector<std::string> at_work;
-  pipelines::NodesAtWork nodes;
+  pipelines::ActiveNodes nodes;
   graph.source("src", 1, 1);
   graph.add("end", std::make_unique<FunctionSerial>([&](SerialContext& ctx) {
               inside.count_down();

@@ -1,4 +1,4 @@
-// One YAML text to a tree with positions. The source is spec_reader.cpp, the only file that includes yaml-cpp.
+// One YAML text to a tree with positions. Its source is the only file that includes yaml-cpp.
 #pragma once
 
 #include "diagnostics/diagnostics.hpp"
@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 namespace millrace::pipelines {
 
@@ -31,5 +33,7 @@ std::optional<DocNode> parse_yaml(const std::shared_ptr<const SourceText>& sourc
 /// The same for a text that stands alone.
 std::optional<DocNode> parse_yaml(const std::shared_ptr<const SourceText>& source, std::size_t offset,
                                   Diagnostics& diagnostics);
+/// Parses one YAML value, as after `--set x=`. `origin`: where it was written, for messages.
+std::optional<DocNode> read_value(std::string_view text, const std::string& origin, Diagnostics& diagnostics);
 
 }  // namespace millrace::pipelines

@@ -1,9 +1,8 @@
 // The only file that includes yaml-cpp: its events become a tree of ours, its exceptions diagnostics.
-#include "spec_reader.hpp"
+#include "yaml_parser.hpp"
 
-#include "config/document/encoding_check.hpp"
-#include "config/document/tree_builder.hpp"
-#include "config/document/yaml_text.hpp"
+#include "encoding_check.hpp"
+#include "tree_builder.hpp"
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>

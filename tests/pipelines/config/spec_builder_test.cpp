@@ -1,6 +1,8 @@
 // Reading: what YAML, `extends`, the environment, chains and overrides make of a text.
+#include "config/spec/spec_builder.hpp"
 #include "built_in_graph.hpp"
 #include "catch.hpp"
+#include "config/spec/document_reader.hpp"
 #include "temp_folder.hpp"
 
 #include <cstdlib>

@@ -1,0 +1,19 @@
+// A config file and everything that it extends, as one document.
+#pragma once
+
+#include "config/document/document.hpp"
+#include "diagnostics/diagnostics.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// Reads `path` ("-" is standard input) and everything it extends. Every error goes to `diagnostics`; the result is empty when
+/// nothing useful could be read.
+std::optional<DocNode> read_document(const std::string& path, Diagnostics& diagnostics);
+/// Plugins that a document names, so that they can be loaded before `build_spec`.
+std::vector<std::string> plugins_of(const DocNode& document);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,83 @@
+// What a run has come to: history, models, failures, and where the time went.
+#pragma once
+
+#include "check/graph/validated_graph.hpp"
+
+#include <millrace/device.hpp>
+#include <millrace/metrics.hpp>
+#include <millrace/model.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// What a stage found worth telling while it ran on: once for each node and name.
+struct RunWarning {
+  std::string name, message, help;  ///< as it was told first
+  std::string node, stage;
+  Location where;
+  std::uint64_t count = 0;  ///< how often the node has told it
+};
+
+/// Times are seconds. `busy`: in the stage's code, summed over threads. `starved`: nothing to do. `blocked`: work, but
+/// no thread for it; a source's also while it waits for a permit, because those behind it are slower.
+struct NodeReport {
+  std::string name, stage;
+  double busy = 0, starved = 0, blocked = 0;
+  std::uint64_t packets = 0;  ///< calls: taken from the inputs (a joined set counts once), or produced by a source
+  std::uint64_t emitted = 0;
+  std::uint64_t discarded = 0;  ///< on purpose, after a signal or a failure
+};
+
+/// One failure; several stages may fail at once and all are kept.
+struct RunFailure {
+  ErrorKind kind;
+  std::string name, message, help;
+  std::vector<std::string> notes;
+  std::string node, stage;
+  std::uint32_t epoch = 0;
+  std::uint64_t packet = 0;  ///< its place in the order of all packets of the edge, from 0
+  std::uint64_t batch = 0;   ///< of the epoch, from 1; 0 for what is no batch
+  Location where;
+};
+
+/// The last model of a node whose weights are all finite.
+struct TrainedModel {
+  std::string node;
+  std::shared_ptr<const ModelSnapshot> model;
+};
+
+/// A source whose budget was too small for what is downstream: stages that drop rows, or blocks smaller than declared.
+struct WidenedBudget {
+  std::string node;
+  std::int64_t planned = 0, blocks = 0;  ///< blocks that might be alive at first, and in the end
+};
+
+struct RunReport {
+  std::vector<Metrics> epochs;
+  std::vector<TrainedModel> models;  ///< in the order of the graph
+  /// Those of the only trainer; empty where there is none, or several.
+  std::string weights_sha256;
+  std::shared_ptr<const ModelSnapshot> model;
+  std::vector<NodeReport> nodes;
+  std::vector<RunFailure> failures;
+  std::vector<RunWarning> warnings;    ///< in the order in which they were told first
+  std::vector<WidenedBudget> widened;  ///< in the order of the graph
+  int exit_code = 0;
+  std::string reason = "done";                  ///< "done", "failed", "signal 2"
+  std::size_t peak_bytes = 0;                   ///< sum of the high waters of all allocators
+  std::size_t device_peak_bytes = 0;            ///< of the device's own memory, which is the host's on a CPU
+  std::optional<std::size_t> leaked_bytes = 0;  ///< empty where stages are still there
+  double seconds = 0, first_batch_seconds = 0;
+  std::optional<DeviceTimes> device_times;  ///< empty for a device that keeps no account
+};
+
+/// The last epoch's `reduction_deviation`, by whichever prefix the config gives it; empty without one.
+std::optional<double> reduction_deviation(const RunReport& report);
+
+}  // namespace millrace::pipelines

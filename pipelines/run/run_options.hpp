@@ -1,0 +1,36 @@
+// What a run is given beside its graph.
+#pragma once
+
+#include "report/active_nodes.hpp"
+#include "report/run_observer.hpp"
+#include "report/run_report.hpp"
+
+#include <millrace/peers.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+
+namespace millrace::pipelines {
+
+struct RunOptions {
+  RunObserver* observer = nullptr;
+  /// Set from outside to n to stop after the batch in hand with exit code 128+n. May be null.
+  const std::atomic<int>* stop_signal = nullptr;
+  /// A device that has work and gets none of it done for this long is given up: Error("device-hung", stalled).
+  std::chrono::milliseconds device_timeout{60'000};
+  /// The other processes of the run, or null. With peers it is they who watch for the signal and agree to stop.
+  Peers* peers = nullptr;
+  /// Tells who is at work while the run lasts. May be null.
+  ActiveNodes* at_work = nullptr;
+  /// A call has lasted longer than its node allows, and may never return: told what the run has come to, on a thread of its own
+  /// while everything else goes on. Whoever must not wait ends the process here. May be empty.
+  std::function<void(RunReport)> on_hung;
+  /// The program that serves stages in processes of their own: pipeline-run. Empty: no node can be isolated.
+  std::string stage_host;
+  /// A warning of a stage is a failure.
+  bool strict = false;
+};
+
+}  // namespace millrace::pipelines
