@@ -7,6 +7,7 @@
 #include "config_schema.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
+#include "document_reader.hpp"
 #include "node_reader.hpp"
 #include "param_check.hpp"
 #include "stage_defaults.hpp"
