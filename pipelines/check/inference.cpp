@@ -1,6 +1,7 @@
 #include "inference.hpp"
 
 #include "check/graph/node_place.hpp"
+#include "check/rules/isolation_check.hpp"
 #include "input_warnings.hpp"
 #include "shape_notes.hpp"
 

@@ -4,9 +4,6 @@
 #include "check/graph/validated_graph.hpp"
 #include "config/spec/graph_spec.hpp"
 
-#include <string>
-#include <vector>
-
 namespace millrace::pipelines {
 
 /// Checks the graph against the registry: names, parameters, ports, cycles, sequence domains, starvation, shapes and ranges
@@ -14,9 +11,5 @@ namespace millrace::pipelines {
 /// has no errors. `cores`: what `threads: auto` comes down to; 0 for all of this machine's.
 ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Diagnostics& diagnostics,
                         const RankInfo& ranks = {}, int cores = 0);
-
-/// Every error name the reader, the validator and the built-in stages' infer can give: the tests compare it with
-/// tests/bad_configs.
-std::vector<std::string> rule_names();
 
 }  // namespace millrace::pipelines

@@ -138,6 +138,12 @@ bool is_said(const Diagnostic& d, const std::vector<Diagnostic>& earlier) {
 
 int column_of(const Location& where) { return Columns().of(where); }
 
+std::string place_text(const Location& where) {
+  if (!where.source) return "nowhere";
+  if (where.source->is_argument || where.line == 0) return where.source->name;
+  return fmt::format("{}:{}:{}", where.source->name, where.line, column_of(where));
+}
+
 void Diagnostics::add(Diagnostic d) {
   const auto severity = static_cast<std::size_t>(d.severity);  // warnings take no error's place
   if (kept_[severity] >= kMostKept) {

@@ -30,6 +30,8 @@ struct Location {
 
 /// The column in characters, as editors count.
 int column_of(const Location&);
+/// "config.yaml:12:5", for notes; "nowhere" for nowhere in particular.
+std::string place_text(const Location&);
 
 /// Errors end the command. Warnings are told and counted, and change neither the run nor its exit code.
 enum class Severity : std::uint8_t { error, warning };

@@ -35,23 +35,4 @@ struct CheckedGraph {
   std::vector<std::size_t> order;  ///< topological, ties in the user's order; without the nodes of cycles
 };
 
-/// Stages, parameters and budgets of each node.
-CheckedGraph check_nodes(const GraphSpec&, const StageRegistry&, Diagnostics&);
-/// References, ports and their kinds; fills `inputs`.
-void check_edges(CheckedGraph&, Diagnostics&);
-/// Cycles; fills `order`.
-void order_nodes(CheckedGraph&, Diagnostics&);
-/// Nodes that nobody uses.
-void check_uses(const CheckedGraph&, Diagnostics&);
-/// Joins of different sequence domains, and holds that starve.
-void check_flow(const CheckedGraph&, Diagnostics&);
-
-/// Why the stage of a node cannot run in a process of its own; empty when it can. `node.info` is not null.
-std::string why_not_isolated(const CheckedNode& node);
-/// Nodes that shall run in a process of their own, and cannot.
-void check_isolation(const CheckedGraph&, Diagnostics&);
-
-/// "config.yaml:12:5" for notes.
-std::string place_text(const Location&);
-
 }  // namespace millrace::pipelines

@@ -1,5 +1,6 @@
 // Both ends of every edge: does the node exist, does it have the output, does the stage take the input, do the kinds agree.
-#include "check/graph/checked_graph.hpp"
+#include "edge_check.hpp"
+
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 

@@ -1,5 +1,6 @@
 // What a graph must keep to so that packets meet and nobody starves.
-#include "check/graph/checked_graph.hpp"
+#include "flow_check.hpp"
+
 #include "source_waits.hpp"
 
 #include <fmt/format.h>

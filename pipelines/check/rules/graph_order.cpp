@@ -1,5 +1,5 @@
 // The order in which nodes are inferred, and the cycles that have none.
-#include "check/graph/checked_graph.hpp"
+#include "graph_order.hpp"
 
 #include <fmt/format.h>
 

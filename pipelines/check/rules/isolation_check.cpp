@@ -1,5 +1,6 @@
 // Which stages can run in a process of their own: those whose packets are bytes that both processes can read.
-#include "check/graph/checked_graph.hpp"
+#include "isolation_check.hpp"
+
 #include "diagnostics/suggestions.hpp"
 
 #include <fmt/format.h>

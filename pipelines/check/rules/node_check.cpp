@@ -1,4 +1,5 @@
-#include "check/graph/checked_graph.hpp"
+#include "node_check.hpp"
+
 #include "config/spec/config_schema.hpp"
 #include "config/spec/param_check.hpp"
 #include "diagnostics/printable_text.hpp"
@@ -84,12 +85,6 @@ CheckedGraph check_nodes(const GraphSpec& spec, const StageRegistry& registry, D
   graph.nodes.reserve(spec.nodes.size());
   for (const NodeSpec& node : spec.nodes) graph.nodes.push_back(check_node(node, registry, diagnostics));
   return graph;
-}
-
-std::string place_text(const Location& where) {
-  if (!where.source) return "nowhere";
-  if (where.source->is_argument || where.line == 0) return where.source->name;
-  return fmt::format("{}:{}:{}", where.source->name, where.line, column_of(where));
 }
 
 }  // namespace millrace::pipelines

@@ -2,6 +2,7 @@
 #include "check/validator.hpp"
 #include "bad_config.hpp"
 #include "catch.hpp"
+#include "check/rules/rule_list.hpp"
 #include "config/document/yaml_parser.hpp"
 #include "device/device_kinds.hpp"
 
@@ -148,9 +149,10 @@ TEST_CASE("the folder of bad configs and the list of rules cover each other exac
   for (const BadConfig& config : read_bad_configs(kFolder))
     for (const std::string& error : config.expected) provoked.insert(name_of(error));
   for (const GeneratedConfig& config : generated_configs()) provoked.insert(name_of(config.expected));
-  const std::vector<std::string> rules = rule_names();
-  CHECK(provoked == std::set<std::string>(rules.begin(), rules.end()));
-  CHECK(rules.size() == provoked.size());
+  std::set<std::string> listed;
+  for (const Rule& rule : rules()) listed.emplace(rule.name);
+  CHECK(provoked == listed);
+  CHECK(rules().size() == provoked.size());
 }
 
 }  // namespace

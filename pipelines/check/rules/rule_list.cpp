@@ -1,15 +1,9 @@
-// The stable names of everything that can be wrong with a config, one sentence each.
-#include "validator.hpp"
+#include "rule_list.hpp"
 
 #include <array>
-#include <string_view>
 
 namespace millrace::pipelines {
 namespace {
-
-struct Rule {
-  std::string_view name, sentence;
-};
 
 constexpr std::array kRules{
     // the file
@@ -105,10 +99,6 @@ constexpr std::array kRules{
 
 }  // namespace
 
-std::vector<std::string> rule_names() {
-  std::vector<std::string> names;
-  for (const Rule& rule : kRules) names.emplace_back(rule.name);
-  return names;
-}
+std::span<const Rule> rules() { return kRules; }
 
 }  // namespace millrace::pipelines
