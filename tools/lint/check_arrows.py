@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""Checks that folders include each other only along the arrows of framework/README.md, and that each library of others
-is included only where it belongs."""
+"""Checks the shape of the tree: folders include each other only along the arrows of framework/README.md, and each library of others
+is included only where it belongs; files do not include each other in circles; each source has its header, and no header declares
+what another file defines; sources and folders keep a size that one can look over."""
 import pathlib
 import re
 
+import file_circles
+import header_truth
 import source_tree
+import tree_sizes
 
 # folder -> folders it may include besides itself. The longest folder that matches a file decides.
 PUBLIC = "framework/include"
@@ -113,19 +117,26 @@ def check_include(root, path, line, quote, target):
     return None
 
 
+def includes(text):
+    """(line, quote, target) of each include of a source."""
+    for number, line in enumerate(text.splitlines(), 1):
+        match = INCLUDE.match(line)
+        if match:
+            yield number, match.group(1), match.group(2)
+
+
 def main():
     root = source_tree.arguments(__doc__).root
-    problems, looked_at = [], 0
-    for path in source_tree.files(root, source_tree.CPP_SUFFIXES):
-        if not folder_of(path):
-            continue
-        looked_at += 1
-        for number, line in enumerate(source_tree.text(root / path).splitlines(), 1):
-            match = INCLUDE.match(line)
-            problem = match and check_include(root, path, number, match.group(1), match.group(2))
-            if problem:
-                problems.append(problem)
-    source_tree.finish("check_arrows", problems, looked_at)
+    sources = {path: source_tree.text(root / path) for path in source_tree.files(root, source_tree.CPP_SUFFIXES) if folder_of(path)}
+    problems, ours = [], {}
+    for path, text in sources.items():
+        for line, quote, target in includes(text):
+            problems.append(check_include(root, path, line, quote, target))
+            ours.setdefault(path, []).append(resolve(root, path, quote, target))
+    problems += file_circles.problems(ours)
+    problems += header_truth.problems(sources)
+    problems += tree_sizes.problems(sources)
+    source_tree.finish("check_arrows", [p for p in problems if p], len(sources))
 
 
 if __name__ == "__main__":

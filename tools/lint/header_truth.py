@@ -1,15 +1,14 @@
-"""Headers that lie: a header declares a function that another file than its own source defines, or a source has no header."""
-import pathlib
+"""Headers that lie: a header declares a function that another file than its own source defines, or a source has no header.
+A public header is written for its reader, and its functions may lie in several sources. Kernels are launched by name and their header is launch.hpp."""
 import re
 
-import source_tree
-
 PUBLIC = "framework/include"
-# Sources that register themselves or are entered from outside: nothing of theirs is called by name.
+# Sources that register themselves or are entered from outside: nothing of theirs is called by name from another file.
 NO_HEADER = re.compile(r"stages/[^/]*\.cpp|examples/.*|pipelines/command/verbs/[^/]*\.cpp|pipelines/[^/]*\.cpp"
-                       r"|framework/cuda/kernels/.*\.cu")
+                       r"|framework/cuda/object\.cpp|framework/comm/mpi/mpi_peers\.cpp|framework/core/processor_needs\.cpp")
 FUNCTION = re.compile(r"^(?!using|template|typedef|static_assert|#|//|return|struct|class|enum|namespace|friend|\})"
                       r"[\w:<>,&*\s\[\]]*?\b((?:\w+::)*~?\w+)\(")
+CLASS = re.compile(r"^(?:class|struct) (?:MILLRACE_EXPORT )?(\w+)", re.M)
 INLINE = re.compile(r"^(?:inline|constexpr|MILLRACE_HOST_DEVICE)\b")
 
 
@@ -44,30 +43,31 @@ def defined(text):
             yield match.group(1)
 
 
-def header_of(path, headers):
-    """The header a source stands for: beside it, or the public one of its name."""
-    beside = path.with_suffix(".hpp")
-    if beside in headers:
-        return beside
-    public = [h for h in headers if h.as_posix().startswith(PUBLIC) and h.stem == path.stem]
-    return public[0] if public else None
+def is_public(path):
+    return path.as_posix().startswith(PUBLIC)
 
 
-def problems(root, folders):
-    sources, headers = {}, {}
-    for path in source_tree.files(root, (".cpp", ".hpp", ".cu")):
-        if path.as_posix().startswith(folders):
-            (headers if path.suffix == ".hpp" else sources)[path] = source_tree.text(root / path)
-    places = {}
-    for path, text in sources.items():
-        for name in defined(text):
-            places.setdefault(name, set()).add(path)
-    for path in sources:
-        if not header_of(path, headers) and not NO_HEADER.fullmatch(path.as_posix()):
+def header_of(source, headers):
+    """The header that a source stands for: the one beside it, or the public one of its name."""
+    beside = source.with_suffix(".hpp")
+    named_alike = [h for h in headers if is_public(h) and h.stem == source.stem]
+    return beside if beside in headers else named_alike[0] if named_alike else None
+
+
+def problems(sources):
+    """`sources`: the text of each file."""
+    headers = [p for p in sources if p.suffix == ".hpp"]
+    defines = {p: set(defined(text)) for p, text in sources.items() if p.suffix == ".cpp"}
+    public = [sources[h] for h in headers if is_public(h)]
+    promised = {name for text in public for _, name in declared(text)} | {name for text in public for name in CLASS.findall(text)}
+    for path, names in defines.items():
+        if not header_of(path, headers) and not NO_HEADER.fullmatch(path.as_posix()) and not {n.split("::")[0] for n in names} & promised:
             yield f"{path}: has no header of its name"
-    for header, text in headers.items():
-        own = {p for p in sources if header_of(p, headers) == header}
-        for line, name in declared(text):
-            elsewhere = places.get(name, set()) - own
-            if elsewhere and not places.get(name, set()) & own:
-                yield f"{header}:{line}: declares {name}, which {', '.join(str(p) for p in sorted(elsewhere))} defines"
+    for header in headers:
+        if is_public(header):
+            continue
+        own = set().union(*(n for p, n in defines.items() if header_of(p, headers) == header))
+        for line, name in declared(sources[header]):
+            others = [p.as_posix() for p, names in defines.items() if name in names and header_of(p, headers) != header]
+            if others and name not in own:
+                yield f"{header}:{line}: declares {name}, which {', '.join(sorted(others))} defines"
