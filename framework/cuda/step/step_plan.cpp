@@ -153,7 +153,8 @@ class Planner {
         narrow() && !is_last(i);  // the kernel that makes the bf16 copy takes bias and activation along
     if (layer.use_bias && !is_read_narrow && activation == Activation::linear)
       product.epilogue = Matmul::Epilogue::bias;
-    if (layer.use_bias && !is_read_narrow && activation == Activation::relu)
+    // A library's ReLU makes 0 of a NaN, which training sees in the gradient and an evaluation nowhere.
+    if (layer.use_bias && !is_read_narrow && activation == Activation::relu && demand_.training)
       product.epilogue = Matmul::Epilogue::relu_bias;
     if (!multiply(product)) activate(i, activation);
   }

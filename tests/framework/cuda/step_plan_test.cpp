@@ -249,6 +249,25 @@ TEST_CASE("after a loss or gradient that is not finite nothing changes any more,
   CHECK(step.take_sums().samples == 4);
 }
 
+TEST_CASE("an evaluation shows a value that is not finite also behind a ReLU that a library would fuse") {
+  const CanFuse can_fuse = GENERATE(as<CanFuse>{}, kAll, kNone);
+  const auto model = model_of(3, {dense(8, "relu"), dense(2, "linear")});
+  const Batch good = random_batch(4, 3, 2);
+  const Batch bad = batch_of(testing::rows<float>({3}, std::vector<float>(12, NAN)), good.targets);
+  const ModelSnapshot snapshot(model, Loss::mse, 1, initial_weights(*model, 1));
+  StepDemand demand = demand_of(*model, 4, Precision::float32);
+  demand.loss = snapshot.loss();
+  EmulatedMemory memory(demand);
+  memory.layout.padded_weights.spread(snapshot.weights(), memory.floats(memory.layout.weights));
+  std::memcpy(memory.base() + memory.layout.raw_inputs, bad.inputs.bytes(), bad.inputs.size_bytes());
+  std::memcpy(memory.base() + memory.layout.raw_targets, bad.targets.bytes(), bad.targets.size_bytes());
+  memory.state().input = {4, 1, 1, {}};
+  const BatchForm form{&bad.inputs.spec(), &bad.targets.spec(), false};
+  Emulator().run(step_ops(demand, memory.layout, memory.base(), form, can_fuse, nullptr));
+  CHECK(std::isnan(memory.state().sums.loss));
+  CHECK(std::isnan(memory.at<float>(memory.layout.layers.back().output)[0]));
+}
+
 TEST_CASE("a batch that lies on the card is read where it lies, to the same bits") {
   const bool has_classes = GENERATE(true, false);
   Batch batch = has_classes ? categorical_batch(6, 5, 3) : random_batch(6, 5, 3);
