@@ -127,10 +127,11 @@ bool is_error(const Diagnostic& d) { return d.severity == Severity::error; }
 bool is_of_a_reference(const Diagnostic& d) { return d.name == "bad-reference" || d.name == "unset-variable"; }
 
 /// Whether `d` says again what one of the earlier ones at its place says. A reference that stands for nothing leaves a value of
-/// the wrong type behind.
+/// the wrong type behind. Two warnings of one name at one place are one only if they say the same.
 bool is_said(const Diagnostic& d, const std::vector<Diagnostic>& earlier) {
   for (auto e = earlier.rbegin(); e != earlier.rend() && position_of(*e) == position_of(d); ++e)
-    if ((e->name == d.name && (e->where.line > 0 || e->message == d.message)) || is_of_a_reference(*e)) return true;
+    if ((e->name == d.name && ((e->where.line > 0 && is_error(d)) || e->message == d.message)) || is_of_a_reference(*e))
+      return true;
   return false;
 }
 

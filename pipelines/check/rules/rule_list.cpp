@@ -61,10 +61,11 @@ constexpr std::array kRules{
     Rule{"cycle", "The graph has no cycles."},
     Rule{"unused-node", "Every node that is no sink is used."},
     Rule{"join-mismatch", "Packets that are joined are numbered by one node."},
-    Rule{"starvation", "No source feeds both what is held and what it is held for."},
+    Rule{"starvation", "No source waits for itself, alone or in a circle."},
     Rule{"rank-rows", "Several processes can share the rows that they train on."},
     Rule{"device-unavailable", "The device is there."},
     Rule{"metric-clash", "No two metrics bear one name in the history."},
+    Rule{"reserved-metric", "No metric is called as a key of the history is."},
     Rule{"unused-seed", "A node with a seed of its own draws something at random."},
     Rule{"needs-host-memory", "What lies on the device goes to stages that read there."},
     // what stages say

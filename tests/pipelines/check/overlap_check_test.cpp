@@ -32,6 +32,7 @@ class Sketch {
   std::size_t add(const std::string& name, const StageInfo& info, const std::vector<std::size_t>& from, PortKind kind) {
     ValidatedNode& node = graph_.nodes.emplace_back();
     node.name = name;
+    node.where.line = static_cast<int>(graph_.nodes.size());
     node.info = &info;
     for (const std::size_t index : from) node.inputs.push_back({"in", index, "out"});
     node.outputs.emplace_back("out", PortSpec::of_kind(kind));
@@ -57,6 +58,15 @@ TEST_CASE("of two models that are measured each is told with its own rows only")
   const std::vector<std::string> told = sketch.warnings();
   REQUIRE(told.size() == 1);
   CHECK(told[0].find("`first`") != std::string::npos);
+}
+
+TEST_CASE("rows that train two models are told of for each, also at one place of the config") {
+  Sketch sketch;
+  const std::size_t all = sketch.source("all", 0, 20);
+  const std::size_t first = sketch.trainer("first", all), second = sketch.trainer("second", all);
+  sketch.evaluator("one", {all, first});
+  sketch.evaluator("two", {all, second});
+  CHECK(sketch.warnings().size() == 2);
 }
 
 TEST_CASE("each node is looked at once, however many ways lead through it") {

@@ -145,7 +145,8 @@ TEST_CASE("a config that is missing, or a folder, is refused") {
 }
 
 TEST_CASE("the folder of bad configs and the list of rules cover each other exactly") {
-  std::set<std::string> provoked{"config-unreadable"};
+  // The second only a stage of a plugin can break: several_models_test.cpp.
+  std::set<std::string> provoked{"config-unreadable", "reserved-metric"};
   for (const BadConfig& config : read_bad_configs(kFolder))
     for (const std::string& error : config.expected) provoked.insert(name_of(error));
   for (const GeneratedConfig& config : generated_configs()) provoked.insert(name_of(config.expected));
