@@ -21,6 +21,10 @@ Error failure(const char* name, const std::string& doing, const std::error_code&
                doing.empty() ? code.message() : fmt::format("cannot {}: {}", doing, code.message()), std::move(help));
 }
 
+bool is_of_the_system(const std::error_code& code) {
+  return code.category() == std::generic_category() || code.category() == std::system_category();
+}
+
 Error defect(std::string what) {
   return {ErrorKind::run, "internal-error", std::move(what),
           "this is a defect of Millrace: please report it with the command and the config"};
@@ -52,6 +56,15 @@ Error system_failure(const std::error_code& code, const std::string& doing) {
   }
 }
 
+Error system_failure(const std::system_error& thrown) {
+  const std::error_code code = thrown.code();
+  const bool says_more = thrown.what() != code.message();
+  if (!is_of_the_system(code) || (says_more && code.value() == EAGAIN))
+    return Error(ErrorKind::run, "system-error", thrown.what());
+  const Error known = system_failure(code, {});
+  return says_more ? Error(ErrorKind::run, known.name(), thrown.what(), known.help()) : known;
+}
+
 Error error_of(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
@@ -60,7 +73,7 @@ Error error_of(const std::exception_ptr& thrown) {
   } catch (const std::bad_alloc&) {
     return {ErrorKind::run, "out-of-memory", "an allocation failed", kNeedLess};
   } catch (const std::system_error& error) {
-    return system_failure(error.code());
+    return system_failure(error);
   } catch (const std::exception& error) {
     return defect(error.what());
   } catch (...) {

@@ -12,6 +12,9 @@ namespace millrace::pipelines {
 /// Error("no-thread" | "too-many-files" | "out-of-memory" | "system-error", run) with the system's reason and which limit to look
 /// at. `doing`: "start the thread that takes signals"; may be empty.
 Error system_failure(const std::error_code& code, const std::string& doing = {});
+/// The same for what somebody has thrown, whose own words are kept. A number of another category than the system's means nothing
+/// here, and "try again" means a thread only from who says nothing else, as std::thread: both are "system-error".
+Error system_failure(const std::system_error& thrown);
 
 /// Anything that a command has thrown, as the error that its user is told. What no part of Millrace throws on purpose is
 /// Error("internal-error", run).

@@ -79,9 +79,9 @@ RunFailure describe_exception(const std::exception_ptr& thrown) {
     failure.message = "an allocation failed";
     failure.help = "fewer rows, smaller blocks and batches need less; `pipeline-run plan` tells what each node takes";
   } catch (const std::system_error& error) {
-    const Error known = system_failure(error.code());
+    const Error known = system_failure(error);
     failure.name = known.name() == "system-error" ? "stage-exception" : known.name();
-    failure.message = known.name() == "system-error" ? error.what() : known.message();
+    failure.message = known.message();
     failure.help = known.help();
   } catch (const std::exception& error) {
     failure.name = "stage-exception";
