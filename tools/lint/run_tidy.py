@@ -22,10 +22,16 @@ def add_build(parser):
 
 
 def preprocessing(command):
-    """The compile command as one that prints what clang-tidy would read, with the comments that silence it and without paths."""
+    """The compile command as one that prints what clang-tidy would read, with macros and the comments that silence it, without paths."""
     words = command.get("arguments") or shlex.split(command["command"])
     output = words.index("-o")
-    return [w for w in words[:output] + words[output + 2:] if w != "-c"] + ["-E", "-P", "-C"]
+    return [w for w in words[:output] + words[output + 2:] if w != "-c"] + ["-E", "-P", "-CC", "-dD"]
+
+
+def flags(command):
+    """What of the compile command decides what is reported and is not in the text."""
+    words = command.get("arguments") or shlex.split(command["command"])
+    return " ".join(w for w in words if w.startswith(("-W", "-f", "-m", "-std", "-O"))).encode()
 
 
 class Tidy:
@@ -35,15 +41,18 @@ class Tidy:
         self.rules = version + (args.root / ".clang-tidy").read_bytes()
         args.clean.mkdir(parents=True, exist_ok=True)
 
-    def mark(self, command, path):
-        """The file that says that this very text was clean; none when the text cannot be read."""
-        read = subprocess.run(preprocessing(command), cwd=command["directory"], capture_output=True, check=False)
-        name = str(path.relative_to(self.args.root)).encode()
-        text = hashlib.sha256(b"\0".join([self.rules, name, read.stdout])).hexdigest()
-        return self.args.clean / text if read.returncode == 0 else None
+    def mark(self, commands, path):
+        """The file that says that this very text was clean, in each way in which it is compiled; none when it cannot be read."""
+        texts = [self.rules, str(path.relative_to(self.args.root)).encode()]
+        for command in commands:
+            read = subprocess.run(preprocessing(command), cwd=command["directory"], capture_output=True, check=False)
+            if read.returncode:
+                return None
+            texts += [flags(command), read.stdout]
+        return self.args.clean / hashlib.sha256(b"\0".join(texts)).hexdigest()
 
-    def problems(self, command, path):
-        mark = self.mark(command, path)
+    def problems(self, commands, path):
+        mark = self.mark(commands, path)
         if mark and mark.exists():
             return None
         done = subprocess.run(["clang-tidy", "--quiet", "-p", str(self.args.build), str(path)], capture_output=True, text=True, check=False)
@@ -57,7 +66,9 @@ class Tidy:
 def main():
     args = source_tree.arguments(__doc__, add_build)
     commands = json.loads(source_tree.text(args.build / "compile_commands.json"))
-    by_path = {pathlib.Path(c["directory"], c["file"]).resolve(): c for c in commands}
+    by_path = {}
+    for command in commands:
+        by_path.setdefault(pathlib.Path(command["directory"], command["file"]).resolve(), []).append(command)
     ours = sorted(p for p in by_path if p.suffix != ".cu" and any(p.is_relative_to(args.root / f) for f in FOLDERS))
     tidy = Tidy(args)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
