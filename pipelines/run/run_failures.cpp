@@ -111,12 +111,25 @@ RunFailure missing_epochs(const ValidatedNode& node, const std::string& port,
   return failure;
 }
 
-std::string kept_note(const std::string& node, const std::vector<TrainedModel>& models) {
+namespace {
+
+std::string kept_note(const std::string& node, const EpochCut& cut, const std::vector<TrainedModel>& models) {
   for (const TrainedModel& trained : models)
     if (trained.node == node)
       return fmt::format("what is reported of `{}` is its model at the end of epoch {}, which is finite", node,
                          trained.model->epoch());
+  // Of what has not diverged an epoch that the others did not finish is left out, whatever its weights were.
+  if (cut.epoch != UINT32_MAX && !cut.nodes.contains(node))
+    return fmt::format("no epoch before epoch {} has been whole, so no model of `{}` is reported", cut.epoch, node);
   return fmt::format("no epoch of `{}` has ended with finite weights, so no model of it is reported", node);
+}
+
+}  // namespace
+
+void add_kept_notes(const ValidatedGraph& graph, const EpochCut& cut, const std::vector<TrainedModel>& models,
+                    RunFailure& failure) {
+  for (const ValidatedNode& node : graph.nodes)
+    if (graph.is_trainer(node)) failure.notes.push_back(kept_note(node.name, cut, models));
 }
 
 }  // namespace millrace::pipelines

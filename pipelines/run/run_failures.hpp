@@ -2,6 +2,7 @@
 #pragma once
 
 #include "check/graph/validated_graph.hpp"
+#include "run/report/epoch_cut.hpp"
 #include "run/report/run_report.hpp"
 #include "run/report/stop_state.hpp"
 
@@ -20,7 +21,8 @@ RunFailure nothing_trained(const ValidatedNode& node, std::uint32_t epochs);
 RunFailure nothing_measured(const ValidatedNode& node, std::uint32_t epochs);
 /// A trainer that has told no metrics of some epochs.
 RunFailure missing_epochs(const ValidatedNode& node, const std::string& port, const std::vector<std::uint32_t>& epochs);
-/// What is kept of a training that has diverged.
-std::string kept_note(const std::string& node, const std::vector<TrainedModel>& models);
+/// Notes of a training that has diverged: which model of each trainer is reported, or why none.
+void add_kept_notes(const ValidatedGraph& graph, const EpochCut& cut, const std::vector<TrainedModel>& models,
+                    RunFailure& failure);
 
 }  // namespace millrace::pipelines

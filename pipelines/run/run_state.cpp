@@ -264,9 +264,15 @@ void Run::watch_calls() {
       std::move(watched), [this] { return observer_.is_being_told(); }, [this](std::size_t node) { tell_hung(node); });
 }
 
+// A stage that opens or closes is in no epoch, and takes none of those that have ended out of the report.
+RunPosition Run::position_of_call(std::size_t node) const {
+  return opening_or_closing_ == node ? RunPosition{} : nodes_[node]->position_in_hand();
+}
+
 void Run::tell_hung(std::size_t node) {
+  if (on_hung_) is_ending_told_ = true;  // it is over now: nobody waits for the epochs before
   try {
-    stop_.fail(hung_stage(graph_, node, nodes_[node]->position_in_hand()));
+    stop_.fail(hung_stage(graph_, node, position_of_call(node)));
   } catch (...) {
     stop_.fail(std::current_exception(), &graph_.nodes[node]);
   }
@@ -488,9 +494,7 @@ void Run::conclude(RunReport& report, const EpochCut& cut) const {
   take_single_model(report);
   report.failures = first_failures();
   for (RunFailure& failure : report.failures)
-    if (failure.kind == ErrorKind::diverged)
-      for (const ValidatedNode& node : graph_.nodes)
-        if (graph_.is_trainer(node)) failure.notes.push_back(kept_note(node.name, report.models));
+    if (failure.kind == ErrorKind::diverged) add_kept_notes(graph_, cut, report.models, failure);
   report.warnings = history_.warnings();
   report.seconds = seconds_since(began_);
   report.first_batch_seconds = history_.first_step_seconds();

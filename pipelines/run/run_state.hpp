@@ -36,6 +36,7 @@ class Run {
   void tell_busy();
   PendingWork work_in_hand() const;
   void watch_calls();
+  RunPosition position_of_call(std::size_t node) const;
   void tell_hung(std::size_t node);
   RunReport report_so_far();
   void open_stages();

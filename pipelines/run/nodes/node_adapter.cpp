@@ -166,8 +166,9 @@ std::uint32_t NodeAdapter::epoch_of(const Work& work) {
 // A stage with a state is not called again when it has failed: nobody knows what it would make of an earlier epoch.
 bool NodeAdapter::is_given_up(const Work& work) {
   const std::uint32_t epoch = epoch_of(work);
-  if (services_.stop.stopping(epoch)) return !work.admitted && !listens_when_stopping();
-  if (!failed_ || node_.info->kind == StageKind::transform) return false;
+  const bool is_called_again = !failed_ || node_.info->kind == StageKind::transform;
+  if (services_.stop.stopping(epoch)) return !is_called_again || (!work.admitted && !listens_when_stopping());
+  if (is_called_again) return false;
   if (!takes_only_metrics()) services_.stop.give_up(epoch);
   return true;
 }

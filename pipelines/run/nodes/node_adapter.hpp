@@ -133,10 +133,10 @@ class NodeAdapter {
   /// The call in hand goes on when `event` is done, as work that resumes; until then no other is made. Serial nodes only.
   void pause(const Work& work, const Event& event);
   bool is_joined() const;
+  static std::uint32_t epoch_of(const Work& work);
 
  private:
   using Position = RunPosition;
-  static std::uint32_t epoch_of(const Work& work);
   Position position_of(const Work& work) const;
   Position position_of(const PacketHeader& header, std::int64_t rows) const;
   void count(const Work& work, bool taken);

@@ -107,13 +107,19 @@ class GroupAdapter final : public NodeAdapter {
     put(Work());
   }
 
+  // A group lies in one epoch: whatever fails in it fails in that one, however packets came together.
   void execute(Work&) noexcept override {
     std::vector<Work> group;
     {
       const std::lock_guard lock(mutex_);
       group.swap(waiting_);
     }
-    if (!group.empty()) call(group);
+    for (std::size_t first = 0; first < group.size();) {
+      std::size_t after = first + 1;
+      while (after < group.size() && epoch_of(group[after]) == epoch_of(group[first])) ++after;
+      call(std::span(group).subspan(first, after - first));
+      first = after;
+    }
   }
 
  private:
@@ -133,7 +139,15 @@ class GroupAdapter final : public NodeAdapter {
       packets.push_back(&contexts.emplace_back(*this, work.inputs));
     }
     transform_.process_group(packets);
-    for (const MapContext& context : contexts) context.require_complete();
+    for (std::size_t i = 0; i < works.size(); ++i) require_complete(contexts[i], works[i].inputs.front());
+  }
+
+  static void require_complete(const MapContext& context, const Packet& packet) {
+    try {
+      context.require_complete();
+    } catch (const Error& error) {
+      throw PacketError(error, packet);
+    }
   }
 
   const GroupedTransform& transform_;

@@ -35,7 +35,8 @@ EpochCut cut_of(const ValidatedGraph& graph, const std::vector<RunFailure>& fail
 
 std::vector<RunFailure> of_first_epoch(std::vector<RunFailure> failures) {
   const std::uint32_t first = first_epoch(failures);
-  std::erase_if(failures, [&](const RunFailure& failure) { return failure.epoch > first; });
+  std::erase_if(failures,
+                [&](const RunFailure& failure) { return failure.epoch > first && failure.kind != ErrorKind::stalled; });
   return failures;
 }
 

@@ -28,7 +28,7 @@ struct EpochCut {
 EpochCut cut_of(const ValidatedGraph& graph, const std::vector<RunFailure>& failures, std::uint64_t ended);
 
 /// What failed in the first epoch in which something did, and what belongs to none: work of a later epoch may have failed only
-/// because somebody was faster. In their order.
+/// because somebody was faster. What has not returned from a later one is why the run ended late, and stays. In their order.
 std::vector<RunFailure> of_first_epoch(std::vector<RunFailure> failures);
 
 }  // namespace millrace::pipelines

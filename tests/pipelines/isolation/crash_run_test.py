@@ -82,10 +82,16 @@ class HungStage(unittest.TestCase):
             self.assertIn("error[stage-hung]", process.stderr)
 
     def test_a_stage_that_opens_or_closes_for_ever_ends_the_run_too(self):
-        for at in ("open", "close"):
+        for at, epochs in (("open", []), ("close", [1, 2, 3])):
             process = with_fault("hang", "--json", "--set", "faults.run.timeout=0.3", at=at)
             self.assertEqual(process.returncode, 75, process.stderr)
-            self.assertEqual(json.loads(process.stdout)["failures"][0]["name"], "stage-hung")
+            result = json.loads(process.stdout)
+            failure, = result["failures"]
+            self.assertEqual((failure["name"], failure["epoch"]), ("stage-hung", 0))
+            # What has been trained by then is there.
+            self.assertEqual([epoch["epoch"] for epoch in result["epochs"]], epochs)
+            self.assertEqual("weights_sha256" in result, bool(epochs))
+            self.assertNotIn("end first", process.stderr)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 #include "built_in_graph.hpp"
 #include "catch.hpp"
 #include "command/run_json.hpp"
+#include "run/report/epoch_cut.hpp"
 #include "run/runner.hpp"
 
 #include <millrace/error.hpp>
@@ -193,6 +194,22 @@ TEST_CASE("after a failure in front of trainer or evaluator the epochs before it
   require_epochs(json, 2);
   CHECK(failures_in(json) == Texts{"planted " + node + " 3"});
   CHECK(json["exit"]["code"] == 4);
+}
+
+TEST_CASE("of failures those of the first epoch are told, and who never returned", "[failed_epoch]") {
+  const auto failure = [](const char* name, ErrorKind kind, std::uint32_t epoch) {
+    RunFailure f;
+    f.name = name;
+    f.kind = kind;
+    f.epoch = epoch;
+    return f;
+  };
+  Texts names;
+  for (const RunFailure& f :
+       of_first_epoch({failure("late", ErrorKind::run, 4), failure("first", ErrorKind::run, 3),
+                       failure("stage-hung", ErrorKind::stalled, 4), failure("closing", ErrorKind::run, 0)}))
+    names.push_back(f.name);
+  CHECK(names == Texts{"first", "stage-hung", "closing"});
 }
 
 TEST_CASE("after a failure in the first epoch there is nothing to report", "[failed_epoch]") {

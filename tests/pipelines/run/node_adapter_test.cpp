@@ -266,6 +266,20 @@ TEST_CASE("a grouped transform that forgets a packet is told so", "[adapter]") {
   bench.step(0), bench.step(0), bench.step(1);
   REQUIRE(bench.stop.failures().size() == 1);
   CHECK(bench.stop.failures().front().name == "transform-contract");
+  CHECK(bench.stop.failures().front().packet == 1);
+}
+
+TEST_CASE("a group lies in one epoch, so that what fails in it fails in that one", "[adapter]") {
+  Bench bench;
+  Groups groups;
+  bench.graph.source("src", 8, 4);
+  bench.graph.add("group", std::make_unique<Grouping>(groups, 2), {{"in", "src"}}, {{"out", numbers(4)}});
+  bench.build(4);
+  for (int i = 0; i < 3; ++i) bench.step(0);
+  bench.step(1);
+  CHECK(groups == Groups{{0, 1}, {2}});
+  REQUIRE(bench.stop.failures().size() == 1);
+  CHECK(bench.stop.failures().front().epoch == 2);
 }
 
 TEST_CASE("once the run stops, arriving, queued and waiting packets count as discarded", "[adapter]") {

@@ -3,6 +3,7 @@
 #include "catch.hpp"
 #include "command/run_json.hpp"
 #include "run/runner.hpp"
+#include "temp_folder.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
@@ -12,6 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -65,12 +67,13 @@ class Careless final : public Serial {
         .input("in", Record::any())
         .output("metrics", PortContent::metrics("a loss"))
         .output("model", PortContent::model("which never comes"))
-        .param(Param("fault", ParamType::choice({"none", "forgets", "nan", "draws"}), "what it does wrong"))
+        .param(Param("fault", ParamType::choice({"none", "forgets", "nan", "draws", "names"}), "what it does wrong"))
         .example("c: {stage: careless, in: x, with: {fault: nan}}");
   }
   explicit Careless(const ParamValue& params) : fault_(params["fault"].text()) {}
   void infer(InferContext& ctx) override {
     ctx.output("metrics", PortSpec::of_kind(PortKind::metrics));
+    if (fault_ == "names") ctx.measures("metrics", {"loss", "epoch"});
     ctx.output("model", PortSpec::of_kind(PortKind::model));
   }
   void open(OpenContext& ctx) override {
@@ -265,6 +268,16 @@ TEST_CASE("weights that the last update made infinite fail the run, and the epoc
   }
 }
 
+TEST_CASE("of a model that has not diverged it is said that its epoch was not whole", "[models]") {
+  const RunReport report = report_of(kTwo, {"epochs=1", "small.optimizer.sgd.learning_rate=3e38"});
+  REQUIRE(report.failures.size() == 1);
+  CHECK(failure_of(report).starts_with("diverged small 1"));
+  const std::vector<std::string>& notes = report.failures[0].notes;
+  const auto has = [&](const char* note) { return std::count(notes.begin(), notes.end(), note) == 1; };
+  CHECK(has("no epoch of `small` has ended with finite weights, so no model of it is reported"));
+  CHECK(has("no epoch before epoch 1 has been whole, so no model of `large` is reported"));
+}
+
 TEST_CASE("weights that are not finite to begin with are found without training", "[models]") {
   // One of 64 normal numbers is surely so large that 3e38 of it is more than a float32 holds.
   const std::string infinite =
@@ -321,6 +334,20 @@ TEST_CASE("a run whose trainer was silent about an epoch, measured nothing finit
   CHECK(secret.exit_code == 6);
   REQUIRE_FALSE(secret.failures.empty());
   CHECK(secret.failures[0].name == "undeclared-purpose");
+}
+
+TEST_CASE("a metric that would bear the name of a key of the history is an error of check", "[models]") {
+  Diagnostics diagnostics;
+  const testing::TempFolder folder;
+  const std::string text =
+      "version: 1\ngraph:\n  x: {stage: table_source, with: {columns: {v: [1]}}}\n"
+      "  c: {stage: careless, in: x, with: {fault: names}}\n";
+  load_graph(folder.file("config.yaml", text), {}, careless_stages(), diagnostics);
+  const std::vector<Diagnostic> found = diagnostics.sorted();
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].name == "reserved-metric");
+  CHECK(found[0].where.line == 4);
+  CHECK_THAT(found[0].message, Catch::Matchers::ContainsSubstring("`c.metrics` would tell a metric `epoch`"));
 }
 
 TEST_CASE("print nodes write in the order of the graph, each with its name, in twenty runs alike", "[models]") {
