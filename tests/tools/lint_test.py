@@ -12,8 +12,12 @@ LINT = pathlib.Path(__file__).resolve().parents[2] / "tools" / "lint"
 CLEAN = {
     "framework/include/millrace/stage.hpp": "#pragma once\nnamespace millrace { struct StageThing {}; }\n",
     "framework/include/millrace/plugin.h": "typedef int millrace_number;\n",
-    "framework/core/registry.cpp": "#include <millrace/stage.hpp>\n#include <fmt/format.h>\n",
-    "framework/device/host.hpp": "#pragma once\n",
+    "framework/include/millrace/registry.hpp": "#pragma once\nnamespace millrace {\nint stages_known();\nint stages_built_in();\n}\n",
+    "framework/core/registry.cpp": "#include <millrace/stage.hpp>\n#include <fmt/format.h>\nint stages_known() {\n  return 1;\n}\n",
+    "framework/core/built_in.cpp": "int stages_built_in() {\n  return 1;\n}\n",
+    "framework/device/host.hpp": "#pragma once\nint host_cores();\n",
+    "framework/device/host.cpp": '#include "host.hpp"\nint host_cores() {\n  return 1;\n}\n',
+    "framework/nn/cpu/step.hpp": "#pragma once\n",
     "framework/nn/cpu/step.cpp": '#include "device/host.hpp"\n#include <dnnl.h>\n',
     "stages/flatten.cpp": "#include <millrace/stage.hpp>\n",
     "pipelines/run/runner.hpp": "#pragma once\n#include <millrace/stage.hpp>\n",
@@ -56,6 +60,15 @@ class Lint(unittest.TestCase):
         """`text` in `path` is reported with `what`; afterwards the tree is as it was."""
         self.write(path, text)
         self.reports(what, name, *arguments)
+        self.restore(path)
+
+    def tolerate(self, path, text, name):
+        """`text` in `path` is accepted; afterwards the tree is as it was."""
+        self.write(path, text)
+        self.accepts(name)
+        self.restore(path)
+
+    def restore(self, path):
         if path in CLEAN:
             self.write(path, CLEAN[path])
         else:
@@ -74,6 +87,36 @@ class Lint(unittest.TestCase):
         self.plant("framework/include/millrace/stage.hpp", "#include <fmt/format.h>\n", "fmt is included only in", name)
         self.plant("stages/flatten.cpp", "#include <millrace/gone.hpp>\n", "no such file of ours", name)
         self.accepts("check_arrows")
+
+    def test_file_circles(self):
+        self.write("framework/device/cores.hpp", '#pragma once\n#include "host.hpp"\n')
+        self.accepts("check_arrows")
+        # By way of the source: who needs one of the two needs both.
+        self.plant("framework/device/host.cpp", '#include "host.hpp"\n#include "cores.hpp"\n',
+                   "framework/device/cores: includes itself by way of framework/device/host", "check_arrows")
+        self.accepts("check_arrows")
+
+    def test_headers_that_lie(self):
+        name = "check_arrows"
+        self.plant("framework/device/other.cpp", "int other() {\n  return 1;\n}\n", "other.cpp: has no header of its name", name)
+        self.tolerate("framework/device/host.hpp", "#pragma once\nint host_cores();\nint\nstep_bytes(int rows,\n           int columns);\n", name)
+        self.write("framework/device/other.hpp", "#pragma once\n")
+        self.tolerate("framework/device/other.cpp", "int host_cores() {\n  return 2;\n}\n", name)  # an overload
+        self.write("framework/device/host.cpp", '#include "host.hpp"\n')
+        self.plant("framework/device/other.cpp", "int host_cores() {\n  return 2;\n}\n",
+                   "framework/device/host.hpp:2: declares host_cores, which framework/device/other.cpp defines", name)
+
+    def test_sizes(self):
+        name = "check_arrows"
+        self.tolerate("framework/device/host.cpp", '#include "host.hpp"\n' + "// a line\n" * 399, name)
+        self.plant("framework/device/host.cpp", '#include "host.hpp"\n' + "// a line\n" * 400, "has 401 lines", name)
+        for number in range(24):
+            self.write(f"framework/device/more{number}.hpp", "#pragma once\n")
+        self.reports("framework/device: holds 26 sources and headers", name)
+        for number in range(24):
+            self.write(f"stages/more{number}.cpp", "")
+        (self.root / "framework/device/more0.hpp").unlink()
+        self.accepts(name)
 
     def test_tests_built(self):
         commands = [{"directory": str(self.root), "file": "tests/stages/flatten_test.cpp"}]
