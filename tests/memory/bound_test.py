@@ -97,6 +97,19 @@ class Folder:
                 "  log: {stage: metrics_sink, in: {train: learn.metrics}}\n")
 
 
+    def long_names(self, epochs):
+        model = "with: {model: [{dense: {units: 1}}], loss: mse, optimizer: {sgd: {learning_rate: 0.01}}}"
+        return (f"version: 1\nname: t\nepochs: {epochs}\ngraph:\n"
+                "  rows: {stage: table_source, with: {columns: {x: [0, 1, 2, 3], y: [1, 2, 3, 4]}}}\n"
+                "  batches: {stage: batcher, in: {inputs: rows.x, targets: rows.y}, with: {batch_size: 4}}\n"
+                f"  learn: {{stage: trainer, in: batches, {model}}}\n"
+                f"  log: {{stage: metrics_sink, in: {{{'m' * 1000}: learn.metrics}}}}\n")
+
+    def large_config(self, texts):
+        return (Folder.long_names(self, 1).replace("m" * 1000, "train") +
+                "x-a: [" + ", ".join(f"text{i:05}" for i in range(texts)) + "]\n")
+
+
 def run(config, *arguments):
     return subprocess.run([PROGRAM, *arguments], input=config, capture_output=True, text=True, timeout=300, check=False)
 
@@ -137,6 +150,8 @@ RUNS = [
     ("wide rows", lambda f: f.training(rows=200, width=60000, batch=8), [], False),
     ("a sink behind one_hot", lambda f: f.printed(60000, 1, classes=500), [], True),
     ("1e6 rows printed", lambda f: f.printed(1_000_000, 1_000_000), [], True),
+    ("a name of 1000 letters", lambda f: f.long_names(10_000), [], True),
+    ("a config of 90,000 texts", lambda f: f.large_config(90_000), ["--threads", "1"], True),
     ("evaluation in large batches", lambda f: f.training(rows=8000, valid_batch=8000), [], False),
 ]
 
