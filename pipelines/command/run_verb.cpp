@@ -191,13 +191,21 @@ struct Stopping {
     if (is_telling) leave_unless_told(signal);
   }
 
-  /// While it lives, what the run has come to is told, and a signal gives that a second.
+  /// While it lives, what the run has come to is told, and a signal gives that a second; one that came before does, too.
   struct Telling {
-    explicit Telling(Stopping& of) : stopping(of) { stopping.is_telling = true; }
-    ~Telling() { stopping.is_telling = false; }
+    explicit Telling(Stopping& of) : stopping(of) {
+      stopping.is_telling = true;
+      if (const int signal = stopping.signals.first(); signal != 0)
+        limit = std::thread([this, signal] { stopping.leave_unless_told(signal); });
+    }
+    ~Telling() {
+      stopping.is_telling = false;
+      if (limit.joinable()) limit.join();
+    }
     Telling(const Telling&) = delete;
     Telling& operator=(const Telling&) = delete;
     Stopping& stopping;
+    std::thread limit;
   };
 
  private:

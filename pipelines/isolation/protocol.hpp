@@ -11,6 +11,9 @@ enum class Request : std::uint8_t { open, begin_pass, produce, process, save, lo
 /// done and failed end a request and carry what the stage has let go of; stop_after waits for its reply.
 enum class Answer : std::uint8_t { done, failed, emit, stop_after, metrics, step, print, warning };
 
+/// How the process of a stage ends when it was asked to and the stage is gone: a code that no exit() of a stage gives by itself.
+inline constexpr int kEndedInOrder = 97;
+
 /// Descriptors of the process of a stage when it starts.
 inline constexpr int kSocketDescriptor = 3, kInputsDescriptor = 4, kOutputsDescriptor = 5;
 

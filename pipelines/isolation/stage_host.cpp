@@ -59,9 +59,9 @@ class StageHost {
  public:
   explicit StageHost(const EnterPlugin& enter_plugin) : enter_plugin_(enter_plugin) {}
 
-  int serve() {
+  void serve() {
     while (const auto message = channel_.receive([] {})) {
-      if (WireReader(*message).one_of(Request::end) == Request::end) return 0;
+      if (WireReader(*message).one_of(Request::end) == Request::end) return;
       WireReader request(*message);
       try {
         answer(request);
@@ -219,7 +219,7 @@ bool follow_to_the_end(long parent) {
 // that signals every process of a job means the run, which then stops in order and asks the stage to close.
 bool bind_to(long parent) {
   if (!follow_to_the_end(parent)) prctl(PR_SET_PDEATHSIG, SIGKILL);
-  for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1}) std::signal(number, SIG_IGN);
+  for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2}) std::signal(number, SIG_IGN);
   return getppid() == parent;
 }
 
@@ -235,7 +235,11 @@ int serve_stage(long parent, const EnterPlugin& enter_plugin) {
     std::fputs("a stage's process is started by a run, for a node with `run: {isolate: process}`\n", stderr);
     return static_cast<int>(ErrorKind::usage);
   }
-  return StageHost(enter_plugin).serve();
+  {
+    StageHost host(enter_plugin);
+    host.serve();
+  }
+  return kEndedInOrder;
 }
 
 }  // namespace millrace::pipelines

@@ -171,9 +171,9 @@ void StageProcess::end() {
   if (!status)
     throw Error(ErrorKind::run, "stage-hung", "the process of the stage does not end",
                 "look for a wait in the destructor of the stage");
-  if (*status != 0)
+  if (!WIFEXITED(*status) || WEXITSTATUS(*status) != kEndedInOrder)
     throw Error(ErrorKind::run, "stage-crashed", "the process of the stage, asked to end, " + how_it_ended(*status),
-                "look for a defect in the destructor of the stage");
+                "look for a defect in the destructor of the stage, or a call of exit() in it");
 }
 
 }  // namespace millrace::pipelines

@@ -21,7 +21,7 @@ bool is_ignored(int number) {
 sigset_t stop_set() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1})
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU})
     if (!is_ignored(number)) sigaddset(&set, number);
   return set;
 }
@@ -55,6 +55,7 @@ void StopSignals::wait() {
   const sigset_t heeded = stop_set(), set = with_waking(heeded);
   for (int number = 0; sigwait(&set, &number) == 0 && !over_;) {
     if (sigismember(&heeded, number) == 0) continue;
+    if (first_ != 0 && number == SIGXCPU) continue;
     // No destructors and no flushing: whoever asks twice does not want to wait for a stage that hangs.
     if (first_ != 0) _exit(128 + number);
     first_ = number;

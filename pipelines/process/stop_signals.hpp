@@ -1,5 +1,5 @@
-// The signals that ask a run to stop, as a number that it looks at: SIGHUP, SIGINT, SIGQUIT, SIGTERM and SIGUSR1, but for those
-// that were ignored when the process started.
+// The signals that ask a run to stop, as a number that it looks at: SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 and
+// SIGXCPU, by which batch systems say that time is up, but for those that were ignored when the process started.
 #pragma once
 
 #include <atomic>
@@ -12,7 +12,8 @@ namespace millrace::pipelines {
 /// Blocks them in this thread and all that it starts. Call it before any thread exists.
 void block_stop_signals();
 
-/// While it lives, the first signal is kept in `first()`; the second ends the process at once with 128 + its number. Make it
+/// While it lives, the first signal is kept in `first()`; the second ends the process at once with 128 + its number.
+/// The kernel sends SIGXCPU every second: only the first counts. Make it
 /// before any other thread. Afterwards a signal does in this thread what it did before: what still runs can be ended.
 class StopSignals {
  public:

@@ -360,7 +360,7 @@ std::vector<WidenedBudget> Run::widened() const {
 // compared.
 void Run::account() {
   stopped_ = stop_.stopped();
-  cut_ = cut();
+  ended_ = ledger_->ends_told();
   source_counts_ = count_sources();
   passes_ = ledger_->last_pass() - ledger_->first_pass() + 1;
   report_.widened = widened();
@@ -481,11 +481,12 @@ std::vector<RunFailure> Run::first_failures() const {
   return first_of_transforms(graph_, is_device ? stop_.failures() : of_first_epoch(stop_.failures()));
 }
 
-// Other processes end at once, and so at epochs of their own.
+// Other processes end at once, and so at epochs of their own. An epoch that ends only because a stage that kept a packet is
+// taken down has not ended.
 EpochCut Run::cut() const {
   const std::vector<RunFailure> failures = stop_.failures();
-  return failures.empty() || peers_ != nullptr || !ledger_ ? EpochCut()
-                                                           : cut_of(graph_, failures, ledger_->ends_told());
+  if (failures.empty() || peers_ != nullptr || !ledger_) return {};
+  return cut_of(graph_, failures, std::min<std::uint64_t>(ended_, ledger_->ends_told()));
 }
 
 void Run::conclude(RunReport& report, const EpochCut& cut) const {
@@ -508,7 +509,7 @@ void Run::conclude(RunReport& report, const EpochCut& cut) const {
 }
 
 RunReport Run::take_report() {
-  conclude(report_, cut_);
+  conclude(report_, cut());
   return std::move(report_);
 }
 

@@ -89,7 +89,7 @@ class Run {
   std::vector<SourceCount> source_counts_;                 ///< when nothing moved any more
   std::uint32_t passes_ = 0;                               ///< that each source owed
   std::vector<std::size_t> kept_;                          ///< by node: blocks and epochs that came back when it went
-  EpochCut cut_;                                           ///< where a failure has ended the flow
+  std::atomic<std::uint64_t> ended_{UINT64_MAX};           ///< epochs that had, when nothing moved any more
   std::atomic<bool> is_ending_told_{false};
   bool stopped_ = true;  ///< by a failure or a signal; the run has not come to its own end
   RunReport report_;

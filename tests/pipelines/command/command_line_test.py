@@ -223,8 +223,32 @@ class Signals(unittest.TestCase):
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(60), 130)
 
+    def test_one_during_the_training_ends_a_run_whose_results_nobody_reads(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        with self.assertRaises(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        os.set_blocking(writer, True)
+        process = subprocess.Popen([PROGRAM, TINY, "--set", "epochs=1000000", "--json"], stdout=writer, stderr=subprocess.PIPE, text=True)
+        os.close(writer)
+        self.addCleanup(process.stderr.close)
+        while not process.stderr.readline().startswith("Epoch 3/"):
+            self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(60), 143)
+
+    def test_one_that_the_kernel_repeats_ends_nothing_at_once(self):
+        process = self.started()
+        process.send_signal(signal.SIGXCPU)
+        process.send_signal(signal.SIGXCPU)
+        out, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 128 + signal.SIGXCPU)
+        self.assertEqual(json.loads(out)["exit"]["reason"], f"signal {int(signal.SIGXCPU)}")
+
     def test_one_ends_the_run_after_the_batch_with_the_object(self):
-        for number in [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]:
+        for number in [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU]:
             process = self.started()
             process.send_signal(number)
             out, err = process.communicate(timeout=60)

@@ -223,7 +223,7 @@ class Faults(unittest.TestCase):
 
     def test_open_close_and_destruction_are_told_as_well(self):
         for fault, at, name in [("segv", "open", "stage-crashed"), ("throw", "open", "planted"), ("exit", "close", "stage-crashed"),
-                                ("abort", "destruction", "stage-crashed")]:
+                                ("abort", "destruction", "stage-crashed"), ("exit", "destruction", "stage-crashed")]:
             process = with_fault(fault, "--json", *ISOLATED, at=at)
             result = result_of(process)
             self.assertEqual([f["name"] for f in result["failures"]], [name], (fault, at, process.stderr))
@@ -235,6 +235,12 @@ class Faults(unittest.TestCase):
         apart, alone = with_fault("keep", *ISOLATED, *sets), with_fault("keep", *sets)
         self.assertEqual(result_of(apart)["failures"], result_of(alone)["failures"])
         self.assertEqual([f["name"] for f in result_of(apart)["failures"]], ["kept-packet"])
+        # Of the epoch in which the packet was kept nothing is reported, neither on the way nor at the end.
+        for process in (apart, alone):
+            result = result_of(process)
+            self.assertEqual([epoch["epoch"] for epoch in result["epochs"]], [1, 2])
+            self.assertEqual(result["models"]["learn"]["epochs_trained"], 2)
+            self.assertEqual(process.stderr.count("Epoch "), 2, process.stderr)
 
     def test_a_source_and_a_serial_are_told_with_their_place(self):
         for node, stage, packet in [("numbers", "faulty_source", 4), ("faults", "faulty_serial", 3)]:
