@@ -2,6 +2,7 @@
 #include "answer.hpp"
 #include "checked_config.hpp"
 #include "config_plugins.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "memory_bound.hpp"
 #include "run_json.hpp"
 
@@ -22,7 +23,8 @@ int check_verb(const CommandOptions& options) {
   if (options.json)
     write_result(errors_json(checked->diagnostics, loaded_plugins_json(checked->registry)));
   else
-    answer(fmt::format("{}: no errors, {}{}\n", options.target, warnings > 0 ? warnings_text(warnings) + ", " : "",
+    answer(fmt::format("{}: no errors, {}{}\n", printable_line(options.target),
+                       warnings > 0 ? warnings_text(warnings) + ", " : "",
                        counted(checked->graph.nodes.size(), "node")));
   return 0;
 }

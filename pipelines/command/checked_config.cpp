@@ -53,7 +53,7 @@ void destroy_stages(ValidatedGraph& graph) {
 
 // What the command line takes away keeps its number among those that draw: who is left draws what it drew beside it.
 void keep_numbers(const DocNode& document, const CommandOptions& options, const Peers* peers, CheckedConfig& checked) {
-  const std::vector<Override> rest = without_removals(options.overrides);
+  const std::vector<Override> rest = without_removals(document, options.overrides);
   if (rest.size() == options.overrides.size()) return;
   Diagnostics ignored;  // a part may be taken away because it is wrong
   const GraphSpec spec = build_spec(document, rest, checked.registry, ignored);

@@ -18,7 +18,7 @@ std::set<std::string> nodes_taken_away(const std::vector<Override>& overrides) {
   std::set<std::string> names;
   for (const Override& override : overrides) {
     const std::string path = override.text.substr(0, override.text.find('='));
-    if (path.find('.') == std::string::npos && without_removals({override}).empty()) names.insert(path);
+    if (path.find('.') == std::string::npos && without_removals({}, {override}).empty()) names.insert(path);
   }
   return names;
 }

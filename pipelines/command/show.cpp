@@ -99,7 +99,7 @@ class YamlWriter {
     text += content;
     const std::size_t width = text.size() - start;
     text.append(width < kCommentColumn ? kCommentColumn - width : 2, ' ');
-    text += "# " + origin_of(where) + "\n";
+    text += "# " + printable_line(origin_of(where)) + "\n";
   }
 };
 

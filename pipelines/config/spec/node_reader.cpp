@@ -202,6 +202,9 @@ class NodeReader {
     if (!reference.is_scalar() || reference.text.empty())
       return error_in_node(node, "an input that names no node", reference.where,
                            "expected NODE, NODE.OUTPUT or {INPUT: NODE}");
+    if (port.find('\n') != std::string::npos)
+      error("bad-name", fmt::format("`{}` is no name for an input", shown(port)), port_where, "has more than one line",
+            "write it on one line");
     node.in.push_back({port, reference.text, "", reference.where, port_where});
   }
 
@@ -214,7 +217,7 @@ class NodeReader {
                    did_you_mean(chain.text, known, "there are the chains"));
     }
     const DocNode& list = *found->second;
-    const std::vector<ChainItem> items = chain_items(list, diagnostics_);
+    std::vector<ChainItem> items = chain_items(list, diagnostics_);
     if (items.empty() && !list.items.empty()) return;  // each of them has been reported
     if (items.empty())
       return error("wrong-length", fmt::format("chain `{}` has no stages", chain.text), list.where,
@@ -225,7 +228,17 @@ class NodeReader {
       return;
     }
     check_instances(node, chain.text, items);
+    std::erase_if(items, [&](const ChainItem& item) { return is_left_out(node, item); });
+    if (items.empty())
+      return error("wrong-length", fmt::format("node `{}` leaves out every stage of its chain", node.name), node.where,
+                   "", "take the node away, and name in its place what it is given");
     for (const ChainItem& item : items) add_chain_node(node, item, item.instance == items.front().instance);
+  }
+
+  // `with: {normalize: null}`: this use of the chain does without that stage.
+  static bool is_left_out(const NodeSpec& node, const ChainItem& item) {
+    const DocMember* own = node.with.find(item.instance);
+    return own != nullptr && own->value.is_null();
   }
 
   void check_instances(const NodeSpec& node, const std::string& chain, const std::vector<ChainItem>& items) {

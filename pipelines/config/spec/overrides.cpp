@@ -37,6 +37,12 @@ std::vector<std::string> keys_of(const DocNode& map) {
   return keys;
 }
 
+DocNode null_at(const Location& where) {
+  DocNode null;
+  null.where = where;
+  return null;
+}
+
 std::string text_of(const DocNode& map, std::string_view key) {
   const DocMember* member = map.find(key);
   return member != nullptr && member->value.is_scalar() ? member->value.text : std::string();
@@ -127,6 +133,10 @@ class OverrideApplier {
     if (list == nullptr) return;  // an unknown chain is reported when the graph is read
     std::vector<std::string> instances;
     for (const ChainItem& item : chain_items(list->value)) {
+      if (item.instance == path.front().text && path.size() == 1 && typed_.removes()) {
+        member_of(params, path.front()).value = null_at(path.front().where);
+        return;
+      }
       if (item.instance == path.front().text)
         return set_stage_param(member_of(params, path.front()).value, item.stage, path.subspan(1));
       instances.push_back(item.instance);
@@ -247,11 +257,21 @@ bool is_null(const Override& override, std::size_t start) {
   return value && value->is_null() && value->where.source;
 }
 
+// `NODE.STAGE` of a node that uses a chain.
+bool names_stage_of_chain(const DocNode& document, std::string_view path) {
+  const std::size_t point = path.find('.');
+  const DocMember* graph = document.find("graph");
+  const DocMember* node = graph != nullptr ? graph->value.find(path.substr(0, point)) : nullptr;
+  return node != nullptr && node->value.find("chain") != nullptr && point != std::string_view::npos &&
+         path.find('.', point + 1) == std::string_view::npos;
+}
+
 // A node, an input, a chain or an item of one; not a parameter, which null only unsets.
-bool takes_part_away(const Override& override) {
+bool takes_part_away(const DocNode& document, const Override& override) {
   const std::string_view text = override.text, path = text.substr(0, text.find('='));
   const bool is_part = path.find('.') == std::string_view::npos || path.starts_with("chains.") ||
-                       path.ends_with(".in") || path.find(".in.") != std::string_view::npos;
+                       path.ends_with(".in") || path.find(".in.") != std::string_view::npos ||
+                       names_stage_of_chain(document, path);
   return is_part && path.size() < text.size() && is_null(override, path.size() + 1);
 }
 
@@ -262,9 +282,9 @@ const Location& default_location() {
   return location;
 }
 
-std::vector<Override> without_removals(const std::vector<Override>& overrides) {
+std::vector<Override> without_removals(const DocNode& document, const std::vector<Override>& overrides) {
   std::vector<Override> rest = overrides;
-  std::erase_if(rest, takes_part_away);
+  std::erase_if(rest, [&](const Override& override) { return takes_part_away(document, override); });
   return rest;
 }
 

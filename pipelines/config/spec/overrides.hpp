@@ -24,8 +24,8 @@ struct Override {
 void apply_overrides(DocNode& document, const std::vector<Override>& overrides, const StageRegistry& registry,
                      Diagnostics& diagnostics);
 
-/// Those that take no node, input, chain or chain's item away: what the graph was before.
-std::vector<Override> without_removals(const std::vector<Override>& overrides);
+/// Those that take no node, input, chain or stage of a chain away: what the graph of `document` was before.
+std::vector<Override> without_removals(const DocNode& document, const std::vector<Override>& overrides);
 
 /// Where values come from that nobody wrote: a source named "default".
 const Location& default_location();

@@ -126,12 +126,21 @@ const ParamValue& top(const ParamValue& values, std::string_view key) {
 }
 
 std::string name_from_file(const DocNode& document) {
-  return document.where.source ? std::filesystem::path(document.where.source->name).stem().string() : std::string();
+  return document.where.source ? printable_line(std::filesystem::path(document.where.source->name).stem().string())
+                               : std::string();
 }
 
 void read_top(const DocNode& document, GraphSpec& spec, Diagnostics& diagnostics) {
   const ParamValue values = check_top(document, diagnostics);
   spec.name = top(values, "name").is_text() ? top(values, "name").text() : name_from_file(document);
+  if (spec.name.find('\n') != std::string::npos)
+    diagnostics.add({ErrorKind::config,
+                     "bad-name",
+                     fmt::format("`{}` is no name for a run", shown(spec.name)),
+                     value_location(document, "name"),
+                     "has more than one line",
+                     "write it on one line",
+                     {}});
   spec.device = top(values, "device").text();
   spec.device_where = value_location(document, "device");
   spec.threads = top(values, "threads").is_integer() ? static_cast<int>(top(values, "threads").integer()) : 0;

@@ -91,6 +91,21 @@ TEST_CASE("an override of a chain node changes one use, an override of the chain
   CHECK(node(all, "b.normalize").params["scale"].number() == 0.125);
 }
 
+TEST_CASE("null takes a stage out of one use of a chain, in an override and in a file") {
+  const ValidatedGraph whole = graph_of_text(kTable);
+  const ValidatedGraph graph = graph_of_text(kTable, {"a.normalize=null"});
+  CHECK(graph.nodes.size() + 1 == whole.nodes.size());
+  CHECK(std::none_of(graph.nodes.begin(), graph.nodes.end(), [](const auto& n) { return n.name == "a.normalize"; }));
+  CHECK(node(graph, "a.normalize_2").params["std"].number() == 2);
+  CHECK(graph.nodes.at(node(graph, "a.normalize_2").inputs.at(0).from_node).name == "a.flatten");
+  CHECK(node(graph, "b.normalize").params["scale"].number() == 0.25);
+  std::string text(kTable);
+  const std::size_t a = text.find("a: {chain: rows");
+  REQUIRE(a != std::string::npos);
+  text.insert(a + std::string_view("a: {chain: rows").size(), ", with: {normalize: ~}");
+  CHECK(graph_of_text(text).nodes.size() == graph.nodes.size());
+}
+
 TEST_CASE("overrides set what the file does not mention") {
   const ValidatedGraph graph = graph_of_text(
       kTrainer, {"epochs=7", "seed=9", "epochs_ahead=0", "threads=3", "learn.model.0.dense.use_bias=false",
