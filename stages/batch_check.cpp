@@ -78,6 +78,13 @@ void check_accuracy(Loss loss, const ModelSpec& model, const TensorSpec& targets
            "ask for `mae`, or leave it out");
 }
 
+void require_different_metrics(const std::vector<std::string>& metrics, InferContext& ctx) {
+  for (auto metric = metrics.begin(); metric != metrics.end(); ++metric)
+    if (std::find(metrics.begin(), metric, *metric) != metric)
+      ctx.error(At::param(fmt::format("metrics.{}", metric - metrics.begin())), "duplicate-metric",
+                fmt::format("`{}` is asked for twice", *metric), "name every metric once");
+}
+
 // A stage that drops or moves rows would make every rank train on or measure something else than its part, without a sign.
 void require_own_part(const RowShare& share, const Packet& packet, std::int64_t index, std::int64_t pass_rows) {
   if (share.is_whole()) return;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace millrace::stages {
 
@@ -18,6 +19,9 @@ void check_batches(Loss loss, const ModelSpec& model, const PortSpec& batches, c
 bool is_classification(Loss loss, const ModelSpec& model, const TensorSpec& targets);
 /// Warns at item `index` of the parameter `metrics`, which asks for accuracy, where there is none.
 void check_accuracy(Loss loss, const ModelSpec& model, const TensorSpec& targets, std::size_t index, InferContext& ctx);
+
+/// Error("duplicate-metric", config) at each item of the parameter `metrics` that says again what one before it says.
+void require_different_metrics(const std::vector<std::string>& metrics, InferContext& ctx);
 
 /// Throws Error("rank-rows", run) unless `packet` is this rank's part of batch `index` of a pass of `pass_rows` rows over all ranks.
 void require_own_part(const RowShare& share, const Packet& packet, std::int64_t index, std::int64_t pass_rows);

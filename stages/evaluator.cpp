@@ -72,6 +72,7 @@ class Evaluator final : public Serial {
     // A plugin's model port may not say what will come, nor for which loss.
     if (model) check_asked_accuracy(ctx, *model, *data.find("targets"));
     if (model) choose_metrics(ctx.input("model").loss);
+    require_different_metrics(metrics_, ctx);
     if (!metrics_.empty()) ctx.measures("metrics", names_of_metrics());
     if (!model) return;  // a plugin's model port may not say what will come; the step checks then
     check_width(*data.find("inputs"), "inputs", model->inputs, "inputs", ctx);

@@ -90,6 +90,7 @@ class Trainer final : public Serial {
 
   void infer(InferContext& ctx) override {
     ctx.draws(kPurpose);
+    require_different_metrics(metrics_, ctx);
     ctx.measures("metrics", metric_names());
     const PortSpec& in = ctx.input("in");
     // Before anything runs, so that every rank ends for this reason and none because another has.

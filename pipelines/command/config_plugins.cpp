@@ -59,7 +59,10 @@ void require_allowed(const std::string& plugin, const Location& where, const Com
     throw Error(ErrorKind::plugin, "plugins-refused",
                 fmt::format("the config names the plugin `{}`, and --no-plugins refuses its code", plugin),
                 "when you trust it, load it yourself with --plugin, or leave --no-plugins out");
-  if (options.strict_paths) require_below(plugin_path(plugin, where), {config_folder(options.target).string()});
+  if (!options.strict_paths) return;
+  std::vector<std::string> places{config_folder(options.target).string()};
+  for (const PluginFolder& folder : plugin_folders()) places.push_back(folder.path);
+  require_below(plugin_path(plugin, where), places);
 }
 
 bool load_each(const DocNode& document, const CommandOptions& options, StageRegistry& registry,

@@ -96,7 +96,7 @@ void StageProcess::throw_end() {
   if (channel_->state() == Channel::State::silent) {
     give_up();
     throw Error(
-        ErrorKind::run, "stage-hung",
+        ErrorKind::stalled, "stage-hung",
         fmt::format("a call of the stage has taken more than {} s", static_cast<double>(limit_.count()) / 1000),
         "look for a wait or an endless loop in the stage; `run: {timeout: SECONDS}` of the node gives it longer");
   }
@@ -169,7 +169,7 @@ void StageProcess::end() {
   process_->kill();
   packets_.release_all();
   if (!status)
-    throw Error(ErrorKind::run, "stage-hung", "the process of the stage does not end",
+    throw Error(ErrorKind::stalled, "stage-hung", "the process of the stage does not end",
                 "look for a wait in the destructor of the stage");
   if (!WIFEXITED(*status) || WEXITSTATUS(*status) != kEndedInOrder)
     throw Error(ErrorKind::run, "stage-crashed", "the process of the stage, asked to end, " + how_it_ended(*status),

@@ -73,8 +73,9 @@ RunFailure lost_hold(std::size_t count) {
 std::string help_for(const SourceCount& source) {
   if (source.limit != PermitLedger::Limit::bytes) return "this is a defect of the engine";
   return fmt::format(
-      "{} still held downstream; raise `run: {{bytes: {}}}` of `{}` by {} or more, or look for a stage "
-      "that keeps packets",
+      "{} still held downstream; raise `run: {{bytes: {}}}` of `{}` by {} or more, or leave that "
+      "limit out where stages drop rows: blocks are then allowed as they are needed; or look for a stage that keeps "
+      "packets",
       counted(source.blocks_alive, "block of it is", "blocks of it are"), source.declared_bytes, source.node,
       source.bytes - source.declared_bytes + source.block_bytes);
 }

@@ -79,6 +79,7 @@ constexpr std::array kRules{
     Rule{"row-range", "Ranges of rows lie within the file."},
     Rule{"normalised-twice", "Values that are small already are not scaled down again."},
     Rule{"duplicate-class", "A class is named once."},
+    Rule{"duplicate-metric", "A metric is asked for once."},
     Rule{"unknown-class", "Every class of the input is named."},
     Rule{"label-out-of-range", "Labels are smaller than the number of classes."},
     Rule{"unknown-column", "Only columns of the table are spoken of."},

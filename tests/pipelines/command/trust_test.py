@@ -179,6 +179,14 @@ class StrictPaths(Trust):
         self.assertFalse(self.mark.exists())
         self.assertEqual(self.run_it("check", self.naming(), "--strict-paths").returncode, 0)
 
+    def test_a_plugin_of_a_plugin_folder_passes_by_its_name(self):
+        folder = self.root / "plugins of mine"
+        folder.mkdir()
+        shutil.copy(MOODY, folder / "apart.so")
+        process = self.run_it("check", self.naming("apart"), "--strict-paths", MILLRACE_PLUGIN_PATH=str(folder))
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertIn(f"loaded plugin {folder}/apart.so", process.stderr)
+
     def test_what_comes_with_millrace_passes(self):
         for name in ("linear_fit", "colors_onehot", "mnist_mlp", "mnist_mlp_augmented"):
             process = self.run_it("check", name, "--strict-paths", "--json")
