@@ -14,6 +14,11 @@ DocMember* DocNode::find(std::string_view key) {
   return it == members.end() ? nullptr : &*it;
 }
 
+const Location& default_location() {
+  static const Location location{std::make_shared<const SourceText>(SourceText{"default", "", false}), 0, 0, 1};
+  return location;
+}
+
 std::size_t count_values(const DocNode& node) {
   std::size_t count = 1;
   for (const DocNode& item : node.items) count += count_values(item);

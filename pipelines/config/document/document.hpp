@@ -37,6 +37,9 @@ struct DocMember {
   DocNode value;
 };
 
+/// Where values come from that nobody wrote: a source named "default".
+const Location& default_location();
+
 /// The value and all those in it.
 std::size_t count_values(const DocNode&);
 

@@ -2,7 +2,7 @@
 
 #include "diagnostics/printable_text.hpp"
 #include "encoding_check.hpp"
-#include "yaml_parser.hpp"
+#include "limits.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,5 @@
 #include "tree_builder.hpp"
+#include "limits.hpp"
 
 #include <fmt/format.h>
 

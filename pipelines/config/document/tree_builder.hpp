@@ -1,8 +1,8 @@
 // Puts a tree together from the events of a parser, and enforces what the parser does not: limits, unique keys, `<<`.
 #pragma once
 
+#include "document.hpp"
 #include "text_positions.hpp"
-#include "yaml_parser.hpp"
 
 #include <cstddef>
 #include <string>

@@ -2,6 +2,7 @@
 #include "yaml_parser.hpp"
 
 #include "encoding_check.hpp"
+#include "limits.hpp"
 #include "tree_builder.hpp"
 
 #include <fmt/format.h>

@@ -2,6 +2,7 @@
 #include "document_reader.hpp"
 
 #include "config/document/document_layers.hpp"
+#include "config/document/limits.hpp"
 #include "config/document/references.hpp"
 #include "config/document/yaml_parser.hpp"
 #include "config_schema.hpp"

@@ -3,7 +3,7 @@
 
 #include "chains.hpp"
 #include "config/document/document_layers.hpp"
-#include "config/document/yaml_parser.hpp"
+#include "config/document/limits.hpp"
 #include "config_schema.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"

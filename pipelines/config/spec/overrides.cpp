@@ -277,11 +277,6 @@ bool takes_part_away(const DocNode& document, const Override& override) {
 
 }  // namespace
 
-const Location& default_location() {
-  static const Location location{std::make_shared<const SourceText>(SourceText{"default", "", false}), 0, 0, 1};
-  return location;
-}
-
 std::vector<Override> without_removals(const DocNode& document, const std::vector<Override>& overrides) {
   std::vector<Override> rest = overrides;
   std::erase_if(rest, [&](const Override& override) { return takes_part_away(document, override); });

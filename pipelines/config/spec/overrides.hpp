@@ -27,7 +27,4 @@ void apply_overrides(DocNode& document, const std::vector<Override>& overrides, 
 /// Those that take no node, input, chain or stage of a chain away: what the graph of `document` was before.
 std::vector<Override> without_removals(const DocNode& document, const std::vector<Override>& overrides);
 
-/// Where values come from that nobody wrote: a source named "default".
-const Location& default_location();
-
 }  // namespace millrace::pipelines

@@ -4,7 +4,6 @@
 #include "config_schema.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "overrides.hpp"
 #include "param_check.hpp"
 
 #include <millrace/registry.hpp>

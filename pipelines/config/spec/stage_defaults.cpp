@@ -2,7 +2,6 @@
 #include "stage_defaults.hpp"
 
 #include "chains.hpp"
-#include "overrides.hpp"
 #include "param_check.hpp"
 
 #include <millrace/registry.hpp>

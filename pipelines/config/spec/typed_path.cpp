@@ -2,7 +2,6 @@
 
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "overrides.hpp"
 #include "param_check.hpp"
 
 #include <fmt/format.h>

@@ -3,7 +3,7 @@
 #include "bad_config.hpp"
 #include "catch.hpp"
 #include "check/rules/rule_list.hpp"
-#include "config/document/yaml_parser.hpp"
+#include "config/document/limits.hpp"
 #include "device/device_kinds.hpp"
 
 #include <sys/resource.h>

@@ -1,7 +1,7 @@
 // What a config may extend, and what is told about files that are none.
 #include "config/spec/document_reader.hpp"
 #include "catch.hpp"
-#include "config/document/yaml_parser.hpp"
+#include "config/document/limits.hpp"
 #include "temp_folder.hpp"
 
 #include <fmt/format.h>
