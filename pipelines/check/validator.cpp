@@ -1,7 +1,7 @@
 // The order of the checks: what a node is, how nodes are wired, whether packets can flow, then what the stages say.
 #include "validator.hpp"
 
-#include "budgets.hpp"
+#include "backpressure/budgets.hpp"
 #include "check/graph/checked_graph.hpp"
 #include "check/graph/config_hash.hpp"
 #include "check/graph/node_seeds.hpp"

@@ -109,12 +109,6 @@ std::string models_text(const ValidatedGraph& graph) {
   return text;
 }
 
-std::int64_t block_rows(const ValidatedNode& node) {
-  std::int64_t rows = 0;
-  for (const auto& [port, spec] : node.outputs) rows = std::max(rows, spec.max_rows);
-  return rows;
-}
-
 std::string budgets_text(const ValidatedGraph& graph) {
   std::vector<std::vector<std::string>> rows = {{"source", "declared", "effective", "rows/block", "byte limit"}};
   for (const ValidatedNode& node : graph.nodes)

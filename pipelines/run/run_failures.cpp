@@ -1,6 +1,8 @@
 // What a run says of a node that has failed it in other ways than by an exception.
 #include "run_failures.hpp"
 
+#include "diagnostics/printable_text.hpp"
+
 #include <millrace/detail/counted.hpp>
 #include <millrace/model.hpp>
 
@@ -108,6 +110,22 @@ RunFailure missing_epochs(const ValidatedNode& node, const std::string& port,
   failure.node = node.name;
   failure.stage = node.info->name;
   failure.where = node.where;
+  return failure;
+}
+
+std::string text_for_peers(const RunFailure& failure) {
+  const std::string place =
+      failure.node.empty() ? "" : fmt::format("node `{}` (stage {}): ", failure.node, failure.stage);
+  return printable_line(
+      fmt::format("{}error[{}]: {}", place, failure.name, shortened(failure.message, kMostMessageBytes)));
+}
+
+RunFailure leaked_memory(std::size_t bytes) {
+  RunFailure failure;
+  failure.kind = ErrorKind::run;
+  failure.name = "leaked-memory";
+  failure.message = fmt::format("after every stage is gone, {} of tensors still take memory", counted(bytes, "byte"));
+  failure.help = "this is a defect of a stage or plugin: something outlives it, a static variable perhaps";
   return failure;
 }
 

@@ -21,6 +21,10 @@ RunFailure nothing_trained(const ValidatedNode& node, std::uint32_t epochs);
 RunFailure nothing_measured(const ValidatedNode& node, std::uint32_t epochs);
 /// A trainer that has told no metrics of some epochs.
 RunFailure missing_epochs(const ValidatedNode& node, const std::string& port, const std::vector<std::uint32_t>& epochs);
+/// One line for the other processes, which know neither this one's files nor its lines, and write it as it comes.
+std::string text_for_peers(const RunFailure& failure);
+/// So many bytes of tensors outlive every stage.
+RunFailure leaked_memory(std::size_t bytes);
 /// Notes of a training that has diverged: which model of each trainer is reported, or why none.
 void add_kept_notes(const ValidatedGraph& graph, const EpochCut& cut, const std::vector<TrainedModel>& models,
                     RunFailure& failure);

@@ -1,10 +1,10 @@
 // Everything one run owns.
 #include "run_state.hpp"
 
+#include "backpressure/source_budgets.hpp"
 #include "check/graph/node_place.hpp"
-#include "check/rules/source_waits.hpp"
-#include "diagnostics/printable_text.hpp"
 #include "isolation/isolated_stage.hpp"
+#include "packet_counts.hpp"
 #include "run_failures.hpp"
 
 #include <millrace/detail/counted.hpp>
@@ -23,14 +23,6 @@ double seconds_since(std::chrono::steady_clock::time_point began) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
-std::size_t block_bytes(const ValidatedNode& node) {
-  std::size_t bytes = 0;
-  for (const auto& [name, port] : node.outputs)
-    for (const auto& field : port.fields)
-      bytes += static_cast<std::size_t>(port.max_rows) * field.spec.stored_row_bytes();
-  return bytes;
-}
-
 std::unique_ptr<NodeAdapter> make_adapter(ValidatedNode& node, const NodeServices& services) {
   switch (node.info->kind) {
     case StageKind::source:
@@ -43,48 +35,6 @@ std::unique_ptr<NodeAdapter> make_adapter(ValidatedNode& node, const NodeService
   throw Error(ErrorKind::run, "no-such-kind", "node `" + node.name + "` has a kind of stage that nobody knows");
 }
 
-std::vector<FlowNode> flow_nodes(const ValidatedGraph& graph) {
-  std::vector<FlowNode> nodes;
-  for (const ValidatedNode& node : graph.nodes) {
-    nodes.push_back({node.info->kind == StageKind::source, {}, node.info->spec.holds()});
-    for (const ValidatedEdge& edge : node.inputs)
-      nodes.back().inputs.push_back({edge.port, edge.from_node, graph.spec_of(edge).kind == PortKind::data});
-  }
-  return nodes;
-}
-
-std::vector<EdgeCount> count_edges(const std::vector<std::unique_ptr<NodeAdapter>>& nodes) {
-  std::vector<EdgeCount> edges;
-  for (const auto& node : nodes)
-    for (std::size_t i = 0; i < node->inputs().size(); ++i) {
-      const InputPort& in = *node->inputs()[i];
-      const OutputPort& out = *in.from->outputs()[in.from_port];
-      edges.push_back({in.from->node().name + "." + out.name, node->node().name + "." + in.name, out.emitted, in.taken,
-                       in.discarded, node->waiting(i), in.passes_ended, in.spec.kind == PortKind::data});
-    }
-  return edges;
-}
-
-std::size_t communicating_nodes(const ValidatedGraph& graph) {
-  return static_cast<std::size_t>(std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const ValidatedNode& node) {
-    return node.info->spec.does_communicate();
-  }));
-}
-
-std::vector<std::string> names_of(const ValidatedGraph& graph) {
-  std::vector<std::string> names;
-  for (const ValidatedNode& node : graph.nodes) names.push_back(node.name);
-  return names;
-}
-
-/// For the other processes, which know neither this one's files nor its lines, and write it as it comes.
-std::string text_of(const RunFailure& failure) {
-  const std::string place =
-      failure.node.empty() ? "" : fmt::format("node `{}` (stage {}): ", failure.node, failure.stage);
-  return printable_line(
-      fmt::format("{}error[{}]: {}", place, failure.name, shortened(failure.message, kMostMessageBytes)));
-}
-
 }  // namespace
 
 Run::Run(ValidatedGraph& graph, const RunOptions& options)
@@ -95,7 +45,7 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
       // A rank that stopped alone would leave the others waiting in a sum.
       stop_(peers_ != nullptr && communicating_nodes(graph) > 0 ? &peers_->agreed_stop() : options.stop_signal),
       observer_(options.observer),
-      history_(names_of(graph), graph.reported, &observer_, began_),
+      history_(node_names(graph), graph.reported, &observer_, began_),
       device_timeout_(options.device_timeout),
       stage_host_(options.stage_host),
       strict_(options.strict),
@@ -103,7 +53,7 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
   if (peers_ != nullptr) stop_.end_all_at_once();  // the others hear of it now, and wait for nobody
   stop_.set_listener([this](const RunFailure& failure) {
     if (peers_ == nullptr) return tell_ending(failure);
-    if (failure.name != "peer-lost") peers_->failed(text_of(failure));
+    if (failure.name != "peer-lost") peers_->failed(text_for_peers(failure));
   });
 }
 
@@ -169,20 +119,7 @@ void Run::live() {
 
 void Run::open_device() {
   device_ = millrace::open_device(graph_.device.id);
-  if (!device_->is_host()) host_memory_ = make_host_allocator();
-}
-
-std::vector<SourceBudget> Run::budgets() const {
-  const auto waits = waits_in_turn(source_waits(flow_nodes(graph_)), graph_.nodes.size());
-  std::vector<SourceBudget> budgets;
-  for (const std::size_t index : sources_) {
-    const ValidatedNode& node = graph_.nodes[index];
-    budgets.push_back({node.name, node.budget_blocks, node.budget_bytes, block_bytes(node), {}});
-    for (std::size_t line = 0; line < sources_.size(); ++line)
-      if (std::count(waits[index].begin(), waits[index].end(), sources_[line]) != 0)
-        budgets.back().waits_for.push_back(line);
-  }
-  return budgets;
+  memory_ = std::make_unique<RunMemory>(*device_);
 }
 
 // What infer has said stays; the stage that said it makes room for one that does its work elsewhere. It is kept: its destructor may
@@ -221,15 +158,14 @@ void Run::build() {
       stop_.fail(std::current_exception());
     }
   };
-  ledger_ = PermitLedger::make(budgets(), EpochGate(first, graph_.epochs, graph_.epochs_ahead, sources_.size()),
-                               std::move(hooks));
+  ledger_ = PermitLedger::make(source_budgets(graph_, sources_),
+                               EpochGate(first, graph_.epochs, graph_.epochs_ahead, sources_.size()), std::move(hooks));
   WaiterHooks wait_hooks;
   wait_hooks.reserve = [this] { flow_->reserve(); };
   wait_hooks.release = [this] { flow_->release(); };
   wait_hooks.give_up = [this] { device_->abandon(); };
   waiter_ = std::make_unique<EventWaiter>(device_timeout_, std::move(wait_hooks));
-  const NodeServices services{stop_,    *ledger_,     *device_, host_memory_ ? *host_memory_ : device_->memory(),
-                              *waiter_, graph_.ranks, &history_};
+  const NodeServices services{stop_, *ledger_, *device_, memory_->host(), *waiter_, graph_.ranks, &history_};
   for (ValidatedNode& node : graph_.nodes) {
     nodes_.push_back(make_adapter(node, services));
     contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_, peers_, strict_));
@@ -290,8 +226,8 @@ RunReport Run::report_so_far() {
   report.leaked_bytes.reset();
   try {
     for (const auto& adapter : nodes_) report.nodes.push_back(adapter->report());
-    report.widened = widened();
-    measure_peaks(report);
+    report.widened = widened_budgets(graph_, sources_, *ledger_);
+    memory_->measure_peaks(report);
     conclude(report, cut());
   } catch (...) {
     stop_.fail(std::current_exception());
@@ -336,34 +272,14 @@ void Run::flow() {
   account();
 }
 
-std::vector<SourceCount> Run::count_sources() const {
-  std::vector<SourceCount> counts;
-  for (std::size_t i = 0; i < sources_.size(); ++i) {
-    const PermitLedger::SourceState state = ledger_->source(i);
-    const ValidatedNode& node = graph_.nodes[sources_[i]];
-    counts.push_back({node.name, node.info->name, node.where, state.passes, state.alive, node.budget_bytes,
-                      block_bytes(node), node.declared_bytes, state.limit});
-  }
-  return counts;
-}
-
-std::vector<WidenedBudget> Run::widened() const {
-  std::vector<WidenedBudget> budgets;
-  for (std::size_t i = 0; i < sources_.size(); ++i) {
-    const std::int64_t more = ledger_->source(i).widened, planned = graph_.nodes[sources_[i]].budget_blocks;
-    if (more > 0) budgets.push_back({graph_.nodes[sources_[i]].name, planned, planned + more});
-  }
-  return budgets;
-}
-
 // Order matters: tokens are counted before anything is given back, and a stopped run discards before its edges are
 // compared.
 void Run::account() {
   stopped_ = stop_.stopped();
   ended_ = ledger_->ends_told();
-  source_counts_ = count_sources();
+  source_counts_ = count_sources(graph_, sources_, *ledger_);
   passes_ = ledger_->last_pass() - ledger_->first_pass() + 1;
-  report_.widened = widened();
+  report_.widened = widened_budgets(graph_, sources_, *ledger_);
   const bool cut_short = stopped_ || is_unfinished(source_counts_, passes_);
   if (cut_short) discard_waiting();
   for (RunFailure& failure : check_edges(count_edges(nodes_), passes_, cut_short)) stop_.fail(std::move(failure));
@@ -434,45 +350,11 @@ void Run::tell_changed_floats() {
                             "set them only for a calculation of the stage's own, and build it without -ffast-math");
 }
 
-std::vector<const Allocator*> Run::allocators() const {
-  std::vector<const Allocator*> all = {&device_->memory()};
-  if (&device_->staging() != all.front()) all.push_back(&device_->staging());
-  if (host_memory_) all.push_back(host_memory_.get());
-  return all;
-}
-
-void Run::measure_peaks(RunReport& report) const {
-  report.device_peak_bytes = device_->memory().peak_bytes();
-  for (const Allocator* allocator : allocators()) report.peak_bytes += allocator->peak_bytes();
-}
-
 void Run::measure_memory() {
   report_.device_times = device_->times();
-  measure_peaks(report_);
-  std::size_t leaked = 0;
-  for (const Allocator* allocator : allocators()) leaked += allocator->live_bytes();
-  report_.leaked_bytes = leaked;
-  if (leaked == 0 || stopped_) return;
-  RunFailure failure;
-  failure.kind = ErrorKind::run;
-  failure.name = "leaked-memory";
-  failure.message = fmt::format("after every stage is gone, {} of tensors still take memory", counted(leaked, "byte"));
-  failure.help = "this is a defect of a stage or plugin: something outlives it, a static variable perhaps";
-  stop_.fail(std::move(failure));
-}
-
-// Of several trainers none is the run's, also when only one of them has come to the end of an epoch.
-void Run::take_single_model(RunReport& report) const {
-  const auto trainers = std::count_if(graph_.nodes.begin(), graph_.nodes.end(),
-                                      [&](const ValidatedNode& node) { return graph_.is_trainer(node); });
-  if (trainers > 1) return;
-  for (const TrainedModel& trained : report.models) {
-    const auto node = std::find_if(graph_.nodes.begin(), graph_.nodes.end(),
-                                   [&](const ValidatedNode& n) { return n.name == trained.node; });
-    if (trainers == 1 ? !graph_.is_trainer(*node) : report.models.size() > 1) continue;
-    report.model = trained.model;
-    report.weights_sha256 = trained.model->weights_sha256();
-  }
+  memory_->measure_peaks(report_);
+  report_.leaked_bytes = memory_->live_bytes();
+  if (*report_.leaked_bytes > 0 && !stopped_) stop_.fail(leaked_memory(*report_.leaked_bytes));
 }
 
 // A device that has failed fails everybody who waits for it, in any epoch; which of them shows why is not known here.
@@ -492,7 +374,7 @@ EpochCut Run::cut() const {
 void Run::conclude(RunReport& report, const EpochCut& cut) const {
   report.epochs = history_.epochs(cut);
   report.models = history_.models(cut);
-  take_single_model(report);
+  take_single_model(graph_, report);
   report.failures = first_failures();
   for (RunFailure& failure : report.failures)
     if (failure.kind == ErrorKind::diverged) add_kept_notes(graph_, cut, report.models, failure);

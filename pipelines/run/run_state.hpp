@@ -6,6 +6,7 @@
 #include "run/nodes/stage_context.hpp"
 #include "run/report/run_history.hpp"
 #include "run/report/watched_observer.hpp"
+#include "run_memory.hpp"
 #include "run_options.hpp"
 
 #include <atomic>
@@ -41,18 +42,13 @@ class Run {
   RunReport report_so_far();
   void open_stages();
   void flow();
-  std::vector<SourceCount> count_sources() const;
-  std::vector<WidenedBudget> widened() const;
   void account();
   void require_every_epoch();
   void require_training();
   void tell_rest();
-  void take_single_model(RunReport& report) const;
   void discard_waiting();
   void close_stages();
   void tell_changed_floats();
-  std::vector<const Allocator*> allocators() const;
-  void measure_peaks(RunReport& report) const;
   void measure_memory();
   void finish_with_peers();
   int threads() const;
@@ -62,7 +58,6 @@ class Run {
   void tell_ending(const RunFailure& failure);
   void conclude(RunReport& report, const EpochCut& cut) const;
   RunReport take_report();
-  std::vector<SourceBudget> budgets() const;
 
   ValidatedGraph& graph_;
   Peers* peers_;
@@ -72,7 +67,7 @@ class Run {
   WatchedObserver observer_;
   RunHistory history_;
   std::unique_ptr<Device> device_;
-  std::unique_ptr<Allocator> host_memory_;  ///< null when the device's memory is the host's
+  std::unique_ptr<RunMemory> memory_;  ///< null until the device is open
   std::chrono::milliseconds device_timeout_;
   std::string stage_host_;
   bool strict_;

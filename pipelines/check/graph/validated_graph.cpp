@@ -58,11 +58,37 @@ bool gives(PortKind kind, const ValidatedNode& node) {
 
 }  // namespace
 
+std::int64_t block_rows(const ValidatedNode& node) {
+  std::int64_t rows = 0;
+  for (const auto& [name, port] : node.outputs) rows = std::max(rows, port.max_rows);
+  return rows;
+}
+
+std::size_t block_bytes(const ValidatedNode& node) {
+  std::size_t bytes = 0;
+  for (const auto& [name, port] : node.outputs)
+    for (const PortSpec::FieldSpec& field : port.fields)
+      bytes += field.spec.stored_row_bytes() * static_cast<std::size_t>(std::max<std::int64_t>(port.max_rows, 0));
+  return bytes;
+}
+
 bool ValidatedGraph::is_trainer(const ValidatedNode& node) const {
   return gives(PortKind::model, node) && !takes_model(*this, node);
 }
 bool ValidatedGraph::is_evaluator(const ValidatedNode& node) const {
   return takes_model(*this, node) && gives(PortKind::metrics, node) && !gives(PortKind::model, node);
+}
+
+std::size_t communicating_nodes(const ValidatedGraph& graph) {
+  return static_cast<std::size_t>(std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const ValidatedNode& node) {
+    return node.info->spec.does_communicate();
+  }));
+}
+
+std::vector<std::string> node_names(const ValidatedGraph& graph) {
+  std::vector<std::string> names;
+  for (const ValidatedNode& node : graph.nodes) names.push_back(node.name);
+  return names;
 }
 
 }  // namespace millrace::pipelines

@@ -118,6 +118,10 @@ inline RowShare share_of(const ValidatedNode& node, const RankInfo& ranks) {
   return {ranks.rank, ranks.size, node.shared_batch_rows};
 }
 
+/// Most rows of a block of a source, and most bytes of one over all its outputs.
+std::int64_t block_rows(const ValidatedNode& node);
+std::size_t block_bytes(const ValidatedNode& node);
+
 struct ValidatedGraph {
   std::string name;
   std::uint64_t seed = 0;
@@ -140,5 +144,9 @@ struct ValidatedGraph {
   /// It takes a model, and gives metrics and no model.
   bool is_evaluator(const ValidatedNode& node) const;
 };
+
+/// Those that add something up over the processes of a run.
+std::size_t communicating_nodes(const ValidatedGraph& graph);
+std::vector<std::string> node_names(const ValidatedGraph& graph);
 
 }  // namespace millrace::pipelines

@@ -1,6 +1,22 @@
 #include "run_report.hpp"
 
+#include <algorithm>
+
 namespace millrace::pipelines {
+
+// Of several trainers none is the run's, also when only one of them has come to the end of an epoch.
+void take_single_model(const ValidatedGraph& graph, RunReport& report) {
+  const auto trainers = std::count_if(graph.nodes.begin(), graph.nodes.end(),
+                                      [&](const ValidatedNode& node) { return graph.is_trainer(node); });
+  if (trainers > 1) return;
+  for (const TrainedModel& trained : report.models) {
+    const auto node = std::find_if(graph.nodes.begin(), graph.nodes.end(),
+                                   [&](const ValidatedNode& n) { return n.name == trained.node; });
+    if (trainers == 1 ? !graph.is_trainer(*node) : report.models.size() > 1) continue;
+    report.model = trained.model;
+    report.weights_sha256 = trained.model->weights_sha256();
+  }
+}
 
 std::optional<double> reduction_deviation(const RunReport& report) {
   if (report.epochs.empty()) return std::nullopt;

@@ -77,6 +77,9 @@ struct RunReport {
   std::optional<DeviceTimes> device_times;  ///< empty for a device that keeps no account
 };
 
+/// Fills in the model of the only trainer, out of `report.models`.
+void take_single_model(const ValidatedGraph& graph, RunReport& report);
+
 /// The last epoch's `reduction_deviation`, by whichever prefix the config gives it; empty without one.
 std::optional<double> reduction_deviation(const RunReport& report);
 

@@ -30,21 +30,12 @@ std::vector<bool> crosses_below(const ValidatedGraph& graph) {
   return crosses;
 }
 
-std::size_t block_bytes(const ValidatedNode& node) {
-  std::size_t bytes = 0;
-  for (const auto& [name, port] : node.outputs)
-    for (const PortSpec::FieldSpec& field : port.fields)
-      bytes += field.spec.stored_row_bytes() * static_cast<std::size_t>(std::max<std::int64_t>(port.max_rows, 0));
-  return bytes;
-}
-
 // A batch is alive until the device is done with it: one is computed, one waits there, one is copied, one is put together.
 constexpr std::int64_t kBatchesBehindADevice = 4;
 
 void decide(const ParamValue& declared, std::int64_t kept, ValidatedNode& node) {
-  std::int64_t block_rows = 1;
-  for (const auto& [name, port] : node.outputs) block_rows = std::max(block_rows, port.max_rows);
-  const std::int64_t needed = (kept + block_rows - 1) / block_rows + 1;
+  const std::int64_t rows = std::max<std::int64_t>(block_rows(node), 1);
+  const std::int64_t needed = (kept + rows - 1) / rows + 1;
   node.declared_blocks = declared["blocks"].integer();
   node.budget_blocks = std::max(node.declared_blocks, needed);
   if (declared["bytes"].is_null()) return;

@@ -1,0 +1,39 @@
+#include "packet_counts.hpp"
+
+namespace millrace::pipelines {
+
+std::vector<EdgeCount> count_edges(const std::vector<std::unique_ptr<NodeAdapter>>& nodes) {
+  std::vector<EdgeCount> edges;
+  for (const auto& node : nodes)
+    for (std::size_t i = 0; i < node->inputs().size(); ++i) {
+      const InputPort& in = *node->inputs()[i];
+      const OutputPort& out = *in.from->outputs()[in.from_port];
+      edges.push_back({in.from->node().name + "." + out.name, node->node().name + "." + in.name, out.emitted, in.taken,
+                       in.discarded, node->waiting(i), in.passes_ended, in.spec.kind == PortKind::data});
+    }
+  return edges;
+}
+
+std::vector<SourceCount> count_sources(const ValidatedGraph& graph, const std::vector<std::size_t>& sources,
+                                       const PermitLedger& ledger) {
+  std::vector<SourceCount> counts;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const PermitLedger::SourceState state = ledger.source(i);
+    const ValidatedNode& node = graph.nodes[sources[i]];
+    counts.push_back({node.name, node.info->name, node.where, state.passes, state.alive, node.budget_bytes,
+                      block_bytes(node), node.declared_bytes, state.limit});
+  }
+  return counts;
+}
+
+std::vector<WidenedBudget> widened_budgets(const ValidatedGraph& graph, const std::vector<std::size_t>& sources,
+                                           const PermitLedger& ledger) {
+  std::vector<WidenedBudget> budgets;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const std::int64_t more = ledger.source(i).widened, planned = graph.nodes[sources[i]].budget_blocks;
+    if (more > 0) budgets.push_back({graph.nodes[sources[i]].name, planned, planned + more});
+  }
+  return budgets;
+}
+
+}  // namespace millrace::pipelines

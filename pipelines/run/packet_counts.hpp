@@ -1,0 +1,24 @@
+// What the nodes and the ledger have counted, for the books of a run (conservation.hpp).
+#pragma once
+
+#include "backpressure/permit_ledger.hpp"
+#include "conservation.hpp"
+#include "nodes/node_adapter.hpp"
+#include "report/run_report.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// One for each input of each node.
+std::vector<EdgeCount> count_edges(const std::vector<std::unique_ptr<NodeAdapter>>& nodes);
+/// One for each of `sources`, nodes of the graph in the order of the ledger's lines.
+std::vector<SourceCount> count_sources(const ValidatedGraph& graph, const std::vector<std::size_t>& sources,
+                                       const PermitLedger& ledger);
+/// Of the same those whose budgets the ledger has widened.
+std::vector<WidenedBudget> widened_budgets(const ValidatedGraph& graph, const std::vector<std::size_t>& sources,
+                                           const PermitLedger& ledger);
+
+}  // namespace millrace::pipelines
