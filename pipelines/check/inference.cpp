@@ -7,7 +7,9 @@
 
 #include "process/call_limit.hpp"
 
+#include <millrace/detail/node_context.hpp>
 #include <millrace/detail/port_check.hpp>
+#include <millrace/detail/stage_error.hpp>
 #include <millrace/error.hpp>
 #include <millrace/float_environment.hpp>
 
@@ -20,8 +22,6 @@
 #include <exception>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 namespace millrace::pipelines {
@@ -48,7 +48,7 @@ Location place_of_param(const NodeSpec& node, std::string_view path) {
   return where;
 }
 
-class NodeInference final : public InferContext,
+class NodeInference final : public PortInference,
                             public InferClaims,
                             public InferFiles,
                             public InferNotes,
@@ -57,34 +57,20 @@ class NodeInference final : public InferContext,
  public:
   NodeInference(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
                 const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics, InputWarnings& input_warnings)
-      : checked_(checked),
+      : PortInference(inputs_, declared_),
+        checked_(checked),
         graph_(graph),
         positions_(positions),
         node_(node),
         result_(result),
         diagnostics_(diagnostics),
-        input_warnings_(input_warnings) {
-    for (const ValidatedEdge& edge : result.inputs) inputs_.emplace(edge.port, &edge);
-    for (const PortDecl& port : node.outputs) declared_.insert(port.name);
+        input_warnings_(input_warnings),
+        inputs_(PortDirection::input, result.info->name),
+        declared_(PortDirection::output, result.info->name) {
+    for (const ValidatedEdge& edge : result.inputs) inputs_.add(edge.port, graph.spec_of(edge));
+    for (const PortDecl& port : node.outputs) declared_.add(port.name);
   }
 
-  std::vector<std::string> inputs() const override {
-    std::vector<std::string> names;
-    for (const ValidatedEdge& edge : result_.inputs) names.push_back(edge.port);
-    return names;
-  }
-  bool has_input(std::string_view name) const override { return find(name) != nullptr; }
-  const PortSpec& input(std::string_view name) const override {
-    if (const ValidatedEdge* edge = find(name)) return graph_.spec_of(*edge);
-    throw Error(ErrorKind::run, "no-such-port",
-                fmt::format("stage `{}` has no connected input `{}`", result_.info->name, name));
-  }
-  void output(std::string_view name, PortSpec spec) override {
-    if (!declared_.contains(name))
-      throw Error(ErrorKind::run, "no-such-port",
-                  fmt::format("stage `{}` declares no output `{}`", result_.info->name, name));
-    result_.set_output(name, std::move(spec));
-  }
   void error(At at, std::string name, std::string message, std::string help) override {
     failed_ = true;
     diagnostics_.add({ErrorKind::config, std::move(name),
@@ -129,9 +115,8 @@ class NodeInference final : public InferContext,
   bool failed() const { return failed_; }
 
  private:
-  const ValidatedEdge* find(std::string_view port) const {
-    const auto it = inputs_.find(port);
-    return it == inputs_.end() ? nullptr : it->second;
+  void set_output(std::size_t output, PortSpec spec) override {
+    result_.set_output(declared_.name(output), std::move(spec));
   }
 
   Location place_of(const At& at) const {
@@ -160,8 +145,7 @@ class NodeInference final : public InferContext,
   ValidatedNode& result_;
   Diagnostics& diagnostics_;
   InputWarnings& input_warnings_;
-  std::unordered_map<std::string_view, const ValidatedEdge*> inputs_;
-  std::unordered_set<std::string_view> declared_;  // outputs
+  PortTable inputs_, declared_;  // declared_: the outputs
   bool failed_ = false;
 };
 
@@ -173,18 +157,12 @@ void report_throw(const CheckedNode& node, const Error& e, Diagnostics& diagnost
 }
 
 void report_unset(const CheckedNode& node, const ValidatedNode& result, Diagnostics& diagnostics) {
-  for (const PortDecl& port : node.outputs)
-    if (result.find_output(port.name) == nullptr)
-      diagnostics.add({ErrorKind::plugin,
-                       "infer-incomplete",
-                       fmt::format("stage `{}` says nothing about its output `{}`", node.spec->stage, port.name),
-                       node.spec->where,
-                       "",
-                       "this is a defect of the stage: its infer must set every output",
-                       {}});
+  for (const PortDecl& port : node.outputs) {
+    if (result.find_output(port.name) != nullptr) continue;
+    const Error error = unset_output_error(node.spec->stage, port.name);
+    diagnostics.add({error.kind(), error.name(), error.message(), node.spec->where, "", error.help(), {}});
+  }
 }
-
-constexpr const char* kNoStdException = "something that is no std::exception was thrown";
 
 // Isolation does not help here: the stage is made and asked in this process in any case.
 StagePlace place_to_debug(const ValidatedNode& node) {
@@ -203,11 +181,6 @@ void make_and_infer(const CheckedNode& node, NodeInference& context, ValidatedNo
   if (check_inputs(node.info->spec, context)) result.stage->infer(context);
 }
 
-Error defect(const ValidatedNode& result, std::string what) {
-  return {ErrorKind::plugin, result.stage ? "infer-failed" : "construct-failed", std::move(what),
-          "this is a defect of the stage: it throws millrace::Error for what a user can mend"};
-}
-
 // True when the node may be built upon.
 bool infer_node(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
                 const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics,
@@ -219,12 +192,9 @@ bool infer_node(const CheckedGraph& checked, const ValidatedGraph& graph, const 
     const FloatGuard guard(&changes_floats);
     make_and_infer(node, context, result);
     if (!context.failed()) report_unset(node, result, found);
-  } catch (const Error& e) {
-    report_throw(node, e, found);
-  } catch (const std::exception& e) {
-    report_throw(node, defect(result, e.what()), found);
   } catch (...) {
-    report_throw(node, defect(result, kNoStdException), found);
+    report_throw(node, making_error(std::current_exception(), result.stage ? "infer-failed" : "construct-failed"),
+                 found);
   }
   if (changes_floats)
     context.warn(At::node(), "float-environment", "changes rounding or denormals while it is made; that was undone",

@@ -8,8 +8,9 @@ std::vector<EdgeCount> count_edges(const std::vector<std::unique_ptr<NodeAdapter
     for (std::size_t i = 0; i < node->inputs().size(); ++i) {
       const InputPort& in = *node->inputs()[i];
       const OutputPort& out = *in.from->outputs()[in.from_port];
-      edges.push_back({in.from->node().name + "." + out.name, node->node().name + "." + in.name, out.emitted, in.taken,
-                       in.discarded, node->waiting(i), in.passes_ended, in.spec.kind == PortKind::data});
+      edges.push_back({in.from->node().name + "." + in.from->output_ports().name(in.from_port),
+                       node->node().name + "." + node->input_ports().name(i), out.emitted, in.taken, in.discarded,
+                       node->waiting(i), in.passes_ended, node->input_ports().spec(i).kind == PortKind::data});
     }
   return edges;
 }

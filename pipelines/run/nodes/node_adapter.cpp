@@ -23,27 +23,29 @@ std::string advice_text(const ValidatedNode& node) {
 }  // namespace
 
 NodeAdapter::NodeAdapter(ValidatedNode& node, const NodeServices& services)
-    : node_(node), place_(place_of(node, advice_text(node))), services_(services) {
+    : node_(node),
+      place_(place_of(node, advice_text(node))),
+      services_(services),
+      input_ports_(PortDirection::input, node.name),
+      output_ports_(PortDirection::output, node.name) {
   for (const ValidatedEdge& edge : node.inputs) {
+    input_ports_.add(edge.port);
     inputs_.push_back(std::make_unique<InputPort>());
-    inputs_.back()->name = edge.port;
-    input_names_.push_back(edge.port);
   }
   for (const auto& [name, spec] : node.outputs) {
+    output_ports_.add(name, spec);
     outputs_.push_back(std::make_unique<OutputPort>());
-    outputs_.back()->name = name;
-    outputs_.back()->spec = spec;
   }
   front_ = std::make_unique<InputFront>(node.info->spec.input_mode(), inputs_.size(),
-                                        HoldOrder(node.info->spec, input_names_));
+                                        HoldOrder(node.info->spec, input_ports_.names()));
 }
 
 void NodeAdapter::connect(const ValidatedEdge& edge, NodeAdapter& from) {
-  const std::size_t port = input_index(edge.port);
-  const std::size_t from_port = from.output_index(edge.from_port);
+  const std::size_t port = input_ports_.index_of(edge.port);
+  const std::size_t from_port = from.output_ports_.index_of(edge.from_port);
   inputs_[port]->from = &from;
   inputs_[port]->from_port = from_port;
-  inputs_[port]->spec = from.outputs_[from_port]->spec;
+  input_ports_.spec(port) = from.output_ports_.spec(from_port);
   from.outputs_[from_port]->targets.push_back({this, port});
 }
 
@@ -189,8 +191,10 @@ NodeAdapter::Position NodeAdapter::position_of(const PacketHeader& header, std::
 bool NodeAdapter::listens_when_stopping() const { return !failed_ && takes_only_metrics(); }
 
 bool NodeAdapter::takes_only_metrics() const {
-  return outputs_.empty() && std::all_of(inputs_.begin(), inputs_.end(),
-                                         [](const auto& input) { return input->spec.kind == PortKind::metrics; });
+  if (!outputs_.empty()) return false;
+  for (std::size_t port = 0; port < inputs_.size(); ++port)
+    if (input_ports_.spec(port).kind != PortKind::metrics) return false;
+  return true;
 }
 
 void NodeAdapter::fail_at(const Position& at, const std::exception_ptr& thrown) noexcept {
@@ -243,7 +247,7 @@ void NodeAdapter::send(std::size_t port, Packet packet) {
   OutputPort& out = *outputs_[port];
   if (services_.history != nullptr) {
     if (packet.model) services_.history->model(node_.name, packet.header.epoch, packet.model);
-    if (packet.metrics) services_.history->port_metrics(node_.name, out.name, *packet.metrics);
+    if (packet.metrics) services_.history->port_metrics(node_.name, output_ports_.name(port), *packet.metrics);
   }
   ++out.emitted;
   if (out.targets.empty()) return;
@@ -262,18 +266,6 @@ OutTensor NodeAdapter::allocate(TensorSpec spec, std::int64_t rows) const {
                       : node_.feeds_device                   ? services_.device.staging()
                                                              : services_.host_memory;
   return OutTensor(std::move(spec), rows, memory);
-}
-
-std::size_t NodeAdapter::output_index(std::string_view name) const {
-  for (std::size_t i = 0; i < outputs_.size(); ++i)
-    if (outputs_[i]->name == name) return i;
-  throw Error(ErrorKind::run, "no-such-port", fmt::format("`{}` has no output `{}`", node_.name, name));
-}
-
-std::size_t NodeAdapter::input_index(std::string_view name) const {
-  for (std::size_t i = 0; i < inputs_.size(); ++i)
-    if (inputs_[i]->name == name) return i;
-  throw Error(ErrorKind::run, "no-such-port", fmt::format("`{}` has no input `{}`", node_.name, name));
 }
 
 RunPosition NodeAdapter::position_in_hand() const {

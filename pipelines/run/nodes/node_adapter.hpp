@@ -11,6 +11,8 @@
 #include "process/stage_mark.hpp"
 #include "run/report/stop_state.hpp"
 
+#include <millrace/detail/port_table.hpp>
+
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -46,9 +48,8 @@ struct NodeServices {
 
 class NodeAdapter;
 
+/// What is counted of an input; its name and what flows there are in NodeAdapter::input_ports().
 struct InputPort {
-  std::string name;
-  PortSpec spec;
   const NodeAdapter* from = nullptr;
   std::size_t from_port = 0;
   std::atomic<std::uint64_t> taken{0}, discarded{0}, passes_ended{0};
@@ -59,8 +60,6 @@ struct OutputPort {
     NodeAdapter* node;
     std::size_t port;
   };
-  std::string name;
-  PortSpec spec;
   std::vector<Target> targets;
   std::atomic<std::uint64_t> emitted{0};
 };
@@ -94,6 +93,9 @@ class NodeAdapter {
   const ValidatedNode& node() const { return node_; }
   const std::vector<std::unique_ptr<InputPort>>& inputs() const { return inputs_; }
   const std::vector<std::unique_ptr<OutputPort>>& outputs() const { return outputs_; }
+  /// Names and specs of the ports, in the order of inputs() and outputs().
+  const PortTable& input_ports() const { return input_ports_; }
+  const PortTable& output_ports() const { return output_ports_; }
   std::size_t waiting(std::size_t port) const;
   NodeClock& clock() { return clock_; }
   /// It keeps something that the device works on, or goes on when the device has done something. Any thread.
@@ -101,17 +103,14 @@ class NodeAdapter {
   /// Where the call stands that was begun last. Any thread.
   RunPosition position_in_hand() const;
   NodeReport report() const;
-  const std::vector<std::string>& input_names() const { return input_names_; }
   /// For a process that dies of a signal.
   const StagePlace& place() const { return place_; }
   /// The stage's code has left a thread's floating-point settings changed; they were put back.
   std::atomic<bool>& changes_floats() { return changes_floats_; }
 
-  // For the contexts that the stage is given.
+  // For the engines of its calls.
   const NodeServices& services() const { return services_; }
   OutTensor allocate(TensorSpec spec, std::int64_t rows) const;
-  std::size_t output_index(std::string_view name) const;
-  std::size_t input_index(std::string_view name) const;
   /// Counts a packet and hands it to every consumer.
   void send(std::size_t port, Packet packet);
   /// Keeps both alive until `event` is done; the first error of the device is this node's failure.
@@ -154,9 +153,9 @@ class NodeAdapter {
   ValidatedNode& node_;
   StagePlace place_;
   NodeServices services_;
+  PortTable input_ports_, output_ports_;
   std::vector<std::unique_ptr<InputPort>> inputs_;
   std::vector<std::unique_ptr<OutputPort>> outputs_;
-  std::vector<std::string> input_names_;
   WorkQueue* queue_ = nullptr;
   mutable std::mutex mutex_;  ///< of front_, and of the order in the queue
   std::unique_ptr<InputFront> front_;

@@ -8,6 +8,7 @@
 #include "run/report/run_history.hpp"
 
 #include <millrace/communicator.hpp>
+#include <millrace/detail/node_context.hpp>
 #include <millrace/model.hpp>
 #include <millrace/stage.hpp>
 
@@ -19,36 +20,23 @@
 namespace millrace::pipelines {
 
 /// Outlives its stage, and tells the history whose news it has.
-class StageContext final : public OpenContext, public NodeSeeds, public RunNews, public RunWarnings {
+class StageContext final : public NodeOpening, public RunNews, public RunWarnings {
  public:
   /// Waits for the other processes, if there are any and the stage talks to them.
   StageContext(const ValidatedGraph& graph, NodeAdapter& node, RunHistory& history, Peers* peers, bool strict)
-      : graph_(graph), node_(node), history_(history), strict_(strict) {
+      : NodeOpening(facts_of(graph, node.node()), node.input_ports(), node.output_ports()),
+        node_(node),
+        history_(history),
+        strict_(strict) {
     const ValidatedNode& valid = node.node();
     const bool talks = peers != nullptr && valid.info->spec.does_communicate();
     communicator_ = talks ? peers->communicator(printable_line(valid.name), printable_line(valid.info->name))
                           : make_self_communicator();
   }
 
-  const std::string& node() const override { return node_.node().name; }
-  const PortSpec& input(std::string_view name) const override { return node_.inputs()[node_.input_index(name)]->spec; }
-  const PortSpec& output(std::string_view name) const override {
-    return node_.outputs()[node_.output_index(name)]->spec;
-  }
-  std::vector<std::string> inputs() const override { return node_.input_names(); }
   Device& device() override { return node_.services().device; }
   Communicator& communicator() override { return *communicator_; }
-  RowShare share() const override { return share_of(node_.node(), graph_.ranks); }
   RunNews& news() override { return *this; }
-  std::uint64_t seed() const override { return graph_.seed; }
-  std::optional<std::uint64_t> find_seed(std::string_view purpose) const override {
-    for (const NodeSeed& seed : node_.node().seeds)
-      if (seed.purpose == purpose) return seed.seed;
-    return std::nullopt;
-  }
-  std::uint32_t epochs() const override { return graph_.epochs; }
-  std::uint32_t first_pass() const override { return graph_.epochs == 0 ? 0 : 1; }
-  bool feeds_device() const override { return node_.node().feeds_device; }
 
   void epoch_metrics(const Metrics& metrics) override { history_.own_metrics(node(), metrics); }
   void step(const StepProgress& progress) override { history_.step(node(), progress); }
@@ -68,6 +56,14 @@ class StageContext final : public OpenContext, public NodeSeeds, public RunNews,
   }
 
  private:
+  static NodeFacts facts_of(const ValidatedGraph& graph, const ValidatedNode& node) {
+    NodeFacts facts{
+        node.name,        graph.seed, {}, graph.epochs, graph.epochs == 0 ? 0U : 1U, share_of(node, graph.ranks),
+        node.feeds_device};
+    for (const NodeSeed& seed : node.seeds) facts.seeds.emplace_back(seed.purpose, seed.seed);
+    return facts;
+  }
+
   /// The call of this thread, if it is one for a packet or a permit.
   static std::optional<StageCall> call_in_pass() {
     const StageCall call = current_call();
@@ -92,7 +88,6 @@ class StageContext final : public OpenContext, public NodeSeeds, public RunNews,
     node_.services().stop.fail(std::move(failure));
   }
 
-  const ValidatedGraph& graph_;
   NodeAdapter& node_;
   RunHistory& history_;
   bool strict_;

@@ -1,11 +1,7 @@
 // A node that maps packets, one out for one in, on any number of threads.
-#include "output_check.hpp"
-#include "work_context.hpp"
+#include "node_call.hpp"
 
-#include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
-
-#include <fmt/format.h>
 
 #include <deque>
 #include <mutex>
@@ -14,9 +10,6 @@
 namespace millrace::pipelines {
 namespace {
 
-constexpr const char* kContract =
-    "this is a defect of the stage: process emits exactly once on every output, as many rows as came in";
-
 HoldPtr hold_of_all(const std::vector<Packet>& inputs) {
   if (inputs.size() == 1) return hold_of(inputs.front());
   std::vector<HoldPtr> holds;
@@ -24,50 +17,28 @@ HoldPtr hold_of_all(const std::vector<Packet>& inputs) {
   return combine(holds);
 }
 
-/// One call of process.
-class MapContext final : public ContextOf<TransformContext> {
+/// What a packet becomes goes on at once, and holds what the packet held.
+class MappedPackets final : public NodeCall {
  public:
-  MapContext(NodeAdapter& node, const std::vector<Packet>& inputs)
-      : ContextOf(node, inputs.front().header.epoch),
-        inputs_(inputs),
-        hold_(hold_of_all(inputs)),
-        sent_(node.outputs().size(), false) {}
-
-  using TransformContext::emit;
-  const Packet& input(std::string_view port) const override { return inputs_[node_.input_index(port)]; }
-
-  void emit(std::string_view port, std::vector<Field> fields) override {
-    const std::size_t index = node_.output_index(port);
-    if (sent_[index])
-      throw Error(ErrorKind::run, "transform-contract", fmt::format("output `{}` twice", port), kContract);
-    const std::int64_t rows = check_fields(port, node_.outputs()[index]->spec, fields);
-    const Packet& in = inputs_.front();
-    if (rows != in.rows)
-      throw Error(ErrorKind::run, "transform-contract",
-                  fmt::format("{} on output `{}` for {} in", counted(rows, "row"), port, counted(in.rows, "row")),
-                  kContract);
-    sent_[index] = true;
-    Packet packet;
-    packet.header = in.header;
-    packet.rows = rows;
-    packet.ids = in.ids;
-    packet.fields = std::move(fields);
+  MappedPackets(NodeAdapter& node, const std::vector<Packet>& inputs)
+      : NodeCall(node, inputs.front().header.epoch), hold_(hold_of_all(inputs)) {}
+  void send(std::size_t output, Packet packet) override {
     packet.hold = hold_;
-    node_.send(index, std::move(packet));
-  }
-
-  void require_complete() const {
-    if (stopping()) return;
-    for (std::size_t i = 0; i < sent_.size(); ++i)
-      if (!sent_[i])
-        throw Error(ErrorKind::run, "transform-contract",
-                    fmt::format("no packet on output `{}`", node_.outputs()[i]->name), kContract);
+    node_.send(output, std::move(packet));
   }
 
  private:
-  const std::vector<Packet>& inputs_;
   HoldPtr hold_;
-  std::vector<bool> sent_;
+};
+
+/// The call for one piece of work.
+struct Mapping {
+  Mapping(NodeAdapter& node, const Work& work)
+      : packets(node, work.inputs), call(packets, node.input_ports(), node.output_ports(), work.inputs) {
+    if (work.inputs.size() > 1) require_same_samples(work.inputs, node.input_ports().names());
+  }
+  MappedPackets packets;
+  TransformCall call;
 };
 
 class TransformAdapter final : public NodeAdapter {
@@ -79,10 +50,9 @@ class TransformAdapter final : public NodeAdapter {
 
  private:
   void process(Work& work) override {
-    if (work.inputs.size() > 1) require_same_samples(work.inputs, input_names());
-    MapContext context(*this, work.inputs);
-    transform_.process(context);
-    context.require_complete();
+    Mapping mapping(*this, work);
+    transform_.process(mapping.call);
+    mapping.call.finish();
   }
 
   const Transform& transform_;
@@ -132,19 +102,16 @@ class GroupAdapter final : public NodeAdapter {
   void process(Work& work) override { process_all({&work, 1}); }
 
   void process_all(std::span<Work> works) override {
-    std::deque<MapContext> contexts;
+    std::deque<Mapping> mappings;
     std::vector<TransformContext*> packets;
-    for (const Work& work : works) {
-      if (work.inputs.size() > 1) require_same_samples(work.inputs, input_names());
-      packets.push_back(&contexts.emplace_back(*this, work.inputs));
-    }
+    for (const Work& work : works) packets.push_back(&mappings.emplace_back(*this, work).call);
     transform_.process_group(packets);
-    for (std::size_t i = 0; i < works.size(); ++i) require_complete(contexts[i], works[i].inputs.front());
+    for (std::size_t i = 0; i < works.size(); ++i) finish(mappings[i].call, works[i].inputs.front());
   }
 
-  static void require_complete(const MapContext& context, const Packet& packet) {
+  static void finish(const TransformCall& call, const Packet& packet) {
     try {
-      context.require_complete();
+      call.finish();
     } catch (const Error& error) {
       throw PacketError(error, packet);
     }

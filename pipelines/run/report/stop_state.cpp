@@ -3,6 +3,8 @@
 
 #include "process/system_failure.hpp"
 
+#include <millrace/detail/stage_error.hpp>
+
 #include <new>
 #include <system_error>
 
@@ -68,28 +70,18 @@ RunFailure describe_exception(const std::exception_ptr& thrown) {
   failure.kind = ErrorKind::run;
   try {
     std::rethrow_exception(thrown);
-  } catch (const Error& error) {
-    failure.kind = error.kind();
-    failure.name = error.name();
-    failure.message = error.message();
-    failure.help = error.help();
-    failure.notes = error.notes();
-  } catch (const std::bad_alloc&) {
-    failure.name = "out-of-memory";
-    failure.message = "an allocation failed";
-    failure.help = "fewer rows, smaller blocks and batches need less; `pipeline-run plan` tells what each node takes";
   } catch (const std::system_error& error) {
     const Error known = system_failure(error);
     failure.name = known.name() == "system-error" ? "stage-exception" : known.name();
     failure.message = known.message();
     failure.help = known.help();
-  } catch (const std::exception& error) {
-    failure.name = "stage-exception";
-    failure.message = error.what();
   } catch (...) {
-    failure.name = "unknown-exception";
-    failure.message = "something that is no std::exception was thrown";
-    failure.help = "throw millrace::Error, so that the message reaches the user";
+    const Error error = stage_error(std::current_exception());
+    failure.kind = error.kind();
+    failure.name = error.name();
+    failure.message = error.message();
+    failure.help = error.help();
+    failure.notes = error.notes();
   }
   return failure;
 }

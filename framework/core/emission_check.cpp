@@ -1,12 +1,11 @@
 // Whether what a stage emits is what its infer promised.
-#include "output_check.hpp"
-
 #include <millrace/detail/counted.hpp>
+#include <millrace/detail/emission_check.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
 
-namespace millrace::pipelines {
+namespace millrace {
 namespace {
 
 [[noreturn]] void mismatch(std::string_view port, const std::string& what) {
@@ -51,4 +50,4 @@ std::int64_t check_emission(std::string_view port, const PortSpec& spec, const E
   return rows;
 }
 
-}  // namespace millrace::pipelines
+}  // namespace millrace
