@@ -135,12 +135,12 @@ std::uint64_t HostPackets::copy_out(const std::byte* bytes, std::size_t size) {
   return *arena_.offset_of(copy.get(), size);
 }
 
-void HostPackets::write(WireWriter& to, const Emission& emission, const PortSpec& port) {
-  to.put(emission.first_row);
-  to.put(static_cast<std::uint8_t>(emission.last_in_epoch));
-  write_ids(to, emission.ids);
-  to.put(static_cast<std::uint64_t>(emission.fields.size()));
-  for (std::size_t i = 0; i < emission.fields.size(); ++i) write_field(to, emission.fields[i], port, i);
+void HostPackets::write(WireWriter& to, const Packet& packet, const PortSpec& port) {
+  to.put(packet.header.first_row);
+  to.put(static_cast<std::uint8_t>(packet.header.last_in_epoch));
+  write_ids(to, packet.ids);
+  to.put(static_cast<std::uint64_t>(packet.fields.size()));
+  for (std::size_t i = 0; i < packet.fields.size(); ++i) write_field(to, packet.fields[i], port, i);
 }
 
 void HostPackets::write_ids(WireWriter& to, const SampleIds& ids) {

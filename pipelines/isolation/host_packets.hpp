@@ -38,8 +38,8 @@ class HostPackets {
 
   /// A packet that the run has written; `port` is what flows on its edge.
   Packet read(WireReader& from, const PortSpec& port);
-  /// An emission, its bytes where they lie when that is in shared memory, else copied there.
-  void write(WireWriter& to, const Emission& emission, const PortSpec& port);
+  /// What the run makes a packet of again; its bytes where they lie when that is in shared memory, else copied there.
+  void write(WireWriter& to, const Packet& packet, const PortSpec& port);
   /// The call is over: the run has read, or will read before its next word, what was emitted. Says what has been let go of.
   void end_call(WireWriter& to);
 

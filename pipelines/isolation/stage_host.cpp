@@ -19,35 +19,56 @@
 namespace millrace::pipelines {
 namespace {
 
-std::vector<std::pair<std::string, PortSpec>> read_ports(WireReader& from) {
-  std::vector<std::pair<std::string, PortSpec>> ports;
+PortTable read_ports(WireReader& from, PortDirection direction, const std::string& node) {
+  PortTable ports(direction, node);
   for (std::uint64_t left = from.count(); left > 0; --left) {
     std::string name = from.text();
-    ports.emplace_back(std::move(name), read_port(from));
+    ports.add(std::move(name), read_port(from));
   }
   return ports;
 }
 
-HostedNode read_node(WireReader& from) {
-  HostedNode node;
-  node.name = from.text();
-  node.inputs = read_ports(from);
-  node.outputs = read_ports(from);
-  node.device.kind = from.text();
-  node.device.index = from.get<std::int32_t>();
-  node.seed = from.get<std::uint64_t>();
+NodeFacts read_facts(WireReader& from, std::string name) {
+  NodeFacts facts;
+  facts.name = std::move(name);
+  facts.seed = from.get<std::uint64_t>();
   for (std::uint64_t left = from.count(); left > 0; --left) {
     std::string purpose = from.text();
-    node.seeds.emplace_back(std::move(purpose), from.get<std::uint64_t>());
+    facts.seeds.emplace_back(std::move(purpose), from.get<std::uint64_t>());
   }
-  node.epochs = from.get<std::uint32_t>();
-  node.first_pass = from.get<std::uint32_t>();
-  node.share.rank = from.get<std::int32_t>();
-  node.share.size = from.get<std::int32_t>();
-  node.share.batch_rows = from.get<std::int64_t>();
-  node.feeds_device = from.flag();
-  return node;
+  facts.epochs = from.get<std::uint32_t>();
+  facts.first_pass = from.get<std::uint32_t>();
+  facts.share.rank = from.get<std::int32_t>();
+  facts.share.size = from.get<std::int32_t>();
+  facts.share.batch_rows = from.get<std::int64_t>();
+  facts.feeds_device = from.flag();
+  return facts;
 }
+
+HostedNode read_node(WireReader& from) {
+  std::string name = from.text();
+  PortTable inputs = read_ports(from, PortDirection::input, name);
+  PortTable outputs = read_ports(from, PortDirection::output, name);
+  DeviceId device;
+  device.kind = from.text();
+  device.index = from.get<std::int32_t>();
+  return {read_facts(from, std::move(name)), std::move(inputs), std::move(outputs), std::move(device)};
+}
+
+/// A stage that was opened, with what is told of its node and what it has sent.
+struct HostedStage {
+  HostedStage(HostedNode told, const StageInfo& info, const ParamValue& params, RunLine& line)
+      : node(std::move(told)),
+        opening(node, line),
+        source_progress(node.outputs, node.facts.share),
+        serial_progress(node.outputs, info.spec.input_mode(), node.facts.first_pass),
+        stage(info.make(params)) {}
+  HostedNode node;
+  HostedOpening opening;
+  SourceProgress source_progress;
+  SerialProgress serial_progress;
+  std::unique_ptr<Stage> stage;  ///< the first to go
+};
 
 // This process and what it has started.
 [[noreturn]] void end_group() {
@@ -104,7 +125,7 @@ class StageHost {
       case Request::open:
         return open(request);
       case Request::begin_pass:
-        return dynamic_cast<Source&>(*stage_).begin_pass(request.get<std::uint32_t>());
+        return begin_pass(request.get<std::uint32_t>());
       case Request::produce:
         return produce(request.get<std::uint32_t>());
       case Request::process:
@@ -114,7 +135,7 @@ class StageHost {
       case Request::load:
         return load(request);
       case Request::close:
-        return stage_->close();
+        return hosted_->stage->close();
       case Request::end:
         return;  // ends the loop before
     }
@@ -123,43 +144,53 @@ class StageHost {
   void open(WireReader& request) {
     const std::string file = request.text(), stage = request.text();
     const ParamValue params = read_param(request);
-    node_ = read_node(request);
+    HostedNode node = read_node(request);
     for (const StageInfo& info : enter_plugin_(file))
-      if (info.name == stage) stage_ = info.make(params);
-    if (!stage_)
+      if (info.name == stage) hosted_ = std::make_unique<HostedStage>(std::move(node), info, params, line_);
+    if (!hosted_)
       throw Error(ErrorKind::plugin, "unknown-stage", fmt::format("`{}` has no stage `{}` any more", file, stage),
                   "the file was changed while the run began: start it again");
-    HostedInference inference(node_);
-    stage_->infer(inference);
-    opening_ = std::make_unique<HostedOpening>(node_, line_);
-    stage_->open(*opening_);
+    HostedInference inference(hosted_->node);
+    hosted_->stage->infer(inference);
+    hosted_->stage->open(hosted_->opening);
+  }
+
+  void begin_pass(std::uint32_t epoch) {
+    dynamic_cast<Source&>(*hosted_->stage).begin_pass(epoch);
+    hosted_->source_progress.begin_pass();
   }
 
   void produce(std::uint32_t epoch) {
-    HostedProduce context(node_, line_, packets_, epoch);
-    dynamic_cast<Source&>(*stage_).produce(context);
+    HostedCall engine(hosted_->node, line_, packets_);
+    SourceCall call(engine, hosted_->node.outputs, hosted_->source_progress, epoch);
+    dynamic_cast<Source&>(*hosted_->stage).produce(call);
+    call.finish();
   }
 
   void process(WireReader& request) {
-    std::string port = request.text();
-    HostedInputs inputs;
+    const HostedNode& node = hosted_->node;
+    const std::string port = request.text();
+    std::vector<Packet> packets(node.inputs.size());
     for (std::uint64_t left = request.count(); left > 0; --left) {
-      std::string name = request.text();
-      const PortSpec& spec = port_of(node_.inputs, node_.name, name, "input");
-      inputs.emplace(std::move(name), packets_.read(request, spec));
+      const std::size_t input = node.inputs.index_of(request.text());
+      packets[input] = packets_.read(request, node.inputs.spec(input));
     }
-    if (const auto* transform = dynamic_cast<const Transform*>(stage_.get())) {
-      HostedTransform context(node_, line_, packets_, inputs);
-      return transform->process(context);
+    HostedCall engine(node, line_, packets_);
+    if (const auto* transform = dynamic_cast<const Transform*>(hosted_->stage.get())) {
+      TransformCall call(engine, node.inputs, node.outputs, packets);
+      transform->process(call);
+      return call.finish();
     }
-    HostedStep context(node_, line_, packets_, inputs, std::move(port));
-    dynamic_cast<Serial&>(*stage_).process(context);
+    SerialCall call(engine, node.inputs, hosted_->serial_progress, packets, node.inputs.index_of(port));
+    dynamic_cast<Serial&>(*hosted_->stage).process(call);
+    call.finish();
   }
 
   void save(WireWriter& value) const {
     StageState state;
-    if (const auto* source = dynamic_cast<const Source*>(stage_.get())) source->save(state);
-    if (const auto* serial = dynamic_cast<const Serial*>(stage_.get())) serial->save(state);
+    const Stage* stage = hosted_->stage.get();
+    if (const auto* source = dynamic_cast<const Source*>(stage)) source->save(state);
+    if (const auto* serial = dynamic_cast<const Serial*>(stage)) serial->save(state);
     value.put(static_cast<std::uint64_t>(state.entries().size()));
     for (const auto& [name, bytes] : state.entries()) {
       value.text(name);
@@ -174,8 +205,8 @@ class StageHost {
       const std::string bytes = request.text();
       state.put(std::move(name), std::as_bytes(std::span(bytes)));
     }
-    if (auto* source = dynamic_cast<Source*>(stage_.get())) source->load(state);
-    if (auto* serial = dynamic_cast<Serial*>(stage_.get())) serial->load(state);
+    if (auto* source = dynamic_cast<Source*>(hosted_->stage.get())) source->load(state);
+    if (auto* serial = dynamic_cast<Serial*>(hosted_->stage.get())) serial->load(state);
   }
 
   const EnterPlugin& enter_plugin_;
@@ -183,9 +214,7 @@ class StageHost {
   RunLine line_{channel_};
   SharedFile inputs_{kInputsDescriptor}, outputs_{kOutputsDescriptor};
   HostPackets packets_{inputs_, outputs_};
-  HostedNode node_;
-  std::unique_ptr<HostedOpening> opening_;
-  std::unique_ptr<Stage> stage_;
+  std::unique_ptr<HostedStage> hosted_;
 };
 
 [[noreturn]] void end_group_with(int parent) {
