@@ -1,6 +1,7 @@
 #include "example_node.hpp"
 
 #include "config/document/yaml_parser.hpp"
+#include "config/spec/doc_value.hpp"
 #include "config/spec/param_check.hpp"
 #include "config/spec/spec_builder.hpp"
 

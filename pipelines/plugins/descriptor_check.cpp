@@ -1,7 +1,7 @@
 #include "descriptor_check.hpp"
 
+#include <millrace/detail/param_check.hpp>
 #include <millrace/error.hpp>
-#include <millrace/testing/stage_tester.hpp>
 
 #include <fmt/format.h>
 
@@ -69,14 +69,13 @@ class DescriptorCheck {
   }
 
   void default_fits(const Param& param) const {
-    try {
-      testing::complete_params({Param(param.name, param.type, param.doc)}, {{param.name, *param.default_value}});
-    } catch (const Error& error) {
-      require(false,
-              fmt::format("the default {} of parameter `{}` is not what the parameter takes ({})",
-                          param.default_value->render(), param.name, error.message()),
-              fmt::format("give a default that is: {}", param.type.describe()));
-    }
+    std::vector<ParamFault> faults;
+    check_value(GivenValue(*param.default_value), param.type, fmt::format("`{}`", param.name), faults);
+    require(
+        faults.empty(),
+        fmt::format("the default {} of parameter `{}` is not what the parameter takes{}", param.default_value->render(),
+                    param.name, faults.empty() ? "" : fmt::format(" ({})", faults.front().message())),
+        fmt::format("give a default that is: {}", param.type.describe()));
   }
 
   const StageInfo& info_;

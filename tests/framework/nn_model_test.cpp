@@ -69,10 +69,10 @@ TEST_CASE("softmax before the end and dropout at the end are reported together, 
 }
 
 TEST_CASE("values outside the descriptors' bounds are refused") {
-  CHECK(refusal(List{}) == "out-of-range");
+  CHECK(refusal(List{}) == "wrong-length");
   CHECK(refusal(List{one("dense", {{"units", 0}})}) == "out-of-range");
   CHECK(refusal(List{one("dense")}) == "missing-parameter");
-  CHECK(refusal(List{one("dense", {{"units", 3}, {"activation", "swish"}})}) == "wrong-type");
+  CHECK(refusal(List{one("dense", {{"units", 3}, {"activation", "swish"}})}) == "unknown-choice");
   CHECK(refusal(List{one("dropout", {{"rate", 1.0}})}) == "out-of-range");
   CHECK(refusal(List{one("dense", {{"units", 3}, {"l2", -1e-3}})}) == "out-of-range");
   CHECK(refusal(List{one("dense", {{"units", 3}})}).empty());

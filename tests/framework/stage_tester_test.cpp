@@ -237,9 +237,9 @@ TEST_CASE("Parameters are checked against the descriptor and completed") {
   CHECK(name({{"count", 1.5}}) == "wrong-type");
   CHECK(name({{"count", 2}, {"rate", 1}}) == "out-of-range");
   CHECK(name({{"count", 2}, {"rate", 0.0}}) == "out-of-range");
-  CHECK(name({{"count", 2}, {"list", ParamValue::List{}}}) == "out-of-range");
+  CHECK(name({{"count", 2}, {"list", ParamValue::List{}}}) == "wrong-length");
   CHECK(name({{"count", 2}, {"list", ParamValue::List{true}}}) == "wrong-type");
-  CHECK(name({{"count", 2}, {"kind", "odd"}}) == "wrong-type");
-  CHECK(name({{"count", 2}, {"mode", "maybe"}}) == "wrong-type");
+  CHECK(name({{"count", 2}, {"kind", "odd"}}) == "unknown-choice");
+  CHECK(name({{"count", 2}, {"mode", "maybe"}}) == "unknown-choice");
   CHECK(name({{"count", 2}, {"kind", ParamValue::Map{{"fancy", ParamValue::Map{{"lvl", 1}}}}}}) == "unknown-parameter");
 }

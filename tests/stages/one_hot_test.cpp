@@ -126,6 +126,6 @@ TEST_CASE("What is no class id is refused") {
 
 TEST_CASE("The number of classes is at least one") {
   CHECK(error_of([] { StageTester("one_hot", {{"classes", 0}}); }).name() == "out-of-range");
-  CHECK(error_of([] { StageTester("one_hot", {{"classes", ParamValue::List{}}}); }).name() == "out-of-range");
+  CHECK(error_of([] { StageTester("one_hot", {{"classes", ParamValue::List{}}}); }).name() == "wrong-length");
   CHECK(error_of([] { StageTester("one_hot"); }).name() == "missing-parameter");
 }

@@ -114,7 +114,7 @@ TEST_CASE("A table that does not fit together is refused with the place") {
     CHECK(errors[0].name == c.name);
     CHECK(errors[0].at.path == c.path);
   }
-  CHECK(error_of([] { StageTester("table_source", columns({{"x", ParamValue::List{}}})); }).name() == "out-of-range");
+  CHECK(error_of([] { StageTester("table_source", columns({{"x", ParamValue::List{}}})); }).name() == "wrong-length");
 }
 
 TEST_CASE("A number that the column's type does not hold is refused at its cell") {

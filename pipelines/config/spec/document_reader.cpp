@@ -8,7 +8,7 @@
 #include "config_schema.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "param_check.hpp"
+#include "doc_value.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>

@@ -1,8 +1,10 @@
-// A map of parameters against those that a stage or a layer declares.
+// The faults of parameters as diagnostics: a path becomes a place of the text, and what is known of the text becomes help.
 #include "param_check.hpp"
 
+#include "config/document/scalars.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
+#include "doc_value.hpp"
 
 #include <fmt/format.h>
 
@@ -11,26 +13,22 @@
 namespace millrace::pipelines {
 namespace {
 
-ParamValue default_of(const Param& param, const Location& where, Diagnostics& diagnostics) {
-  if (!param.default_value || param.default_value->is_null()) return {};
-  // A default may itself leave out parts that have defaults, such as `rmsprop`.
-  return check_value(document_of(*param.default_value, where), param.type,
-                     fmt::format("the default of `{}`", param.name), diagnostics);
-}
+/// What a path leads to.
+struct Found {
+  const DocNode* node;
+  Location key_where;  ///< of the last step that the text has
+};
 
-void report_unknown(const DocNode& map, const std::vector<Param>& params, const ParamOwner& owner,
-                    Diagnostics& diagnostics) {
-  const std::vector<std::string> names = names_of(params);
-  for (const DocMember& m : map.members) {
-    if (std::find(names.begin(), names.end(), m.key) != names.end()) continue;
-    diagnostics.add({ErrorKind::config,
-                     "unknown-parameter",
-                     fmt::format("`{}` of {}", shown(m.key), owner.title),
-                     m.key_where,
-                     fmt::format("not a parameter of `{}`", owner.name),
-                     did_you_mean(m.key, names, fmt::format("{} takes", owner.name)),
-                     {}});
+// A path may go on where the text does not: what is missing from `rmsprop` is told at that word.
+Found find(const DocNode& root, const std::vector<ParamStep>& path, const Location& where_missing) {
+  Found found{&root, where_missing};
+  for (const ParamStep& step : path) {
+    if (found.node->is_map())
+      found = {&found.node->members[step.index].value, found.node->members[step.index].key_where};
+    else if (found.node->is_list())
+      found = {&found.node->items[step.index], found.node->items[step.index].where};
   }
+  return found;
 }
 
 // `dropout: 0.3` for `dropout: {rate: 0.3}`.
@@ -43,52 +41,88 @@ std::string written_out(const DocNode& value, const std::vector<Param>& params) 
   return fmt::format("write {{NAME: VALUE}}; there are: {}", name_list(names_of(params)));
 }
 
-// `class` for `classes` is one mistake: the error about the unknown name already says what is meant.
-bool is_misspelt(const std::string& name, const DocNode& map, const std::vector<std::string>& names) {
-  return std::any_of(map.members.begin(), map.members.end(), [&](const DocMember& m) {
-    return std::find(names.begin(), names.end(), m.key) == names.end() && meant_by(m.key, names) == name;
+// With the path and the values that were written, so that the loop can be pasted.
+std::string help_for_several(const DocNode& node) {
+  std::string values, path = "NODE.PARAMETER";
+  for (const DocNode& item : node.items) values += item.is_scalar() ? shown(item.text) + " " : "";
+  if (!node.is_list() && !node.text.ends_with(')')) values = shown(node.text) + " ";
+  std::replace(values.begin(), values.end(), ',', ' ');
+  if (node.where.source && node.where.source->is_argument)
+    path = node.where.source->text.substr(0, node.where.source->text.find('='));
+  return fmt::format(
+      "a run takes one value: start it once for each: for x in {}; do pipeline-run CONFIG --set {}=$x; done",
+      values.empty() ? "1 2 3" : values.substr(0, values.size() - 1), shown(path));
+}
+
+std::string help_for_number(const DocNode& node, const std::string& subject) {
+  const std::string_view text = node.text;
+  if (node.quoted && read_number(text).fault == NumberFault::none) return "remove the quotes";
+  const bool is_list = node.is_list() || text.find(',') != std::string_view::npos, is_call = text.ends_with(')');
+  if (is_list || is_call) return help_for_several(node);
+  if (subject == "`seed`")
+    return "write a number: the same one gives the same weights; --set seed=$RANDOM another each time";
+  return {};
+}
+
+std::string help_for_type(const DocNode& node, const ParamType& type, const std::string& subject) {
+  using Kind = ParamType::Kind;
+  if (type.kind() == Kind::list && node.is_scalar()) return fmt::format("write [{}]", shown(node.text));
+  if (type.kind() == Kind::boolean && node.is_scalar()) return "write true or false";
+  const bool wants_number = type.kind() == Kind::number || type.kind() == Kind::float32 || type.kind() == Kind::integer;
+  return wants_number && !node.is_map() ? help_for_number(node, subject) : std::string();
+}
+
+std::string help_for(const ParamFault& fault, const DocNode& node) {
+  if (!fault.help.empty()) return fault.help;
+  if (fault.name == "unknown-parameter")
+    return did_you_mean(fault.given, fault.choices, fmt::format("{} takes", fault.owner.name));
+  if (fault.name == "unknown-choice") return did_you_mean(fault.given, fault.choices, "choices");
+  if (fault.name == "wrong-length" && !fault.choices.empty())
+    return fmt::format("choose one: {}", name_list(fault.choices));
+  if (fault.params != nullptr) return written_out(node, *fault.params);
+  return fault.type != nullptr ? help_for_type(node, *fault.type, fault.subject) : std::string();
+}
+
+// `class` for `classes` is one mistake: the fault of the unknown name already says what is meant.
+bool is_misspelt(const ParamFault& missing, const std::vector<ParamFault>& faults) {
+  return std::any_of(faults.begin(), faults.end(), [&](const ParamFault& fault) {
+    const bool beside = fault.name == "unknown-parameter" && fault.path.size() == missing.path.size() + 1 &&
+                        std::equal(missing.path.begin(), missing.path.end(), fault.path.begin());
+    return beside && meant_by(fault.given, fault.choices) == missing.given;
   });
+}
+
+void report(const std::vector<ParamFault>& faults, const DocNode& root, const Location& where_missing,
+            Diagnostics& diagnostics) {
+  for (const ParamFault& fault : faults) {
+    if (fault.name == "missing-parameter" && is_misspelt(fault, faults)) continue;
+    const Found found = find(root, fault.path, where_missing);
+    const bool is_of_root = fault.path.empty() && fault.name == "missing-parameter";
+    diagnostics.add({ErrorKind::config,
+                     fault.name,
+                     fmt::format("{} {}", fault.subject, fault.found),
+                     fault.place == ParamFault::Place::key || is_of_root ? found.key_where : found.node->where,
+                     fault.expected,
+                     help_for(fault, *found.node),
+                     {}});
+  }
 }
 
 }  // namespace
 
-std::vector<std::string> names_of(const std::vector<Param>& params) {
-  std::vector<std::string> names;
-  for (const Param& p : params) names.push_back(p.name);
-  return names;
-}
-
 ParamValue check_params(const DocNode& map, const std::vector<Param>& params, const ParamOwner& owner,
                         const Location& where_missing, Diagnostics& diagnostics) {
-  if (!map.is_map() && !map.is_null()) {
-    diagnostics.add({ErrorKind::config,
-                     "wrong-type",
-                     fmt::format("the parameters of {} are {}", owner.title, kind_of(map)),
-                     map.where,
-                     "expected a map",
-                     written_out(map, params),
-                     {}});
-    return {};
-  }
-  report_unknown(map, params, owner, diagnostics);
-  ParamValue::Map values;
-  for (const Param& param : params) {
-    const DocMember* given = map.find(param.name);
-    if (given == nullptr && param.is_required() && !is_misspelt(param.name, map, names_of(params)))
-      diagnostics.add({ErrorKind::config,
-                       "missing-parameter",
-                       fmt::format("{} needs `{}`", owner.title, param.name),
-                       where_missing,
-                       fmt::format("`{}` is missing", param.name),
-                       fmt::format("add `{}`: {} ({})", param.name, param.doc, param.type.describe()),
-                       {}});
-    if (given == nullptr || (given->value.is_null() && param.optional))
-      values.emplace_back(param.name, default_of(param, where_missing, diagnostics));
-    else
-      values.emplace_back(param.name, check_value(given->value, param.type,
-                                                  fmt::format("`{}` of {}", param.name, owner.title), diagnostics));
-  }
-  return values;
+  std::vector<ParamFault> faults;
+  ParamValue checked = millrace::check_params(DocValue(map), params, owner, faults);
+  report(faults, map, where_missing, diagnostics);
+  return checked;
+}
+
+ParamValue check_value(const DocNode& value, const ParamType& type, const std::string& what, Diagnostics& diagnostics) {
+  std::vector<ParamFault> faults;
+  ParamValue checked = millrace::check_value(DocValue(value), type, what, faults);
+  report(faults, value, value.where, diagnostics);
+  return checked;
 }
 
 }  // namespace millrace::pipelines

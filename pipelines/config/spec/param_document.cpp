@@ -1,5 +1,5 @@
 // Values back to documents: the defaults of a descriptor, as the user could have written them.
-#include "param_check.hpp"
+#include "param_document.hpp"
 
 #include <fmt/format.h>
 

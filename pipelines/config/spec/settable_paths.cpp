@@ -4,7 +4,7 @@
 #include "config_schema.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "param_check.hpp"
+#include "param_document.hpp"
 
 #include <millrace/registry.hpp>
 

@@ -10,6 +10,7 @@
 #include "document_reader.hpp"
 #include "node_reader.hpp"
 #include "param_check.hpp"
+#include "param_document.hpp"
 #include "stage_defaults.hpp"
 
 #include <millrace/registry.hpp>

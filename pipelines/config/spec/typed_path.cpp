@@ -2,7 +2,9 @@
 
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "param_check.hpp"
+#include "param_document.hpp"
+
+#include <millrace/detail/param_check.hpp>
 
 #include <fmt/format.h>
 
