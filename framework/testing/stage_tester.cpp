@@ -1,7 +1,7 @@
 // The engine for one stage: every context, without a graph. Calls are made at once, on the caller's thread.
-#include "call_contexts.hpp"
-#include "packet_checks.hpp"
-#include "stage_host.hpp"
+#include "misuse.hpp"
+#include "stage_harness.hpp"
+#include "test_call.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 
 #include <deque>
-#include <map>
 #include <numeric>
 #include <optional>
 
@@ -24,55 +23,63 @@ const StageInfo& require_stage(const StageRegistry& registry, std::string_view n
   misuse("unknown-stage", fmt::format("there is no stage `{}`", name));
 }
 
+/// The spec of a port, as a first packet shows it.
+PortSpec spec_of(const Packet& packet) {
+  PortSpec port;
+  if (packet.metrics) port.kind = PortKind::metrics;
+  if (packet.model) {
+    port.kind = PortKind::model;
+    port.model = std::shared_ptr<const ModelSpec>(packet.model, &packet.model->model());
+    port.loss = packet.model->loss();
+  }
+  for (const Field& field : packet.fields) port.fields.push_back({field.name, field.tensor.spec()});
+  port.max_rows = packet.rows;
+  return port;
+}
+
+// What a graph hangs its tokens on; a packet that is there has a hold.
+void give_hold(Packet& packet) {
+  static const std::shared_ptr<const void> kHold = std::make_shared<int>();
+  if (!packet.hold) packet.hold = kHold;
+}
+
 }  // namespace
 
 /// One port that packets are pushed to.
 struct InputState {
-  std::string name;
   std::uint64_t next_seq = 0, next_row = 0;
   std::uint32_t epoch = 1;
   std::deque<Packet> held = {};  ///< until it is their turn
 };
 
-/// One port that packets are taken from.
-struct OutputState {
-  std::deque<Packet> packets;
-  std::uint64_t next_seq = 0;
-  bool emitted = false;  ///< by the call in hand
-};
-
-struct StageTester::State : public StageHost {
+struct StageTester::State : public StageHarness {
   State(const StageRegistry& registry, std::string_view stage_name, const ParamValue::Map& given)
       : State(require_stage(registry, stage_name), given) {}
   State(const StageInfo& stage_info, const ParamValue::Map& given)
-      : StageHost(stage_info, complete_params(stage_info.spec.params(), given), open_device({"cpu", 0})) {
-    for (const auto& [name, spec] : outputs) queues[name];
-  }
+      : StageHarness(stage_info, complete_params(stage_info.spec.params(), given), open_device({"cpu", 0})),
+        queues(output_ports.size()) {}
 
-  // Declares the port when it is new.
-  InputState& input_port(std::string_view name, const PortSpec& spec) {
-    for (InputState& port : input_ports)
-      if (port.name == name) return port;
+  // Declares the port when it is new. Returns its index.
+  std::size_t input_port(std::string_view name, const PortSpec& spec) {
+    if (const auto known = input_ports.find(name)) return *known;
     if (has_inferred())
       misuse("no-such-port", fmt::format("input `{}` came after infer; declare it with input()", name));
     if (!takes_input(name)) misuse("no-such-port", fmt::format("`{}` has no input `{}`", info.name, name));
-    set_input(name, spec);
-    input_ports.push_back({std::string(name), 0, 0, first});
-    return input_ports.back();
+    input_states.push_back({0, 0, facts().first_pass});
+    return set_input(name, spec);
   }
-  OutputState& queue(std::string_view name) {
-    const auto it = queues.find(name);
-    if (it == queues.end()) misuse("no-such-port", fmt::format("`{}` has no output `{}`", info.name, name));
-    return it->second;
+  std::deque<Packet>& queue(std::string_view name) { return queues[output_ports.index_of(name)]; }
+  TestCall make_call() {
+    return {device(), clock, [this](std::size_t output, Packet packet) { send(output, std::move(packet)); }};
   }
 
   // What a graph would never send is a mistake of the test, and may be anything to the stage.
-  void require_possible(const InputState& port, const Packet& packet) const {
+  void require_possible(std::size_t port, const Packet& packet) const {
     if (is_closed) misuse("stage-closed", fmt::format("`{}` is given a packet after close()", info.name));
-    const PortSpec& known = input(port.name);
+    const PortSpec& known = input_ports.spec(port);
     if (known.kind != PortKind::data) return;
     if (known.fields.size() != packet.fields.size())
-      misuse("shape-mismatch", fmt::format("input `{}` of `{}` has {}, {} came", port.name, info.name,
+      misuse("shape-mismatch", fmt::format("input `{}` of `{}` has {}, {} came", input_ports.name(port), info.name,
                                            counted(known.fields.size(), "field"), packet.fields.size()));
     for (std::size_t i = 0; i < packet.fields.size(); ++i) {
       const TensorSpec &wanted = known.fields[i].spec, &found = packet.fields[i].tensor.spec();
@@ -80,8 +87,8 @@ struct StageTester::State : public StageHost {
           found.row_shape == wanted.row_shape && found.encoding == wanted.encoding)
         continue;
       misuse("shape-mismatch",
-             fmt::format("input `{}` of `{}` is {} as `{}`, {} as `{}` came", port.name, info.name, wanted.describe(),
-                         known.fields[i].name, found.describe(), packet.fields[i].name));
+             fmt::format("input `{}` of `{}` is {} as `{}`, {} as `{}` came", input_ports.name(port), info.name,
+                         wanted.describe(), known.fields[i].name, found.describe(), packet.fields[i].name));
     }
   }
 
@@ -104,82 +111,60 @@ struct StageTester::State : public StageHost {
     if (last) ++port.epoch;
     return packet;
   }
+  // Checks and numbers a packet that comes to a port.
+  void accept(std::size_t port, Packet& packet) {
+    require_possible(port, packet);
+    packet.header.seq = input_states[port].next_seq++;
+    give_hold(packet);
+  }
   bool run_next();
-  void run(const Packets& packets, const std::string& port);
+  void run(const std::vector<Packet>& packets, std::size_t port);
   void pull();
-  void send(std::string_view port, Packet packet);
+  void send(std::size_t output, Packet packet);
 
   TestClock clock;
   std::uint32_t pass = 0;
   bool in_pass = false, is_closed = false;
-  std::deque<InputState> input_ports;
-  std::map<std::string, OutputState, std::less<>> queues;
+  std::deque<InputState> input_states;     ///< by port of input_ports
+  std::vector<std::deque<Packet>> queues;  ///< by port of output_ports
   std::optional<StageState> to_load;
   HoldOrder holds;
 };
 
-void StageTester::State::send(std::string_view name, Packet packet) {
-  OutputState& port = queue(name);
-  const PortSpec& promised = output(name);
-  if (promised.kind == PortKind::data) {
-    require_as_promised(name, promised, packet.fields);
-    if (!packet.fields.empty() && packet.fields.front().tensor.rows() != packet.rows)
-      misuse("output-mismatch", fmt::format("output `{}` has other rows than the input", name));
-    if (!packet.ids || packet.ids->size() != static_cast<std::size_t>(packet.rows))
-      misuse("output-mismatch",
-             fmt::format("output `{}` has {} and another number of ids", name, counted(packet.rows, "row")));
-  }
-  const bool many = info.kind == StageKind::serial;
-  if (port.emitted && !many) misuse("emitted-twice", fmt::format("output `{}` got two packets in one call", name));
-  port.emitted = true;
-  packet.header.seq = port.next_seq++;
+void StageTester::State::send(std::size_t output, Packet packet) {
   if (packet.model) reported_model = packet.model;
-  port.packets.push_back(std::move(packet));
+  queues[output].push_back(std::move(packet));
 }
 
 // Packets of independent inputs go to the stage when it is their turn, as in a run.
 bool StageTester::State::run_next() {
-  for (std::size_t i = 0; i < input_ports.size(); ++i) {
-    InputState& port = input_ports[i];
+  for (std::size_t i = 0; i < input_states.size(); ++i) {
+    InputState& port = input_states[i];
     if (port.held.empty() || !holds.may_take(i, port.held.front().header)) continue;
-    Packets packets;
-    packets.emplace(port.name, std::move(port.held.front()));
+    std::vector<Packet> packets(input_ports.size());
+    packets[i] = std::move(port.held.front());
     port.held.pop_front();
-    holds.taken(i, packets.begin()->second.header);
-    run(packets, port.name);
+    holds.taken(i, packets[i].header);
+    run(packets, i);
     return true;
   }
   return false;
 }
 
-void StageTester::State::run(const Packets& packets, const std::string& port) {
-  for (auto& [name, out] : queues) out.emitted = false;
-  const Send forward = [this](std::string_view name, Packet packet) { send(name, std::move(packet)); };
-  if (auto* transform = dynamic_cast<Transform*>(stage.get())) {
-    TransformCall call(*this, clock, forward, packets, port);
-    transform->process(call);
-    for (const auto& [name, out] : queues)
-      if (!out.emitted) misuse("not-emitted", fmt::format("the transform sent nothing to output `{}`", name));
-  } else if (auto* serial = dynamic_cast<Serial*>(stage.get())) {
-    SerialCall call(*this, clock, forward, packets, port);
-    serial->process(call);
-  } else {
-    misuse("not-a-consumer", fmt::format("`{}` is a source: use pull()", info.name));
-  }
+void StageTester::State::run(const std::vector<Packet>& packets, std::size_t port) {
+  if (info.kind == StageKind::source) misuse("not-a-consumer", fmt::format("`{}` is a source: use pull()", info.name));
+  TestCall engine = make_call();
+  process(engine, packets, port);
 }
 
 void StageTester::State::pull() {
-  auto* source = dynamic_cast<Source*>(stage.get());
-  if (source == nullptr) misuse("not-a-source", fmt::format("`{}` is no source: use push()", info.name));
-  for (auto& [name, out] : queues) out.emitted = false;
+  if (info.kind != StageKind::source) misuse("not-a-source", fmt::format("`{}` is no source: use push()", info.name));
   if (!in_pass) {
-    pass = first == 0 ? 0 : pass + 1;
-    source->begin_pass(pass);
+    pass = facts().first_pass == 0 ? 0 : pass + 1;
+    begin_pass(pass);
   }
-  ProduceCall call(
-      *this, clock, [this](std::string_view name, Packet packet) { send(name, std::move(packet)); }, pass);
-  source->produce(call);
-  in_pass = !call.was_last();
+  TestCall engine = make_call();
+  in_pass = !produce(engine, pass);
 }
 
 std::int64_t count_rows(const RowShape& row_shape, std::size_t values) {
@@ -195,7 +180,7 @@ StageTester::StageTester(const StageRegistry& registry, std::string_view stage, 
 StageTester::~StageTester() = default;
 
 StageTester& StageTester::seed(std::uint64_t seed) {
-  state_->seed_value = seed;
+  state_->facts().seed = seed;
   return *this;
 }
 
@@ -206,14 +191,15 @@ StageTester& StageTester::clock(double seconds, double tick) {
 
 StageTester& StageTester::ranks(Communicator& communicator, const RowShare& share) {
   state_->others = &communicator;
-  state_->row_share = share;
+  state_->facts().share = share;
   return *this;
 }
 
 StageTester& StageTester::epochs(std::uint32_t epochs) {
-  state_->epoch_count = epochs;
-  state_->first = epochs == 0 ? 0 : 1;
-  for (InputState& port : state_->input_ports) port.epoch = state_->first;
+  NodeFacts& facts = state_->facts();
+  facts.epochs = epochs;
+  facts.first_pass = epochs == 0 ? 0 : 1;
+  for (InputState& port : state_->input_states) port.epoch = facts.first_pass;
   return *this;
 }
 
@@ -235,32 +221,32 @@ const PortSpec& StageTester::output_spec(std::string_view port) {
 
 StageTester& StageTester::push(std::string_view port, Tensor tensor, bool last_in_epoch) {
   const PortSpec spec = PortSpec::single(tensor.spec(), {}, tensor.rows());
-  InputState& input = state_->input_port(port, spec);
+  InputState& input = state_->input_states[state_->input_port(port, spec)];
   return push(port, state_->packet_for(input, std::move(tensor), last_in_epoch));
 }
 
 StageTester& StageTester::push(std::string_view port, Packet packet) {
-  InputState& input = state_->input_port(port, spec_of(packet));
-  state_->require_possible(input, packet);
+  const std::size_t input = state_->input_port(port, spec_of(packet));
+  state_->accept(input, packet);
   state_->start();
-  packet.header.seq = input.next_seq++;
-  input.held.push_back(std::move(packet));
+  state_->input_states[input].held.push_back(std::move(packet));
   while (state_->run_next()) continue;
   return *this;
 }
 
 StageTester& StageTester::push_joined(std::vector<std::pair<std::string, Tensor>> tensors, bool last_in_epoch) {
   if (tensors.empty()) misuse("no-such-port", "push_joined needs a port");
-  Packets packets;
+  for (const auto& [port, tensor] : tensors)
+    state_->input_port(port, PortSpec::single(tensor.spec(), {}, tensor.rows()));
+  std::vector<Packet> packets(state_->input_ports.size());
   for (auto& [port, tensor] : tensors) {
-    InputState& input = state_->input_port(port, PortSpec::single(tensor.spec(), {}, tensor.rows()));
-    Packet packet = state_->packet_for(input, std::move(tensor), last_in_epoch);
-    state_->require_possible(input, packet);
-    packet.header.seq = input.next_seq++;
-    packets.emplace(port, std::move(packet));
+    const std::size_t input = state_->input_ports.index_of(port);
+    Packet packet = state_->packet_for(state_->input_states[input], std::move(tensor), last_in_epoch);
+    state_->accept(input, packet);
+    packets[input] = std::move(packet);
   }
   state_->start();
-  state_->run(packets, tensors.front().first);
+  state_->run(packets, state_->input_ports.index_of(tensors.front().first));
   return *this;
 }
 
@@ -270,11 +256,11 @@ StageTester& StageTester::pull() {
   return *this;
 }
 
-bool StageTester::has_output(std::string_view port) const { return !state_->queue(port).packets.empty(); }
+bool StageTester::has_output(std::string_view port) const { return !state_->queue(port).empty(); }
 
 Packet StageTester::pop(std::string_view port) {
   state_->start();
-  std::deque<Packet>& packets = state_->queue(port).packets;
+  std::deque<Packet>& packets = state_->queue(port);
   if (packets.empty()) misuse("nothing-emitted", fmt::format("nothing is left on output `{}`", port));
   Packet packet = std::move(packets.front());
   packets.pop_front();

@@ -1,6 +1,6 @@
 #include "suite_bench.hpp"
 
-#include "packet_checks.hpp"
+#include "test_call.hpp"
 
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
@@ -68,15 +68,15 @@ std::string field_text(const Field& field) {
 }  // namespace
 
 Bench::Bench(const SuiteCase& one, const InputForm& form, const Scenario& scenario, std::uint32_t first_pass)
-    : StageHost(one.info, one.params, std::make_unique<CountedCpu>()),
+    : StageHarness(one.info, one.params, std::make_unique<CountedCpu>()),
       passes_(scenario.size()),
       inputs_(make_host_allocator()) {
   auto& cpu = dynamic_cast<CountedCpu&>(device());
   cpu.on_allocation = [this] { use(); };
   memory_ = &cpu.memory();
-  seed_value = one.seed;
-  epoch_count = static_cast<std::uint32_t>(passes_);
-  first = first_pass;
+  facts_.seed = one.seed;
+  facts_.epochs = static_cast<std::uint32_t>(passes_);
+  facts_.first_pass = first_pass;
   for (const auto& [name, port] : form.inputs) set_input(name, with_rows(port, scenario));
   calls = make_calls(one, form, scenario, *inputs_, token_);
   sent.resize(calls.size());
@@ -95,63 +95,44 @@ void Bench::fail_at(std::int64_t use) {
 
 void Bench::epoch_metrics(const Metrics& metrics) {
   use();
-  StageHost::epoch_metrics(metrics);
+  StageHarness::epoch_metrics(metrics);
 }
 
 void Bench::print(std::string_view text) {
   use();
-  StageHost::print(text);
+  StageHarness::print(text);
 }
 
-void Bench::collect(std::size_t index, std::string_view port, Packet packet) {
+void Bench::collect(std::size_t index, std::size_t output, Packet packet) {
   use();
-  output(port);  // throws for a port that there is not
-  sent[index].push_back({std::string(port), std::move(packet)});
-}
-
-void Bench::require_one_each(const std::vector<Sent>& packets) const {
-  for (const auto& [name, spec] : outputs) {
-    const auto count =
-        std::count_if(packets.begin(), packets.end(), [&, port = name](const Sent& s) { return s.port == port; });
-    if (count == 0) misuse("not-emitted", fmt::format("nothing was sent to output `{}` in one call", name));
-    if (count > 1) misuse("emitted-twice", fmt::format("output `{}` got {} packets in one call", name, count));
-  }
+  sent[index].push_back({output_ports.name(output), std::move(packet)});
 }
 
 void Bench::call(std::size_t index) {
-  const Call& one = calls[index];
-  const Send send = [&](std::string_view port, Packet packet) { collect(index, port, std::move(packet)); };
   TestClock clock;
-  if (auto* transform = dynamic_cast<Transform*>(stage.get())) {
-    TransformCall context(*this, clock, send, one.packets, one.port);
-    transform->process(context);
-    require_one_each(sent[index]);
-  } else if (auto* serial = dynamic_cast<Serial*>(stage.get())) {
-    SerialCall context(*this, clock, send, one.packets, one.port);
-    serial->process(context);
-  }
+  TestCall engine(device(), clock,
+                  [&](std::size_t output, Packet packet) { collect(index, output, std::move(packet)); });
+  process(engine, calls[index].packets, calls[index].port);
 }
 
-void Bench::produce(std::uint32_t epoch, bool on_many_threads) {
-  auto& source = dynamic_cast<Source&>(*stage);
-  source.begin_pass(epoch);
+bool Bench::produce_once(std::uint32_t epoch) {
+  sent.emplace_back();
+  TestClock clock;
+  TestCall engine(device(), clock,
+                  [&](std::size_t output, Packet packet) { collect(sent.size() - 1, output, std::move(packet)); });
+  return produce(engine, epoch);
+}
+
+void Bench::produce_pass(std::uint32_t epoch, bool on_many_threads) {
+  begin_pass(epoch);
   for (bool last = false; !last;) {
-    sent.emplace_back();
-    const auto one = [&] {
-      TestClock clock;
-      ProduceCall context(
-          *this, clock,
-          [&](std::string_view port, Packet packet) { collect(sent.size() - 1, port, std::move(packet)); }, epoch);
-      source.produce(context);
-      last = context.was_last();
-    };
+    const auto one = [&] { last = produce_once(epoch); };
     on_many_threads ? run_on_thread(one) : one();
-    require_one_each(sent.back());
   }
 }
 
 void Bench::run_pass(std::size_t pass, bool on_many_threads) {
-  if (info.kind == StageKind::source) return produce(static_cast<std::uint32_t>(pass + 1), on_many_threads);
+  if (info.kind == StageKind::source) return produce_pass(static_cast<std::uint32_t>(pass + 1), on_many_threads);
   for (std::size_t i = 0; i < calls.size(); ++i) {
     if (calls[i].pass != pass) continue;
     if (on_many_threads)
@@ -185,13 +166,9 @@ void Bench::run_out_of_order(std::size_t threads) {
 
 void Bench::run_part() {
   if (info.kind == StageKind::source) {
-    auto& source = dynamic_cast<Source&>(*stage);
-    source.begin_pass(1);
-    sent.emplace_back();
-    TestClock clock;
-    ProduceCall context(
-        *this, clock, [&](std::string_view port, Packet packet) { collect(0, port, std::move(packet)); }, 1);
-    source.produce(context);
+    begin_pass(1);
+    produce_once(1);
+    return;
   }
   for (std::size_t i = 0; i + 1 < calls.size() && calls[i + 1].pass == 0; ++i) call(i);
 }

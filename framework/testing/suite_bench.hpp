@@ -1,8 +1,8 @@
 // One stage of the suite at work: its calls, on one thread or several, what they sent, and what it holds afterwards.
 #pragma once
 
-#include "stage_host.hpp"
-#include "suite_inputs.hpp"
+#include "stage_harness.hpp"
+#include "suite_calls.hpp"
 
 #include <atomic>
 #include <memory>
@@ -18,15 +18,14 @@ struct Sent {
   Packet packet;
 };
 
-class Bench final : public StageHost {
+class Bench final : public StageHarness {
  public:
   /// `memory` is the stage's; it is asked for what is live there.
   Bench(const SuiteCase& one, const InputForm& form, const Scenario& scenario, std::uint32_t first_pass = 1);
 
   /// infer and open; throws what they throw or report.
   void begin() { open_once(); }
-  /// All calls of a pass, in order, each on a thread of its own when `on_many_threads`. Throws what the stage throws, and
-  /// Error("not-emitted" | "emitted-twice") for a Source or Transform that breaks its rule.
+  /// All calls of a pass, in order, each on a thread of its own when `on_many_threads`. Throws as the calls of StageHarness do.
   void run_pass(std::size_t pass, bool on_many_threads = false);
   void run(bool on_many_threads = false);
   /// The calls of a Transform, spread over `threads`, each of which goes through its part from the end.
@@ -54,9 +53,9 @@ class Bench final : public StageHost {
  private:
   void use();
   void call(std::size_t index);
-  void produce(std::uint32_t epoch, bool on_many_threads);
-  void collect(std::size_t index, std::string_view port, Packet packet);
-  void require_one_each(const std::vector<Sent>& packets) const;
+  bool produce_once(std::uint32_t epoch);
+  void produce_pass(std::uint32_t epoch, bool on_many_threads);
+  void collect(std::size_t index, std::size_t output, Packet packet);
 
   std::size_t passes_;
   std::unique_ptr<Allocator> inputs_;

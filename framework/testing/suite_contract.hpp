@@ -1,17 +1,11 @@
 // What a stage has sent, against what its descriptor declares and its infer promises.
 #pragma once
 
-#include "suite_bench.hpp"
-
-#include <optional>
-#include <string>
+#include "suite_check.hpp"
 
 namespace millrace::testing {
 
-/// What is wrong, if anything is.
-using Finding = std::optional<std::string>;
-
-/// Dtype, shape, encoding, fields, rows and ids.
+/// infer beside the descriptor: dtype, shape, fields; and rows of an output that promises none.
 Finding shape_differs(const SuiteCase& one, const Bench& bench);
 /// Values outside of the promised or declared range; NaN lies in none.
 Finding range_left(const SuiteCase& one, const Bench& bench);

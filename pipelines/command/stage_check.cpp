@@ -2,6 +2,7 @@
 
 #include "example_node.hpp"
 #include "plugins/plugin_loader.hpp"
+#include "plugins/suite_library.hpp"
 
 #include <millrace/error.hpp>
 
@@ -36,7 +37,7 @@ std::string make(const StageCheck& check) {
   const StageInfo& info = loaded(check, registry);
   Diagnostics diagnostics;
   const ExampleNode node = example_node(info, check.with, registry, diagnostics);
-  const std::vector<SuiteCheck>& all = testing::suite_checks();
+  const std::vector<SuiteCheck>& all = opened_suite();
   const auto it = std::find_if(all.begin(), all.end(), [&](const SuiteCheck& c) { return c.name == check.check; });
   return packed(it->run({info, node.params, node.inputs, check.seed}));
 }

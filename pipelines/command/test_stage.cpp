@@ -7,6 +7,7 @@
 #include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
+#include "plugins/suite_library.hpp"
 #include "process/ipc/asked_child.hpp"
 #include "run_json.hpp"
 #include "stage_check.hpp"
@@ -132,7 +133,7 @@ StageOutcome test(const StageInfo& info, const ExampleNode& node, const CommandO
   if (!options.json)
     answer(fmt::format("{} ({}), with {}, seed {}\n", info.name, to_string(info.kind), printable_line(outcome.params),
                        options.seed));
-  for (const SuiteCheck& check : testing::suite_checks()) {
+  for (const SuiteCheck& check : opened_suite()) {
     outcome.checks.push_back(make_check(check, info, outcome.checks, options));
     if (!options.json) answer(line_of(outcome.checks.back()));
   }

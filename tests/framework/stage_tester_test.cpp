@@ -143,12 +143,12 @@ TEST_CASE("What a stage does against its contract is an error") {
   };
   CHECK(pull("dtype") == "output-mismatch");
   CHECK(pull("ids") == "output-mismatch");
-  CHECK(pull("unset") == "output-not-set");
-  CHECK(pull("twice") == "emitted-twice");
+  CHECK(pull("unset") == "infer-incomplete");
+  CHECK(pull("twice") == "source-contract");
   StageTester quiet(stages(), "pair", {{"quiet", true}});
   CHECK(error_of([&] {
           quiet.push_joined({{"a", rows<float>({}, {1})}, {"b", rows<float>({}, {1})}});
-        }).name() == "not-emitted");
+        }).name() == "transform-contract");
 }
 
 TEST_CASE("Errors of infer are collected, and thrown when the stage is used all the same") {

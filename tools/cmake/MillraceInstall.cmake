@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 set(millrace_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/Millrace")
 
-install(TARGETS millrace_framework EXPORT MillraceTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(TARGETS millrace_framework millrace_testing EXPORT MillraceTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(TARGETS millrace_stages random_affine LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/millrace/plugins")
 if(TARGET millrace_cuda)
   install(TARGETS millrace_cuda LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/millrace" OPTIONAL)  # no plugin: it lies beside their folder

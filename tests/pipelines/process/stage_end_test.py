@@ -93,8 +93,8 @@ class Throw(unittest.TestCase):
                     self.assertIn("node `faults` (faulty_transform): " + text, error["message"])
 
     def test_the_suite_says_in_which_call(self):
-        for fault, at, seen in (("throw_number", "construction", "its constructor throws: an exception that is no std::exception"),
-                                ("throw_number", "infer", "infer accepts none of the inputs that are declared: an exception that is no"),
+        for fault, at, seen in (("throw_number", "construction", "its constructor throws: construct-failed: something that is no std::exception"),
+                                ("throw_number", "infer", "infer accepts none of the inputs that are declared: infer-failed: something that is no std::"),
                                 ("exit", "construction", "the stage ends the program, with exit code 0")):
             process = run("test-stage", f"{FAULTS}:faulty_transform", "--with", f"{{fault: {fault}, at: {at}}}", "--json")
             self.assertTrue(result_of(process)["stages"][0]["checks"][0]["seen"].startswith(seen), process.stdout)

@@ -65,9 +65,11 @@ class MILLRACE_EXPORT StageTester {
   /// Spec of an output port after infer.
   const PortSpec& output_spec(std::string_view port);
 
-  /// Sends a tensor to a port and runs the stage. seq counts up by itself; ids are 0, 1, 2, ... through the pass. Throws what
-  /// the stage throws, and, for what no graph would send, Error("stage-closed", run) after close() and
-  /// Error("shape-mismatch", run) for another dtype, shape or encoding than the port's.
+  /// Sends a tensor to a port and runs the stage. seq counts up by itself; ids are 0, 1, 2, ... through the pass. Throws as a run
+  /// fails: the Error that the stage throws, "stage-exception" or "unknown-exception" for anything else, and "no-such-port",
+  /// "output-mismatch", "source-contract", "transform-contract" or "serial-contract" where it breaks its contract. For what no
+  /// graph would send: Error("stage-closed", run) after close() and Error("shape-mismatch", run) for another dtype, shape or
+  /// encoding than the port's.
   StageTester& push(std::string_view port, Tensor, bool last_in_epoch = false);
   /// Sends a whole packet as it is, except that seq counts up by itself.
   StageTester& push(std::string_view port, Packet);
@@ -107,8 +109,9 @@ class MILLRACE_EXPORT StageTester {
   std::unique_ptr<State> state_;
 };
 
-/// `params` checked against the descriptor, defaults filled in; what the engine hands to a stage. Throws
-/// Error("unknown-parameter" | "missing-parameter" | "wrong-type" | "out-of-range", config).
+/// `params` checked against the descriptor, defaults filled in; what the engine hands to a stage. Throws the first of what a config
+/// would be told: Error("unknown-parameter" | "missing-parameter" | "wrong-type" | "wrong-length" | "unknown-choice" |
+/// "out-of-range" | "not-finite", config).
 MILLRACE_EXPORT ParamValue complete_params(const std::vector<Param>& schema, const ParamValue::Map& params);
 
 }  // namespace millrace::testing

@@ -1,12 +1,10 @@
-// What a stage is fed with by the suite: every kind of input that its descriptor admits and its infer accepts.
+// Every kind of input that the descriptor of a stage admits and its infer accepts.
 #pragma once
 
-#include "call_contexts.hpp"
-
+#include <millrace/stage_spec.hpp>
 #include <millrace/testing/stage_suite.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,16 +28,5 @@ using Scenario = std::vector<std::vector<std::int64_t>>;
 
 /// The form as infer is to see it: rows of a pass where all passes have as many, and the largest block.
 PortSpec with_rows(PortSpec port, const Scenario& scenario);
-
-/// One call of process.
-struct Call {
-  std::size_t pass = 0;
-  Packets packets;
-  std::string port;
-};
-
-/// The calls of all passes, in order. Tensors lie in `memory`; every packet holds `token`.
-std::vector<Call> make_calls(const SuiteCase& one, const InputForm& form, const Scenario& scenario, Allocator& memory,
-                             const std::shared_ptr<const void>& token);
 
 }  // namespace millrace::testing

@@ -1,9 +1,10 @@
-// One stage outside of a graph: every context but those of a call, and its life up to open and close.
+// One stage outside of a graph, from its construction to close: every context but those of a call, and the calls.
 #pragma once
 
 #include <millrace/communicator.hpp>
+#include <millrace/detail/node_context.hpp>
+#include <millrace/detail/stage_call.hpp>
 #include <millrace/registry.hpp>
-#include <millrace/stage.hpp>
 #include <millrace/testing/stage_tester.hpp>
 
 #include <algorithm>
@@ -18,45 +19,43 @@
 
 namespace millrace::testing {
 
-class StageHost : public InferContext,
-                  public InferClaims,
-                  public InferNotes,
-                  public OpenContext,
-                  public NodeSeeds,
-                  public RunNews,
-                  public RunWarnings {
+class StageHarness : public PortInference,
+                     public InferClaims,
+                     public InferNotes,
+                     public NodeOpening,
+                     public RunNews,
+                     public RunWarnings {
  public:
-  /// `params` are checked and complete. `info` must outlive this.
-  StageHost(const StageInfo& info, const ParamValue& params, std::unique_ptr<Device> device);
-  ~StageHost() override { close(); }
-  StageHost(const StageHost&) = delete;
-  StageHost& operator=(const StageHost&) = delete;
+  /// `params` are checked and complete. `info` must outlive this. Throws what the constructor throws, as making_error names it.
+  StageHarness(const StageInfo& info, const ParamValue& params, std::unique_ptr<Device> device);
+  ~StageHarness() override { close(); }
+  StageHarness(const StageHarness&) = delete;
+  StageHarness& operator=(const StageHarness&) = delete;
 
-  // InferContext and OpenContext.
-  std::vector<std::string> inputs() const override;
-  bool has_input(std::string_view name) const override { return find_input(name) != nullptr; }
-  const PortSpec& input(std::string_view name) const override;
-  void output(std::string_view name, PortSpec spec) override;
+  // What InferContext and OpenContext both have.
+  std::vector<std::string> inputs() const override { return input_ports.names(); }
+  const PortSpec& input(std::string_view name) const override { return input_ports.at(name); }
+  using PortInference::output;
   const PortSpec& output(std::string_view name) const override;
+  const DeviceId& device() const override { return device_->id(); }
+  Device& device() override { return *device_; }
+  std::uint64_t seed() const override { return facts_.seed; }
+  std::uint32_t epochs() const override { return facts_.epochs; }
+
+  // InferContext.
   void error(At at, std::string name, std::string message, std::string help) override;
   void uses_memory(std::string, std::size_t) override {}
   void accumulates(std::int64_t) override {}
-  const DeviceId& device() const override { return device_->id(); }
-  std::uint64_t seed() const override { return seed_value; }
   void will_draw(std::string_view purpose) override { purposes.emplace(purpose); }
   void will_measure(std::string_view output, std::vector<std::string> names) override;
   void will_report(std::string_view input, std::string prefix) override;
+
+  // OpenContext.
   std::optional<std::uint64_t> find_seed(std::string_view purpose) const override {
-    return purposes.contains(purpose) ? std::optional(seed_value) : std::nullopt;
+    return purposes.contains(purpose) ? std::optional(facts_.seed) : std::nullopt;
   }
-  std::uint32_t epochs() const override { return epoch_count; }
-  const std::string& node() const override { return info.name; }
-  Device& device() override { return *device_; }
   Communicator& communicator() override { return others != nullptr ? *others : *alone_; }
-  RowShare share() const override { return row_share; }
   RunNews& news() override { return *this; }
-  std::uint32_t first_pass() const override { return first; }
-  bool feeds_device() const override { return false; }
 
   // RunNews.
   void epoch_metrics(const Metrics& metrics) override { reported_metrics.push_back(metrics); }
@@ -75,39 +74,48 @@ class StageHost : public InferContext,
     warnings.push_back({At::node(), std::move(name), std::move(message), std::move(help)});
   }
 
-  /// Declares an input, or changes its spec.
-  void set_input(std::string_view name, PortSpec spec);
+  /// Declares an input, or changes its spec. Returns its index.
+  std::size_t set_input(std::string_view name, PortSpec spec);
   bool takes_input(std::string_view name) const;
+  NodeFacts& facts() { return facts_; }
   bool has_inferred() const { return inferred_; }
-  /// infer, the first time; its errors are in `errors`.
+  /// infer, the first time; its errors are in `errors`. Throws what it throws, as making_error names it, and
+  /// Error("infer-incomplete", plugin).
   void infer_once();
-  /// infer and open, the first time. Throws the first error of infer.
+  /// infer and open, the first time. Throws the first error of infer, and as a call does.
   void open_once();
   bool is_open() const { return open_; }
   void close() noexcept;
   StageState save() const;
   void load(const StageState&);
 
+  // Calls, after open_once. They throw what the contract of a call throws and what the stage throws, as stage_error names it.
+  /// One call of process; `packets` by input, those that did not come without a hold. Of a Transform also at once on several
+  /// threads. The first packet of a Serial tells its first epoch.
+  void process(CallEngine& engine, const std::vector<Packet>& packets, std::size_t port);
+  void begin_pass(std::uint32_t epoch);
+  /// One call of produce. Returns whether the pass is over.
+  bool produce(CallEngine& engine, std::uint32_t epoch);
+
   const StageInfo& info;
   std::unique_ptr<Stage> stage;
+  PortTable input_ports, output_ports;  ///< those that are connected; those that are declared
   Communicator* others = nullptr;
-  RowShare row_share;
-  std::uint64_t seed_value = 42;
-  std::uint32_t epoch_count = 5, first = 1;
   std::vector<InferError> errors, warnings;
   std::set<std::string, std::less<>> purposes;               ///< that infer has said it draws for
   std::map<std::string, std::string, std::less<>> prefixes;  ///< by metrics input, of what the stage tells of it
   std::vector<Metrics> reported_metrics;
   std::string printed;
   std::shared_ptr<const ModelSnapshot> reported_model;
-  /// By name; empty until infer has set it.
-  std::map<std::string, std::optional<PortSpec>, std::less<>> outputs;
 
  private:
-  const PortSpec* find_input(std::string_view name) const;
+  void set_output(std::size_t output, PortSpec spec) override;
+
   std::unique_ptr<Device> device_;
   std::unique_ptr<Communicator> alone_;
-  std::vector<std::pair<std::string, PortSpec>> inputs_;
+  std::vector<bool> is_set_;  ///< by output: infer has said what it carries
+  std::optional<SourceProgress> source_progress_;
+  std::optional<SerialProgress> serial_progress_;
   bool inferred_ = false, open_ = false;
 };
 

@@ -1,0 +1,26 @@
+// The packets that a stage is fed with by the suite, call by call, in the order in which an engine would give them.
+#pragma once
+
+#include "suite_forms.hpp"
+
+#include <millrace/device.hpp>
+#include <millrace/packet.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace millrace::testing {
+
+/// One call of process.
+struct Call {
+  std::size_t pass = 0;
+  std::vector<Packet> packets;  ///< by input of the form; those that do not come have no hold
+  std::size_t port = 0;         ///< the input that the call is for
+};
+
+/// The calls of all passes, in order. Tensors lie in `memory`; every packet holds `token`.
+std::vector<Call> make_calls(const SuiteCase& one, const InputForm& form, const Scenario& scenario, Allocator& memory,
+                             const std::shared_ptr<const void>& token);
+
+}  // namespace millrace::testing

@@ -1,0 +1,102 @@
+// Checks of what a stage sends.
+#include "suite_output_checks.hpp"
+
+#include "suite_check.hpp"
+#include "suite_contract.hpp"
+
+#include <millrace/error.hpp>
+
+#include <fmt/format.h>
+
+#include <memory>
+
+namespace millrace::testing {
+namespace {
+
+const Scenario kOneRow{{1}, {1}}, kEmpty{{8, 8}, {0}, {8, 8}}, kOdd{{8, 8, 3}, {8, 8, 3}};
+
+// Data that is not there is told by the pass that needs it.
+Finding construction_fails(const SuiteCase& one) {
+  try {
+    return caught([&] { return StageHarness(one.info, one.params, open_device({"cpu", 0})), Finding(); });
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+using Judge = Finding (*)(const SuiteCase&, const Bench&);
+
+CheckResult after_plain_passes(const SuiteCase& one, const char* check, const char* help, Judge judge) {
+  if (one.info.spec.outputs().empty() && one.info.spec.any_output() == nullptr)
+    return not_applicable("it has no output");
+  return over_forms(one, help, [&](const InputForm& form) {
+    Bench bench(one, form, kPlain);
+    bench.begin();
+    run_for(check, bench);
+    return judge(one, bench);
+  });
+}
+
+// What goes well with plain blocks has to go well with these.
+CheckResult check_scenario(const SuiteCase& one, const Scenario& scenario, const char* help) {
+  if (one.info.kind == StageKind::source) return not_applicable("a source cuts its own blocks");
+  return over_forms(one, help, [&](const InputForm& form) {
+    Bench bench(one, form, scenario);
+    bench.begin();
+    bench.run();
+    Finding finding = shape_differs(one, bench);
+    if (!finding) finding = range_left(one, bench);
+    return finding ? finding : pass_not_ended(one, bench, scenario);
+  });
+}
+
+}  // namespace
+
+CheckResult check_runs(const SuiteCase& one) {
+  if (const Finding finding = construction_fails(one))
+    return {Verdict::failed, "its constructor throws: " + *finding,
+            "let it take whatever fits the descriptor, or give other parameters: --with '{...}'", false};
+  const InputForms forms = forms_of(one);
+  if (forms.accepted.empty())
+    return {Verdict::failed, fmt::format("infer accepts none of the inputs that are declared: {}", forms.refusal),
+            "declare what infer accepts, or give parameters that fit it: --with '{...}'", false};
+  return over_forms(one, "a pass of 4 blocks of 8 rows, twice, has to go through",
+                    [&](const InputForm& form) -> Finding {
+                      Bench bench(one, form, kPlain);
+                      bench.begin();
+                      run_for("runs", bench);
+                      bench.close();
+                      return {};
+                    });
+}
+
+CheckResult check_shape(const SuiteCase& one) {
+  return after_plain_passes(one, "shape-differs", "let describe, infer and process say the same: dtype, shape, rows",
+                            shape_differs);
+}
+
+CheckResult check_range(const SuiteCase& one) {
+  return after_plain_passes(one, "range-left", "let infer give the range that process keeps, or none", range_left);
+}
+
+CheckResult check_end(const SuiteCase& one) {
+  return after_plain_passes(one, "pass-not-ended",
+                            "hand on last_in_epoch of the input, with the last packet of each output",
+                            [](const SuiteCase& c, const Bench& bench) { return pass_not_ended(c, bench, kPlain); });
+}
+
+CheckResult check_one_row(const SuiteCase& one) {
+  return check_scenario(one, kOneRow, "passes of a single row have to work");
+}
+
+CheckResult check_empty_epoch(const SuiteCase& one) {
+  return check_scenario(one, kEmpty,
+                        "a pass of no rows is one block of 0 rows with last_in_epoch; it ends as any other");
+}
+
+CheckResult check_odd_batch(const SuiteCase& one) {
+  return check_scenario(one, kOdd,
+                        "the last block of a pass has fewer rows than the others; take packet.rows, not max_rows");
+}
+
+}  // namespace millrace::testing

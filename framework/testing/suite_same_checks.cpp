@@ -1,0 +1,188 @@
+// Checks that a stage does the same again.
+#include "suite_same_checks.hpp"
+
+#include "suite_check.hpp"
+
+#include <millrace/detail/counted.hpp>
+#include <millrace/digest.hpp>
+
+#include <fmt/format.h>
+
+#include <map>
+#include <span>
+
+namespace millrace::testing {
+namespace {
+
+const Scenario kManyBlocks{{8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8}}, kThreePasses{{8, 8}, {8, 8}, {8, 8}};
+
+struct Seen {
+  std::vector<std::string> packets;
+  std::vector<std::string> news;
+};
+
+Seen seen_of(const Bench& bench) {
+  Seen seen{lines_of(bench.all_sent()), {bench.printed}};
+  for (const Metrics& metrics : bench.reported_metrics)
+    for (const auto& [name, value] : metrics.values)
+      seen.news.push_back(fmt::format("{} {}={}", metrics.epoch, name, value));
+  if (bench.reported_model) seen.news.push_back(bench.reported_model->weights_sha256());
+  return seen;
+}
+
+Finding differs(const Seen& first, const Seen& second, const std::string& how) {
+  if (first.packets.size() != second.packets.size())
+    return fmt::format("{}, then {} {}", counted(first.packets.size(), "packet"), second.packets.size(), how);
+  for (std::size_t i = 0; i < first.packets.size(); ++i)
+    if (first.packets[i] != second.packets[i])
+      return fmt::format("packet {} of {} differs {}", i + 1, first.packets.size(), how);
+  return first.news == second.news ? Finding() : fmt::format("what it reports differs {}", how);
+}
+
+Seen run_once(const SuiteCase& one, const InputForm& form, const Scenario& scenario, bool on_many_threads) {
+  Bench bench(one, form, scenario);
+  bench.begin();
+  bench.run(on_many_threads);
+  return seen_of(bench);
+}
+
+Finding transform_differs(const SuiteCase& one, const InputForm& form) {
+  const Seen expected = run_once(one, form, kManyBlocks, false);
+  for (const std::size_t threads : {1, 2, 4}) {
+    Bench bench(one, form, kManyBlocks);
+    bench.begin();
+    bench.run_out_of_order(threads);
+    if (Finding finding =
+            differs(expected, seen_of(bench), fmt::format("with {}, out of order", counted(threads, "thread"))))
+      return finding;
+  }
+  return {};
+}
+
+// Rows of a pass behind one another, whatever packets they came in.
+using Rows = std::map<std::string, std::string>;
+
+Rows rows_of(const Bench& bench) {
+  Rows rows;
+  for (const Sent& sent : bench.all_sent())
+    for (const Field& field : sent.packet.fields)
+      rows[fmt::format("`{}` of pass {}", sent.port, sent.packet.header.epoch) +
+           (field.name == kValueField ? "" : ", field " + field.name)]
+          .append(reinterpret_cast<const char*>(field.tensor.bytes()), field.tensor.size_bytes());
+  return rows;
+}
+
+Finding rows_differ(const Rows& first, const Rows& second, const std::string& how) {
+  for (const auto& [name, bytes] : first) {
+    const auto it = second.find(name);
+    if (it == second.end() || it->second != bytes) return fmt::format("rows of output {} are others {}", name, how);
+  }
+  return {};
+}
+
+Rows rows_after(const SuiteCase& one, const InputForm& form, const Scenario& scenario) {
+  Bench bench(one, form, scenario);
+  bench.begin();
+  bench.run();
+  return rows_of(bench);
+}
+
+// A source is told through the parameter that sources have for it.
+CheckResult check_source_blocks(const SuiteCase& one) {
+  const ParamValue* block_rows = one.params.find("block_rows");
+  if (block_rows == nullptr || !block_rows->is_integer())
+    return not_applicable("the source has no parameter `block_rows` that would vary its blocks");
+  return over_forms(
+      one, "rows, their order and their ids must not depend on block_rows", [&](const InputForm& form) -> Finding {
+        const Rows expected = rows_after(one, form, kPlain);
+        for (const std::int64_t rows : {std::int64_t{3}, block_rows->integer() + 1}) {
+          SuiteCase other = one;
+          ParamValue::Map params = one.params.map();
+          for (auto& [name, value] : params)
+            if (name == "block_rows") value = rows;
+          other.params = params;
+          if (Finding finding =
+                  rows_differ(expected, rows_after(other, form, kPlain), fmt::format("with block_rows {}", rows)))
+            return finding;
+        }
+        return {};
+      });
+}
+
+Seen last_pass(Bench& bench) {
+  bench.sent.assign(bench.calls.size(), {});
+  bench.reported_metrics.clear();
+  bench.printed.clear();
+  bench.run_pass(2);
+  return seen_of(bench);
+}
+
+std::string state_text(const Bench& bench) {
+  std::string text;
+  const StageState state = bench.save();
+  for (const auto& [name, bytes] : state.entries()) text += fmt::format("{} {}\n", name, sha256_hex(std::span(bytes)));
+  return text;
+}
+
+Finding state_differs(const SuiteCase& one, const InputForm& form) {
+  const bool saves = one.info.spec.state() == StateKind::checkpointable;
+  Bench kept(one, form, kThreePasses), fresh(one, form, kThreePasses, 3);
+  kept.begin();
+  kept.run_pass(0);
+  kept.run_pass(1);
+  const StageState state = kept.save();
+  fresh.begin();
+  if (saves) fresh.load(state);
+  const std::string how =
+      saves ? "after the state was saved and loaded" : "in a stage that starts at that pass; it is declared stateless";
+  if (Finding finding = differs(last_pass(kept), last_pass(fresh), how)) return "in pass 3, " + *finding;
+  if (state_text(kept) != state_text(fresh)) return "what it saves after pass 3 differs " + how;
+  return {};
+}
+
+}  // namespace
+
+CheckResult check_repeat(const SuiteCase& one) {
+  return over_forms(one, "let nothing but inputs, parameters and ctx.random() decide: no clock, no address, no global",
+                    [&](const InputForm& form) {
+                      return differs(run_once(one, form, kPlain, false), run_once(one, form, kPlain, false),
+                                     "in a second run with the same inputs");
+                    });
+}
+
+CheckResult check_threads(const SuiteCase& one) {
+  return over_forms(
+      one, "keep nothing between calls: a Transform's members are set before process, and thread_local is none",
+      [&](const InputForm& form) {
+        if (one.info.kind == StageKind::transform) return transform_differs(one, form);
+        return differs(run_once(one, form, kPlain, false), run_once(one, form, kPlain, true),
+                       "when each call comes on another thread");
+      });
+}
+
+CheckResult check_blocks(const SuiteCase& one) {
+  if (one.info.kind == StageKind::source) return check_source_blocks(one);
+  if (one.info.kind == StageKind::serial && one.info.spec.batch_rows_param().empty())
+    return not_applicable("a serial stage that does not cut batches may give a packet a meaning of its own");
+  if (one.info.spec.do_rows_depend_on_packet())
+    return not_applicable("it says rows_depend_on_packet(), and is refused in runs over several processes");
+  return over_forms(
+      one,
+      "let a row depend on itself alone, with no mean, order or count over the block, or say rows_depend_on_packet()",
+      [&](const InputForm& form) -> Finding {
+        const Rows expected = rows_after(one, form, kPlain);
+        for (const Scenario& cut : {Scenario{{16, 16}, {16, 16}}, Scenario{{5, 9, 2, 16}, {29, 3}}})
+          if (Finding finding = rows_differ(expected, rows_after(one, form, cut), "when its blocks are cut elsewhere"))
+            return finding;
+        return {};
+      });
+}
+
+CheckResult check_state(const SuiteCase& one) {
+  if (one.info.spec.state() == StateKind::volatile_) return not_applicable("its state is declared volatile");
+  return over_forms(one,
+                    "save and load every member that a later pass depends on, or declare StateKind::checkpointable",
+                    [&](const InputForm& form) { return state_differs(one, form); });
+}
+
+}  // namespace millrace::testing
