@@ -5,6 +5,9 @@
 #include "check/graph/node_place.hpp"
 #include "isolation/isolated_stage.hpp"
 #include "packet_counts.hpp"
+#include "run/nodes/serial_adapter.hpp"
+#include "run/nodes/source_adapter.hpp"
+#include "run/nodes/transform_adapter.hpp"
 #include "run_failures.hpp"
 
 #include <millrace/detail/counted.hpp>

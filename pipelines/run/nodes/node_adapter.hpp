@@ -168,9 +168,4 @@ class NodeAdapter {
   std::atomic<bool> told_device_error_{false}, failed_{false}, changes_floats_{false};
 };
 
-/// The adapter for a node of each kind.
-std::unique_ptr<NodeAdapter> make_source_adapter(ValidatedNode& node, const NodeServices& services);
-std::unique_ptr<NodeAdapter> make_transform_adapter(ValidatedNode& node, const NodeServices& services);
-std::unique_ptr<NodeAdapter> make_serial_adapter(ValidatedNode& node, const NodeServices& services);
-
 }  // namespace millrace::pipelines

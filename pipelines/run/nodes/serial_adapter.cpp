@@ -1,4 +1,6 @@
 // A node that takes packets one at a time, in order, and may emit any number.
+#include "serial_adapter.hpp"
+
 #include "node_call.hpp"
 
 #include <algorithm>

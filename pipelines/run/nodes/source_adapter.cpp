@@ -1,4 +1,6 @@
 // A node that produces: one call of produce for each permit.
+#include "source_adapter.hpp"
+
 #include "node_call.hpp"
 
 #include <utility>

@@ -1,4 +1,6 @@
 // A node that maps packets, one out for one in, on any number of threads.
+#include "transform_adapter.hpp"
+
 #include "node_call.hpp"
 
 #include <millrace/error.hpp>

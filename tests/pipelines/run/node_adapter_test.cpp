@@ -1,6 +1,9 @@
 // Single nodes without a flow graph: what waits, what is held, what is counted.
 #include "run/nodes/node_adapter.hpp"
 #include "catch.hpp"
+#include "run/nodes/serial_adapter.hpp"
+#include "run/nodes/source_adapter.hpp"
+#include "run/nodes/transform_adapter.hpp"
 #include "test_stages.hpp"
 
 #include <atomic>
