@@ -2,7 +2,7 @@
 // decompression without having to invent checksums. Bytes whose first is odd are cut off in the middle after compression.
 #include "memory_file.hpp"
 
-#include <idx_file.hpp>
+#include <idx/idx_file.hpp>
 #include <millrace/error.hpp>
 
 #include <zlib.h>

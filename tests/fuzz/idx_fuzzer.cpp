@@ -2,7 +2,7 @@
 // kind data, and never allocate more than it was allowed.
 #include "memory_file.hpp"
 
-#include <idx_file.hpp>
+#include <idx/idx_file.hpp>
 #include <millrace/error.hpp>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
