@@ -63,7 +63,7 @@ void check_batches(Loss loss, const ModelSpec& model, const PortSpec& batches, c
 }
 
 bool is_classification(Loss loss, const ModelSpec& model, const TensorSpec& targets) {
-  if (loss != Loss::mse || targets.encoding.form == Form::indicator) return true;
+  if (takes_probabilities(loss) || targets.encoding.form == Form::indicator) return true;
   const Activation last = model.layers.back().activation;
   return last == Activation::softmax || last == Activation::sigmoid;
 }

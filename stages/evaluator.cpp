@@ -9,11 +9,13 @@
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 #include <millrace/registry.hpp>
+#include <millrace/target_check.hpp>
 
 #include <fmt/format.h>
 
 #include <cmath>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace millrace::stages {
@@ -25,6 +27,12 @@ struct Pass {
   std::vector<BatchSums> batches;  ///< what the step has given, in seq order
   double seconds = 0;
 };
+
+std::vector<std::string> all_metrics() {
+  std::vector<std::string> names = metric_names();
+  names.emplace(names.begin(), "loss");
+  return names;
+}
 
 void check_width(const TensorSpec& spec, std::string_view field, std::int64_t width, const char* end,
                  InferContext& ctx) {
@@ -50,7 +58,7 @@ class Evaluator final : public Serial {
         .reads_on_device()
         .holds("data", "model")
         .communicates()
-        .param(Param("metrics", ParamType::list(ParamType::choice({"loss", "accuracy", "mae"})).length(1, 3),
+        .param(Param("metrics", ParamType::list(ParamType::choice(all_metrics())).length(1, all_metrics().size()),
                      "What is measured; when absent, the loss, and the accuracy of models that are trained on a "
                      "crossentropy.")
                    .or_absent())
@@ -122,7 +130,7 @@ class Evaluator final : public Serial {
   void choose_metrics(Loss loss) {
     if (!metrics_.empty()) return;
     metrics_.emplace_back("loss");
-    if (loss != Loss::mse) metrics_.emplace_back("accuracy");
+    if (takes_probabilities(loss)) metrics_.emplace_back("accuracy");
   }
 
   void check_asked_accuracy(InferContext& ctx, const ModelSpec& model, const TensorSpec& targets) const {
@@ -189,12 +197,7 @@ class Evaluator final : public Serial {
     auto metrics = std::make_shared<Metrics>();
     metrics->epoch = epoch;
     if (sums.samples == 0) return metrics;
-    for (const std::string& name : metrics_) {
-      const double sum = name == "loss"       ? sums.loss + sums.penalty
-                         : name == "accuracy" ? sums.correct
-                                              : sums.absolute_error;
-      metrics->set(name, sum / sums.samples);
-    }
+    for (const std::string& name : metrics_) metrics->set(name, mean_of(name, sums));
     metrics->set("seconds", pass_.seconds);
     return metrics;
   }

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -26,15 +27,12 @@ namespace {
 /// Loss and last layer go together when the gradient of the pair is that of the loss.
 void check_loss(const ModelSpec& model, Loss loss, const std::string& last_path, InferContext& ctx) {
   const Activation activation = model.layers.back().activation;
-  const auto demand = [&](Loss wanted, Activation needed) {
-    if (loss != wanted || activation == needed) return;
-    ctx.error(At::param("loss"), "loss-needs-activation",
-              fmt::format("`{}` needs the last layer to be `{}`, it is `{}`", to_string(loss), to_string(needed),
-                          to_string(activation)),
-              fmt::format("set `{}.dense.activation` to `{}`, or use the loss `mse`", last_path, to_string(needed)));
-  };
-  demand(Loss::categorical_crossentropy, Activation::softmax);
-  demand(Loss::binary_crossentropy, Activation::sigmoid);
+  const std::optional<Activation> needed = needed_activation(loss);
+  if (!needed || activation == *needed) return;
+  ctx.error(At::param("loss"), "loss-needs-activation",
+            fmt::format("`{}` needs the last layer to be `{}`, it is `{}`", to_string(loss), to_string(*needed),
+                        to_string(activation)),
+            fmt::format("set `{}.dense.activation` to `{}`, or use the loss `mse`", last_path, to_string(*needed)));
 }
 
 void check_targets(const TensorSpec& targets, const ModelSpec& model, const std::string& last_path, InferContext& ctx) {
@@ -227,8 +225,8 @@ class Trainer final : public Serial {
     known.add(step_->sums_so_far());  // on a device that works asynchronously, those of the batches that are done
     progress_.samples = share_.is_whole() ? static_cast<std::int64_t>(known.samples)
                                           : std::min(progress_.step * share_.batch_rows, pass_rows_);
-    if (known.samples > 0) progress_.loss = (known.loss + known.penalty) / known.samples;
-    if (known.samples > 0 && wants("accuracy")) progress_.accuracy = known.correct / known.samples;
+    if (known.samples > 0) progress_.loss = mean_of("loss", known);
+    if (known.samples > 0 && wants("accuracy")) progress_.accuracy = mean_of("accuracy", known);
     progress_.seconds = last_step_end_ - pass_start_;
     news_->step(progress_);
   }
@@ -252,8 +250,8 @@ class Trainer final : public Serial {
 
   std::vector<std::string> metric_names() const {
     std::vector<std::string> names{"loss"};
-    for (const char* name : {"accuracy", "mae"})
-      if (wants(name)) names.emplace_back(name);
+    for (const std::string& name : millrace::metric_names())
+      if (wants(name)) names.push_back(name);
     names.insert(names.end(), {"seconds", "samples_per_second"});
     return names;
   }
@@ -263,9 +261,9 @@ class Trainer final : public Serial {
     metrics->epoch = epoch;
     if (sums_.samples == 0) return metrics;
     const double seconds = last_step_end_ - mark_;
-    metrics->set("loss", (sums_.loss + sums_.penalty) / sums_.samples);
-    if (wants("accuracy")) metrics->set("accuracy", sums_.correct / sums_.samples);
-    if (wants("mae")) metrics->set("mae", sums_.absolute_error / sums_.samples);
+    metrics->set("loss", mean_of("loss", sums_));
+    for (const std::string& name : millrace::metric_names())
+      if (wants(name)) metrics->set(name, mean_of(name, sums_));
     metrics->set("seconds", seconds);
     metrics->set("samples_per_second", sums_.samples / std::max(seconds, 1e-9));
     if (const auto deviation = step_->reduction_deviation()) metrics->set("reduction_deviation", *deviation);

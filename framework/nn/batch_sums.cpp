@@ -1,4 +1,6 @@
 // Sums over rows: of a batch's parts, of batches, and of ranks.
+#include "metrics.hpp"
+
 #include <millrace/communicator.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
@@ -34,9 +36,22 @@ std::vector<BatchSums> gather(Communicator& communicator, std::span<const BatchS
 void BatchSums::add(const BatchSums& other) {
   loss += other.loss;
   penalty += other.penalty;
-  correct += other.correct;
-  absolute_error += other.absolute_error;
   samples += other.samples;
+  nn::for_each_type(nn::RowMetrics(), [&](auto tag) {
+    using Metric = typename decltype(tag)::Type;
+    Metric::in(*this) += Metric::in(other);
+  });
+}
+
+double mean_of(std::string_view metric, const BatchSums& sums) {
+  if (metric == "loss") return (sums.loss + sums.penalty) / sums.samples;
+  const double* found = nullptr;
+  nn::for_each_type(nn::RowMetrics(), [&](auto tag) {
+    using Metric = typename decltype(tag)::Type;
+    if (metric == Metric::kName) found = &Metric::in(sums);
+  });
+  if (found) return *found / sums.samples;
+  throw Error(ErrorKind::run, "unknown-metric", "there is no metric `" + std::string(metric) + "`");
 }
 
 BatchSums sum_in_pairs(std::span<const BatchSums> parts) {

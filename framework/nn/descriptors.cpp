@@ -1,7 +1,14 @@
 // Descriptors of layers, losses, metrics and optimizers: what a config may say about a model, declared once.
 #include "initializers.hpp"
+#include "losses.hpp"
+#include "metrics.hpp"
+#include "optimizers.hpp"
 
 #include <millrace/model.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace millrace {
 namespace {
@@ -10,12 +17,18 @@ using Map = ParamValue::Map;
 
 ParamValue alternative(const char* name, Map params = {}) { return Map{{name, ParamValue(std::move(params))}}; }
 
+template <class Types>
+std::vector<std::string> names_of(Types types) {
+  std::vector<std::string> names;
+  nn::for_each_type(types, [&](auto tag) { names.emplace_back(decltype(tag)::Type::kName); });
+  return names;
+}
+
 Alternative dense() {
   return {"dense",
           "Every output is a weighted sum of all inputs, then the activation.",
           {Param("units", ParamType::integer().at_least(1).at_most(1 << 20), "Number of outputs."),
-           Param("activation", ParamType::choice({"linear", "relu", "sigmoid", "tanh", "softmax"}),
-                 "Function applied to the sums.")
+           Param("activation", ParamType::choice(names_of(nn::Activations())), "Function applied to the sums.")
                .or_default("linear"),
            Param("use_bias", ParamType::boolean(), "Adds a trained constant to every output.").or_default(true),
            Param("kernel_initializer", nn::initializer_param_type(), "Where the weights start.")
@@ -32,38 +45,39 @@ Alternative dropout() {
           {Param("rate", ParamType::float32().at_least(0).below(1), "Share of the values that is set to zero.")}};
 }
 
-Param learning_rate(double value) {
-  return Param("learning_rate", ParamType::float32().above(0), "Size of a step.").or_default(value);
-}
 Param clip_norm() {
   return Param("clip_norm", ParamType::float32().above(0),
                "Scales the gradient of all weights down to this Euclidean norm when it is larger.")
       .or_absent();
 }
-Param epsilon(const char* doc) { return Param("epsilon", ParamType::float32().above(0), doc).or_default(1e-7); }
-Param momentum() {
-  return Param("momentum", ParamType::float32().at_least(0).below(1),
-               "Share of the last step that is kept in the next.")
-      .or_default(0.0);
-}
-Param decay(const char* name, ParamType type, const char* doc, double value) {
-  return Param(name, type.at_least(0).below(1), doc).or_default(value);
+
+Param described(const nn::OptimizerParam& param) {
+  using Range = nn::OptimizerParam::Range;
+  switch (param.range) {
+    case Range::above_zero:
+      return Param(param.name, ParamType::float32().above(0), param.doc).or_default(param.default_value);
+    case Range::not_negative:
+      return Param(param.name, ParamType::float32().at_least(0), param.doc).or_default(param.default_value);
+    case Range::share:
+      return Param(param.name, ParamType::float32().at_least(0).below(1), param.doc).or_default(param.default_value);
+    case Range::exact_share:
+      return Param(param.name, ParamType::number().at_least(0).below(1), param.doc).or_default(param.default_value);
+    case Range::flag:
+      break;
+  }
+  return Param(param.name, ParamType::boolean(), param.doc).or_default(param.default_value != 0);
 }
 
+/// Each with its own parameters and that which all have.
 std::vector<Alternative> optimizers() {
-  return {{"sgd",
-           "Plain gradient descent, with momentum if wanted.",
-           {learning_rate(0.01), momentum(),
-            Param("nesterov", ParamType::boolean(), "Looks ahead along the momentum.").or_default(false), clip_norm()}},
-          {"rmsprop",
-           "Divides each step by a running root mean square of the gradient, in Keras's form.",
-           {learning_rate(0.001), decay("rho", ParamType::float32(), "Decay of the mean square.", 0.9), momentum(),
-            epsilon("Added to the mean square before the root."), clip_norm()}},
-          {"adam",
-           "Running mean of the gradient over its running root mean square.",
-           {learning_rate(0.001), decay("beta_1", ParamType::number(), "Decay of the mean.", 0.9),
-            decay("beta_2", ParamType::number(), "Decay of the mean square.", 0.999),
-            epsilon("Added to the root mean square."), clip_norm()}}};
+  std::vector<Alternative> all;
+  nn::for_each_type(nn::Optimizers(), [&](auto tag) {
+    using Optimizer = typename decltype(tag)::Type;
+    all.push_back({Optimizer::kName, Optimizer::kDoc, {}});
+    for (const nn::OptimizerParam& param : Optimizer::kParams) all.back().params.push_back(described(param));
+    all.back().params.push_back(clip_norm());
+  });
+  return all;
 }
 
 }  // namespace
@@ -72,15 +86,21 @@ ParamType model_param_type() { return ParamType::list(ParamType::one_of({dense()
 
 ParamType optimizer_param_type() { return ParamType::one_of(optimizers()); }
 
-ParamType loss_param_type() { return ParamType::choice({"categorical_crossentropy", "binary_crossentropy", "mse"}); }
+ParamType loss_param_type() { return ParamType::choice(names_of(nn::Losses())); }
 
 ParamType precision_param_type() { return ParamType::choice({"float32", "tf32", "bf16"}); }
 
-ParamType metric_param_type() { return ParamType::choice({"accuracy", "mae"}); }
+std::vector<std::string> metric_names() { return names_of(nn::RowMetrics()); }
+
+ParamType metric_param_type() { return ParamType::choice(metric_names()); }
 
 ParamValue default_optimizer() {
-  return alternative(
-      "rmsprop", Map{{"learning_rate", 0.001}, {"rho", 0.9}, {"momentum", 0.0}, {"epsilon", 1e-7}, {"clip_norm", {}}});
+  Map defaults;
+  for (const Alternative& optimizer : optimizers())
+    if (optimizer.name == nn::RmsProp::kName)
+      for (const Param& param : optimizer.params)
+        defaults.emplace_back(param.name, param.default_value.value_or(ParamValue()));
+  return alternative(nn::RmsProp::kName, std::move(defaults));
 }
 
 }  // namespace millrace

@@ -1,23 +1,40 @@
 // ModelSpec: a checked list of layers becomes a stack with widths and offsets; where its weights start.
 #include "initializers.hpp"
+#include "losses.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
 
 namespace millrace {
 namespace {
 
-constexpr std::string_view kActivations[] = {"linear", "relu", "sigmoid", "tanh", "softmax"};
-constexpr std::string_view kLosses[] = {"categorical_crossentropy", "binary_crossentropy", "mse"};
+/// A list is in the order of its enumeration, so a place in it is a value of that.
+template <class Kind, class... Types>
+constexpr bool is_in_order(nn::TypeList<Types...> /*types*/) {
+  std::size_t at = 0;
+  return ((Types::kKind == static_cast<Kind>(at++)) && ...);
+}
+static_assert(is_in_order<Activation>(nn::Activations()) && is_in_order<Loss>(nn::Losses()));
+
+/// The struct of this name as a value of its enumeration; nothing when there is none.
+template <class Kind, class Types>
+std::optional<Kind> kind_of(std::string_view name, Types types) {
+  std::optional<Kind> found;
+  nn::for_each_type(types, [&](auto tag) {
+    if (name == decltype(tag)::Type::kName) found = decltype(tag)::Type::kKind;
+  });
+  return found;
+}
+
 constexpr std::string_view kPrecisions[] = {"float32", "tf32", "bf16"};
 
 Activation activation_from(const std::string& name) {
-  for (std::size_t i = 0; i < std::size(kActivations); ++i)
-    if (name == kActivations[i]) return static_cast<Activation>(i);
+  if (const auto found = kind_of<Activation>(name, nn::Activations())) return *found;
   throw Error(ErrorKind::run, "unknown-activation", "there is no activation `" + name + "`");
 }
 
@@ -68,8 +85,12 @@ void check_order(const ModelSpec& model, InferContext& ctx, const std::string& p
 
 }  // namespace
 
-std::string_view to_string(Activation a) { return kActivations[static_cast<std::size_t>(a)]; }
-std::string_view to_string(Loss loss) { return kLosses[static_cast<std::size_t>(loss)]; }
+std::string_view to_string(Activation activation) {
+  return nn::visit(activation, [](auto tag) { return std::string_view(decltype(tag)::Type::kName); });
+}
+std::string_view to_string(Loss loss) {
+  return nn::visit(loss, [](auto tag) { return std::string_view(decltype(tag)::Type::kName); });
+}
 std::string_view to_string(LayerKind kind) { return kind == LayerKind::dense ? "dense" : "dropout"; }
 
 std::string_view to_string(Precision precision) { return kPrecisions[static_cast<std::size_t>(precision)]; }
@@ -81,9 +102,15 @@ Precision precision_from(std::string_view name) {
 }
 
 Loss loss_from(std::string_view name) {
-  for (std::size_t i = 0; i < std::size(kLosses); ++i)
-    if (name == kLosses[i]) return static_cast<Loss>(i);
+  if (const auto found = kind_of<Loss>(name, nn::Losses())) return *found;
   throw Error(ErrorKind::run, "unknown-loss", "there is no loss `" + std::string(name) + "`");
+}
+
+std::optional<Activation> needed_activation(Loss loss) {
+  return nn::visit(loss, [](auto tag) -> std::optional<Activation> {
+    using L = typename decltype(tag)::Type;
+    return L::kNeedsActivation ? std::optional(L::kActivation) : std::nullopt;
+  });
 }
 
 std::int64_t LayerSpec::parameters() const {

@@ -1,76 +1,84 @@
-// Optimizer: from the descriptor's values to constants of an update.
+// Optimizer: from the descriptor's values to a rule and its coefficients.
 #include "optimizer.hpp"
 
 #include <millrace/error.hpp>
 
-#include <cmath>
+#include <algorithm>
+#include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
 
 namespace millrace::nn {
 namespace {
 
-/// A number of the record, or `otherwise` when it is absent.
-double number_or(const ParamValue& params, std::string_view key, double otherwise) {
-  if (!params.is_map()) return otherwise;
-  const ParamValue* value = params.find(key);
-  return value && !value->is_null() ? value->number() : otherwise;
+std::string names() {
+  std::string all;
+  for_each_type(Optimizers(), [&](auto tag) {
+    using O = typename decltype(tag)::Type;
+    all += (all.empty() ? "" : ", ") + std::string(O::kName);
+  });
+  return all;
 }
 
-bool flag(const ParamValue& params, std::string_view key) {
-  const ParamValue* value = params.is_map() ? params.find(key) : nullptr;
-  return value && !value->is_null() && value->boolean();
+const ParamValue* given(const OptimizerSpec& spec, std::string_view name) {
+  const ParamValue* value = spec.params.is_map() ? spec.params.find(name) : nullptr;
+  return value && !value->is_null() ? value : nullptr;
 }
 
-UpdateRule rule_of(const OptimizerSpec& spec, double momentum) {
-  if (spec.name == "sgd") {
-    if (momentum == 0) return UpdateRule::sgd;
-    return flag(spec.params, "nesterov") ? UpdateRule::sgd_nesterov : UpdateRule::sgd_momentum;
+double number_of(const ParamValue& value) {
+  if (value.is_boolean()) return value.boolean() ? 1 : 0;
+  return value.number();
+}
+
+/// What the spec says, and the default of what it leaves out.
+OptimizerValues values_of(const OptimizerSpec& spec, std::span<const OptimizerParam> params) {
+  OptimizerValues values;
+  for (const OptimizerParam& param : params) {
+    const ParamValue* value = given(spec, param.name);
+    values.set(param.name, value ? number_of(*value) : param.default_value);
   }
-  if (spec.name == "rmsprop") return momentum == 0 ? UpdateRule::rmsprop : UpdateRule::rmsprop_momentum;
-  if (spec.name == "adam") return UpdateRule::adam;
-  throw Error(ErrorKind::run, "unknown-optimizer", "there is no optimizer `" + spec.name + "`",
-              "use sgd, rmsprop or adam");
+  return values;
+}
+
+/// The place of an optimizer's first rule that serves the parameters, among its own.
+template <class... Rules>
+std::size_t serving(const OptimizerValues& values, TypeList<Rules...> /*rules*/) {
+  const bool serves[] = {Rules::serves(values)...};
+  return static_cast<std::size_t>(std::find(std::begin(serves), std::end(serves), true) - std::begin(serves));
 }
 
 }  // namespace
 
 Optimizer::Optimizer(const OptimizerSpec& spec) {
-  momentum_ = number_or(spec.params, "momentum", 0);
-  rule_ = rule_of(spec, momentum_);
-  learning_rate_ = number_or(spec.params, "learning_rate", spec.name == "sgd" ? 0.01 : 0.001);
-  rho_ = number_or(spec.params, "rho", 0.9);
-  epsilon_ = number_or(spec.params, "epsilon", 1e-7);
-  beta1_ = number_or(spec.params, "beta_1", 0.9);
-  beta2_ = number_or(spec.params, "beta_2", 0.999);
-  clip_norm_ = number_or(spec.params, "clip_norm", 0);
+  bool is_known = false;
+  std::size_t first = 0;  // rule of the optimizer that is looked at
+  for_each_type(Optimizers(), [&](auto tag) {
+    using O = typename decltype(tag)::Type;
+    if (spec.name == O::kName) {
+      is_known = true;
+      values_ = values_of(spec, O::kParams);
+      rule_ = static_cast<UpdateRule>(first + serving(values_, typename O::Rules()));
+    }
+    first += O::Rules::kSize;
+  });
+  if (!is_known)
+    throw Error(ErrorKind::run, "unknown-optimizer", "there is no optimizer `" + spec.name + "`",
+                "use one of: " + names());
+  if (const ParamValue* norm = given(spec, "clip_norm")) clip_norm_ = norm->number();
 }
 
-int Optimizer::state_slots() const {
-  switch (rule_) {
-    case UpdateRule::sgd:
-      return 0;
-    case UpdateRule::sgd_momentum:
-    case UpdateRule::sgd_nesterov:
-    case UpdateRule::rmsprop:
-      return 1;
-    case UpdateRule::rmsprop_momentum:
-    case UpdateRule::adam:
-      return 2;
-  }
-  return 0;
+std::vector<float> Optimizer::initial_state() const {
+  std::vector<float> values;
+  visit(rule_, [&](auto tag) {
+    for (const StateSlot& slot : decltype(tag)::Type::kState)
+      values.push_back(slot.starts_at ? values_.f32(slot.starts_at) : 0.0F);
+  });
+  return values;
 }
 
-math::UpdateConstants Optimizer::constants(std::uint64_t step) const {
-  const auto t = static_cast<double>(step);
-  math::UpdateConstants c;
-  c.learning_rate = static_cast<float>(learning_rate_);
-  c.momentum = static_cast<float>(momentum_);
-  c.rho = static_cast<float>(rho_);
-  c.one_minus_rho = static_cast<float>(1.0 - rho_);
-  c.epsilon = static_cast<float>(epsilon_);
-  c.one_minus_beta1 = static_cast<float>(1.0 - beta1_);
-  c.one_minus_beta2 = static_cast<float>(1.0 - beta2_);
-  c.adam_rate = static_cast<float>(learning_rate_ * std::sqrt(1.0 - std::pow(beta2_, t)) / (1.0 - std::pow(beta1_, t)));
-  return c;
+Coefficients Optimizer::coefficients(std::uint64_t step) const {
+  return visit(rule_, [&](auto tag) { return Coefficients::of(decltype(tag)::Type::at(values_, step)); });
 }
 
 }  // namespace millrace::nn

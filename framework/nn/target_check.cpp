@@ -1,6 +1,6 @@
 #include <millrace/target_check.hpp>
 
-#include "loss.hpp"
+#include "losses.hpp"
 
 #include <millrace/model.hpp>
 
@@ -48,15 +48,19 @@ std::optional<TargetFault> find(const Tensor& targets, FaultOf fault_of) {
 
 }  // namespace
 
+bool takes_probabilities(Loss loss) {
+  return nn::visit(loss, [](auto tag) { return decltype(tag)::Type::kTakesProbabilities; });
+}
+
 std::optional<TargetFault> known_out_of_range(Loss loss, const TensorSpec& targets) {
-  if (loss == Loss::mse || !targets.range) return {};
+  if (!takes_probabilities(loss) || !targets.range) return {};
   const auto [lo, hi] = *targets.range;
   if (!nn::is_no_probability(static_cast<float>(lo)) && !nn::is_no_probability(static_cast<float>(hi))) return {};
   return TargetFault{fmt::format("`targets` lie in [{}, {}], `{}` takes 0 to 1", lo, hi, to_string(loss))};
 }
 
 std::optional<TargetFault> known_wrong_sum(Loss loss, const TensorSpec& targets) {
-  if (loss != Loss::categorical_crossentropy || !targets.range || !leaves_sums_open(loss, targets)) return {};
+  if (!targets.range || !leaves_sums_open(loss, targets)) return {};
   const auto width = static_cast<double>(elements_of(targets.row_shape));
   const double least = targets.range->lo * width, most = targets.range->hi * width;
   const auto slack = static_cast<double>(kSumTolerance);
@@ -65,11 +69,12 @@ std::optional<TargetFault> known_wrong_sum(Loss loss, const TensorSpec& targets)
 }
 
 bool leaves_values_open(Loss loss, const TensorSpec& targets) {
-  return loss != Loss::mse && targets.encoding.form != Form::indicator && !targets.range;
+  return takes_probabilities(loss) && targets.encoding.form != Form::indicator && !targets.range;
 }
 
 bool leaves_sums_open(Loss loss, const TensorSpec& targets) {
-  return loss == Loss::categorical_crossentropy && targets.encoding.form != Form::indicator;
+  const bool takes_sum_one = nn::visit(loss, [](auto tag) { return decltype(tag)::Type::kTakesRowsOfSumOne; });
+  return takes_sum_one && targets.encoding.form != Form::indicator;
 }
 
 std::optional<TargetFault> find_out_of_range(Loss loss, const Tensor& targets) {

@@ -1,9 +1,11 @@
-// Formulas of math.hpp against the C library in float64, one value at a time.
+// Formulas of activations, losses and metrics against the C library in float64, one value at a time.
 #include "nn_fixtures.hpp"
 #include "nn_reference.hpp"
 
-#include "nn/loss.hpp"
+#include "nn/activations.hpp"
+#include "nn/losses.hpp"
 #include "nn/math.hpp"
+#include "nn/metrics.hpp"
 
 #include <limits>
 
@@ -34,27 +36,27 @@ TEST_CASE("the exponential is exact to about an ulp") {
 }
 
 TEST_CASE("sigmoid and tanh are exact to a few ulps, also near zero and far out") {
-  CHECK(worst_relative_error(-80, 80, math::sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }) < 4e-7);
-  CHECK(worst_relative_error(-12, 12, math::hyperbolic_tangent, [](double x) { return std::tanh(x); }) < 4e-7);
-  CHECK(worst_relative_error(-1e-3F, 1e-3F, math::hyperbolic_tangent, [](double x) { return std::tanh(x); }) < 4e-7);
-  CHECK(math::hyperbolic_tangent(50) == 1.0F);
-  CHECK(math::hyperbolic_tangent(-50) == -1.0F);
-  CHECK(std::isnan(math::sigmoid(std::numeric_limits<float>::quiet_NaN())));
-  CHECK(std::isnan(math::hyperbolic_tangent(std::numeric_limits<float>::quiet_NaN())));
-  CHECK(std::isnan(math::relu(std::numeric_limits<float>::quiet_NaN())));
+  CHECK(worst_relative_error(-80, 80, nn::Sigmoid::value, [](double x) { return 1 / (1 + std::exp(-x)); }) < 4e-7);
+  CHECK(worst_relative_error(-12, 12, nn::Tanh::value, [](double x) { return std::tanh(x); }) < 4e-7);
+  CHECK(worst_relative_error(-1e-3F, 1e-3F, nn::Tanh::value, [](double x) { return std::tanh(x); }) < 4e-7);
+  CHECK(nn::Tanh::value(50) == 1.0F);
+  CHECK(nn::Tanh::value(-50) == -1.0F);
+  CHECK(std::isnan(nn::Sigmoid::value(std::numeric_limits<float>::quiet_NaN())));
+  CHECK(std::isnan(nn::Tanh::value(std::numeric_limits<float>::quiet_NaN())));
+  CHECK(std::isnan(nn::Relu::value(std::numeric_limits<float>::quiet_NaN())));
 }
 
-TEST_CASE("cross-entropy from sums neither overflows nor underflows") {
-  CHECK(math::sigmoid_crossentropy(100, 0) == Catch::Approx(100));
-  CHECK(math::sigmoid_crossentropy(-100, 1) == Catch::Approx(100));
-  CHECK(math::sigmoid_crossentropy(100, 1) == Catch::Approx(0).margin(1e-30));
+TEST_CASE("cross-entropy from logits neither overflows nor underflows") {
+  CHECK(nn::BinaryCrossentropy::of_logit(100, 0) == Catch::Approx(100));
+  CHECK(nn::BinaryCrossentropy::of_logit(-100, 1) == Catch::Approx(100));
+  CHECK(nn::BinaryCrossentropy::of_logit(100, 1) == Catch::Approx(0).margin(1e-30));
   float z[3] = {1000, 0, -1000};
-  CHECK(nn::softmax_crossentropy_row(z, 3, {nullptr, 2}) == Catch::Approx(2000));
+  CHECK(nn::CategoricalCrossentropy::finish_row(Activation::softmax, z, 3, {nullptr, 2}) == Catch::Approx(2000));
   CHECK(z[0] == 1.0F);
 }
 
 TEST_CASE("equal outputs count as the first of them") {
   const float p[3] = {0.5F, 0.5F, 0};
-  CHECK(nn::is_correct(p, 3, {nullptr, 0}));
-  CHECK_FALSE(nn::is_correct(p, 3, {nullptr, 1}));
+  CHECK(nn::Accuracy::is_correct(p, 3, {nullptr, 0}));
+  CHECK_FALSE(nn::Accuracy::is_correct(p, 3, {nullptr, 1}));
 }

@@ -5,6 +5,9 @@
 #include "nn/cpu/kernels/elementwise.hpp"
 #include "nn/optimizer.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 using namespace millrace;
 using namespace millrace::nn_test;
 
@@ -14,17 +17,18 @@ namespace {
 double worst_step(const OptimizerSpec& spec, std::int64_t count) {
   const nn::Optimizer optimizer(spec);
   ReferenceOptimizer reference(spec);
-  std::vector<float> w = uniform_values(count, "weights", -1, 1), first(w.size()), second(w.size());
+  std::vector<float> w = uniform_values(count, "weights", -1, 1);
+  std::vector<std::vector<float>> state;
+  for (const float start : optimizer.initial_state()) state.emplace_back(w.size(), start);
   Doubles expected = to_doubles(w);
   double worst = 0;
   for (std::uint64_t t = 1; t <= 10; ++t) {
     const std::vector<float> g = uniform_values(count, t % 2 ? "odd" : "even", -0.5F, 0.5F);
     expected = to_doubles(w);
-    cpu::UpdateArrays arrays{w.data(), g.data(), {nullptr, nullptr}};
-    if (optimizer.state_slots() > 0) arrays.state[0] = first.data();
-    if (optimizer.state_slots() > 1) arrays.state[1] = second.data();
+    cpu::UpdateArrays arrays{w.data(), g.data(), {}};
+    for (std::size_t i = 0; i < state.size(); ++i) arrays.state[i] = state[i].data();
     reference.step(expected, to_doubles(g));
-    cpu::update(optimizer.rule(), optimizer.constants(t), count, arrays);
+    cpu::update(optimizer.rule(), optimizer.coefficients(t), count, arrays);
     for (std::size_t i = 0; i < w.size(); ++i)
       worst = std::max(worst, std::abs(static_cast<double>(w[i]) - expected[i]));
   }
@@ -34,21 +38,40 @@ double worst_step(const OptimizerSpec& spec, std::int64_t count) {
 }  // namespace
 
 TEST_CASE("each step of each optimizer is within 1e-6 of float64") {
-  const auto value = GENERATE(as<ParamValue>{}, one("sgd"), one("sgd", {{"momentum", 0.9}}),
-                              one("sgd", {{"momentum", 0.9}, {"nesterov", true}}), one("rmsprop"),
-                              one("rmsprop", {{"momentum", 0.9}, {"rho", 0.8}}), one("adam"),
-                              one("adam", {{"learning_rate", 0.01}, {"beta_1", 0.5}, {"epsilon", 1e-3}}));
+  const auto value = GENERATE(from_range(optimizers_to_step()));
   const auto count = GENERATE(1, 15, 16, 17, 1000);
   CAPTURE(value.render(), count);
   CHECK(worst_step(optimizer_of(value), count) < 1e-6);
 }
 
 TEST_CASE("epsilon stands inside the root of rmsprop") {
-  math::UpdateConstants c = nn::Optimizer(optimizer_of(one("rmsprop"))).constants(1);
+  const nn::Optimizer optimizer(optimizer_of(one("rmsprop")));
   float w = 0, mean_square = 0;
-  math::rmsprop(w, 1e-5F, mean_square, c);
+  optimizer.coefficients(1).as<nn::RmsProp::Plain>().apply(w, 1e-5F, mean_square);
   // sqrt(0.1 * 1e-10 + 1e-7); outside the root it would be 3.3e-6
   CHECK(static_cast<double>(w) == Catch::Approx(-1e-3 * 1e-5 / std::sqrt(1e-11 + 1e-7)).epsilon(1e-5));
+}
+
+TEST_CASE("every optimizer is stepped and trained against float64") {
+  const ParamType type = optimizer_param_type();
+  for (const auto& values : {optimizers_to_step(), optimizers_to_train()})
+    for (const Alternative& optimizer : type.alternatives()) {
+      CAPTURE(optimizer.name);
+      CHECK(std::any_of(values.begin(), values.end(),
+                        [&](const ParamValue& value) { return value.alternative() == optimizer.name; }));
+    }
+}
+
+TEST_CASE("what a spec leaves out has the descriptor's default") {
+  const ParamType type = optimizer_param_type();
+  for (const Alternative& optimizer : type.alternatives()) {
+    CAPTURE(optimizer.name);
+    const nn::Optimizer bare(OptimizerSpec{optimizer.name, {}}), complete(optimizer_of(one(optimizer.name.c_str())));
+    CHECK(bare.rule() == complete.rule());
+    CHECK(bare.initial_state() == complete.initial_state());
+    const nn::Coefficients a = bare.coefficients(3), b = complete.coefficients(3);
+    CHECK(std::equal(std::begin(a.values), std::end(a.values), std::begin(b.values)));
+  }
 }
 
 TEST_CASE("an optimizer that does not exist is refused") {

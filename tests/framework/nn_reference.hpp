@@ -1,6 +1,8 @@
 // The same training in float64, written as plainly as possible: one number at a time, from the textbook formulas.
 #pragma once
 
+#include "nn_fixtures.hpp"
+
 #include <millrace/model.hpp>
 
 #include <algorithm>
@@ -198,6 +200,29 @@ class Reference {
   std::int64_t rows_ = 0;
   std::vector<Doubles> sums_, values_;
 };
+
+/// What each optimizer's update is compared with, step by step.
+inline std::vector<ParamValue> optimizers_to_step() {
+  return {one("sgd"),
+          one("sgd", {{"momentum", 0.9}}),
+          one("sgd", {{"momentum", 0.9}, {"nesterov", true}}),
+          one("rmsprop"),
+          one("rmsprop", {{"momentum", 0.9}, {"rho", 0.8}}),
+          one("adam"),
+          one("adam", {{"learning_rate", 0.01}, {"beta_1", 0.5}, {"epsilon", 1e-3}})};
+}
+
+/// And over whole trainings, on every device.
+inline std::vector<ParamValue> optimizers_to_train() {
+  return {one("sgd", {{"learning_rate", 0.1}}),
+          one("sgd", {{"learning_rate", 0.05}, {"momentum", 0.9}}),
+          one("sgd", {{"learning_rate", 0.05}, {"momentum", 0.9}, {"nesterov", true}}),
+          one("rmsprop"),
+          one("rmsprop", {{"momentum", 0.5}}),
+          one("adam"),
+          one("sgd", {{"learning_rate", 0.5}, {"clip_norm", 0.1}}),
+          one("adam", {{"clip_norm", 0.01}})};
+}
 
 /// The published updates in float64, for all weights at once.
 class ReferenceOptimizer {

@@ -37,17 +37,17 @@ __global__ void column_sums(const __grid_constant__ ColumnSums op) {
   op.out[blockIdx.y * op.stride + column] = sum;
 }
 
+template <class... Metrics>
+__device__ void sum_over_block(nn::TypeList<Metrics...> /*metrics*/, BatchSums& rows, double* shared) {
+  ((Metrics::in(rows) = block_sum(Metrics::in(rows), shared)), ...);
+}
+
 __global__ void sum_rows(const __grid_constant__ SumRows op) {
   __shared__ double shared[kThreads];
-  StepSums rows;
-  for (std::int64_t row = threadIdx.x; row < op.state->input.rows; row += kThreads) {
-    rows.loss += static_cast<double>(op.results[row].loss);
-    rows.correct += static_cast<double>(op.results[row].correct);
-    rows.absolute_error += static_cast<double>(op.results[row].absolute_error);
-  }
+  BatchSums rows;
+  for (std::int64_t row = threadIdx.x; row < op.state->input.rows; row += kThreads) nn::add_row(op.results[row], rows);
   rows.loss = block_sum(rows.loss, shared);
-  rows.correct = block_sum(rows.correct, shared);
-  rows.absolute_error = block_sum(rows.absolute_error, shared);
+  sum_over_block(nn::RowMetrics(), rows, shared);
   rows.samples = static_cast<double>(op.state->input.rows);
   if (threadIdx.x == 0) *op.out = rows;
 }
@@ -84,10 +84,12 @@ __device__ void publish(StepState& state, ProgressPage* page) {
   to.diverged_step = state.diverged_step;
   to.sums.loss = state.sums.loss;
   to.sums.penalty = state.sums.penalty;
-  to.sums.correct = state.sums.correct;
-  to.sums.absolute_error = state.sums.absolute_error;
   to.sums.samples = state.sums.samples;
-  to.sums.waited = state.sums.waited;
+  nn::for_each_type(nn::RowMetrics(), [&](auto tag) {
+    using Metric = typename decltype(tag)::Type;
+    Metric::in(to.sums) = Metric::in(state.sums);
+  });
+  to.waited = state.waited;
   to.said[state.input.step % ProgressPage::kRemembered] = state.said;
   __threadfence_system();
   to.writes = ++state.page_writes;

@@ -8,14 +8,15 @@
 #include "core/philox.hpp"
 #include "cuda/kernels/bfloat.hpp"
 #include "cuda/kernels/step_state.hpp"
-#include "nn/loss.hpp"
+#include "nn/metrics.hpp"
+#include "nn/optimizers.hpp"
 #include "nn/rank_lanes.hpp"
-#include "nn/update_rule.hpp"
 
 #include <millrace/random.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -142,6 +143,13 @@ struct Decode {
   }
 };
 
+/// Softmax is left to the loss.
+template <class A>
+MILLRACE_HOST_DEVICE inline void activate_four(Four& values) {
+  if constexpr (A::kIsPerValue)
+    for (int k = 0; k < 4; ++k) values.at[k] = A::value(values.at[k]);
+}
+
 /// values = activation(values + bias), in place. `bias` may be null; softmax is left to the loss. One index is four columns.
 struct BiasActivate {
   const float* bias = nullptr;
@@ -152,12 +160,14 @@ struct BiasActivate {
   std::int64_t count() const { return rows * stride / kFour; }
   MILLRACE_HOST_DEVICE void operator()(std::int64_t group) const {
     const std::int64_t columns = place_of(group, stride / kFour).column;
-    const Four sums = four_of(values.wide, group), biases = bias ? four_of(bias, columns) : Four{};
-    Four result{};
+    const Four biases = bias ? four_of(bias, columns) : Four{};
+    Four four = four_of(values.wide, group);
     for (int k = 0; k < 4; ++k)
-      if (columns * kFour + k < width)
-        result.at[k] = nn::activate(activation, bias ? sums.at[k] + biases.at[k] : sums.at[k]);
-    values.set_four(group, result);
+      if (bias) four.at[k] += biases.at[k];
+    nn::visit(activation, [&](auto tag) { activate_four<typename decltype(tag)::Type>(four); });
+    for (int k = 0; k < 4; ++k)
+      if (columns * kFour + k >= width) four.at[k] = 0;
+    values.set_four(group, four);
   }
 };
 
@@ -213,7 +223,11 @@ struct MultiplyBySlope {
   MILLRACE_HOST_DEVICE void operator()(std::int64_t group) const {
     Four values = four_of(delta.wide, group);
     const Four outputs = four_of(output, group);
-    for (int k = 0; k < 4; ++k) values.at[k] *= nn::slope(activation, outputs.at[k]);
+    nn::visit(activation, [&](auto tag) {
+      using A = typename decltype(tag)::Type;
+      if constexpr (A::kIsPerValue)
+        for (int k = 0; k < 4; ++k) values.at[k] *= A::derivative(outputs.at[k]);
+    });
     delta.set_four(group, values);
   }
 };
@@ -264,7 +278,7 @@ struct FinishRow {
     const nn::TargetRow y = target(row);
     const float w = weight(row);
     const float row_loss = nn::finish_outputs(loss, activation, z, n, y) * w;
-    results[row] = {row_loss, nn::mean_absolute_error(z, n, y), nn::is_correct(z, n, y) ? 1.0F : 0.0F};
+    results[row] = nn::measure_row(row_loss, z, n, y);
     if (!delta.wide) return;
     const std::int64_t mean_rows = state->input.mean_rows > 0 ? state->input.mean_rows : state->input.rows;
     nn::loss_gradient(loss, activation, z, n, y, w * (1.0F / static_cast<float>(mean_rows)), d);
@@ -301,17 +315,16 @@ struct CheckFinite {
 /// One optimizer step over the whole flat buffer of weights. Does nothing once a loss or gradient was not finite. One index is
 /// four weights.
 struct Update {
-  nn::UpdateRule rule = nn::UpdateRule::sgd;
+  nn::UpdateRule rule{};
   std::int64_t elements = 0;
   FloatOut weights;
   const float* gradient = nullptr;
-  float* state0 = nullptr;
-  float* state1 = nullptr;
+  float* slots[nn::kMostStateSlots] = {};   ///< the optimizer's state; null: what the rule does not keep
   const std::uint32_t* verdicts = nullptr;  ///< of CheckFinite; null: `state` has been told what this step came to
   const StepState* state = nullptr;
 
   struct Values {
-    Four w, g, s0, s1;
+    Four w, g, slots[nn::kMostStateSlots];
   };
 
   std::int64_t count() const { return elements / kFour; }
@@ -320,16 +333,21 @@ struct Update {
     return verdicts != nullptr ? verdicts[i] == 0 : state->diverged_step == 0;
   }
   MILLRACE_HOST_DEVICE Values load(std::int64_t group) const {
-    return {four_of(weights.wide, group), four_of(gradient, group), state0 ? four_of(state0, group) : Four{},
-            state1 ? four_of(state1, group) : Four{}};
+    Values v{four_of(weights.wide, group), four_of(gradient, group), {}};
+    for (std::size_t s = 0; s < nn::kMostStateSlots; ++s)
+      if (slots[s]) v.slots[s] = four_of(slots[s], group);
+    return v;
   }
   MILLRACE_HOST_DEVICE void store(std::int64_t group, Values v) const {
-    const math::UpdateConstants c = state->input.constants;
     const float factor = verdicts != nullptr ? 1.0F : state->gradient_factor;
     for (int k = 0; k < 4; ++k)
-      step(v.w.at[k], factor != 1.0F ? v.g.at[k] * factor : v.g.at[k], v.s0.at[k], v.s1.at[k], c);
-    if (state0) reinterpret_cast<Four*>(state0)[group] = v.s0;
-    if (state1) reinterpret_cast<Four*>(state1)[group] = v.s1;
+      if (factor != 1.0F) v.g.at[k] *= factor;
+    nn::visit(rule, [&](auto tag) {
+      using Rule = typename decltype(tag)::Type;
+      apply(state->input.coefficients.template as<Rule>(), v, std::make_index_sequence<Rule::kState.size()>());
+    });
+    for (std::size_t s = 0; s < nn::kMostStateSlots; ++s)
+      if (slots[s]) reinterpret_cast<Four*>(slots[s])[group] = v.slots[s];
     weights.set_four(group, v.w);
   }
   MILLRACE_HOST_DEVICE void operator()(std::int64_t group) const {
@@ -339,21 +357,9 @@ struct Update {
   }
 
  private:
-  MILLRACE_HOST_DEVICE void step(float& w, float g, float& s0, float& s1, const math::UpdateConstants& c) const {
-    switch (rule) {
-      case nn::UpdateRule::sgd:
-        return math::sgd(w, g, c);
-      case nn::UpdateRule::sgd_momentum:
-        return math::sgd_momentum(w, g, s0, c);
-      case nn::UpdateRule::sgd_nesterov:
-        return math::sgd_nesterov(w, g, s0, c);
-      case nn::UpdateRule::rmsprop:
-        return math::rmsprop(w, g, s0, c);
-      case nn::UpdateRule::rmsprop_momentum:
-        return math::rmsprop_momentum(w, g, s0, s1, c);
-      case nn::UpdateRule::adam:
-        return math::adam(w, g, s0, s1, c);
-    }
+  template <class Rule, std::size_t... I>
+  MILLRACE_HOST_DEVICE static void apply(const Rule& step, Values& v, std::index_sequence<I...> /*slots*/) {
+    for (int k = 0; k < 4; ++k) step.apply(v.w.at[k], v.g.at[k], v.slots[I].at[k]...);
   }
 };
 
@@ -382,7 +388,7 @@ struct ColumnSums {
 struct SumRows {
   const nn::RowResult* results = nullptr;
   std::int64_t rows = 0;  ///< that `results` has room for
-  StepSums* out = nullptr;
+  BatchSums* out = nullptr;
   const StepState* state = nullptr;
 };
 
@@ -440,13 +446,13 @@ struct NoteTime {
     if (moment != Moment::ranks_are_summed) return;
     const ReadyTimes& ready = state->ready;
     const std::uint64_t both = ready.chain > ready.weights ? ready.chain : ready.weights;
-    if (nanoseconds > both) state->sums.waited += static_cast<double>(nanoseconds - both) / 1e9;
+    if (nanoseconds > both) state->waited += static_cast<double>(nanoseconds - both) / 1e9;
   }
 };
 
 /// Adds the batch to the sums, notes whether loss and gradient are finite, finds the clipping factor, tells the host.
 struct FinishStep {
-  const StepSums* batch = nullptr;
+  const BatchSums* batch = nullptr;
   const WeightSums* partials = nullptr;
   std::int64_t partial_count = 0;
   const std::uint32_t* verdicts = nullptr;  ///< of CheckFinite; may be null
@@ -472,9 +478,11 @@ struct FinishStep {
     }
     state->sums.loss += batch->loss;
     state->sums.penalty += sums.penalty * batch->samples;
-    state->sums.correct += batch->correct;
-    state->sums.absolute_error += batch->absolute_error;
     state->sums.samples += batch->samples;
+    nn::for_each_type(nn::RowMetrics(), [&](auto tag) {
+      using Metric = typename decltype(tag)::Type;
+      Metric::in(state->sums) += Metric::in(*batch);
+    });
     const double norm = std::sqrt(sums.gradient_squares);
     state->gradient_factor = clip_norm > 0 && norm > clip_norm ? static_cast<float>(clip_norm / norm) : 1.0F;
   }

@@ -2,7 +2,9 @@
 // while the card works.
 #pragma once
 
-#include "nn/math.hpp"
+#include "nn/optimizers.hpp"
+
+#include <millrace/detail/batch_sums.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -18,16 +20,10 @@ struct StepInput {
   std::int64_t rows = 0;   ///< of this batch; the rest of the buffers' rows count for nothing
   std::uint64_t step = 0;  ///< from 1
   std::uint32_t epoch = 0;
-  math::UpdateConstants constants;
+  nn::Coefficients coefficients;
   std::int64_t mean_rows = 0;                 ///< rows over all ranks, of which the loss is the mean; 0: `rows`
   std::uint32_t stop_wishes = 0;              ///< bit i: this rank was asked to stop by nn::kStopSignals[i]
   const std::byte* places[kBatchParts] = {};  ///< where parts lie on the card; null: in the step's own memory
-};
-
-/// Sums since they were last taken, in double, in batch order.
-struct StepSums {
-  double loss = 0, penalty = 0, correct = 0, absolute_error = 0, samples = 0;
-  double waited = 0;  ///< seconds with nothing left to compute before the ranks' gradients were summed
 };
 
 /// Sums over all weights of one batch.
@@ -42,7 +38,8 @@ struct ReadyTimes {
 
 struct StepState {
   StepInput input;
-  StepSums sums;
+  BatchSums sums;     ///< since they were last taken, in batch order
+  double waited = 0;  ///< and seconds with nothing left to compute before the ranks' gradients were summed
   std::uint64_t diverged_step = 0;  ///< the first step whose loss or gradient was not finite; 0: none. No update since.
   float gradient_factor = 1;        ///< of this step: below 1 when the gradient is clipped
   std::uint32_t said = 0;           ///< of this step: bit i when some rank said so in lane i
@@ -54,7 +51,8 @@ struct StepState {
 struct ProgressPage {
   std::uint64_t writes = 0;
   std::uint64_t step = 0, diverged_step = 0;
-  StepSums sums;
+  BatchSums sums;
+  double waited = 0;
   static constexpr std::uint64_t kRemembered = 64;  ///< steps
   std::uint32_t said[kRemembered] = {};             ///< StepState::said of step s at s % kRemembered
 };

@@ -54,14 +54,9 @@ class CudaEvaluationStep final : public EvaluationStep {
   BatchSums take_sums() override {
     if (!memory_.has_untaken()) return {};
     use_device(memory_.device_index());
-    const StepSums sums = memory_.take_sums();
-    BatchSums result;
-    result.loss = sums.loss;
-    result.penalty = std::exchange(penalty_, 0.0);
-    result.correct = sums.correct;
-    result.absolute_error = sums.absolute_error;
-    result.samples = sums.samples;
-    return result;
+    BatchSums sums = memory_.take_sums();
+    sums.penalty = std::exchange(penalty_, 0.0);
+    return sums;
   }
 
   Event enqueued() override { return memory_.enqueued(); }

@@ -84,7 +84,7 @@ StepDemand demand_of(const TrainSpec& spec) {
   demand.target_row_bytes = spec.targets.stored_row_bytes();
   demand.weighted = spec.weighted;
   demand.precision = spec.precision;
-  demand.state_slots = optimizer.state_slots();
+  demand.state_slots = optimizer.initial_state().size();
   demand.clip_norm = optimizer.clip_norm();
   demand.sums_ranks = spec.communicator != nullptr && spec.communicator->size() > 1;
   demand.sums_weights = demand.clip_norm > 0 || has_penalty(*spec.model);
@@ -122,13 +122,13 @@ StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model)
   targets = matrix(padded(model.outputs()));
   results = cutter.take(rows, sizeof(nn::RowResult));
   const auto tensors = static_cast<std::int64_t>(2 * padded_weights.layers().size());
-  row_sums = cutter.take(1, sizeof(StepSums));
+  row_sums = cutter.take(1, sizeof(BatchSums));
   if (demand.sums_weights) partials = cutter.take(tensors * SumWeights::kBlocks, sizeof(WeightSums));
   if (demand.training) verdicts = cutter.take(CheckFinite::kBlocks, sizeof(std::uint32_t));
   weights = cutter.take(floats, sizeof(float));
   if (narrow) weights16 = cutter.take(floats, 2);
   if (demand.training) gradient = cutter.take(floats + static_cast<std::int64_t>(nn::kLanes), sizeof(float));
-  for (int i = 0; i < demand.state_slots; ++i) optimizer.push_back(cutter.take(floats, sizeof(float)));
+  for (std::size_t i = 0; i < demand.state_slots; ++i) optimizer.push_back(cutter.take(floats, sizeof(float)));
   for (const LayerSpec& spec : model.layers) {
     Layer layer;
     const bool dense = spec.kind == LayerKind::dense;

@@ -54,12 +54,12 @@ struct StepDemand {
   std::size_t input_row_bytes = 0, target_row_bytes = 0;  ///< as stored
   bool weighted = false;                                  ///< room for a weight a row
   Precision precision = Precision::float32;
-  int state_slots = 0;
-  bool sums_ranks = false;    ///< the gradient is summed over several ranks
-  bool sums_weights = false;  ///< the gradient is clipped or a layer has an L2 penalty
+  std::size_t state_slots = 0;  ///< values of the optimizer beside each weight
+  bool sums_ranks = false;      ///< the gradient is summed over several ranks
+  bool sums_weights = false;    ///< the gradient is clipped or a layer has an L2 penalty
   double clip_norm = 0;
   std::uint64_t seed = 0;
-  nn::UpdateRule rule = nn::UpdateRule::sgd;
+  nn::UpdateRule rule{};
 };
 StepDemand demand_of(const TrainSpec& spec);
 /// An evaluation step may be given tensors of any type: it has room for the widest. Its workspace is not its own.

@@ -205,25 +205,28 @@ ProgressPage StepMemory::look() const {
     seen.diverged_step = page.diverged_step;
     seen.sums.loss = page.sums.loss;
     seen.sums.penalty = page.sums.penalty;
-    seen.sums.correct = page.sums.correct;
-    seen.sums.absolute_error = page.sums.absolute_error;
     seen.sums.samples = page.sums.samples;
-    seen.sums.waited = page.sums.waited;
+    nn::for_each_type(nn::RowMetrics(), [&](auto tag) {
+      using Metric = typename decltype(tag)::Type;
+      Metric::in(seen.sums) = Metric::in(page.sums);
+    });
+    seen.waited = page.waited;
     for (std::size_t i = 0; i < ProgressPage::kRemembered; ++i) seen.said[i] = page.said[i];
     std::atomic_thread_fence(std::memory_order_acquire);
   } while (++tries < 1000 && (seen.writes % 2 != 0 || seen.writes != page.writes));
   return seen;
 }
 
-StepSums StepMemory::take_sums() {
+BatchSums StepMemory::take_sums() {
   synchronize();
   in_flight_.clear();
-  const StepSums sums = look().sums;
-  clock_->waited_for_peers(sums.waited);
+  const ProgressPage page = look();
+  clock_->waited_for_peers(page.waited);
   page_->sums = {};
-  zero(layout_.state + offsetof(StepState, sums), sizeof(StepSums));
+  page_->waited = 0;
+  zero(layout_.state + offsetof(StepState, sums), offsetof(StepState, diverged_step) - offsetof(StepState, sums));
   untaken_ = false;
-  return sums;
+  return page.sums;
 }
 
 }  // namespace millrace::cuda

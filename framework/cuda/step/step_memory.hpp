@@ -69,7 +69,7 @@ class StepMemory {
   /// Sums of the steps that are done; any moment.
   ProgressPage look() const;
   /// Synchronises the stream; sums start again at 0.
-  StepSums take_sums();
+  BatchSums take_sums();
   bool has_untaken() const { return untaken_; }
 
  private:

@@ -98,7 +98,7 @@ class Collector {
     add(op.weights.wide, op.elements * kFloat, true, true);
     write(op.weights.narrow, op.elements);
     read(op.gradient, op.elements);
-    for (float* slot : {op.state0, op.state1}) add(slot, op.elements * kFloat, true, true);
+    for (float* slot : op.slots) add(slot, op.elements * kFloat, true, true);
     read(op.verdicts, CheckFinite::kBlocks);
     op.verdicts != nullptr ? input_of(op.state) : state(op.state);
   }

@@ -213,7 +213,7 @@ class Planner {
 
   void sum_rows() {
     ops_.emplace_back(
-        SumRows{at<nn::RowResult>(layout_.results), demand_.rows, at<StepSums>(layout_.row_sums), state()});
+        SumRows{at<nn::RowResult>(layout_.results), demand_.rows, at<BatchSums>(layout_.row_sums), state()});
   }
 
   float* lanes() const { return at<float>(layout_.gradient) + layout_.padded_weights.size(); }
@@ -341,7 +341,7 @@ class Planner {
 
   void finish_step() {
     FinishStep op;
-    op.batch = at<StepSums>(layout_.row_sums);
+    op.batch = at<BatchSums>(layout_.row_sums);
     op.partials = at<WeightSums>(layout_.partials);
     op.partial_count = partial_count_;
     if (demand_.training && !demand_.sums_weights) op.verdicts = verdicts();  // a sum of squares shows it too
@@ -359,8 +359,7 @@ class Planner {
     op.elements = layout_.padded_weights.size();
     op.weights = values(layout_.weights, layout_.weights16);
     op.gradient = at<float>(layout_.gradient);
-    if (!layout_.optimizer.empty()) op.state0 = at<float>(layout_.optimizer[0]);
-    if (layout_.optimizer.size() > 1) op.state1 = at<float>(layout_.optimizer[1]);
+    for (std::size_t i = 0; i < layout_.optimizer.size(); ++i) op.slots[i] = at<float>(layout_.optimizer[i]);
     if (!update_needs_the_end()) op.verdicts = verdicts();
     op.state = state();
     ops_.emplace_back(op);

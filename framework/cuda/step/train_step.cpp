@@ -15,19 +15,10 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace millrace::cuda {
 namespace {
-
-BatchSums batch_sums(const StepSums& sums) {
-  BatchSums result;
-  result.loss = sums.loss;
-  result.penalty = sums.penalty;
-  result.correct = sums.correct;
-  result.absolute_error = sums.absolute_error;
-  result.samples = sums.samples;
-  return result;
-}
 
 void refuse_divergence(const ProgressPage& page) {
   if (page.diverged_step == 0) return;
@@ -46,6 +37,7 @@ class CudaTrainStep final : public TrainStep {
     program_->enqueue();  // on zeros: loads every kernel before the capture
     memory_.clear();
     memory_.set_weights(initial_weights(*spec_.model, spec_.seed));
+    set_initial_state();
     *memory_.page() = {};
     program_->capture();
   }
@@ -70,7 +62,7 @@ class CudaTrainStep final : public TrainStep {
     else
       refuse_divergence(memory_.look());
     ++steps_;
-    StepInput input{batch.inputs->rows(), steps_, batch.epoch, optimizer_.constants(steps_)};
+    StepInput input{batch.inputs->rows(), steps_, batch.epoch, optimizer_.coefficients(steps_)};
     input.mean_rows = batch.rows_over_ranks;
     if (agreement_) input.stop_wishes = agreement_->wishes();
     memory_.bring(batch, input);
@@ -84,14 +76,14 @@ class CudaTrainStep final : public TrainStep {
     if (!memory_.has_untaken()) return {};
     use_device(memory_.device_index());
     if (sums_) heed_ranks(0, false);
-    const StepSums sums = memory_.take_sums();
+    const BatchSums sums = memory_.take_sums();
     refuse_divergence(memory_.look());
-    return batch_sums(sums);
+    return sums;
   }
 
   Event enqueued() override { return memory_.enqueued(); }
 
-  BatchSums sums_so_far() override { return batch_sums(memory_.look().sums); }
+  BatchSums sums_so_far() override { return memory_.look().sums; }
 
   std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const override {
     use_device(memory_.device_index());
@@ -144,6 +136,13 @@ class CudaTrainStep final : public TrainStep {
     const Ops ops = step_ops(demand_, layout, memory_.base(), form, memory_.can_fuse(), memory_.page());
     program_.emplace(ops, order_of(ops, gradient_of(layout, memory_.base())), memory_.streams(),
                      [this](const AllReduce& op, cudaStream_t stream) { sums_->reduce(op, stream); });
+  }
+
+  void set_initial_state() {
+    const std::vector<float> starts = optimizer_.initial_state();
+    const auto parameters = static_cast<std::size_t>(spec_.model->parameters());
+    for (std::size_t i = 0; i < starts.size(); ++i)
+      if (starts[i] != 0) memory_.upload(std::vector<float>(parameters, starts[i]), memory_.layout().optimizer[i]);
   }
 
   // A step that is only known to be over by chance must not decide anything: see RankAgreement. At the end of a pass nobody

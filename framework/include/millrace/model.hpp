@@ -4,6 +4,7 @@
 #pragma once
 
 #include <millrace/communicator.hpp>
+#include <millrace/detail/batch_sums.hpp>
 #include <millrace/detail/export.hpp>
 #include <millrace/detail/model_kinds.hpp>
 #include <millrace/device.hpp>
@@ -29,6 +30,8 @@ MILLRACE_EXPORT std::string_view to_string(Precision);
 MILLRACE_EXPORT Precision precision_from(std::string_view name);
 /// The loss of a checked value of loss_param_type(). Throws Error("unknown-loss", run).
 MILLRACE_EXPORT Loss loss_from(std::string_view name);
+/// What the last layer must be, where the gradient of loss and activation is that of the pair.
+MILLRACE_EXPORT std::optional<Activation> needed_activation(Loss);
 
 /// One layer with its widths known. I inputs, O outputs.
 struct MILLRACE_EXPORT LayerSpec {
@@ -57,19 +60,21 @@ struct MILLRACE_EXPORT ModelSpec {
 
 /// Optimizer with its parameters; `params` is the checked record of the chosen alternative.
 struct OptimizerSpec {
-  std::string name;  ///< "sgd", "rmsprop", "adam"
+  std::string name;  ///< of an alternative of optimizer_param_type()
   ParamValue params;
 };
 
 /// Type of the trainer's `model` parameter: a list of one-of layers.
 MILLRACE_EXPORT ParamType model_param_type();
-/// One-of sgd, rmsprop, adam.
+/// One-of optimizers.
 MILLRACE_EXPORT ParamType optimizer_param_type();
 /// Choice of losses.
 MILLRACE_EXPORT ParamType loss_param_type();
 /// Choice of precisions.
 MILLRACE_EXPORT ParamType precision_param_type();
-/// Choice of metrics a trainer can be asked for: accuracy, mae. The loss always comes.
+/// The metrics beside the loss, in the order in which they are reported.
+MILLRACE_EXPORT std::vector<std::string> metric_names();
+/// Choice of the metrics that a trainer can be asked for. The loss always comes.
 MILLRACE_EXPORT ParamType metric_param_type();
 /// rmsprop with Keras's defaults.
 MILLRACE_EXPORT ParamValue default_optimizer();
@@ -141,15 +146,8 @@ struct TrainBatch {
   std::vector<std::int64_t> part_rows = {};
 };
 
-/// Sums over rows, taken in row order within a batch and in batch order over the batches. Divide by `samples`.
-struct MILLRACE_EXPORT BatchSums {
-  double loss = 0;            ///< without the L2 penalty, which is in `penalty`
-  double penalty = 0;         ///< L2 penalty x rows, so that it averages like the loss
-  double correct = 0;         ///< rows whose largest output is at the largest target (width 1: on the same side of 0.5)
-  double absolute_error = 0;  ///< sum over rows of the mean absolute error of the row
-  double samples = 0;         ///< rows
-  void add(const BatchSums&);
-};
+/// The mean over the rows of `sums` of "loss", with the penalty, or of one of metric_names(). Throws Error("unknown-metric", run).
+MILLRACE_EXPORT double mean_of(std::string_view metric, const BatchSums& sums);
 
 /// The sums of 1, 2 or 4 parts as one, added in pairs: (0+1)+(2+3). What 1, 2 and 4 ranks have of a batch gives the same bits.
 MILLRACE_EXPORT BatchSums sum_in_pairs(std::span<const BatchSums> parts);

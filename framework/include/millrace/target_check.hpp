@@ -17,6 +17,8 @@ struct TargetFault {
   std::int64_t row = -1;
 };
 
+/// Whether targets are probabilities, as those of a crossentropy are, and not quantities.
+MILLRACE_EXPORT bool takes_probabilities(Loss);
 /// Targets of a crossentropy outside of [0, 1]: it has no lower bound there. By the known range; nothing without one.
 MILLRACE_EXPORT std::optional<TargetFault> known_out_of_range(Loss, const TensorSpec& targets);
 /// Rows of a categorical crossentropy that cannot sum to 1, by the known range.

@@ -173,7 +173,7 @@ void Forward::finish_row(std::int64_t row) const {
   if (!target_tensor_) return nn::activate_outputs(activation, out, n);
   const nn::TargetRow y = target(row);
   const float loss = nn::finish_outputs(loss_, activation, out, n, y) * weight(row);
-  results_[row] = {loss, nn::mean_absolute_error(out, n, y), nn::is_correct(out, n, y) ? 1.0F : 0.0F};
+  results_[row] = nn::measure_row(loss, out, n, y);
 }
 
 void Forward::prepare(Range rows) const {
@@ -194,11 +194,7 @@ void Forward::run(Range rows) const {
 
 BatchSums Forward::sums(Range rows) const {
   BatchSums sums;
-  for (std::int64_t row = rows.first; row < rows.first + rows.count; ++row) {
-    sums.loss += static_cast<double>(results_[row].loss);
-    sums.correct += static_cast<double>(results_[row].correct);
-    sums.absolute_error += static_cast<double>(results_[row].absolute_error);
-  }
+  for (std::int64_t row = rows.first; row < rows.first + rows.count; ++row) nn::add_row(results_[row], sums);
   sums.samples = static_cast<double>(rows.count);
   return sums;
 }

@@ -1,7 +1,7 @@
 // The forward pass over rows of a batch: decode, layers, loss and metrics of each row. Used by training and by evaluation.
 #pragma once
 
-#include "../loss.hpp"
+#include "../metrics.hpp"
 #include "nn/cpu/kernels/gemm.hpp"
 #include "nn/cpu/kernels/scratch.hpp"
 #include "shards.hpp"

@@ -28,7 +28,7 @@ std::string state_name(std::size_t i) { return "optimizer/" + std::to_string(i);
 
 TrainedWeightsLayout::TrainedWeightsLayout(const TrainSpec& spec, ScratchLayout& scratch)
     : weights(scratch.floats(spec.model->parameters())) {
-  for (int i = 0; i < nn::Optimizer(spec.optimizer).state_slots(); ++i)
+  for (std::size_t i = 0; i < nn::Optimizer(spec.optimizer).initial_state().size(); ++i)
     state.push_back(scratch.floats(spec.model->parameters()));
 }
 
@@ -36,14 +36,15 @@ TrainedWeights::TrainedWeights(const TrainSpec& spec, const TrainedWeightsLayout
     : spec_(spec), optimizer_(spec.optimizer), weights_(scratch.at<float>(layout.weights)) {
   const std::vector<float> initial = initial_weights(*spec.model, spec.seed);
   std::copy(initial.begin(), initial.end(), weights_);
-  for (const std::size_t offset : layout.state) {
-    state_.push_back(scratch.at<float>(offset));
-    std::fill_n(state_.back(), size(), 0.0F);
+  const std::vector<float> starts = optimizer_.initial_state();
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    state_.push_back(scratch.at<float>(layout.state[i]));
+    std::fill_n(state_.back(), size(), starts[i]);
   }
 }
 
 void TrainedWeights::begin_step() {
-  constants_ = optimizer_.constants(++steps_);
+  coefficients_ = optimizer_.coefficients(++steps_);
   clip_factor_ = 1;
 }
 
@@ -72,7 +73,7 @@ void TrainedWeights::update(const Slab& slab, float* gradient) {
   if (clip_factor_ != 1.0F) scale(clip_factor_, count, gradient);
   UpdateArrays arrays{weights_ + offset, gradient, {}};
   for (std::size_t i = 0; i < state_.size(); ++i) arrays.state[i] = state_[i] + offset;
-  cpu::update(optimizer_.rule(), constants_, count, arrays);
+  cpu::update(optimizer_.rule(), coefficients_, count, arrays);
 }
 
 std::shared_ptr<const ModelSnapshot> TrainedWeights::snapshot(std::uint32_t epoch) const {

@@ -60,7 +60,7 @@ class TrainedWeights {
   float* weights_;
   std::vector<float*> state_;  ///< each as long as the weights
   std::uint64_t steps_ = 0;
-  math::UpdateConstants constants_;
+  nn::Coefficients coefficients_;
   float clip_factor_ = 1;
 };
 

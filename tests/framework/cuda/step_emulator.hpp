@@ -35,13 +35,9 @@ class Emulator {
   }
 
   void operator()(const SumRows& op) {
-    StepSums batch;
+    BatchSums batch;
     batch.samples = static_cast<double>(op.state->input.rows);
-    for (std::int64_t row = 0; row < op.state->input.rows; ++row) {
-      batch.loss += static_cast<double>(op.results[row].loss);
-      batch.correct += static_cast<double>(op.results[row].correct);
-      batch.absolute_error += static_cast<double>(op.results[row].absolute_error);
-    }
+    for (std::int64_t row = 0; row < op.state->input.rows; ++row) nn::add_row(op.results[row], batch);
     *op.out = batch;
   }
 
@@ -113,7 +109,7 @@ class Emulator {
     if (op.epilogue == Matmul::Epilogue::none) return z;
     z += op.bias[i];
     if (op.epilogue == Matmul::Epilogue::relu_bias)
-      return z > 0 ? z : 0.0F;  // unlike math::relu, the library makes 0 of a NaN
+      return z > 0 ? z : 0.0F;  // unlike nn::Relu::value, the library makes 0 of a NaN
     return z;
   }
 };

@@ -70,7 +70,7 @@ class Rank {
     if (!batch.ids.empty())
       std::memcpy(memory.base() + memory.layout.ids, batch.ids.data(), batch.ids.size() * sizeof(std::uint64_t));
     ++steps_;
-    StepInput input{batch.inputs.rows(), steps_, batch.epoch, optimizer_.constants(steps_)};
+    StepInput input{batch.inputs.rows(), steps_, batch.epoch, optimizer_.coefficients(steps_)};
     input.mean_rows = mean_rows;
     input.stop_wishes = RankAgreement(peers).wishes();
     memory.state().input = input;
@@ -331,7 +331,7 @@ TEST_CASE("waiting for peers is counted from the last gradient to the last sum",
   CHECK(notes == 3);
   rank.bring(part_of(batch, 0, 8), 16);
   for (std::size_t i = 0; i < rank.ops.size(); ++i) rank.run(i);
-  CHECK(rank.memory.state().sums.waited == Approx(1e-6));  // a microsecond between moments
+  CHECK(rank.memory.state().waited == Approx(1e-6));  // a microsecond between moments
 }
 
 TEST_CASE("ranks with parts of a batch train the model of one rank with all of it, and stay equal bit for bit",
@@ -353,7 +353,7 @@ TEST_CASE("ranks with parts of a batch train the model of one rank with all of i
   float worst = 0;
   for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
   CHECK(worst < 2e-6F);  // five steps of float32, summed in another order
-  const StepSums all = alone.memory.state().sums, one = first.memory.state().sums, two = second.memory.state().sums;
+  const BatchSums all = alone.memory.state().sums, one = first.memory.state().sums, two = second.memory.state().sums;
   CHECK(one.samples + two.samples == all.samples);
   CHECK(one.loss + two.loss == Catch::Approx(all.loss).epsilon(1e-5));
   CHECK(one.penalty + two.penalty == Catch::Approx(all.penalty).epsilon(1e-5));

@@ -62,12 +62,12 @@ class EmulatedStep {
   void run(const Batch& batch) {
     std::memcpy(memory_.base() + memory_.layout.ids, batch.ids.data(), batch.ids.size() * sizeof(std::uint64_t));
     ++steps_;
-    memory_.state().input = {batch.inputs.rows(), steps_, batch.epoch, optimizer_.constants(steps_)};
+    memory_.state().input = {batch.inputs.rows(), steps_, batch.epoch, optimizer_.coefficients(steps_)};
     std::copy(std::begin(places_), std::end(places_), memory_.state().input.places);
     emulator.run(ops_);
   }
 
-  StepSums take_sums() { return std::exchange(memory_.state().sums, {}); }
+  BatchSums take_sums() { return std::exchange(memory_.state().sums, {}); }
   Doubles weights() {
     std::vector<float> flat(static_cast<std::size_t>(spec_.model->parameters()));
     memory_.layout.padded_weights.compact(memory_.floats(memory_.layout.weights), flat);
@@ -102,7 +102,7 @@ Run emulated(const TrainSpec& spec, const Batch& batch, int steps, const CanFuse
   Run run;
   for (int i = 0; i < steps; ++i) {
     step.train(batch);
-    const StepSums sums = step.take_sums();
+    const BatchSums sums = step.take_sums();
     CHECK(sums.samples == static_cast<double>(batch.inputs.rows()));
     run.losses.push_back((sums.loss + sums.penalty) / sums.samples);
   }
@@ -123,11 +123,7 @@ Batch categorical_batch(std::int64_t rows, std::int64_t inputs, std::int64_t cla
 }  // namespace
 
 TEST_CASE("twenty emulated steps follow float64, for every optimizer and every set of epilogues") {
-  const ParamValue optimizer = GENERATE(
-      as<ParamValue>{}, one("sgd", {{"learning_rate", 0.1}}), one("sgd", {{"learning_rate", 0.05}, {"momentum", 0.9}}),
-      one("sgd", {{"learning_rate", 0.05}, {"momentum", 0.9}, {"nesterov", true}}), one("rmsprop"),
-      one("rmsprop", {{"momentum", 0.5}}), one("adam"), one("sgd", {{"learning_rate", 0.5}, {"clip_norm", 0.1}}),
-      one("adam", {{"clip_norm", 0.01}}));
+  const ParamValue optimizer = GENERATE(from_range(optimizers_to_train()));
   const CanFuse can_fuse = any_fusing();
   CAPTURE(optimizer.render());
   const Batch batch = random_batch(31, 20, 5);
@@ -178,7 +174,7 @@ TEST_CASE("a short last batch is exact: what an earlier full batch left behind c
   for (const Batch* batch : {&full, &part, &full, &part}) {
     step.train(*batch);
     const BatchSums expected = on_host->train(batch->view());
-    const StepSums sums = step.take_sums();
+    const BatchSums sums = step.take_sums();
     CHECK(sums.samples == expected.samples);
     CHECK(sums.loss == Catch::Approx(expected.loss).epsilon(1e-5));
     CHECK(sums.correct == expected.correct);
@@ -361,7 +357,7 @@ TEST_CASE("an evaluation gives the CPU's sums and outputs, without dropout, and 
   run({&batch.inputs.spec(), &batch.targets.spec(), false});
   const auto step = make_evaluation_step(cpu(), model, snapshot.loss(), batch.inputs.spec(), batch.targets.spec(), 12);
   const BatchSums expected = step->evaluate(snapshot, batch.view());
-  const StepSums sums = std::exchange(memory.state().sums, {});
+  const BatchSums sums = std::exchange(memory.state().sums, {});
   CHECK(sums.loss == Catch::Approx(expected.loss).epsilon(tolerance));
   CHECK(sums.correct == expected.correct);
   CHECK(sums.absolute_error == Catch::Approx(expected.absolute_error).epsilon(tolerance));

@@ -1,9 +1,10 @@
 // Loops over the formulas. Built with -fno-math-errno, without which no root is vectorised.
 #include "elementwise.hpp"
 
-#include "nn/loss.hpp"
+#include "nn/activations.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace millrace::cpu {
 namespace {
@@ -25,79 +26,44 @@ void scale_by(const float* output, std::int64_t rows, std::int64_t columns, std:
     for (std::int64_t j = 0; j < columns; ++j) delta[j] *= f(output[j]);
 }
 
-template <class F>
-void update0(std::int64_t n, const UpdateArrays& a, const math::UpdateConstants& c, F f) {
-  float* __restrict w = a.weights;
-  const float* __restrict g = a.gradient;
-  for (std::int64_t i = 0; i < n; ++i) f(w[i], g[i], c);
+template <class Rule, class... State>
+void update_by(const Rule rule, std::int64_t count, float* __restrict w, const float* __restrict g,
+               State* __restrict... state) {
+  for (std::int64_t i = 0; i < count; ++i) rule.apply(w[i], g[i], state[i]...);
 }
-template <class F>
-void update1(std::int64_t n, const UpdateArrays& a, const math::UpdateConstants& c, F f) {
-  float* __restrict w = a.weights;
-  const float* __restrict g = a.gradient;
-  float* __restrict s = a.state[0];
-  for (std::int64_t i = 0; i < n; ++i) f(w[i], g[i], s[i], c);
-}
-template <class F>
-void update2(std::int64_t n, const UpdateArrays& a, const math::UpdateConstants& c, F f) {
-  float* __restrict w = a.weights;
-  const float* __restrict g = a.gradient;
-  float* __restrict s = a.state[0];
-  float* __restrict t = a.state[1];
-  for (std::int64_t i = 0; i < n; ++i) f(w[i], g[i], s[i], t[i], c);
+
+template <class Rule, std::size_t... I>
+void update_by(const Rule& rule, std::int64_t count, const UpdateArrays& a, std::index_sequence<I...> /*slots*/) {
+  update_by(rule, count, a.weights, a.gradient, a.state[I]...);
 }
 
 }  // namespace
 
 void add_bias_and_activate(Activation activation, const float* bias, std::int64_t rows, std::int64_t columns,
                            std::int64_t stride, float* values) {
-  switch (activation) {
-    case Activation::relu:
-      return for_each_sum(bias, rows, columns, stride, values, [](float z) { return math::relu(z); });
-    case Activation::sigmoid:
-      return for_each_sum(bias, rows, columns, stride, values, [](float z) { return math::sigmoid(z); });
-    case Activation::tanh:
-      return for_each_sum(bias, rows, columns, stride, values, [](float z) { return math::hyperbolic_tangent(z); });
-    case Activation::linear:
-    case Activation::softmax:
-      if (bias) for_each_sum(bias, rows, columns, stride, values, [](float z) { return z; });
-  }
+  nn::visit(activation, [&](auto tag) {
+    using A = typename decltype(tag)::Type;
+    if constexpr (A::kIsPerValue)
+      for_each_sum(bias, rows, columns, stride, values, [](float z) { return A::value(z); });
+    else if (bias)
+      for_each_sum(bias, rows, columns, stride, values, [](float z) { return z; });
+  });
 }
 
 void multiply_by_slope(Activation activation, const float* output, std::int64_t rows, std::int64_t columns,
                        std::int64_t stride, float* delta) {
-  switch (activation) {
-    case Activation::relu:
-      return scale_by(output, rows, columns, stride, delta, [](float a) { return math::relu_slope(a); });
-    case Activation::sigmoid:
-      return scale_by(output, rows, columns, stride, delta, [](float a) { return math::sigmoid_slope(a); });
-    case Activation::tanh:
-      return scale_by(output, rows, columns, stride, delta, [](float a) { return math::tanh_slope(a); });
-    case Activation::linear:
-    case Activation::softmax:
-      return;
-  }
+  nn::visit(activation, [&](auto tag) {
+    using A = typename decltype(tag)::Type;
+    if constexpr (A::kIsPerValue)
+      scale_by(output, rows, columns, stride, delta, [](float a) { return A::derivative(a); });
+  });
 }
 
-void update(nn::UpdateRule rule, const math::UpdateConstants& c, std::int64_t n, const UpdateArrays& a) {
-  using Constants = math::UpdateConstants;
-  switch (rule) {
-    case nn::UpdateRule::sgd:
-      return update0(n, a, c, [](float& w, float g, const Constants& k) { math::sgd(w, g, k); });
-    case nn::UpdateRule::sgd_momentum:
-      return update1(n, a, c, [](float& w, float g, float& v, const Constants& k) { math::sgd_momentum(w, g, v, k); });
-    case nn::UpdateRule::sgd_nesterov:
-      return update1(n, a, c, [](float& w, float g, float& v, const Constants& k) { math::sgd_nesterov(w, g, v, k); });
-    case nn::UpdateRule::rmsprop:
-      return update1(n, a, c, [](float& w, float g, float& s, const Constants& k) { math::rmsprop(w, g, s, k); });
-    case nn::UpdateRule::rmsprop_momentum:
-      return update2(n, a, c, [](float& w, float g, float& s, float& v, const Constants& k) {
-        math::rmsprop_momentum(w, g, s, v, k);
-      });
-    case nn::UpdateRule::adam:
-      return update2(n, a, c,
-                     [](float& w, float g, float& m, float& s, const Constants& k) { math::adam(w, g, m, s, k); });
-  }
+void update(nn::UpdateRule rule, const nn::Coefficients& coefficients, std::int64_t count, const UpdateArrays& arrays) {
+  nn::visit(rule, [&](auto tag) {
+    using Rule = typename decltype(tag)::Type;
+    update_by(coefficients.as<Rule>(), count, arrays, std::make_index_sequence<Rule::kState.size()>());
+  });
 }
 
 void add_penalty_gradient(float twice_l2, const float* weights, std::int64_t count, float* gradient) {

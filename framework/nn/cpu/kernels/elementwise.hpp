@@ -1,8 +1,7 @@
-// The formulas of math.hpp over arrays, with the choice of formula outside the loop so that each loop vectorises.
+// The formulas of activations and optimizers over arrays, with the choice of formula outside the loop so that each loop vectorises.
 #pragma once
 
-#include "nn/math.hpp"
-#include "nn/optimizer.hpp"
+#include "nn/optimizers.hpp"
 
 #include <millrace/model.hpp>
 
@@ -24,10 +23,9 @@ void multiply_by_slope(Activation activation, const float* output, std::int64_t 
 struct UpdateArrays {
   float* weights = nullptr;
   const float* gradient = nullptr;
-  float* state[2] = {nullptr, nullptr};
+  float* state[nn::kMostStateSlots] = {};
 };
-void update(nn::UpdateRule rule, const math::UpdateConstants& constants, std::int64_t count,
-            const UpdateArrays& arrays);
+void update(nn::UpdateRule rule, const nn::Coefficients& coefficients, std::int64_t count, const UpdateArrays& arrays);
 
 /// gradient[i] += twice_l2 * weights[i]
 void add_penalty_gradient(float twice_l2, const float* weights, std::int64_t count, float* gradient);
