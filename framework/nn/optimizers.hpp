@@ -174,8 +174,34 @@ struct Adam {
   using Rules = TypeList<Rule>;
 };
 
+/// Source: Duchi, Hazan, Singer, "Adaptive Subgradient Methods", JMLR 12 (2011), in Keras's form: the sum of squares starts above
+/// 0, and epsilon stands inside the root.
+struct Adagrad {
+  static constexpr const char* kName = "adagrad";
+  static constexpr const char* kDoc = "Divides each step by the root of all squared gradients so far, in Keras's form.";
+  static constexpr std::array kParams{learning_rate(0.001),
+                                      OptimizerParam{"initial_accumulator_value", OptimizerParam::Range::not_negative,
+                                                     0.1, "Where the sum of squares starts."},
+                                      epsilon("Added to the sum of squares before the root.")};
+
+  struct Rule {
+    static constexpr std::array<StateSlot, 1> kState{{{"accumulator", "initial_accumulator_value"}}};
+    static bool serves(const OptimizerValues& /*p*/) { return true; }
+    static Rule at(const OptimizerValues& p, std::uint64_t /*step*/) {
+      return {p.f32("learning_rate"), p.f32("epsilon")};
+    }
+    MILLRACE_HOST_DEVICE void apply(float& w, float g, float& accumulator) const {
+      accumulator += g * g;
+      w -= learning_rate * g / std::sqrt(accumulator + epsilon);
+    }
+    float learning_rate, epsilon;
+  };
+
+  using Rules = TypeList<Rule>;
+};
+
 /// In the order in which they are shown.
-using Optimizers = TypeList<Sgd, RmsProp, Adam>;
+using Optimizers = TypeList<Sgd, RmsProp, Adam, Adagrad>;
 
 // --- a rule that is known at run time ----------------------------------------------------------------------------------
 

@@ -52,6 +52,19 @@ TEST_CASE("epsilon stands inside the root of rmsprop") {
   CHECK(static_cast<double>(w) == Catch::Approx(-1e-3 * 1e-5 / std::sqrt(1e-11 + 1e-7)).epsilon(1e-5));
 }
 
+TEST_CASE("adagrad's sum of squares starts at a tenth, as Keras's does") {
+  const nn::Optimizer optimizer(optimizer_of(one("adagrad")));
+  REQUIRE(optimizer.initial_state() == std::vector<float>{0.1F});
+  float w = 1, sum = optimizer.initial_state()[0];
+  const nn::Adagrad::Rule rule = optimizer.coefficients(1).as<nn::Adagrad::Rule>();
+  rule.apply(w, 0.3F, sum);  // 0.1 + 0.09; 1 - 0.001 * 0.3 / sqrt(0.19 + 1e-7)
+  CHECK(sum == Catch::Approx(0.19F));
+  CHECK(static_cast<double>(w) == Catch::Approx(0.9993117529).epsilon(1e-7));
+  rule.apply(w, -0.4F, sum);  // 0.19 + 0.16; + 0.001 * 0.4 / sqrt(0.35 + 1e-7)
+  CHECK(sum == Catch::Approx(0.35F));
+  CHECK(static_cast<double>(w) == Catch::Approx(0.9999878764).epsilon(1e-7));
+}
+
 TEST_CASE("every optimizer is stepped and trained against float64") {
   const ParamType type = optimizer_param_type();
   for (const auto& values : {optimizers_to_step(), optimizers_to_train()})

@@ -209,7 +209,9 @@ inline std::vector<ParamValue> optimizers_to_step() {
           one("rmsprop"),
           one("rmsprop", {{"momentum", 0.9}, {"rho", 0.8}}),
           one("adam"),
-          one("adam", {{"learning_rate", 0.01}, {"beta_1", 0.5}, {"epsilon", 1e-3}})};
+          one("adam", {{"learning_rate", 0.01}, {"beta_1", 0.5}, {"epsilon", 1e-3}}),
+          one("adagrad"),
+          one("adagrad", {{"learning_rate", 0.5}, {"initial_accumulator_value", 0.0}, {"epsilon", 1e-3}})};
 }
 
 /// And over whole trainings, on every device.
@@ -220,6 +222,7 @@ inline std::vector<ParamValue> optimizers_to_train() {
           one("rmsprop"),
           one("rmsprop", {{"momentum", 0.5}}),
           one("adam"),
+          one("adagrad", {{"learning_rate", 0.05}}),
           one("sgd", {{"learning_rate", 0.5}, {"clip_norm", 0.1}}),
           one("adam", {{"clip_norm", 0.01}})};
 }
@@ -230,7 +233,7 @@ class ReferenceOptimizer {
   explicit ReferenceOptimizer(const OptimizerSpec& spec) : spec_(spec) {}
 
   void step(Doubles& w, Doubles g) {
-    first_.resize(w.size());
+    first_.resize(w.size(), spec_.name == "adagrad" ? param("initial_accumulator_value") : 0.0);
     second_.resize(w.size());
     ++t_;
     clip(g);
@@ -238,6 +241,7 @@ class ReferenceOptimizer {
       if (spec_.name == "sgd") sgd(w[i], g[i], first_[i]);
       if (spec_.name == "rmsprop") rmsprop(w[i], g[i], first_[i], second_[i]);
       if (spec_.name == "adam") adam(w[i], g[i], first_[i], second_[i]);
+      if (spec_.name == "adagrad") adagrad(w[i], g[i], first_[i]);
     }
   }
 
@@ -268,6 +272,11 @@ class ReferenceOptimizer {
     s = b2 * s + (1 - b2) * g * g;
     const double rate = param("learning_rate") * std::sqrt(1 - std::pow(b2, t_)) / (1 - std::pow(b1, t_));
     w -= rate * m / (std::sqrt(s) + param("epsilon"));
+  }
+
+  void adagrad(double& w, double g, double& sum) const {
+    sum += g * g;
+    w -= param("learning_rate") * g / std::sqrt(sum + param("epsilon"));
   }
 
   OptimizerSpec spec_;
