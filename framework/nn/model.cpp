@@ -23,7 +23,7 @@ static_assert(is_in_order<Activation>(nn::Activations()) && is_in_order<Loss>(nn
 
 /// The struct of this name as a value of its enumeration; nothing when there is none.
 template <class Kind, class Types>
-std::optional<Kind> kind_of(std::string_view name, Types types) {
+std::optional<Kind> kind_named(std::string_view name, Types types) {
   std::optional<Kind> found;
   nn::for_each_type(types, [&](auto tag) {
     if (name == decltype(tag)::Type::kName) found = decltype(tag)::Type::kKind;
@@ -34,7 +34,7 @@ std::optional<Kind> kind_of(std::string_view name, Types types) {
 constexpr std::string_view kPrecisions[] = {"float32", "tf32", "bf16"};
 
 Activation activation_from(const std::string& name) {
-  if (const auto found = kind_of<Activation>(name, nn::Activations())) return *found;
+  if (const auto found = kind_named<Activation>(name, nn::Activations())) return *found;
   throw Error(ErrorKind::run, "unknown-activation", "there is no activation `" + name + "`");
 }
 
@@ -102,7 +102,7 @@ Precision precision_from(std::string_view name) {
 }
 
 Loss loss_from(std::string_view name) {
-  if (const auto found = kind_of<Loss>(name, nn::Losses())) return *found;
+  if (const auto found = kind_named<Loss>(name, nn::Losses())) return *found;
   throw Error(ErrorKind::run, "unknown-loss", "there is no loss `" + std::string(name) + "`");
 }
 

@@ -15,12 +15,16 @@ target_sources(millrace_framework PRIVATE
   nn/cpu/evaluation_step.cpp
   nn/cpu/forward.cpp
   nn/cpu/kernels/gemm.cpp
+  nn/cpu/gradient_pass.cpp
+  nn/cpu/gradient_reduction.cpp
   nn/cpu/gradient_tree.cpp
   nn/cpu/kernels/kernels.cpp
   nn/cpu/live_columns.cpp
   nn/cpu/kernels/parallel.cpp
-  nn/cpu/ranked_step.cpp
+  nn/cpu/reduction_deviation.cpp
   nn/cpu/shards.cpp
+  nn/cpu/step_factory.cpp
+  nn/cpu/train_layout.cpp
   nn/cpu/train_pass.cpp
   nn/cpu/train_step.cpp
   nn/cpu/trained_weights.cpp)

@@ -1,4 +1,4 @@
-// Forward and backward over a whole batch, as phases. Wide layers, from the first to the last of them, are run one after the
+// Forward and backward over the parts of a batch, as phases. Wide layers, from the first to the last of them, are run one after the
 // other, each core with its own columns of the weights; the layers behind them, the loss and the way back by shards of rows.
 //
 // Shards of rows alone would need one phase instead of one for each wide layer and direction, but every core would read all
@@ -17,10 +17,11 @@
 
 namespace millrace::cpu {
 
-/// Adds the phases that, for batches of `rows` rows, find everything up to the gradients at the sums of each layer. The
-/// batch is the one that `forward` has begun when they run; all of the arguments outlive the phases. `live`: the columns of
-/// the first layer, or null; only where has_live_columns(model).
+/// Adds the phases that find everything up to the gradients at the sums of each layer, for `parts` of the batch that `forward` has
+/// begun when they run. `share`: what a row counts. `columns`: of the first layer by part, or none; only where
+/// has_live_columns(model). All of the arguments but `parts` outlive the phases.
 void add_batch_pass(std::vector<Phase>& phases, const ModelSpec& model, const Forward& forward,
-                    const Backward& backward, LiveColumns* live, std::int64_t rows);
+                    const Backward& backward, std::vector<LiveColumns>& columns, const std::vector<Range>& parts,
+                    float share);
 
 }  // namespace millrace::cpu

@@ -1,9 +1,10 @@
 // Evaluation on the CPU: the forward pass alone, over the weights of a snapshot. One parallel region a batch.
+#include "evaluation_step.hpp"
+
 #include "forward.hpp"
 #include "nn/cpu/kernels/elementwise.hpp"
 #include "nn/cpu/kernels/kernels.hpp"
 #include "nn/cpu/kernels/parallel.hpp"
-#include "steps.hpp"
 
 #include <millrace/error.hpp>
 
@@ -116,13 +117,5 @@ std::unique_ptr<EvaluationStep> make_cpu_evaluation_step(Device& device, const n
 std::size_t cpu_evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows, Precision) {
   return EvaluationLayout(model, max_batch_rows).scratch.bytes();
 }
-
-namespace {
-[[maybe_unused]] const bool registered_steps = [] {
-  nn::register_step_factory("cpu", {make_cpu_train_step, make_cpu_evaluation_step, cpu_train_step_bytes,
-                                    cpu_evaluation_step_bytes, [](const TrainSpec&) { return std::string(); }});
-  return true;
-}();
-}  // namespace
 
 }  // namespace millrace::cpu

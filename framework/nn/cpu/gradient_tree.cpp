@@ -2,6 +2,10 @@
 
 namespace millrace::cpu {
 
+std::size_t parts_in_rank(int ranks) { return static_cast<std::size_t>(kParts / ranks); }
+
+std::int64_t most_rows_of_part(std::int64_t rows, int ranks) { return (rows * ranks + kParts - 1) / kParts; }
+
 std::vector<Range> parts_of_rank(std::int64_t rows, int rank, int ranks) {
   const int each = kParts / ranks;
   const auto begin = [&](int part) { return rows * part / kParts; };

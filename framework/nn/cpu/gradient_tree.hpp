@@ -6,6 +6,7 @@
 
 #include <millrace/communicator.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -14,6 +15,10 @@
 namespace millrace::cpu {
 
 inline constexpr int kParts = 4;
+
+/// How many of them a rank of `ranks` (1, 2 or 4) has, and the most rows that one can have where a rank has at most `rows`.
+std::size_t parts_in_rank(int ranks);
+std::int64_t most_rows_of_part(std::int64_t rows, int ranks);
 
 /// The parts that rank `rank` of `ranks` (1, 2 or 4) has of a batch of `rows` rows over all ranks, as ranges of its own
 /// rows. A part of a small batch may be empty.

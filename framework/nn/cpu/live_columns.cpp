@@ -42,6 +42,7 @@ void LiveColumns::mark(const float* inputs, Range rows, std::size_t index) {
 
 void LiveColumns::choose(std::size_t shards) {
   const std::int64_t width = layer_.inputs;
+  if (shards == 0) std::fill_n(marks_, width, 0U);
   for (std::size_t shard = 1; shard < shards; ++shard)
     for (std::int64_t j = 0; j < width; ++j) marks_[j] |= marks_[static_cast<std::int64_t>(shard) * width + j];
   count_ = 0;

@@ -49,10 +49,12 @@ std::vector<Range> tile_columns(std::int64_t columns) {
   return cut(columns, (columns + kTileColumns - 1) / kTileColumns, 16);
 }
 
-std::vector<Tile> product_tiles(std::int64_t rows, std::int64_t columns) {
-  std::vector<Tile> tiles;
+std::vector<PartTile> product_tiles(const std::vector<Range>& parts, std::int64_t columns) {
+  std::vector<PartTile> tiles;
   for (const Range& column : tile_columns(columns))
-    for (const Range& row : cut(rows, (rows + kTileRows - 1) / kTileRows, 8)) tiles.push_back({row, column});
+    for (std::size_t part = 0; part < parts.size(); ++part)
+      for (const Range& row : cut(parts[part].count, (parts[part].count + kTileRows - 1) / kTileRows, 8))
+        tiles.push_back({{{parts[part].first + row.first, row.count}, column}, part});
   return tiles;
 }
 

@@ -4,6 +4,7 @@
 
 #include <millrace/model.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -25,8 +26,15 @@ struct Tile {
   Range rows, columns;
 };
 
-/// Tiles of a [rows, columns] product, column by column: all of a tile's weights stay in a core's cache while its rows pass.
-std::vector<Tile> product_tiles(std::int64_t rows, std::int64_t columns);
+/// A tile of the rows of one part of a batch.
+struct PartTile {
+  Tile tile;
+  std::size_t part = 0;
+};
+
+/// Tiles of products of `columns` columns over the rows of each part, column by column: all of a tile's weights stay in a core's
+/// cache while its rows pass.
+std::vector<PartTile> product_tiles(const std::vector<Range>& parts, std::int64_t columns);
 
 /// The ranges of columns of these tiles.
 std::vector<Range> tile_columns(std::int64_t columns);

@@ -1,4 +1,4 @@
-// What both training steps of the CPU share: a forward pass and a backward chain over the same memory, and the gradient of a slab.
+// What a training step of the CPU is made of: a forward pass and a backward chain over the same memory, and the gradient of a slab.
 #pragma once
 
 #include "backward.hpp"

@@ -1,46 +1,35 @@
-// The training step on the CPU: forward and backward over the batch (batch_pass.hpp), then a phase over slabs of weights: the
-// gradient over the whole batch, and the update while it is in the cache.
-#include "../step_factories.hpp"
-#include "backward.hpp"
-#include "batch_pass.hpp"
-#include "forward.hpp"
-#include "live_columns.hpp"
-#include "nn/cpu/kernels/gemm.hpp"
+// The training step on the CPU: phases. Forward and backward over the batch (gradient_pass.hpp), the gradients of slabs of weights
+// over the whole batch, and the update. A process that is alone updates each slab while its gradient is in the cache; ranks sum
+// the gradients in between (gradient_reduction.hpp), and each updates its own copy of the weights, to the same bits.
+#include "train_step.hpp"
+
+#include "gradient_tree.hpp"
 #include "nn/cpu/kernels/kernels.hpp"
-#include "nn/cpu/kernels/parallel.hpp"
-#include "steps.hpp"
-#include "train_pass.hpp"
-#include "trained_weights.hpp"
+#include "train_layout.hpp"
+
+#include <millrace/error.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
 #include <map>
+#include <memory>
 #include <optional>
+#include <span>
+#include <utility>
+#include <vector>
 
 namespace millrace::cpu {
 namespace {
 
-/// Where everything of a training step lies.
-struct TrainLayout {
-  explicit TrainLayout(const TrainSpec& spec)
-      : pass(spec, scratch), weights(spec, scratch), gradient(scratch.floats(spec.model->parameters())) {
-    if (!has_live_columns(*spec.model)) return;
-    const LayerSpec& first = spec.model->layers[0];
-    live.emplace(spec.max_batch_rows, first.inputs, first.outputs, scratch);
-    no_gradient = scratch.floats(first.outputs);
-  }
-  ScratchLayout scratch;  // before the others, which take from it
-  TrainPassLayout pass;
-  TrainedWeightsLayout weights;
-  std::size_t gradient;
-  std::optional<LiveColumnsLayout> live;
-  std::size_t no_gradient = 0;  ///< of a row of the first layer
-};
-
 /// The work of a step over batches of the same number of rows.
 struct StepPlan {
+  std::vector<Range> parts;  ///< of this rank's rows
   std::vector<Slab> slabs;
-  std::vector<SlabSums> sums;  ///< by slab
-  std::vector<Phase> phases;
+  std::vector<SlabSums> sums;          ///< by slab
+  std::vector<Phase> phases;           ///< up to the update; over several ranks up to the gradient
+  std::vector<Phase> after_reduction;  ///< over several ranks: the update
 };
 
 class CpuTrainStep final : public TrainStep {
@@ -51,22 +40,33 @@ class CpuTrainStep final : public TrainStep {
   std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const override { return weights_.snapshot(epoch); }
   void save(StageState& state) const override { weights_.save(state); }
   void load(const StageState& state) override { weights_.load(state); }
+  std::optional<double> reduction_deviation() const override { return deviation_; }
   std::size_t memory_bytes() const override { return scratch_.bytes(); }
 
  private:
   const ModelSpec& model() const { return *spec_.model; }
-  StepPlan& plan_for(std::int64_t rows);
-  void add_update(StepPlan& plan);
+  StepPlan& plan_for(std::int64_t own_rows, std::int64_t rows);
+  std::vector<Range> parts_of(std::int64_t own_rows, std::int64_t rows) const;
+  void add_update_alone(StepPlan& plan);
+  void add_reduction(StepPlan& plan);
   using SlabTask = void (CpuTrainStep::*)(StepPlan& plan, std::size_t i, float* gradient);
-  void add_over_slabs(StepPlan& plan, SlabTask task);
+  void add_over_slabs(std::vector<Phase>& phases, StepPlan& plan, SlabTask task, std::size_t first_layer = 0,
+                      std::size_t end_layer = SIZE_MAX);
+  void add_clip_factor(std::vector<Phase>& phases, StepPlan& plan);
   float* gradient_of(const StepPlan& plan, std::size_t i, std::size_t thread) const;
-  void sum_up();
-  void find_gradient(StepPlan& plan, std::size_t i, float* gradient);
-  void find_gradient_and_update(StepPlan& plan, std::size_t i, float* gradient);
-  bool leaves_rows_out(const Slab& slab) const;
-  void find_gradient_of_live(const Slab& slab, float* gradient) const;
-  void update_live(const Slab& slab, float* gradient);
+  void reduce(const TrainBatch& batch, std::int64_t rows);
+
+  void sum_up(const StepPlan& plan);
+  void compute(StepPlan& plan, std::size_t i, float* gradient) { pass_.compute(plan.slabs[i], plan.parts, gradient); }
+  void add_penalty(StepPlan& plan, std::size_t i, float* gradient) {
+    plan.sums[i] = weights_.regularise(plan.slabs[i], gradient);
+  }
   void update(StepPlan& plan, std::size_t i, float* gradient) { weights_.update(plan.slabs[i], gradient); }
+  void compute_and_add_penalty(StepPlan& plan, std::size_t i, float* gradient);
+  void add_penalty_and_update(StepPlan& plan, std::size_t i, float* gradient);
+  void compute_and_update(StepPlan& plan, std::size_t i, float* gradient);
+  bool leaves_rows_out(const StepPlan& plan, const Slab& slab) const;
+  void update_live(const Slab& slab, float* gradient);
 
   TrainSpec spec_;
   TrainLayout layout_;
@@ -74,12 +74,21 @@ class CpuTrainStep final : public TrainStep {
   TrainedWeights weights_;
   Forward forward_;
   Backward backward_;
-  float* gradient_;
-  std::optional<LiveColumns> live_;
-  float* no_gradient_;                      ///< zeros
-  std::map<std::int64_t, StepPlan> plans_;  ///< by row count; two entries: full batches and the last one
-  BatchSums sums_;                          ///< of the batch in hand
+  GradientPass pass_;
+  std::span<float> gradient_;                     ///< with the flags of ranks
+  std::unique_ptr<GradientReduction> reduction_;  ///< null: nothing comes between gradient and update
+  std::optional<ReductionDeviation> deviation_meter_;
+  float* no_gradient_;  ///< zeros
+  /// By rows of this rank and over all ranks; two entries: full batches and the last one.
+  std::map<std::pair<std::int64_t, std::int64_t>, StepPlan> plans_;
+  std::vector<BatchSums> sums_;  ///< of the batch in hand, by part
+  std::optional<double> deviation_;
 };
+
+std::span<float> flat_gradient(const TrainSpec& spec, const TrainLayout& layout, const Scratch& scratch) {
+  const std::size_t flags = ranks_of(spec) > 1 ? nn::kLanes : 0;
+  return {scratch.at<float>(layout.gradient), static_cast<std::size_t>(spec.model->parameters()) + flags};
+}
 
 CpuTrainStep::CpuTrainStep(Device& device, const TrainSpec& spec)
     : spec_(spec),
@@ -88,99 +97,149 @@ CpuTrainStep::CpuTrainStep(Device& device, const TrainSpec& spec)
       weights_(spec_, layout_.weights, scratch_),
       forward_(make_forward(spec_, layout_.pass, scratch_)),
       backward_(make_backward(spec_, layout_.pass, scratch_, forward_, weights_.data())),
-      gradient_(scratch_.at<float>(layout_.gradient)),
+      pass_(model(), forward_, backward_, weights_.data(), layout_.gradient_pass, scratch_),
+      gradient_(flat_gradient(spec_, layout_, scratch_)),
+      reduction_(make_gradient_reduction(spec_, gradient_, layout_.reduction, scratch_)),
       no_gradient_(scratch_.at<float>(layout_.no_gradient)) {
   compile_products(model(), spec_.max_batch_rows, true);
-  if (!layout_.live) return;
-  live_.emplace(model().layers[0], weights_.data() + model().layers[0].kernel_offset, *layout_.live, scratch_);
-  std::fill_n(no_gradient_, model().layers[0].outputs, 0.0F);
+  if (has_live_columns(model())) std::fill_n(no_gradient_, model().layers[0].outputs, 0.0F);
+  if (layout_.deviation)
+    deviation_meter_.emplace(spec_, forward_, backward_, weights_.data(), *layout_.deviation, scratch_);
 }
 
 BatchSums CpuTrainStep::train(const TrainBatch& batch) {
-  if (batch.inputs->rows() == 0) return {};
-  forward_.begin(batch, weights_.data());
-  StepPlan& plan = plan_for(forward_.rows());
+  const std::int64_t own_rows = batch.inputs->rows();
+  const std::int64_t rows = batch.rows_over_ranks > 0 ? batch.rows_over_ranks : own_rows;
+  if (rows == 0) return {};  // on every rank
+  if (own_rows > 0) forward_.begin(batch, weights_.data());
+  StepPlan& plan = plan_for(own_rows, rows);
   run_phases(plan.phases);
-  for (const SlabSums& slab : plan.sums) sums_.penalty += slab.penalty * sums_.samples;
-  return sums_;
+  if (reduction_) {
+    reduce(batch, rows);
+    run_phases(plan.after_reduction);
+  }
+  for (BatchSums& part : sums_)
+    for (const SlabSums& slab : plan.sums) part.penalty += slab.penalty * part.samples;
+  return sum_in_pairs(sums_);
 }
 
-StepPlan& CpuTrainStep::plan_for(std::int64_t rows) {
-  const auto found = plans_.find(rows);
-  if (found != plans_.end()) return found->second;
-  StepPlan& plan = plans_[rows];
+// A stop cancels what the ranks say to each other, also at the end of the pass. After an epoch's last batch it waits for
+// that: the trainer agrees on it once the epoch is told.
+void CpuTrainStep::reduce(const TrainBatch& batch, std::int64_t rows) {
+  reduction_->finish();
+  const float* flags = gradient_.data() + weights_.size();
+  if (some_diverged(flags)) require_finite(std::numeric_limits<double>::quiet_NaN(), weights_.steps());
+  if (!batch.last_in_epoch) return agree_on_stop(*spec_.communicator, flags);
+  if (deviation_meter_) deviation_ = deviation_meter_->measure(gradient_.first(weights_.size()), rows);
+}
+
+StepPlan& CpuTrainStep::plan_for(std::int64_t own_rows, std::int64_t rows) {
+  const auto [found, is_new] = plans_.try_emplace({own_rows, rows});
+  StepPlan& plan = found->second;
+  if (!is_new) return plan;
+  plan.parts = parts_of(own_rows, rows);
   plan.slabs = weight_slabs(model(), rows);
   plan.sums.resize(plan.slabs.size());
-  add_batch_pass(plan.phases, model(), forward_, backward_, live_ ? &*live_ : nullptr, rows);
-  plan.phases.emplace_back(1, [this](std::size_t, std::size_t) { sum_up(); });
-  add_update(plan);
+  pass_.add_phases(plan.phases, plan.parts, rows);
+  plan.phases.emplace_back(1, [this, &plan](std::size_t, std::size_t) { sum_up(plan); });
+  reduction_ ? add_reduction(plan) : add_update_alone(plan);
   return plan;
 }
 
-/// A clipped gradient needs its norm before any weight may change, hence two phases more.
-void CpuTrainStep::add_update(StepPlan& plan) {
-  if (!weights_.clips()) return add_over_slabs(plan, &CpuTrainStep::find_gradient_and_update);
-  add_over_slabs(plan, &CpuTrainStep::find_gradient);
-  plan.phases.emplace_back(1, [this, &plan](std::size_t, std::size_t) { weights_.set_clip_factor(plan.sums); });
-  add_over_slabs(plan, &CpuTrainStep::update);
+std::vector<Range> CpuTrainStep::parts_of(std::int64_t own_rows, std::int64_t rows) const {
+  if (spec_.reduction == Reduction::fast) return {{0, own_rows}};
+  return parts_of_rank(rows, rank_of(spec_), ranks_of(spec_));
 }
 
-void CpuTrainStep::add_over_slabs(StepPlan& plan, SlabTask task) {
+/// A clipped gradient needs its norm before any weight may change, hence two phases more.
+void CpuTrainStep::add_update_alone(StepPlan& plan) {
+  if (!weights_.clips()) return add_over_slabs(plan.phases, plan, &CpuTrainStep::compute_and_update);
+  add_over_slabs(plan.phases, plan, &CpuTrainStep::compute_and_add_penalty);
+  add_clip_factor(plan.phases, plan);
+  add_over_slabs(plan.phases, plan, &CpuTrainStep::update);
+}
+
+/// The gradients of a bucket leave while those of the next are computed; the last is begun with them, and all are waited for outside of
+/// the phases, whose threads would wait without sleeping.
+void CpuTrainStep::add_reduction(StepPlan& plan) {
+  for (const nn::GradientBucket& bucket : reduction_->buckets()) {
+    add_over_slabs(plan.phases, plan, &CpuTrainStep::compute, bucket.first_layer, bucket.end_layer);
+    plan.phases.emplace_back(1, [this, &bucket](std::size_t, std::size_t) { reduction_->begin(bucket); });
+  }
+  plan.after_reduction.emplace_back(1, [this](std::size_t, std::size_t) { weights_.begin_step(); });
+  if (!weights_.clips()) return add_over_slabs(plan.after_reduction, plan, &CpuTrainStep::add_penalty_and_update);
+  add_over_slabs(plan.after_reduction, plan, &CpuTrainStep::add_penalty);
+  add_clip_factor(plan.after_reduction, plan);
+  add_over_slabs(plan.after_reduction, plan, &CpuTrainStep::update);
+}
+
+void CpuTrainStep::add_clip_factor(std::vector<Phase>& phases, StepPlan& plan) {
+  phases.emplace_back(1, [this, &plan](std::size_t, std::size_t) { weights_.set_clip_factor(plan.sums); });
+}
+
+void CpuTrainStep::add_over_slabs(std::vector<Phase>& phases, StepPlan& plan, SlabTask task, std::size_t first_layer,
+                                  std::size_t end_layer) {
+  std::vector<std::size_t> wanted;
   std::vector<double> places;
-  for (const Slab& slab : plan.slabs) places.push_back(place_of(model(), slab));
-  plan.phases.emplace_back(places, [this, &plan, task](std::size_t i, std::size_t thread) {
+  for (std::size_t i = 0; i < plan.slabs.size(); ++i) {
+    if (plan.slabs[i].layer < first_layer || plan.slabs[i].layer >= end_layer) continue;
+    wanted.push_back(i);
+    places.push_back(place_of(model(), plan.slabs[i]));
+  }
+  phases.emplace_back(places, [this, &plan, task, wanted](std::size_t task_index, std::size_t thread) {
+    const std::size_t i = wanted[task_index];
     (this->*task)(plan, i, gradient_of(plan, i, thread));
   });
 }
 
-/// A thread has one place for the gradients of all its slabs, one after the other, which so never leave its cache. Clipping
-/// needs all of them at once; and for very many threads there are not so many places.
+/// A thread has one place for the gradients of all its slabs, one after the other, which so never leave its cache. Ranks and
+/// clipping need all of them at once; and for very many threads there are not so many places.
 float* CpuTrainStep::gradient_of(const StepPlan& plan, std::size_t i, std::size_t thread) const {
   const auto largest = static_cast<std::size_t>(weights_of(model(), plan.slabs.front()));
-  const bool all = weights_.clips() || max_threads() * largest > weights_.size();
-  return gradient_ + (all ? static_cast<std::size_t>(offset_of(model(), plan.slabs[i])) : thread * largest);
+  const bool all = reduction_ || weights_.clips() || max_threads() * largest > weights_.size();
+  return gradient_.data() + (all ? static_cast<std::size_t>(offset_of(model(), plan.slabs[i])) : thread * largest);
 }
 
-void CpuTrainStep::sum_up() {
-  sums_ = forward_.sums();
-  require_finite(sums_.loss, weights_.steps());
+/// A process that is alone stops here where the loss is not finite; ranks tell each other behind the gradient.
+void CpuTrainStep::sum_up(const StepPlan& plan) {
+  sums_.clear();
+  for (const Range& part : plan.parts) sums_.push_back(forward_.sums(part));
+  const double loss = sum_in_pairs(sums_).loss;
+  if (reduction_) return write_flags(*spec_.communicator, std::isfinite(loss), gradient_.data() + weights_.size());
+  require_finite(loss, weights_.steps());
   weights_.begin_step();
 }
 
-void CpuTrainStep::find_gradient(StepPlan& plan, std::size_t i, float* gradient) {
-  cpu::find_gradient(model(), plan.slabs[i], {0, forward_.rows()}, forward_, backward_, gradient);
-  plan.sums[i] = weights_.regularise(plan.slabs[i], gradient);
+void CpuTrainStep::compute_and_add_penalty(StepPlan& plan, std::size_t i, float* gradient) {
+  compute(plan, i, gradient);
+  add_penalty(plan, i, gradient);
 }
 
-void CpuTrainStep::find_gradient_and_update(StepPlan& plan, std::size_t i, float* gradient) {
-  if (leaves_rows_out(plan.slabs[i])) {
-    find_gradient_of_live(plan.slabs[i], gradient);
-    return update_live(plan.slabs[i], gradient);
-  }
-  find_gradient(plan, i, gradient);
+void CpuTrainStep::add_penalty_and_update(StepPlan& plan, std::size_t i, float* gradient) {
+  add_penalty(plan, i, gradient);
   update(plan, i, gradient);
 }
 
-/// A penalty gives also those rows a gradient whose inputs are 0.
-bool CpuTrainStep::leaves_rows_out(const Slab& slab) const {
-  return live_ && live_->pays() && slab.layer == 0 && !slab.is_bias && model().layers[0].l2 == 0;
+void CpuTrainStep::compute_and_update(StepPlan& plan, std::size_t i, float* gradient) {
+  const Slab& slab = plan.slabs[i];
+  if (!leaves_rows_out(plan, slab)) {
+    compute(plan, i, gradient);
+    return add_penalty_and_update(plan, i, gradient);
+  }
+  pass_.compute_live(slab, plan.parts.front(), gradient);
+  update_live(slab, gradient);
 }
 
-/// The gradient of the slab's rows whose inputs are live, one after the other.
-void CpuTrainStep::find_gradient_of_live(const Slab& slab, float* gradient) const {
-  const Range live = live_->within(slab.range);
-  if (live.count == 0) return;
-  const std::int64_t outputs = model().layers[0].outputs;
-  const Matrix inputs = live_->inputs_from(0);
-  multiply_transposed_left(live.count, outputs, forward_.rows(), {inputs.data + live.first, inputs.stride},
-                           {backward_.delta_of(0), outputs}, {gradient, outputs});
+/// A penalty gives also those rows a gradient whose inputs are 0, and so may another part.
+bool CpuTrainStep::leaves_rows_out(const StepPlan& plan, const Slab& slab) const {
+  return plan.parts.size() == 1 && model().layers[slab.layer].l2 == 0 && pass_.leaves_rows_out(slab);
 }
 
 /// Every row takes part in the update, for an optimizer's memory fades also where the gradient is 0.
 void CpuTrainStep::update_live(const Slab& slab, float* gradient) {
   const std::int64_t outputs = model().layers[0].outputs, end = slab.range.first + slab.range.count;
-  const Range live = live_->within(slab.range);
-  const std::int32_t* next = live_->columns() + live.first;
+  const Range live = pass_.columns().within(slab.range);
+  const std::int32_t* next = pass_.columns().columns() + live.first;
   const std::int32_t* const behind = next + live.count;
   for (std::int64_t row = slab.range.first; row < end; ++row) {
     const bool is_live = next != behind && *next == row;
@@ -194,12 +253,9 @@ void CpuTrainStep::update_live(const Slab& slab, float* gradient) {
 }  // namespace
 
 std::unique_ptr<TrainStep> make_cpu_train_step(Device& device, const TrainSpec& spec) {
-  if (is_ranked(spec)) return make_ranked_train_step(device, spec);
   return std::make_unique<CpuTrainStep>(device, spec);
 }
 
-std::size_t cpu_train_step_bytes(const TrainSpec& spec) {
-  return is_ranked(spec) ? ranked_train_step_bytes(spec) : TrainLayout(spec).scratch.bytes();
-}
+std::size_t cpu_train_step_bytes(const TrainSpec& spec) { return TrainLayout(spec).scratch.bytes(); }
 
 }  // namespace millrace::cpu
