@@ -8,28 +8,28 @@ target_sources(millrace_framework PRIVATE
   nn/snapshot.cpp
   nn/step_factories.cpp
   nn/target_check.cpp
-  nn/cpu/backward.cpp
-  nn/cpu/batch_pass.cpp
+  nn/cpu/pass/backward.cpp
+  nn/cpu/pass/batch_pass.cpp
   nn/cpu/build_info.cpp
   nn/cpu/kernels/elementwise.cpp
   nn/cpu/evaluation_step.cpp
-  nn/cpu/forward.cpp
+  nn/cpu/pass/forward.cpp
   nn/cpu/kernels/gemm.cpp
-  nn/cpu/gradient_pass.cpp
+  nn/cpu/pass/gradient_pass.cpp
   nn/cpu/gradient_reduction.cpp
-  nn/cpu/gradient_tree.cpp
+  nn/cpu/pass/gradient_tree.cpp
   nn/cpu/kernels/kernels.cpp
-  nn/cpu/live_columns.cpp
+  nn/cpu/pass/live_columns.cpp
   nn/cpu/kernels/parallel.cpp
   nn/cpu/reduction_deviation.cpp
-  nn/cpu/shards.cpp
+  nn/cpu/pass/shards.cpp
   nn/cpu/step_factory.cpp
   nn/cpu/train_layout.cpp
-  nn/cpu/train_pass.cpp
+  nn/cpu/pass/train_pass.cpp
   nn/cpu/train_step.cpp
   nn/cpu/trained_weights.cpp)
 # Roots do not set errno, so that they vectorise; selects may be computed on both sides. Neither changes a bit.
-set_source_files_properties(nn/cpu/backward.cpp nn/cpu/kernels/elementwise.cpp nn/cpu/forward.cpp
+set_source_files_properties(nn/cpu/pass/backward.cpp nn/cpu/kernels/elementwise.cpp nn/cpu/pass/forward.cpp
   PROPERTIES COMPILE_OPTIONS "-fno-math-errno;-fno-trapping-math")
 set_source_files_properties(nn/cpu/build_info.cpp PROPERTIES COMPILE_DEFINITIONS
   "MILLRACE_VERSION=\"${PROJECT_VERSION}\";MILLRACE_BUILD_FLAGS=\"${MILLRACE_BUILD_FLAGS}\";MILLRACE_SANITIZER_NAME=\"${MILLRACE_SANITIZER}\"")

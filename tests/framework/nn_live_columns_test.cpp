@@ -1,5 +1,5 @@
 // Columns of the inputs that are 0 in a whole batch are left out of the first layer's products, and nobody can tell.
-#include "nn/cpu/live_columns.hpp"
+#include "nn/cpu/pass/live_columns.hpp"
 
 #include "nn_run.hpp"
 

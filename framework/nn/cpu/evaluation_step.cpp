@@ -1,10 +1,10 @@
 // Evaluation on the CPU: the forward pass alone, over the weights of a snapshot. One parallel region a batch.
 #include "evaluation_step.hpp"
 
-#include "forward.hpp"
 #include "nn/cpu/kernels/elementwise.hpp"
 #include "nn/cpu/kernels/kernels.hpp"
 #include "nn/cpu/kernels/parallel.hpp"
+#include "nn/cpu/pass/forward.hpp"
 
 #include <millrace/error.hpp>
 

@@ -1,7 +1,7 @@
 // The evaluation step on the CPU.
 #pragma once
 
-#include "../step_factories.hpp"
+#include "nn/step_factories.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #include "gradient_reduction.hpp"
 
-#include "gradient_tree.hpp"
+#include "nn/cpu/pass/gradient_tree.hpp"
 
 #include <algorithm>
 #include <cstdint>

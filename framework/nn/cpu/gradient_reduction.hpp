@@ -2,8 +2,8 @@
 // being computed (`fast`), or as a tree of which each rank has a part (`ordered`). Behind the gradient go control flags.
 #pragma once
 
-#include "../rank_lanes.hpp"
 #include "nn/cpu/kernels/scratch.hpp"
+#include "nn/rank_lanes.hpp"
 
 #include <millrace/communicator.hpp>
 #include <millrace/model.hpp>

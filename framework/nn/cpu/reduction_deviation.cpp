@@ -1,6 +1,6 @@
 #include "reduction_deviation.hpp"
 
-#include "gradient_tree.hpp"
+#include "nn/cpu/pass/gradient_tree.hpp"
 
 #include <algorithm>
 #include <cmath>

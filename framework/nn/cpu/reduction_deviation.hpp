@@ -1,10 +1,10 @@
 // How far the gradient of `reduction: fast` is from that of `ordered`, over the same batch and weights.
 #pragma once
 
-#include "gradient_pass.hpp"
 #include "gradient_reduction.hpp"
 #include "nn/cpu/kernels/parallel.hpp"
 #include "nn/cpu/kernels/scratch.hpp"
+#include "nn/cpu/pass/gradient_pass.hpp"
 
 #include <millrace/model.hpp>
 

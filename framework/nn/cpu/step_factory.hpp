@@ -1,7 +1,7 @@
 // The steps of the CPU, which register themselves.
 #pragma once
 
-#include "../step_factories.hpp"
+#include "nn/step_factories.hpp"
 
 namespace millrace::cpu {
 

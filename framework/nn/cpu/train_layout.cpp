@@ -1,6 +1,6 @@
 #include "train_layout.hpp"
 
-#include "gradient_tree.hpp"
+#include "nn/cpu/pass/gradient_tree.hpp"
 
 namespace millrace::cpu {
 namespace {

@@ -1,11 +1,11 @@
 // Where everything of a training step lies in its one block of memory.
 #pragma once
 
-#include "gradient_pass.hpp"
 #include "gradient_reduction.hpp"
 #include "nn/cpu/kernels/scratch.hpp"
+#include "nn/cpu/pass/gradient_pass.hpp"
+#include "nn/cpu/pass/train_pass.hpp"
 #include "reduction_deviation.hpp"
-#include "train_pass.hpp"
 #include "trained_weights.hpp"
 
 #include <millrace/model.hpp>

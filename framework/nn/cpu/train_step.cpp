@@ -3,8 +3,8 @@
 // the gradients in between (gradient_reduction.hpp), and each updates its own copy of the weights, to the same bits.
 #include "train_step.hpp"
 
-#include "gradient_tree.hpp"
 #include "nn/cpu/kernels/kernels.hpp"
+#include "nn/cpu/pass/gradient_tree.hpp"
 #include "train_layout.hpp"
 
 #include <millrace/error.hpp>

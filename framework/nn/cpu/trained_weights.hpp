@@ -2,9 +2,9 @@
 // by slab, snapshots, and what is saved.
 #pragma once
 
-#include "../optimizer.hpp"
 #include "nn/cpu/kernels/scratch.hpp"
-#include "shards.hpp"
+#include "nn/cpu/pass/shards.hpp"
+#include "nn/optimizer.hpp"
 
 #include <millrace/model.hpp>
 #include <millrace/stage.hpp>

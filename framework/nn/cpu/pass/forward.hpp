@@ -1,9 +1,9 @@
 // The forward pass over rows of a batch: decode, layers, loss and metrics of each row. Used by training and by evaluation.
 #pragma once
 
-#include "../metrics.hpp"
 #include "nn/cpu/kernels/gemm.hpp"
 #include "nn/cpu/kernels/scratch.hpp"
+#include "nn/metrics.hpp"
 #include "shards.hpp"
 
 #include <millrace/model.hpp>
