@@ -10,7 +10,6 @@ target_sources(millrace_framework PRIVATE
   nn/target_check.cpp
   nn/cpu/pass/backward.cpp
   nn/cpu/pass/batch_pass.cpp
-  nn/cpu/build_info.cpp
   nn/cpu/kernels/elementwise.cpp
   nn/cpu/evaluation_step.cpp
   nn/cpu/pass/forward.cpp
@@ -19,6 +18,7 @@ target_sources(millrace_framework PRIVATE
   nn/cpu/gradient_reduction.cpp
   nn/cpu/pass/gradient_tree.cpp
   nn/cpu/kernels/kernels.cpp
+  nn/cpu/kernels/onednn_library.cpp
   nn/cpu/pass/live_columns.cpp
   nn/cpu/kernels/parallel.cpp
   nn/cpu/reduction_deviation.cpp
@@ -31,5 +31,3 @@ target_sources(millrace_framework PRIVATE
 # Roots do not set errno, so that they vectorise; selects may be computed on both sides. Neither changes a bit.
 set_source_files_properties(nn/cpu/pass/backward.cpp nn/cpu/kernels/elementwise.cpp nn/cpu/pass/forward.cpp
   PROPERTIES COMPILE_OPTIONS "-fno-math-errno;-fno-trapping-math")
-set_source_files_properties(nn/cpu/build_info.cpp PROPERTIES COMPILE_DEFINITIONS
-  "MILLRACE_VERSION=\"${PROJECT_VERSION}\";MILLRACE_BUILD_FLAGS=\"${MILLRACE_BUILD_FLAGS}\";MILLRACE_SANITIZER_NAME=\"${MILLRACE_SANITIZER}\"")

@@ -1,18 +1,12 @@
-#include <millrace/detail/build_info.hpp>
+#include "onednn_library.hpp"
 
 #include <dnnl.h>
 #include <fmt/format.h>
 
-namespace millrace {
-namespace {
+#include <string>
 
-constexpr const char* compiler() {
-#ifdef __clang__
-  return "clang " __clang_version__;
-#else
-  return "g++ " __VERSION__;
-#endif
-}
+namespace millrace::cpu {
+namespace {
 
 struct IsaName {
   dnnl_cpu_isa_t isa;
@@ -38,13 +32,16 @@ std::string isa_text() {
   return dnnl_get_cpu_isa_hints() == dnnl_cpu_isa_prefer_ymm ? text + " prefer_ymm" : text;
 }
 
+[[maybe_unused]] const bool registered = [] {
+  register_product_library(&onednn_library);
+  return true;
+}();
+
 }  // namespace
 
-BuildInfo build_info() {
+ProductLibrary onednn_library() {
   const dnnl_version_t* v = dnnl_version();
-  return {MILLRACE_VERSION,     compiler(),
-          MILLRACE_BUILD_FLAGS, fmt::format("{}.{}.{}", v->major, v->minor, v->patch),
-          isa_text(),           MILLRACE_SANITIZER_NAME};
+  return {fmt::format("{}.{}.{}", v->major, v->minor, v->patch), isa_text()};
 }
 
-}  // namespace millrace
+}  // namespace millrace::cpu
