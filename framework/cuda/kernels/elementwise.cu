@@ -1,4 +1,4 @@
-// Kernels that are one function of an index: the functions are in step_ops.hpp.
+// Kernels that are one function of an index: the functions are in forward_ops.hpp, backward_ops.hpp and end_ops.hpp.
 #include "cuda/kernels/kernel_launch.hpp"
 #include "cuda/kernels/launch.hpp"
 

@@ -2,7 +2,7 @@
 // same function, and the tests do.
 #pragma once
 
-#include "cuda/kernels/step_ops.hpp"
+#include "cuda/kernels/matrix.hpp"
 
 #include <millrace/device.hpp>
 

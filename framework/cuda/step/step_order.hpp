@@ -2,6 +2,7 @@
 // Pure: no CUDA call.
 #pragma once
 
+#include "cuda/kernels/access.hpp"
 #include "cuda/kernels/step_ops.hpp"
 
 #include <array>
@@ -10,12 +11,7 @@
 
 namespace millrace::cuda {
 
-/// Bytes of the card's memory that an operation touches; at least what it touches.
-struct Access {
-  const void* begin = nullptr;
-  std::size_t bytes = 0;
-  bool reads = false, writes = false;
-};
+/// What each operation says of itself.
 std::vector<Access> accesses_of(const Op& op);
 /// Whether one of the two has to come before the other.
 bool conflict(const std::vector<Access>& a, const std::vector<Access>& b);

@@ -1,0 +1,59 @@
+// Matrices as the kernels of a step see them: row-major, one row a sample, `stride` elements apart; strides are multiples of 16, and
+// what lies between the width and the stride is 0 and stays 0. All pointers are into the card's memory.
+#pragma once
+
+#include "cuda/kernels/access.hpp"
+#include "cuda/kernels/bfloat.hpp"
+
+#include <millrace/detail/host_device.hpp>
+
+#include <cstdint>
+
+namespace millrace::cuda {
+
+/// Row and column of element i of a matrix.
+struct Place {
+  std::int64_t row, column;
+};
+MILLRACE_HOST_DEVICE inline Place place_of(std::int64_t i, std::int64_t stride) {
+  if (i <= 0xFFFFFFFF && stride <= 0xFFFFFFFF) {  // a 64-bit division costs a card ten times as much
+    const auto n = static_cast<std::uint32_t>(i), width = static_cast<std::uint32_t>(stride);
+    return {n / width, n % width};
+  }
+  return {i / stride, i % stride};
+}
+
+/// Four neighbours in a row, which a card moves at once. Rows are a multiple of it.
+struct alignas(16) Four {
+  float at[4];
+};
+inline constexpr std::int64_t kFour = 4;
+MILLRACE_HOST_DEVICE inline Four four_of(const float* values, std::int64_t group) {
+  return reinterpret_cast<const Four*>(values)[group];
+}
+
+/// float32 values, and beside them the same as bf16 where a matrix product takes them so; either may be null.
+struct FloatOut {
+  float* wide = nullptr;
+  std::uint16_t* narrow = nullptr;
+  MILLRACE_HOST_DEVICE void set(std::int64_t i, float value) const {
+    if (wide) wide[i] = value;
+    if (narrow) narrow[i] = to_bfloat(value);
+  }
+  MILLRACE_HOST_DEVICE void set_four(std::int64_t group, const Four& values) const {
+    struct alignas(8) FourNarrow {
+      std::uint16_t at[4];
+    };
+    if (wide) reinterpret_cast<Four*>(wide)[group] = values;
+    if (!narrow) return;
+    FourNarrow low;
+    for (int k = 0; k < 4; ++k) low.at[k] = to_bfloat(values.at[k]);
+    reinterpret_cast<FourNarrow*>(narrow)[group] = low;
+  }
+  void written(AccessCollector& to, std::int64_t count) const {
+    to.write(wide, count);
+    to.write(narrow, count);
+  }
+};
+
+}  // namespace millrace::cuda
