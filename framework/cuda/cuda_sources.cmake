@@ -6,6 +6,7 @@ set(MILLRACE_CUDA_SOURCES
   runtime/checks.cpp
   device/cuda_allocator.cpp
   device/cuda_device.cpp
+  device/cuda_event.cpp
   step/evaluation_step.cpp
   kernels/matmul.cpp
   object.cpp

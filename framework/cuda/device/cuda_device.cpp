@@ -1,6 +1,7 @@
 #include "cuda/device/cuda_device.hpp"
 
 #include "cuda/device/cuda_allocator.hpp"
+#include "cuda/device/cuda_event.hpp"
 #include "cuda/device/shared_workspace.hpp"
 #include "cuda/kernels/launch.hpp"
 #include "device/native_stream.hpp"
@@ -8,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -19,42 +19,6 @@ namespace {
 // Enough for the training and the evaluation step of a small model with their workspaces, so that most runs have one slab.
 constexpr std::size_t kDeviceSlabBytes = std::size_t{128} << 20;
 constexpr std::size_t kPinnedSlabBytes = std::size_t{16} << 20;
-
-class CudaEvent final : public Event::State {
- public:
-  CudaEvent(int device_index, cudaStream_t stream, SharedLiveness liveness, SharedMoment copied = {})
-      : device_(device_index), event_(make_event_handle()), liveness_(std::move(liveness)), copied_(std::move(copied)) {
-    MILLRACE_CUDA(cudaEventRecord, event_.get(), stream);
-  }
-  ~CudaEvent() override {
-    if (!liveness_->is_abandoned()) try_device(device_);  // for the handle, whoever drops it last
-  }
-  CudaEvent(const CudaEvent&) = delete;
-  CudaEvent& operator=(const CudaEvent&) = delete;
-  bool done() override {
-    liveness_->require();
-    use_device(device_);
-    const cudaError_t state = cudaEventQuery(event_.get());
-    if (state == cudaErrorNotReady) {
-      ignore(state);  // the runtime keeps even this as its last error
-      return false;
-    }
-    check(state, "cudaEventQuery");
-    return true;
-  }
-  void synchronize() override {
-    while (!wait_for(std::chrono::hours(1))) {
-    }
-  }
-  cudaEvent_t get() const { return event_.get(); }
-  const SharedMoment& copied() const { return copied_; }
-
- private:
-  int device_;
-  EventOwner event_;
-  SharedLiveness liveness_;
-  SharedMoment copied_;
-};
 
 class CudaStream final : public NativeStream, public RowGatherer {
  public:
@@ -77,7 +41,7 @@ class CudaStream final : public NativeStream, public RowGatherer {
     use_device(device_);
     SharedMoment copied;
     if (std::exchange(is_copying_, false)) copied = clock_->end();
-    return Event(std::make_shared<CudaEvent>(device_, stream_.get(), liveness_, std::move(copied)));
+    return record_event(device_, stream_.get(), liveness_, std::move(copied));
   }
   void wait(const Event& event) override {
     use_device(device_);
@@ -125,7 +89,8 @@ class CudaDevice final : public Device {
   std::shared_ptr<SharedWorkspace> workspace(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     auto workspace = workspace_.lock();
-    if (!workspace) workspace_ = workspace = std::make_shared<SharedWorkspace>(*this, bytes);
+    if (!workspace)
+      workspace_ = workspace = std::make_shared<SharedWorkspace>(id_.index, liveness_, memory_->allocate(bytes));
     return workspace;
   }
 
@@ -196,26 +161,6 @@ const CudaAllocator& card_memory_of(Device& device) { return dynamic_cast<CudaDe
 
 std::shared_ptr<SharedWorkspace> workspace_of(Device& device, std::size_t bytes) {
   return dynamic_cast<CudaDevice&>(device).workspace(bytes);
-}
-
-SharedWorkspace::SharedWorkspace(Device& device, std::size_t bytes)
-    : device_index_(device.id().index), liveness_(liveness_of(device)), memory_(device.memory().allocate(bytes)) {}
-
-SharedMoment copied_at(const Event& event) {
-  const auto* ours = dynamic_cast<const CudaEvent*>(event.state().get());
-  return ours == nullptr ? nullptr : ours->copied();
-}
-
-Event record_event(int device_index, cudaStream_t stream, SharedLiveness liveness) {
-  use_device(device_index);
-  return Event(std::make_shared<CudaEvent>(device_index, stream, std::move(liveness)));
-}
-
-void wait_for_event(cudaStream_t stream, const Event& event) {
-  if (const auto* ours = dynamic_cast<const CudaEvent*>(event.state().get()))
-    MILLRACE_CUDA(cudaStreamWaitEvent, stream, ours->get(), 0);
-  else
-    event.synchronize();
 }
 
 }  // namespace millrace::cuda

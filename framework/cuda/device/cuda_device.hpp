@@ -3,7 +3,7 @@
 
 #include "cuda/device/card_clock.hpp"
 #include "cuda/device/cuda_allocator.hpp"
-#include "cuda/runtime/handles.hpp"
+#include "cuda/device/shared_workspace.hpp"
 #include "cuda/runtime/liveness.hpp"
 #include "device/cuda_object.hpp"
 
@@ -25,17 +25,6 @@ SharedCardClock clock_of(Device& device);
 const CudaAllocator& card_memory_of(Device& device);
 
 /// The room in which products of evaluation steps on this card are found; made when first asked for, gone with the last step.
-class SharedWorkspace;
 std::shared_ptr<SharedWorkspace> workspace_of(Device& device, std::size_t bytes);
-
-/// An event of `stream`, behind everything enqueued so far. Copies share it. Its synchronize() sleeps and looks again, so that
-/// it ends when the device is abandoned; it overshoots by a sixteenth of the wait, at most half a millisecond.
-Event record_event(int device_index, cudaStream_t stream, SharedLiveness liveness);
-
-/// When the copies before `event` ended, if it stands right behind copies of a Stream; null otherwise.
-SharedMoment copied_at(const Event& event);
-
-/// Later work of `stream` starts after `event`. An event of another kind of device is waited for on this thread.
-void wait_for_event(cudaStream_t stream, const Event& event);
 
 }  // namespace millrace::cuda

@@ -2,19 +2,20 @@
 // the other.
 #pragma once
 
-#include "cuda/device/cuda_device.hpp"
+#include "cuda/device/cuda_event.hpp"
 
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 namespace millrace::cuda {
 
 /// Safe from any thread. It, or what has taken turns, is kept alive until the card is done with it.
 class SharedWorkspace {
  public:
-  /// `device` outlives this.
-  SharedWorkspace(Device& device, std::size_t bytes);
+  SharedWorkspace(int device_index, SharedLiveness liveness, std::shared_ptr<std::byte> memory)
+      : device_index_(device_index), liveness_(std::move(liveness)), memory_(std::move(memory)) {}
   std::byte* base() const { return memory_.get(); }
   /// Work that `enqueue` puts on `stream` starts when that of the turn before is over.
   template <class Enqueue>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/device/cuda_device.hpp"
+#include "cuda/device/cuda_event.hpp"
 #include "cuda/kernels/matmul.hpp"
 #include "cuda/step/step_plan.hpp"
 #include "cuda/step/step_program.hpp"
