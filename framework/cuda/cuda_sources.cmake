@@ -10,9 +10,10 @@ set(MILLRACE_CUDA_SOURCES
   step/evaluation_step.cpp
   kernels/matmul.cpp
   object.cpp
-  step/rank_sums.cpp
+  step/rank_support.cpp
   kernels/row_gather.cpp
   device/slab_map.cpp
+  step/step_factory.cpp
   step/step_layout.cpp
   step/step_memory.cpp
   step/step_order.cpp

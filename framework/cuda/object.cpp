@@ -1,6 +1,6 @@
 // The one symbol of this shared object, and the registration of its training steps.
 #include "cuda/device/cuda_device.hpp"
-#include "cuda/step/steps.hpp"
+#include "cuda/step/step_factory.hpp"
 #include "device/cuda_object.hpp"
 #include "nn/step_factories.hpp"
 

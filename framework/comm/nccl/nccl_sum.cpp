@@ -32,6 +32,15 @@ ncclUniqueId shared_id(Communicator& bootstrap) {
 
 }  // namespace
 
+std::string why_no_nccl() {
+  try {
+    nccl_library();
+    return {};
+  } catch (const Error& error) {
+    return error.message();
+  }
+}
+
 NcclSum::NcclSum(Communicator& bootstrap, std::chrono::milliseconds timeout) : timeout_(timeout) {
   const ncclUniqueId id = shared_id(bootstrap);
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;

@@ -1,16 +1,22 @@
-// Sums on device memory over the ranks of a communicator, through NCCL. NOT RUN YET ON A GPU: it has run on emulated
+// Sums on device memory over the ranks of a communicator, through NCCL. A build without NCCL has no_nccl.cpp in place of
+// nccl_sum.cpp. NOT RUN YET ON A GPU: it has run on emulated
 // cards, and without a driver it fails as it should. The CUDA training step uses it.
 #pragma once
 
 #include <millrace/communicator.hpp>
 
 #include <cuda_runtime_api.h>
-#include <nccl.h>
 
 #include <chrono>
 #include <cstddef>
+#include <string>
+
+struct ncclComm;
 
 namespace millrace::comm {
+
+/// Why there can be no NcclSum here; empty when there can.
+std::string why_no_nccl();
 
 /// One thread at a time. The calling thread's current CUDA device is the rank's, and no two ranks have the same.
 class NcclSum {
@@ -36,7 +42,7 @@ class NcclSum {
  private:
   void wait_until_ready(const char* call);
 
-  ncclComm_t communicator_ = nullptr;
+  ncclComm* communicator_ = nullptr;
   std::chrono::milliseconds timeout_;
 };
 

@@ -1,8 +1,9 @@
 // Evaluation on a card: the forward pass over the weights of a snapshot, a captured graph for each form of batch.
+#include "cuda/step/evaluation_step.hpp"
+
 #include "cuda/device/shared_workspace.hpp"
 #include "cuda/step/step_memory.hpp"
 #include "cuda/step/step_program.hpp"
-#include "cuda/step/steps.hpp"
 
 #include <millrace/error.hpp>
 

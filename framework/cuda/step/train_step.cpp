@@ -1,15 +1,17 @@
 // The training step on a card: everything of a batch in one captured graph.
+#include "cuda/step/train_step.hpp"
+
+#include "comm/nccl/nccl_sum.hpp"
 #include "cuda/step/rank_agreement.hpp"
-#include "cuda/step/rank_sums.hpp"
 #include "cuda/step/step_memory.hpp"
 #include "cuda/step/step_program.hpp"
-#include "cuda/step/steps.hpp"
 #include "nn/optimizer.hpp"
 
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstring>
 #include <deque>
 #include <optional>
@@ -19,6 +21,9 @@
 
 namespace millrace::cuda {
 namespace {
+
+// For ranks to find each other, and to part: neither takes seconds while all are alive.
+constexpr std::chrono::seconds kPatience{60};
 
 void refuse_divergence(const ProgressPage& page) {
   if (page.diverged_step == 0) return;
@@ -125,7 +130,7 @@ class CudaTrainStep final : public TrainStep {
   };
 
   void open_ranks() {
-    sums_ = make_rank_sums(*spec_.communicator);
+    sums_.emplace(*spec_.communicator, kPatience);
     agreement_.emplace(*spec_.communicator);
     memory_.set_watch([this] { sums_->check(); });
   }
@@ -135,7 +140,9 @@ class CudaTrainStep final : public TrainStep {
     const BatchForm form{&spec_.inputs, &spec_.targets, spec_.weighted};
     const Ops ops = step_ops(demand_, layout, memory_.base(), form, memory_.can_fuse(), memory_.page());
     program_.emplace(ops, order_of(ops, gradient_of(layout, memory_.base())), memory_.streams(),
-                     [this](const AllReduce& op, cudaStream_t stream) { sums_->reduce(op, stream); });
+                     [this](const AllReduce& op, cudaStream_t stream) {
+                       sums_->all_reduce_sum(op.values, static_cast<std::size_t>(op.count), stream);
+                     });
   }
 
   void set_initial_state() {
@@ -196,7 +203,7 @@ class CudaTrainStep final : public TrainStep {
   TrainSpec spec_;
   nn::Optimizer optimizer_;
   StepDemand demand_;
-  std::unique_ptr<RankSums> sums_;  ///< null in a process that is alone
+  std::optional<comm::NcclSum> sums_;  ///< empty in a process that is alone
   std::optional<RankAgreement> agreement_;
   StepMemory memory_;
   std::optional<StepProgram> program_;
@@ -212,10 +219,5 @@ std::unique_ptr<TrainStep> make_cuda_train_step(Device& device, const TrainSpec&
 }
 
 std::size_t cuda_train_step_bytes(const TrainSpec& spec) { return StepLayout(demand_of(spec)).bytes; }
-
-nn::StepFactory step_factory() {
-  return {make_cuda_train_step, make_cuda_evaluation_step, cuda_train_step_bytes, cuda_evaluation_step_bytes,
-          why_no_rank_sums};
-}
 
 }  // namespace millrace::cuda

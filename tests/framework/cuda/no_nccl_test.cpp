@@ -1,7 +1,8 @@
 // What a card's training step refuses: a build without NCCL stands for every machine that has none.
-#include "cuda/step/rank_sums.hpp"
+#include "cuda/step/rank_support.hpp"
 
 #include "catch.hpp"
+#include "comm/nccl/nccl_sum.hpp"
 #include "error_of.hpp"
 
 using namespace millrace;
@@ -32,7 +33,7 @@ TEST_CASE("without NCCL a card trains alone, and refuses several ranks and `redu
   CHECK_THAT(why_no_rank_sums(spec), ContainsSubstring("this build has no NCCL"));
   spec.reduction = Reduction::ordered;
   CHECK_THAT(why_no_rank_sums(spec), ContainsSubstring("`reduction: ordered`"));
-  const Error error = testing::error_of([&] { make_rank_sums(two); });
+  const Error error = testing::error_of([&] { comm::NcclSum(two, std::chrono::seconds(1)); });
   CHECK(error.name() == "no-nccl");
   CHECK(error.exit_code() == 5);
 }

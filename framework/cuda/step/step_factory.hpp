@@ -1,0 +1,10 @@
+// The steps of a card, as the table of factories takes them.
+#pragma once
+
+#include "nn/step_factories.hpp"
+
+namespace millrace::cuda {
+
+nn::StepFactory step_factory();
+
+}  // namespace millrace::cuda
