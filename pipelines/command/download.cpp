@@ -1,6 +1,6 @@
 #include "download.hpp"
 
-#include "terminal.hpp"
+#include "command/terminal/terminal.hpp"
 
 #include <fmt/format.h>
 

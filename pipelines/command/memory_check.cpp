@@ -1,6 +1,6 @@
 // Whether there is as much memory as a run may take, and what to lower when there is not.
+#include "command/terminal/progress_text.hpp"
 #include "memory_bound.hpp"
-#include "progress_text.hpp"
 
 #include <millrace/process_limits.hpp>
 

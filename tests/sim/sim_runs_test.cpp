@@ -1,7 +1,7 @@
 // Whole runs on the simulated device, from the text of a config: the bits of a run on the CPU, and what is said of the device.
 #include "catch.hpp"
-#include "command/device_time_text.hpp"
-#include "command/run_json.hpp"
+#include "command/pages/run_json.hpp"
+#include "command/terminal/device_time_text.hpp"
 #include "notebook.hpp"
 
 #include <nlohmann/json.hpp>

@@ -1,6 +1,6 @@
-#include "command/epoch_text.hpp"
-#include "command/progress_line.hpp"
-#include "command/progress_text.hpp"
+#include "command/terminal/epoch_text.hpp"
+#include "command/terminal/progress_line.hpp"
+#include "command/terminal/progress_text.hpp"
 
 #include "catch.hpp"
 

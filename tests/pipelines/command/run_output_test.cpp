@@ -1,4 +1,4 @@
-#include "command/run_output.hpp"
+#include "command/terminal/run_output.hpp"
 
 #include "catch.hpp"
 

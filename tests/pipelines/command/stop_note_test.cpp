@@ -1,5 +1,5 @@
 // The line that a first signal is answered with.
-#include "command/stop_note.hpp"
+#include "command/terminal/stop_note.hpp"
 
 #include "catch.hpp"
 

@@ -1,7 +1,7 @@
 // What is reported of a run in which an epoch failed: a function of the config and the failure, not of who was faster.
 #include "built_in_graph.hpp"
 #include "catch.hpp"
-#include "command/run_json.hpp"
+#include "command/pages/run_json.hpp"
 #include "run/report/epoch_cut.hpp"
 #include "run/runner.hpp"
 

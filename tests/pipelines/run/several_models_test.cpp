@@ -1,7 +1,7 @@
 // Graphs with several models: whose hash, metrics, seed and text is whose, in twenty runs the same.
 #include "built_in_graph.hpp"
 #include "catch.hpp"
-#include "command/run_json.hpp"
+#include "command/pages/run_json.hpp"
 #include "run/runner.hpp"
 #include "temp_folder.hpp"
 

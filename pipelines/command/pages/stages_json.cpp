@@ -1,6 +1,6 @@
 #include "stages_json.hpp"
 
-#include "answer.hpp"
+#include "command/terminal/answer.hpp"
 #include "stage_facts.hpp"
 
 #include <nlohmann/json.hpp>

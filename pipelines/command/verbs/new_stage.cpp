@@ -1,8 +1,8 @@
 // `pipeline-run new-stage NAME`: a folder with a plugin that builds against the installed Millrace, tests itself and runs.
-#include "answer.hpp"
-#include "checked_config.hpp"
-#include "new_stage_texts.hpp"
-#include "terminal.hpp"
+#include "command/loading/checked_config.hpp"
+#include "command/new_stage/new_stage_texts.hpp"
+#include "command/terminal/answer.hpp"
+#include "command/terminal/terminal.hpp"
 
 #include <millrace/plugin.h>
 #include <millrace/error.hpp>

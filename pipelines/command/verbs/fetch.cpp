@@ -1,9 +1,9 @@
 // `pipeline-run fetch DATASET`: each file from the first mirror that has it right, under its name only when it is right.
-#include "answer.hpp"
-#include "command.hpp"
+#include "command/download.hpp"
+#include "command/fetched_file.hpp"
+#include "command/line/command.hpp"
+#include "command/terminal/answer.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "download.hpp"
-#include "fetched_file.hpp"
 #include "process/stop_signals.hpp"
 
 #include <millrace/dataset.hpp>

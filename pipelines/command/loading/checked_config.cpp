@@ -3,6 +3,8 @@
 #include "check/graph/node_place.hpp"
 #include "check/graph/node_seeds.hpp"
 #include "check/validator.hpp"
+#include "command/pages/run_json.hpp"
+#include "command/terminal/terminal.hpp"
 #include "config/spec/document_reader.hpp"
 #include "config/spec/spec_builder.hpp"
 #include "config_plugins.hpp"
@@ -12,8 +14,6 @@
 #include "plugins/plugin_search.hpp"
 #include "process/call_limit.hpp"
 #include "removal_help.hpp"
-#include "run_json.hpp"
-#include "terminal.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

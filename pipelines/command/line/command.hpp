@@ -1,8 +1,8 @@
 // What the user asked for, and the verbs that do it. One file a verb.
 #pragma once
 
+#include "command/terminal/terminal.hpp"
 #include "config/spec/overrides.hpp"
-#include "terminal.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -1,7 +1,7 @@
 #include "plugin_news.hpp"
 
+#include "command/terminal/terminal.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "terminal.hpp"
 
 #include <millrace/detail/counted.hpp>
 

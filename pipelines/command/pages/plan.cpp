@@ -1,13 +1,13 @@
 // `pipeline-run plan CONFIG`, and what `--dry-run` prints.
 #include "plan.hpp"
 
-#include "answer.hpp"
-#include "checked_config.hpp"
-#include "config_plugins.hpp"
+#include "command/loading/checked_config.hpp"
+#include "command/loading/config_plugins.hpp"
+#include "command/memory_bound.hpp"
+#include "command/terminal/answer.hpp"
+#include "command/terminal/progress_text.hpp"
+#include "command/terminal/terminal.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "memory_bound.hpp"
-#include "progress_text.hpp"
-#include "terminal.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/model.hpp>

@@ -1,11 +1,11 @@
-#include "why_page.hpp"
+#include "plugin_search_report.hpp"
 
-#include "answer.hpp"
+#include "command/loading/plugin_news.hpp"
+#include "command/terminal/answer.hpp"
+#include "command/terminal/terminal.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
-#include "terminal.hpp"
 
 #include <millrace/error.hpp>
 

@@ -1,6 +1,6 @@
 // `pipeline-run graph CONFIG`: the graph in Graphviz's or Mermaid's language.
-#include "checked_config.hpp"
-#include "config_plugins.hpp"
+#include "command/loading/checked_config.hpp"
+#include "command/loading/config_plugins.hpp"
 #include "diagnostics/printable_text.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
 #include "config_json_schema.hpp"
 
-#include "answer.hpp"
+#include "command/terminal/answer.hpp"
 #include "config/spec/config_schema.hpp"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // `pipeline-run stages NAME --why`: where a stage was looked for, in order, and each plugin that was refused.
 #pragma once
 
-#include "command.hpp"
+#include "command/line/command.hpp"
 
 namespace millrace::pipelines {
 

@@ -1,7 +1,7 @@
 #include "exit_note.hpp"
 
+#include "command/terminal/terminal.hpp"
 #include "run_json.hpp"
-#include "terminal.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/peers.hpp>

@@ -1,6 +1,6 @@
 #include "option_help.hpp"
 
-#include "checked_config.hpp"
+#include "command/loading/checked_config.hpp"
 #include "config/spec/document_reader.hpp"
 #include "config/spec/settable_paths.hpp"
 

@@ -1,16 +1,16 @@
 // `pipeline-run test-stage PLUGIN[:NAME]`: the conformance suite on the stages of a plugin, each check in a process of its own.
-#include "answer.hpp"
-#include "checked_config.hpp"
+#include "command/example_node.hpp"
+#include "command/loading/checked_config.hpp"
+#include "command/loading/peer_config.hpp"
+#include "command/loading/plugin_news.hpp"
+#include "command/pages/run_json.hpp"
+#include "command/stage_check.hpp"
+#include "command/terminal/answer.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "example_node.hpp"
-#include "peer_config.hpp"
-#include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
 #include "plugins/suite_library.hpp"
 #include "process/ipc/asked_child.hpp"
-#include "run_json.hpp"
-#include "stage_check.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>

@@ -1,13 +1,13 @@
 #include "config_plugins.hpp"
 
 #include "checked_config.hpp"
+#include "command/terminal/terminal.hpp"
 #include "config/spec/document_reader.hpp"
 #include "config/spec/overrides.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "plugin_news.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
-#include "terminal.hpp"
 
 #include <millrace/dataset.hpp>
 #include <millrace/error.hpp>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "check/graph/validated_graph.hpp"
-#include "command.hpp"
+#include "command/line/command.hpp"
 #include "diagnostics/diagnostics.hpp"
 #include "plugin_news.hpp"
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "check/graph/validated_graph.hpp"
-#include "checked_config.hpp"
-#include "command.hpp"
+#include "command/line/command.hpp"
+#include "command/loading/checked_config.hpp"
 
 #include <string>
 

@@ -1,8 +1,8 @@
 #include "run_json.hpp"
 
-#include "answer.hpp"
+#include "command/memory_bound.hpp"
+#include "command/terminal/answer.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "memory_bound.hpp"
 #include "process/process_facts.hpp"
 
 #include <millrace/detail/build_info.hpp>

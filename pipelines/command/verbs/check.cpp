@@ -1,10 +1,10 @@
 // `pipeline-run check CONFIG`: every error and warning, no data moved.
-#include "answer.hpp"
-#include "checked_config.hpp"
-#include "config_plugins.hpp"
+#include "command/loading/checked_config.hpp"
+#include "command/loading/config_plugins.hpp"
+#include "command/memory_bound.hpp"
+#include "command/pages/run_json.hpp"
+#include "command/terminal/answer.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "memory_bound.hpp"
-#include "run_json.hpp"
 
 #include <millrace/detail/counted.hpp>
 

@@ -1,8 +1,8 @@
 // `pipeline-run devices`: what this machine has to compute on, and why it lacks the rest.
-#include "answer.hpp"
-#include "command.hpp"
-#include "cuda_part.hpp"
-#include "progress_text.hpp"
+#include "command/cuda_part.hpp"
+#include "command/line/command.hpp"
+#include "command/terminal/answer.hpp"
+#include "command/terminal/progress_text.hpp"
 
 #include <millrace/detail/build_info.hpp>
 #include <millrace/detail/counted.hpp>

@@ -1,8 +1,8 @@
 #include "command_line.hpp"
 
+#include "command/loading/named_config.hpp"
 #include "completion.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "named_config.hpp"
 #include "option_help.hpp"
 
 #include <millrace/detail/build_info.hpp>

@@ -1,14 +1,14 @@
 // `pipeline-run stages [NAME]`: the stages there are, or one of them with all that its descriptor says.
-#include "answer.hpp"
-#include "checked_config.hpp"
+#include "command/loading/checked_config.hpp"
+#include "command/loading/plugin_news.hpp"
+#include "command/pages/plugin_search_report.hpp"
+#include "command/pages/stage_facts.hpp"
+#include "command/pages/stages_json.hpp"
+#include "command/pages/stages_markdown.hpp"
+#include "command/terminal/answer.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "plugin_news.hpp"
 #include "plugins/plugin_search.hpp"
-#include "stage_facts.hpp"
-#include "stages_json.hpp"
-#include "stages_markdown.hpp"
-#include "why_page.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

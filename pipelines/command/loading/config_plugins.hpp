@@ -1,7 +1,7 @@
 // The plugins that a config names: found, trusted or refused, loaded; and which were loaded in the end.
 #pragma once
 
-#include "command.hpp"
+#include "command/line/command.hpp"
 #include "config/document/document.hpp"
 #include "diagnostics/diagnostics.hpp"
 

@@ -1,8 +1,8 @@
 #include "peer_config.hpp"
 
+#include "command/pages/run_json.hpp"
+#include "command/terminal/terminal.hpp"
 #include "config_plugins.hpp"
-#include "run_json.hpp"
-#include "terminal.hpp"
 
 #include <millrace/detail/build_info.hpp>
 #include <millrace/detail/counted.hpp>

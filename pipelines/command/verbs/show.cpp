@@ -1,8 +1,8 @@
 // `pipeline-run show CONFIG`: the config as it would run, a valid config again, with the origin of each value as a comment.
-#include "answer.hpp"
-#include "checked_config.hpp"
+#include "command/loading/checked_config.hpp"
+#include "command/loading/config_plugins.hpp"
+#include "command/terminal/answer.hpp"
 #include "config/document/references.hpp"
-#include "config_plugins.hpp"
 #include "diagnostics/printable_text.hpp"
 
 #include <fmt/format.h>

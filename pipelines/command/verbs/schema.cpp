@@ -1,9 +1,9 @@
 // `pipeline-run schema`: a JSON Schema of configs, built-in stages and plugins alike.
-#include "checked_config.hpp"
-#include "config_json_schema.hpp"
-#include "plugin_news.hpp"
+#include "command/loading/checked_config.hpp"
+#include "command/loading/plugin_news.hpp"
+#include "command/pages/config_json_schema.hpp"
+#include "command/terminal/terminal.hpp"
 #include "plugins/plugin_search.hpp"
-#include "terminal.hpp"
 
 namespace millrace::pipelines {
 

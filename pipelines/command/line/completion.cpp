@@ -1,11 +1,11 @@
 #include "completion.hpp"
 
-#include "checked_config.hpp"
+#include "command/loading/checked_config.hpp"
+#include "command/loading/named_config.hpp"
+#include "command/terminal/terminal.hpp"
 #include "command_line.hpp"
 #include "config/spec/config_schema.hpp"
-#include "named_config.hpp"
 #include "plugins/plugin_search.hpp"
-#include "terminal.hpp"
 
 #include <millrace/dataset.hpp>
 
