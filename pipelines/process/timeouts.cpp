@@ -1,11 +1,14 @@
 #include "timeouts.hpp"
 
+#include "environment.hpp"
+
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
 
 #include <cmath>
 #include <cstdlib>
+#include <string>
 
 namespace millrace::pipelines {
 namespace {
@@ -14,10 +17,10 @@ constexpr double kDefault = 60;
 constexpr double kMost = 1e9;  // fits into milliseconds of any kind
 
 double seconds_of(const char* variable, const char* meaning) {
-  const char* text = std::getenv(variable);
-  if (text == nullptr || *text == '\0') return kDefault;
+  const std::string text = environment(variable);
+  if (text.empty()) return kDefault;
   char* end = nullptr;
-  const double seconds = std::strtod(text, &end);
+  const double seconds = std::strtod(text.c_str(), &end);
   if (*end == '\0' && std::isfinite(seconds) && seconds > 0 && seconds <= kMost) return seconds;
   throw Error(ErrorKind::usage, "wrong-arguments", fmt::format("{} is `{}`", variable, text),
               fmt::format("give seconds, for example 60: {}", meaning));

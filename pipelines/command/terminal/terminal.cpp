@@ -1,4 +1,7 @@
+// The environment and the descriptor decide together; the conventions are those of no-color.org and POSIX.
 #include "terminal.hpp"
+
+#include "process/environment.hpp"
 
 #include <millrace/error.hpp>
 
@@ -8,7 +11,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <string>
 #include <system_error>
 
@@ -18,26 +20,21 @@ namespace {
 constexpr int kLeastDescriptor = 10;  // out of the way of the numbers that children get
 int results = STDOUT_FILENO;
 
-std::string_view variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string_view() : std::string_view(value);
-}
-
 bool forces_color(std::string_view value) { return !value.empty() && value != "0"; }
 
 bool wants_color(ColorChoice choice, bool is_terminal) {
   if (choice != ColorChoice::automatic) return choice == ColorChoice::always;
-  if (!variable("NO_COLOR").empty()) return false;
-  if (forces_color(variable("CLICOLOR_FORCE")) || forces_color(variable("FORCE_COLOR"))) return true;
-  return variable("TERM") != "dumb" && is_terminal;
+  if (!environment("NO_COLOR").empty()) return false;
+  if (forces_color(environment("CLICOLOR_FORCE")) || forces_color(environment("FORCE_COLOR"))) return true;
+  return environment("TERM") != "dumb" && is_terminal;
 }
 
 // POSIX: the first of these that is set and not empty decides.
 bool is_utf8_locale() {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const std::string_view value = variable(name);
+    const std::string value = environment(name);
     if (value.empty()) continue;
-    for (const std::string_view spelling : {"UTF-8", "utf-8", "UTF8", "utf8"})
+    for (const char* spelling : {"UTF-8", "utf-8", "UTF8", "utf8"})
       if (value.find(spelling) != std::string_view::npos) return true;
     return false;
   }
@@ -61,7 +58,7 @@ TerminalStyle style_of(int descriptor, ColorChoice choice) {
   TerminalStyle style;
   style.is_terminal = is_terminal;
   style.color = wants_color(choice, is_terminal);
-  style.redraws = is_terminal && variable("TERM") != "dumb";
+  style.redraws = is_terminal && environment("TERM") != "dumb";
   style.unicode = style.redraws && is_utf8_locale();
   style.columns = columns_of(descriptor);
   return style;
