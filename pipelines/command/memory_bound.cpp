@@ -1,6 +1,6 @@
 #include "memory_bound.hpp"
 
-#include "process/process_facts.hpp"
+#include "process/process_info.hpp"
 
 #include <millrace/model.hpp>
 

@@ -3,7 +3,7 @@
 #include "command/loading/named_config.hpp"
 #include "completion.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "option_help.hpp"
+#include "unknown_words.hpp"
 
 #include <millrace/detail/build_info.hpp>
 #include <millrace/error.hpp>

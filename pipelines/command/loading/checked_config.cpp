@@ -9,7 +9,7 @@
 #include "config/spec/spec_builder.hpp"
 #include "config_plugins.hpp"
 #include "named_config.hpp"
-#include "plugin_news.hpp"
+#include "plugin_loading.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
 #include "process/call_limit.hpp"

@@ -4,7 +4,7 @@
 #include "check/graph/validated_graph.hpp"
 #include "command/line/command.hpp"
 #include "diagnostics/diagnostics.hpp"
-#include "plugin_news.hpp"
+#include "plugin_loading.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/peers.hpp>

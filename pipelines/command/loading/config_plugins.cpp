@@ -5,7 +5,7 @@
 #include "config/spec/document_reader.hpp"
 #include "config/spec/overrides.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "plugin_news.hpp"
+#include "plugin_loading.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
 

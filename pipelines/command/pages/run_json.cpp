@@ -3,7 +3,7 @@
 #include "command/memory_bound.hpp"
 #include "command/terminal/answer.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "process/process_facts.hpp"
+#include "process/process_info.hpp"
 
 #include <millrace/detail/build_info.hpp>
 #include <millrace/model.hpp>

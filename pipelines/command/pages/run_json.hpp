@@ -3,7 +3,7 @@
 
 #include "diagnostics/diagnostics.hpp"
 #include "run/runner.hpp"
-#include "run_facts.hpp"
+#include "run_info.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 

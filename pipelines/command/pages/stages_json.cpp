@@ -1,7 +1,7 @@
 #include "stages_json.hpp"
 
 #include "command/terminal/answer.hpp"
-#include "stage_facts.hpp"
+#include "stage_info.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,7 +1,7 @@
 #include "stages_markdown.hpp"
 
 #include "diagnostics/printable_text.hpp"
-#include "stage_facts.hpp"
+#include "stage_info.hpp"
 
 #include <fmt/format.h>
 

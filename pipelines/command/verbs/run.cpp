@@ -12,7 +12,7 @@
 #include "diagnostics/printable_text.hpp"
 #include "process/call_limit.hpp"
 #include "process/exit_watch.hpp"
-#include "process/process_facts.hpp"
+#include "process/process_info.hpp"
 #include "process/stop_signals.hpp"
 #include "process/system_failure.hpp"
 #include "process/timeouts.hpp"

@@ -1,6 +1,6 @@
 // `pipeline-run schema`: a JSON Schema of configs, built-in stages and plugins alike.
 #include "command/loading/checked_config.hpp"
-#include "command/loading/plugin_news.hpp"
+#include "command/loading/plugin_loading.hpp"
 #include "command/pages/config_json_schema.hpp"
 #include "command/terminal/terminal.hpp"
 #include "plugins/plugin_search.hpp"

@@ -1,8 +1,8 @@
 // `pipeline-run stages [NAME]`: the stages there are, or one of them with all that its descriptor says.
 #include "command/loading/checked_config.hpp"
-#include "command/loading/plugin_news.hpp"
-#include "command/pages/plugin_search_report.hpp"
-#include "command/pages/stage_facts.hpp"
+#include "command/loading/plugin_loading.hpp"
+#include "command/loading/plugin_search_report.hpp"
+#include "command/pages/stage_info.hpp"
 #include "command/pages/stages_json.hpp"
 #include "command/pages/stages_markdown.hpp"
 #include "command/terminal/answer.hpp"

@@ -2,7 +2,7 @@
 #include "command/example_node.hpp"
 #include "command/loading/checked_config.hpp"
 #include "command/loading/peer_config.hpp"
-#include "command/loading/plugin_news.hpp"
+#include "command/loading/plugin_loading.hpp"
 #include "command/pages/run_json.hpp"
 #include "command/stage_check.hpp"
 #include "command/terminal/answer.hpp"

@@ -1,4 +1,4 @@
-#include "run_facts.hpp"
+#include "run_info.hpp"
 
 #include "plugins/plugin_loader.hpp"
 

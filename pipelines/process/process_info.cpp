@@ -1,4 +1,4 @@
-#include "process_facts.hpp"
+#include "process_info.hpp"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "option_help.hpp"
+#include "unknown_words.hpp"
 
 #include "command/loading/checked_config.hpp"
 #include "config/spec/document_reader.hpp"

@@ -1,4 +1,4 @@
-#include "plugin_news.hpp"
+#include "plugin_loading.hpp"
 
 #include "command/terminal/terminal.hpp"
 #include "diagnostics/printable_text.hpp"

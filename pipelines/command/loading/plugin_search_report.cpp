@@ -1,9 +1,9 @@
 #include "plugin_search_report.hpp"
 
-#include "command/loading/plugin_news.hpp"
 #include "command/terminal/answer.hpp"
 #include "command/terminal/terminal.hpp"
 #include "diagnostics/printable_text.hpp"
+#include "plugin_loading.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
 
