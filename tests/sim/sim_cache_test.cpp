@@ -1,6 +1,6 @@
 // Sources that keep their rows in the device's memory, in whole runs: the same bits, and only row numbers cross.
 #include "catch.hpp"
-#include "command/memory_bound.hpp"
+#include "check/memory_estimate.hpp"
 #include "device/device_kinds.hpp"
 #include "notebook.hpp"
 
@@ -123,11 +123,11 @@ TEST_CASE("plan counts the tables, and the run stays below its bound", "[sim]") 
   Notebook notebook;
   new_world();
   const std::size_t resident = 100'000'000;  // measured anew each time, it would grow from one graph to the next
-  const std::size_t without = pipelines::memory_bound(notebook.load("sim", 2), resident).total;
-  const std::size_t with_tables = pipelines::memory_bound(notebook.set(kCached).load("sim", 2), resident).total;
+  const std::size_t without = pipelines::memory_estimate(notebook.load("sim", 2), resident).total;
+  const std::size_t with_tables = pipelines::memory_estimate(notebook.set(kCached).load("sim", 2), resident).total;
   CHECK(with_tables == without + kTableBytes);
-  CHECK(pipelines::memory_bound(notebook.load("cpu", 2), resident).total ==
-        pipelines::memory_bound(notebook.set({}).load("cpu", 2), resident).total);  // there they lie where they lay
+  CHECK(pipelines::memory_estimate(notebook.load("cpu", 2), resident).total ==
+        pipelines::memory_estimate(notebook.set({}).load("cpu", 2), resident).total);  // there they lie where they lay
   const RunReport report = notebook.set(kCached).run("sim");
   CHECK(report.device_peak_bytes >= kTableBytes);
   CHECK(report.peak_bytes > report.device_peak_bytes);  // what the host gathers messages in

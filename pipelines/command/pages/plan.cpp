@@ -1,13 +1,14 @@
 // `pipeline-run plan CONFIG`, and what `--dry-run` prints.
 #include "plan.hpp"
 
+#include "check/memory_check.hpp"
+#include "check/memory_estimate.hpp"
 #include "command/loading/checked_config.hpp"
 #include "command/loading/config_plugins.hpp"
-#include "command/memory_bound.hpp"
 #include "command/terminal/answer.hpp"
-#include "command/terminal/progress_text.hpp"
 #include "command/terminal/terminal.hpp"
 #include "diagnostics/printable_text.hpp"
+#include "diagnostics/quantity_text.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/model.hpp>
@@ -121,16 +122,16 @@ std::string budgets_text(const ValidatedGraph& graph) {
 }
 
 std::string memory_text(const ValidatedGraph& graph) {
-  const MemoryBound bound = memory_bound(graph);
+  const MemoryEstimate estimate = memory_estimate(graph);
   std::vector<std::vector<std::string>> rows = {{"node", "working", "flowing", "snapshots", "total"}};
-  for (const MemoryBound::NodeBytes& node : bound.nodes)
+  for (const MemoryEstimate::NodeBytes& node : estimate.nodes)
     if (node.total() > 0)
       rows.push_back(
           {node.node, bytes_of(node.working), bytes_of(node.flowing), bytes_of(node.models), bytes_of(node.total())});
-  rows.push_back({"program itself", "", "", "", bytes_of(bound.program)});
-  rows.push_back({counted(graph.threads, "thread"), "", "", "", bytes_of(bound.threads)});
-  rows.push_back({"values of the epochs", "", "", "", bytes_of(bound.history)});
-  rows.push_back({"peak memory at most", "", "", "", bytes_of(bound.total)});
+  rows.push_back({"program itself", "", "", "", bytes_of(estimate.program)});
+  rows.push_back({counted(graph.threads, "thread"), "", "", "", bytes_of(estimate.threads)});
+  rows.push_back({"values of the epochs", "", "", "", bytes_of(estimate.history)});
+  rows.push_back({"peak memory at most", "", "", "", bytes_of(estimate.total)});
   return "\nMemory: working = what the stage declares, and what a process of its own\n"
          "shares with the run; flowing = (budget x rows of a block + 2 packets) x bytes\n"
          "of a row; snapshots = (epochs_ahead + 2) x model\n" +
@@ -266,32 +267,32 @@ std::string plan_text(const ValidatedGraph& graph) {
 }
 
 std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry) {
-  const MemoryBound bound = memory_bound(graph);
-  Json plan = {
-      {"schema", 1},
-      {"name", graph.name},
-      {"config_hash", graph.config_hash},
-      {"plugins", loaded_plugins_json(registry)},
-      {"device", to_string(graph.device.id)},
-      {"threads", graph.threads},
-      {"epochs", graph.epochs},
-      {"draws", seed_objects(graph)},
-      {"edges", edge_objects(graph)},
-      {"models", Json::array()},
-      {"budgets", Json::array()},
-      {"isolated", Json::array()},
-      {"memory", Json::array()},
-      {"memory_of_process", {{"program", bound.program}, {"threads", bound.threads}, {"history", bound.history}}},
-      {"memory_bound_bytes", bound.total},
-      {"possible_memory", possible_objects(graph)},
-      {"may_drop_rows", droppers_of(graph)}};
+  const MemoryEstimate estimate = memory_estimate(graph);
+  Json plan = {{"schema", 1},
+               {"name", graph.name},
+               {"config_hash", graph.config_hash},
+               {"plugins", loaded_plugins_json(registry)},
+               {"device", to_string(graph.device.id)},
+               {"threads", graph.threads},
+               {"epochs", graph.epochs},
+               {"draws", seed_objects(graph)},
+               {"edges", edge_objects(graph)},
+               {"models", Json::array()},
+               {"budgets", Json::array()},
+               {"isolated", Json::array()},
+               {"memory", Json::array()},
+               {"memory_of_process",
+                {{"program", estimate.program}, {"threads", estimate.threads}, {"history", estimate.history}}},
+               {"memory_bound_bytes", estimate.total},
+               {"possible_memory", possible_objects(graph)},
+               {"may_drop_rows", droppers_of(graph)}};
   for (const ValidatedNode& node : graph.nodes) {
     if (node.info->kind == StageKind::source) plan["budgets"].push_back(budget_object(node));
     if (node.isolated) plan["isolated"].push_back({{"node", node.name}, {"timeout", seconds_of(node.call_timeout)}});
     for (const auto& [port, spec] : node.outputs)
       if (spec.model) plan["models"].push_back(model_object(node.name, *spec.model));
   }
-  for (const MemoryBound::NodeBytes& node : bound.nodes)
+  for (const MemoryEstimate::NodeBytes& node : estimate.nodes)
     plan["memory"].push_back(
         {{"node", node.node}, {"working", node.working}, {"flowing", node.flowing}, {"snapshots", node.models}});
   return json_line(plan);

@@ -1,6 +1,6 @@
 #include "run_json.hpp"
 
-#include "command/memory_bound.hpp"
+#include "check/memory_estimate.hpp"
 #include "command/terminal/answer.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "process/process_info.hpp"
@@ -140,7 +140,7 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
   for (const RunWarning& warning : report.warnings) object["warnings"].push_back(warning_object(warning));
   object.update({{"seconds", report.seconds},
                  {"peak_bytes", report.peak_bytes},
-                 {"bytes_beyond_bound", bytes_beyond_bound(graph, report.widened)}});
+                 {"bytes_beyond_bound", bytes_beyond_plan(graph, report)}});
   if (report.leaked_bytes) object["leaked_bytes"] = *report.leaked_bytes;
   object["rss_peak_bytes"] = peak_resident_bytes();
   if (report.first_batch_seconds > 0) {
@@ -150,6 +150,12 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
   if (report.device_times) object["device_times"] = device_object(*report.device_times);
   object["exit"] = {{"code", report.exit_code}, {"reason", report.reason}};
   return json_line(object);
+}
+
+std::size_t bytes_beyond_plan(const ValidatedGraph& graph, const RunReport& report) {
+  BlocksBySource blocks;
+  for (const WidenedBudget& budget : report.widened) blocks[budget.node] = budget.blocks;
+  return bytes_beyond_estimate(graph, blocks);
 }
 
 std::string errors_json(const Diagnostics& diagnostics) { return errors_json(diagnostics, nullptr); }

@@ -1,3 +1,4 @@
+// Widths stay as even as possible, so that a line that is redrawn does not jump.
 #include "progress_text.hpp"
 
 #include <millrace/detail/number_text.hpp>
@@ -26,24 +27,6 @@ std::string rate_text(double per_second) {
   if (per_second >= 9'950) return fmt::format("{:.0f}k", per_second / 1e3);
   if (per_second >= 999.5) return fmt::format("{:.1f}k", per_second / 1e3);
   return fmt::format("{:.0f}", per_second);
-}
-
-std::string bytes_text(double bytes) {
-  const char* const kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  std::size_t unit = 0;
-  for (; bytes >= 1024 && unit + 1 < std::size(kUnits); ++unit) bytes /= 1024;
-  return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.1f} {}", bytes, kUnits[unit]);
-}
-
-std::string count_text(long long value) {
-  const std::string digits = std::to_string(value);
-  std::string text;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    const std::size_t left = digits.size() - i;
-    if (i > 0 && left % 3 == 0 && digits[i - 1] != '-') text += ',';
-    text += digits[i];
-  }
-  return text;
 }
 
 std::string bar_text(double share, int cells, bool unicode, bool color) {

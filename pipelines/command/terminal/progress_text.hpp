@@ -13,10 +13,6 @@ std::string metric_text(double value);
 std::string seconds_text(double seconds);
 /// "950", "50k", "1.25M".
 std::string rate_text(double per_second);
-/// "512 B", "44.9 MiB".
-std::string bytes_text(double bytes);
-/// "1,234,567".
-std::string count_text(long long value);
 /// A bar of so many cells, `share` in [0, 1] of them filled.
 std::string bar_text(double share, int cells, bool unicode, bool color);
 /// Columns that `text` takes on a terminal; ANSI colours take none. One column a code point.

@@ -1,7 +1,7 @@
 // `pipeline-run check CONFIG`: every error and warning, no data moved.
+#include "check/memory_check.hpp"
 #include "command/loading/checked_config.hpp"
 #include "command/loading/config_plugins.hpp"
-#include "command/memory_bound.hpp"
 #include "command/pages/run_json.hpp"
 #include "command/terminal/answer.hpp"
 #include "diagnostics/printable_text.hpp"

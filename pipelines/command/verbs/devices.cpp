@@ -2,7 +2,7 @@
 #include "command/cuda_part.hpp"
 #include "command/line/command.hpp"
 #include "command/terminal/answer.hpp"
-#include "command/terminal/progress_text.hpp"
+#include "diagnostics/quantity_text.hpp"
 
 #include <millrace/detail/build_info.hpp>
 #include <millrace/detail/counted.hpp>

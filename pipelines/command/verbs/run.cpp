@@ -1,7 +1,7 @@
 // `pipeline-run CONFIG`: check, run, report.
+#include "check/memory_check.hpp"
 #include "command/loading/checked_config.hpp"
 #include "command/loading/peer_config.hpp"
-#include "command/memory_bound.hpp"
 #include "command/pages/plan.hpp"
 #include "command/pages/run_json.hpp"
 #include "command/terminal/device_time_text.hpp"
@@ -10,6 +10,7 @@
 #include "command/terminal/run_output.hpp"
 #include "command/terminal/stop_note.hpp"
 #include "diagnostics/printable_text.hpp"
+#include "diagnostics/quantity_text.hpp"
 #include "process/call_limit.hpp"
 #include "process/exit_watch.hpp"
 #include "process/process_info.hpp"
@@ -117,7 +118,7 @@ std::string summary(const ValidatedGraph& graph, const RunReport& report, std::s
     text += fmt::format(
         "budget of `{}` was widened to {} (planned: {}):\n  stages downstream drop rows, or its blocks are small\n",
         printable(budget.node), counted(budget.blocks, "block"), budget.planned);
-  if (const std::size_t more = bytes_beyond_bound(graph, report.widened); more > 0)
+  if (const std::size_t more = bytes_beyond_plan(graph, report); more > 0)
     text += fmt::format("the run may take {} more than `plan` said\n", bytes_text(static_cast<double>(more)));
   return text;
 }

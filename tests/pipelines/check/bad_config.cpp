@@ -1,7 +1,7 @@
 #include "bad_config.hpp"
 
 #include "built_in_graph.hpp"
-#include "command/memory_bound.hpp"
+#include "check/memory_check.hpp"
 
 #include <fmt/format.h>
 

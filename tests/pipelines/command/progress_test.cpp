@@ -3,6 +3,7 @@
 #include "command/terminal/progress_text.hpp"
 
 #include "catch.hpp"
+#include "diagnostics/quantity_text.hpp"
 
 #include <cmath>
 #include <string>

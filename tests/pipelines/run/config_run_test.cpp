@@ -1,7 +1,7 @@
 // Whole runs from the text of a config: built-in stages, real training, and what slows, fails or starves them.
 #include "built_in_graph.hpp"
 #include "catch.hpp"
-#include "command/memory_bound.hpp"
+#include "check/memory_estimate.hpp"
 #include "run/runner.hpp"
 #include "temp_folder.hpp"
 
@@ -302,9 +302,9 @@ TEST_CASE("a stop signal in the middle discards the rest and accounts for it", "
 TEST_CASE("what the run takes stays under the bound of its plan", "[config_run]") {
   const std::string blocks = GENERATE("rows.run.blocks=1", "rows.run.blocks=16");
   ValidatedGraph graph = graph_of_text(kPlain, {blocks, "threads=4"}, stages());
-  const MemoryBound bound = memory_bound(graph);
+  const MemoryEstimate bound = memory_estimate(graph);
   std::size_t of_nodes = 0;
-  for (const MemoryBound::NodeBytes& node : bound.nodes) of_nodes += node.total();
+  for (const MemoryEstimate::NodeBytes& node : bound.nodes) of_nodes += node.total();
   const RunReport report = run(graph, {});
   REQUIRE(report.exit_code == 0);
   CHECK(report.peak_bytes > 0);

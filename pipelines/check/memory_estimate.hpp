@@ -1,18 +1,18 @@
-// How much memory a run may take, term by term, and whether there is so much.
+// How much memory a run may take, term by term.
 #pragma once
 
 #include "check/graph/validated_graph.hpp"
-#include "diagnostics/diagnostics.hpp"
-#include "run/runner.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 namespace millrace::pipelines {
 
 /// A bound on what a run takes, in bytes: of its process, and of the processes of isolated stages.
-struct MemoryBound {
+struct MemoryEstimate {
   struct NodeBytes {
     std::string node;
     std::size_t working = 0;  ///< what the stage declared in infer, and what a process of its own takes
@@ -30,15 +30,14 @@ struct MemoryBound {
   std::size_t on_host() const;
 };
 
-/// `resident_bytes`: what the process holds now, the config read and its plugins loaded.
-MemoryBound memory_bound(const ValidatedGraph& graph, std::size_t resident_bytes);
-/// By how much the bound grew in a run that widened budgets, which no plan has counted.
-std::size_t bytes_beyond_bound(const ValidatedGraph& graph, const std::vector<WidenedBudget>& widened);
-/// For the process that asks, as it is now.
-MemoryBound memory_bound(const ValidatedGraph& graph);
+/// Blocks of a source that may be alive, by its node's name.
+using BlocksBySource = std::map<std::string, std::int64_t>;
 
-/// Error("too-little-memory", config) at the node that takes most, where the bound is above what the machine, the control
-/// groups and the limits of this process leave; says what to lower.
-void check_memory(const ValidatedGraph& graph, Diagnostics& diagnostics);
+/// `resident_bytes`: what the process holds now, the config read and its plugins loaded.
+MemoryEstimate memory_estimate(const ValidatedGraph& graph, std::size_t resident_bytes);
+/// For the process that asks, as it is now.
+MemoryEstimate memory_estimate(const ValidatedGraph& graph);
+/// By how much the bound grows in a run that widens the budgets of these sources, which no plan has counted.
+std::size_t bytes_beyond_estimate(const ValidatedGraph& graph, const BlocksBySource& widened);
 
 }  // namespace millrace::pipelines

@@ -1,6 +1,8 @@
-// Whether there is as much memory as a run may take, and what to lower when there is not.
-#include "command/terminal/progress_text.hpp"
-#include "memory_bound.hpp"
+// What a refusal is worth is the way out: it names the largest terms, each with the setting that makes it smaller.
+#include "memory_check.hpp"
+
+#include "diagnostics/quantity_text.hpp"
+#include "memory_estimate.hpp"
 
 #include <millrace/process_limits.hpp>
 
@@ -59,10 +61,10 @@ std::string smaller_flow(const ValidatedNode& source) {
                      takes(source, "block_rows") ? source.name + ".block_rows" : "block", source.name);
 }
 
-void add_flow(const ValidatedGraph& graph, const MemoryBound& bound, std::vector<Term>& terms) {
+void add_flow(const ValidatedGraph& graph, const MemoryEstimate& estimate, std::vector<Term>& terms) {
   const std::vector<std::size_t> root = roots(graph);
   std::map<std::size_t, std::size_t> bytes;
-  for (std::size_t i = 0; i < bound.nodes.size(); ++i) bytes[root[i]] += bound.nodes[i].flowing;
+  for (std::size_t i = 0; i < estimate.nodes.size(); ++i) bytes[root[i]] += estimate.nodes[i].flowing;
   for (const auto& [source, flowing] : bytes)
     terms.push_back(
         {flowing, fmt::format("packets behind `{}`: {}", graph.nodes[source].name, smaller_flow(graph.nodes[source])),
@@ -70,15 +72,16 @@ void add_flow(const ValidatedGraph& graph, const MemoryBound& bound, std::vector
 }
 
 /// The largest first.
-std::vector<Term> terms_of(const ValidatedGraph& graph, const MemoryBound& bound) {
-  std::vector<Term> terms = {{bound.threads, fmt::format("{} threads: --threads N", graph.threads)},
-                             {bound.history, fmt::format("the values of {} epochs", graph.epochs)}};
+std::vector<Term> terms_of(const ValidatedGraph& graph, const MemoryEstimate& estimate) {
+  std::vector<Term> terms = {{estimate.threads, fmt::format("{} threads: --threads N", graph.threads)},
+                             {estimate.history, fmt::format("the values of {} epochs", graph.epochs)}};
   add_work(graph, terms);
-  add_flow(graph, bound, terms);
-  for (std::size_t i = 0; i < bound.nodes.size(); ++i)
+  add_flow(graph, estimate, terms);
+  for (std::size_t i = 0; i < estimate.nodes.size(); ++i)
     terms.push_back(
-        {bound.nodes[i].models,
-         fmt::format("snapshots of the model of `{}`: a smaller model, or epochs_ahead: 0", bound.nodes[i].node), i});
+        {estimate.nodes[i].models,
+         fmt::format("snapshots of the model of `{}`: a smaller model, or epochs_ahead: 0", estimate.nodes[i].node),
+         i});
   std::stable_sort(terms.begin(), terms.end(), [](const Term& a, const Term& b) { return a.bytes > b.bytes; });
   return terms;
 }
@@ -86,14 +89,14 @@ std::vector<Term> terms_of(const ValidatedGraph& graph, const MemoryBound& bound
 }  // namespace
 
 void check_memory(const ValidatedGraph& graph, Diagnostics& diagnostics) {
-  const MemoryBound bound = memory_bound(graph);
+  const MemoryEstimate estimate = memory_estimate(graph);
   // `check` and `plan` look at a process that is alone.
   const ProcessLimit limit = usable_memory({}, graph.ranks.local_size);
-  if (bound.on_host() <= limit.value) return;
-  const std::vector<Term> terms = terms_of(graph, bound);
+  if (estimate.on_host() <= limit.value) return;
+  const std::vector<Term> terms = terms_of(graph, estimate);
   Diagnostic diagnostic;
   diagnostic.name = "too-little-memory";
-  diagnostic.message = fmt::format("the run may take {} of memory, and there are {} ({})", text_of(bound.on_host()),
+  diagnostic.message = fmt::format("the run may take {} of memory, and there are {} ({})", text_of(estimate.on_host()),
                                    text_of(limit.value), limit.from);
   const auto largest = std::find_if(terms.begin(), terms.end(), [](const Term& t) { return t.node != SIZE_MAX; });
   if (largest != terms.end()) diagnostic.where = graph.nodes[largest->node].where;

@@ -1,4 +1,5 @@
-#include "memory_bound.hpp"
+// Every term is a bound: what a stage declares, what its budget lets live, and what was measured of the program itself.
+#include "memory_estimate.hpp"
 
 #include "process/process_info.hpp"
 
@@ -40,15 +41,14 @@ std::size_t rows_alive(const ValidatedGraph& graph, std::int64_t blocks, const P
 }
 
 /// Most rows of each node's output that can be alive: those of its source, kept by every row made from them.
-std::vector<std::size_t> rows_alive(const ValidatedGraph& graph, const std::vector<WidenedBudget>& widened = {}) {
+std::vector<std::size_t> rows_alive(const ValidatedGraph& graph, const BlocksBySource& blocks_by_source = {}) {
   std::vector<std::size_t> rows(graph.nodes.size(), 0);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const ValidatedNode& node = graph.nodes[i];
     for (const ValidatedEdge& edge : node.inputs) rows[i] = std::max(rows[i], rows[edge.from_node]);
     if (!node.inputs.empty()) continue;
-    std::int64_t blocks = node.budget_blocks;
-    for (const WidenedBudget& budget : widened)
-      if (budget.node == node.name) blocks = budget.blocks;
+    const auto other = blocks_by_source.find(node.name);
+    const std::int64_t blocks = other == blocks_by_source.end() ? node.budget_blocks : other->second;
     for (const auto& [port, spec] : node.outputs) rows[i] = std::max(rows[i], rows_alive(graph, blocks, spec));
   }
   return rows;
@@ -177,46 +177,46 @@ std::size_t working_bytes(const ValidatedGraph& graph, const ValidatedNode& node
 
 }  // namespace
 
-std::size_t MemoryBound::on_host() const {
+std::size_t MemoryEstimate::on_host() const {
   std::size_t bytes = total;
   for (const NodeBytes& node : nodes)
     if (node.on_device) bytes -= node.working;
   return bytes;
 }
 
-MemoryBound memory_bound(const ValidatedGraph& graph, std::size_t resident_bytes) {
-  MemoryBound bound;
-  bound.program = program_bytes(graph, resident_bytes);
-  bound.threads = as_size(graph.threads) * kThreadBytes;
-  bound.history = history_bytes(graph);
-  bound.total = bound.program + bound.threads + bound.history;
+MemoryEstimate memory_estimate(const ValidatedGraph& graph, std::size_t resident_bytes) {
+  MemoryEstimate estimate;
+  estimate.program = program_bytes(graph, resident_bytes);
+  estimate.threads = as_size(graph.threads) * kThreadBytes;
+  estimate.history = history_bytes(graph);
+  estimate.total = estimate.program + estimate.threads + estimate.history;
   const std::vector<std::size_t> rows = rows_alive(graph);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const ValidatedNode& node = graph.nodes[i];
-    MemoryBound::NodeBytes bytes{node.name, working_bytes(graph, node, bound.program),
-                                 flowing_bytes(node, rows[i]) + decoded_bytes(graph, node, rows),
-                                 model_bytes(node, graph.epochs_ahead)};
+    MemoryEstimate::NodeBytes bytes{node.name, working_bytes(graph, node, estimate.program),
+                                    flowing_bytes(node, rows[i]) + decoded_bytes(graph, node, rows),
+                                    model_bytes(node, graph.epochs_ahead)};
     bytes.on_device = graph.device.id.kind != "cpu" && node.info->spec.does_read_on_device();
-    bound.total += bytes.total();
-    bound.nodes.push_back(std::move(bytes));
+    estimate.total += bytes.total();
+    estimate.nodes.push_back(std::move(bytes));
   }
-  return bound;
+  return estimate;
 }
 
-std::size_t bytes_beyond_bound(const ValidatedGraph& graph, const std::vector<WidenedBudget>& widened) {
+std::size_t bytes_beyond_estimate(const ValidatedGraph& graph, const BlocksBySource& widened) {
   return all_flowing_bytes(graph, rows_alive(graph, widened)) - all_flowing_bytes(graph, rows_alive(graph));
 }
 
 // Reading a large config may have taken more than the run will.
-MemoryBound memory_bound(const ValidatedGraph& graph) {
-  MemoryBound bound = memory_bound(graph, resident_bytes());
+MemoryEstimate memory_estimate(const ValidatedGraph& graph) {
+  MemoryEstimate estimate = memory_estimate(graph, resident_bytes());
   const std::size_t peak = (peak_resident_bytes() / kMiB + 2) * kMiB;
-  if (peak > bound.on_host()) {
-    const std::size_t more = peak - bound.on_host();
-    bound.program += more;
-    bound.total += more;
+  if (peak > estimate.on_host()) {
+    const std::size_t more = peak - estimate.on_host();
+    estimate.program += more;
+    estimate.total += more;
   }
-  return bound;
+  return estimate;
 }
 
 }  // namespace millrace::pipelines
