@@ -1,3 +1,4 @@
+// libcurl does the transfer; where it may go and how much it may send is decided here.
 #include "download.hpp"
 
 #include "command/terminal/terminal.hpp"

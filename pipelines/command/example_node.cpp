@@ -1,3 +1,4 @@
+// A stage's example is read as a config of one node, by the same code that reads every config.
 #include "example_node.hpp"
 
 #include "config/document/yaml_parser.hpp"

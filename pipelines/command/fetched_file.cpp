@@ -1,3 +1,4 @@
+// O_TMPFILE where the file system knows it; elsewhere a hidden name under a lock.
 #include "fetched_file.hpp"
 
 #include <millrace/byte_reader.hpp>

@@ -1,3 +1,4 @@
+// What crosses between the two processes is text: the question as arguments, the answer in three parts.
 #include "stage_check.hpp"
 
 #include "example_node.hpp"

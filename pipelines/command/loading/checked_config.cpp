@@ -1,13 +1,16 @@
+// Plugins are loaded before anything is judged, because they bring the stages that a config names.
 #include "checked_config.hpp"
 
 #include "check/graph/node_place.hpp"
 #include "check/graph/node_seeds.hpp"
 #include "check/validator.hpp"
+#include "command/pages/loaded_plugins.hpp"
 #include "command/pages/run_json.hpp"
 #include "command/terminal/terminal.hpp"
 #include "config/spec/document_reader.hpp"
 #include "config/spec/spec_builder.hpp"
 #include "config_plugins.hpp"
+#include "diagnostics/thrown_error.hpp"
 #include "named_config.hpp"
 #include "plugin_loading.hpp"
 #include "plugins/plugin_loader.hpp"
@@ -52,7 +55,7 @@ void destroy_stages(ValidatedGraph& graph) {
 }
 
 // What the command line takes away keeps its number among those that draw: who is left draws what it drew beside it.
-void keep_numbers(const DocNode& document, const CommandOptions& options, const Peers* peers, CheckedConfig& checked) {
+void keep_numbers(const DocNode& document, const ConfigOptions& options, const Peers* peers, CheckedConfig& checked) {
   const std::vector<Override> rest = without_removals(document, options.overrides);
   if (rest.size() == options.overrides.size()) return;
   Diagnostics ignored;  // a part may be taken away because it is wrong
@@ -63,7 +66,7 @@ void keep_numbers(const DocNode& document, const CommandOptions& options, const 
   destroy_stages(whole);
 }
 
-Diagnostics build(const DocNode& document, const CommandOptions& options, const Peers* peers, CheckedConfig& checked) {
+Diagnostics build(const DocNode& document, const ConfigOptions& options, const Peers* peers, CheckedConfig& checked) {
   Diagnostics found;
   checked.spec = build_spec(document, options.overrides, checked.registry, found);
   checked.graph =
@@ -99,7 +102,7 @@ void warn_of_shadowed(const std::vector<LookedAt>& looked, Diagnostics& found) {
 }
 
 // Plugins of folders are loaded only for a config that lacks a stage: no other runs code that it did not ask for.
-Diagnostics build_with_folders(const DocNode& document, const CommandOptions& options, const Peers* peers,
+Diagnostics build_with_folders(const DocNode& document, const ConfigOptions& options, const Peers* peers,
                                CheckedConfig& checked) {
   Diagnostics found = build(document, options, peers, checked);
   if (!misses_stage(found)) return found;
@@ -127,18 +130,13 @@ Diagnostics with_named_config(const Diagnostics& found, const std::string& targe
 
 CheckedConfig::~CheckedConfig() { destroy_stages(graph); }
 
-void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry, const PluginTrial& trial) {
-  load_builtin_plugin(registry);
-  for (const std::string& plugin : plugins) load_plugin(find_plugin(plugin), registry, trial);
-}
-
-std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const Peers* peers) {
+std::unique_ptr<CheckedConfig> check_config(const ConfigOptions& options, const Peers* peers) {
   auto checked = std::make_unique<CheckedConfig>();
   restrict_inputs(options);
   load_plugins(options.plugins, checked->registry, warning_trial(checked->diagnostics));
-  const std::optional<DocNode> document = read_document(options.target, checked->diagnostics);
+  const std::optional<DocNode> document = read_document(options.config, checked->diagnostics);
   if (!document) {
-    checked->diagnostics = with_named_config(checked->diagnostics, options.target);
+    checked->diagnostics = with_named_config(checked->diagnostics, options.config);
     return checked;
   }
   const bool all_plugins = load_named_plugins(*document, options, checked->registry, checked->diagnostics);
@@ -147,24 +145,14 @@ std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const
   return checked;
 }
 
-int report_errors(const CheckedConfig& checked, const CommandOptions& options) {
+int report_errors(const CheckedConfig& checked, const VerbOptions& options) {
   write_note(render(checked.diagnostics, look_of(STDERR_FILENO, options.color)));
   if (options.json) write_result(errors_json(checked.diagnostics, loaded_plugins_json(checked.registry)));
   return checked.diagnostics.exit_code();
 }
 
-void tell_warnings(const Diagnostics& diagnostics, const CommandOptions& options) {
-  if (!options.quiet && !diagnostics.empty()) write_note(render(diagnostics, look_of(STDERR_FILENO, options.color)));
-}
-
-Diagnostic to_diagnostic(const Error& error) {
-  Diagnostic diagnostic;
-  diagnostic.kind = error.kind();
-  diagnostic.name = error.name();
-  diagnostic.message = error.message();
-  diagnostic.help = error.help();
-  diagnostic.notes = error.notes();
-  return diagnostic;
+void tell_warnings(const Diagnostics& diagnostics, const VerbOptions& options) {
+  if (!diagnostics.empty()) write_note(render(diagnostics, look_of(STDERR_FILENO, options.color)));
 }
 
 }  // namespace millrace::pipelines

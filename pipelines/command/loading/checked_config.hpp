@@ -2,13 +2,13 @@
 #pragma once
 
 #include "check/graph/validated_graph.hpp"
-#include "command/line/command.hpp"
+#include "config_options.hpp"
 #include "diagnostics/diagnostics.hpp"
-#include "plugin_loading.hpp"
 
-#include <millrace/error.hpp>
 #include <millrace/peers.hpp>
 #include <millrace/registry.hpp>
+
+#include <memory>
 
 namespace millrace::pipelines {
 
@@ -25,17 +25,13 @@ struct CheckedConfig {
   ValidatedGraph graph;  ///< to be used only when `diagnostics` has no errors
 };
 
-/// Loads the built-in plugin and those of `--plugin`. Throws Error(plugin).
-void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry,
-                  const PluginTrial& trial = waiting_trial());
-/// Reads, completes and checks `options.target`. Errors of the config are in the result; throws for those of `--plugin`.
+/// Reads, completes and checks `options.config`. Errors of the config are in the result; throws for those of `--plugin`.
 /// `peers` may be null.
-std::unique_ptr<CheckedConfig> check_config(const CommandOptions& options, const Peers* peers = nullptr);
+std::unique_ptr<CheckedConfig> check_config(const ConfigOptions& options, const Peers* peers = nullptr);
 /// Prints all of its errors and warnings, and as JSON on standard output when asked for, with the plugins that were loaded. Returns
 /// the exit code.
-int report_errors(const CheckedConfig& checked, const CommandOptions& options);
-/// Prints the warnings of a config without errors, unless `--quiet`.
-void tell_warnings(const Diagnostics& diagnostics, const CommandOptions& options);
-Diagnostic to_diagnostic(const Error& error);
+int report_errors(const CheckedConfig& checked, const VerbOptions& options);
+/// Prints the warnings of a config without errors.
+void tell_warnings(const Diagnostics& diagnostics, const VerbOptions& options);
 
 }  // namespace millrace::pipelines

@@ -1,10 +1,9 @@
+// A config may come from anybody, so what it names is looked at before its code runs.
 #include "config_plugins.hpp"
 
-#include "checked_config.hpp"
-#include "command/terminal/terminal.hpp"
 #include "config/spec/document_reader.hpp"
 #include "config/spec/overrides.hpp"
-#include "diagnostics/printable_text.hpp"
+#include "diagnostics/thrown_error.hpp"
 #include "plugin_loading.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
@@ -14,10 +13,8 @@
 #include <millrace/input_file.hpp>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <filesystem>
-#include <map>
 
 namespace millrace::pipelines {
 namespace {
@@ -44,28 +41,19 @@ fs::path config_folder(const std::string& config) {
   return config == "-" ? fs::current_path(failed) : fs::weakly_canonical(config, failed).parent_path();
 }
 
-// Of each plugin but the built-in one, any stage.
-std::map<std::string, const StageInfo*> loaded_plugins(const StageRegistry& registry) {
-  const std::string built_in = builtin_plugin_path();
-  std::map<std::string, const StageInfo*> files;
-  for (const std::string& name : registry.names())
-    if (const StageInfo* info = registry.find(name); info->file != built_in) files.emplace(info->file, info);
-  return files;
-}
-
-void require_allowed(const std::string& plugin, const Location& where, const CommandOptions& options) {
+void require_allowed(const std::string& plugin, const Location& where, const ConfigOptions& options) {
   if (is_of_command_line(where)) return;
   if (options.no_plugins)
     throw Error(ErrorKind::plugin, "plugins-refused",
                 fmt::format("the config names the plugin `{}`, and --no-plugins refuses its code", plugin),
                 "when you trust it, load it yourself with --plugin, or leave --no-plugins out");
   if (!options.strict_paths) return;
-  std::vector<std::string> places{config_folder(options.target).string()};
+  std::vector<std::string> places{config_folder(options.config).string()};
   for (const PluginFolder& folder : plugin_folders()) places.push_back(folder.path);
   require_below(plugin_path(plugin, where), places);
 }
 
-bool load_each(const DocNode& document, const CommandOptions& options, StageRegistry& registry,
+bool load_each(const DocNode& document, const ConfigOptions& options, StageRegistry& registry,
                Diagnostics& diagnostics) {
   const std::vector<std::string> plugins = plugins_of(document);
   bool all = true;
@@ -88,7 +76,7 @@ bool load_each(const DocNode& document, const CommandOptions& options, StageRegi
 
 // `--set plugins=...` is heeded before the other overrides, whose types come from the plugins' descriptors. What is wrong
 // with it is told when it is applied again with them.
-bool load_named_plugins(const DocNode& document, const CommandOptions& options, StageRegistry& registry,
+bool load_named_plugins(const DocNode& document, const ConfigOptions& options, StageRegistry& registry,
                         Diagnostics& diagnostics) {
   std::vector<Override> wanted;
   for (const Override& override : options.overrides)
@@ -102,21 +90,9 @@ bool load_named_plugins(const DocNode& document, const CommandOptions& options, 
   return load_each(with_plugins, options, registry, diagnostics);
 }
 
-nlohmann::ordered_json loaded_plugins_json(const StageRegistry& registry) {
-  auto list = nlohmann::ordered_json::array();
-  for (const auto& [file, info] : loaded_plugins(registry))
-    list.push_back({{"name", info->plugin}, {"version", info->plugin_version}, {"file", file}});
-  return list;
-}
-
-void note_loaded_plugins(const StageRegistry& registry) {
-  for (const auto& [file, info] : loaded_plugins(registry))
-    write_note(fmt::format("loaded plugin {}\n", printable_message(file, 2)));
-}
-
-void restrict_inputs(const CommandOptions& options) {
+void restrict_inputs(const ConfigOptions& options) {
   if (!options.strict_paths) return;
-  std::vector<std::string> places{config_folder(options.target).string(), builtin_plugin_path()};
+  std::vector<std::string> places{config_folder(options.config).string(), builtin_plugin_path()};
   for (const std::string& name : dataset_names())
     for (const std::string& folder : dataset_folders(*find_dataset(name))) places.push_back(folder);
   for (const PluginFolder& folder : plugin_folders()) places.push_back(folder.path);

@@ -1,3 +1,4 @@
+// The folder is found from the program itself, in a build tree and in an installation alike.
 #include "named_config.hpp"
 
 #include "diagnostics/suggestions.hpp"

@@ -1,8 +1,9 @@
+// Every rank sends what it has and judges all of it, so that all come to one end without another word.
 #include "peer_config.hpp"
 
+#include "command/pages/loaded_plugins.hpp"
 #include "command/pages/run_json.hpp"
 #include "command/terminal/terminal.hpp"
-#include "config_plugins.hpp"
 
 #include <millrace/detail/build_info.hpp>
 #include <millrace/detail/counted.hpp>
@@ -29,7 +30,7 @@ constexpr const char* kCompared[] = {"has another config than rank 0: config has
 
 std::string plugins_text(const ValidatedGraph& graph) {
   std::string text;
-  for (const PluginFact& plugin : used_plugins(graph))
+  for (const UsedPlugin& plugin : used_plugins(graph))
     text += fmt::format("{}{} {} {}", text.empty() ? "" : ", ", plugin.name, plugin.version, plugin.sha256);
   // A message between ranks has room for a few.
   return text.empty() ? "none" : text.size() > 500 ? sha256_hex(text) : text;
@@ -83,15 +84,15 @@ Diagnostic difference(std::size_t rank, const std::string& theirs, const std::st
   return diagnostic;
 }
 
-std::string paths_text(const DataFact& fact) {
-  if (fact.files.empty()) return "its rows";
-  return fact.files.size() == 1
-             ? fact.files.front()
-             : fmt::format("{} and {}", fact.files.front(), counted(fact.files.size() - 1, "more file"));
+std::string paths_text(const DataInfo& source) {
+  if (source.files.empty()) return "its rows";
+  return source.files.size() == 1
+             ? source.files.front()
+             : fmt::format("{} and {}", source.files.front(), counted(source.files.size() - 1, "more file"));
 }
 
 /// Tells what was found, on rank 0. The exit code of all.
-int tell(const Diagnostics& found, const CommandOptions& options, const Peers& peers) {
+int tell(const Diagnostics& found, const VerbOptions& options, const Peers& peers) {
   if (found.empty()) return 0;
   const bool is_first = peers.ranks().rank == 0;
   if (is_first) write_errors(found, options, &peers);
@@ -100,30 +101,30 @@ int tell(const Diagnostics& found, const CommandOptions& options, const Peers& p
 }
 
 /// Of one source, what other ranks read that rank 0 does not.
-void compare_source(Peers& peers, const ValidatedGraph& graph, const DataFact& fact, Diagnostics& found) {
-  const std::vector<std::string> all = peers.all_gather(fact.text(), "comparison of data");
-  const auto node =
-      std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const ValidatedNode& n) { return n.name == fact.node; });
+void compare_source(Peers& peers, const ValidatedGraph& graph, const DataInfo& source, Diagnostics& found) {
+  const std::vector<std::string> all = peers.all_gather(source.text(), "comparison of data");
+  const auto node = std::find_if(graph.nodes.begin(), graph.nodes.end(),
+                                 [&](const ValidatedNode& n) { return n.name == source.node; });
   for (std::size_t rank = 1; rank < all.size(); ++rank)
     if (all[rank] != all.front())
       found.add({ErrorKind::config,
                  "rank-data",
-                 fmt::format("node `{}` ({}) reads other data on rank {} than on rank 0: {}; instead of {}", fact.node,
-                             node->info->name, rank, all[rank], all.front()),
+                 fmt::format("node `{}` ({}) reads other data on rank {} than on rank 0: {}; instead of {}",
+                             source.node, node->info->name, rank, all[rank], all.front()),
                  node->where,
                  "",
-                 fmt::format("give every process the same content of {}", paths_text(fact)),
+                 fmt::format("give every process the same content of {}", paths_text(source)),
                  {}});
 }
 
 }  // namespace
 
-void write_errors(const Diagnostics& diagnostics, const CommandOptions& options, const Peers* peers) {
+void write_errors(const Diagnostics& diagnostics, const VerbOptions& options, const Peers* peers) {
   const std::string text = render(diagnostics, look_of(STDERR_FILENO, options.color));
   write_note(peers == nullptr ? text : fmt::format("rank {}: {}", peers->ranks().rank, text));
 }
 
-int agree_on_config(Peers& peers, const CheckedConfig& checked, const CommandOptions& options) {
+int agree_on_config(Peers& peers, const CheckedConfig& checked, const VerbOptions& options) {
   const std::vector<std::string> all = peers.all_gather(text_of(checked), "comparison of configs");
   const bool is_first = peers.ranks().rank == 0;
   Diagnostics found;
@@ -137,24 +138,25 @@ int agree_on_config(Peers& peers, const CheckedConfig& checked, const CommandOpt
   return tell(found, options, peers);
 }
 
-int agree_on_data(Peers& peers, const ValidatedGraph& graph, const std::vector<DataFact>& data,
-                  const CommandOptions& options) {
+int agree_on_data(Peers& peers, const ValidatedGraph& graph, const std::vector<DataInfo>& data,
+                  const VerbOptions& options) {
   std::string mine;
-  for (const DataFact& fact : data) mine += fact.text() + "\n";
+  for (const DataInfo& source : data) mine += source.text() + "\n";
   const std::vector<std::string> all = peers.all_gather(sha256_hex(mine), "comparison of data");
   Diagnostics found;
   if (std::any_of(all.begin(), all.end(), [&](const std::string& text) { return text != all.front(); }))
-    for (const DataFact& fact : data) compare_source(peers, graph, fact, found);
+    for (const DataInfo& source : data) compare_source(peers, graph, source, found);
   return tell(found, options, peers);
 }
 
-void tell_peer_warnings(Peers& peers, const Diagnostics& checked, const CommandOptions& options) {
+void tell_peer_warnings(Peers& peers, const Diagnostics& checked, const VerbOptions& options, bool quiet) {
   Diagnostics warnings;
   for (Diagnostic& warning : checked.warnings()) warnings.add(std::move(warning));
   const std::vector<std::string> all = peers.all_gather(sha256_hex(render(warnings)), "comparison of warnings");
   const std::size_t rank = static_cast<std::size_t>(peers.ranks().rank);
+  if (quiet) return;
   if (rank == 0) return tell_warnings(checked, options);
-  if (!options.quiet && !warnings.empty() && all[rank] != all.front()) write_errors(warnings, options, &peers);
+  if (!warnings.empty() && all[rank] != all.front()) write_errors(warnings, options, &peers);
 }
 
 }  // namespace millrace::pipelines

@@ -1,7 +1,10 @@
+// What happens while a plugin is tried is told at once, or kept as a warning with its place.
 #include "plugin_loading.hpp"
 
 #include "command/terminal/terminal.hpp"
 #include "diagnostics/printable_text.hpp"
+#include "plugins/plugin_loader.hpp"
+#include "plugins/plugin_search.hpp"
 
 #include <millrace/detail/counted.hpp>
 
@@ -42,6 +45,11 @@ PluginTrial warning_trial(Diagnostics& to, const Location& where) {
                    "link it without -ffast-math", where));
   };
   return trial;
+}
+
+void load_plugins(const std::vector<std::string>& plugins, StageRegistry& registry, const PluginTrial& trial) {
+  load_builtin_plugin(registry);
+  for (const std::string& plugin : plugins) load_plugin(find_plugin(plugin), registry, trial);
 }
 
 }  // namespace millrace::pipelines

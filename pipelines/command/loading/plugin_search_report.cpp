@@ -1,3 +1,4 @@
+// The search is done as a run does it, and every place is kept instead of the first that fits.
 #include "plugin_search_report.hpp"
 
 #include "command/terminal/answer.hpp"
@@ -82,14 +83,14 @@ Json page_json(const std::string& name, const StageInfo* info, const std::vector
 
 }  // namespace
 
-int why_page(const CommandOptions& options) {
+int report_plugin_search(const std::string& stage, const std::vector<std::string>& plugins, bool json) {
   StageRegistry registry;
-  const std::vector<LookedAt> places = look_everywhere(options.plugins, registry);
-  const StageInfo* info = registry.find(options.target);
-  if (options.json)
-    write_result(json_line(page_json(options.target, info, places)));
+  const std::vector<LookedAt> places = look_everywhere(plugins, registry);
+  const StageInfo* info = registry.find(stage);
+  if (json)
+    write_result(json_line(page_json(stage, info, places)));
   else
-    answer(page(options.target, info, places, close_names(options.target, registry.names())));
+    answer(page(stage, info, places, close_names(stage, registry.names())));
   return info != nullptr ? 0 : static_cast<int>(ErrorKind::plugin);
 }
 

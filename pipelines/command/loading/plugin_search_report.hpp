@@ -1,11 +1,12 @@
 // `pipeline-run stages NAME --why`: where a stage was looked for, in order, and each plugin that was refused.
 #pragma once
 
-#include "command/line/command.hpp"
+#include <string>
+#include <vector>
 
 namespace millrace::pipelines {
 
-/// Prints the page, or one object with --json. Returns 0 when the stage is there, 6 when it is not.
-int why_page(const CommandOptions& options);
+/// Prints the page, or one object with `json`; `plugins` are those of --plugin. Returns 0 when the stage is there, 6 when it is not.
+int report_plugin_search(const std::string& stage, const std::vector<std::string>& plugins, bool json);
 
 }  // namespace millrace::pipelines

@@ -1,3 +1,4 @@
+// A walk along the edges, from the nodes that are gone to all that cannot be without them.
 #include "removal_help.hpp"
 
 #include "config/spec/overrides.hpp"

@@ -1,3 +1,4 @@
+// The same descriptors that `check` uses, written as a schema; what only a run can know is left open.
 #include "config_json_schema.hpp"
 
 #include "command/terminal/answer.hpp"

@@ -1,3 +1,4 @@
+// Who did it is known from the mark that each thread keeps of the stage call it is in.
 #include "exit_note.hpp"
 
 #include "command/terminal/terminal.hpp"

@@ -1,20 +1,17 @@
-// `pipeline-run plan CONFIG`, and what `--dry-run` prints.
+// What `pipeline-run plan CONFIG` and `--dry-run` print.
 #include "plan.hpp"
 
-#include "check/memory_check.hpp"
 #include "check/memory_estimate.hpp"
-#include "command/loading/checked_config.hpp"
-#include "command/loading/config_plugins.hpp"
 #include "command/terminal/answer.hpp"
 #include "command/terminal/terminal.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/quantity_text.hpp"
+#include "loaded_plugins.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/model.hpp>
 
 #include <fmt/format.h>
-#include <unistd.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -298,25 +295,9 @@ std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry
   return json_line(plan);
 }
 
-int print_plan(const CheckedConfig& checked, const CommandOptions& options) {
-  note_loaded_plugins(checked.registry);
-  write_result(options.json ? plan_json(checked.graph, checked.registry) : plan_text(checked.graph));
-  return 0;
-}
-
-int plan_verb(const CommandOptions& options) {
-  const std::unique_ptr<CheckedConfig> checked = check_config(options);
-  if (checked->diagnostics.has_errors()) {
-    note_loaded_plugins(checked->registry);
-    return report_errors(*checked, options);
-  }
-  tell_warnings(checked->diagnostics, options);
-  print_plan(*checked, options);  // where there is too little memory, it says what takes it
-  Diagnostics beyond;
-  check_memory(checked->graph, beyond);
-  if (beyond.empty()) return 0;
-  write_note(render(beyond, look_of(STDERR_FILENO, options.color)));
-  return beyond.exit_code();
+void print_plan(const ValidatedGraph& graph, const StageRegistry& registry, bool json) {
+  note_loaded_plugins(registry);
+  write_result(json ? plan_json(graph, registry) : plan_text(graph));
 }
 
 }  // namespace millrace::pipelines

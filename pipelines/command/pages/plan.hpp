@@ -2,8 +2,8 @@
 #pragma once
 
 #include "check/graph/validated_graph.hpp"
-#include "command/line/command.hpp"
-#include "command/loading/checked_config.hpp"
+
+#include <millrace/registry.hpp>
 
 #include <string>
 
@@ -11,7 +11,7 @@ namespace millrace::pipelines {
 
 std::string plan_text(const ValidatedGraph& graph);
 std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry);
-/// Text or JSON on standard output. Returns 0.
-int print_plan(const CheckedConfig& checked, const CommandOptions& options);
+/// One of them on standard output.
+void print_plan(const ValidatedGraph& graph, const StageRegistry& registry, bool json);
 
 }  // namespace millrace::pipelines

@@ -1,3 +1,4 @@
+// Large data are sampled at fixed places: a digest of all of it would take longer than a short run.
 #include "run_info.hpp"
 
 #include "plugins/plugin_loader.hpp"
@@ -72,19 +73,19 @@ class JoinedFiles {
 
 void add_text(const std::string& text, Sha256& digest) { digest.update(std::as_bytes(std::span(text))); }
 
-void add_digest(const std::vector<FileRead>& files, DataFact& fact) {
+void add_digest(const std::vector<FileRead>& files, DataInfo& info) {
   const JoinedFiles joined(files);
-  fact.whole = joined.bytes() <= kWholeBytes;
+  info.whole = joined.bytes() <= kWholeBytes;
   Sha256 digest;
   for (const FileRead& file : files) {
-    fact.files.push_back(file.path);
+    info.files.push_back(file.path);
     add_text(file.sha256 + ";", digest);
   }
   add_text(joined.sizes(), digest);
-  if (fact.whole) joined.add(0, joined.bytes(), digest);
-  for (std::uint64_t i = 0; !fact.whole && i < kSamples; ++i)
+  if (info.whole) joined.add(0, joined.bytes(), digest);
+  for (std::uint64_t i = 0; !info.whole && i < kSamples; ++i)
     joined.add((joined.bytes() - kSampleBytes) / (kSamples - 1) * i, kSampleBytes, digest);
-  fact.sha256 = digest.finish();
+  info.sha256 = digest.finish();
 }
 
 std::int64_t rows_of(const ValidatedNode& node) {
@@ -108,19 +109,19 @@ std::string text_param(const ValidatedNode& node, const char* name) {
 
 }  // namespace
 
-std::string DataFact::text() const {
+std::string DataInfo::text() const {
   std::string all = rows < 0 ? "an unknown number of rows" : counted(rows, "row");
   if (!sha256.empty()) all += fmt::format(", {}, sha256 {}", counted(files.size(), "file"), sha256);
   return all;
 }
 
-std::vector<PluginFact> used_plugins(const ValidatedGraph& graph) {
-  std::vector<PluginFact> plugins;
+std::vector<UsedPlugin> used_plugins(const ValidatedGraph& graph) {
+  std::vector<UsedPlugin> plugins;
   const std::string built_in = builtin_plugin_path();
   for (const ValidatedNode& node : graph.nodes) {
     const StageInfo& info = *node.info;
     if (info.file.empty() || info.file == built_in) continue;
-    auto found = std::find_if(plugins.begin(), plugins.end(), [&](const PluginFact& p) { return p.file == info.file; });
+    auto found = std::find_if(plugins.begin(), plugins.end(), [&](const UsedPlugin& p) { return p.file == info.file; });
     if (found == plugins.end()) {
       plugins.push_back({info.plugin, info.plugin_version, info.file, sha256_of_file(info.file), {}});
       found = plugins.end() - 1;
@@ -131,8 +132,8 @@ std::vector<PluginFact> used_plugins(const ValidatedGraph& graph) {
   return plugins;
 }
 
-std::vector<DataFact> data_of(const ValidatedGraph& graph) {
-  std::vector<DataFact> data;
+std::vector<DataInfo> data_of(const ValidatedGraph& graph) {
+  std::vector<DataInfo> data;
   for (const ValidatedNode& node : graph.nodes) {
     if (node.info->kind != StageKind::source && node.files.empty()) continue;
     data.push_back({node.name, rows_of(node), {}, {}, true});
@@ -155,6 +156,6 @@ std::string bits_class_of(const ValidatedGraph& graph) {
   return sha256_hex(text);
 }
 
-RunFacts facts_of(const ValidatedGraph& graph) { return {used_plugins(graph), data_of(graph), bits_class_of(graph)}; }
+RunInfo info_of(const ValidatedGraph& graph) { return {used_plugins(graph), data_of(graph), bits_class_of(graph)}; }
 
 }  // namespace millrace::pipelines

@@ -10,14 +10,14 @@
 namespace millrace::pipelines {
 
 /// A plugin of which the graph uses stages, other than the built-in one.
-struct PluginFact {
+struct UsedPlugin {
   std::string name, version, file, sha256;
   std::vector<std::string> stages;  ///< those used, each once, in the order of the graph
 };
 
 /// What a source reads. `sha256` is over all of its files, one after the other: over everything up to 256 MiB, over their
 /// sizes and 64 samples of 64 KiB at fixed places beyond. Empty when the source names no file.
-struct DataFact {
+struct DataInfo {
   std::string node;
   std::int64_t rows = -1;  ///< of a pass, over all processes; negative when unknown
   std::vector<std::string> files;
@@ -28,19 +28,19 @@ struct DataFact {
   std::string text() const;
 };
 
-struct RunFacts {
-  std::vector<PluginFact> plugins;
-  std::vector<DataFact> data;
+struct RunInfo {
+  std::vector<UsedPlugin> plugins;
+  std::vector<DataInfo> data;
   /// Digest of instruction set, oneDNN, build, kind of device, card and CUDA runtime, precisions and reductions: runs of one
   /// config, seed, data and plugins give the same bits where this is the same.
   std::string bits_class;
 };
 
-std::vector<PluginFact> used_plugins(const ValidatedGraph& graph);
+std::vector<UsedPlugin> used_plugins(const ValidatedGraph& graph);
 /// Reads the files. Throws what InputFile throws.
-std::vector<DataFact> data_of(const ValidatedGraph& graph);
+std::vector<DataInfo> data_of(const ValidatedGraph& graph);
 std::string bits_class_of(const ValidatedGraph& graph);
 /// All of it.
-RunFacts facts_of(const ValidatedGraph& graph);
+RunInfo info_of(const ValidatedGraph& graph);
 
 }  // namespace millrace::pipelines

@@ -1,9 +1,10 @@
+// Texts of plugins are shortened; what was not measured is absent rather than null.
 #include "run_json.hpp"
 
-#include "check/memory_estimate.hpp"
 #include "command/terminal/answer.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "process/process_info.hpp"
+#include "run_summary.hpp"
 
 #include <millrace/detail/build_info.hpp>
 #include <millrace/model.hpp>
@@ -97,27 +98,27 @@ void add_lists(const RunReport& report, Json& object) {
   for (const RunFailure& failure : report.failures) object["failures"].push_back(failure_object(failure));
 }
 
-void add_facts(const RunFacts& facts, Json& object) {
-  object["bits_class"] = facts.bits_class;
+void add_info(const RunInfo& info, Json& object) {
+  object["bits_class"] = info.bits_class;
   object["plugins"] = Json::array();
-  for (const PluginFact& plugin : facts.plugins)
+  for (const UsedPlugin& plugin : info.plugins)
     object["plugins"].push_back({{"name", plugin.name},
                                  {"version", plugin.version},
                                  {"file", plugin.file},
                                  {"sha256", plugin.sha256},
                                  {"stages", plugin.stages}});
   object["data"] = Json::object();
-  for (const DataFact& fact : facts.data) {
-    Json& data = object["data"][fact.node] = Json::object();
-    if (fact.rows >= 0) data["rows"] = fact.rows;
-    if (fact.sha256.empty()) continue;
-    data.update({{"files", fact.files.size()}, {"sha256", fact.sha256}, {"whole", fact.whole}});
+  for (const DataInfo& source : info.data) {
+    Json& data = object["data"][source.node] = Json::object();
+    if (source.rows >= 0) data["rows"] = source.rows;
+    if (source.sha256.empty()) continue;
+    data.update({{"files", source.files.size()}, {"sha256", source.sha256}, {"whole", source.whole}});
   }
 }
 
 }  // namespace
 
-std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds, const RunFacts& facts,
+std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds, const RunInfo& info,
                      const Diagnostics& checked) {
   const BuildInfo build = build_info();
   Json object = {{"schema", 1},
@@ -130,7 +131,7 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
                  {"onednn", build.onednn},
                  {"isa", build.isa},
                  {"build", build.describe()}};
-  add_facts(facts, object);
+  add_info(info, object);
   if (graph.ranks.size > 1) {
     object["ranks"] = graph.ranks.size;
     if (const auto deviation = reduction_deviation(report)) object["reduction_deviation"] = *deviation;
@@ -150,12 +151,6 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
   if (report.device_times) object["device_times"] = device_object(*report.device_times);
   object["exit"] = {{"code", report.exit_code}, {"reason", report.reason}};
   return json_line(object);
-}
-
-std::size_t bytes_beyond_plan(const ValidatedGraph& graph, const RunReport& report) {
-  BlocksBySource blocks;
-  for (const WidenedBudget& budget : report.widened) blocks[budget.node] = budget.blocks;
-  return bytes_beyond_estimate(graph, blocks);
 }
 
 std::string errors_json(const Diagnostics& diagnostics) { return errors_json(diagnostics, nullptr); }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "diagnostics/diagnostics.hpp"
-#include "run/runner.hpp"
+#include "run/report/run_report.hpp"
 #include "run_info.hpp"
 
 #include <nlohmann/json_fwd.hpp>
@@ -14,9 +14,7 @@ namespace millrace::pipelines {
 /// One object and a newline. `warnings` holds those of `checked` and of the run. `launch_seconds`: from the start of the process to the start of the run.
 /// Metrics that were not measured are absent keys; what is not finite is a failure.
 std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds,
-                     const RunFacts& facts = {}, const Diagnostics& checked = {});
-/// By how many bytes the run may have taken more than `plan` said, because it widened budgets.
-std::size_t bytes_beyond_plan(const ValidatedGraph& graph, const RunReport& report);
+                     const RunInfo& info = {}, const Diagnostics& checked = {});
 /// {"schema":1,"errors":[...],"warnings":[...],"exit":{"code":3,"reason":"invalid"}}.
 std::string errors_json(const Diagnostics& diagnostics);
 /// The same, with "plugins" behind the errors: loaded_plugins_json(), or null. `signal`: the one by which the program ends, or 0.

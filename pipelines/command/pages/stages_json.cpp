@@ -1,3 +1,4 @@
+// Descriptors as they are, value by value; nothing is added for the reader.
 #include "stages_json.hpp"
 
 #include "command/terminal/answer.hpp"

@@ -1,3 +1,4 @@
+// Ports and parameters as tables; choices are explained where they first occur.
 #include "stages_markdown.hpp"
 
 #include "diagnostics/printable_text.hpp"
@@ -97,25 +98,6 @@ std::string stage_section(const StageInfo& info) {
 }
 
 }  // namespace
-
-std::string state_word(StateKind state) {
-  return state == StateKind::stateless        ? "stateless"
-         : state == StateKind::checkpointable ? "checkpointable"
-                                              : "volatile";
-}
-
-std::string threads_and_state(const StageInfo& info) {
-  std::string state = state_word(info.spec.state());
-  switch (info.kind) {
-    case StageKind::source:
-      return "one thread at a time; one pass an epoch; " + state;
-    case StageKind::transform:
-      return "any number of threads at once; one packet out for one in; " + state;
-    case StageKind::serial:
-      return "one thread at a time, in order; " + state;
-  }
-  return state;
-}
 
 std::string stages_markdown(const StageRegistry& registry, const std::string& name) {
   std::string text =

@@ -1,3 +1,4 @@
+// One way out for pages and objects, so that no text of a config or plugin reaches the terminal unseen.
 #include "answer.hpp"
 
 #include "diagnostics/printable_text.hpp"

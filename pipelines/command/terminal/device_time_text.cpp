@@ -1,3 +1,4 @@
+// Shares of the time that the device was in use, because seconds alone say nothing about a bottleneck.
 #include "device_time_text.hpp"
 
 #include "progress_text.hpp"

@@ -1,3 +1,4 @@
+// Lines are made of parts with a worth; what is worth least goes first when there is no room.
 #include "epoch_text.hpp"
 
 #include "diagnostics/printable_text.hpp"

@@ -1,7 +1,7 @@
 // What is said of an epoch, in lines that fit a terminal.
 #pragma once
 
-#include "run/runner.hpp"
+#include "run/report/run_observer.hpp"
 #include "terminal.hpp"
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Redrawn at most twenty times a second, and only where somebody looks.
 #include "progress_line.hpp"
 
 #include "diagnostics/printable_text.hpp"

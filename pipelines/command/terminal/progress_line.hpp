@@ -2,7 +2,7 @@
 #pragma once
 
 #include "epoch_text.hpp"
-#include "run/runner.hpp"
+#include "run/report/run_observer.hpp"
 #include "terminal.hpp"
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// One thread writes everything, so that a reader who waits stops nobody else.
 #include "run_output.hpp"
 
 #include "progress_text.hpp"

@@ -1,3 +1,4 @@
+// Names the nodes at work, because a user who waits wants to know for whom.
 #include "stop_note.hpp"
 
 #include "diagnostics/printable_text.hpp"

@@ -1,7 +1,7 @@
 // What a first signal is answered with.
 #pragma once
 
-#include "run/runner.hpp"
+#include "run/report/active_nodes.hpp"
 
 #include <string>
 

@@ -1,7 +1,8 @@
 // `pipeline-run check CONFIG`: every error and warning, no data moved.
 #include "check/memory_check.hpp"
+#include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
-#include "command/loading/config_plugins.hpp"
+#include "command/pages/loaded_plugins.hpp"
 #include "command/pages/run_json.hpp"
 #include "command/terminal/answer.hpp"
 #include "diagnostics/printable_text.hpp"
@@ -12,8 +13,9 @@
 #include <nlohmann/json.hpp>
 
 namespace millrace::pipelines {
+namespace {
 
-int check_verb(const CommandOptions& options) {
+int act(const ConfigOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   note_loaded_plugins(checked->registry);
   if (!checked->diagnostics.has_errors()) check_memory(checked->graph, checked->diagnostics);
@@ -23,10 +25,18 @@ int check_verb(const CommandOptions& options) {
   if (options.json)
     write_result(errors_json(checked->diagnostics, loaded_plugins_json(checked->registry)));
   else
-    answer(fmt::format("{}: no errors, {}{}\n", printable_line(options.target),
-                       warnings > 0 ? warnings_text(warnings) + ", " : "",
+    answer(fmt::format("{}: no errors, {}{}\n", printable_line(options.config), warnings > 0 ? warnings_text(warnings) + ", " : "",
                        counted(checked->graph.nodes.size(), "node")));
   return 0;
 }
 
+const RegisteredVerb kVerb({.name = "check",
+                            .group = VerbGroup::config,
+                            .summary = "find every error of a config; moves no data",
+                            .target = config_target(),
+                            .options = config_options({json_option()}),
+                            .examples = {"pipeline-run check mnist_mlp"}},
+                           act);
+
+}  // namespace
 }  // namespace millrace::pipelines

@@ -1,6 +1,8 @@
 // `pipeline-run devices`: what this machine has to compute on, and why it lacks the rest.
 #include "command/cuda_part.hpp"
-#include "command/line/command.hpp"
+#include "command/download.hpp"
+#include "command/line/config_arguments.hpp"
+#include "command/loading/config_options.hpp"
 #include "command/terminal/answer.hpp"
 #include "diagnostics/quantity_text.hpp"
 
@@ -52,13 +54,6 @@ Json object_of(const DeviceReport& device) {
   return object;
 }
 
-constexpr bool kHasCurl =
-#ifdef MILLRACE_HAS_CURL
-    true;
-#else
-    false;
-#endif
-
 CudaPart cuda_part_of(const std::vector<DeviceReport>& devices) {
   std::string reason;
   for (const DeviceReport& device : devices)
@@ -95,7 +90,7 @@ std::string text() {
                     "  CUDA part: {}\n  several processes (MPI): {}\n  sums of several GPUs (NCCL): {}\n  downloads "
                     "(libcurl): {}\n",
                     cuda_part_of(devices).detail, peers_text(), nccl_text(),
-                    kHasCurl ? "yes" : "no, built without it (Debian: libcurl4-openssl-dev)");
+                    can_download() ? "yes" : "no, built without it (Debian: libcurl4-openssl-dev)");
 }
 
 std::string json() {
@@ -113,18 +108,25 @@ std::string json() {
                  {"isa", build.isa},
                  {"cuda_object", cuda_object_path()},
                  {"cuda_part", {{"state", part.state}, {"detail", part.detail}}},
-                 {"curl", kHasCurl},
+                 {"curl", can_download()},
                  {"mpi", {{"available", mpi.available}, {"detail", mpi.detail}}},
                  {"nccl", {{"available", nccl.available}, {"detail", nccl.detail}}}};
   for (const DeviceReport& device : devices) object["devices"].push_back(object_of(device));
   return json_line(object);
 }
 
-}  // namespace
-
-int devices_verb(const CommandOptions& options) {
+int act(const PluginOptions& options) {
   options.json ? write_result(json()) : answer(text());
   return 0;
 }
+
+const RegisteredVerb kVerb({.name = "devices",
+                            .group = VerbGroup::catalog,
+                            .summary = "the devices there are, or why not",
+                            .options = {json_option(), plugin_option()},
+                            .examples = {"pipeline-run devices"}},
+                           act);
+
+}  // namespace
 
 }  // namespace millrace::pipelines

@@ -1,9 +1,10 @@
 // `pipeline-run fetch DATASET`: each file from the first mirror that has it right, under its name only when it is right.
 #include "command/download.hpp"
 #include "command/fetched_file.hpp"
-#include "command/line/command.hpp"
+#include "command/options/verb.hpp"
 #include "command/terminal/answer.hpp"
 #include "diagnostics/printable_text.hpp"
+#include "diagnostics/suggestions.hpp"
 #include "process/stop_signals.hpp"
 
 #include <millrace/dataset.hpp>
@@ -21,14 +22,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+struct FetchOptions : VerbOptions {
+  std::string dataset;
+  std::vector<std::string> from_addresses;  ///< instead of the mirrors
+  std::string to_folder;
+  bool quiet = false;
+};
+
 constexpr std::uint64_t kGzipOverhead = 1U << 20U;  // a file that gzip cannot shrink grows by far less
 
 const DatasetInfo& dataset_or_fail(const std::string& name) {
   if (const DatasetInfo* info = find_dataset(name)) return *info;
-  const std::vector<std::string> close = close_names(name, dataset_names());
+  const std::string suggestion = did_you_mean(name, dataset_names());
   throw Error(ErrorKind::usage, "unknown-dataset", fmt::format("there is no data set `{}`", name),
-              close.empty() ? fmt::format("known: {}", fmt::join(dataset_names(), ", "))
-                            : fmt::format("did you mean `{}`?", fmt::join(close, "` or `")));
+              suggestion.empty() ? fmt::format("known: {}", fmt::join(dataset_names(), ", ")) : suggestion);
 }
 
 std::string without_slash(std::string address) {
@@ -48,7 +55,7 @@ std::string manual_help(const DatasetInfo& info, const std::string& folder, bool
 
 class Fetch {
  public:
-  Fetch(const CommandOptions& options, const DatasetInfo& info, const std::atomic<int>& stop)
+  Fetch(const FetchOptions& options, const DatasetInfo& info, const std::atomic<int>& stop)
       : options_(options),
         info_(info),
         stop_(stop),
@@ -67,7 +74,7 @@ class Fetch {
     if (!options_.quiet) write_note(printable(text) + "\n");
   }
 
-  const CommandOptions& options_;
+  const FetchOptions& options_;
   const DatasetInfo& info_;
   const std::atomic<int>& stop_;
   std::string folder_;
@@ -156,12 +163,39 @@ bool Fetch::is_looked_into() const {
   });
 }
 
-}  // namespace
-
-int fetch_verb(const CommandOptions& options) {
-  const DatasetInfo& info = dataset_or_fail(options.target);
+int act(const FetchOptions& options) {
+  const DatasetInfo& info = dataset_or_fail(options.dataset);
   const StopSignals signals;
   return Fetch(options, info, signals.first()).act();
 }
+
+const RegisteredVerb kVerb(
+    {.name = "fetch",
+     .group = VerbGroup::catalog,
+     .summary = "download a data set and check it",
+     .target = {.name = "DATASET",
+                .help = "mnist or fashion_mnist",
+                .example = "mnist",
+                .missing = "no data set given",
+                .store = into(&FetchOptions::dataset),
+                .candidates = [](const TypedWords&) { return dataset_names(); }},
+     .options = {{.name = "from",
+                  .kind = ValueKind::text,
+                  .placeholder = "URL",
+                  .help = "Base address instead of the mirrors (repeatable, tried in order)",
+                  .example = "https://example.org/mnist",
+                  .store = into(&FetchOptions::from_addresses)},
+                 {.name = "to",
+                  .kind = ValueKind::file,
+                  .placeholder = "DIR",
+                  .help = "Folder to put the files into",
+                  .example = "data",
+                  .store = into(&FetchOptions::to_folder)},
+                 {.name = "quiet", .letter = "q", .help = "Errors only", .store = into(&FetchOptions::quiet)}},
+     .examples = {"pipeline-run fetch mnist"},
+     .only_looks = false},
+    act);
+
+}  // namespace
 
 }  // namespace millrace::pipelines

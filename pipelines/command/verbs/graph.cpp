@@ -1,6 +1,7 @@
 // `pipeline-run graph CONFIG`: the graph in Graphviz's or Mermaid's language.
+#include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
-#include "command/loading/config_plugins.hpp"
+#include "command/pages/loaded_plugins.hpp"
 #include "diagnostics/printable_text.hpp"
 
 #include <fmt/format.h>
@@ -9,6 +10,10 @@
 
 namespace millrace::pipelines {
 namespace {
+
+struct GraphOptions : ConfigOptions {
+  std::string format = "dot";
+};
 
 // Names come from the user; both languages take them in quotes.
 std::string dot_text(const std::string& text) {
@@ -69,9 +74,7 @@ std::string mermaid(const ValidatedGraph& graph) {
   return text;
 }
 
-}  // namespace
-
-int graph_verb(const CommandOptions& options) {
+int act(const GraphOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   note_loaded_plugins(checked->registry);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
@@ -80,4 +83,19 @@ int graph_verb(const CommandOptions& options) {
   return 0;
 }
 
+const RegisteredVerb kVerb({.name = "graph",
+                            .group = VerbGroup::config,
+                            .summary = "the graph as a picture's source text",
+                            .target = config_target(),
+                            .options = config_options({{.name = "format",
+                                                        .kind = ValueKind::choice,
+                                                        .placeholder = "NAME",
+                                                        .help = "dot (the default) or mermaid",
+                                                        .example = "mermaid",
+                                                        .choices = {"dot", "mermaid"},
+                                                        .store = into(&GraphOptions::format)}}),
+                            .examples = {"pipeline-run graph mnist_mlp --format mermaid"}},
+                           act);
+
+}  // namespace
 }  // namespace millrace::pipelines

@@ -1,6 +1,7 @@
 // `pipeline-run new-stage NAME`: a folder with a plugin that builds against the installed Millrace, tests itself and runs.
-#include "command/loading/checked_config.hpp"
+#include "command/loading/plugin_loading.hpp"
 #include "command/new_stage/new_stage_texts.hpp"
+#include "command/options/verb.hpp"
 #include "command/terminal/answer.hpp"
 #include "command/terminal/terminal.hpp"
 
@@ -22,6 +23,12 @@
 
 namespace millrace::pipelines {
 namespace {
+
+struct NewStageOptions : VerbOptions {
+  std::string stage;
+  std::string kind = "transform";
+  bool cuda = false;
+};
 
 namespace fs = std::filesystem;
 
@@ -132,10 +139,8 @@ fs::path made_folder(const std::string& stage) {
       error ? "start from a folder in which you may write" : "choose another name, or another folder to start from");
 }
 
-}  // namespace
-
-int new_stage_verb(const CommandOptions& options) {
-  const std::string& stage = options.target;
+int act(const NewStageOptions& options) {
+  const std::string& stage = options.stage;
   require_name(stage);
   require_free_name(stage);
   require_new_name(stage);
@@ -166,5 +171,36 @@ int new_stage_verb(const CommandOptions& options) {
                   stage, options.kind, prefix(), options.cuda ? " with a kernel" : ""));
   return 0;
 }
+
+std::string conflict(const NewStageOptions& options) {
+  if (!options.cuda || options.kind == "transform") return {};
+  return fmt::format("--cuda writes a transform, not a {}", options.kind);
+}
+
+const RegisteredVerb kVerb({.name = "new-stage",
+                            .group = VerbGroup::author,
+                            .summary = "a folder with a stage of your own: code, test, config",
+                            .target = {.name = "NAME",
+                                       .help = "Name of the stage, and of the folder that is made here",
+                                       .example = "random_shift",
+                                       .missing = "no name given for the stage",
+                                       .store = into(&NewStageOptions::stage)},
+                            .options = {{.name = "kind",
+                                         .kind = ValueKind::choice,
+                                         .placeholder = "NAME",
+                                         .help = "transform (the default), serial or source",
+                                         .example = "serial",
+                                         .choices = {"transform", "serial", "source"},
+                                         .store = into(&NewStageOptions::kind)},
+                                        {.name = "cuda",
+                                         .help = "With a kernel for NVIDIA GPUs; a transform only",
+                                         .store = into(&NewStageOptions::cuda)}},
+                            .examples = {"pipeline-run new-stage random_shift --kind transform",
+                                         "pipeline-run new-stage brighten --cuda"},
+                            .only_looks = false,
+                            .conflict = on_own(conflict)},
+                           act);
+
+}  // namespace
 
 }  // namespace millrace::pipelines

@@ -1,126 +1,41 @@
 // `pipeline-run CONFIG`: check, run, report.
 #include "check/memory_check.hpp"
+#include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
 #include "command/loading/peer_config.hpp"
 #include "command/pages/plan.hpp"
 #include "command/pages/run_json.hpp"
-#include "command/terminal/device_time_text.hpp"
+#include "command/pages/run_summary.hpp"
 #include "command/terminal/progress_line.hpp"
-#include "command/terminal/progress_text.hpp"
 #include "command/terminal/run_output.hpp"
-#include "command/terminal/stop_note.hpp"
+#include "command/terminal/stopping.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "diagnostics/quantity_text.hpp"
-#include "process/call_limit.hpp"
+#include "diagnostics/thrown_error.hpp"
 #include "process/exit_watch.hpp"
 #include "process/process_info.hpp"
-#include "process/stop_signals.hpp"
 #include "process/system_failure.hpp"
 #include "process/timeouts.hpp"
-
-#include <millrace/detail/counted.hpp>
-#include <millrace/model.hpp>
+#include "run/runner.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <exception>
-#include <mutex>
-#include <optional>
 #include <system_error>
-#include <thread>
 
 namespace millrace::pipelines {
 namespace {
 
+struct RunVerbOptions : ConfigOptions {
+  bool dry_run = false, quiet = false;
+  std::uint32_t every = 0;  ///< a line for each so many epochs; 0: as progress_line.hpp decides
+  bool alone = false;       ///< one process, whatever a launcher says
+};
+
 double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// The node that works most of the time it exists is what a faster machine or a cheaper stage would have to improve.
-std::string limiting_node(const ValidatedGraph& graph, const RunReport& report) {
-  if (report.exit_code != 0 || graph.epochs == 0) return {};
-  const auto busiest = std::max_element(report.nodes.begin(), report.nodes.end(),
-                                        [](const NodeReport& a, const NodeReport& b) { return a.busy < b.busy; });
-  if (busiest == report.nodes.end() || report.seconds <= 0) return {};
-  return fmt::format(", limited by {} {:.0f}%", busiest->name, 100 * std::min(1.0, busiest->busy / report.seconds));
-}
-
-std::string ranks_text(const ValidatedGraph& graph, const RunReport& report) {
-  if (graph.ranks.size == 1) return {};
-  std::string text = fmt::format("{} processes\n", graph.ranks.size);
-  if (const auto deviation = reduction_deviation(report))
-    text += fmt::format(
-        "  the gradient of the last batch deviates from `reduction: ordered`\n  by {:.2g} of its largest value\n",
-        *deviation);
-  return text;
-}
-
-/// Epochs that every trainer has ended.
-std::size_t epochs_trained(const ValidatedGraph& graph, const RunReport& report) {
-  std::optional<std::size_t> least;
-  for (const ValidatedNode& node : graph.nodes) {
-    if (!graph.is_trainer(node)) continue;
-    const auto trained = std::find_if(report.models.begin(), report.models.end(),
-                                      [&](const TrainedModel& model) { return model.node == node.name; });
-    const std::size_t epochs = trained == report.models.end() ? 0 : trained->model->epoch();
-    least = std::min(least.value_or(epochs), epochs);
-  }
-  return least.value_or(0);
-}
-
-/// The hash of a model says whose it is where there are several.
-std::string weights_text(const RunReport& report) {
-  if (!report.weights_sha256.empty() && report.models.size() == 1)
-    return fmt::format("weights sha256 {}\n", report.weights_sha256);
-  std::string text;
-  for (const TrainedModel& trained : report.models)
-    text += fmt::format("weights of {}\n  sha256 {}\n", printable(trained.node), trained.model->weights_sha256());
-  return text;
-}
-
-/// "stopped by signal 2 (Interrupt) in epoch 3 of 5"; otherwise the reason itself.
-std::string end_text(const ValidatedGraph& graph, const RunReport& report) {
-  if (report.exit_code <= 128) return report.reason;
-  const std::size_t ended = epochs_trained(graph, report);
-  return fmt::format("stopped by {} ({}) in epoch {} of {}", report.reason, sigdescr_np(report.exit_code - 128),
-                     std::min<std::size_t>(ended + 1, graph.epochs), graph.epochs);
-}
-
-std::string warnings_line(std::size_t count) { return count == 0 ? "" : warnings_text(count) + "\n"; }
-
-std::string leaked_text(const RunReport& report) {
-  return report.leaked_bytes ? ", leaked " + bytes_text(static_cast<double>(*report.leaked_bytes)) : "";
-}
-
-std::string summary(const ValidatedGraph& graph, const RunReport& report, std::size_t warnings) {
-  std::string text = fmt::format("{}: {} in {}{}\n", printable(graph.name), end_text(graph, report),
-                                 seconds_text(report.seconds), limiting_node(graph, report));
-  text += warnings_line(warnings);
-  text += weights_text(report);
-  text += ranks_text(graph, report);
-  text += fmt::format("device {} ({}), {}\n", to_string(graph.device.id), graph.device.reason,
-                      counted(graph.threads, "thread"));
-  if (!graph.threads_reason.empty()) text += fmt::format("threads: {}\n", graph.threads_reason);
-  text += fmt::format("device memory: peak {}{}\n", bytes_text(static_cast<double>(report.device_peak_bytes)),
-                      leaked_text(report));
-  if (report.peak_bytes > report.device_peak_bytes)
-    text += fmt::format("host memory: peak {}\n",
-                        bytes_text(static_cast<double>(report.peak_bytes - report.device_peak_bytes)));
-  if (report.device_times) text += device_time_text(*report.device_times);
-  for (const WidenedBudget& budget : report.widened)
-    text += fmt::format(
-        "budget of `{}` was widened to {} (planned: {}):\n  stages downstream drop rows, or its blocks are small\n",
-        printable(budget.node), counted(budget.blocks, "block"), budget.planned);
-  if (const std::size_t more = bytes_beyond_plan(graph, report); more > 0)
-    text += fmt::format("the run may take {} more than `plan` said\n", bytes_text(static_cast<double>(more)));
-  return text;
 }
 
 Diagnostics failures_of(const RunReport& report) {
@@ -154,73 +69,10 @@ void tell_lost(RunReport& report, const Error& error) {
   report.reason = "output lost";
 }
 
-/// What a first signal is answered with, by the thread that takes signals. Before and after the run it is written at once.
-class StopNote {
- public:
-  explicit StopNote(bool wanted) : is_wanted(wanted) {}
-  ActiveNodes at_work;
-  std::atomic<bool> is_wanted;
-
-  void follow(RunOutput* output) {
-    const std::lock_guard lock(mutex_);
-    output_ = output;
-  }
-  void write(int signal) {
-    if (!is_wanted) return;
-    const std::lock_guard lock(mutex_);
-    if (output_ != nullptr) return output_->note(stop_note_text(signal, at_work.now()));
-    if (takes_text(STDERR_FILENO)) write_note(early_stop_note_text(signal));
-  }
-
- private:
-  std::mutex mutex_;
-  RunOutput* output_ = nullptr;
-};
-
-/// The signals of a run, and who hears of them.
-struct Stopping {
-  StopNote note;
-  std::atomic<bool> is_telling{false};
-  StopSignals signals;  // last: its thread hears of all others
-
-  explicit Stopping(bool wants_note) : note(wants_note), signals([this](int signal) { hear(signal); }) {}
-
-  // Before and after the run nobody looks at the signal while a stage's call lasts, or while nobody reads the results.
-  void hear(int signal) {
-    note.write(signal);
-    CallLimits::stop_by(signal);
-    if (is_telling) leave_unless_told(signal);
-  }
-
-  /// While it lives, what the run has come to is told, and a signal gives that a second; one that came before does, too.
-  struct Telling {
-    explicit Telling(Stopping& of) : stopping(of) {
-      stopping.is_telling = true;
-      if (const int signal = stopping.signals.first(); signal != 0)
-        limit = std::thread([this, signal] { stopping.leave_unless_told(signal); });
-    }
-    ~Telling() {
-      stopping.is_telling = false;
-      if (limit.joinable()) limit.join();
-    }
-    Telling(const Telling&) = delete;
-    Telling& operator=(const Telling&) = delete;
-    Stopping& stopping;
-    std::thread limit;
-  };
-
- private:
-  void leave_unless_told(int signal) const {
-    constexpr std::chrono::milliseconds kSlice{20}, kAll{1000};
-    for (auto waited = kSlice; waited <= kAll && is_telling; waited += kSlice) std::this_thread::sleep_for(kSlice);
-    if (is_telling) exit_now(128 + signal);
-  }
-};
-
 // Where epoch lines, summary and prints go: with --json standard output is one object and nothing else.
-int lines_descriptor(const CommandOptions& options) { return options.json ? STDERR_FILENO : result_descriptor(); }
+int lines_descriptor(const RunVerbOptions& options) { return options.json ? STDERR_FILENO : result_descriptor(); }
 
-ProgressOptions progress_options(const ValidatedGraph& graph, const CommandOptions& options) {
+ProgressOptions progress_options(const ValidatedGraph& graph, const RunVerbOptions& options) {
   ProgressOptions progress;
   progress.epochs = graph.epochs;
   progress.every = options.every;
@@ -236,14 +88,14 @@ ProgressOptions progress_options(const ValidatedGraph& graph, const CommandOptio
 }
 
 // Where standard error takes nothing at the moment, the object does not wait for it.
-void tell_end(const ValidatedGraph& graph, RunReport& report, const CommandOptions& options, double launch_seconds,
-              const RunFacts& facts, const Diagnostics& checked, RunOutput& output) {
+void tell_end(const ValidatedGraph& graph, RunReport& report, const RunVerbOptions& options, double launch_seconds,
+              const RunInfo& info, const Diagnostics& checked, RunOutput& output) {
   if (!options.quiet && graph.ranks.rank == 0)
-    output.result(summary(graph, report, checked.warnings().size() + report.warnings.size()));
+    output.result(run_summary(graph, report, checked.warnings().size() + report.warnings.size()));
   if (!options.json || takes_text(STDERR_FILENO)) output.finish();
   if (output.write_error() != 0) tell_lost(report, unwritable(output.write_error()));
   try {
-    if (options.json) write_result(run_json(graph, report, launch_seconds, facts, checked));
+    if (options.json) write_result(run_json(graph, report, launch_seconds, info, checked));
   } catch (const Error& error) {  // whoever called is to hear of the run's failures all the same
     tell_lost(report, error);
   }
@@ -253,15 +105,15 @@ void tell_end(const ValidatedGraph& graph, RunReport& report, const CommandOptio
 /// How the end of a run is told, whichever way it comes.
 struct RunEnd {
   const ValidatedGraph& graph;
-  const CommandOptions& options;
+  const RunVerbOptions& options;
   Peers* peers;
   double launch_seconds;
-  const RunFacts& facts;
+  const RunInfo& info;
   const Diagnostics& checked;
   RunOutput& output;
 
   void tell(RunReport& report) const {
-    tell_end(graph, report, options, launch_seconds, facts, checked, output);
+    tell_end(graph, report, options, launch_seconds, info, checked, output);
     if (const Diagnostics failures = failures_of(report); !failures.empty()) write_errors(failures, options, peers);
   }
 
@@ -276,22 +128,10 @@ struct RunEnd {
   }
 };
 
-/// While it lives, what a signal is answered with goes where the run's output goes.
-class Following {
- public:
-  Following(StopNote& note, RunOutput& output) : note_(note) { note_.follow(&output); }
-  ~Following() { note_.follow(nullptr); }
-  Following(const Following&) = delete;
-  Following& operator=(const Following&) = delete;
-
- private:
-  StopNote& note_;
-};
-
 /// Shows of a rank other than the first what concerns its rows alone.
 class OtherRank final : public RunObserver {
  public:
-  OtherRank(int rank, const CommandOptions& options, RunOutput& output)
+  OtherRank(int rank, const RunVerbOptions& options, RunOutput& output)
       : rank_(rank), options_(options), output_(output) {}
   void warning(const RunWarning& warning) override {
     if (!options_.quiet)
@@ -300,7 +140,7 @@ class OtherRank final : public RunObserver {
 
  private:
   const int rank_;
-  const CommandOptions& options_;
+  const RunVerbOptions& options_;
   RunOutput& output_;
 };
 
@@ -323,7 +163,7 @@ RunReport run_watched(ValidatedGraph& graph, const RunEnd& end, Stopping& stoppi
   return report;
 }
 
-int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peers) {
+int check_and_run(const RunVerbOptions& options, Stopping& stopping, Peers* peers) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options, peers);
   if (!checked->diagnostics.has_errors()) check_memory(checked->graph, checked->diagnostics);
   if (peers != nullptr) {
@@ -331,17 +171,20 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
   } else if (checked->diagnostics.has_errors()) {
     return report_errors(*checked, options);
   }
-  RunFacts facts;
-  if (peers != nullptr || options.json) facts = facts_of(checked->graph);
+  RunInfo info;
+  if (peers != nullptr || options.json) info = info_of(checked->graph);
   if (peers != nullptr)
-    if (const int code = agree_on_data(*peers, checked->graph, facts.data, options); code != 0) return code;
+    if (const int code = agree_on_data(*peers, checked->graph, info.data, options); code != 0) return code;
   if (peers != nullptr)
-    tell_peer_warnings(*peers, checked->diagnostics, options);
-  else
+    tell_peer_warnings(*peers, checked->diagnostics, options, options.quiet);
+  else if (!options.quiet)
     tell_warnings(checked->diagnostics, options);
-  if (options.dry_run) return checked->graph.ranks.rank == 0 ? print_plan(*checked, options) : 0;
+  if (options.dry_run) {
+    if (checked->graph.ranks.rank == 0) print_plan(checked->graph, checked->registry, options.json);
+    return 0;
+  }
   RunOutput output(lines_descriptor(options), STDERR_FILENO);
-  const RunEnd end{checked->graph, options, peers, seconds_since_launch(), facts, checked->diagnostics, output};
+  const RunEnd end{checked->graph, options, peers, seconds_since_launch(), info, checked->diagnostics, output};
   RunReport report = run_watched(checked->graph, end, stopping);
   const Stopping::Telling telling(stopping);
   end.tell(report);
@@ -349,7 +192,7 @@ int check_and_run(const CommandOptions& options, Stopping& stopping, Peers* peer
 }
 
 /// Tells the other ranks first, then this one's user, why this rank ends.
-void tell_failure(const Error& error, const CommandOptions& options, Peers& peers) noexcept {
+void tell_failure(const Error& error, const RunVerbOptions& options, Peers& peers) noexcept {
   try {
     if (error.name() != "peer-lost") peers.failed(printable_line(shortened(error.message(), kMostMessageBytes)));
     Diagnostics found;
@@ -362,7 +205,7 @@ void tell_failure(const Error& error, const CommandOptions& options, Peers& peer
 
 /// One process of several. Only rank 0 writes results, progress and the warnings of the config, which is the same for all.
 /// What is thrown is told here, because `leave` may end the process.
-int run_among(Peers& peers, CommandOptions options, Stopping& stopping) {
+int run_among(Peers& peers, RunVerbOptions options, Stopping& stopping) {
   const bool is_first = peers.ranks().rank == 0;
   if (!is_first) {
     options.json = false;
@@ -381,9 +224,7 @@ int run_among(Peers& peers, CommandOptions options, Stopping& stopping) {
   return code;
 }
 
-}  // namespace
-
-int run_verb(const CommandOptions& options) {
+int act(const RunVerbOptions& options) {
   // For everybody who asks which ranks there are, stages in processes of their own included.
   if (options.alone) ::setenv("MILLRACE_ALONE", "1", 1);  // NOLINT(concurrency-mt-unsafe): no other thread yet
   Stopping stopping(!options.quiet);
@@ -391,4 +232,35 @@ int run_verb(const CommandOptions& options) {
   return peers ? run_among(*peers, options, stopping) : check_and_run(options, stopping, nullptr);
 }
 
+std::vector<Option> own_options() {
+  return {json_option(),
+          {.name = "dry-run",
+           .help = "Do all but the run: read, check, print the plan",
+           .store = into(&RunVerbOptions::dry_run)},
+          {.name = "quiet",
+           .letter = "q",
+           .help = "No progress and no summary; errors and what stages print",
+           .store = into(&RunVerbOptions::quiet)},
+          {.name = "every",
+           .kind = ValueKind::count,
+           .placeholder = "N",
+           .help = "One line for every N epochs, and one for the last",
+           .example = "10",
+           .range = {.least = 1, .of = "epochs"},
+           .store = into(&RunVerbOptions::every)},
+          {.name = "alone",
+           .help = "A run of one process, also when mpirun or srun starts several",
+           .store = into(&RunVerbOptions::alone)}};
+}
+
+const RegisteredVerb kVerb({.name = "run",
+                            .group = VerbGroup::run,
+                            .summary = "train what a config describes",
+                            .target = config_target(),
+                            .options = config_options(own_options()),
+                            .examples = {"pipeline-run mnist_mlp --set epochs=1 --json"},
+                            .only_looks = false},
+                           act);
+
+}  // namespace
 }  // namespace millrace::pipelines

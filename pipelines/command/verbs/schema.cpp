@@ -1,13 +1,14 @@
 // `pipeline-run schema`: a JSON Schema of configs, built-in stages and plugins alike.
-#include "command/loading/checked_config.hpp"
+#include "command/line/config_arguments.hpp"
+#include "command/loading/config_options.hpp"
 #include "command/loading/plugin_loading.hpp"
 #include "command/pages/config_json_schema.hpp"
-#include "command/terminal/terminal.hpp"
 #include "plugins/plugin_search.hpp"
 
 namespace millrace::pipelines {
+namespace {
 
-int schema_verb(const CommandOptions& options) {
+int act(const PluginOptions& options) {
   StageRegistry registry;
   load_plugins(options.plugins, registry);
   load_plugins_of_folders(registry, waiting_trial());
@@ -15,4 +16,12 @@ int schema_verb(const CommandOptions& options) {
   return 0;
 }
 
+const RegisteredVerb kVerb({.name = "schema",
+                            .group = VerbGroup::catalog,
+                            .summary = "JSON Schema of configs for editors, plugins included",
+                            .options = {plugin_option()},
+                            .examples = {"pipeline-run schema"}},
+                           act);
+
+}  // namespace
 }  // namespace millrace::pipelines

@@ -1,6 +1,7 @@
 // `pipeline-run show CONFIG`: the config as it would run, a valid config again, with the origin of each value as a comment.
+#include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
-#include "command/loading/config_plugins.hpp"
+#include "command/pages/loaded_plugins.hpp"
 #include "command/terminal/answer.hpp"
 #include "config/document/references.hpp"
 #include "diagnostics/printable_text.hpp"
@@ -122,9 +123,7 @@ Json to_json(const DocNode& node) {
   return object;
 }
 
-}  // namespace
-
-int show_verb(const CommandOptions& options) {
+int act(const ConfigOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   note_loaded_plugins(checked->registry);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
@@ -142,5 +141,15 @@ int show_verb(const CommandOptions& options) {
   write_result(printable(writer.text));
   return 0;
 }
+
+const RegisteredVerb kVerb({.name = "show",
+                            .group = VerbGroup::config,
+                            .summary = "the config after overrides, each value with its origin",
+                            .target = config_target(),
+                            .options = config_options({json_option()}),
+                            .examples = {"pipeline-run show mnist_mlp --set epochs=1"}},
+                           act);
+
+}  // namespace
 
 }  // namespace millrace::pipelines

@@ -1,5 +1,6 @@
 // `pipeline-run stages [NAME]`: the stages there are, or one of them with all that its descriptor says.
-#include "command/loading/checked_config.hpp"
+#include "command/line/config_arguments.hpp"
+#include "command/loading/config_options.hpp"
 #include "command/loading/plugin_loading.hpp"
 #include "command/loading/plugin_search_report.hpp"
 #include "command/pages/stage_info.hpp"
@@ -17,6 +18,12 @@
 
 namespace millrace::pipelines {
 namespace {
+
+struct StagesOptions : PluginOptions {
+  std::string stage;  ///< empty: all
+  bool markdown = false;
+  bool why = false;  ///< where the stage was looked for, and what was refused
+};
 
 std::string default_text(const Param& param) {
   if (param.default_value) return "default " + param.default_value->render();
@@ -104,26 +111,56 @@ std::string list_text(const StageRegistry& registry) {
                           suggestion.empty() ? "" : "  ", name));
 }
 
-}  // namespace
-
-int stages_verb(const CommandOptions& options) {
-  if (options.why) return why_page(options);
+int act(const StagesOptions& options) {
+  if (options.why) return report_plugin_search(options.stage, options.plugins, options.json);
   StageRegistry registry;
   load_plugins(options.plugins, registry);
   load_plugins_of_folders(registry, waiting_trial());
   if (options.markdown) {
-    if (!options.target.empty() && registry.find(options.target) == nullptr) refuse(options.target, registry);
-    answer(stages_markdown(registry, options.target));
+    if (!options.stage.empty() && registry.find(options.stage) == nullptr) refuse(options.stage, registry);
+    answer(stages_markdown(registry, options.stage));
     return 0;
   }
-  if (options.target.empty()) {
+  if (options.stage.empty()) {
     options.json ? write_result(stages_json(registry)) : answer(list_text(registry));
     return 0;
   }
-  const StageInfo* info = registry.find(options.target);
-  if (info == nullptr) refuse(options.target, registry);
+  const StageInfo* info = registry.find(options.stage);
+  if (info == nullptr) refuse(options.stage, registry);
   options.json ? write_result(stage_json(*info)) : answer(stage_text(*info));
   return 0;
 }
+
+std::vector<std::string> stage_names(const TypedWords& typed) {
+  StageRegistry registry;
+  load_plugins(typed.plugins, registry);
+  load_plugins_of_folders(registry);
+  return registry.names();
+}
+
+std::string conflict(const StagesOptions& options) {
+  return options.why && options.stage.empty() ? "--why needs the name of a stage" : "";
+}
+
+const RegisteredVerb kVerb(
+    {.name = "stages",
+     .group = VerbGroup::catalog,
+     .summary = "the stages there are, or one with ports and parameters",
+     .target = {.name = "NAME",
+                .help = "A stage; all of them without it",
+                .example = "batcher",
+                .store = into(&StagesOptions::stage),
+                .candidates = stage_names},
+     .options = {json_option(),
+                 {.name = "markdown", .help = "Print a page of Markdown", .store = into(&StagesOptions::markdown)},
+                 {.name = "why",
+                  .help = "Where NAME was looked for, and each plugin that was refused",
+                  .store = into(&StagesOptions::why)},
+                 plugin_option()},
+     .examples = {"pipeline-run stages batcher"},
+     .conflict = on_own(conflict)},
+    act);
+
+}  // namespace
 
 }  // namespace millrace::pipelines

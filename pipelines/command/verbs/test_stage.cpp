@@ -1,12 +1,13 @@
 // `pipeline-run test-stage PLUGIN[:NAME]`: the conformance suite on the stages of a plugin, each check in a process of its own.
 #include "command/example_node.hpp"
-#include "command/loading/checked_config.hpp"
 #include "command/loading/peer_config.hpp"
 #include "command/loading/plugin_loading.hpp"
+#include "command/options/verb.hpp"
 #include "command/pages/run_json.hpp"
 #include "command/stage_check.hpp"
 #include "command/terminal/answer.hpp"
 #include "diagnostics/printable_text.hpp"
+#include "diagnostics/suggestions.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
 #include "plugins/suite_library.hpp"
@@ -33,6 +34,13 @@ using testing::Verdict;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kBuiltIn = "built-in";
+
+struct TestStageOptions : VerbOptions {
+  std::string plugin;                ///< PLUGIN[:NAME]
+  std::string with;                  ///< parameters, a YAML map
+  std::uint64_t seed = 42;           ///< of the inputs
+  std::chrono::seconds timeout{60};  ///< for one check
+};
 
 /// A check by name, and what came of it.
 struct Outcome {
@@ -86,7 +94,7 @@ const Outcome* blocker_of(const SuiteCheck& check, const std::vector<Outcome>& d
 }
 
 Outcome make_check(const SuiteCheck& check, const StageInfo& info, const std::vector<Outcome>& done,
-                   const CommandOptions& options) {
+                   const TestStageOptions& options) {
   if (const Outcome* blocker = blocker_of(check, done))
     return {
         check.name, {Verdict::not_applicable, fmt::format("`{}` has to pass first", blocker->name), {}, false}, true};
@@ -121,14 +129,13 @@ std::vector<std::string> stages_of(const Wanted& wanted, StageRegistry& registry
   if (wanted.plugin != kBuiltIn) names = load_plugin(find_plugin(wanted.plugin), registry, waiting_trial());
   if (wanted.stage.empty()) return names;
   if (std::find(names.begin(), names.end(), wanted.stage) != names.end()) return {wanted.stage};
-  const std::vector<std::string> close = close_names(wanted.stage, names);
+  const std::string suggestion = did_you_mean(wanted.stage, names);
   throw Error(ErrorKind::usage, "unknown-stage",
               fmt::format("plugin `{}` has no stage `{}`", wanted.plugin, wanted.stage),
-              fmt::format("{}it has: {}", close.empty() ? "" : fmt::format("did you mean `{}`?  ", close.front()),
-                          fmt::join(names, ", ")));
+              fmt::format("{}{}it has: {}", suggestion, suggestion.empty() ? "" : "  ", fmt::join(names, ", ")));
 }
 
-StageOutcome test(const StageInfo& info, const ExampleNode& node, const CommandOptions& options) {
+StageOutcome test(const StageInfo& info, const ExampleNode& node, const TestStageOptions& options) {
   StageOutcome outcome{&info, node.params.render(), {}};
   if (!options.json)
     answer(fmt::format("{} ({}), with {}, seed {}\n", info.name, to_string(info.kind), printable_line(outcome.params),
@@ -174,7 +181,7 @@ Json check_json(const Outcome& outcome) {
   return object;
 }
 
-Json report(const std::vector<StageOutcome>& all, const CommandOptions& options) {
+Json report(const std::vector<StageOutcome>& all, const TestStageOptions& options) {
   Json object{{"schema", 1}, {"seed", options.seed}, {"stages", Json::array()}};
   for (const StageOutcome& stage : all) {
     Json checks = Json::array();
@@ -191,10 +198,8 @@ Json report(const std::vector<StageOutcome>& all, const CommandOptions& options)
   return object;
 }
 
-}  // namespace
-
-int test_stage_verb(const CommandOptions& options) {
-  const Wanted wanted = wanted_of(options.target);
+int act(const TestStageOptions& options) {
+  const Wanted wanted = wanted_of(options.plugin);
   StageRegistry registry;
   const std::vector<std::string> names = stages_of(wanted, registry);
   if (!options.with.empty() && names.size() > 1)
@@ -215,4 +220,44 @@ int test_stage_verb(const CommandOptions& options) {
   return exit_code(all);
 }
 
+const RegisteredVerb kVerb(
+    {.name = "test-stage",
+     .group = VerbGroup::author,
+     .summary = "check the stages of a plugin against their descriptors",
+     .target = {.name = "PLUGIN",
+                .usage = "PLUGIN[:NAME]",
+                .help = "A file, a name in a plugin folder, or built-in; :NAME for one of its stages",
+                .example = "built-in:normalize",
+                .missing = "no plugin given",
+                .store = into(&TestStageOptions::plugin),
+                .candidates =
+                    [](const TypedWords&) {
+                      return std::vector<std::string>{kBuiltIn, kFileCandidates};
+                    }},
+     .options = {json_option(),
+                 {.name = "with",
+                  .kind = ValueKind::text,
+                  .placeholder = "YAML",
+                  .help = "Parameters, beside and instead of those of the stage's example",
+                  .example = "{scale: 2}",
+                  .store = into(&TestStageOptions::with)},
+                 {.name = "seed",
+                  .kind = ValueKind::count,
+                  .placeholder = "N",
+                  .help = "Of the random inputs; 42 when absent",
+                  .example = "7",
+                  .range = {.most = std::numeric_limits<std::uint64_t>::max()},
+                  .store = into(&TestStageOptions::seed)},
+                 {.name = "timeout",
+                  .kind = ValueKind::count,
+                  .placeholder = "SECONDS",
+                  .help = "The longest that one check may take; 60 when absent",
+                  .example = "5",
+                  .range = {.least = 1, .of = "seconds"},
+                  .store = into(&TestStageOptions::timeout)}},
+     .examples = {"pipeline-run test-stage built-in:normalize",
+                  "pipeline-run test-stage built-in:one_hot --with '{classes: [red, green, blue]}'"}},
+    act);
+
+}  // namespace
 }  // namespace millrace::pipelines

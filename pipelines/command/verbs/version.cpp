@@ -1,0 +1,25 @@
+// `pipeline-run version`: which program this is, in one line.
+#include "command/options/verb.hpp"
+
+#include <millrace/detail/build_info.hpp>
+
+#include <fmt/format.h>
+
+namespace millrace::pipelines {
+namespace {
+
+int act(const VerbOptions&) {
+  const BuildInfo build = build_info();
+  write_result(
+      fmt::format("pipeline-run {} ({}, {}, oneDNN {})\n", build.version, build.compiler, build.flags, build.onednn));
+  return 0;
+}
+
+const RegisteredVerb kVerb({.name = "version",
+                            .group = VerbGroup::program,
+                            .summary = "the program's version, compiler and flags",
+                            .examples = {"pipeline-run version"}},
+                           act);
+
+}  // namespace
+}  // namespace millrace::pipelines
