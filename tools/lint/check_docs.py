@@ -11,7 +11,6 @@ import source_tree
 TOP_FOLDERS = {"framework", "stages", "examples", "pipelines", "configs", "tests", "tools", ".ci"}
 FILE_SUFFIXES = (".hpp", ".cpp", ".py", ".yaml", ".cmake", ".md", ".h", ".json", ".txt")
 SOURCE_SUFFIXES = source_tree.CPP_SUFFIXES + (".cmake", "CMakeLists.txt", ".yaml", ".py", ".in", ".json", ".sh")
-VERBS_THAT_ONLY_LOOK = {"test-stage", "check", "plan", "show", "graph", "stages", "devices", "schema", "completion"}
 # Made-up names with which CONTRIBUTING.md explains how things are called.
 EXAMPLES = {"PascalCase", "snake_case", "kName", "MILLRACE_NAME", "MILLRACE_*", "x.cpp", "x_test.cpp", "timeout_ms"}
 SHELL_STOPS = {"|", ">", "2>", ">>", "&&", ";", "#"}
@@ -44,6 +43,29 @@ class Tree:
         return False
 
 
+class Program:
+    """pipeline-run, which says itself what its verbs take and do."""
+
+    def __init__(self, path):
+        self.path = path
+        done = subprocess.run([path, "help", "--json"], capture_output=True, text=True, timeout=120, check=False)
+        # One that does not answer is told by the first command that it is to run.
+        verbs = json.loads(done.stdout)["verbs"] if done.returncode == 0 else []
+        self.verbs = {verb["name"]: verb for verb in verbs}
+
+    def rehearsal(self, word):
+        """What to add to a command that begins with `word`, so that it moves no data and writes nothing."""
+        verb = self.verbs.get(word)
+        if word.startswith("-") or (verb and verb["only_looks"]):
+            return []
+        trains = verb is None or any(option["name"] == "dry-run" for option in verb["options"])  # a config, or `run`
+        return ["--dry-run"] if trains else ["--help"]
+
+    def is_complete(self, word):
+        """Whether `pipeline-run WORD` is a command; a verb that needs a target is only named so in prose."""
+        return not self.verbs[word].get("target", {}).get("required") if word in self.verbs else "." in word
+
+
 def wrong_span(tree, doc, span):
     """What is wrong with the text between two backticks, or None."""
     if span in EXAMPLES:
@@ -60,7 +82,7 @@ def wrong_span(tree, doc, span):
             if part not in tree.words and part not in tree.folders and part not in tree.names:
                 return f"no source has the name {part}"
     for option in re.findall(r"(?<![\w-])--[a-z][a-z\-]+", span):
-        if option not in tree.sources:
+        if option not in tree.sources and f'.name = "{option[2:]}"' not in tree.sources:
             return f"no source has the option {option}"
     return None
 
@@ -95,9 +117,8 @@ def commands_of(lines, start):
 
 
 def run_pipeline(tree, program, words):
-    verb = words[1] if len(words) > 1 else "--help"
-    extra = [] if verb in VERBS_THAT_ONLY_LOOK or verb.startswith("-") else ["--help"] if verb in ("fetch", "new-stage") else ["--dry-run"]
-    done = subprocess.run([program] + words[1:] + extra, cwd=tree.root, capture_output=True, text=True, timeout=120, check=False)
+    extra = program.rehearsal(words[1]) if len(words) > 1 else ["--help"]
+    done = subprocess.run([program.path] + words[1:] + extra, cwd=tree.root, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         return f"`{' '.join(words + extra)}` ends with {done.returncode}: {(done.stderr or done.stdout).strip()[:600]}"
     return None
@@ -135,8 +156,8 @@ def check(tree, doc, program):
             if not problem and span.startswith(("pipeline-run ", "tools/", "ctest --preset", "cmake --preset")):
                 words = shlex.split(span)
                 complete = not re.search(r"[A-Z]{3,}|\.\.\.|\[", re.sub(r"\S*=\S*", "", span)) and len(words) > 1
-                if words[0] == "pipeline-run" and len(words) == 2 and words[1] not in ("stages", "devices", "schema"):
-                    complete = "." in words[1]  # a verb named in prose, without its config
+                if program and words[0] == "pipeline-run" and len(words) == 2:
+                    complete = complete and program.is_complete(words[1])
                 problem = wrong_command(tree, program, words) if complete else None
             if problem:
                 yield f"{doc}:{number}: `{span}`: {problem}"
@@ -153,7 +174,8 @@ def main():
     args = source_tree.arguments(__doc__, add_program)
     tree = Tree(args.root)
     docs = source_tree.files(args.root, (".md",))
-    problems = [p for doc in docs for p in check(tree, doc, args.pipeline_run)]
+    program = Program(args.pipeline_run) if args.pipeline_run else None
+    problems = [p for doc in docs for p in check(tree, doc, program)]
     source_tree.finish("check_docs", problems, len(docs))
 
 

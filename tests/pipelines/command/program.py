@@ -13,6 +13,11 @@ def run(*arguments, env=None, timeout=120, **more):
                           env={**os.environ, **(env or {})}, **more)
 
 
+def verbs():
+    """Every verb with its target, options and examples, as the program says."""
+    return result_of(run("help", "--json"))["verbs"]
+
+
 def result_of(process):
     """The one JSON object on standard output."""
     lines = process.stdout.splitlines()
