@@ -122,7 +122,7 @@ void Fetch::get(const DatasetFile& file) {
     if (problem.empty()) return;
     if (stop_ != 0) return;
     say("  failed: " + problem);
-    reasons.push_back(fmt::format("{}: {}", address, problem));
+    if (options_.quiet) reasons.push_back(fmt::format("{}: {}", address, problem));  // else it has just been said
   }
   Error error(ErrorKind::data, "fetch-failed", fmt::format("no mirror gave a right `{}.gz`", file.stem),
               manual_help(info_, folder_, options_.to_folder.empty()));
@@ -156,6 +156,7 @@ int Fetch::act() {
 
 /// Whether a run finds a data set by name in the folder.
 bool Fetch::is_looked_into() const {
+  if (options_.to_folder.empty()) return true;  // its own folder need not be there when another one has the files
   const std::vector<std::string> folders = dataset_folders(info_);
   return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
     std::error_code failed;

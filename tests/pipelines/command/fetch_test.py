@@ -125,8 +125,8 @@ class Fetch(unittest.TestCase):
     def test_the_reason_of_every_mirror_is_told(self):
         with Mirror(lambda _: whole(404, b"")) as first, Mirror(lambda _: whole(503, b"")) as second:
             text = self.fetch(first.address, second.address).stderr
-        self.assertIn("404", text)
-        self.assertIn("503", text)
+        for status in ("404", "503"):
+            self.assertEqual(text.count(f"error: {status}"), 1, text)
 
     def test_a_scheme_that_is_no_download_is_refused(self):
         self.assertEqual(self.fetch("ftp://127.0.0.1/x").returncode, 4)
@@ -220,6 +220,17 @@ class FetchOfRealFiles(unittest.TestCase):
         for stem in STEMS:
             ours, theirs = (gzip.decompress(pathlib.Path(at, stem + ".gz").read_bytes()) for at in (self.folder, source))
             self.assertEqual(hashlib.sha256(ours).digest(), hashlib.sha256(theirs).digest())
+
+    def test_a_copy_where_a_run_finds_it_is_not_called_out_of_sight(self):
+        name, source = copy_of_a_dataset()
+        elsewhere = self.folder / {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name] / "raw"  # as torchvision has it
+        elsewhere.mkdir(parents=True)
+        for stem in STEMS:
+            (elsewhere / (stem + ".gz")).symlink_to(pathlib.Path(source, stem + ".gz"))
+        process = run("fetch", name, env={"MILLRACE_DATA_DIR": str(self.folder), "XDG_CACHE_HOME": str(self.folder)})
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertIn("all 4 files were there already", process.stdout)
+        self.assertNotIn("does not look there", process.stderr)
 
     def test_a_damaged_file_is_replaced_but_a_raw_one_is_left_to_its_owner(self):
         name, source = copy_of_a_dataset()
