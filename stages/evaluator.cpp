@@ -167,13 +167,15 @@ class Evaluator final : public Serial {
 
   /// The first batch that is not finite is the one to look at. A device that works asynchronously has given zeros: there the
   /// metrics of the pass are looked at when they are emitted.
-  static void require_finite(const BatchSums& sums) {
+  void require_finite(const BatchSums& sums) const {
     if (std::isfinite(sums.loss) && std::isfinite(sums.absolute_error)) return;
+    const bool is_trained = pass_.model->epoch() > 0;
     throw Error(ErrorKind::diverged, "diverged",
-                fmt::format("the loss on this batch is {}: the weights are finite, so its inputs or targets "
-                            "are not, or they are too large",
+                fmt::format("the loss on this batch is {}: every weight is finite, so what the model gives for it has "
+                            "become too large, or its inputs or targets are not finite or too large",
                             without_nan_sign(sums.loss / sums.samples)),
-                "look at the rows of this batch; data must be finite");
+                fmt::format("{}look at the rows of this batch: data must be finite",
+                            is_trained ? "lower the learning rate, or clip the gradient (clip_norm); else " : ""));
   }
 
   void require_own_part(const Packet& packet) const {

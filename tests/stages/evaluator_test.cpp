@@ -89,6 +89,18 @@ TEST_CASE("evaluator tells a loss that is no number without a sign") {
   CHECK_THAT(error.message(), Catch::Matchers::ContainsSubstring("is nan:"));
 }
 
+TEST_CASE("evaluator names the learning rate first where weights have grown until their outputs overflow") {
+  const auto failure = [](std::uint32_t epoch) {
+    StageTester t("evaluator");
+    declare(t).epochs(epoch);
+    t.push("model", model_packet(epoch, 1e38F));
+    return error_of([&] { t.push("data", data_packet(epoch, true, {1e10F}, {1})); });
+  };
+  CHECK_THAT(failure(1).help(), Catch::Matchers::StartsWith("lower the learning rate"));
+  CHECK_THAT(failure(1).help(), Catch::Matchers::EndsWith("look at the rows of this batch: data must be finite"));
+  CHECK_THAT(failure(0).help(), Catch::Matchers::StartsWith("look at the rows"));  // nothing has been trained
+}
+
 TEST_CASE("evaluator is given no batch that it cannot measure, also while others wait for their model") {
   StageTester t("evaluator");
   declare(t);
