@@ -19,6 +19,11 @@ class Options(unittest.TestCase):
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(f"{option} is `yes`; it takes one of: {words}", " ".join(done.stderr.split()))
 
+    def test_the_release_preset_brings_the_tests_also_where_quickstart_has_left_them_out(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(["cmake", "--preset", "release", "-N", "-B", folder], cwd=ROOT, capture_output=True, text=True, check=False)
+        self.assertIn('MILLRACE_BUILD_TESTS="ON"', done.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()

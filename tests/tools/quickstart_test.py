@@ -4,6 +4,7 @@ it prints as next commands fits the data it trained on."""
 import os
 import pathlib
 import pty
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -13,7 +14,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 
 CMAKE = """#!/bin/sh
 case "$1" in
-  --preset) echo "-- part: NVIDIA GPUs (CUDA): no, there is no nvcc"; echo "-- noise" ;;
+  --preset | -S) echo "arguments: $*" ; mkdir -p build/release && touch build/release/CMakeCache.txt ; echo "-- part: NVIDIA GPUs (CUDA): no, there is no nvcc"; echo "-- noise" ;;
   --build)
     for i in 1 2 3 4 5 6 7 8 9 10; do echo "[$i/10] Building thing$i"; done
     [ -z "$FAILS" ] || { echo "error: thing11"; exit 1; }
@@ -60,6 +61,13 @@ class Quickstart(unittest.TestCase):
         self.assertIn(f'export PATH="{self.root}/build/release/bin:$PATH"', done.stdout)
         self.assertNotIn("export MILLRACE_DATASET", done.stdout)
 
+    def test_a_folder_that_is_configured_keeps_what_is_built_in_it(self):
+        log = self.root / "build/quickstart.log"
+        self.start()
+        self.assertIn("arguments: --preset release -DMILLRACE_BUILD_TESTS=OFF", log.read_text(encoding="utf-8"))
+        self.start()
+        self.assertIn("arguments: -S . -B build/release\n", log.read_text(encoding="utf-8"))
+
     def test_on_a_terminal_one_line_is_drawn_again(self):
         reader, writer = pty.openpty()
         with subprocess.Popen([self.root / "tools" / "quickstart"], env=self.environment(), stdout=writer) as process:
@@ -80,6 +88,24 @@ class Quickstart(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("trains on fashion_mnist", done.stdout)
         self.assertIn("  export MILLRACE_DATASET=fashion_mnist ", done.stdout)
+
+    def test_what_the_program_would_refuse_is_refused_before_anything_is_installed(self):
+        for arguments in (["--epochs", "1"], ["epochs=1"], ["--set"], ["mnist_mlp"]):
+            done = self.start(*arguments)
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertEqual(done.stdout, "")
+            self.assertIn("tools/quickstart --set epochs=1", done.stderr)
+        for arguments in (["--set=epochs=1", "-q"], ["-sepochs=1", "--threads", "2", "--json"]):
+            self.assertEqual(self.start(*arguments).returncode, 0)
+
+    def test_the_next_commands_can_be_pasted_with_their_comments(self):
+        done = self.start(NO_MNIST="4")
+        text = done.stdout[done.stdout.index("Next, "):].split("\n", 1)[1]
+        subprocess.run(["sh", "-n"], input=text, text=True, check=True)
+        for line in text.splitlines():
+            words = shlex.split(line, comments=True)
+            self.assertTrue(not words or words[0] in ("export", "pipeline-run", "tools/quickstart", "tools/test"), line)
+            self.assertNotRegex(" ".join(words), " {2}|instead|bytes")
 
     def test_a_build_that_fails_ends_with_its_last_lines(self):
         done = self.start(FAILS="yes")
