@@ -23,6 +23,8 @@ struct DataInfo {
   std::vector<std::string> files;
   std::string sha256;
   bool whole = true;
+  /// The digest is what the stage will insist on, of files that nobody has read yet.
+  bool promised = false;
 
   /// For a comparison: "60000 rows, 2 files, sha256 ab.." without the paths.
   std::string text() const;

@@ -12,6 +12,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace millrace::pipelines {
 namespace {
 
@@ -98,7 +100,14 @@ void add_lists(const RunReport& report, Json& object) {
   for (const RunFailure& failure : report.failures) object["failures"].push_back(failure_object(failure));
 }
 
-void add_info(const RunInfo& info, Json& object) {
+// A run that failed early may never have opened files of which only the digest is known that they must have.
+bool was_read(const DataInfo& source, const RunReport& report) {
+  if (!source.promised || report.exit_code == 0) return true;
+  return std::any_of(report.nodes.begin(), report.nodes.end(),
+                     [&](const NodeReport& node) { return node.name == source.node && node.emitted > 0; });
+}
+
+void add_info(const RunInfo& info, const RunReport& report, Json& object) {
   object["bits_class"] = info.bits_class;
   object["plugins"] = Json::array();
   for (const UsedPlugin& plugin : info.plugins)
@@ -109,6 +118,7 @@ void add_info(const RunInfo& info, Json& object) {
                                  {"stages", plugin.stages}});
   object["data"] = Json::object();
   for (const DataInfo& source : info.data) {
+    if (!was_read(source, report)) continue;
     Json& data = object["data"][source.node] = Json::object();
     if (source.rows >= 0) data["rows"] = source.rows;
     if (source.sha256.empty()) continue;
@@ -131,7 +141,7 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
                  {"onednn", build.onednn},
                  {"isa", build.isa},
                  {"build", build.describe()}};
-  add_info(info, object);
+  add_info(info, report, object);
   if (graph.ranks.size > 1) {
     object["ranks"] = graph.ranks.size;
     if (const auto deviation = reduction_deviation(report)) object["reduction_deviation"] = *deviation;

@@ -39,6 +39,12 @@ class Help(unittest.TestCase):
                 self.assertIn(f"\n  {example}\n", text)
             self.assertTrue(text.startswith("usage: pipeline-run"))
 
+    def test_quickstart_lets_every_option_of_a_run_through(self):
+        with open("tools/quickstart", encoding="utf-8") as script:
+            known = script.read()
+        for option in re.findall(r"--[a-z-]+", run("--help").stdout.split("Options:")[1].split("Verbs:")[0]):
+            self.assertRegex(known, rf"(?m)[ (|]{option}[ )]", option)
+
     def test_every_example_works_as_written(self):
         fetched = run("fetch", "mnist", "--from", "file:///nowhere").returncode == 0
         for example in [example for verb in verbs() for example in verb["examples"]]:
@@ -202,6 +208,7 @@ class Run(unittest.TestCase):
             process = run("configs/mnist_mlp.yaml", "--json", env=env)
         self.assertEqual(process.returncode, 4, process.stderr)
         self.assertEqual(result_of(process)["failures"][0]["name"], "dataset-missing")
+        self.assertEqual(result_of(process)["data"], {})  # nothing was read
 
     def test_a_loss_that_is_not_finite_is_exit_code_8_and_absent_from_the_object(self):
         # Ten batches an epoch: the second one of the first tells, before anything is measured beside the training.
