@@ -1,5 +1,10 @@
+#include <millrace/byte_reader.hpp>
 #include <millrace/dataset.hpp>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -139,6 +144,48 @@ std::string locate_dataset_file(const DatasetInfo& info, const DatasetFile& file
       if (std::filesystem::is_regular_file(path, ignored)) return path;
     }
   return {};
+}
+
+namespace {
+
+bool is_there(const DatasetInfo& info) {
+  return std::all_of(info.files.begin(), info.files.end(),
+                     [&](const DatasetFile& file) { return !locate_dataset_file(info, file).empty(); });
+}
+
+// Another data set of the same files can stand in, and it may lie here already.
+std::string stand_in(const DatasetInfo& missing) {
+  for (const DatasetInfo& other : datasets())
+    if (other.name != missing.name && is_there(other))
+      return fmt::format(
+          "; or train on `{0}`, which is here: `dataset: {0}`, or MILLRACE_DATASET={0} with the configs of Millrace",
+          other.name);
+  return {};
+}
+
+// It may be there, where we may not look.
+void note_denied_folders(const DatasetInfo& info, const DatasetFile& file, Error& error) {
+  for (const std::string& folder : dataset_folders(info)) {
+    std::error_code denied;
+    if (std::filesystem::exists(folder + "/" + file.stem, denied) || !denied) continue;
+    error.add_note(fmt::format("cannot look into `{}`: {}; {}", folder, denied.message(), kLetYourselfRead));
+  }
+}
+
+}  // namespace
+
+Error missing_dataset_file(const DatasetInfo& info, const DatasetFile& file) {
+  std::string help =
+      fmt::format("`pipeline-run fetch {}` downloads it; or set MILLRACE_DATA_DIR to the folder that holds {}/",
+                  info.name, info.name);
+  if (!info.debian_package.empty()) help += fmt::format("; or `apt install {}`", info.debian_package);
+  help += stand_in(info);
+  Error error(ErrorKind::data, "dataset-missing",
+              fmt::format("data set `{}`: {} (raw or .gz) is in none of: {}", info.name, file.stem,
+                          fmt::join(dataset_folders(info), ", ")),
+              help);
+  note_denied_folders(info, file, error);
+  return error;
 }
 
 }  // namespace millrace

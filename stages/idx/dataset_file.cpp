@@ -3,53 +3,12 @@
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 
 namespace millrace::stages {
 namespace {
-
-bool is_there(const DatasetInfo& info) {
-  return std::all_of(info.files.begin(), info.files.end(),
-                     [&](const DatasetFile& file) { return !locate_dataset_file(info, file).empty(); });
-}
-
-// Another data set of the same files can stand in, and it may lie here already.
-std::string stand_in(const DatasetInfo& missing) {
-  for (const std::string& name : dataset_names())
-    if (name != missing.name && is_there(*find_dataset(name)))
-      return fmt::format(
-          "; or train on `{0}`, which is here: `dataset: {0}`, or MILLRACE_DATASET={0} with the configs of Millrace",
-          name);
-  return {};
-}
-
-// It may be there, where we may not look.
-void note_denied_folders(const DatasetInfo& info, const DatasetFile& file, Error& error) {
-  for (const std::string& folder : dataset_folders(info)) {
-    std::error_code denied;
-    if (std::filesystem::exists(folder + "/" + file.stem, denied) || !denied) continue;
-    error.add_note(fmt::format("cannot look into `{}`: {}; {}", folder, denied.message(), kLetYourselfRead));
-  }
-}
-
-[[noreturn]] void report_missing(const DatasetInfo& info, const DatasetFile& file) {
-  std::string help =
-      fmt::format("`pipeline-run fetch {}` downloads it; or set MILLRACE_DATA_DIR to the folder that holds {}/",
-                  info.name, info.name);
-  if (!info.debian_package.empty()) help += fmt::format("; or `apt install {}`", info.debian_package);
-  help += stand_in(info);
-  Error error(ErrorKind::data, "dataset-missing",
-              fmt::format("data set `{}`: {} (raw or .gz) is in none of: {}", info.name, file.stem,
-                          fmt::join(dataset_folders(info), ", ")),
-              help);
-  note_denied_folders(info, file, error);
-  throw error;
-}
 
 [[noreturn]] void report_other(const DatasetInfo& info, const DatasetFile& file, const std::string& path,
                                const std::string& what) {
@@ -81,7 +40,7 @@ void require_declared_size(const DatasetInfo& info, const DatasetFile& file, con
 // The hash is of the content, so a file that somebody has compressed again passes, and one under a wrong name does not.
 IdxData read_dataset_file(const DatasetInfo& info, const DatasetFile& file, const IdxRows& rows) {
   const std::string path = locate_dataset_file(info, file);
-  if (path.empty()) report_missing(info, file);
+  if (path.empty()) throw missing_dataset_file(info, file);
   require_declared_size(info, file, path);
   IdxData data = read_idx_file(path, file.bytes, rows, true);
   if (data.sha256 != file.sha256) report_other(info, file, path, whose_content(data.sha256));

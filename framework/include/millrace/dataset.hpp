@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/detail/export.hpp>
+#include <millrace/error.hpp>
 #include <millrace/tensor.hpp>
 
 #include <cstdint>
@@ -43,5 +44,8 @@ MILLRACE_EXPORT std::string dataset_cache_folder(const DatasetInfo&);
 MILLRACE_EXPORT std::vector<std::string> dataset_folders(const DatasetInfo&);
 /// Path of a file of the data set, raw or .gz, in the first folder that has it; empty when none has.
 MILLRACE_EXPORT std::string locate_dataset_file(const DatasetInfo&, const DatasetFile&);
+/// Error("dataset-missing", data) for a file that is in none of them: every folder, how to get the file, and which of the other
+/// data sets is here. Says nothing of whether it is missing.
+MILLRACE_EXPORT Error missing_dataset_file(const DatasetInfo&, const DatasetFile&);
 
 }  // namespace millrace
