@@ -239,8 +239,22 @@ class IdxLoader final : public Source {
     return file_of(choice_, "images").rows;
   }
 
+  // The first error ends this, so that of the labels goes with it.
+  IdxHeader header_of_images() const {
+    try {
+      return about("images", [&] { return header_of(choice_.images, max_bytes_); });
+    } catch (Error& error) {
+      try {
+        if (!choice_.labels.empty()) header_of(choice_.labels, max_bytes_);
+      } catch (const Error& of_labels) {
+        error.add_note(fmt::format("of `labels`: {}", of_labels.message()));
+      }
+      throw;
+    }
+  }
+
   std::int64_t infer_files(TensorSpec& images, TensorSpec& labels) const {
-    const IdxHeader header = about("images", [&] { return header_of(choice_.images, max_bytes_); });
+    const IdxHeader header = header_of_images();
     images = spec_of(header);
     labels = {DType::u8, {0}, {}, {}, {}};
     if (choice_.labels.empty()) return header.rows;

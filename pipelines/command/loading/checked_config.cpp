@@ -3,6 +3,7 @@
 
 #include "check/graph/node_place.hpp"
 #include "check/graph/node_seeds.hpp"
+#include "check/missing_data.hpp"
 #include "check/validator.hpp"
 #include "command/pages/loaded_plugins.hpp"
 #include "command/pages/run_json.hpp"
@@ -143,6 +144,12 @@ std::unique_ptr<CheckedConfig> check_config(const ConfigOptions& options, const 
   add_unless_consequence(build_with_folders(*document, options, peers, *checked), all_plugins, checked->diagnostics);
   if (options.strict) checked->diagnostics.make_strict();
   return checked;
+}
+
+void look_for_data(CheckedConfig& checked, const ConfigOptions& options) {
+  if (checked.diagnostics.has_errors()) return;
+  warn_of_missing_data(checked.graph, checked.diagnostics);
+  if (options.strict) checked.diagnostics.make_strict();
 }
 
 int report_errors(const CheckedConfig& checked, const VerbOptions& options) {

@@ -28,6 +28,8 @@ struct CheckedConfig {
 /// Reads, completes and checks `options.config`. Errors of the config are in the result; throws for those of `--plugin`.
 /// `peers` may be null.
 std::unique_ptr<CheckedConfig> check_config(const ConfigOptions& options, const Peers* peers = nullptr);
+/// For those who say whether a config could run here: warns of data sets that are not here. Errors where `--strict` asks for them.
+void look_for_data(CheckedConfig& checked, const ConfigOptions& options);
 /// Prints all of its errors and warnings, and as JSON on standard output when asked for, with the plugins that were loaded. Returns
 /// the exit code.
 int report_errors(const CheckedConfig& checked, const VerbOptions& options);

@@ -18,6 +18,7 @@ namespace {
 int act(const ConfigOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   note_loaded_plugins(checked->registry);
+  look_for_data(*checked, options);
   if (!checked->diagnostics.has_errors()) check_memory(checked->graph, checked->diagnostics);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   tell_warnings(checked->diagnostics, options);

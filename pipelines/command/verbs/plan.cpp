@@ -12,6 +12,7 @@ namespace {
 
 int act(const ConfigOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
+  look_for_data(*checked, options);
   if (checked->diagnostics.has_errors()) {
     note_loaded_plugins(checked->registry);
     return report_errors(*checked, options);

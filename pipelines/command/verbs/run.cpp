@@ -165,6 +165,7 @@ RunReport run_watched(ValidatedGraph& graph, const RunEnd& end, Stopping& stoppi
 
 int check_and_run(const RunVerbOptions& options, Stopping& stopping, Peers* peers) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options, peers);
+  if (options.dry_run && peers == nullptr) look_for_data(*checked, options);  // a run tells it when it gets there
   if (!checked->diagnostics.has_errors()) check_memory(checked->graph, checked->diagnostics);
   if (peers != nullptr) {
     if (const int code = agree_on_config(*peers, *checked, options); code != 0) return code;

@@ -2,6 +2,7 @@
 import gzip
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import tempfile
@@ -80,6 +81,42 @@ class DataSets(WithFolder):
         process = run("-", input=config, env={"MILLRACE_DATA_DIR": str(self.folder), "XDG_CACHE_HOME": str(self.folder)})
         self.assertEqual(process.returncode, 4)
         self.assertIn(f"{self.folder}/MNIST/raw", process.stderr)
+
+
+class MissingData(WithFolder):
+    MNIST = "configs/mnist_mlp.yaml"
+
+    def run_without(self, *arguments):
+        empty = str(self.folder)
+        return run(*arguments, env={"MILLRACE_DATA_DIR": empty, "HOME": empty, "XDG_CACHE_HOME": empty})
+
+    def test_check_and_plan_warn_of_it_once_as_the_run_says_it(self):
+        said = re.search("= help: (.*)", self.run_without(self.MNIST).stderr).group(1)
+        for arguments in (["check", self.MNIST], ["plan", self.MNIST], [self.MNIST, "--dry-run"]):
+            process = self.run_without(*arguments)
+            self.assertEqual(process.returncode, 0, process.stderr)
+            self.assertEqual(process.stderr.count("warning[dataset-missing]: node `train` (idx_loader): data set `mnist`"), 1)
+            self.assertEqual(process.stderr.count("warning["), 1)
+            self.assertIn(f"= help: {said}\n", process.stderr)
+        self.assertIn("no errors, 1 warning, ", self.run_without("check", self.MNIST).stdout)
+
+    def test_with_strict_it_is_an_error_of_the_data(self):
+        for verb in ("check", "plan"):
+            process = self.run_without(verb, self.MNIST, "--strict")
+            self.assertEqual(process.returncode, 4, process.stderr)
+            self.assertIn("error[dataset-missing]", process.stderr)
+
+    def test_those_who_only_show_a_config_are_silent_of_it(self):
+        for verb in ("show", "graph"):
+            self.assertEqual(self.run_without(verb, self.MNIST).stderr, "")
+
+    def test_of_two_files_that_are_not_there_both_are_told(self):
+        config = "version: 1\ngraph:\n  a: {stage: idx_loader, with: {images: nope.gz, labels: nope2.gz}}\n  b: {stage: print, in: a.images}\n"
+        process = run("check", "-", input=config)
+        self.assertEqual(process.returncode, 4)
+        self.assertIn("nope.gz", process.stderr)
+        self.assertIn("= note: of `labels`: ", process.stderr)
+        self.assertIn("nope2.gz", process.stderr.split("of `labels`")[1])
 
 
 class Inputs(WithFolder):
