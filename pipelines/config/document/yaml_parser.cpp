@@ -3,6 +3,7 @@
 
 #include "encoding_check.hpp"
 #include "limits.hpp"
+#include "syntax_help.hpp"
 #include "tree_builder.hpp"
 
 #include <fmt/format.h>
@@ -75,47 +76,20 @@ bool opens_too_many_brackets(std::string_view text, TreeBuilder& tree) {
   return false;
 }
 
-/// The innermost bracket that is not closed, texts in quotes and comments left out; as far as that can be told line by line.
-std::optional<std::pair<TextMark, char>> unclosed_bracket(std::string_view text) {
-  std::vector<std::pair<TextMark, char>> open;
-  char quote = 0, before = ' ';
-  bool in_comment = false;
-  TextMark at;
-  for (const char c : text) {
-    if (c == '\n') in_comment = false;
-    if (!in_comment && quote == 0) {
-      in_comment = c == '#' && (before == ' ' || before == '\n' || before == '\t');
-      if ((c == '"' || c == '\'') && std::string_view(" \n\t[{,:").find(before) != std::string_view::npos) quote = c;
-      if (c == '[' || c == '{') open.emplace_back(at, c);
-      if ((c == ']' || c == '}') && !open.empty()) open.pop_back();
-    } else if (!in_comment && c == quote && before != '\\') {
-      quote = 0;
-    }
-    before = c;
-    at = c == '\n' ? TextMark{at.line + 1, 0} : TextMark{at.line, at.column + 1};
-  }
-  if (open.empty()) return std::nullopt;
-  return open.back();
+ParserStop stop_of(const YAML::Exception& e) {
+  if (e.msg == YAML::ErrorMsg::MAP_VALUE) return ParserStop::key_value;
+  if (e.msg == YAML::ErrorMsg::END_OF_MAP || e.msg == YAML::ErrorMsg::END_OF_SEQ) return ParserStop::end_of_block;
+  if (e.msg == YAML::ErrorMsg::END_OF_MAP_FLOW || e.msg == YAML::ErrorMsg::END_OF_SEQ_FLOW)
+    return ParserStop::end_of_brackets;
+  return ParserStop::other;
 }
 
-// The parser names the end of the file, where nobody finds what is missing.
-bool report_unclosed(std::string_view text, TreeBuilder& tree, const YAML::Exception& e) {
-  if (e.msg != YAML::ErrorMsg::END_OF_MAP_FLOW && e.msg != YAML::ErrorMsg::END_OF_SEQ_FLOW) return false;
-  const auto bracket = unclosed_bracket(text);
-  if (!bracket) return false;
-  const char end = bracket->second == '{' ? '}' : ']';
-  tree.fault(bracket->first, "yaml-syntax", fmt::format("this `{}` is not closed", bracket->second),
-             fmt::format("write `{}` where it ends, and a comma between two entries", end));
-  return true;
-}
-
-// Tabs are the commonest syntax error, and the parser finds it late and says something else.
-void report_syntax(TreeBuilder& tree, const YAML::Exception& e) {
-  const std::string_view line = tree.positions().rest(e.mark.line, 0);
-  const std::size_t indent = line.find_first_not_of(" \t");
-  const std::size_t tab = line.substr(0, indent).find('\t');
-  if (tab == std::string_view::npos) return tree.fault(mark_of(e.mark), "yaml-syntax", e.msg);
-  tree.fault({e.mark.line, static_cast<int>(tab)}, "yaml-syntax", "a tab in the indentation", "indent with spaces");
+void report_syntax(std::string_view text, TreeBuilder& tree, const YAML::Exception& e) {
+  const auto fault = likely_fault(text, stop_of(e), mark_of(e.mark));
+  if (fault)
+    tree.fault(fault->at, "yaml-syntax", fault->message, fault->help);
+  else
+    tree.fault(mark_of(e.mark), "yaml-syntax", e.msg);
 }
 
 bool has_encoding_fault(const std::shared_ptr<const SourceText>& source, Diagnostics& diagnostics) {
@@ -156,7 +130,7 @@ std::optional<DocNode> parse_yaml(const std::shared_ptr<const SourceText>& sourc
     if (parser.HandleNextDocument(events)) parser.HandleNextDocument(events);
     return tree.take_root();
   } catch (const YAML::Exception& e) {
-    if (!report_unclosed(std::string_view(source->text).substr(offset), tree, e)) report_syntax(tree, e);
+    report_syntax(std::string_view(source->text).substr(offset), tree, e);
   } catch (const ParseStopped&) {
   }
   return std::nullopt;
