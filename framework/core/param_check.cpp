@@ -299,6 +299,7 @@ class ParamCheck {
     if (is_map && value.size() != 1) {
       fail("wrong-length", fmt::format("has {}", counted(value.size(), "entry", "entries")), "expected exactly one")
           .choices = std::move(names);
+      faults_.back().type = &type;
       return {};
     }
     const auto name = is_map ? std::optional(value.key(0)) : value.text();
@@ -308,6 +309,7 @@ class ParamCheck {
     if (chosen == names.end()) {
       part.unknown_choice(fmt::format("is `{}`", value.shown(*name)), *name, std::move(names));
       if (is_map) faults_.back().place = Place::key;
+      faults_.back().type = &type;
       return {};
     }
     const Alternative& alternative = type.alternatives()[static_cast<std::size_t>(chosen - names.begin())];

@@ -172,17 +172,30 @@ constexpr std::array kElsewhere{
     Spelling{"conv2d", "there are the layers `dense` and `dropout`"},
     Spelling{"batch_norm", "there are the layers `dense` and `dropout`"},
     Spelling{"batch_normalization", "there are the layers `dense` and `dropout`"},
+    Spelling{"gelu", "this activation is not there"},
+    Spelling{"elu", "this activation is not there"},
+    Spelling{"selu", "this activation is not there"},
+    Spelling{"silu", "this activation is not there"},
+    Spelling{"swish", "this activation is not there"},
+    Spelling{"leaky_relu", "this activation is not there"},
     Spelling{"embedding", "there are the layers `dense` and `dropout`"},
     Spelling{"lstm", "there are the layers `dense` and `dropout`"},
     Spelling{"adamw", "there is no decay of weights beside the loss: `l2` of a layer adds to the loss"},
     Spelling{"predict",
-             "nothing predicts with a trained model yet; `print: {in: {model: learn.model}}` writes its weights"},
+             "nothing predicts with a trained model yet; `print: {stage: print, in: {model: learn.model}}` writes its "
+             "weights"},
     Spelling{"inference",
-             "nothing predicts with a trained model yet; `print: {in: {model: learn.model}}` writes its weights"},
-    Spelling{"save", "weights are not saved yet; `print: {in: {model: learn.model}}` writes them as text"},
-    Spelling{"export", "weights are not saved yet; `print: {in: {model: learn.model}}` writes them as text"},
-    Spelling{"checkpoint", "weights are not saved yet; `print: {in: {model: learn.model}}` writes them as text"},
+             "nothing predicts with a trained model yet; `print: {stage: print, in: {model: learn.model}}` writes its "
+             "weights"},
+    Spelling{"save",
+             "weights are not saved yet; `print: {stage: print, in: {model: learn.model}}` writes them as text"},
+    Spelling{"export",
+             "weights are not saved yet; `print: {stage: print, in: {model: learn.model}}` writes them as text"},
+    Spelling{"checkpoint",
+             "weights are not saved yet; `print: {stage: print, in: {model: learn.model}}` writes them as text"},
     Spelling{"resume", "a run is not resumed: it starts from its seed"},
+    Spelling{"load", "weights are not saved yet, so none are loaded: a run starts from its seed"},
+    Spelling{"restore", "weights are not saved yet, so none are loaded: a run starts from its seed"},
 };
 
 // "CategoricalCrossentropy" and "batch-size" as they would be spelled here.
@@ -197,6 +210,18 @@ std::string in_our_spelling(std::string_view name) {
   return out;
 }
 
+}  // namespace
+
+std::string said_of(std::string_view name) {
+  if (name.size() > 64) return {};
+  const std::string ours = in_our_spelling(name);
+  const auto found =
+      std::find_if(kElsewhere.begin(), kElsewhere.end(), [&](const Spelling& s) { return s.first == ours; });
+  return found == kElsewhere.end() ? std::string() : std::string(found->second);
+}
+
+namespace {
+
 std::vector<std::string> suggestions(std::string_view name, const std::vector<std::string>& known) {
   if (name.size() > 64) return {};
   const auto is_known = [&](std::string_view n) { return std::find(known.begin(), known.end(), n) != known.end(); };
@@ -205,7 +230,8 @@ std::vector<std::string> suggestions(std::string_view name, const std::vector<st
   std::vector<std::string> found;
   for (const auto& [elsewhere, here] : kSpellings)
     if (elsewhere == ours && is_known(here)) found.emplace_back(here);
-  return found.empty() ? close_names(ours, known) : found;
+  // What is known from elsewhere has been spelled right: `gelu` is no slip for `relu`.
+  return found.empty() && said_of(name).empty() ? close_names(ours, known) : found;
 }
 
 }  // namespace
@@ -213,14 +239,6 @@ std::vector<std::string> suggestions(std::string_view name, const std::vector<st
 std::string meant_by(std::string_view name, const std::vector<std::string>& known) {
   const std::vector<std::string> found = suggestions(name, known);
   return found.empty() ? "" : found.front();
-}
-
-std::string said_of(std::string_view name) {
-  if (name.size() > 64) return {};
-  const std::string ours = in_our_spelling(name);
-  const auto found =
-      std::find_if(kElsewhere.begin(), kElsewhere.end(), [&](const Spelling& s) { return s.first == ours; });
-  return found == kElsewhere.end() ? std::string() : std::string(found->second);
 }
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known) {

@@ -6,6 +6,7 @@
 #include "config/spec/document_reader.hpp"
 #include "config/spec/settable_paths.hpp"
 #include "diagnostics/suggestions.hpp"
+#include "option_answers.hpp"
 
 #include <millrace/error.hpp>
 
@@ -59,8 +60,8 @@ std::string without_dashes(const std::string& option) {
   return option.substr(std::min(option.find_first_not_of('-'), option.size()));
 }
 
-std::string set_instead_of(std::string name, const std::string& value, const std::string& config) {
-  std::replace(name.begin(), name.end(), '-', '_');
+std::string set_instead_of(const std::string& option, const std::string& value, const std::string& config) {
+  const std::string name = setting_name(option);
   if (name.empty()) return {};
   try {
     StageRegistry registry;
@@ -68,8 +69,7 @@ std::string set_instead_of(std::string name, const std::string& value, const std
     Diagnostics ignored;
     const bool is_file = !config.empty() && config != "-";
     const std::optional<DocNode> document = is_file ? read_document(config, ignored) : std::nullopt;
-    return write_set(paths_meant(name, settable_paths(document.value_or(DocNode{}), registry)),
-                     value.empty() ? "VALUE" : value);
+    return set_meant(name, value, document.value_or(DocNode{}), registry);
   } catch (const Error&) {  // a plugin that cannot be loaded is told where it is needed
     return {};
   }
@@ -104,7 +104,7 @@ std::string instead_of_option(const Verb& verb, const std::string& word, const s
   const std::string value = equals != std::string::npos ? word.substr(equals + 1) : next.starts_with('-') ? "" : next;
   const std::string meant = option_meant(verb, name);
   const std::string help = meant.empty() ? "" : fmt::format("did you mean `--{}`?", meant);
-  const std::string set = takes_overrides(verb) ? set_instead_of(without_dashes(name), value, config_path(target)) : "";
+  const std::string set = takes_overrides(verb) ? set_instead_of(name, value, config_path(target)) : "";
   if (set.empty()) return help;
   return help.empty() || name.size() < 4 ? set : fmt::format("{}; {}", set, help);
 }

@@ -99,7 +99,9 @@ class NodeReader {
     const std::string& name = member.key;
     if (!is_name(name))
       error("bad-name", fmt::format("`{}` is no name for a node", shown(name)), member.key_where, "",
-            "use letters, digits, `_` and `-`, at most 64, not starting with a digit");
+            name.find(':') != std::string::npos
+                ? "write a space after the colon behind a node's name"
+                : "use letters, digits, `_` and `-`, at most 64, not starting with a digit");
     else if (is_top_level_key(name) || is_node_key(name) || is_free_key(name))
       error("reserved-name", fmt::format("a node cannot be called `{}`", name), member.key_where, "a key of the config",
             "choose another name: `--set` could not tell the two apart");

@@ -70,11 +70,14 @@ class OverrideApplier {
                             "set what it was written for: aliases have been replaced before");
     std::vector<std::string> known = graph != nullptr ? keys_of(graph->value) : std::vector<std::string>();
     for (const Param& p : top_level_params()) known.push_back(p.name);
+    if (first == "graph" && path.size() == 2 && (graph == nullptr || graph->value.find(path[1].text) == nullptr))
+      return refuse_node(path[1], fmt::format("there is no node `{}`", shown(path[1].text)), false);
     if (first == "graph" && path.size() > 1)
       return typed_.unknown(path.front(), "a path begins with the node",
                             fmt::format("leave out `graph.`: {}...", path[1].text));
-    typed_.unknown(path.front(), fmt::format("there is no node and no top-level key `{}`", shown(first)),
-                   did_you_mean(first, known, "there are"));
+    const std::string message = fmt::format("there is no node and no top-level key `{}`", shown(first));
+    if (path.size() == 1 && typed_.sets_a_node()) return refuse_node(path.front(), message, false);
+    typed_.unknown(path.front(), message, did_you_mean(first, known, "there are"));
   }
 
  private:
@@ -98,11 +101,21 @@ class OverrideApplier {
         did_you_mean(path.back().text, in != nullptr ? keys_of(in->value) : std::vector<std::string>{}, "inputs"));
   }
 
+  // A node is more than a value: what it is connected to stands in it, and what is connected to it elsewhere.
+  void refuse_node(const PathSegment& name, const std::string& message, bool is_there) {
+    const std::string config = document_.where.source ? document_.where.source->name : "CONFIG";
+    typed_.unknown(
+        name, message,
+        fmt::format("{}a file of two lines {}:\n     extends: {}\n     graph: {{{}: {}}}",
+                    is_there
+                        ? fmt::format("name one of its parameters, or write --set {}=null to take it away; ", name.text)
+                        : "",
+                    is_there ? "replaces it" : "adds one, which --set cannot", printable_line(config), shown(name.text),
+                    typed_.sets_a_node() ? typed_.value_text() : "{stage: ..., in: ...}"));
+  }
+
   void set_node(DocNode& node, const PathSegment& name, Path path) {
-    if (path.empty())
-      return typed_.unknown(
-          name, fmt::format("`{}` is a whole node", name.text),
-          fmt::format("name one of its parameters, or write --set {}=null to take it away", name.text));
+    if (path.empty()) return refuse_node(name, fmt::format("`{}` is a whole node", name.text), true);
     if (!node.is_map()) return;  // reported when the graph is read
     const std::string& key = path.front().text;
     if (key == "run")
@@ -186,18 +199,18 @@ std::string in_our_words(std::string_view path, std::string_view value) {
     return fmt::format("to take a node, an input or an item away write --set {}=null", shown(path.substr(1)));
   if (path.starts_with('+')) {
     path.remove_prefix(std::min(path.find_first_not_of('+'), path.size()));
-    return fmt::format("{}; to add to a list write PATH+=VALUE", write_set({std::string(path)}, value));
+    return fmt::format("{}; to add to a list write PATH+=VALUE", write_set({{std::string(path)}}, value));
   }
   std::string points;
   for (const char c : path)
     if (c != ']') points += c == '[' ? '.' : c;
-  return points == path ? "" : write_set({points}, value);
+  return points == path ? "" : write_set({{points}}, value);
 }
 
 // Not only what there is.
 bool says_what_to_do(std::string_view help) {
-  constexpr std::array<std::string_view, 8> kSaid{"to replace", "items are", "the list is", "leave out",
-                                                  "name one",   "set what",  "write it",    "`+=`"};
+  constexpr std::array<std::string_view, 9> kSaid{"to replace", "to add",   "the list is", "leave out", "name one",
+                                                  "set what",   "write it", "`+=`",        "a file"};
   return std::any_of(kSaid.begin(), kSaid.end(), [&](std::string_view said) { return help.starts_with(said); });
 }
 
@@ -208,13 +221,11 @@ void say_where(Diagnostics&& found, const DocNode& document, const StageRegistry
     if (d.name == "unknown-path") {
       const std::string ours = in_our_words(path, value);
       const bool is_answered = says_what_to_do(d.help);
-      const std::vector<std::string> meant = ours.empty() && !is_answered
-                                                 ? paths_meant(path, settable_paths(document, registry))
-                                                 : std::vector<std::string>{};
+      const std::string meant = ours.empty() && !is_answered ? set_meant(path, value, document, registry) : "";
       if (!ours.empty())
         d.help = ours;
       else if (!meant.empty())
-        d.help = write_set(meant, value);
+        d.help = d.help.starts_with("items are") ? fmt::format("{}; {}", meant, d.help) : meant;
     }
     diagnostics.add(std::move(d));
   }

@@ -5,6 +5,7 @@
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 #include "doc_value.hpp"
+#include "value_help.hpp"
 
 #include <fmt/format.h>
 
@@ -66,14 +67,17 @@ std::string help_for_number(const DocNode& node, const std::string& subject) {
 
 std::string help_for_type(const DocNode& node, const ParamType& type, const std::string& subject) {
   using Kind = ParamType::Kind;
-  if (type.kind() == Kind::list && node.is_scalar()) return fmt::format("write [{}]", shown(node.text));
+  if (type.kind() == Kind::list) return help_for_list(node, type, subject);
   if (type.kind() == Kind::boolean && node.is_scalar()) return "write true or false";
   const bool wants_number = type.kind() == Kind::number || type.kind() == Kind::float32 || type.kind() == Kind::integer;
   return wants_number && !node.is_map() ? help_for_number(node, subject) : std::string();
 }
 
-std::string help_for(const ParamFault& fault, const DocNode& node) {
+// `whole` is the value that has a key where the fault is about one.
+std::string help_for(const ParamFault& fault, const DocNode& node, const DocNode& whole) {
   if (!fault.help.empty()) return fault.help;
+  if (fault.type != nullptr && !fault.choices.empty())
+    if (std::string meant = help_for_kind(whole, *fault.type); !meant.empty()) return meant;
   if (fault.name == "unknown-parameter")
     return did_you_mean(fault.given, fault.choices, fmt::format("{} takes", fault.owner.name));
   if (fault.name == "unknown-choice") return did_you_mean(fault.given, fault.choices, "choices");
@@ -97,13 +101,15 @@ void report(const std::vector<ParamFault>& faults, const DocNode& root, const Lo
   for (const ParamFault& fault : faults) {
     if (fault.name == "missing-parameter" && is_misspelt(fault, faults)) continue;
     const Found found = find(root, fault.path, where_missing);
+    const bool is_key = fault.place == ParamFault::Place::key && !fault.path.empty();
+    const std::vector<ParamStep> above(fault.path.begin(), fault.path.end() - (is_key ? 1 : 0));
     const bool is_of_root = fault.path.empty() && fault.name == "missing-parameter";
     diagnostics.add({ErrorKind::config,
                      fault.name,
                      fmt::format("{} {}", fault.subject, fault.found),
                      fault.place == ParamFault::Place::key || is_of_root ? found.key_where : found.node->where,
                      fault.expected,
-                     help_for(fault, *found.node),
+                     help_for(fault, *found.node, *find(root, above, where_missing).node),
                      {}});
   }
 }

@@ -1,10 +1,12 @@
 #include "settable_paths.hpp"
 
 #include "chains.hpp"
+#include "config/document/yaml_parser.hpp"
 #include "config_schema.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 #include "param_document.hpp"
+#include "value_help.hpp"
 
 #include <millrace/registry.hpp>
 
@@ -22,15 +24,15 @@ class PathCollector {
  public:
   PathCollector(const DocNode& document, const StageRegistry& registry) : document_(document), registry_(registry) {}
 
-  std::vector<std::string> take() {
-    for (const Param& param : top_level_params()) add(param.name);
+  std::vector<SettablePath> take() {
+    for (const Param& param : top_level_params()) add({param.name, &param.type, nullptr});
     if (const DocMember* graph = document_.find("graph"))
       for (const DocMember& node : graph->value.members) add_node(node.key, node.value);
     return std::move(paths_);
   }
 
  private:
-  bool add(std::string path) {
+  bool add(SettablePath path) {
     constexpr std::size_t kMost = 10'000;
     if (paths_.size() >= kMost) return false;
     paths_.push_back(std::move(path));
@@ -44,7 +46,7 @@ class PathCollector {
       add_stage(name, stage->value.text, params);
     else
       add_chain(name, node, params);
-    for (const Param& param : run_params()) add(fmt::format("{}.run.{}", name, param.name));
+    for (const Param& param : run_params()) add({fmt::format("{}.run.{}", name, param.name), &param.type, nullptr});
   }
 
   void add_stage(const std::string& prefix, const std::string& stage, const DocNode* params) {
@@ -64,8 +66,8 @@ class PathCollector {
   void add_params(const std::string& prefix, const std::vector<Param>& params, const DocNode* values) {
     for (const Param& param : params) {
       const std::string path = fmt::format("{}.{}", prefix, param.name);
-      if (!add(path)) return;
       const DocMember* given = values != nullptr ? values->find(param.name) : nullptr;
+      if (!add({path, &param.type, given != nullptr ? &given->value : nullptr})) return;
       if (given != nullptr)
         add_parts(path, param.type, given->value);
       else if (param.default_value)
@@ -101,7 +103,7 @@ class PathCollector {
 
   const DocNode& document_;
   const StageRegistry& registry_;
-  std::vector<std::string> paths_;
+  std::vector<SettablePath> paths_;
 };
 
 std::string_view last_part(std::string_view path) {
@@ -109,60 +111,110 @@ std::string_view last_part(std::string_view path) {
   return point == std::string_view::npos ? path : path.substr(point + 1);
 }
 
-std::vector<std::string> ending_in(std::string_view part, const std::vector<std::string>& paths) {
-  std::vector<std::string> found;
-  for (const std::string& path : paths)
-    if (last_part(path) == part) found.push_back(path);
+std::vector<SettablePath> ending_in(std::string_view part, const std::vector<SettablePath>& paths) {
+  std::vector<SettablePath> found;
+  for (const SettablePath& at : paths)
+    if (last_part(at.path) == part) found.push_back(at);
   return found;
 }
 
 // Those that go the way of `wanted` for longest.
-std::vector<std::string> nearest(std::string_view wanted, const std::vector<std::string>& paths) {
-  std::vector<std::string> found;
+std::vector<SettablePath> nearest(std::string_view wanted, const std::vector<SettablePath>& paths) {
+  std::vector<SettablePath> found;
   std::size_t longest = 0;
-  for (const std::string& path : paths) {
-    const auto end = std::mismatch(wanted.begin(), wanted.end(), path.begin(), path.end()).first;
+  for (const SettablePath& at : paths) {
+    const auto end = std::mismatch(wanted.begin(), wanted.end(), at.path.begin(), at.path.end()).first;
     const auto shared = static_cast<std::size_t>(std::count(wanted.begin(), end, '.'));
     if (shared > longest) found.clear();
     longest = std::max(longest, shared);
-    if (shared == longest) found.push_back(path);
+    if (shared == longest) found.push_back(at);
   }
   return found;
 }
 
-std::vector<std::string> ending_as(std::string_view wanted, const std::vector<std::string>& paths) {
+std::vector<SettablePath> ending_as(std::string_view wanted, const std::vector<SettablePath>& paths) {
   const std::string_view part = last_part(wanted);
-  if (const std::vector<std::string> same = ending_in(part, paths); !same.empty()) return nearest(wanted, same);
+  if (const std::vector<SettablePath> same = ending_in(part, paths); !same.empty()) return nearest(wanted, same);
   std::set<std::string> names;
-  for (const std::string& path : paths) names.emplace(last_part(path));
+  for (const SettablePath& at : paths) names.emplace(last_part(at.path));
   const std::string meant = meant_by(part, {names.begin(), names.end()});
-  return meant.empty() ? std::vector<std::string>() : nearest(wanted, ending_in(meant, paths));
+  return meant.empty() ? std::vector<SettablePath>() : nearest(wanted, ending_in(meant, paths));
+}
+
+// The value as it has to be written there, perhaps as a list of one; empty when it does not fit.
+std::string fitting(const SettablePath& at, const std::string& value) {
+  if (at.type == nullptr || fits(value, *at.type)) return value;
+  const std::string list = fmt::format("[{}]", value);
+  return at.type->kind() == Kind::list && fits(list, *at.type) ? list : std::string();
+}
+
+std::string set_command(const std::string& path, const std::string& value) {
+  const bool wants_quotes = value.find_first_of("{}[]*&|<>;()$ '\"#") != std::string::npos;
+  return wants_quotes ? fmt::format("--set '{}={}'", path, value) : fmt::format("--set {}={}", path, value);
+}
+
+// Where the value fits nowhere: how many layers there are is the length of a list; else what would fit.
+std::string what_they_take(const std::vector<SettablePath>& paths, const std::string& value) {
+  const SettablePath& first = paths.front();
+  if (const std::string list = list_for_a_number(value, *first.type); !list.empty())
+    return fmt::format("the number of {} is the length of the list: write {}",
+                       last_part(first.path) == "model" ? "layers" : "items", set_command(first.path, list));
+  return fmt::format("there is `{}`, which takes {}", first.path, first.type->describe());
+}
+
+// `dropout=0.5` names a kind of item and no place: the list with one of them before its last item, which gives a model's outputs.
+std::string write_list_with(std::string_view kind, std::string_view value, const std::vector<SettablePath>& paths) {
+  for (const SettablePath& at : paths) {
+    if (at.value == nullptr || at.value->items.empty() || at.type->kind() != Kind::list) continue;
+    const std::string item = item_of_kind(kind, value, at.type->element());
+    if (item.empty()) continue;
+    DocNode before = *at.value, last;
+    last.kind = DocNode::Kind::list;
+    last.items.push_back(std::move(before.items.back()));
+    before.items.pop_back();
+    std::string list = flow_text(before), end = flow_text(last);
+    list.back() = ',';  // for the bracket
+    if (before.items.empty()) list = "[";
+    return fmt::format("`{}` is an item of the list `{}`: write {}", kind, at.path,
+                       set_command(at.path, fmt::format("{} {}, {}", list, item, end.substr(1))));
+  }
+  return {};
 }
 
 }  // namespace
 
-std::vector<std::string> settable_paths(const DocNode& document, const StageRegistry& registry) {
+std::vector<SettablePath> settable_paths(const DocNode& document, const StageRegistry& registry) {
   return PathCollector(document, registry).take();
 }
 
-std::vector<std::string> paths_meant(std::string_view wanted, const std::vector<std::string>& paths) {
+std::vector<SettablePath> paths_meant(std::string_view wanted, const std::vector<SettablePath>& paths) {
   const std::string within = std::string(wanted.substr(0, wanted.find('.'))) + ".";
-  std::vector<std::string> inside;
-  for (const std::string& path : paths)
-    if (path.starts_with(within)) inside.push_back(path);
-  std::vector<std::string> found = ending_as(wanted, inside);
+  std::vector<SettablePath> inside;
+  for (const SettablePath& at : paths)
+    if (at.path.starts_with(within)) inside.push_back(at);
+  std::vector<SettablePath> found = ending_as(wanted, inside);
   return found.empty() ? ending_as(wanted, paths) : found;
 }
 
-std::string write_set(const std::vector<std::string>& paths, std::string_view value) {
+std::string write_set(const std::vector<SettablePath>& paths, std::string_view value) {
   constexpr std::size_t kMost = 6;
-  const std::string text = shown(value);
-  const bool wants_quotes = text.find_first_of("{}[]*&|<>;()$ '\"#") != std::string::npos;
+  const std::string text = value.empty() ? "VALUE" : shown(value);
   std::string sentence;
-  for (std::size_t i = 0; i < std::min(paths.size(), kMost); ++i)
-    sentence += fmt::format(fmt::runtime(wants_quotes ? "{}--set '{}={}'" : "{}--set {}={}"),
-                            i == 0 ? "write " : ", or ", paths[i], text);
-  return paths.size() > kMost ? sentence + ", ..." : sentence;
+  std::size_t written = 0;
+  for (const SettablePath& at : paths) {
+    const std::string fit = value.empty() ? text : fitting(at, text);
+    if (fit.empty()) continue;
+    if (++written > kMost) return sentence + ", ...";
+    sentence += (written == 1 ? "write " : ", or ") + set_command(at.path, fit);
+  }
+  return written > 0 || paths.empty() ? sentence : what_they_take(paths, text);
+}
+
+std::string set_meant(std::string_view wanted, std::string_view value, const DocNode& document,
+                      const StageRegistry& registry) {
+  const std::vector<SettablePath> paths = settable_paths(document, registry);
+  const std::string list = write_list_with(wanted, value, paths);
+  return list.empty() ? write_set(paths_meant(wanted, paths), value) : list;
 }
 
 }  // namespace millrace::pipelines

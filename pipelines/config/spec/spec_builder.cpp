@@ -56,6 +56,14 @@ void report_missing(const DocNode& document, Diagnostics& diagnostics) {
        {}});
 }
 
+// `epochs 5` and `epochs:5` in a last line are a key without a value.
+std::string without_colon(std::string_view key) {
+  const std::size_t end = key.find_first_of(": ");
+  if (end == std::string_view::npos || !is_top_level_key(key.substr(0, end))) return {};
+  const std::string_view value = key.substr(std::min(key.find_first_not_of(": ", end), key.size()));
+  return fmt::format("a colon and a space separate the two: write `{}: {}`", key.substr(0, end), shown(value));
+}
+
 void check_keys(const DocNode& document, Diagnostics& diagnostics) {
   const std::string foreign = foreign_program(document);
   for (const DocMember& m : document.members) {
@@ -68,13 +76,15 @@ void check_keys(const DocNode& document, Diagnostics& diagnostics) {
                               fmt::format("this looks like a file of {}", foreign),
                               "here `graph:` says what is done; `pipeline-run show mnist_mlp` prints such a config",
                               {}});
-    diagnostics.add({ErrorKind::config,
-                     "unknown-key",
-                     fmt::format("`{}` at the top of a config", shown(m.key)),
-                     m.key_where,
-                     "not a key of a config",
-                     did_you_mean(m.key, top_level_keys(), "keys") + "; keys that start with `x-` are free",
-                     {}});
+    const std::string cut = m.value.is_null() ? without_colon(m.key) : std::string();
+    diagnostics.add(
+        {ErrorKind::config,
+         "unknown-key",
+         fmt::format("`{}` at the top of a config", shown(m.key)),
+         m.key_where,
+         "not a key of a config",
+         cut.empty() ? did_you_mean(m.key, top_level_keys(), "keys") + "; keys that start with `x-` are free" : cut,
+         {}});
   }
   report_missing(document, diagnostics);
 }
@@ -104,6 +114,17 @@ void read_plugins(const DocNode& document, GraphSpec& spec) {
       if (item.is_scalar()) spec.plugins_where.push_back(item.where);
 }
 
+// One number in a range of one is told as what it is: the version of the program.
+ParamValue check_version(const DocNode& value, const Param& param, Diagnostics& diagnostics) {
+  Diagnostics found;
+  ParamValue version = check_value(value, param.type, "`version`", found);
+  for (Diagnostic& d : found.sorted()) {
+    d.help = "this Millrace reads version 1: write `version: 1`";
+    diagnostics.add(std::move(d));
+  }
+  return version;
+}
+
 // The keys at the top that are checked like parameters; missing `version` is reported with the other missing keys.
 ParamValue check_top(const DocNode& document, Diagnostics& diagnostics) {
   ParamValue::Map values;
@@ -111,7 +132,9 @@ ParamValue check_top(const DocNode& document, Diagnostics& diagnostics) {
     const DocMember* member = document.find(param.name);
     if (member != nullptr)
       values.emplace_back(param.name,
-                          check_value(member->value, param.type, fmt::format("`{}`", param.name), diagnostics));
+                          param.name == "version"
+                              ? check_version(member->value, param, diagnostics)
+                              : check_value(member->value, param.type, fmt::format("`{}`", param.name), diagnostics));
     if ((member == nullptr || values.back().second.is_null()) && param.default_value)
       values.emplace_back(param.name, *param.default_value);
   }

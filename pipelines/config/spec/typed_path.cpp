@@ -3,12 +3,14 @@
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 #include "param_document.hpp"
+#include "value_help.hpp"
 
 #include <millrace/detail/param_check.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 namespace millrace::pipelines {
@@ -34,6 +36,20 @@ const ParamType* option_with_parts(const ParamType& type, const DocNode& node) {
   return first;
 }
 
+// The path of an argument in front of one of its segments.
+std::string path_before(const PathSegment& segment) {
+  const std::string_view text = segment.where.source->text;
+  return shown(text.substr(0, static_cast<std::size_t>(std::max(segment.where.column - 2, 0))));
+}
+
+// "{dense: {units: 64}}" for what is left of the path `...dense.units=64`.
+std::string wrapped_value(Path path, std::string_view argument) {
+  const std::size_t equals = argument.find('=');
+  std::string value(equals == std::string_view::npos ? "" : argument.substr(equals + 1));
+  for (std::size_t i = path.size(); i-- > 0;) value = fmt::format("{{{}: {}}}", path[i].text, value);
+  return shown(value);
+}
+
 }  // namespace
 
 DocMember& member_of(DocNode& map, const PathSegment& segment) {
@@ -48,6 +64,8 @@ std::size_t index_of(const PathSegment& segment, std::size_t size) {
   const auto [stop, error] = std::from_chars(segment.text.data(), end, index);
   return error != std::errc() || stop != end ? size : std::min(index, size);
 }
+
+std::string TypedPath::value_text() const { return flow_text(value_); }
 
 void TypedPath::unknown(const PathSegment& at, const std::string& message, std::string help) {
   diagnostics_.add({ErrorKind::config, "unknown-path", message, at.where, "nothing to set here", std::move(help), {}});
@@ -124,20 +142,33 @@ void TypedPath::set_item(DocNode& list, const ParamType& type, const PathSegment
     return;
   }
   unknown(path.front(), fmt::format("`{}` has no item `{}`", owner.text, shown(path.front().text)),
-          list.items.empty() ? "the list is empty; set it as a whole"
-                             : fmt::format("items are numbered 0 to {}", list.items.size() - 1));
+          list.items.empty() ? "the list is empty; set it as a whole" : help_for_items(list, type, path));
+}
+
+// What stands behind a number that no item has is what the user wants to add.
+std::string TypedPath::help_for_items(const DocNode& list, const ParamType& type, Path path) const {
+  const PathSegment& item = path.front();
+  const bool is_number = !item.text.empty() && std::all_of(item.text.begin(), item.text.end(),
+                                                           [](unsigned char c) { return std::isdigit(c) != 0; });
+  const std::string numbers = fmt::format("items are numbered 0 to {}", list.items.size() - 1);
+  if (removes()) return numbers;
+  const std::string path_of_list = path_before(item),
+                    example = is_number ? wrapped_value(path.subspan(1), item.where.source->text)
+                                        : example_item(type.element());
+  const bool is_bare = example.find_first_of(":{") == std::string::npos || example.front() == '{';
+  const std::string add =
+      fmt::format("write --set '{}+={}'", path_of_list, is_bare ? example : fmt::format("{{{}}}", example));
+  const std::string remove = fmt::format("--set {}.{}=null takes one away", path_of_list, list.items.size() - 1);
+  return is_number ? fmt::format("to add one at the end {}; {}, {}", add, numbers, remove)
+                   : fmt::format("{}; to add one at the end {}; {}", numbers, add, remove);
 }
 
 // "learn.model.0.dropout.rate=0.5" on a layer that is no dropout: the value is written as that of the whole item.
 void TypedPath::refuse_to_switch(const std::string& is, Path path) {
   const PathSegment& name = path.front();
-  const std::string_view text = name.where.source->text;
-  const std::string_view item = text.substr(0, static_cast<std::size_t>(std::max(name.where.column - 2, 0)));
-  const std::size_t equals = text.find('=');
-  std::string value(equals == std::string_view::npos ? "" : text.substr(equals + 1));
-  for (std::size_t i = path.size(); i-- > 0;) value = fmt::format("{{{}: {}}}", path[i].text, value);
   unknown(name, fmt::format("this item is `{}`, not `{}`", shown(is), shown(name.text)),
-          fmt::format("to replace it write --set '{}={}'", shown(item), shown(value)));
+          fmt::format("to replace it write --set '{}={}'", path_before(name),
+                      wrapped_value(path, name.where.source->text)));
 }
 
 void TypedPath::set_alternative(DocNode& node, const ParamType& type, Path path, bool is_item) {

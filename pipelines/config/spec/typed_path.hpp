@@ -36,11 +36,15 @@ class TypedPath {
   void set_untyped(DocNode& node, Path path);
   void unknown(const PathSegment& at, const std::string& message, std::string help);
   bool removes() const { return edit_ == Edit::remove; }
+  /// The value is what a node looks like.
+  bool sets_a_node() const { return value_.find("stage") != nullptr || value_.find("chain") != nullptr; }
+  std::string value_text() const;
 
  private:
   void edit(DocNode& node, const PathSegment& at);
   void set_item(DocNode& list, const ParamType& type, const PathSegment& owner, Path path);
   void set_alternative(DocNode& node, const ParamType& type, Path path, bool is_item);
+  std::string help_for_items(const DocNode& list, const ParamType& type, Path path) const;
   void refuse_to_switch(const std::string& is, Path path);
 
   const DocNode& value_;
