@@ -35,14 +35,24 @@ void check_loss(const ModelSpec& model, Loss loss, const std::string& last_path,
             fmt::format("set `{}.dense.activation` to `{}`, or use the loss `mse`", last_path, to_string(*needed)));
 }
 
+std::string help_for_targets(const TensorSpec& targets, const ModelSpec& model, const std::string& last_path) {
+  const std::string units = fmt::format("set `{}.dense.units` to {}", last_path, elements_of(targets.row_shape));
+  if (targets.row_shape.empty())
+    return fmt::format("add a `one_hot` with classes: {} before the batcher", model.outputs());
+  if (model.inputs == model.outputs())
+    return "were inputs and targets swapped? A batcher takes them by name: in: {inputs: ..., targets: ...}; "
+           "otherwise " +
+           units;
+  return units;
+}
+
+// Which of the two is wrong only the user knows; where the layer alone can be set, it is what is pointed at.
 void check_targets(const TensorSpec& targets, const ModelSpec& model, const std::string& last_path, InferContext& ctx) {
-  const std::int64_t width = elements_of(targets.row_shape);
-  if (width == model.outputs()) return;
-  const bool labels = targets.row_shape.empty();
-  ctx.error(At::input("in"), "shape-mismatch",
+  if (elements_of(targets.row_shape) == model.outputs()) return;
+  const bool is_of_the_data = targets.row_shape.empty() || model.inputs == model.outputs();
+  ctx.error(is_of_the_data ? At::input("in") : At::param(last_path + ".dense.units"), "shape-mismatch",
             fmt::format("the model gives {} outputs a row, `targets` is {}", model.outputs(), targets.describe()),
-            labels ? fmt::format("add a `one_hot` with classes: {} before the batcher", model.outputs())
-                   : fmt::format("set `{}.dense.units` to {}", last_path, width));
+            help_for_targets(targets, model, last_path));
 }
 
 class Trainer final : public Serial {

@@ -75,15 +75,17 @@ class NodeInference final : public PortInference,
     failed_ = true;
     diagnostics_.add({ErrorKind::config, std::move(name),
                       fmt::format("node `{}` ({}): {}", node_.spec->name, node_.spec->stage, message), place_of(at), "",
-                      std::move(help), notes_for(at)});
+                      with_node(std::move(help)), notes_for(at, message)});
   }
   void warning(At at, std::string name, std::string message, std::string help) override {
+    std::vector<std::string> notes = notes_for(at, message);
     Diagnostic warning{ErrorKind::config, std::move(name), std::move(message), place_of(at), "",
-                       std::move(help),   notes_for(at)};
+                       std::move(help),   std::move(notes)};
     warning.severity = Severity::warning;
     std::string node = fmt::format("`{}` ({})", node_.spec->name, node_.spec->stage);
     if (at.what == At::What::input) return input_warnings_.add(std::move(node), std::move(warning));
     warning.message = fmt::format("node {}: {}", node, warning.message);
+    warning.help = with_node(std::move(warning.help));
     diagnostics_.add(std::move(warning));
   }
   void rows_read(std::string origin, std::int64_t first, std::int64_t end) override {
@@ -127,12 +129,22 @@ class NodeInference final : public PortInference,
     return node_.spec->where;
   }
 
+  // `model.2.dense.units` of a stage is `learn.model.2.dense.units` of the config, and that is what `--set` takes.
+  std::string with_node(std::string help) const {
+    for (const Param& param : result_.info->spec.params()) {
+      const std::string path = fmt::format("`{}.", param.name);
+      for (std::size_t found = help.find(path); found != std::string::npos; found = help.find(path, found + 1))
+        help.insert(found + 1, node_.spec->name + ".");
+    }
+    return help;
+  }
+
   // A parameter that does not fit its data is as much an error of the edge as one that names the input.
-  std::vector<std::string> notes_for(const At& at) const {
+  std::vector<std::string> notes_for(const At& at, const std::string& message) const {
     std::vector<std::string> notes;
     for (const CheckedEdge& edge : node_.inputs) {
       if (edge.kind != PortKind::data || (at.what == At::What::input && edge.port != at.path)) continue;
-      const auto more = shape_notes(checked_, graph_, positions_, node_, edge.port);
+      const auto more = shape_notes(checked_, graph_, positions_, node_, edge.port, message);
       notes.insert(notes.end(), more.begin(), more.end());
     }
     return notes;

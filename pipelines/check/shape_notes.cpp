@@ -39,19 +39,22 @@ class ShapeOrigin {
 
 std::vector<std::string> shape_notes(const CheckedGraph& checked, const ValidatedGraph& graph,
                                      const std::vector<std::size_t>& positions, const CheckedNode& node,
-                                     const std::string& port) {
+                                     const std::string& port, const std::string& message) {
   std::vector<std::string> notes;
   const ShapeOrigin origin(checked, graph, positions);
   for (const CheckedEdge& edge : node.inputs) {
     const PortSpec* spec = edge.port == port ? origin.spec_of(edge) : nullptr;
     if (spec == nullptr) continue;
+    const auto is_named = [&](const PortSpec::FieldSpec& field) {
+      return message.find(fmt::format("`{}`", field.name)) != std::string::npos;
+    };
+    const bool names_some = std::any_of(spec->fields.begin(), spec->fields.end(), is_named);
     for (const PortSpec::FieldSpec& field : spec->fields) {
+      if (names_some && !is_named(field)) continue;
       const NodeSpec& setter = *origin.setter(edge.from, field.spec.row_shape, field.name).spec;
-      notes.push_back(fmt::format(
-          "{} of `{}.{}` -> `{}.{}` is {}", field.name == kValueField ? "the value" : "`" + field.name + "`",
-          checked.nodes[edge.from].spec->name, edge.from_port, node.spec->name, port, field.spec.describe()));
-      notes.push_back(fmt::format("its shape was last set by node `{}` ({}) at {}", setter.name, setter.stage,
-                                  place_text(setter.where)));
+      const std::string of = field.name == kValueField ? std::string() : fmt::format("`{}` of ", field.name);
+      notes.push_back(fmt::format("{}`{}.{}` is {}, as node `{}` ({}) gives it at {}", of, node.spec->name, port,
+                                  field.spec.describe(), setter.name, setter.stage, place_text(setter.where)));
     }
   }
   return notes;

@@ -9,9 +9,10 @@
 
 namespace millrace::pipelines {
 
-/// What input `port` of `node` is given, and since where. `positions` maps nodes of `checked` to those of `graph`.
+/// What input `port` of `node` is given, and since where; of a batch only the fields that the error's message names, if it names
+/// any. `positions` maps nodes of `checked` to those of `graph`.
 std::vector<std::string> shape_notes(const CheckedGraph& checked, const ValidatedGraph& graph,
                                      const std::vector<std::size_t>& positions, const CheckedNode& node,
-                                     const std::string& port);
+                                     const std::string& port, const std::string& message);
 
 }  // namespace millrace::pipelines

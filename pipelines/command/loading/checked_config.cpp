@@ -4,6 +4,7 @@
 #include "check/graph/node_place.hpp"
 #include "check/graph/node_seeds.hpp"
 #include "check/missing_data.hpp"
+#include "check/place_help.hpp"
 #include "check/validator.hpp"
 #include "command/pages/loaded_plugins.hpp"
 #include "command/pages/run_json.hpp"
@@ -72,7 +73,10 @@ Diagnostics build(const DocNode& document, const ConfigOptions& options, const P
   checked.spec = build_spec(document, options.overrides, checked.registry, found);
   checked.graph =
       validate(checked.spec, checked.registry, found, peers ? peers->ranks() : RankInfo{}, peers ? peers->cores() : 0);
-  if (found.has_errors()) return with_removal_help(found, checked.spec, options.overrides, checked.registry);
+  if (found.has_errors()) {
+    found = with_places(found, checked.spec.resolved, checked.registry);
+    return with_removal_help(found, checked.spec, options.overrides, checked.registry);
+  }
   keep_numbers(document, options, peers, checked);
   return found;
 }
@@ -142,6 +146,7 @@ std::unique_ptr<CheckedConfig> check_config(const ConfigOptions& options, const 
   }
   const bool all_plugins = load_named_plugins(*document, options, checked->registry, checked->diagnostics);
   add_unless_consequence(build_with_folders(*document, options, peers, *checked), all_plugins, checked->diagnostics);
+  checked->diagnostics = without_missing_dashes(checked->diagnostics, *document);
   if (options.strict) checked->diagnostics.make_strict();
   return checked;
 }
