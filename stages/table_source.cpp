@@ -158,7 +158,8 @@ class TableSource final : public Source {
     if (!columns_.empty() && static_cast<std::int64_t>(cells.size()) != rows_) {
       ctx.error(At::param("columns." + name), "rows-mismatch",
                 fmt::format("column `{}` has {}, `{}` has {}", name, counted(cells.size(), "row"),
-                            columns_.front().name, rows_));
+                            columns_.front().name, rows_),
+                "each column has one value for each row; [..., ...] makes a row of several values");
       return false;
     }
     rows_ = static_cast<std::int64_t>(cells.size());

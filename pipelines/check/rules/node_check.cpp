@@ -10,13 +10,23 @@
 namespace millrace::pipelines {
 namespace {
 
+// A name that is like no other is that of a plugin's stage more often than a slip.
+std::string help_for_stage(const std::string& stage, const StageRegistry& registry) {
+  const std::string help = did_you_mean(stage, registry.names(), "stages");
+  if (!meant_by(stage, registry.names()).empty() || !said_of(stage).empty()) return help;
+  return fmt::format(
+      "one of a plugin is loaded with --plugin FILE.so; `pipeline-run stages {} --why` says where it was looked for; "
+      "{}",
+      shown(stage), help);
+}
+
 void report_unknown_stage(const NodeSpec& node, const StageRegistry& registry, Diagnostics& diagnostics) {
   diagnostics.add({ErrorKind::config,
                    "unknown-stage",
                    fmt::format("`{}`", shown(node.stage)),
                    node.stage_where,
                    "no stage has this name",
-                   did_you_mean(node.stage, registry.names(), "stages"),
+                   help_for_stage(node.stage, registry),
                    {}});
 }
 

@@ -105,6 +105,8 @@ std::string instead_of_option(const Verb& verb, const std::string& word, const s
   const std::string meant = option_meant(verb, name);
   const std::string help = meant.empty() ? "" : fmt::format("did you mean `--{}`?", meant);
   const std::string set = takes_overrides(verb) ? set_instead_of(name, value, config_path(target)) : "";
+  if (set.empty() && takes_overrides(verb))
+    if (std::string said = option_elsewhere(name); !said.empty()) return said;
   if (set.empty()) return help;
   return help.empty() || name.size() < 4 ? set : fmt::format("{}; {}", set, help);
 }
@@ -122,7 +124,14 @@ std::string instead_of_verb(const std::string& word, const std::string& config) 
   for (const Answer& answer : answers())
     if (std::find(answer.words.begin(), answer.words.end(), word) != answer.words.end())
       return with_config(answer.text, config);
-  return did_you_mean(word, first_words());
+  const std::vector<std::string> names = config_names();
+  if (word == "configs" || word == "config" || word == "examples")
+    return fmt::format("configs that come with Millrace: {}; pipeline-run show NAME prints one", name_list(names));
+  if (std::string meant = did_you_mean(word, first_words()); !meant.empty()) return meant;
+  const auto begins = [&](const std::string& name) { return name.starts_with(word); };
+  if (const auto one = std::find_if(names.begin(), names.end(), begins); one != names.end())
+    return fmt::format("did you mean `{}`?  (configs: {})", *one, name_list(names));
+  return fmt::format("configs: {}; verbs: {}", name_list(names), name_list(verb_names()));
 }
 
 }  // namespace millrace::pipelines

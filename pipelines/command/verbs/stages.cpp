@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 
 namespace millrace::pipelines {
@@ -104,11 +105,47 @@ std::string list_text(const StageRegistry& registry) {
   return text + "\nMore about one: pipeline-run stages NAME\n";
 }
 
+bool offers(const ParamType& type, const std::string& name) {
+  using Kind = ParamType::Kind;
+  const auto in_params = [&](const std::vector<Param>& params) {
+    return std::any_of(params.begin(), params.end(), [&](const Param& p) { return offers(p.type, name); });
+  };
+  switch (type.kind()) {
+    case Kind::choice:
+      return std::find(type.choices().begin(), type.choices().end(), name) != type.choices().end();
+    case Kind::list:
+    case Kind::map:
+      return offers(type.element(), name);
+    case Kind::record:
+      return in_params(type.params());
+    case Kind::one_of:
+      return std::any_of(type.alternatives().begin(), type.alternatives().end(),
+                         [&](const Alternative& a) { return a.name == name || in_params(a.params); });
+    case Kind::any_of:
+      return std::any_of(type.options().begin(), type.options().end(),
+                         [&](const ParamType& t) { return offers(t, name); });
+    default:
+      return false;
+  }
+}
+
+// `adam` and `relu` are no stages but what a parameter of one can be; a trainer has most of them, so it is asked last.
+std::string choice_of(const std::string& name, const StageRegistry& registry) {
+  std::string text;
+  for (const std::string& stage : registry.names())
+    for (const Param& param : registry.find(stage)->spec.params())
+      if (offers(param.type, name))
+        text = fmt::format("`{}` is a choice for `{}` of `{}`: pipeline-run stages {}", name, param.name, stage, stage);
+  return text;
+}
+
 [[noreturn]] void refuse(const std::string& name, const StageRegistry& registry) {
-  const std::string suggestion = did_you_mean(name, registry.names());
-  throw Error(ErrorKind::usage, "unknown-stage", fmt::format("there is no stage `{}`", name),
-              fmt::format("{}{}`pipeline-run stages {} --why` says where it was looked for", suggestion,
-                          suggestion.empty() ? "" : "  ", name));
+  const std::string choice = choice_of(name, registry);
+  std::string help = choice.empty() ? did_you_mean(name, registry.names()) : said_of(name);
+  for (const std::string& more :
+       {choice, fmt::format("`pipeline-run stages {} --why` says where it was looked for", name)})
+    if (!more.empty()) help += (help.empty() ? "" : help.ends_with('?') ? "  " : "; ") + more;
+  throw Error(ErrorKind::usage, "unknown-stage", fmt::format("there is no stage `{}`", name), help);
 }
 
 int act(const StagesOptions& options) {

@@ -78,6 +78,27 @@ SETS = [
     ("epochs+=1", "adds items to a list"),
     ("log.in.train2=null", "inputs: train, valid"),
     ("batch-size=64", BOTH),
+    ("layers=3", "the number of layers is the length of the list: write --set 'learn.model=[dense: {units: 512}, ...]'"),
+    ("learn.layers=3", "the number of layers is the length of the list: write --set 'learn.model=[dense: {units: 512}, ...]'"),
+    ("learn.model=3", "the number of layers is the length of the list: write --set 'learn.model=[dense: {units: 512}, ...]'"),
+    ("learn.model=[3]", "write dense: {units: 3}"),
+    ("learn.model=[512, 0.5, 10]", "write dropout: {rate: 0.5}"),
+    ("learn.model=dense", r"write \[dense\]"),
+    ("learn.model.3.dense.units=64", "to add one at the end write --set 'learn.model+={dense: {units: 64}}'"),
+    ("learn.model.3={dropout: {rate: 0.5}}", "write --set 'learn.model+={dropout: {rate: 0.5}}'"),
+    ("learn.model.3.dense.units=64", "--set learn.model.2=null takes one away"),
+    ("learn.model.dense.units=256", "write --set learn.model.0.dense.units=256, or"),
+    ("learn.model.units=256", "to add one at the end write --set 'learn.model+={dense: {units: 512}}'"),
+    ("learn.model.3=null", "items are numbered 0 to 2"),
+    ("learn.optimizer.rmsprop.decay=1", "there is `learn.optimizer.rmsprop.rho`, which takes number, at least 0, below 1"),
+    ("learn.optimizer.rmsprop.decay=0.5", "write --set learn.optimizer.rmsprop.rho=0.5"),
+    ("metrics=mae", r"write --set 'learn.metrics=\[mae\]'"),
+    ("learn.model.0.dense.activation=gelu", r"this activation is not there +\(choices"),
+    ("dropout=0.5", "write --set 'learn.model=[{dense: {units: 512, activation: relu}}, {dense: {units: 512, activation: relu}}, "
+                    "dropout: {rate: 0.5}, {dense: {units: 10, activation: softmax}}]'"),
+    ("graph.extra={stage: print, in: learn.model}", "a file of two lines adds one, which --set cannot:"),
+    ("extra={stage: print, in: learn.model}", "a file of two lines adds one, which --set cannot:"),
+    ("learn={stage: print, in: valid}", "a file of two lines replaces it:"),
 ]
 
 # --set ... that is heeded
@@ -93,6 +114,8 @@ GOOD = [
     ["log.in.valid=null", "evaluate=null", "valid=null", "valid_inputs=null", "valid_targets=null", "valid_batches=null",
      "valid_to_device=null"],
     ["chains.rows.1=null"],
+    ["learn.model=[{dense: {units: 512, activation: relu}}, {dense: {units: 512, activation: relu}}, dropout: {rate: 0.5}, "
+     "{dense: {units: 10, activation: softmax}}]"],
     ["learn.model.2=null", "learn.model+={dense: {units: 10, activation: softmax}}"],
     ["learn.model.2=null", "learn.model+=[{dropout: {rate: 0.5}}, {dense: {units: 10, activation: softmax}}]"],
 ]
@@ -105,6 +128,31 @@ COMMANDS = [
     (["check", MNIST, "--lr", "0.01"], 2, RATE),
     (["check", MNIST, "--seed", "3"], 2, "--set seed=3"),
     (["check", MNIST, "--sets", "epochs=3"], 2, "`--set`"),
+    (["check", MNIST, "--layers", "3"], 2, "--set 'learn.model=[dense: {units: 512}, ...]'"),
+    (["check", MNIST, "--loss", "3"], 2, "there is `learn.loss`, which takes one of: "),
+    (["check", MNIST, "--optimizer", "3"], 2, "there is `learn.optimizer`, which takes sgd | "),
+    (["check", MNIST, "--shuffle", "3"], 2, "there is `train.shuffle`, which takes true or false"),
+    (["check", MNIST, "--shuffle"], 2, "write --set train.shuffle=VALUE"),
+    (["check", MNIST, "--dropout", "0.5"], 2, "dropout: {rate: 0.5}"),
+    (["check", MNIST, "--save"], 2, "weights are not saved yet"),
+    (["check", MNIST, "--checkpoint", "x"], 2, "weights are not saved yet"),
+    (["check", MNIST, "--resume", "x"], 2, "a run is not resumed"),
+    (["check", MNIST, "--gpus", "2"], 2, "write --device cuda"),
+    ([MNIST, "--cuda"], 2, "write --device cuda"),
+    ([MNIST, "--cpu"], 2, "write --device cpu"),
+    ([MNIST, "--verbose"], 2, "every epoch is told as it is"),
+    ([MNIST, "--validation-split", "0.1"], 2, "rows are split by hand"),
+    ([MNIST, "--data-dir", "x"], 2, "set MILLRACE_DATA_DIR=DIR"),
+    ([MNIST, "-e", "3"], 2, "write --set epochs=3"),
+    (["load"], 2, "none are loaded"),
+    (["restore"], 2, "none are loaded"),
+    (["mnist"], 2, "did you mean `mnist_mlp`?"),
+    (["qwertz"], 2, "configs: colors_onehot, linear_fit, mnist_mlp, mnist_mlp_augmented; verbs: run, check"),
+    (["check", "qwertz"], 2, "configs: colors_onehot, linear_fit"),
+    (["stages", "adam"], 2, "`adam` is a choice for `optimizer` of `trainer`: pipeline-run stages trainer; `pipeline-run"),
+    (["stages", "relu"], 2, "pipeline-run stages trainer"),
+    (["stages", "conv2d"], 2, "there are the layers `dense` and `dropout`; `pipeline-run stages conv2d --why`"),
+    (["check", MNIST, "--set", "valid.stage=my_reader"], 3, "--plugin FILE.so; `pipeline-run stages my_reader --why`"),
     (["-v"], 2, "`--version`"),
     (["check", MNIST, "epochs=1"], 2, "--set epochs=1"),
     (["check", MNIST, "--set", "learn.optimizer={adam:", "{}}"], 2, "in quotes"),
@@ -135,6 +183,48 @@ CONFIGS = [
     (HEAD + "  b: {stage: csv_source}\n" + TAIL, "no reader of CSV"),
     (HEAD + "  b: {chain: [flatten, normalize], in: t.x}\n" + TAIL, "chains: {NAME: "),
     (HEAD + TAIL.replace("in: b", "in: t.x") + "early_stopping: {patience: 3}\n", "there is no early stopping"),
+    ("version: 1\nepochs 5\ngraph:\n", "`epochs 5` lacks a colon and a space after it"),
+    ("version: 1\nepochs 5\ngraph:\n", "write `epochs: 5`"),
+    ("version: 1\nepochs:5\ngraph:\n", "`epochs:5` lacks a space after the colon"),
+    (HEAD + TAIL.replace("in: b", "in: t.x") + "epochs 5\n", "write `epochs: 5`"),
+    (HEAD + TAIL.replace("in: b", "in: t.x") + "epochs:5\n", "write `epochs: 5`"),
+    (HEAD + "  b:{stage: print, in: t.x}\n", "write a space after the colon"),
+    (HEAD + TAIL.replace("in: b", "in: t.x") + "  b:{stage: print}\n", "write a space after the colon"),
+    (HEAD + "   b: {stage: print, in: t.x}\n" + TAIL, "this line starts at column 4, its neighbors at column 3"),
+    (HEAD + " b: {stage: print, in: t.x}\n" + TAIL, "this line starts at column 2, its neighbors at column 3"),
+    (HEAD + "  b: {stage: \"print, in: t.x}\n" + TAIL.replace("print", '"print"'), "the quote that opens here is closed only in line 5"),
+    ("version: 2\ngraph:\n" + TAIL, "this Millrace reads version 1"),
+    (HEAD.replace("[1]", "[1, 2]") + TAIL.replace("b}", "t.x}"), "each column has one value for each row"),
+]
+
+# A trainer's node as it is written by hand, in a config that is right otherwise, and what the answer holds.
+LEARN = """version: 1
+graph:
+  t: {stage: table_source, with: {columns: {x: [1], y: [2]}}}
+  b: {stage: batcher, in: {inputs: t.x, targets: t.y}, with: {batch_size: 1}}
+  learn:
+    stage: trainer
+    in: b
+    with:
+      model:
+        - dense: {units: 1}
+      loss: mse
+      optimizer: {rmsprop: {learning_rate: 1e-3}}
+"""
+LAYER = "        - dense: {units: 1}\n"
+TRAINERS = [
+    (LAYER, "        - dense:\n          units: 1\n", "indent `units` deeper than `dense:`"),
+    (LAYER, "        - dense:\n          units: 1\n          use_bias: true\n", "indent `units` and `use_bias` deeper than `dense:`"),
+    (LAYER, "        - {type: dense, units: 512}\n", "write `dense: {units: 512}`"),
+    (LAYER, "        dense: {units: 512}\n        dense: {units: 1}\n", "put `- ` before each of its entries"),
+    ("{rmsprop: {learning_rate: 1e-3}}", "rmsprop, learning_rate: 0.001", "a second `: ` in one line"),
+    ("version: 1\n", "version: 1\nlearning_rate: 0.1\n", "it belongs to `learn.optimizer.rmsprop.learning_rate`"),
+    ("version: 1\n", "version: 1\noptimizer: adam\n", "it belongs to `learn.optimizer`"),
+    ("version: 1\n", "version: 1\nmodel: [dense: {units: 1}]\n", "it belongs to `learn.model`"),
+    ("      loss: mse\n", "      loss: mse\n      batch_size: 32\n", "it belongs to `b.batch_size`"),
+    ("      loss: mse\n", "      loss: mse\n      epochs: 3\n", "it belongs to `epochs`, a key at the top of the file"),
+    ("      loss: mse\n", "      loss: mse\n      learning_rate: 1\n", "it belongs to `learn.optimizer.rmsprop.learning_rate`"),
+    (LAYER, "        - dense: {units: 1}\n        - dense: {units: 11}\n", "set `learn.model.1.dense.units` to 1"),
 ]
 
 
@@ -164,6 +254,10 @@ class Guesses(unittest.TestCase):
                 self.assertEqual(process.returncode, code, process.stderr)
                 self.assertIn(wanted, help_of(process))
 
+    def test_the_configs_there_are_can_be_asked_for_where_no_folder_is_called_so(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertIn("colors_onehot, linear_fit, mnist_mlp", help_of(run("configs", cwd=folder)))
+
     def test_a_config_that_is_written_as_elsewhere_is_answered(self):
         for config, wanted in CONFIGS:
             with self.subTest(config):
@@ -171,11 +265,49 @@ class Guesses(unittest.TestCase):
                 self.assertEqual(process.returncode, 3, process.stderr)
                 self.assertIn(wanted, help_of(process))
 
+    def test_a_trainer_that_is_written_as_elsewhere_is_answered_with_one_error(self):
+        for old, new, wanted in TRAINERS:
+            with self.subTest(new):
+                self.assertIn(old, LEARN)
+                process = run("check", "-", input=LEARN.replace(old, new))
+                self.assertEqual(process.returncode, 3, process.stderr)
+                self.assertIn(wanted, help_of(process))
+                self.assertEqual(process.stderr.count("error["), 1, process.stderr)
+
+    def test_inputs_and_targets_that_fit_the_other_way_round_are_asked_for(self):
+        process = run("check", MNIST, "--set", "train_batches.in={inputs: train_targets, targets: train_inputs}")
+        self.assertIn("were inputs and targets swapped?", help_of(process))
+
+    def test_a_layer_of_another_width_is_pointed_at_with_the_field_that_it_meets(self):
+        process = run("check", MNIST, "--set", "learn.model.2.dense.units=11")
+        self.assertIn("--> command line, --set #1\n", process.stderr)
+        self.assertEqual(process.stderr.count("= note: "), 1, process.stderr)
+        self.assertRegex(process.stderr, "note: `targets` of `learn.in` is f32 .*, as node `train_targets` .one_hot. gives it at ")
+
     def test_a_misspelt_node_of_a_child_is_that_of_the_base(self):
         with tempfile.TemporaryDirectory() as folder:
             child = pathlib.Path(folder) / "child.yaml"
             child.write_text(f"version: 1\nextends: {os.path.abspath(MNIST)}\ngraph:\n  lern: {{with: {{loss: mse}}}}\n")
             self.assertIn("did you mean `learn`?", help_of(run("check", child)))
+
+    def test_a_node_is_added_and_replaced_by_the_file_that_the_answer_shows(self):
+        for text in ("graph.extra={stage: print, in: {model: learn.model}}", "line={stage: print, in: {model: learn.model}}"):
+            answer = run("check", TINY, "--set", text).stderr
+            file = re.search(r":\n +(extends: .*)\n +(graph: .*)\n", answer)
+            with tempfile.TemporaryDirectory() as folder:
+                child = pathlib.Path(folder) / "child.yaml"
+                child.write_text("\n".join(file.groups()).replace(TINY, os.path.abspath(TINY)))
+                process = run("check", child)
+                self.assertEqual(process.returncode, 0, process.stderr)
+                self.assertIn("line" if text.startswith("line") else "extra", run("show", child).stdout)
+
+    def test_the_node_that_shows_weights_works_as_it_is_told(self):
+        with open(TINY, encoding="utf-8") as config:
+            text = config.read()
+        for verb in ("predict", "save", "export"):
+            node = re.search("`(print: .*)`", help_of(run(verb, TINY))).group(1)
+            process = run("check", "-", input=f"{text}  {node}\n")
+            self.assertEqual(process.returncode, 0, process.stderr)
 
     def test_what_is_taken_away_is_missed_where_it_was_used(self):
         process = run("check", MNIST, "--set", "valid=null")
@@ -192,6 +324,7 @@ class Guesses(unittest.TestCase):
 
     def test_help_and_version_are_verbs(self):
         self.assertEqual(run("help").stdout, run("--help").stdout)
+        self.assertEqual(run("help", "--help").stdout, run("--help").stdout)
         self.assertEqual(run("help", "check").stdout, run("check", "--help").stdout)
         self.assertEqual(run("version").stdout, run("--version").stdout)
         self.assertIn("`check`", help_of(run("help", "chek")))
