@@ -26,7 +26,8 @@ int act(const ConfigOptions& options) {
   if (options.json)
     write_result(errors_json(checked->diagnostics, loaded_plugins_json(checked->registry)));
   else
-    answer(fmt::format("{}: no errors, {}{}\n", printable_line(options.config), warnings > 0 ? warnings_text(warnings) + ", " : "",
+    answer(fmt::format("{}: no errors, {}{}\n", printable_line(options.config),
+                       warnings > 0 ? warnings_text(warnings) + ", " : "",
                        counted(checked->graph.nodes.size(), "node")));
   return 0;
 }
