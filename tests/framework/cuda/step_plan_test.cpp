@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 using namespace millrace;
 using namespace millrace::nn_test;
@@ -34,6 +35,10 @@ class EmulatedStep {
     ops_ = step_ops(demand_, memory_.layout, memory_.base(), form, can_fuse, nullptr);
     const std::vector<float> initial = initial_weights(*spec_.model, spec_.seed);
     memory_.layout.padded_weights.spread(initial, memory_.floats(memory_.layout.weights));
+    const std::vector<float> starts = optimizer_.initial_state();
+    for (std::size_t i = 0; i < starts.size(); ++i)
+      memory_.layout.padded_weights.spread(std::vector<float>(initial.size(), starts[i]),
+                                           memory_.floats(memory_.layout.optimizer[i]));
     if (spec_.precision == Precision::bf16) {
       Ops narrow{Narrow{memory_.at<float>(memory_.layout.weights), memory_.at<std::uint16_t>(memory_.layout.weights16),
                         memory_.layout.padded_weights.size()}};
