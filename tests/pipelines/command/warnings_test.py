@@ -1,9 +1,11 @@
 """Warnings: what runs and is probably not meant. Told, counted, and errors where --strict asks for it."""
 import json
+import os
 import pathlib
 import struct
 import tempfile
 import unittest
+import unittest.mock
 
 from program import result_of, run
 
@@ -54,6 +56,16 @@ graph:
 
 
 class Check(unittest.TestCase):
+    def setUp(self):
+        """MNIST seems to be here: check looks for its files and does not open them, and where they are missing it warns of that."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        files = pathlib.Path(folder.name) / "mnist"
+        files.mkdir()
+        for stem in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+            (files / stem).touch()
+        self.enterContext(unittest.mock.patch.dict(os.environ, MILLRACE_DATA_DIR=folder.name))
+
     def test_warnings_are_told_with_their_place_and_counted(self):
         process = run("check", LINE)
         self.assertEqual(process.returncode, 0, process.stderr)
