@@ -5,6 +5,7 @@
 //   example: train: {stage: idx_loader, with: {dataset: mnist, split: train, shuffle: true}}
 #include "device/device_cache.hpp"
 #include "idx/dataset_file.hpp"
+#include "idx/idx_choice.hpp"
 #include "idx/idx_file.hpp"
 #include "idx/labels.hpp"
 
@@ -40,19 +41,7 @@ void prefetch(const std::byte* row, std::size_t bytes) {
   for (std::size_t at = 0; at < std::min(bytes, kMostPrefetched); at += kCacheLine) __builtin_prefetch(row + at);
 }
 
-/// Where a node's data are: a data set by name, or paths.
-struct Choice {
-  const DatasetInfo* dataset = nullptr;
-  std::string split, images, labels;  ///< labels: empty when there are none
-};
-
 std::string text_or_empty(const ParamValue& value) { return value.is_null() ? "" : value.text(); }
-
-const DatasetFile& file_of(const Choice& choice, std::string_view role) {
-  const auto& files = choice.dataset->files;
-  return *std::find_if(files.begin(), files.end(),
-                       [&](const DatasetFile& f) { return f.split == choice.split && f.role == role; });
-}
 
 TensorSpec spec_of(const IdxHeader& header) {
   TensorSpec spec{header.dtype, header.row_shape, {}, {}, {}};
@@ -74,18 +63,6 @@ auto about(const char* param, Read read) {
 IdxHeader header_of(const std::string& path, std::uint64_t max_bytes) {
   ByteReader reader(path);
   return read_idx_header(reader, max_bytes);
-}
-
-IdxData load_by_name(const Choice& choice, std::string_view role, const IdxRows& rows) {
-  return read_dataset_file(*choice.dataset, file_of(choice, role), rows);
-}
-
-void require_equal_counts(const Choice& choice, std::int64_t images, std::int64_t labels) {
-  if (images == labels) return;
-  throw Error(ErrorKind::data, "count-mismatch",
-              fmt::format("{} has {}, {} has {} (at byte 4 of each)", choice.images, counted(images, "row"),
-                          choice.labels, labels),
-              "images and labels must be of the same split of the same data set");
 }
 
 class IdxLoader final : public Source {
@@ -401,7 +378,7 @@ class IdxLoader final : public Source {
   std::int64_t block_rows_;
   std::uint64_t max_bytes_;
   bool caches_;  ///< once inferred: on a device with memory of its own
-  Choice choice_;
+  IdxChoice choice_;
   std::int64_t first_ = 0, count_ = 0;
   std::int64_t file_rows_ = 0;  ///< of the whole file, as infer found it
   std::optional<std::int64_t> wanted_;

@@ -1,8 +1,8 @@
 // `learning_rate: 0.1` at the top of a file, or in the wrong node: the same words as `--set learning_rate=0.1` gets.
 #include "place_help.hpp"
 
+#include "config/params/value_help.hpp"
 #include "config/spec/settable_paths.hpp"
-#include "config/spec/value_help.hpp"
 
 #include <fmt/format.h>
 

@@ -2,8 +2,8 @@
 #include "example_node.hpp"
 
 #include "config/document/yaml_parser.hpp"
-#include "config/spec/doc_value.hpp"
-#include "config/spec/param_check.hpp"
+#include "config/params/doc_value.hpp"
+#include "config/params/param_check.hpp"
 #include "config/spec/spec_builder.hpp"
 
 #include <fmt/format.h>

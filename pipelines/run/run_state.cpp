@@ -275,8 +275,7 @@ void Run::flow() {
   account();
 }
 
-// Order matters: tokens are counted before anything is given back, and a stopped run discards before its edges are
-// compared.
+// In this order: tokens are counted before any comes back, and a stopped run discards before edges are compared.
 void Run::account() {
   stopped_ = stop_.stopped();
   ended_ = ledger_->ends_told();

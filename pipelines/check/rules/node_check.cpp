@@ -1,7 +1,7 @@
 #include "node_check.hpp"
 
-#include "config/spec/config_schema.hpp"
-#include "config/spec/param_check.hpp"
+#include "config/params/config_schema.hpp"
+#include "config/params/param_check.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 

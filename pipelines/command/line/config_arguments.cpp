@@ -4,7 +4,7 @@
 #include "command/loading/checked_config.hpp"
 #include "command/loading/config_options.hpp"
 #include "command/loading/named_config.hpp"
-#include "config/spec/config_schema.hpp"
+#include "config/params/config_schema.hpp"
 #include "diagnostics/suggestions.hpp"
 
 #include <millrace/error.hpp>

@@ -2,7 +2,7 @@
 #include "config_json_schema.hpp"
 
 #include "command/terminal/answer.hpp"
-#include "config/spec/config_schema.hpp"
+#include "config/params/config_schema.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

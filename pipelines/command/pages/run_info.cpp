@@ -80,7 +80,7 @@ void add_digest(const std::vector<FileRead>& files, DataInfo& info) {
   for (const FileRead& file : files) {
     info.files.push_back(file.path);
     add_text(file.sha256 + ";", digest);
-    fact.promised = fact.promised || !file.sha256.empty();
+    info.promised = info.promised || !file.sha256.empty();
   }
   add_text(joined.sizes(), digest);
   if (info.whole) joined.add(0, joined.bytes(), digest);

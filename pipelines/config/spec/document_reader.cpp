@@ -5,10 +5,10 @@
 #include "config/document/limits.hpp"
 #include "config/document/references.hpp"
 #include "config/document/yaml_parser.hpp"
-#include "config_schema.hpp"
+#include "config/params/config_schema.hpp"
+#include "config/params/doc_value.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "doc_value.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>

@@ -4,7 +4,7 @@
 #include "chains.hpp"
 #include "config/document/document_layers.hpp"
 #include "config/document/limits.hpp"
-#include "config_schema.hpp"
+#include "config/params/config_schema.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 

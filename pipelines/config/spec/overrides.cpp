@@ -3,7 +3,7 @@
 #include "chains.hpp"
 #include "config/document/references.hpp"
 #include "config/document/yaml_parser.hpp"
-#include "config_schema.hpp"
+#include "config/params/config_schema.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 #include "settable_paths.hpp"

@@ -2,11 +2,11 @@
 
 #include "chains.hpp"
 #include "config/document/yaml_parser.hpp"
-#include "config_schema.hpp"
+#include "config/params/config_schema.hpp"
+#include "config/params/param_document.hpp"
+#include "config/params/value_help.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "param_document.hpp"
-#include "value_help.hpp"
 
 #include <millrace/registry.hpp>
 

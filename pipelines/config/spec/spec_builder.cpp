@@ -4,13 +4,13 @@
 #include "chains.hpp"
 #include "config/document/references.hpp"
 #include "config/document/scalars.hpp"
-#include "config_schema.hpp"
+#include "config/params/config_schema.hpp"
+#include "config/params/param_check.hpp"
+#include "config/params/param_document.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
 #include "document_reader.hpp"
 #include "node_reader.hpp"
-#include "param_check.hpp"
-#include "param_document.hpp"
 #include "stage_defaults.hpp"
 
 #include <millrace/registry.hpp>

@@ -2,7 +2,7 @@
 #include "stage_defaults.hpp"
 
 #include "chains.hpp"
-#include "param_document.hpp"
+#include "config/params/param_document.hpp"
 
 #include <millrace/registry.hpp>
 

@@ -1,9 +1,9 @@
 #include "typed_path.hpp"
 
+#include "config/params/param_document.hpp"
+#include "config/params/value_help.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/suggestions.hpp"
-#include "param_document.hpp"
-#include "value_help.hpp"
 
 #include <millrace/detail/param_check.hpp>
 

@@ -1,5 +1,5 @@
 // What is wrong with a parameter has one name, whether a config says it or a test gives it.
-#include "config/spec/param_check.hpp"
+#include "config/params/param_check.hpp"
 #include "catch.hpp"
 #include "config/document/yaml_parser.hpp"
 

@@ -4,7 +4,9 @@
 #include "config/document/scalars.hpp"
 #include "config/document/yaml_parser.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "param_check.hpp"
+#include "doc_value.hpp"
+
+#include <millrace/detail/param_check.hpp>
 
 #include <fmt/format.h>
 
@@ -80,8 +82,9 @@ bool fits(const std::string& text, const ParamType& type) {
   const std::optional<DocNode> value = read_value(text, "", found);
   if (!value || found.has_errors()) return false;
   if (value->is_null()) return true;  // takes away, or back to the default
-  check_value(*value, type, "", found);
-  return !found.has_errors();
+  std::vector<ParamFault> faults;
+  check_value(DocValue(*value), type, "", faults);
+  return faults.empty();
 }
 
 std::string flow_text(const DocNode& value) {
