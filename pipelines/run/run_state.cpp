@@ -92,7 +92,7 @@ void Run::guarded(void (Run::*step)()) {
 
 RunReport Run::execute() {
   guarded(&Run::open_device);
-  if (device_) guarded(&Run::make_flow);
+  if (memory_) guarded(&Run::make_flow);
   if (!flow_) return take_report();
   guarded(&Run::live);
   guarded(&Run::tell_changed_floats);
