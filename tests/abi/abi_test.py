@@ -103,7 +103,7 @@ class Headers(unittest.TestCase):
         self.assertEqual(self.refusal("stage.hpp", old, old + "  virtual void more();\n"), "plugin-layout")
 
     def test_an_enumerator_put_in_between_is_seen(self):
-        self.assertEqual(self.refusal("model_kinds.hpp", "enum class LayerKind : std::uint8_t { dense,",
+        self.assertEqual(self.refusal("detail/model_kinds.hpp", "enum class LayerKind : std::uint8_t { dense,",
                                       "enum class LayerKind : std::uint8_t { dense, between,"), "plugin-layout")
 
 

@@ -42,7 +42,7 @@ class Help(unittest.TestCase):
     def test_quickstart_lets_every_option_of_a_run_through(self):
         with open("tools/quickstart", encoding="utf-8") as script:
             known = script.read()
-        for option in re.findall(r"--[a-z-]+", run("--help").stdout.split("Options:")[1].split("Verbs:")[0]):
+        for option in re.findall(r"--[a-z-]+", run("help", "run").stdout.split("Options:")[1].split("Example")[0]):
             self.assertRegex(known, rf"(?m)[ (|]{option}[ )]", option)
 
     def test_every_example_works_as_written(self):

@@ -324,7 +324,7 @@ class Guesses(unittest.TestCase):
 
     def test_help_and_version_are_verbs(self):
         self.assertEqual(run("help").stdout, run("--help").stdout)
-        self.assertEqual(run("help", "--help").stdout, run("--help").stdout)
+        self.assertEqual(run("help", "--help").stdout, run("help", "help").stdout)
         self.assertEqual(run("help", "check").stdout, run("check", "--help").stdout)
         self.assertEqual(run("version").stdout, run("--version").stdout)
         self.assertIn("`check`", help_of(run("help", "chek")))
