@@ -60,14 +60,15 @@ def problems(sources):
     defines = {p: set(defined(text)) for p, text in sources.items() if p.suffix == ".cpp"}
     public = [sources[h] for h in headers if is_public(h)]
     promised = {name for text in public for _, name in declared(text)} | {name for text in public for name in CLASS.findall(text)}
+    header = {path: header_of(path, headers) for path in defines}
     for path, names in defines.items():
-        if not header_of(path, headers) and not NO_HEADER.fullmatch(path.as_posix()) and not {n.split("::")[0] for n in names} & promised:
+        if not header[path] and not NO_HEADER.fullmatch(path.as_posix()) and not {n.split("::")[0] for n in names} & promised:
             yield f"{path}: has no header of its name"
-    for header in headers:
-        if is_public(header):
+    for one in headers:
+        if is_public(one):
             continue
-        own = set().union(*(n for p, n in defines.items() if header_of(p, headers) == header))
-        for line, name in declared(sources[header]):
-            others = [p.as_posix() for p, names in defines.items() if name in names and header_of(p, headers) != header]
+        own = set().union(*(names for path, names in defines.items() if header[path] == one))
+        for line, name in declared(sources[one]):
+            others = [path.as_posix() for path, names in defines.items() if name in names and header[path] != one]
             if others and name not in own:
-                yield f"{header}:{line}: declares {name}, which {', '.join(sorted(others))} defines"
+                yield f"{one}:{line}: declares {name}, which {', '.join(sorted(others))} defines"
