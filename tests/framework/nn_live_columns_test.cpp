@@ -29,7 +29,7 @@ struct SmallLayer {
     LiveColumns live(layer, kernel.data(), layout, scratch);
     live.mark(inputs.data(), {0, 2}, 0);
     live.mark(inputs.data(), {2, 2}, 1);
-    live.choose(2);
+    live.choose(2, 4);
     return live;
   }
   LayerSpec layer;
@@ -145,6 +145,14 @@ TEST_CASE("packing does not pay for dense inputs, nor for nothing but zeros") {
   SmallLayer small;
   CHECK_FALSE(small.columns_of(std::vector<float>(32, 1.0F)).pays());
   CHECK_FALSE(small.columns_of(std::vector<float>(32, 0.0F)).pays());
+}
+
+TEST_CASE("packing does not pay for fewer rows than the layout asks for") {
+  SmallLayer small;
+  small.layout.least_rows = 5;
+  CHECK_FALSE(small.columns_of(inputs_with({{1, 2.0F}})).pays());
+  small.layout.least_rows = 4;
+  CHECK(small.columns_of(inputs_with({{1, 2.0F}})).pays());
 }
 
 TEST_CASE("only a model that begins with a wide dense layer has live columns") {

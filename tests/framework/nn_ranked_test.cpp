@@ -177,7 +177,7 @@ TEST_CASE("ordered: one hash on 1, 2 and 4 ranks, also where ranks have no row")
 }
 
 TEST_CASE("ordered: columns of zeros are left out of each part by itself, to one hash on 1, 2 and 4 ranks") {
-  const std::int64_t rows = GENERATE(1, 3, 32, 130);
+  const std::int64_t rows = GENERATE(3, 32, 258);  // parts of 64 rows and more leave columns out
   CAPTURE(rows);
   const Batch batch = bordered_batch(rows);
   std::set<std::string> hashes;
@@ -188,7 +188,7 @@ TEST_CASE("ordered: columns of zeros are left out of each part by itself, to one
 }
 
 TEST_CASE("ranks that leave columns of zeros out train the model of one that does not") {
-  const Batch batch = bordered_batch(40);
+  const Batch batch = bordered_batch(GENERATE(40, 258));
   TrainSpec spec = spec_of(large_model(), Loss::categorical_crossentropy, one("adam", {{"clip_norm", 0.5}}), batch);
   const std::vector<float> expected = trained_weights(spec, batch);
   for (const Reduction reduction : {Reduction::fast, Reduction::ordered})

@@ -13,7 +13,7 @@ bool measures_deviation(const TrainSpec& spec) {
 }
 
 ReductionDeviationLayout::ReductionDeviationLayout(const TrainSpec& spec, ScratchLayout& scratch)
-    : pass(*spec.model, parts_in_rank(ranks_of(spec)), most_rows_of_part(spec.max_batch_rows, ranks_of(spec)), scratch),
+    : pass(spec, Reduction::ordered, scratch),
       gradient(scratch.floats(spec.model->parameters())),
       theirs(scratch.floats(spec.model->parameters())) {}
 

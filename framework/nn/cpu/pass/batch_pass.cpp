@@ -62,7 +62,9 @@ class LiveLayer {
     forward_.prepare({parts_[shard.part].first + shard.rows.first, shard.rows.count});
     columns_[shard.part].mark(inputs_of(shard.part), shard.rows, shard.index);
   }
-  void choose(std::size_t part) const { columns_[part].choose(row_shards(parts_[part].count).size()); }
+  void choose(std::size_t part) const {
+    columns_[part].choose(row_shards(parts_[part].count).size(), parts_[part].count);
+  }
   void multiply(const Tile& tile, std::size_t part) const {
     const LiveColumns& live = columns_[part];
     if (!live.pays()) return forward_.run_dense(0, tile);

@@ -9,11 +9,25 @@
 
 namespace millrace::cpu {
 
-GradientPassLayout::GradientPassLayout(const ModelSpec& model, std::size_t parts, std::int64_t rows,
-                                       ScratchLayout& scratch) {
+namespace {
+
+/// A quarter of a batch packs all weights once, as a whole one does. Measured with a third of the columns zeros: with 32 rows that
+/// costs 3 % more than it saves.
+constexpr std::int64_t kLeastRowsOfQuarter = 64;
+
+}  // namespace
+
+GradientPassLayout::GradientPassLayout(const TrainSpec& spec, Reduction reduction, ScratchLayout& scratch) {
+  const ModelSpec& model = *spec.model;
   const LayerSpec& first = model.layers.front();
-  for (std::size_t part = 0; part < parts && has_live_columns(model); ++part)
+  const int ranks = spec.communicator ? spec.communicator->size() : 1;
+  const bool is_ordered = reduction == Reduction::ordered;
+  const std::size_t parts = is_ordered ? parts_in_rank(ranks) : 1;
+  const std::int64_t rows = is_ordered ? most_rows_of_part(spec.max_batch_rows, ranks) : spec.max_batch_rows;
+  for (std::size_t part = 0; part < parts && has_live_columns(model); ++part) {
     columns.emplace_back(rows, first.inputs, first.outputs, scratch);
+    columns.back().least_rows = is_ordered ? kLeastRowsOfQuarter : 0;
+  }
   for (std::size_t left = parts; left > 1; left /= 2) halves.push_back(scratch.floats(model.parameters()));
 }
 

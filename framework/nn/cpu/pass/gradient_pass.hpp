@@ -20,9 +20,9 @@
 
 namespace millrace::cpu {
 
-/// Where that lies in the scratch memory, for so many parts of at most `rows` rows each.
+/// Where that lies in the scratch memory, for parts as `reduction` has them on this rank.
 struct GradientPassLayout {
-  GradientPassLayout(const ModelSpec& model, std::size_t parts, std::int64_t rows, ScratchLayout& scratch);
+  GradientPassLayout(const TrainSpec& spec, Reduction reduction, ScratchLayout& scratch);
   std::vector<LiveColumnsLayout> columns;  ///< by part; empty where the model has no live columns
   std::vector<std::size_t> halves;         ///< a gradient for each halving of the parts
 };

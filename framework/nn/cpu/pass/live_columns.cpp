@@ -26,6 +26,7 @@ LiveColumnsLayout::LiveColumnsLayout(std::int64_t rows, std::int64_t inputs_of_r
 LiveColumns::LiveColumns(const LayerSpec& first, const float* kernel, const LiveColumnsLayout& layout,
                          const Scratch& scratch)
     : layer_(first),
+      least_rows_(layout.least_rows),
       kernel_(kernel),
       marks_(scratch.at<std::uint32_t>(layout.marks)),
       columns_(scratch.at<std::int32_t>(layout.columns)),
@@ -40,7 +41,7 @@ void LiveColumns::mark(const float* inputs, Range rows, std::size_t index) {
     for (std::int64_t j = 0; j < width; ++j) marks[j] |= without_sign(inputs[row * width + j]);
 }
 
-void LiveColumns::choose(std::size_t shards) {
+void LiveColumns::choose(std::size_t shards, std::int64_t rows) {
   const std::int64_t width = layer_.inputs;
   if (shards == 0) std::fill_n(marks_, width, 0U);
   for (std::size_t shard = 1; shard < shards; ++shard)
@@ -50,7 +51,7 @@ void LiveColumns::choose(std::size_t shards) {
     columns_[count_] = static_cast<std::int32_t>(j);
     count_ += marks_[j] != 0 ? 1 : 0;
   }
-  pays_ = count_ > 0 && 16 * count_ <= kLiveOf16 * width;
+  pays_ = rows >= least_rows_ && count_ > 0 && 16 * count_ <= kLiveOf16 * width;
 }
 
 void LiveColumns::pack_inputs(const float* inputs, Range rows) {

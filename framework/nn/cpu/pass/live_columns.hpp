@@ -23,6 +23,7 @@ struct LiveColumnsLayout {
   /// For batches of at most `rows` rows of a first layer [inputs, outputs].
   LiveColumnsLayout(std::int64_t rows, std::int64_t inputs, std::int64_t outputs, ScratchLayout& scratch);
   std::size_t marks = 0, columns = 0, inputs = 0, weights = 0;
+  std::int64_t least_rows = 0;  ///< with fewer, packing costs more than is left out
 };
 
 class LiveColumns {
@@ -35,8 +36,8 @@ class LiveColumns {
 
   /// Notes what is not 0 in the rows of shard `index`; `inputs` is that of the whole batch, [rows, inputs].
   void mark(const float* inputs, Range rows, std::size_t index);
-  /// Finds the live columns, for a batch of so many shards.
-  void choose(std::size_t shards);
+  /// Finds the live columns, for a batch of so many rows in so many shards.
+  void choose(std::size_t shards, std::int64_t rows);
   /// Whether so many columns are 0 that leaving them out is worth the packing. If not, nothing is packed.
   bool pays() const { return pays_; }
   void pack_inputs(const float* inputs, Range rows);
@@ -55,6 +56,7 @@ class LiveColumns {
 
  private:
   const LayerSpec& layer_;
+  std::int64_t least_rows_;
   const float* kernel_;
   std::uint32_t* marks_;  ///< [shards, inputs], 0 for a column of zeros
   std::int32_t* columns_;
