@@ -7,7 +7,7 @@
 #include "cuda/kernels/step_state.hpp"
 #include "nn/metrics.hpp"
 #include "nn/optimizers.hpp"
-#include "nn/rank_lanes.hpp"
+#include "nn/rank_flags.hpp"
 
 #include <cmath>
 #include <cstddef>
@@ -31,24 +31,24 @@ struct SumRows {
 };
 
 /// What this rank tells the others behind its gradient: stop wishes, and whether its loss is finite.
-struct SetLanes {
+struct WriteFlags {
   const nn::RowResult* results = nullptr;
   std::int64_t rows = 0;  ///< that `results` has room for
-  float* lanes = nullptr;
+  float* flags = nullptr;
   const StepState* state = nullptr;
 
   void accesses(AccessCollector& to) const {
     to.read(results, rows);
     to.read(state, 1);
-    to.write(lanes, static_cast<std::int64_t>(nn::kLanes));
+    to.write(flags, static_cast<std::int64_t>(nn::kFlags));
   }
   /// x - x is 0 for finite x only.
   MILLRACE_HOST_DEVICE bool is_finite(std::int64_t row) const { return results[row].loss - results[row].loss == 0; }
   /// Everything after the look at the rows; one thread.
   MILLRACE_HOST_DEVICE void set(bool all_finite) const {
-    for (std::size_t i = 0; i < nn::kDivergedLane; ++i)
-      lanes[i] = (state->input.stop_wishes >> i & 1U) != 0 ? 1.0F : 0.0F;
-    lanes[nn::kDivergedLane] = all_finite ? 0.0F : 1.0F;
+    for (std::size_t i = 0; i < nn::kDivergedFlag; ++i)
+      flags[i] = (state->input.stop_wishes >> i & 1U) != 0 ? 1.0F : 0.0F;
+    flags[nn::kDivergedFlag] = all_finite ? 0.0F : 1.0F;
   }
 };
 
@@ -64,7 +64,7 @@ struct AllReduce {
 struct NoteTime {
   enum class Moment : std::uint8_t { chain_is_ready, weights_are_ready, ranks_are_summed };
   Moment moment = Moment::chain_is_ready;
-  const float* gradient = nullptr;  ///< with the lanes; for ranks_are_summed
+  const float* gradient = nullptr;  ///< with the flags; for ranks_are_summed
   std::int64_t count = 0;
   StepState* state = nullptr;
 
@@ -138,7 +138,7 @@ struct FinishStep {
   const WeightSums* partials = nullptr;
   std::int64_t partial_count = 0;
   const std::uint32_t* verdicts = nullptr;  ///< of CheckFinite; may be null
-  const float* lanes = nullptr;             ///< summed over the ranks; null when there is one
+  const float* flags = nullptr;             ///< summed over the ranks; null when there is one
   double clip_norm = 0;                     ///< 0: none
   bool training = false;  ///< a loss or gradient that is not finite stops everything; when evaluating it is a result
   StepState* state = nullptr;
@@ -148,22 +148,22 @@ struct FinishStep {
     to.read(batch, 1);
     to.read(partials, partial_count);
     to.read(verdicts, CheckFinite::kBlocks);
-    to.read(lanes, static_cast<std::int64_t>(nn::kLanes));
+    to.read(flags, static_cast<std::int64_t>(nn::kFlags));
     to.read(&state->input, 1);
     to.touch(&state->sums, sizeof(StepState) - offsetof(StepState, sums), true, true);
     to.change(progress, 1);
   }
   /// Everything after the sums over the weights and the verdicts; one thread.
   MILLRACE_HOST_DEVICE void finish(const WeightSums& sums, bool is_finite) const {
-    state->said = 0;
-    for (std::size_t i = 0; lanes != nullptr && i < nn::kLanes; ++i)
-      if (!(lanes[i] == 0)) state->said |= 1U << i;
+    state->flags = 0;
+    for (std::size_t i = 0; flags != nullptr && i < nn::kFlags; ++i)
+      if (!(flags[i] == 0)) state->flags |= 1U << i;
     if (state->diverged_step != 0) return;
     const bool loss_is_finite =  // x - x is 0 for finite x only
-        lanes != nullptr ? lanes[nn::kDivergedLane] == 0 : batch->loss - batch->loss == 0;
+        flags != nullptr ? flags[nn::kDivergedFlag] == 0 : batch->loss - batch->loss == 0;
     is_finite = is_finite && loss_is_finite && sums.gradient_squares - sums.gradient_squares == 0;
     if (training && !is_finite) {
-      state->said |= 1U << nn::kDivergedLane;  // sums over the ranks are the same on all of them
+      state->flags |= 1U << nn::kDivergedFlag;  // sums over the ranks are the same on all of them
       state->diverged_step = state->input.step;
       return;
     }

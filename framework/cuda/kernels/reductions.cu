@@ -90,12 +90,12 @@ __device__ void publish(StepState& state, ProgressPage* page) {
     Metric::in(to.sums) = Metric::in(state.sums);
   });
   to.waited = state.waited;
-  to.said[state.input.step % ProgressPage::kRemembered] = state.said;
+  to.flags[state.input.step % ProgressPage::kRemembered] = state.flags;
   __threadfence_system();
   to.writes = ++state.page_writes;
 }
 
-__global__ void set_lanes(const __grid_constant__ SetLanes op) {
+__global__ void write_flags(const __grid_constant__ WriteFlags op) {
   int all_finite = 1;
   for (std::int64_t row = threadIdx.x; row < op.state->input.rows; row += kThreads)
     if (!op.is_finite(row)) all_finite = 0;
@@ -147,8 +147,8 @@ void launch(const CheckFinite& op, cudaStream_t stream) {
   launch_kernel("kernel CheckFinite", check_finite, CheckFinite::kBlocks, kCheckThreads, stream, op);
 }
 
-void launch(const SetLanes& op, cudaStream_t stream) {
-  launch_kernel("kernel SetLanes", set_lanes, 1, kThreads, stream, op);
+void launch(const WriteFlags& op, cudaStream_t stream) {
+  launch_kernel("kernel WriteFlags", write_flags, 1, kThreads, stream, op);
 }
 
 void launch(const FinishStep& op, cudaStream_t stream) {

@@ -11,7 +11,7 @@
 namespace millrace::cuda {
 
 using Op = std::variant<Decode, Matmul, BiasActivate, Dropout, DropoutBackward, MultiplyBySlope, FinishRow, ColumnSums,
-                        SumRows, SumWeights, SetLanes, AllReduce, NoteTime, CheckFinite, Update, FinishStep, Narrow>;
+                        SumRows, SumWeights, WriteFlags, AllReduce, NoteTime, CheckFinite, Update, FinishStep, Narrow>;
 using Ops = std::vector<Op>;
 
 }  // namespace millrace::cuda

@@ -42,7 +42,7 @@ struct StepState {
   double waited = 0;  ///< and seconds with nothing left to compute before the ranks' gradients were summed
   std::uint64_t diverged_step = 0;  ///< the first step whose loss or gradient was not finite; 0: none. No update since.
   float gradient_factor = 1;        ///< of this step: below 1 when the gradient is clipped
-  std::uint32_t said = 0;           ///< of this step: bit i when some rank said so in lane i
+  std::uint32_t flags = 0;          ///< of this step: bit i when some rank has set flag i
   std::uint64_t page_writes = 0;    ///< ProgressPage::writes, kept here because reading it would cross the bus
   ReadyTimes ready;                 ///< of this step
 };
@@ -54,7 +54,7 @@ struct ProgressPage {
   BatchSums sums;
   double waited = 0;
   static constexpr std::uint64_t kRemembered = 64;  ///< steps
-  std::uint32_t said[kRemembered] = {};             ///< StepState::said of step s at s % kRemembered
+  std::uint32_t flags[kRemembered] = {};            ///< StepState::flags of step s at s % kRemembered
 };
 
 }  // namespace millrace::cuda

@@ -1,7 +1,7 @@
-// What ranks tell each other behind their gradients, and when a rank heeds it. Pure: no CUDA call.
+// What ranks tell each other behind their gradients, and when a rank acts on it. Pure: no CUDA call.
 #pragma once
 
-#include "nn/rank_lanes.hpp"
+#include "nn/rank_flags.hpp"
 
 #include <millrace/communicator.hpp>
 
@@ -25,12 +25,12 @@ class RankAgreement {
       if (wish == nn::kStopSignals[i]) bits |= 1U << i;
     return bits;
   }
-  static bool has_diverged(std::uint32_t said) { return (said >> nn::kDivergedLane & 1U) != 0; }
-  /// Acts on StepState::said of a step that is over, each once, in their order. Returns whether some rank has diverged.
-  bool heed(std::uint32_t said) const {
-    if (has_diverged(said)) return true;
+  static bool has_diverged(std::uint32_t flags) { return (flags >> nn::kDivergedFlag & 1U) != 0; }
+  /// Acts on StepState::flags of a step that is over, each once, in their order. Returns whether some rank has diverged.
+  bool read_flags(std::uint32_t flags) const {
+    if (has_diverged(flags)) return true;
     for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
-      if ((said >> i & 1U) != 0) {
+      if ((flags >> i & 1U) != 0) {
         communicator_.stop_agreed(nn::kStopSignals[i]);
         break;
       }

@@ -127,7 +127,7 @@ StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model)
   if (demand.training) verdicts = cutter.take(CheckFinite::kBlocks, sizeof(std::uint32_t));
   weights = cutter.take(floats, sizeof(float));
   if (narrow) weights16 = cutter.take(floats, 2);
-  if (demand.training) gradient = cutter.take(floats + static_cast<std::int64_t>(nn::kLanes), sizeof(float));
+  if (demand.training) gradient = cutter.take(floats + static_cast<std::int64_t>(nn::kFlags), sizeof(float));
   for (std::size_t i = 0; i < demand.state_slots; ++i) optimizer.push_back(cutter.take(floats, sizeof(float)));
   for (const LayerSpec& spec : model.layers) {
     Layer layer;

@@ -211,7 +211,7 @@ ProgressPage StepMemory::look() const {
       Metric::in(seen.sums) = Metric::in(page.sums);
     });
     seen.waited = page.waited;
-    for (std::size_t i = 0; i < ProgressPage::kRemembered; ++i) seen.said[i] = page.said[i];
+    for (std::size_t i = 0; i < ProgressPage::kRemembered; ++i) seen.flags[i] = page.flags[i];
     std::atomic_thread_fence(std::memory_order_acquire);
   } while (++tries < 1000 && (seen.writes % 2 != 0 || seen.writes != page.writes));
   return seen;

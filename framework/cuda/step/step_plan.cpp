@@ -40,7 +40,7 @@ class Planner {
     for (std::size_t i = 0; i < layers().size(); ++i) is_dense(i) ? forward_dense(i) : forward_dropout(i);
     finish_rows();
     if (form_.targets) sum_rows();
-    if (demand_.sums_ranks) set_lanes();
+    if (demand_.sums_ranks) write_flags();
     if (demand_.training) backward();
     if (demand_.sums_ranks) note_times();
     if (demand_.sums_weights)
@@ -216,9 +216,11 @@ class Planner {
         SumRows{at<nn::RowResult>(layout_.results), demand_.rows, at<BatchSums>(layout_.row_sums), state()});
   }
 
-  float* lanes() const { return at<float>(layout_.gradient) + layout_.padded_weights.size(); }
+  float* flags() const { return at<float>(layout_.gradient) + layout_.padded_weights.size(); }
 
-  void set_lanes() { ops_.emplace_back(SetLanes{at<nn::RowResult>(layout_.results), demand_.rows, lanes(), state()}); }
+  void write_flags() {
+    ops_.emplace_back(WriteFlags{at<nn::RowResult>(layout_.results), demand_.rows, flags(), state()});
+  }
 
   /// From the last layer to the first; over several ranks gradients leave in pieces, as those of the CPU step do.
   void backward() {
@@ -237,7 +239,7 @@ class Planner {
     for (const auto moment :
          {NoteTime::Moment::chain_is_ready, NoteTime::Moment::weights_are_ready, NoteTime::Moment::ranks_are_summed})
       ops_.emplace_back(NoteTime{moment, at<float>(layout_.gradient),
-                                 layout_.padded_weights.size() + static_cast<std::int64_t>(nn::kLanes), state()});
+                                 layout_.padded_weights.size() + static_cast<std::int64_t>(nn::kFlags), state()});
   }
 
   /// Gradient of the weights of dense layer i, then the gradient at the sums of the dense layer before it.
@@ -327,7 +329,7 @@ class Planner {
 
   std::uint32_t* verdicts() const { return at<std::uint32_t>(layout_.verdicts); }
 
-  /// Over several ranks the losses are told in the lanes, so that all ranks come to one verdict.
+  /// Over several ranks the losses are told in the flags, so that all ranks come to one verdict.
   void check_finite() {
     CheckFinite op;
     op.gradient = at<float>(layout_.gradient);
@@ -345,7 +347,7 @@ class Planner {
     op.partials = at<WeightSums>(layout_.partials);
     op.partial_count = partial_count_;
     if (demand_.training && !demand_.sums_weights) op.verdicts = verdicts();  // a sum of squares shows it too
-    if (demand_.sums_ranks) op.lanes = lanes();
+    if (demand_.sums_ranks) op.flags = flags();
     op.clip_norm = demand_.clip_norm;
     op.training = demand_.training;
     op.state = state();
@@ -378,7 +380,7 @@ class Planner {
 }  // namespace
 
 Access gradient_of(const StepLayout& layout, std::byte* base) {
-  const auto floats = static_cast<std::size_t>(layout.padded_weights.size()) + nn::kLanes;
+  const auto floats = static_cast<std::size_t>(layout.padded_weights.size()) + nn::kFlags;
   return {base + layout.gradient, floats * sizeof(float), true, true};
 }
 

@@ -24,7 +24,7 @@ using CanFuse = std::function<bool(const Matmul&)>;
 Ops step_ops(const StepDemand& demand, const StepLayout& layout, std::byte* base, const BatchForm& form,
              const CanFuse& can_fuse, ProgressPage* progress);
 
-/// The flat gradient of a step whose memory starts at `base`, with the lanes behind it.
+/// The flat gradient of a step whose memory starts at `base`, with the flags behind it.
 Access gradient_of(const StepLayout& layout, std::byte* base);
 
 }  // namespace millrace::cuda

@@ -63,7 +63,7 @@ class CudaTrainStep final : public TrainStep {
     check(batch);
     if (batch.inputs->rows() == 0 && batch.rows_over_ranks == 0) return {};
     if (sums_)
-      heed_ranks(RankAgreement::kLag - 1);
+      read_rank_flags(RankAgreement::kLag - 1);
     else
       refuse_divergence(memory_.look());
     ++steps_;
@@ -73,14 +73,14 @@ class CudaTrainStep final : public TrainStep {
     memory_.bring(batch, input);
     program_->replay();
     memory_.end_batch();
-    if (sums_) unheeded_.push_back({steps_, memory_.enqueued()});
+    if (sums_) unread_.push_back({steps_, memory_.enqueued()});
     return {};
   }
 
   BatchSums take_sums() override {
     if (!memory_.has_untaken()) return {};
     use_device(memory_.device_index());
-    if (sums_) heed_ranks(0, false);
+    if (sums_) read_rank_flags(0, false);
     const BatchSums sums = memory_.take_sums();
     refuse_divergence(memory_.look());
     return sums;
@@ -124,7 +124,7 @@ class CudaTrainStep final : public TrainStep {
   std::size_t memory_bytes() const override { return memory_.layout().bytes; }
 
  private:
-  struct Unheeded {
+  struct UnreadFlags {
     std::uint64_t step;
     Event over;
   };
@@ -154,15 +154,15 @@ class CudaTrainStep final : public TrainStep {
 
   // A step that is only known to be over by chance must not decide anything: see RankAgreement. At the end of a pass nobody
   // stops here: that would cancel what the ranks still tell each other of it, and the trainer agrees on a stop after that.
-  void heed_ranks(std::size_t may_be_unheeded, bool may_stop = true) {
+  void read_rank_flags(std::size_t may_be_unread, bool may_stop = true) {
     is_settled_ = false;
-    for (; unheeded_.size() > may_be_unheeded; unheeded_.pop_front()) {
-      memory_.wait(unheeded_.front().over);
+    for (; unread_.size() > may_be_unread; unread_.pop_front()) {
+      memory_.wait(unread_.front().over);
       const ProgressPage page = memory_.look();
-      const std::uint32_t said = page.said[unheeded_.front().step % ProgressPage::kRemembered];
-      if (may_stop ? agreement_->heed(said) : RankAgreement::has_diverged(said)) refuse_divergence(page);
+      const std::uint32_t flags = page.flags[unread_.front().step % ProgressPage::kRemembered];
+      if (may_stop ? agreement_->read_flags(flags) : RankAgreement::has_diverged(flags)) refuse_divergence(page);
     }
-    is_settled_ = unheeded_.empty();
+    is_settled_ = unread_.empty();
   }
 
   void check(const TrainBatch& batch) const {
@@ -207,8 +207,8 @@ class CudaTrainStep final : public TrainStep {
   std::optional<RankAgreement> agreement_;
   StepMemory memory_;
   std::optional<StepProgram> program_;
-  std::deque<Unheeded> unheeded_;  ///< steps whose words of other ranks have not been acted on
-  bool is_settled_ = true;         ///< nothing of this rank is under way that another one waits for
+  std::deque<UnreadFlags> unread_;  ///< steps whose words of other ranks have not been acted on
+  bool is_settled_ = true;          ///< nothing of this rank is under way that another one waits for
   std::uint64_t steps_ = 0;
 };
 

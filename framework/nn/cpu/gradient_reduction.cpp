@@ -67,7 +67,7 @@ int rank_of(const TrainSpec& spec) { return spec.communicator ? spec.communicato
 
 GradientReductionLayout::GradientReductionLayout(const TrainSpec& spec, ScratchLayout& scratch) {
   if (ranks_of(spec) > 1 && spec.reduction == Reduction::ordered)
-    theirs = scratch.floats(spec.model->parameters() + static_cast<std::int64_t>(nn::kLanes));
+    theirs = scratch.floats(spec.model->parameters() + static_cast<std::int64_t>(nn::kFlags));
 }
 
 std::unique_ptr<GradientReduction> make_gradient_reduction(const TrainSpec& spec, std::span<float> gradient,
@@ -80,13 +80,13 @@ std::unique_ptr<GradientReduction> make_gradient_reduction(const TrainSpec& spec
 }
 
 void write_flags(const Communicator& communicator, bool is_finite, float* flags) {
-  std::fill_n(flags, nn::kLanes, 0.0F);
-  flags[nn::kDivergedLane] = is_finite ? 0.0F : 1.0F;
+  std::fill_n(flags, nn::kFlags, 0.0F);
+  flags[nn::kDivergedFlag] = is_finite ? 0.0F : 1.0F;
   for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
     if (communicator.stop_wish() == nn::kStopSignals[i]) flags[i] = 1.0F;
 }
 
-bool some_diverged(const float* flags) { return flags[nn::kDivergedLane] != 0; }
+bool some_diverged(const float* flags) { return flags[nn::kDivergedFlag] != 0; }
 
 void agree_on_stop(Communicator& communicator, const float* flags) {
   for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)

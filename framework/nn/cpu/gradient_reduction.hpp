@@ -3,7 +3,7 @@
 #pragma once
 
 #include "nn/cpu/kernels/scratch.hpp"
-#include "nn/rank_lanes.hpp"
+#include "nn/rank_flags.hpp"
 
 #include <millrace/communicator.hpp>
 #include <millrace/model.hpp>
@@ -36,7 +36,7 @@ class GradientReduction {
   virtual void finish() = 0;
 };
 
-/// Null where nothing is to be summed over ranks. `gradient`: the flat buffer and nn::kLanes flags. All arguments but the layout
+/// Null where nothing is to be summed over ranks. `gradient`: the flat buffer and nn::kFlags flags. All arguments but the layout
 /// outlive it.
 std::unique_ptr<GradientReduction> make_gradient_reduction(const TrainSpec& spec, std::span<float> gradient,
                                                            const GradientReductionLayout& layout,

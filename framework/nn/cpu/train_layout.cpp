@@ -4,7 +4,7 @@ namespace millrace::cpu {
 namespace {
 
 std::int64_t gradient_floats(const TrainSpec& spec) {
-  return spec.model->parameters() + (ranks_of(spec) > 1 ? static_cast<std::int64_t>(nn::kLanes) : 0);
+  return spec.model->parameters() + (ranks_of(spec) > 1 ? static_cast<std::int64_t>(nn::kFlags) : 0);
 }
 
 }  // namespace

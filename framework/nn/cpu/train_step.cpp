@@ -86,7 +86,7 @@ class CpuTrainStep final : public TrainStep {
 };
 
 std::span<float> flat_gradient(const TrainSpec& spec, const TrainLayout& layout, const Scratch& scratch) {
-  const std::size_t flags = ranks_of(spec) > 1 ? nn::kLanes : 0;
+  const std::size_t flags = ranks_of(spec) > 1 ? nn::kFlags : 0;
   return {scratch.at<float>(layout.gradient), static_cast<std::size_t>(spec.model->parameters()) + flags};
 }
 

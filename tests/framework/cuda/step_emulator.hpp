@@ -70,7 +70,7 @@ class Emulator {
     op.finish(sums, fine);
   }
 
-  void operator()(const SetLanes& op) {
+  void operator()(const WriteFlags& op) {
     bool all_finite = true;
     for (std::int64_t row = 0; row < op.state->input.rows; ++row) all_finite = all_finite && op.is_finite(row);
     op.set(all_finite);

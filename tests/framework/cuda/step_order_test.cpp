@@ -274,7 +274,7 @@ TEST_CASE("an operation reads and writes nothing but what it says", "[order]") {
   }
 }
 
-TEST_CASE("pieces of the gradient leave from the last layer on, and cover it and the lanes once", "[ranks]") {
+TEST_CASE("pieces of the gradient leave from the last layer on, and cover it and the flags once", "[ranks]") {
   const Batch batch = random_batch(4, 300, 10);
   const auto model = model_of(300, {dense(400, "relu"), dropout(0.1), dense(300, "relu"), dense(10, "softmax")});
   Rank rank(spec_of(model, Loss::categorical_crossentropy, one("sgd"), batch), kAll, 0, 2);
@@ -367,13 +367,13 @@ TEST_CASE("a rank whose loss is not finite keeps every rank from updating, at th
   Rank first(spec, can_fuse, 0, 2), second(spec, can_fuse, 1, 2);
   first.bring(part_of(good, 0, 4), 8), second.bring(part_of(good, 4, 4), 8);
   step_together({&first, &second});
-  CHECK(first.memory.state().said == 0);
+  CHECK(first.memory.state().flags == 0);
   const std::vector<float> before = first.weights();
   first.bring(part_of(good, 0, 4), 8), second.bring(bad, 8);
   step_together({&first, &second});
   for (Rank* rank : {&first, &second}) {
     CHECK(rank->memory.state().diverged_step == 2);
-    CHECK(RankAgreement(rank->peers).heed(rank->memory.state().said));
+    CHECK(RankAgreement(rank->peers).read_flags(rank->memory.state().flags));
     CHECK(rank->weights() == before);
   }
 }
@@ -388,7 +388,7 @@ TEST_CASE("a signal to one rank is heard by all, of the same step", "[ranks]") {
     step_together({&first, &second});
     for (Rank* rank : {&first, &second}) {
       rank->peers.agreed = 0;
-      CHECK_FALSE(RankAgreement(rank->peers).heed(rank->memory.state().said));
+      CHECK_FALSE(RankAgreement(rank->peers).read_flags(rank->memory.state().flags));
       CHECK(rank->peers.agreed == (step == 2 ? SIGUSR1 : 0));
     }
   }
