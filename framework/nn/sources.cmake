@@ -19,7 +19,7 @@ target_sources(millrace_framework PRIVATE
   nn/cpu/pass/gradient_tree.cpp
   nn/cpu/kernels/kernels.cpp
   nn/cpu/kernels/onednn_library.cpp
-  nn/cpu/pass/live_columns.cpp
+  nn/cpu/pass/nonzero_columns.cpp
   nn/cpu/kernels/parallel.cpp
   nn/cpu/reduction_deviation.cpp
   nn/cpu/pass/shards.cpp

@@ -15,7 +15,7 @@ TrainLayout::TrainLayout(const TrainSpec& spec)
       gradient(scratch.floats(gradient_floats(spec))),
       gradient_pass(spec, spec.reduction, scratch),
       reduction(spec, scratch) {
-  if (has_live_columns(*spec.model)) no_gradient = scratch.floats(spec.model->layers[0].outputs);
+  if (has_nonzero_columns(*spec.model)) no_gradient = scratch.floats(spec.model->layers[0].outputs);
   if (measures_deviation(spec)) deviation.emplace(spec, scratch);
 }
 

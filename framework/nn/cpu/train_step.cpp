@@ -66,7 +66,7 @@ class CpuTrainStep final : public TrainStep {
   void add_penalty_and_update(StepPlan& plan, std::size_t i, float* gradient);
   void compute_and_update(StepPlan& plan, std::size_t i, float* gradient);
   bool leaves_rows_out(const StepPlan& plan, const Slab& slab) const;
-  void update_live(const Slab& slab, float* gradient);
+  void update_nonzero(const Slab& slab, float* gradient);
 
   TrainSpec spec_;
   TrainLayout layout_;
@@ -102,7 +102,7 @@ CpuTrainStep::CpuTrainStep(Device& device, const TrainSpec& spec)
       reduction_(make_gradient_reduction(spec_, gradient_, layout_.reduction, scratch_)),
       no_gradient_(scratch_.at<float>(layout_.no_gradient)) {
   compile_products(model(), spec_.max_batch_rows, true);
-  if (has_live_columns(model())) std::fill_n(no_gradient_, model().layers[0].outputs, 0.0F);
+  if (has_nonzero_columns(model())) std::fill_n(no_gradient_, model().layers[0].outputs, 0.0F);
   if (layout_.deviation)
     deviation_meter_.emplace(spec_, forward_, backward_, weights_.data(), *layout_.deviation, scratch_);
 }
@@ -226,8 +226,8 @@ void CpuTrainStep::compute_and_update(StepPlan& plan, std::size_t i, float* grad
     compute(plan, i, gradient);
     return add_penalty_and_update(plan, i, gradient);
   }
-  pass_.compute_live(slab, plan.parts.front(), gradient);
-  update_live(slab, gradient);
+  pass_.compute_nonzero(slab, plan.parts.front(), gradient);
+  update_nonzero(slab, gradient);
 }
 
 /// A penalty gives also those rows a gradient whose inputs are 0, and so may another part.
@@ -236,15 +236,15 @@ bool CpuTrainStep::leaves_rows_out(const StepPlan& plan, const Slab& slab) const
 }
 
 /// Every row takes part in the update, for an optimizer's memory fades also where the gradient is 0.
-void CpuTrainStep::update_live(const Slab& slab, float* gradient) {
+void CpuTrainStep::update_nonzero(const Slab& slab, float* gradient) {
   const std::int64_t outputs = model().layers[0].outputs, end = slab.range.first + slab.range.count;
-  const Range live = pass_.columns().within(slab.range);
-  const std::int32_t* next = pass_.columns().columns() + live.first;
-  const std::int32_t* const behind = next + live.count;
+  const Range nonzero = pass_.columns().within(slab.range);
+  const std::int32_t* next = pass_.columns().columns() + nonzero.first;
+  const std::int32_t* const behind = next + nonzero.count;
   for (std::int64_t row = slab.range.first; row < end; ++row) {
-    const bool is_live = next != behind && *next == row;
-    weights_.update({0, false, {row, 1}}, is_live ? gradient : no_gradient_);
-    if (!is_live) continue;
+    const bool is_nonzero = next != behind && *next == row;
+    weights_.update({0, false, {row, 1}}, is_nonzero ? gradient : no_gradient_);
+    if (!is_nonzero) continue;
     gradient += outputs;
     ++next;
   }

@@ -41,10 +41,10 @@ std::vector<PartShard> part_shards(const std::vector<Range>& parts) {
 }
 
 /// The first layer from its inputs on, whose columns of zeros each part leaves out.
-class LiveLayer {
+class FirstLayer {
  public:
-  LiveLayer(const LayerSpec& layer, const Forward& forward, std::vector<LiveColumns>& columns,
-            const std::vector<Range>& parts)
+  FirstLayer(const LayerSpec& layer, const Forward& forward, std::vector<NonzeroColumns>& columns,
+             const std::vector<Range>& parts)
       : layer_(layer), forward_(forward), columns_(columns), parts_(parts) {}
 
   void add_phases(std::vector<Phase>& phases) const {
@@ -66,10 +66,10 @@ class LiveLayer {
     columns_[part].choose(row_shards(parts_[part].count).size(), parts_[part].count);
   }
   void multiply(const Tile& tile, std::size_t part) const {
-    const LiveColumns& live = columns_[part];
-    if (!live.pays()) return forward_.run_dense(0, tile);
-    forward_.run_dense(0, tile, live.count(), live.inputs_from(tile.rows.first - parts_[part].first),
-                       live.weights_of(tile.columns));
+    const NonzeroColumns& nonzero = columns_[part];
+    if (!nonzero.is_worthwhile()) return forward_.run_dense(0, tile);
+    forward_.run_dense(0, tile, nonzero.count(), nonzero.inputs_from(tile.rows.first - parts_[part].first),
+                       nonzero.weights_of(tile.columns));
   }
   /// Shards of rows, then for each part ranges of the kernel's columns, which are at home where they are multiplied.
   Phase packing(const std::vector<PartShard>& shards) const {
@@ -82,28 +82,28 @@ class LiveLayer {
               const bool is_shard = i < shards.size();
               const std::size_t at = is_shard ? i : i - shards.size();
               const std::size_t part = is_shard ? shards[at].part : at / ranges.size();
-              LiveColumns& live = self.columns_[part];
-              if (!live.pays()) return;
-              if (is_shard) return live.pack_inputs(self.inputs_of(part), shards[at].rows);
-              live.pack_weights(ranges[at % ranges.size()]);
+              NonzeroColumns& nonzero = self.columns_[part];
+              if (!nonzero.is_worthwhile()) return;
+              if (is_shard) return nonzero.pack_inputs(self.inputs_of(part), shards[at].rows);
+              nonzero.pack_weights(ranges[at % ranges.size()]);
             }};
   }
 
   const LayerSpec& layer_;
   const Forward& forward_;
-  std::vector<LiveColumns>& columns_;
+  std::vector<NonzeroColumns>& columns_;
   std::vector<Range> parts_;
 };
 
 }  // namespace
 
 void add_batch_pass(std::vector<Phase>& phases, const ModelSpec& model, const Forward& forward,
-                    const Backward& backward, std::vector<LiveColumns>& columns, const std::vector<Range>& parts,
+                    const Backward& backward, std::vector<NonzeroColumns>& columns, const std::vector<Range>& parts,
                     float share) {
   const std::size_t tail = tail_of(model), first = forward.first_dense();
   const auto is_dense = [&](std::size_t i) { return model.layers[i].kind == LayerKind::dense; };
   if (!columns.empty())
-    LiveLayer(model.layers[0], forward, columns, parts).add_phases(phases);
+    FirstLayer(model.layers[0], forward, columns, parts).add_phases(phases);
   else if (tail > 0)
     phases.push_back(by_rows(parts, [&forward](Range shard) { forward.prepare(shard); }));
   for (std::size_t i = columns.empty() ? first : 1; i < tail; ++i)

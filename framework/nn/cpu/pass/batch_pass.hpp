@@ -7,8 +7,8 @@
 
 #include "backward.hpp"
 #include "forward.hpp"
-#include "live_columns.hpp"
 #include "nn/cpu/kernels/parallel.hpp"
+#include "nonzero_columns.hpp"
 
 #include <millrace/model.hpp>
 
@@ -19,9 +19,9 @@ namespace millrace::cpu {
 
 /// Adds the phases that find everything up to the gradients at the sums of each layer, for `parts` of the batch that `forward` has
 /// begun when they run. `share`: what a row counts. `columns`: of the first layer by part, or none; only where
-/// has_live_columns(model). All of the arguments but `parts` outlive the phases.
+/// has_nonzero_columns(model). All of the arguments but `parts` outlive the phases.
 void add_batch_pass(std::vector<Phase>& phases, const ModelSpec& model, const Forward& forward,
-                    const Backward& backward, std::vector<LiveColumns>& columns, const std::vector<Range>& parts,
+                    const Backward& backward, std::vector<NonzeroColumns>& columns, const std::vector<Range>& parts,
                     float share);
 
 }  // namespace millrace::cpu

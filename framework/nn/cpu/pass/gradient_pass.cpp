@@ -24,7 +24,7 @@ GradientPassLayout::GradientPassLayout(const TrainSpec& spec, Reduction reductio
   const bool is_ordered = reduction == Reduction::ordered;
   const std::size_t parts = is_ordered ? parts_in_rank(ranks) : 1;
   const std::int64_t rows = is_ordered ? most_rows_of_part(spec.max_batch_rows, ranks) : spec.max_batch_rows;
-  for (std::size_t part = 0; part < parts && has_live_columns(model); ++part) {
+  for (std::size_t part = 0; part < parts && has_nonzero_columns(model); ++part) {
     columns.emplace_back(rows, first.inputs, first.outputs, scratch);
     columns.back().least_rows = is_ordered ? kLeastRowsOfQuarter : 0;
   }
@@ -35,7 +35,7 @@ GradientPass::GradientPass(const ModelSpec& model, const Forward& forward, const
                            const float* weights, const GradientPassLayout& layout, const Scratch& scratch)
     : model_(model), forward_(forward), backward_(backward) {
   const LayerSpec& first = model.layers.front();
-  for (const LiveColumnsLayout& columns : layout.columns)
+  for (const NonzeroColumnsLayout& columns : layout.columns)
     columns_.emplace_back(first, weights + first.kernel_offset, columns, scratch);
   for (const std::size_t half : layout.halves) halves_.push_back(scratch.at<float>(half));
 }
@@ -54,33 +54,33 @@ void GradientPass::compute(const Slab& slab, const std::vector<Range>& parts, fl
 void GradientPass::compute_part(const Slab& slab, std::size_t part, Range rows, float* gradient) const {
   if (rows.count == 0 || !leaves_rows_out(slab, part))
     return find_gradient(model_, slab, rows, forward_, backward_, gradient);
-  compute_live(slab, part, rows, gradient);
-  spread_live(slab, columns_[part], gradient);
+  compute_nonzero(slab, part, rows, gradient);
+  spread_nonzero(slab, columns_[part], gradient);
 }
 
 bool GradientPass::leaves_rows_out(const Slab& slab, std::size_t part) const {
-  return slab.layer == 0 && !slab.is_bias && !columns_.empty() && columns_[part].pays();
+  return slab.layer == 0 && !slab.is_bias && !columns_.empty() && columns_[part].is_worthwhile();
 }
 
-void GradientPass::compute_live(const Slab& slab, std::size_t part, Range rows, float* gradient) const {
-  const LiveColumns& columns = columns_[part];
-  const Range live = columns.within(slab.range);
-  if (live.count == 0) return;
+void GradientPass::compute_nonzero(const Slab& slab, std::size_t part, Range rows, float* gradient) const {
+  const NonzeroColumns& columns = columns_[part];
+  const Range nonzero = columns.within(slab.range);
+  if (nonzero.count == 0) return;
   const std::int64_t outputs = model_.layers[0].outputs;
   const Matrix inputs = columns.inputs_from(0);
-  multiply_transposed_left(live.count, outputs, rows.count, {inputs.data + live.first, inputs.stride},
+  multiply_transposed_left(nonzero.count, outputs, rows.count, {inputs.data + nonzero.first, inputs.stride},
                            {backward_.delta_of(0) + rows.first * outputs, outputs}, {gradient, outputs});
 }
 
 /// To their places among all rows of the slab, with zeros between them. None moves to before where it is, so the last goes first.
-void GradientPass::spread_live(const Slab& slab, const LiveColumns& columns, float* gradient) const {
+void GradientPass::spread_nonzero(const Slab& slab, const NonzeroColumns& columns, float* gradient) const {
   const std::int64_t outputs = model_.layers[0].outputs;
-  const Range live = columns.within(slab.range);
-  std::int64_t next = live.count;
+  const Range nonzero = columns.within(slab.range);
+  std::int64_t next = nonzero.count;
   for (std::int64_t row = slab.range.count; row-- > 0;) {
     float* to = gradient + row * outputs;
-    const bool is_live = next > 0 && columns.columns()[live.first + next - 1] == slab.range.first + row;
-    if (!is_live)
+    const bool is_nonzero = next > 0 && columns.columns()[nonzero.first + next - 1] == slab.range.first + row;
+    if (!is_nonzero)
       std::fill_n(to, outputs, 0.0F);
     else if (const float* from = gradient + --next * outputs; from != to)
       std::copy_n(from, outputs, to);

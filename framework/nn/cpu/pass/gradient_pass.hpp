@@ -7,9 +7,9 @@
 
 #include "backward.hpp"
 #include "forward.hpp"
-#include "live_columns.hpp"
 #include "nn/cpu/kernels/parallel.hpp"
 #include "nn/cpu/kernels/scratch.hpp"
+#include "nonzero_columns.hpp"
 #include "shards.hpp"
 
 #include <millrace/model.hpp>
@@ -23,8 +23,8 @@ namespace millrace::cpu {
 /// Where that lies in the scratch memory, for parts as `reduction` has them on this rank.
 struct GradientPassLayout {
   GradientPassLayout(const TrainSpec& spec, Reduction reduction, ScratchLayout& scratch);
-  std::vector<LiveColumnsLayout> columns;  ///< by part; empty where the model has no live columns
-  std::vector<std::size_t> halves;         ///< a gradient for each halving of the parts
+  std::vector<NonzeroColumnsLayout> columns;  ///< by part; empty where the model has no nonzero columns
+  std::vector<std::size_t> halves;            ///< a gradient for each halving of the parts
 };
 
 class GradientPass {
@@ -42,20 +42,22 @@ class GradientPass {
   /// Whether the rows of a slab whose inputs are 0 in all of the first part are left out.
   bool leaves_rows_out(const Slab& slab) const { return leaves_rows_out(slab, 0); }
   /// The gradient of the slab's other rows alone, one after the other, over a batch of one part.
-  void compute_live(const Slab& slab, Range rows, float* gradient) const { compute_live(slab, 0, rows, gradient); }
+  void compute_nonzero(const Slab& slab, Range rows, float* gradient) const {
+    compute_nonzero(slab, 0, rows, gradient);
+  }
   /// The rows of that.
-  const LiveColumns& columns() const { return columns_.front(); }
+  const NonzeroColumns& columns() const { return columns_.front(); }
 
  private:
   bool leaves_rows_out(const Slab& slab, std::size_t part) const;
-  void compute_live(const Slab& slab, std::size_t part, Range rows, float* gradient) const;
+  void compute_nonzero(const Slab& slab, std::size_t part, Range rows, float* gradient) const;
   void compute_part(const Slab& slab, std::size_t part, Range rows, float* gradient) const;
-  void spread_live(const Slab& slab, const LiveColumns& columns, float* gradient) const;
+  void spread_nonzero(const Slab& slab, const NonzeroColumns& columns, float* gradient) const;
 
   const ModelSpec& model_;
   const Forward& forward_;
   const Backward& backward_;
-  std::vector<LiveColumns> columns_;  ///< by part
+  std::vector<NonzeroColumns> columns_;  ///< by part
   std::vector<float*> halves_;
 };
 

@@ -1,4 +1,4 @@
-#include "live_columns.hpp"
+#include "nonzero_columns.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -7,24 +7,24 @@ namespace millrace::cpu {
 namespace {
 
 /// Packing costs about a twentieth of what the two products take.
-constexpr std::int64_t kLiveOf16 = 14;
+constexpr std::int64_t kNonzeroOf16 = 14;
 
 /// 0 for both zeros and for nothing else.
 std::uint32_t without_sign(float value) { return std::bit_cast<std::uint32_t>(value) & 0x7FFFFFFFU; }
 
 }  // namespace
 
-bool has_live_columns(const ModelSpec& model) { return tail_of(model) > 0 && is_wide(model.layers[0]); }
+bool has_nonzero_columns(const ModelSpec& model) { return tail_of(model) > 0 && is_wide(model.layers[0]); }
 
-LiveColumnsLayout::LiveColumnsLayout(std::int64_t rows, std::int64_t inputs_of_row, std::int64_t outputs,
-                                     ScratchLayout& scratch)
+NonzeroColumnsLayout::NonzeroColumnsLayout(std::int64_t rows, std::int64_t inputs_of_row, std::int64_t outputs,
+                                           ScratchLayout& scratch)
     : marks(scratch.take(static_cast<std::int64_t>(row_shards(rows).size()) * inputs_of_row, sizeof(std::uint32_t))),
       columns(scratch.take(inputs_of_row, sizeof(std::int32_t))),
       inputs(scratch.floats(rows * inputs_of_row)),
       weights(scratch.floats(inputs_of_row * outputs)) {}
 
-LiveColumns::LiveColumns(const LayerSpec& first, const float* kernel, const LiveColumnsLayout& layout,
-                         const Scratch& scratch)
+NonzeroColumns::NonzeroColumns(const LayerSpec& first, const float* kernel, const NonzeroColumnsLayout& layout,
+                               const Scratch& scratch)
     : layer_(first),
       least_rows_(layout.least_rows),
       kernel_(kernel),
@@ -33,7 +33,7 @@ LiveColumns::LiveColumns(const LayerSpec& first, const float* kernel, const Live
       inputs_(scratch.at<float>(layout.inputs)),
       weights_(scratch.at<float>(layout.weights)) {}
 
-void LiveColumns::mark(const float* inputs, Range rows, std::size_t index) {
+void NonzeroColumns::mark(const float* inputs, Range rows, std::size_t index) {
   const std::int64_t width = layer_.inputs;
   std::uint32_t* marks = marks_ + static_cast<std::int64_t>(index) * width;
   std::fill_n(marks, width, 0U);
@@ -41,7 +41,7 @@ void LiveColumns::mark(const float* inputs, Range rows, std::size_t index) {
     for (std::int64_t j = 0; j < width; ++j) marks[j] |= without_sign(inputs[row * width + j]);
 }
 
-void LiveColumns::choose(std::size_t shards, std::int64_t rows) {
+void NonzeroColumns::choose(std::size_t shards, std::int64_t rows) {
   const std::int64_t width = layer_.inputs;
   if (shards == 0) std::fill_n(marks_, width, 0U);
   for (std::size_t shard = 1; shard < shards; ++shard)
@@ -51,10 +51,10 @@ void LiveColumns::choose(std::size_t shards, std::int64_t rows) {
     columns_[count_] = static_cast<std::int32_t>(j);
     count_ += marks_[j] != 0 ? 1 : 0;
   }
-  pays_ = rows >= least_rows_ && count_ > 0 && 16 * count_ <= kLiveOf16 * width;
+  is_worthwhile_ = rows >= least_rows_ && count_ > 0 && 16 * count_ <= kNonzeroOf16 * width;
 }
 
-void LiveColumns::pack_inputs(const float* inputs, Range rows) {
+void NonzeroColumns::pack_inputs(const float* inputs, Range rows) {
   for (std::int64_t row = rows.first; row < rows.first + rows.count; ++row) {
     const float* from = inputs + row * layer_.inputs;
     float* to = inputs_ + row * count_;
@@ -62,13 +62,13 @@ void LiveColumns::pack_inputs(const float* inputs, Range rows) {
   }
 }
 
-void LiveColumns::pack_weights(Range outputs) {
+void NonzeroColumns::pack_weights(Range outputs) {
   float* to = weights_ + outputs.first * layer_.inputs;
   for (std::int64_t j = 0; j < count_; ++j, to += outputs.count)
     std::copy_n(kernel_ + columns_[j] * layer_.outputs + outputs.first, outputs.count, to);
 }
 
-Range LiveColumns::within(Range columns) const {
+Range NonzeroColumns::within(Range columns) const {
   const std::int32_t *begin = columns_, *end = columns_ + count_;
   const std::int32_t* first = std::lower_bound(begin, end, columns.first);
   const std::int32_t* behind = std::lower_bound(first, end, columns.first + columns.count);

@@ -1,7 +1,7 @@
 // The columns of a batch's inputs that are not 0 in every row. A column of zeros adds nothing to the sums of the first layer
-// and gives its weights no gradient, so both products can leave it out. Of MNIST's 784 pixels 528 are live in a batch of 128.
+// and gives its weights no gradient, so both products can leave it out. Of MNIST's 784 pixels 528 are nonzero in a batch of 128.
 //
-// What is live depends on the batch alone, never on threads, so the bits of a step don't either. With weights that are not
+// What is nonzero depends on the batch alone, never on threads, so the bits of a step don't either. With weights that are not
 // finite the sums differ from those over all columns (0 times infinity is not a number), but such a model has diverged.
 #pragma once
 
@@ -16,42 +16,43 @@
 namespace millrace::cpu {
 
 /// Whether the model begins with a dense layer so wide that its columns are worth a look.
-bool has_live_columns(const ModelSpec& model);
+bool has_nonzero_columns(const ModelSpec& model);
 
-/// Where marks of columns, and the live columns of inputs and weights lie.
-struct LiveColumnsLayout {
+/// Where marks of columns, and the nonzero columns of inputs and weights lie.
+struct NonzeroColumnsLayout {
   /// For batches of at most `rows` rows of a first layer [inputs, outputs].
-  LiveColumnsLayout(std::int64_t rows, std::int64_t inputs, std::int64_t outputs, ScratchLayout& scratch);
+  NonzeroColumnsLayout(std::int64_t rows, std::int64_t inputs, std::int64_t outputs, ScratchLayout& scratch);
   std::size_t marks = 0, columns = 0, inputs = 0, weights = 0;
   std::int64_t least_rows = 0;  ///< with fewer, packing costs more than is left out
 };
 
-class LiveColumns {
+class NonzeroColumns {
  public:
   /// The kernel [inputs, outputs] of the first layer begins at `kernel`. All but the layout outlive this.
-  LiveColumns(const LayerSpec& first, const float* kernel, const LiveColumnsLayout& layout, const Scratch& scratch);
+  NonzeroColumns(const LayerSpec& first, const float* kernel, const NonzeroColumnsLayout& layout,
+                 const Scratch& scratch);
 
   // A batch: mark for each shard of rows, choose, then pack_inputs for each shard and pack_weights for each range of columns
   // of the kernel. Different shards and ranges may be worked on by any threads at once.
 
   /// Notes what is not 0 in the rows of shard `index`; `inputs` is that of the whole batch, [rows, inputs].
   void mark(const float* inputs, Range rows, std::size_t index);
-  /// Finds the live columns, for a batch of so many rows in so many shards.
+  /// Finds the nonzero columns, for a batch of so many rows in so many shards.
   void choose(std::size_t shards, std::int64_t rows);
   /// Whether so many columns are 0 that leaving them out is worth the packing. If not, nothing is packed.
-  bool pays() const { return pays_; }
+  bool is_worthwhile() const { return is_worthwhile_; }
   void pack_inputs(const float* inputs, Range rows);
   void pack_weights(Range outputs);
 
-  /// How many columns are live.
+  /// How many columns are nonzero.
   std::int64_t count() const { return count_; }
   /// The packed inputs from this row on, [rows, count].
   Matrix inputs_from(std::int64_t row) const { return {inputs_ + row * count_, count_}; }
   /// The packed weights [count, outputs.count] of a range given to pack_weights.
   Matrix weights_of(Range outputs) const { return {weights_ + outputs.first * layer_.inputs, outputs.count}; }
-  /// Which of the live columns lie in a range of all columns.
+  /// Which of the nonzero columns lie in a range of all columns.
   Range within(Range columns) const;
-  /// The live columns in rising order.
+  /// The nonzero columns in rising order.
   const std::int32_t* columns() const { return columns_; }
 
  private:
@@ -63,7 +64,7 @@ class LiveColumns {
   float* inputs_;
   float* weights_;
   std::int64_t count_ = 0;
-  bool pays_ = false;
+  bool is_worthwhile_ = false;
 };
 
 }  // namespace millrace::cpu

@@ -1,5 +1,5 @@
 // Columns of the inputs that are 0 in a whole batch are left out of the first layer's products, and nobody can tell.
-#include "nn/cpu/pass/live_columns.hpp"
+#include "nn/cpu/pass/nonzero_columns.hpp"
 
 #include "nn_run.hpp"
 
@@ -25,17 +25,17 @@ struct SmallLayer {
     layer.outputs = 4;
     for (int i = 0; i < 32; ++i) kernel.push_back(static_cast<float>(i));
   }
-  LiveColumns columns_of(const std::vector<float>& inputs) {
-    LiveColumns live(layer, kernel.data(), layout, scratch);
-    live.mark(inputs.data(), {0, 2}, 0);
-    live.mark(inputs.data(), {2, 2}, 1);
-    live.choose(2, 4);
-    return live;
+  NonzeroColumns columns_of(const std::vector<float>& inputs) {
+    NonzeroColumns nonzero(layer, kernel.data(), layout, scratch);
+    nonzero.mark(inputs.data(), {0, 2}, 0);
+    nonzero.mark(inputs.data(), {2, 2}, 1);
+    nonzero.choose(2, 4);
+    return nonzero;
   }
   LayerSpec layer;
   std::vector<float> kernel;
   ScratchLayout sizes;
-  LiveColumnsLayout layout{16, 8, 4, sizes};
+  NonzeroColumnsLayout layout{16, 8, 4, sizes};
   std::unique_ptr<Allocator> memory = make_host_allocator();
   Scratch scratch{*memory, sizes.bytes()};
 };
@@ -55,7 +55,7 @@ Batch batch_with_zeros(std::int64_t rows, const char* purpose, IsZero is_zero) {
   return batch_of(testing::rows<float>({kInputs}, std::move(values)), class_ids(rows, 10));
 }
 
-/// One batch whose middle is live, one with every third column, and a dense one.
+/// One batch whose middle is nonzero, one with every third column, and a dense one.
 std::vector<Batch> batches(std::int64_t rows) {
   std::vector<Batch> all;
   all.push_back(batch_with_zeros(rows, "middle", [](std::int64_t j) { return j < 30 || j >= 130; }));
@@ -102,36 +102,36 @@ Run trained_in_turn_in_doubles(const TrainSpec& spec, const std::vector<Batch>& 
 
 }  // namespace
 
-TEST_CASE("a column is live when one row of any shard is not 0 there") {
+TEST_CASE("a column is nonzero when one row of any shard is not 0 there") {
   SmallLayer small;
   const float nan = std::numeric_limits<float>::quiet_NaN(), tiny = std::numeric_limits<float>::denorm_min();
-  const LiveColumns live =
+  const NonzeroColumns nonzero =
       small.columns_of(inputs_with({{1, 2.0F}, {8 + 1, 3.0F}, {8 + 3, -0.0F}, {16 + 5, nan}, {24 + 6, tiny}}));
-  REQUIRE(live.pays());
-  REQUIRE(live.count() == 3);
-  CHECK(std::vector<std::int32_t>(live.columns(), live.columns() + 3) == std::vector<std::int32_t>{1, 5, 6});
+  REQUIRE(nonzero.is_worthwhile());
+  REQUIRE(nonzero.count() == 3);
+  CHECK(std::vector<std::int32_t>(nonzero.columns(), nonzero.columns() + 3) == std::vector<std::int32_t>{1, 5, 6});
 }
 
-TEST_CASE("live columns of inputs and rows of weights are packed one after the other") {
+TEST_CASE("nonzero columns of inputs and rows of weights are packed one after the other") {
   SmallLayer small;
   const std::vector<float> inputs = inputs_with({{1, 2.0F}, {8 + 6, 4.0F}, {24 + 1, 5.0F}});
-  LiveColumns live = small.columns_of(inputs);
-  REQUIRE(live.count() == 2);
-  live.pack_inputs(inputs.data(), {0, 4});
-  const float* x = live.inputs_from(0).data;
+  NonzeroColumns nonzero = small.columns_of(inputs);
+  REQUIRE(nonzero.count() == 2);
+  nonzero.pack_inputs(inputs.data(), {0, 4});
+  const float* x = nonzero.inputs_from(0).data;
   CHECK(std::vector<float>(x, x + 8) == std::vector<float>{2, 0, 0, 4, 0, 0, 5, 0});
-  CHECK(live.inputs_from(3).data == x + 6);
-  live.pack_weights({2, 2});
-  const Matrix w = live.weights_of({2, 2});
+  CHECK(nonzero.inputs_from(3).data == x + 6);
+  nonzero.pack_weights({2, 2});
+  const Matrix w = nonzero.weights_of({2, 2});
   CHECK(w.stride == 2);
   CHECK(std::vector<float>(w.data, w.data + 4) == std::vector<float>{6, 7, 26, 27});
 }
 
-TEST_CASE("a range of all columns has a range of the live ones") {
+TEST_CASE("a range of all columns has a range of the nonzero ones") {
   SmallLayer small;
-  const LiveColumns live = small.columns_of(inputs_with({{1, 1.0F}, {5, 1.0F}, {6, 1.0F}}));
+  const NonzeroColumns nonzero = small.columns_of(inputs_with({{1, 1.0F}, {5, 1.0F}, {6, 1.0F}}));
   const auto within = [&](std::int64_t first, std::int64_t count) {
-    const cpu::Range range = live.within({first, count});
+    const cpu::Range range = nonzero.within({first, count});
     return std::pair(range.first, range.count);
   };
   CHECK(within(0, 8) == std::pair<std::int64_t, std::int64_t>(0, 3));
@@ -143,25 +143,25 @@ TEST_CASE("a range of all columns has a range of the live ones") {
 
 TEST_CASE("packing does not pay for dense inputs, nor for nothing but zeros") {
   SmallLayer small;
-  CHECK_FALSE(small.columns_of(std::vector<float>(32, 1.0F)).pays());
-  CHECK_FALSE(small.columns_of(std::vector<float>(32, 0.0F)).pays());
+  CHECK_FALSE(small.columns_of(std::vector<float>(32, 1.0F)).is_worthwhile());
+  CHECK_FALSE(small.columns_of(std::vector<float>(32, 0.0F)).is_worthwhile());
 }
 
 TEST_CASE("packing does not pay for fewer rows than the layout asks for") {
   SmallLayer small;
   small.layout.least_rows = 5;
-  CHECK_FALSE(small.columns_of(inputs_with({{1, 2.0F}})).pays());
+  CHECK_FALSE(small.columns_of(inputs_with({{1, 2.0F}})).is_worthwhile());
   small.layout.least_rows = 4;
-  CHECK(small.columns_of(inputs_with({{1, 2.0F}})).pays());
+  CHECK(small.columns_of(inputs_with({{1, 2.0F}})).is_worthwhile());
 }
 
-TEST_CASE("only a model that begins with a wide dense layer has live columns") {
-  CHECK(has_live_columns(*wide_model({})));
-  CHECK_FALSE(has_live_columns(*model_of(kInputs, {dense(20, "relu"), dense(10, "softmax")})));
-  CHECK_FALSE(has_live_columns(*model_of(kInputs, {dropout(0.1), dense(256, "relu"), dense(10, "softmax")})));
+TEST_CASE("only a model that begins with a wide dense layer has nonzero columns") {
+  CHECK(has_nonzero_columns(*wide_model({})));
+  CHECK_FALSE(has_nonzero_columns(*model_of(kInputs, {dense(20, "relu"), dense(10, "softmax")})));
+  CHECK_FALSE(has_nonzero_columns(*model_of(kInputs, {dropout(0.1), dense(256, "relu"), dense(10, "softmax")})));
 }
 
-TEST_CASE("columns that are 0 in one batch and live in the next train as float64 does") {
+TEST_CASE("columns that are 0 in one batch and nonzero in the next train as float64 does") {
   const auto rows = GENERATE(5, 32, 130);
   const auto optimizer = GENERATE(as<ParamValue>{}, one("sgd", {{"learning_rate", 0.1}}),
                                   one("sgd", {{"learning_rate", 0.05}, {"momentum", 0.9}}), one("rmsprop"), one("adam"),
