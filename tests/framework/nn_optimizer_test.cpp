@@ -28,7 +28,7 @@ double worst_step(const OptimizerSpec& spec, std::int64_t count) {
     cpu::UpdateArrays arrays{w.data(), g.data(), {}};
     for (std::size_t i = 0; i < state.size(); ++i) arrays.state[i] = state[i].data();
     reference.step(expected, to_doubles(g));
-    cpu::update(optimizer.rule(), optimizer.coefficients(t), count, arrays);
+    cpu::apply_update(optimizer.rule(), optimizer.coefficients(t), count, arrays);
     for (std::size_t i = 0; i < w.size(); ++i)
       worst = std::max(worst, std::abs(static_cast<double>(w[i]) - expected[i]));
   }

@@ -26,7 +26,7 @@ struct DropoutBackward {
 };
 
 /// delta *= d activation at `output`, in place. One index is four elements.
-struct MultiplyBySlope {
+struct ActivationBackward {
   Activation activation = Activation::linear;
   const float* output = nullptr;
   std::int64_t elements = 0;

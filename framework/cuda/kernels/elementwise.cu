@@ -64,7 +64,7 @@ void launch(const Decode& op, cudaStream_t s) { launch_each(op, kThreads, s, "ke
 void launch(const BiasActivate& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel BiasActivate"); }
 void launch(const Dropout& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel Dropout"); }
 void launch(const DropoutBackward& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel DropoutBackward"); }
-void launch(const MultiplyBySlope& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel MultiplyBySlope"); }
+void launch(const ActivationBackward& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel ActivationBackward"); }
 void launch(const FinishRow& op, cudaStream_t s) {
   if (op.width > kMostKept) return launch_each(op, kRowThreads, s, "kernel FinishRow of wide rows");
   const auto blocks = static_cast<unsigned>((op.rows + kRowThreads - 1) / kRowThreads);

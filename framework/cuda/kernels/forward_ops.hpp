@@ -219,11 +219,11 @@ struct Dropout {
   }
 };
 
-/// Outputs, loss, metrics and, when training, the gradient at the sums of the last layer; one index is one row.
+/// Outputs, loss, metrics and, when training, the gradient at the logits; one index is one row.
 struct FinishRow {
   Loss loss = Loss::mse;
   Activation activation = Activation::linear;
-  float* outputs = nullptr;  ///< in: sums; out: outputs
+  float* outputs = nullptr;  ///< in: logits; out: outputs
   std::int64_t rows = 0, width = 0, stride = 0;
   const float* targets = nullptr;      ///< as `outputs`; or null: then class ids, or neither when only predicting
   const std::byte* classes = nullptr;  ///< this and the next: where the step does not say otherwise
@@ -263,14 +263,14 @@ struct FinishRow {
     float* out = outputs + row * stride;
     for (std::int64_t j = 0; j < n; ++j) z[j] = out[j];
     if (targets || classes)
-      find_results(row, z, d, n);
+      compute_results(row, z, d, n);
     else
       nn::activate_outputs(activation, z, n);
     for (std::int64_t j = 0; j < n; ++j) out[j] = z[j];
   }
 
  private:
-  MILLRACE_HOST_DEVICE void find_results(std::int64_t row, float* z, float* d, std::int64_t n) const {
+  MILLRACE_HOST_DEVICE void compute_results(std::int64_t row, float* z, float* d, std::int64_t n) const {
     const nn::TargetRow y = target(row);
     const float w = weight(row);
     const float row_loss = nn::finish_outputs(loss, activation, z, n, y) * w;

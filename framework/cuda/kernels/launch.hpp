@@ -12,7 +12,7 @@ void launch(const Decode& op, cudaStream_t stream);
 void launch(const BiasActivate& op, cudaStream_t stream);
 void launch(const Dropout& op, cudaStream_t stream);
 void launch(const DropoutBackward& op, cudaStream_t stream);
-void launch(const MultiplyBySlope& op, cudaStream_t stream);
+void launch(const ActivationBackward& op, cudaStream_t stream);
 void launch(const FinishRow& op, cudaStream_t stream);
 void launch(const Update& op, cudaStream_t stream);
 void launch(const Narrow& op, cudaStream_t stream);

@@ -10,8 +10,9 @@
 
 namespace millrace::cuda {
 
-using Op = std::variant<Decode, Matmul, BiasActivate, Dropout, DropoutBackward, MultiplyBySlope, FinishRow, ColumnSums,
-                        SumRows, SumWeights, WriteFlags, AllReduce, NoteTime, CheckFinite, Update, FinishStep, Narrow>;
+using Op =
+    std::variant<Decode, Matmul, BiasActivate, Dropout, DropoutBackward, ActivationBackward, FinishRow, ColumnSums,
+                 SumRows, SumWeights, WriteFlags, AllReduce, NoteTime, CheckFinite, Update, FinishStep, Narrow>;
 using Ops = std::vector<Op>;
 
 }  // namespace millrace::cuda

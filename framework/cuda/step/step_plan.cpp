@@ -242,7 +242,7 @@ class Planner {
                                  layout_.padded_weights.size() + static_cast<std::int64_t>(nn::kFlags), state()});
   }
 
-  /// Gradient of the weights of dense layer i, then the gradient at the sums of the dense layer before it.
+  /// Gradient of the weights of dense layer i, then the gradient at the pre-activations of the dense layer before it.
   void backward(std::size_t i) {
     kernel_gradient(i);
     std::size_t before = i;
@@ -310,7 +310,7 @@ class Planner {
       ops_.emplace_back(DropoutBackward{at<std::uint8_t>(layout_.layers[d].mask), math::dropout_scale(layers()[d].rate),
                                         elements, delta(before).wide});
     if (layers()[before].activation != Activation::linear || narrow())
-      ops_.emplace_back(MultiplyBySlope{layers()[before].activation, output(before).wide, elements, delta(before)});
+      ops_.emplace_back(ActivationBackward{layers()[before].activation, output(before).wide, elements, delta(before)});
   }
 
   /// Partial sums of every tensor; kernels carry the penalty.

@@ -58,12 +58,12 @@ class CpuTrainStep final : public TrainStep {
 
   void sum_up(const StepPlan& plan);
   void compute(StepPlan& plan, std::size_t i, float* gradient) { pass_.compute(plan.slabs[i], plan.parts, gradient); }
-  void add_penalty(StepPlan& plan, std::size_t i, float* gradient) {
-    plan.sums[i] = weights_.regularise(plan.slabs[i], gradient);
+  void add_l2_gradient(StepPlan& plan, std::size_t i, float* gradient) {
+    plan.sums[i] = weights_.add_l2_gradient(plan.slabs[i], gradient);
   }
-  void update(StepPlan& plan, std::size_t i, float* gradient) { weights_.update(plan.slabs[i], gradient); }
-  void compute_and_add_penalty(StepPlan& plan, std::size_t i, float* gradient);
-  void add_penalty_and_update(StepPlan& plan, std::size_t i, float* gradient);
+  void update(StepPlan& plan, std::size_t i, float* gradient) { weights_.apply_update(plan.slabs[i], gradient); }
+  void compute_and_add_l2(StepPlan& plan, std::size_t i, float* gradient);
+  void add_l2_and_update(StepPlan& plan, std::size_t i, float* gradient);
   void compute_and_update(StepPlan& plan, std::size_t i, float* gradient);
   bool leaves_rows_out(const StepPlan& plan, const Slab& slab) const;
   void update_nonzero(const Slab& slab, float* gradient);
@@ -154,7 +154,7 @@ std::vector<Range> CpuTrainStep::parts_of(std::int64_t own_rows, std::int64_t ro
 /// A clipped gradient needs its norm before any weight may change, hence two phases more.
 void CpuTrainStep::add_update_alone(StepPlan& plan) {
   if (!weights_.clips()) return add_over_slabs(plan.phases, plan, &CpuTrainStep::compute_and_update);
-  add_over_slabs(plan.phases, plan, &CpuTrainStep::compute_and_add_penalty);
+  add_over_slabs(plan.phases, plan, &CpuTrainStep::compute_and_add_l2);
   add_clip_factor(plan.phases, plan);
   add_over_slabs(plan.phases, plan, &CpuTrainStep::update);
 }
@@ -167,8 +167,8 @@ void CpuTrainStep::add_reduction(StepPlan& plan) {
     plan.phases.emplace_back(1, [this, &bucket](std::size_t, std::size_t) { reduction_->begin(bucket); });
   }
   plan.after_reduction.emplace_back(1, [this](std::size_t, std::size_t) { weights_.begin_step(); });
-  if (!weights_.clips()) return add_over_slabs(plan.after_reduction, plan, &CpuTrainStep::add_penalty_and_update);
-  add_over_slabs(plan.after_reduction, plan, &CpuTrainStep::add_penalty);
+  if (!weights_.clips()) return add_over_slabs(plan.after_reduction, plan, &CpuTrainStep::add_l2_and_update);
+  add_over_slabs(plan.after_reduction, plan, &CpuTrainStep::add_l2_gradient);
   add_clip_factor(plan.after_reduction, plan);
   add_over_slabs(plan.after_reduction, plan, &CpuTrainStep::update);
 }
@@ -210,13 +210,13 @@ void CpuTrainStep::sum_up(const StepPlan& plan) {
   weights_.begin_step();
 }
 
-void CpuTrainStep::compute_and_add_penalty(StepPlan& plan, std::size_t i, float* gradient) {
+void CpuTrainStep::compute_and_add_l2(StepPlan& plan, std::size_t i, float* gradient) {
   compute(plan, i, gradient);
-  add_penalty(plan, i, gradient);
+  add_l2_gradient(plan, i, gradient);
 }
 
-void CpuTrainStep::add_penalty_and_update(StepPlan& plan, std::size_t i, float* gradient) {
-  add_penalty(plan, i, gradient);
+void CpuTrainStep::add_l2_and_update(StepPlan& plan, std::size_t i, float* gradient) {
+  add_l2_gradient(plan, i, gradient);
   update(plan, i, gradient);
 }
 
@@ -224,7 +224,7 @@ void CpuTrainStep::compute_and_update(StepPlan& plan, std::size_t i, float* grad
   const Slab& slab = plan.slabs[i];
   if (!leaves_rows_out(plan, slab)) {
     compute(plan, i, gradient);
-    return add_penalty_and_update(plan, i, gradient);
+    return add_l2_and_update(plan, i, gradient);
   }
   pass_.compute_nonzero(slab, plan.parts.front(), gradient);
   update_nonzero(slab, gradient);
@@ -243,7 +243,7 @@ void CpuTrainStep::update_nonzero(const Slab& slab, float* gradient) {
   const std::int32_t* const behind = next + nonzero.count;
   for (std::int64_t row = slab.range.first; row < end; ++row) {
     const bool is_nonzero = next != behind && *next == row;
-    weights_.update({0, false, {row, 1}}, is_nonzero ? gradient : no_gradient_);
+    weights_.apply_update({0, false, {row, 1}}, is_nonzero ? gradient : no_gradient_);
     if (!is_nonzero) continue;
     gradient += outputs;
     ++next;

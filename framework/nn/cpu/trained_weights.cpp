@@ -48,14 +48,14 @@ void TrainedWeights::begin_step() {
   clip_factor_ = 1;
 }
 
-SlabSums TrainedWeights::regularise(const Slab& slab, float* gradient) const {
+SlabSums TrainedWeights::add_l2_gradient(const Slab& slab, float* gradient) const {
   SlabSums sums;
   const float l2 = spec_.model->layers[slab.layer].l2;
   const std::int64_t count = weights_of(*spec_.model, slab);
   if (l2 > 0 && !slab.is_bias) {
     const float* weights = weights_ + offset_of(*spec_.model, slab);
     sums.penalty = static_cast<double>(l2) * sum_of_squares(weights, count);
-    add_penalty_gradient(2.0F * l2, weights, count, gradient);
+    cpu::add_l2_gradient(2.0F * l2, weights, count, gradient);
   }
   if (clips()) sums.gradient_squares = sum_of_squares(gradient, count);
   return sums;
@@ -68,12 +68,12 @@ void TrainedWeights::set_clip_factor(std::span<const SlabSums> all) {
   clip_factor_ = norm > optimizer_.clip_norm() ? static_cast<float>(optimizer_.clip_norm() / norm) : 1.0F;
 }
 
-void TrainedWeights::update(const Slab& slab, float* gradient) {
+void TrainedWeights::apply_update(const Slab& slab, float* gradient) {
   const std::int64_t offset = offset_of(*spec_.model, slab), count = weights_of(*spec_.model, slab);
   if (clip_factor_ != 1.0F) scale(clip_factor_, count, gradient);
   UpdateArrays arrays{weights_ + offset, gradient, {}};
   for (std::size_t i = 0; i < state_.size(); ++i) arrays.state[i] = state_[i] + offset;
-  cpu::update(optimizer_.rule(), coefficients_, count, arrays);
+  cpu::apply_update(optimizer_.rule(), coefficients_, count, arrays);
 }
 
 std::shared_ptr<const ModelSnapshot> TrainedWeights::snapshot(std::uint32_t epoch) const {

@@ -40,14 +40,14 @@ class TrainedWeights {
   /// Whether the gradient of all weights is needed before any may change.
   bool clips() const { return optimizer_.clip_norm() > 0; }
 
-  // A step: begin_step, then for each slab regularise and update; when the gradient is clipped, set_clip_factor in between.
+  // A step: begin_step, then for each slab add_l2_gradient and apply_update; when the gradient is clipped, set_clip_factor in between.
   // Slabs that do not overlap may be worked on by any threads at once.
   void begin_step();
-  /// Adds the slope of the L2 penalty to the slab's gradient [weights_of(slab)]. Squares are summed only when clips().
-  SlabSums regularise(const Slab& slab, float* gradient) const;
+  /// Adds the gradient of the L2 penalty to the slab's gradient [weights_of(slab)]. Squares are summed only when clips().
+  SlabSums add_l2_gradient(const Slab& slab, float* gradient) const;
   void set_clip_factor(std::span<const SlabSums> all);
   /// Scales the gradient if it is to be clipped, and changes the slab's weights by it.
-  void update(const Slab& slab, float* gradient);
+  void apply_update(const Slab& slab, float* gradient);
 
   std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const;
   void save(StageState& state) const;

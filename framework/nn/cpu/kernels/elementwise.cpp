@@ -10,7 +10,8 @@ namespace millrace::cpu {
 namespace {
 
 template <class F>
-void for_each_sum(const float* bias, std::int64_t rows, std::int64_t columns, std::int64_t stride, float* values, F f) {
+void for_each_preactivation(const float* bias, std::int64_t rows, std::int64_t columns, std::int64_t stride,
+                            float* values, F f) {
   for (std::int64_t i = 0; i < rows; ++i) {
     float* row = values + i * stride;
     if (bias)
@@ -44,14 +45,14 @@ void add_bias_and_activate(Activation activation, const float* bias, std::int64_
   nn::visit(activation, [&](auto tag) {
     using A = typename decltype(tag)::Type;
     if constexpr (A::kIsPerValue)
-      for_each_sum(bias, rows, columns, stride, values, [](float z) { return A::value(z); });
+      for_each_preactivation(bias, rows, columns, stride, values, [](float z) { return A::value(z); });
     else if (bias)
-      for_each_sum(bias, rows, columns, stride, values, [](float z) { return z; });
+      for_each_preactivation(bias, rows, columns, stride, values, [](float z) { return z; });
   });
 }
 
-void multiply_by_slope(Activation activation, const float* output, std::int64_t rows, std::int64_t columns,
-                       std::int64_t stride, float* delta) {
+void activation_backward(Activation activation, const float* output, std::int64_t rows, std::int64_t columns,
+                         std::int64_t stride, float* delta) {
   nn::visit(activation, [&](auto tag) {
     using A = typename decltype(tag)::Type;
     if constexpr (A::kIsPerValue)
@@ -59,14 +60,15 @@ void multiply_by_slope(Activation activation, const float* output, std::int64_t 
   });
 }
 
-void update(nn::UpdateRule rule, const nn::Coefficients& coefficients, std::int64_t count, const UpdateArrays& arrays) {
+void apply_update(nn::UpdateRule rule, const nn::Coefficients& coefficients, std::int64_t count,
+                  const UpdateArrays& arrays) {
   nn::visit(rule, [&](auto tag) {
     using Rule = typename decltype(tag)::Type;
     update_by(coefficients.as<Rule>(), count, arrays, std::make_index_sequence<Rule::kState.size()>());
   });
 }
 
-void add_penalty_gradient(float twice_l2, const float* weights, std::int64_t count, float* gradient) {
+void add_l2_gradient(float twice_l2, const float* weights, std::int64_t count, float* gradient) {
   for (std::int64_t i = 0; i < count; ++i) gradient[i] += twice_l2 * weights[i];
 }
 

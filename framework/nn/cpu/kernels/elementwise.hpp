@@ -16,8 +16,8 @@ void add_bias_and_activate(Activation activation, const float* bias, std::int64_
                            std::int64_t stride, float* values);
 
 /// delta[i, j] *= d activation at output[i, j]; rows of both lie `stride` floats apart.
-void multiply_by_slope(Activation activation, const float* output, std::int64_t rows, std::int64_t columns,
-                       std::int64_t stride, float* delta);
+void activation_backward(Activation activation, const float* output, std::int64_t rows, std::int64_t columns,
+                         std::int64_t stride, float* delta);
 
 /// Arrays of one optimizer update; what the rule does not use is null.
 struct UpdateArrays {
@@ -25,10 +25,11 @@ struct UpdateArrays {
   const float* gradient = nullptr;
   float* state[nn::kMostStateSlots] = {};
 };
-void update(nn::UpdateRule rule, const nn::Coefficients& coefficients, std::int64_t count, const UpdateArrays& arrays);
+void apply_update(nn::UpdateRule rule, const nn::Coefficients& coefficients, std::int64_t count,
+                  const UpdateArrays& arrays);
 
 /// gradient[i] += twice_l2 * weights[i]
-void add_penalty_gradient(float twice_l2, const float* weights, std::int64_t count, float* gradient);
+void add_l2_gradient(float twice_l2, const float* weights, std::int64_t count, float* gradient);
 
 /// values[i] *= factor
 void scale(float factor, std::int64_t count, float* values);

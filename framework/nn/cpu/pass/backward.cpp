@@ -27,8 +27,8 @@ void Backward::through(std::size_t layer, const Tile& tile) const {
       rows.count, columns.count, dense.outputs, {deltas_[layer] + rows.first * dense.outputs, dense.outputs},
       {weights_ + dense.kernel_offset + columns.first * dense.outputs, dense.outputs}, {delta, dense.inputs});
   for (std::size_t i = layer - 1; i > before; --i) undo_dropout(i, tile, deltas_[before]);
-  multiply_by_slope(model_.layers[before].activation, forward_.output_of(before) + place, rows.count, columns.count,
-                    dense.inputs, delta);
+  activation_backward(model_.layers[before].activation, forward_.output_of(before) + place, rows.count, columns.count,
+                      dense.inputs, delta);
 }
 
 void Backward::undo_dropout(std::size_t layer, const Tile& tile, float* delta) const {

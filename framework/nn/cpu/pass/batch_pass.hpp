@@ -17,7 +17,7 @@
 
 namespace millrace::cpu {
 
-/// Adds the phases that find everything up to the gradients at the sums of each layer, for `parts` of the batch that `forward` has
+/// Adds the phases that find everything up to the gradients at the pre-activations of each layer, for `parts` of the batch that `forward` has
 /// begun when they run. `share`: what a row counts. `columns`: of the first layer by part, or none; only where
 /// has_nonzero_columns(model). All of the arguments but `parts` outlive the phases.
 void add_batch_pass(std::vector<Phase>& phases, const ModelSpec& model, const Forward& forward,

@@ -53,7 +53,7 @@ void GradientPass::compute(const Slab& slab, const std::vector<Range>& parts, fl
 
 void GradientPass::compute_part(const Slab& slab, std::size_t part, Range rows, float* gradient) const {
   if (rows.count == 0 || !leaves_rows_out(slab, part))
-    return find_gradient(model_, slab, rows, forward_, backward_, gradient);
+    return compute_gradient(model_, slab, rows, forward_, backward_, gradient);
   compute_nonzero(slab, part, rows, gradient);
   spread_nonzero(slab, columns_[part], gradient);
 }

@@ -1,8 +1,8 @@
-// The columns of a batch's inputs that are not 0 in every row. A column of zeros adds nothing to the sums of the first layer
+// The columns of a batch's inputs that are not 0 in every row. A column of zeros adds nothing to the pre-activations of the first layer
 // and gives its weights no gradient, so both products can leave it out. Of MNIST's 784 pixels 528 are nonzero in a batch of 128.
 //
 // What is nonzero depends on the batch alone, never on threads, so the bits of a step don't either. With weights that are not
-// finite the sums differ from those over all columns (0 times infinity is not a number), but such a model has diverged.
+// finite the pre-activations differ from those over all columns (0 times infinity is not a number), but such a model has diverged.
 #pragma once
 
 #include "nn/cpu/kernels/gemm.hpp"

@@ -32,8 +32,8 @@ Backward make_backward(const TrainSpec& spec, const TrainPassLayout& layout, con
   return {*spec.model, spec.loss, forward, weights, std::move(deltas)};
 }
 
-void find_gradient(const ModelSpec& model, const Slab& slab, Range rows, const Forward& forward,
-                   const Backward& backward, float* gradient) {
+void compute_gradient(const ModelSpec& model, const Slab& slab, Range rows, const Forward& forward,
+                      const Backward& backward, float* gradient) {
   if (rows.count == 0) {
     std::fill_n(gradient, weights_of(model, slab), 0.0F);
     return;

@@ -13,7 +13,7 @@
 
 namespace millrace::cpu {
 
-/// Where activations and the gradients at the sums of each layer lie.
+/// Where activations and the gradients at the pre-activations of each layer lie.
 struct TrainPassLayout {
   TrainPassLayout(const TrainSpec& spec, ScratchLayout& scratch);
   ForwardLayout forward;
@@ -27,7 +27,7 @@ Backward make_backward(const TrainSpec& spec, const TrainPassLayout& layout, con
 
 /// The gradient of a slab's weights, summed over `rows` of the batch, to `gradient` [weights_of(slab)]; zeros for no rows.
 /// After both passes have seen the rows.
-void find_gradient(const ModelSpec& model, const Slab& slab, Range rows, const Forward& forward,
-                   const Backward& backward, float* gradient);
+void compute_gradient(const ModelSpec& model, const Slab& slab, Range rows, const Forward& forward,
+                      const Backward& backward, float* gradient);
 
 }  // namespace millrace::cpu
