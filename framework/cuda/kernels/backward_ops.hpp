@@ -35,11 +35,11 @@ struct ActivationBackward {
   std::int64_t count() const { return elements / kFour; }
   void accesses(AccessCollector& to) const {
     to.read(output, elements);
-    to.change(delta.wide, elements);
-    to.write(delta.narrow, elements);
+    to.change(delta.f32, elements);
+    to.write(delta.bf16, elements);
   }
   MILLRACE_HOST_DEVICE void operator()(std::int64_t group) const {
-    Four values = four_of(delta.wide, group);
+    Four values = four_of(delta.f32, group);
     const Four outputs = four_of(output, group);
     nn::visit(activation, [&](auto tag) {
       using A = typename decltype(tag)::Type;

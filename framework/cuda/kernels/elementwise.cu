@@ -75,7 +75,7 @@ void launch(const Update& op, cudaStream_t s) {
   launch_kernel("kernel Update", update, static_cast<unsigned>((count + kThreads - 1) / kThreads), kThreads, s, op,
                 count);
 }
-void launch(const Narrow& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel Narrow"); }
+void launch(const ToBf16& op, cudaStream_t s) { launch_each(op, kThreads, s, "kernel ToBf16"); }
 
 void launch(const GatherRows& op, cudaStream_t s) {
   if (op.count == 0) return;

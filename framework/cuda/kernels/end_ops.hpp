@@ -191,8 +191,8 @@ struct Update {
   const StepState* state = nullptr;
 
   void accesses(AccessCollector& to) const {
-    to.change(weights.wide, elements);
-    to.write(weights.narrow, elements);
+    to.change(weights.f32, elements);
+    to.write(weights.bf16, elements);
     to.read(gradient, elements);
     for (float* slot : slots) to.change(slot, elements);
     to.read(verdicts, CheckFinite::kBlocks);
@@ -212,7 +212,7 @@ struct Update {
     return verdicts != nullptr ? verdicts[i] == 0 : state->diverged_step == 0;
   }
   MILLRACE_HOST_DEVICE Values load(std::int64_t group) const {
-    Values v{four_of(weights.wide, group), four_of(gradient, group), {}};
+    Values v{four_of(weights.f32, group), four_of(gradient, group), {}};
     for (std::size_t s = 0; s < nn::kMostStateSlots; ++s)
       if (slots[s]) v.slots[s] = four_of(slots[s], group);
     return v;
@@ -243,7 +243,7 @@ struct Update {
 };
 
 /// Weights beside which bf16 copies are kept: makes the copies anew.
-struct Narrow {
+struct ToBf16 {
   const float* from = nullptr;
   std::uint16_t* to = nullptr;
   std::int64_t elements = 0;

@@ -166,13 +166,13 @@ struct BiasActivate {
   std::int64_t count() const { return rows * stride / kFour; }
   void accesses(AccessCollector& to) const {
     to.read(bias, width);
-    to.change(values.wide, rows * stride);
-    to.write(values.narrow, rows * stride);
+    to.change(values.f32, rows * stride);
+    to.write(values.bf16, rows * stride);
   }
   MILLRACE_HOST_DEVICE void operator()(std::int64_t group) const {
     const std::int64_t columns = place_of(group, stride / kFour).column;
     const Four biases = bias ? four_of(bias, columns) : Four{};
-    Four four = four_of(values.wide, group);
+    Four four = four_of(values.f32, group);
     for (int k = 0; k < 4; ++k)
       if (bias) four.at[k] += biases.at[k];
     nn::visit(activation, [&](auto tag) { activate_four<typename decltype(tag)::Type>(four); });
@@ -230,7 +230,7 @@ struct FinishRow {
   bool wide_classes = false;           ///< i32 instead of u8
   const float* row_weights = nullptr;  ///< may be null
   nn::RowResult* results = nullptr;
-  FloatOut delta;  ///< `wide` is null when evaluating
+  FloatOut delta;  ///< `f32` is null when evaluating
   const StepState* state = nullptr;
 
   std::int64_t count() const { return rows; }
@@ -254,7 +254,7 @@ struct FinishRow {
     return reinterpret_cast<const float*>(bytes_of(*state, BatchPart::weights, row_weights))[row];
   }
   MILLRACE_HOST_DEVICE void operator()(std::int64_t row) const {
-    finish(row, outputs + row * stride, delta.wide ? delta.wide + row * stride : nullptr, width);
+    finish(row, outputs + row * stride, delta.f32 ? delta.f32 + row * stride : nullptr, width);
   }
   /// The same, worked out in `z` and, when training, `d`, each with room for `n` values, which is the width: as a constant it lets
   /// a compiler keep them in registers.
@@ -275,14 +275,14 @@ struct FinishRow {
     const float w = weight(row);
     const float row_loss = nn::finish_outputs(loss, activation, z, n, y) * w;
     results[row] = nn::measure_row(row_loss, z, n, y);
-    if (!delta.wide) return;
+    if (!delta.f32) return;
     const std::int64_t mean_rows = state->input.mean_rows > 0 ? state->input.mean_rows : state->input.rows;
     nn::loss_gradient(loss, activation, z, n, y, w * (1.0F / static_cast<float>(mean_rows)), d);
     put_delta(row, d, n);
   }
   /// Null stands for zeros.
   MILLRACE_HOST_DEVICE void put_delta(std::int64_t row, const float* d, std::int64_t n) const {
-    if (!delta.wide) return;
+    if (!delta.f32) return;
     for (std::int64_t j = 0; j < n; ++j) delta.set(row * stride + j, d != nullptr ? d[j] : 0.0F);
     for (std::int64_t j = n; j < stride; ++j) delta.set(row * stride + j, 0.0F);
   }

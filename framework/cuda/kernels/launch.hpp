@@ -15,7 +15,7 @@ void launch(const DropoutBackward& op, cudaStream_t stream);
 void launch(const ActivationBackward& op, cudaStream_t stream);
 void launch(const FinishRow& op, cudaStream_t stream);
 void launch(const Update& op, cudaStream_t stream);
-void launch(const Narrow& op, cudaStream_t stream);
+void launch(const ToBf16& op, cudaStream_t stream);
 void launch(const ColumnSums& op, cudaStream_t stream);
 void launch(const SumRows& op, cudaStream_t stream);
 void launch(const SumWeights& op, cudaStream_t stream);

@@ -34,25 +34,25 @@ MILLRACE_HOST_DEVICE inline Four four_of(const float* values, std::int64_t group
 
 /// float32 values, and beside them the same as bf16 where a matrix product takes them so; either may be null.
 struct FloatOut {
-  float* wide = nullptr;
-  std::uint16_t* narrow = nullptr;
+  float* f32 = nullptr;
+  std::uint16_t* bf16 = nullptr;
   MILLRACE_HOST_DEVICE void set(std::int64_t i, float value) const {
-    if (wide) wide[i] = value;
-    if (narrow) narrow[i] = to_bfloat(value);
+    if (f32) f32[i] = value;
+    if (bf16) bf16[i] = to_bfloat(value);
   }
   MILLRACE_HOST_DEVICE void set_four(std::int64_t group, const Four& values) const {
-    struct alignas(8) FourNarrow {
+    struct alignas(8) FourBf16 {
       std::uint16_t at[4];
     };
-    if (wide) reinterpret_cast<Four*>(wide)[group] = values;
-    if (!narrow) return;
-    FourNarrow low;
-    for (int k = 0; k < 4; ++k) low.at[k] = to_bfloat(values.at[k]);
-    reinterpret_cast<FourNarrow*>(narrow)[group] = low;
+    if (f32) reinterpret_cast<Four*>(f32)[group] = values;
+    if (!bf16) return;
+    FourBf16 halves;
+    for (int k = 0; k < 4; ++k) halves.at[k] = to_bfloat(values.at[k]);
+    reinterpret_cast<FourBf16*>(bf16)[group] = halves;
   }
   void written(AccessCollector& to, std::int64_t count) const {
-    to.write(wide, count);
-    to.write(narrow, count);
+    to.write(f32, count);
+    to.write(bf16, count);
   }
 };
 

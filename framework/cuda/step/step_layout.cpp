@@ -106,11 +106,11 @@ StepDemand demand_of(const ModelSpec& model, std::int64_t rows, Precision precis
 
 StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model) {
   const ModelSpec& model = *demand.model;
-  const bool narrow = demand.precision == Precision::bf16;
+  const bool has_bf16 = demand.precision == Precision::bf16;
   const std::int64_t rows = demand.rows, floats = padded_weights.size();
   Cutter cutter;
   const auto matrix = [&](std::int64_t stride) { return cutter.take(rows * stride, sizeof(float)); };
-  const auto matrix16 = [&](std::int64_t stride) { return narrow ? cutter.take(rows * stride, 2) : 0; };
+  const auto matrix16 = [&](std::int64_t stride) { return has_bf16 ? cutter.take(rows * stride, 2) : 0; };
   state = cutter.take(1, sizeof(StepState));
   raw_inputs = cutter.take(rows, demand.input_row_bytes);
   raw_targets = cutter.take(rows, demand.target_row_bytes);
@@ -126,7 +126,7 @@ StepLayout::StepLayout(const StepDemand& demand) : padded_weights(*demand.model)
   if (demand.sums_weights) partials = cutter.take(tensors * SumWeights::kBlocks, sizeof(WeightSums));
   if (demand.training) verdicts = cutter.take(CheckFinite::kBlocks, sizeof(std::uint32_t));
   weights = cutter.take(floats, sizeof(float));
-  if (narrow) weights16 = cutter.take(floats, 2);
+  if (has_bf16) weights16 = cutter.take(floats, 2);
   if (demand.training) gradient = cutter.take(floats + static_cast<std::int64_t>(nn::kFlags), sizeof(float));
   for (std::size_t i = 0; i < demand.state_slots; ++i) optimizer.push_back(cutter.take(floats, sizeof(float)));
   for (const LayerSpec& spec : model.layers) {

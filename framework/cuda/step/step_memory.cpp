@@ -102,8 +102,8 @@ void StepMemory::synchronize() const { wait(enqueued()); }
 void StepMemory::set_weights(std::span<const float> flat) {
   upload(flat, layout_.weights);
   if (demand_.precision != Precision::bf16) return;
-  const auto* wide = reinterpret_cast<const float*>(base() + layout_.weights);
-  launch(Narrow{wide, reinterpret_cast<std::uint16_t*>(base() + layout_.weights16), layout_.padded_weights.size()},
+  const auto* f32 = reinterpret_cast<const float*>(base() + layout_.weights);
+  launch(ToBf16{f32, reinterpret_cast<std::uint16_t*>(base() + layout_.weights16), layout_.padded_weights.size()},
          stream());
 }
 

@@ -61,7 +61,7 @@ class Planner {
   const std::vector<LayerSpec>& layers() const { return demand_.model->layers; }
   bool is_dense(std::size_t i) const { return layers()[i].kind == LayerKind::dense; }
   bool is_last(std::size_t i) const { return i + 1 == layers().size(); }
-  bool narrow() const { return demand_.precision == Precision::bf16; }
+  bool takes_bf16() const { return demand_.precision == Precision::bf16; }
   /// Dropout does nothing outside training, so its output is what the layer before gave.
   bool passes_on(std::size_t i) const { return !is_dense(i) && !demand_.training; }
   StepState* state() const { return at<StepState>(layout_.state); }
@@ -69,12 +69,12 @@ class Planner {
   bool update_needs_the_end() const { return demand_.training && (demand_.sums_weights || demand_.sums_ranks); }
 
   /// Values of a matrix, with the bf16 copies when products take them.
-  FloatOut values(std::size_t wide, std::size_t narrow_offset) const {
-    return {at<float>(wide), narrow() ? at<std::uint16_t>(narrow_offset) : nullptr};
+  FloatOut values(std::size_t f32, std::size_t bf16) const {
+    return {at<float>(f32), takes_bf16() ? at<std::uint16_t>(bf16) : nullptr};
   }
   /// Values that only products read.
-  FloatOut product_values(std::size_t wide, std::size_t narrow_offset) const {
-    return narrow() ? FloatOut{nullptr, at<std::uint16_t>(narrow_offset)} : values(wide, narrow_offset);
+  FloatOut product_values(std::size_t f32, std::size_t bf16) const {
+    return takes_bf16() ? FloatOut{nullptr, at<std::uint16_t>(bf16)} : values(f32, bf16);
   }
   FloatOut output(std::size_t i) const { return values(layout_.layers[i].output, layout_.layers[i].output16); }
   FloatOut delta(std::size_t i) const { return values(layout_.layers[i].delta, layout_.layers[i].delta16); }
@@ -87,11 +87,12 @@ class Planner {
     return i == 0 ? layout_.input_stride : layout_.layers[i - 1].stride;
   }
   const void* operand(const FloatOut& m) const {
-    return narrow() ? static_cast<const void*>(m.narrow) : static_cast<const void*>(m.wide);
+    return takes_bf16() ? static_cast<const void*>(m.bf16) : static_cast<const void*>(m.f32);
   }
   FloatOut kernel(std::size_t i) const {
     const std::int64_t offset = layout_.padded_weights.of(i).kernel;
-    return {at<float>(layout_.weights) + offset, narrow() ? at<std::uint16_t>(layout_.weights16) + offset : nullptr};
+    return {at<float>(layout_.weights) + offset,
+            takes_bf16() ? at<std::uint16_t>(layout_.weights16) + offset : nullptr};
   }
   float* weight_at(std::size_t buffer, std::int64_t offset) const {
     return offset < 0 ? nullptr : at<float>(buffer) + offset;
@@ -145,29 +146,29 @@ class Planner {
     product.lda = place.stride;
     product.b = operand(input(i));
     product.ldb = input_stride(i);
-    product.d = output(i).wide;
+    product.d = output(i).f32;
     product.ldd = place.stride;
     product.bias = bias(i);
     const Activation activation = is_last(i) ? Activation::linear : layer.activation;  // the last belongs to the loss
-    const bool is_read_narrow =
-        narrow() && !is_last(i);  // the kernel that makes the bf16 copy takes bias and activation along
-    if (layer.use_bias && !is_read_narrow && activation == Activation::linear)
+    const bool is_read_as_bf16 =
+        takes_bf16() && !is_last(i);  // the kernel that makes the bf16 copy takes bias and activation along
+    if (layer.use_bias && !is_read_as_bf16 && activation == Activation::linear)
       product.epilogue = Matmul::Epilogue::bias;
     // A library's ReLU makes 0 of a NaN, which training sees in the gradient and an evaluation nowhere.
-    if (layer.use_bias && !is_read_narrow && activation == Activation::relu && demand_.training)
+    if (layer.use_bias && !is_read_as_bf16 && activation == Activation::relu && demand_.training)
       product.epilogue = Matmul::Epilogue::relu_bias;
     if (!multiply(product)) activate(i, activation);
   }
 
   void activate(std::size_t i, Activation activation) {
-    if (!layers()[i].use_bias && activation == Activation::linear && (!narrow() || is_last(i))) return;
+    if (!layers()[i].use_bias && activation == Activation::linear && (!takes_bf16() || is_last(i))) return;
     BiasActivate op;
     op.bias = bias(i);
     op.activation = activation;
     op.rows = demand_.rows;
     op.width = layers()[i].outputs;
     op.stride = layout_.layers[i].stride;
-    op.values = is_last(i) ? FloatOut{output(i).wide, nullptr} : output(i);
+    op.values = is_last(i) ? FloatOut{output(i).f32, nullptr} : output(i);
     ops_.emplace_back(op);
   }
 
@@ -175,7 +176,7 @@ class Planner {
     if (passes_on(i)) return;
     const PhiloxKey key = Random(demand_.seed, "dropout/" + std::to_string(i)).key();
     Dropout op;
-    op.in = input(i).wide;
+    op.in = input(i).f32;
     op.ids = at<std::uint64_t>(layout_.ids);
     op.key0 = key[0];
     op.key1 = key[1];
@@ -194,7 +195,7 @@ class Planner {
     FinishRow op;
     op.loss = demand_.loss;
     op.activation = layers()[last].activation;
-    op.outputs = output(last).wide;
+    op.outputs = output(last).f32;
     op.rows = demand_.rows;
     op.width = layers()[last].outputs;
     op.stride = layout_.layers[last].stride;
@@ -273,7 +274,7 @@ class Planner {
   /// Gradient of the bias of dense layer i: the sums over the rows of dZ.
   void sum_columns(std::size_t i) {
     const std::int64_t stride = layout_.layers[i].stride;
-    const float* from = delta(i).wide;
+    const float* from = delta(i).f32;
     std::int64_t rows = demand_.rows;
     if (rows > 2 * ColumnSums::kChunkRows) {
       auto* sums = at<float>(layout_.layers[i].chunk_sums);
@@ -298,7 +299,7 @@ class Planner {
     product.transpose_a = true;
     product.b = operand(delta(i));
     product.ldb = layout_.layers[i].stride;
-    product.d = delta(before).wide;
+    product.d = delta(before).f32;
     product.ldd = place.stride;
     multiply(product);
     back_to(before, i);
@@ -308,9 +309,9 @@ class Planner {
     const std::int64_t elements = demand_.rows * layout_.layers[before].stride;
     for (std::size_t d = i - 1; d > before; --d)
       ops_.emplace_back(DropoutBackward{at<std::uint8_t>(layout_.layers[d].mask), math::dropout_scale(layers()[d].rate),
-                                        elements, delta(before).wide});
-    if (layers()[before].activation != Activation::linear || narrow())
-      ops_.emplace_back(ActivationBackward{layers()[before].activation, output(before).wide, elements, delta(before)});
+                                        elements, delta(before).f32});
+    if (layers()[before].activation != Activation::linear || takes_bf16())
+      ops_.emplace_back(ActivationBackward{layers()[before].activation, output(before).f32, elements, delta(before)});
   }
 
   /// Partial sums of every tensor; kernels carry the penalty.

@@ -55,7 +55,7 @@ class Rank {
     memory.layout.padded_weights.spread(initial_weights(*spec_.model, spec_.seed),
                                         memory.floats(memory.layout.weights));
     if (spec_.precision == Precision::bf16)
-      Emulator().run({Narrow{memory.at<float>(memory.layout.weights), memory.at<std::uint16_t>(memory.layout.weights16),
+      Emulator().run({ToBf16{memory.at<float>(memory.layout.weights), memory.at<std::uint16_t>(memory.layout.weights16),
                              memory.layout.padded_weights.size()}});
   }
 

@@ -40,7 +40,7 @@ class EmulatedStep {
       memory_.layout.padded_weights.spread(std::vector<float>(initial.size(), starts[i]),
                                            memory_.floats(memory_.layout.optimizer[i]));
     if (spec_.precision == Precision::bf16) {
-      Ops narrow{Narrow{memory_.at<float>(memory_.layout.weights), memory_.at<std::uint16_t>(memory_.layout.weights16),
+      Ops narrow{ToBf16{memory_.at<float>(memory_.layout.weights), memory_.at<std::uint16_t>(memory_.layout.weights16),
                         memory_.layout.padded_weights.size()}};
       emulator.run(narrow);
     }
@@ -351,7 +351,7 @@ TEST_CASE("an evaluation gives the CPU's sums and outputs, without dropout, and 
   EmulatedMemory memory(demand);
   memory.layout.padded_weights.spread(snapshot.weights(), memory.floats(memory.layout.weights));
   if (narrow)
-    Emulator().run({Narrow{memory.at<float>(memory.layout.weights), memory.at<std::uint16_t>(memory.layout.weights16),
+    Emulator().run({ToBf16{memory.at<float>(memory.layout.weights), memory.at<std::uint16_t>(memory.layout.weights16),
                            memory.layout.padded_weights.size()}});
   const auto run = [&](const BatchForm& form) {
     std::memcpy(memory.base() + memory.layout.raw_inputs, batch.inputs.bytes(), batch.inputs.size_bytes());
