@@ -60,8 +60,8 @@ struct AllReduce {
   void accesses(AccessCollector& to) const { to.change(values, count); }
 };
 
-/// Notes the card's time: when a stream is ready for the sums over ranks, and when they are there. What lies between is waiting.
-struct NoteTime {
+/// Records the GPU's time: when a stream is ready for the sums over ranks, and when they are there. What lies between is waiting.
+struct RecordTimestamp {
   enum class Moment : std::uint8_t { chain_is_ready, weights_are_ready, ranks_are_summed };
   Moment moment = Moment::chain_is_ready;
   const float* gradient = nullptr;  ///< with the flags; for ranks_are_summed
@@ -74,7 +74,7 @@ struct NoteTime {
     to.read(gradient, count);
     to.change(state, 1);
   }
-  MILLRACE_HOST_DEVICE void note(std::uint64_t nanoseconds) const {
+  MILLRACE_HOST_DEVICE void record(std::uint64_t nanoseconds) const {
     if (moment == Moment::chain_is_ready) state->ready.chain = nanoseconds;
     if (moment == Moment::weights_are_ready) state->ready.weights = nanoseconds;
     if (moment != Moment::ranks_are_summed) return;

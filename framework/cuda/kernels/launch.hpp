@@ -21,7 +21,7 @@ void launch(const SumRows& op, cudaStream_t stream);
 void launch(const SumWeights& op, cudaStream_t stream);
 void launch(const CheckFinite& op, cudaStream_t stream);
 void launch(const WriteFlags& op, cudaStream_t stream);
-void launch(const NoteTime& op, cudaStream_t stream);
+void launch(const RecordTimestamp& op, cudaStream_t stream);
 void launch(const FinishStep& op, cudaStream_t stream);
 void launch(const GatherRows& op, cudaStream_t stream);
 

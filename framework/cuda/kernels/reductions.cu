@@ -123,7 +123,7 @@ __global__ void finish_step(const __grid_constant__ FinishStep op) {
   if (op.progress != nullptr) publish(*op.state, op.progress);
 }
 
-__global__ void note_time(const __grid_constant__ NoteTime op) { op.note(card_nanoseconds()); }
+__global__ void record_timestamp(const __grid_constant__ RecordTimestamp op) { op.record(card_nanoseconds()); }
 
 __global__ void set_input(StepState* state, StepInput input) { state->input = input; }
 
@@ -155,7 +155,9 @@ void launch(const FinishStep& op, cudaStream_t stream) {
   launch_kernel("kernel FinishStep", finish_step, 1, kThreads, stream, op);
 }
 
-void launch(const NoteTime& op, cudaStream_t stream) { launch_kernel("kernel NoteTime", note_time, 1, 1, stream, op); }
+void launch(const RecordTimestamp& op, cudaStream_t stream) {
+  launch_kernel("kernel RecordTimestamp", record_timestamp, 1, 1, stream, op);
+}
 
 void launch_input(StepState* state, const StepInput& input, cudaStream_t stream) {
   launch_kernel("kernel StepInput", set_input, 1, 1, stream, state, input);

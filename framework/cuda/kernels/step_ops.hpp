@@ -12,7 +12,7 @@ namespace millrace::cuda {
 
 using Op =
     std::variant<Decode, Matmul, BiasActivate, Dropout, DropoutBackward, ActivationBackward, FinishRow, ColumnSums,
-                 SumRows, SumWeights, WriteFlags, AllReduce, NoteTime, CheckFinite, Update, FinishStep, ToBf16>;
+                 SumRows, SumWeights, WriteFlags, AllReduce, RecordTimestamp, CheckFinite, Update, FinishStep, ToBf16>;
 using Ops = std::vector<Op>;
 
 }  // namespace millrace::cuda

@@ -23,8 +23,8 @@ StreamRole role_of(const Op& op, const std::vector<Access>& accesses, const Acce
   if (std::holds_alternative<AllReduce>(op) || std::holds_alternative<ColumnSums>(op) ||
       std::holds_alternative<SumRows>(op) || std::holds_alternative<FinishStep>(op))
     return StreamRole::aside;
-  if (const auto* note = std::get_if<NoteTime>(&op))
-    return note->moment == NoteTime::Moment::weights_are_ready ? StreamRole::weights : StreamRole::chain;
+  if (const auto* timestamp = std::get_if<RecordTimestamp>(&op))
+    return timestamp->moment == RecordTimestamp::Moment::weights_are_ready ? StreamRole::weights : StreamRole::chain;
   return std::holds_alternative<Matmul>(op) && writes_only_to(accesses, gradient) ? StreamRole::weights
                                                                                   : StreamRole::chain;
 }

@@ -42,7 +42,7 @@ class Planner {
     if (form_.targets) sum_rows();
     if (demand_.sums_ranks) write_flags();
     if (demand_.training) backward();
-    if (demand_.sums_ranks) note_times();
+    if (demand_.sums_ranks) record_timestamps();
     if (demand_.sums_weights)
       sum_weights();
     else if (demand_.training)
@@ -236,11 +236,12 @@ class Planner {
   }
 
   /// How long the step has nothing to do but to wait for its peers.
-  void note_times() {
-    for (const auto moment :
-         {NoteTime::Moment::chain_is_ready, NoteTime::Moment::weights_are_ready, NoteTime::Moment::ranks_are_summed})
-      ops_.emplace_back(NoteTime{moment, at<float>(layout_.gradient),
-                                 layout_.padded_weights.size() + static_cast<std::int64_t>(nn::kFlags), state()});
+  void record_timestamps() {
+    for (const auto moment : {RecordTimestamp::Moment::chain_is_ready, RecordTimestamp::Moment::weights_are_ready,
+                              RecordTimestamp::Moment::ranks_are_summed})
+      ops_.emplace_back(RecordTimestamp{moment, at<float>(layout_.gradient),
+                                        layout_.padded_weights.size() + static_cast<std::int64_t>(nn::kFlags),
+                                        state()});
   }
 
   /// Gradient of the weights of dense layer i, then the gradient at the pre-activations of the dense layer before it.

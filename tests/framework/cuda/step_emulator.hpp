@@ -80,7 +80,7 @@ class Emulator {
   void operator()(const AllReduce&) {}
 
   /// The moments are a microsecond apart.
-  void operator()(const NoteTime& op) { op.note(1000 * (1 + static_cast<std::uint64_t>(op.moment))); }
+  void operator()(const RecordTimestamp& op) { op.record(1000 * (1 + static_cast<std::uint64_t>(op.moment))); }
 
   /// Column-major, as BLAS: A is m x k, B is k x n, D is m x n; the epilogues as cublasLt.h describes them.
   void operator()(const Matmul& op) {

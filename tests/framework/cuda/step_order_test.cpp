@@ -315,12 +315,13 @@ TEST_CASE("waiting for peers is counted from the last gradient to the last sum",
   const auto before = precedence(rank.ops, rank.order);
   std::size_t notes = 0;
   for (std::size_t i = 0; i < rank.ops.size(); ++i) {
-    const auto* note = std::get_if<NoteTime>(&rank.ops[i]);
-    if (note == nullptr) continue;
+    const auto* timestamp = std::get_if<RecordTimestamp>(&rank.ops[i]);
+    if (timestamp == nullptr) continue;
     ++notes;
-    const bool is_last = note->moment == NoteTime::Moment::ranks_are_summed;
+    const bool is_last = timestamp->moment == RecordTimestamp::Moment::ranks_are_summed;
     const StreamRole own = rank.order.places[i].stream;
-    CHECK(own == (note->moment == NoteTime::Moment::weights_are_ready ? StreamRole::weights : StreamRole::chain));
+    CHECK(own ==
+          (timestamp->moment == RecordTimestamp::Moment::weights_are_ready ? StreamRole::weights : StreamRole::chain));
     std::size_t last_sum = 0;
     for (std::size_t k = 0; k < i; ++k) {
       if (std::holds_alternative<AllReduce>(rank.ops[k])) last_sum = k;
