@@ -9,7 +9,7 @@ set(MILLRACE_CUDA_SOURCES
   device/cuda_event.cpp
   step/evaluation_step.cpp
   kernels/matmul.cpp
-  object.cpp
+  backend_entry.cpp
   step/rank_support.cpp
   kernels/row_gather.cpp
   device/slab_map.cpp

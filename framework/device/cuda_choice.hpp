@@ -1,7 +1,7 @@
 // From what was found of CUDA to a decision and the sentence that goes with it. Pure: it looks at nothing but its arguments.
 #pragma once
 
-#include "device/cuda_object.hpp"
+#include "device/cuda_backend.hpp"
 
 #include <string>
 #include <string_view>

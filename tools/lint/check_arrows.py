@@ -81,7 +81,7 @@ ARROWS = {
 # library -> (its headers, the files that may include them)
 LIBRARIES = {
     "yaml-cpp": (r"yaml-cpp/", r"pipelines/config/document/yaml_parser\.cpp"),
-    "dlfcn": (r"dlfcn\.h", r"pipelines/plugins/(plugin_entry|suite_library)\.cpp|pipelines/process/(exit_watch|system_allocator)\.cpp|framework/device/cuda_object\.cpp"
+    "dlfcn": (r"dlfcn\.h", r"pipelines/plugins/(plugin_entry|suite_library)\.cpp|pipelines/process/(exit_watch|system_allocator)\.cpp|framework/device/cuda_backend\.cpp"
                            r"|framework/comm/(open_peers|nccl/nccl_file|nccl/nccl_library)\.cpp"),
     "oneTBB": (r"(oneapi/)?tbb/", r"framework/nn/cpu/.*|pipelines/run/graph_builder\.cpp"),
     "oneDNN": (r"(oneapi/)?dnnl|omp\.h", r"framework/nn/cpu/.*"),

@@ -5,7 +5,7 @@
 #include "cuda/device/cuda_allocator.hpp"
 #include "cuda/device/shared_workspace.hpp"
 #include "cuda/runtime/liveness.hpp"
-#include "device/cuda_object.hpp"
+#include "device/cuda_backend.hpp"
 
 #include <millrace/device.hpp>
 

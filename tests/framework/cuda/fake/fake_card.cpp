@@ -1,5 +1,5 @@
 // Stands for millrace_cuda.so on a machine with one old and one new card. Opening a card gives the CPU under its name.
-#include "device/cuda_object.hpp"
+#include "device/cuda_backend.hpp"
 
 namespace {
 
@@ -15,7 +15,7 @@ std::unique_ptr<millrace::Device> open(int) { return millrace::open_device({"cpu
 
 }  // namespace
 
-extern "C" MILLRACE_EXPORT const millrace::CudaObject* millrace_cuda_object() {
-  static const millrace::CudaObject object{millrace::kCudaObjectVersion, MILLRACE_VERSION, &look, &open};
+extern "C" MILLRACE_EXPORT const millrace::CudaBackend* millrace_cuda_backend() {
+  static const millrace::CudaBackend object{millrace::kCudaBackendVersion, MILLRACE_VERSION, &look, &open};
   return &object;
 }

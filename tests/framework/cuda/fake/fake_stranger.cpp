@@ -1,7 +1,7 @@
 // Stands for a millrace_cuda.so that another Millrace left behind.
-#include "device/cuda_object.hpp"
+#include "device/cuda_backend.hpp"
 
-extern "C" MILLRACE_EXPORT const millrace::CudaObject* millrace_cuda_object() {
-  static const millrace::CudaObject object{millrace::kCudaObjectVersion, "0.0.1", nullptr, nullptr};
+extern "C" MILLRACE_EXPORT const millrace::CudaBackend* millrace_cuda_backend() {
+  static const millrace::CudaBackend object{millrace::kCudaBackendVersion, "0.0.1", nullptr, nullptr};
   return &object;
 }

@@ -1,5 +1,5 @@
 // Opening the driver and the object: what each missing thing leads to, with shared objects that stand in for them.
-#include "device/cuda_object.hpp"
+#include "device/cuda_backend.hpp"
 
 #include "catch.hpp"
 #include "device/cuda_choice.hpp"
@@ -48,7 +48,7 @@ TEST_CASE("an object that does not open, has no entry or belongs to another vers
     return look_for_cuda(false, places("fake_driver.so", object)).no_object;
   };
   CHECK_THAT(reason("absent_object.so"), ContainsSubstring("cannot open shared object file"));
-  CHECK_THAT(reason("fake_driver.so"), ContainsSubstring("undefined symbol: millrace_cuda_object"));
+  CHECK_THAT(reason("fake_driver.so"), ContainsSubstring("undefined symbol: millrace_cuda_backend"));
   CHECK_THAT(reason("fake_stranger.so"), ContainsSubstring("belongs to Millrace 0.0.1"));
 }
 

@@ -1,6 +1,6 @@
 // Opens the driver and the CUDA object. The driver comes first: a machine without one is told so in a fraction of a
 // millisecond, while the object pulls in cuBLASLt, whose half a gigabyte takes tens of milliseconds to map.
-#include "device/cuda_object.hpp"
+#include "device/cuda_backend.hpp"
 
 #include <millrace/detail/build_info.hpp>
 #include <millrace/error.hpp>
@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Opened {
-  const CudaObject* object = nullptr;
+  const CudaBackend* backend = nullptr;
   std::string no_driver, no_object;
 };
 
@@ -25,12 +25,12 @@ std::string last_dl_error() {
   return text == nullptr ? "unknown error" : text;
 }
 
-/// Why `object` cannot be used, or nothing.
-std::string mismatch(const CudaObject& object, const std::string& path) {
-  if (object.table_version != kCudaObjectVersion)
-    return fmt::format("`{}` has interface {}, this library has {}", path, object.table_version, kCudaObjectVersion);
-  if (object.build != build_info().version)
-    return fmt::format("`{}` belongs to Millrace {}, this library is {}", path, object.build, build_info().version);
+/// Why `backend` cannot be used, or nothing.
+std::string mismatch(const CudaBackend& backend, const std::string& path) {
+  if (backend.table_version != kCudaBackendVersion)
+    return fmt::format("`{}` has interface {}, this library has {}", path, backend.table_version, kCudaBackendVersion);
+  if (backend.build != build_info().version)
+    return fmt::format("`{}` belongs to Millrace {}, this library is {}", path, backend.build, build_info().version);
   return {};
 }
 
@@ -46,12 +46,12 @@ Opened open_object(const CudaPlaces& places) {
     return opened;
   }
   void* handle = dlopen(places.object.c_str(), RTLD_NOW | RTLD_LOCAL);
-  using Entry = const CudaObject* (*)();
-  const auto entry = handle == nullptr ? nullptr : reinterpret_cast<Entry>(dlsym(handle, kCudaObjectSymbol));
+  using Entry = const CudaBackend* (*)();
+  const auto entry = handle == nullptr ? nullptr : reinterpret_cast<Entry>(dlsym(handle, kCudaBackendSymbol));
   if (entry == nullptr)
     opened.no_object = last_dl_error();
   else if (opened.no_object = mismatch(*entry(), places.object); opened.no_object.empty())
-    opened.object = entry();
+    opened.backend = entry();
   return opened;
 }
 
@@ -71,13 +71,13 @@ CudaFacts look_for_cuda(bool with_memory, const CudaPlaces& places) {
   CudaFacts facts;
   facts.no_driver = opened.no_driver;
   facts.no_object = opened.no_object;
-  if (opened.object != nullptr) opened.object->look(facts, with_memory);
+  if (opened.backend != nullptr) opened.backend->look(facts, with_memory);
   return facts;
 }
 
 std::unique_ptr<Device> open_cuda_device(int index, const CudaPlaces& places) {
   const Opened opened = open_object(places);
-  if (opened.object != nullptr) return opened.object->open(index);
+  if (opened.backend != nullptr) return opened.backend->open(index);
   throw Error(ErrorKind::device, "device-unavailable",
               fmt::format("cannot open device `cuda:{}`: {}{}", index, opened.no_driver, opened.no_object));
 }

@@ -29,9 +29,9 @@ struct CudaFacts {
   std::vector<CudaCard> cards;
 };
 
-/// What the shared object gives through its one symbol, `millrace_cuda_object`. Types and errors of C++ cross the border, so
+/// What the shared object gives through its one symbol, `millrace_cuda_backend`. Types and errors of C++ cross the border, so
 /// `build` must be this library's own version.
-struct CudaObject {
+struct CudaBackend {
   std::uint32_t table_version;
   const char* build;
   /// Fills runtime, versions and cards; the free memory only if wanted, since it takes a context on every card, which
@@ -40,8 +40,8 @@ struct CudaObject {
   /// Throws Error("device-unavailable", device).
   std::unique_ptr<Device> (*open)(int index);
 };
-inline constexpr std::uint32_t kCudaObjectVersion = 1;
-inline constexpr const char* kCudaObjectSymbol = "millrace_cuda_object";
+inline constexpr std::uint32_t kCudaBackendVersion = 1;
+inline constexpr const char* kCudaBackendSymbol = "millrace_cuda_backend";
 
 /// Where to look; tests look elsewhere.
 struct CudaPlaces {
