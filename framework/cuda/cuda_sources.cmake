@@ -2,7 +2,7 @@
 set(MILLRACE_CUDA_KERNELS kernels/elementwise.cu kernels/reductions.cu)
 list(TRANSFORM MILLRACE_CUDA_KERNELS PREPEND "${CMAKE_SOURCE_DIR}/framework/cuda/")
 set(MILLRACE_CUDA_SOURCES
-  device/card_clock.cpp
+  device/gpu_clock.cpp
   runtime/checks.cpp
   device/cuda_allocator.cpp
   device/cuda_device.cpp

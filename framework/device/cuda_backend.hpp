@@ -11,8 +11,8 @@
 
 namespace millrace {
 
-/// One card, as the runtime tells it.
-struct CudaCard {
+/// One GPU, as the runtime tells it.
+struct CudaDeviceInfo {
   std::string name;
   std::size_t memory_bytes = 0, free_bytes = 0;
   int major = 0, minor = 0;  ///< compute capability
@@ -26,7 +26,7 @@ struct CudaFacts {
   std::string no_object;                        ///< why the shared object cannot be used
   std::string no_runtime;                       ///< what the CUDA runtime refused, with its name for it
   int driver_version = 0, runtime_version = 0;  ///< as CUDA counts: 13000 is 13.0
-  std::vector<CudaCard> cards;
+  std::vector<CudaDeviceInfo> cards;
 };
 
 /// What the shared object gives through its one symbol, `millrace_cuda_backend`. Types and errors of C++ cross the border, so
@@ -34,7 +34,7 @@ struct CudaFacts {
 struct CudaBackend {
   std::uint32_t table_version;
   const char* build;
-  /// Fills runtime, versions and cards; the free memory only if wanted, since it takes a context on every card, which
+  /// Fills runtime, versions and GPUs; the free memory only if wanted, since it takes a context on every GPU, which
   /// costs tenths of a second. Does not throw.
   void (*look)(CudaFacts&, bool with_memory);
   /// Throws Error("device-unavailable", device).
@@ -51,7 +51,7 @@ struct CudaPlaces {
 
 /// Opens the driver, then the object, and asks it. The object stays open for the life of the process.
 CudaFacts look_for_cuda(bool with_memory, const CudaPlaces& places = {});
-/// Opens card `index`. Throws Error("device-unavailable", device).
+/// Opens GPU `index`. Throws Error("device-unavailable", device).
 std::unique_ptr<Device> open_cuda_device(int index, const CudaPlaces& places = {});
 
 }  // namespace millrace

@@ -14,9 +14,9 @@ namespace {
 
 std::string version_text(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 
-bool is_new_enough(const CudaCard& card) { return card.major * 10 + card.minor >= kOldestCapability; }
+bool is_new_enough(const CudaDeviceInfo& card) { return card.major * 10 + card.minor >= kOldestCapability; }
 
-std::string too_old(const CudaCard& card, int index) {
+std::string too_old(const CudaDeviceInfo& card, int index) {
   return fmt::format("cuda:{} ({}) has compute capability {}.{}, {}.{} or newer is needed", index, card.name,
                      card.major, card.minor, kOldestCapability / 10, kOldestCapability % 10);
 }
@@ -28,7 +28,7 @@ std::vector<int> usable_cards(const CudaFacts& facts) {
   return usable;
 }
 
-/// What is wrong before any card is looked at.
+/// What is wrong before any GPU is looked at.
 std::string why_no_cards(const CudaFacts& facts) {
   if (!facts.no_driver.empty()) return fmt::format("no NVIDIA driver is installed ({})", facts.no_driver);
   if (!facts.no_object.empty()) return fmt::format("the CUDA part cannot be used ({})", facts.no_object);
@@ -54,13 +54,13 @@ int index_of(std::string_view wish) {
   return index;
 }
 
-/// One process, one card. A launcher that shows each process a card of its own shows one; whether it is the same for all is
+/// One process, one GPU. A launcher that shows each process a GPU of its own shows one; whether it is the same for all is
 /// seen when the processes meet.
 int card_of(const std::vector<int>& usable, LocalRank local) {
   return usable.size() == 1 ? usable.front() : usable[static_cast<std::size_t>(local.rank)];
 }
 
-/// Why the processes of this machine cannot have a card each, or nothing. The answer is the same for all of them.
+/// Why the processes of this machine cannot have a GPU each, or nothing. The answer is the same for all of them.
 std::string why_not_each(const CudaFacts& facts, int index, LocalRank local) {
   const int needed = std::max(local.size, local.rank + 1);
   if (needed == 1 || facts.cards.size() == 1) return {};
@@ -72,7 +72,7 @@ std::string why_not_each(const CudaFacts& facts, int index, LocalRank local) {
   return fmt::format("{} processes of this machine need a card each, there are {}", needed, cards);
 }
 
-std::string card_text(const CudaFacts& facts, const CudaCard& card) {
+std::string card_text(const CudaFacts& facts, const CudaDeviceInfo& card) {
   return fmt::format("compute capability {}.{}, {} multiprocessors, driver {}, runtime {}, peers: {}", card.major,
                      card.minor, card.processors, version_text(facts.driver_version),
                      version_text(facts.runtime_version),
@@ -80,7 +80,7 @@ std::string card_text(const CudaFacts& facts, const CudaCard& card) {
 }
 
 DeviceReport report_card(const CudaFacts& facts, std::size_t index) {
-  const CudaCard& card = facts.cards[index];
+  const CudaDeviceInfo& card = facts.cards[index];
   DeviceReport report;
   report.kind = "cuda";
   report.index = static_cast<int>(index);
@@ -124,7 +124,7 @@ DeviceChoice choose_among(const CudaFacts& facts, std::string_view wish, LocalRa
 
 std::string bits_of_card(const CudaFacts& facts, int index) {
   if (index < 0 || static_cast<std::size_t>(index) >= facts.cards.size()) return {};
-  const CudaCard& card = facts.cards[static_cast<std::size_t>(index)];
+  const CudaDeviceInfo& card = facts.cards[static_cast<std::size_t>(index)];
   return fmt::format("{}, compute capability {}.{}, runtime {}", card.name, card.major, card.minor,
                      version_text(facts.runtime_version));
 }

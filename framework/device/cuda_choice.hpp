@@ -9,10 +9,10 @@
 
 namespace millrace {
 
-/// The oldest cards the kernels are built for: compute capability 8.0 (A100).
+/// The oldest GPUs the kernels are built for: compute capability 8.0 (A100).
 inline constexpr int kOldestCapability = 80;
 
-/// Why there is no card to use, in one sentence; empty when there is. `index` asks for one card, -1 for any.
+/// Why there is no GPU to use, in one sentence; empty when there is. `index` asks for one GPU, -1 for any.
 std::string why_no_cuda(const CudaFacts& facts, int index = -1);
 
 /// Which of the processes on this machine asks.
@@ -23,10 +23,10 @@ struct LocalRank {
 /// The choice for a wish, as choose_device() makes it.
 DeviceChoice choose_among(const CudaFacts& facts, std::string_view wish, LocalRank local = {});
 
-/// What bits that card `index` computes depend on; empty where there is no such card.
+/// What bits that GPU `index` computes depend on; empty where there is no such GPU.
 std::string bits_of_card(const CudaFacts& facts, int index);
 
-/// One report for each card, or one that says why there is none.
+/// One report for each GPU, or one that says why there is none.
 std::vector<DeviceReport> report_cuda(const CudaFacts& facts);
 
 }  // namespace millrace

@@ -71,7 +71,7 @@ void Event::synchronize() const {
 bool Event::wait_for(std::chrono::milliseconds limit) const { return !state_ || state_->wait_for(limit); }
 
 // Pauses grow with the time that has been waited, so that a wait ends at most a sixteenth late. The kernel would add 50
-// microseconds to each, for the sake of few wake-ups: measured on a card, 72 for a copy of four bytes.
+// microseconds to each, for the sake of few wake-ups: measured on a GPU, 72 for a copy of four bytes.
 bool Event::State::wait_for(std::chrono::milliseconds limit) {
   using Clock = std::chrono::steady_clock;
   constexpr std::chrono::nanoseconds kShortest{2'000}, kLongest{500'000};

@@ -1,5 +1,5 @@
 // The activations, one struct each: its name, its formula, its derivative from its own value. Names in configs, the CPU's loops
-// and the kernels of a card derive from the list `Activations`.
+// and the kernels of a GPU derive from the list `Activations`.
 //
 // A row is the pre-activations, then the activations, of one sample.
 #pragma once

@@ -1,5 +1,5 @@
 // The losses, one struct each: its name, the loss of a row of outputs, its gradient, and what it asks of targets and of the last
-// layer. Names in configs, checks, the CPU's step and the kernels of a card derive from the list `Losses`.
+// layer. Names in configs, checks, the CPU's step and the kernels of a GPU derive from the list `Losses`.
 #pragma once
 
 #include "activations.hpp"

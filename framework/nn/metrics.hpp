@@ -1,5 +1,5 @@
 // The metrics, one struct each: its name, what it is of a row, and where it is summed. Names in configs, the sums over rows on
-// the CPU and in the kernels of a card, and what stages report derive from the list `RowMetrics`.
+// the CPU and in the kernels of a GPU, and what stages report derive from the list `RowMetrics`.
 //
 // The loss is reported too, but is not in the list: it comes out of making the outputs.
 #pragma once

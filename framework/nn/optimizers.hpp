@@ -1,5 +1,5 @@
 // The optimizers, one struct each, with all that there is to say of one. The descriptor with its help and defaults, the memory of
-// its state, the CPU's loop and the kernel of a card derive from the list `Optimizers`.
+// its state, the CPU's loop and the kernel of a GPU derive from the list `Optimizers`.
 //
 // An optimizer has parameters, and rules of which they choose one: the first that serves them. A rule has the values that it keeps
 // beside each weight (kState), coefficients that are rounded to float32 once a step (at), and a formula that moves one weight by

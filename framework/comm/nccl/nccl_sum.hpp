@@ -1,6 +1,6 @@
 // Sums on device memory over the ranks of a communicator, through NCCL. A build without NCCL has no_nccl.cpp in place of
 // nccl_sum.cpp. NOT RUN YET ON A GPU: it has run on emulated
-// cards, and without a driver it fails as it should. The CUDA training step uses it.
+// GPUs, and without a driver it fails as it should. The CUDA training step uses it.
 #pragma once
 
 #include <millrace/communicator.hpp>

@@ -24,7 +24,7 @@ class Slab {
       MILLRACE_CUDA(cudaHostAlloc, &memory, bytes, cudaHostAllocDefault);
     memory_ = static_cast<std::byte*>(memory);
   }
-  // On a thread that never said which card it means, the runtime would begin with one of its own on card 0.
+  // On a thread that never said which GPU it means, the runtime would begin with one of its own on GPU 0.
   ~Slab() {
     if (!liveness_->is_abandoned() && try_device(device_))
       ignore(kind_ == MemoryKind::device ? cudaFree(memory_) : cudaFreeHost(memory_));

@@ -1,4 +1,4 @@
-// Memory of a card, or pinned memory of the host: few large slabs from CUDA, cut up by a SlabMap, because cudaMalloc, cudaFree
+// Memory of a GPU, or pinned memory of the host: few large slabs from CUDA, cut up by a SlabMap, because cudaMalloc, cudaFree
 // and their pinned counterparts wait for the whole device.
 #pragma once
 

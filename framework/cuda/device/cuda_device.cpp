@@ -22,7 +22,7 @@ constexpr std::size_t kPinnedSlabBytes = std::size_t{16} << 20;
 
 class CudaStream final : public NativeStream, public RowGatherer {
  public:
-  CudaStream(int device_index, SharedLiveness liveness, SharedCardClock clock)
+  CudaStream(int device_index, SharedLiveness liveness, SharedGpuClock clock)
       : device_(device_index), liveness_(std::move(liveness)) {
     use_device(device_);
     stream_ = make_stream_handle();
@@ -67,7 +67,7 @@ class CudaDevice final : public Device {
   CudaDevice(int index, std::string description)
       : id_{"cuda", index},
         description_(std::move(description)),
-        clock_(CardClock::start()),
+        clock_(GpuClock::start()),
         memory_(make_cuda_allocator(index, MemoryKind::device, kDeviceSlabBytes, liveness_)),
         staging_(make_cuda_allocator(index, MemoryKind::pinned, kPinnedSlabBytes, liveness_)) {}
 
@@ -78,14 +78,14 @@ class CudaDevice final : public Device {
   Allocator& staging() override { return *staging_; }
   std::unique_ptr<Stream> make_stream() override { return std::make_unique<CudaStream>(id_.index, liveness_, clock_); }
   void abandon() override { liveness_->abandon(); }
-  // A card that was lost tells no times; the error has been met before, or the next call meets it.
+  // A GPU that was lost tells no times; the error has been met before, or the next call meets it.
   std::optional<DeviceTimes> times() const override {
     const bool is_current = !liveness_->is_abandoned() && try_device(id_.index);
     return is_current ? clock_->account().times() : clock_->account().known_times();
   }
   const SharedLiveness& liveness() const { return liveness_; }
-  const SharedCardClock& clock() const { return clock_; }
-  const CudaAllocator& card_memory() const { return *memory_; }
+  const SharedGpuClock& clock() const { return clock_; }
+  const CudaAllocator& gpu_memory() const { return *memory_; }
   std::shared_ptr<SharedWorkspace> workspace(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     auto workspace = workspace_.lock();
@@ -98,16 +98,16 @@ class CudaDevice final : public Device {
   DeviceId id_;
   std::string description_;
   SharedLiveness liveness_ = std::make_shared<Liveness>();
-  SharedCardClock clock_;
+  SharedGpuClock clock_;
   std::unique_ptr<CudaAllocator> memory_, staging_;
   std::mutex mutex_;
   std::weak_ptr<SharedWorkspace> workspace_;
 };
 
-CudaCard card_of(int index, int count, bool with_memory) {
+CudaDeviceInfo info_of(int index, int count, bool with_memory) {
   cudaDeviceProp properties;
   MILLRACE_CUDA(cudaGetDeviceProperties, &properties, index);
-  CudaCard card;
+  CudaDeviceInfo card;
   card.name = properties.name;
   card.memory_bytes = card.free_bytes = properties.totalGlobalMem;
   card.major = properties.major;
@@ -132,7 +132,7 @@ void look(CudaFacts& facts, bool with_memory) noexcept {
     MILLRACE_CUDA(cudaRuntimeGetVersion, &facts.runtime_version);
     int count = 0;  // the call leaves it alone when it fails
     MILLRACE_CUDA(cudaGetDeviceCount, &count);
-    for (int i = 0; i < count; ++i) facts.cards.push_back(card_of(i, count, with_memory));
+    for (int i = 0; i < count; ++i) facts.cards.push_back(info_of(i, count, with_memory));
   } catch (const Error& error) {
     facts.cards.clear();
     facts.no_runtime = error.message();
@@ -149,15 +149,15 @@ std::unique_ptr<Device> open(int index) {
     throw Error(ErrorKind::device, "device-unavailable",
                 fmt::format("cannot open device `cuda:{}`: {}", index,
                             facts.no_runtime.empty() ? "there is no such card" : facts.no_runtime));
-  const CudaCard& card = facts.cards[static_cast<std::size_t>(index)];
+  const CudaDeviceInfo& card = facts.cards[static_cast<std::size_t>(index)];
   use_device(index);
   return std::make_unique<CudaDevice>(index, fmt::format("{}, {} multiprocessors, compute capability {}.{}", card.name,
                                                          card.processors, card.major, card.minor));
 }
 
 SharedLiveness liveness_of(Device& device) { return dynamic_cast<CudaDevice&>(device).liveness(); }
-SharedCardClock clock_of(Device& device) { return dynamic_cast<CudaDevice&>(device).clock(); }
-const CudaAllocator& card_memory_of(Device& device) { return dynamic_cast<CudaDevice&>(device).card_memory(); }
+SharedGpuClock clock_of(Device& device) { return dynamic_cast<CudaDevice&>(device).clock(); }
+const CudaAllocator& gpu_memory_of(Device& device) { return dynamic_cast<CudaDevice&>(device).gpu_memory(); }
 
 std::shared_ptr<SharedWorkspace> workspace_of(Device& device, std::size_t bytes) {
   return dynamic_cast<CudaDevice&>(device).workspace(bytes);

@@ -1,7 +1,7 @@
-// Events of a card's streams.
+// Events of a GPU's streams.
 #pragma once
 
-#include "cuda/device/card_clock.hpp"
+#include "cuda/device/gpu_clock.hpp"
 #include "cuda/runtime/liveness.hpp"
 
 #include <millrace/device.hpp>

@@ -1,4 +1,4 @@
-// Room for cuBLASLt that the evaluation steps of a card use in turn: two of them at once would be no faster than one after
+// Room for cuBLASLt that the evaluation steps of a GPU use in turn: two of them at once would be no faster than one after
 // the other.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace millrace::cuda {
 
-/// Safe from any thread. It, or what has taken turns, is kept alive until the card is done with it.
+/// Safe from any thread. It, or what has taken turns, is kept alive until the GPU is done with it.
 class SharedWorkspace {
  public:
   SharedWorkspace(int device_index, SharedLiveness liveness, std::shared_ptr<std::byte> memory)

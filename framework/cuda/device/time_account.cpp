@@ -7,7 +7,7 @@
 namespace millrace::cuda {
 namespace {
 
-// A card tells the time between two marks in milliseconds of float32: over a second that is exact to less than a microsecond,
+// A GPU tells the time between two marks in milliseconds of float32: over a second that is exact to less than a microsecond,
 // over an hour to a quarter of a millisecond. So the mark that others are measured from moves on.
 constexpr double kAnchorSeconds = 1;
 
@@ -67,7 +67,7 @@ SharedMoment TimeAccount::end(Lane& lane, SharedMark mark, std::vector<SharedMom
   work.needs = std::move(needs);
   if (lane.pending_.size() >= kLookAt && count_ >= next_look_) {
     settle();
-    next_look_ = count_ + kLookAt / 2;  // a card that is far behind is not asked each time
+    next_look_ = count_ + kLookAt / 2;  // a GPU that is far behind is not asked each time
   }
   const auto last = std::find_if(lane.pending_.rbegin(), lane.pending_.rend(),
                                  [&](const Work& earlier) { return earlier.kind == work.kind && !earlier.is_done; });

@@ -1,5 +1,5 @@
-// Where a card's time goes, from marks that stand around the work of its streams and are looked at once the card has passed
-// them: nothing here waits for the card. Plain C++: what a mark is, is somebody else's business, so tests need no card.
+// Where a GPU's time goes, from marks that stand around the work of its streams and are looked at once the GPU has passed
+// them: nothing here waits for the GPU. Plain C++: what a mark is, is somebody else's business, so tests need no GPU.
 #pragma once
 
 #include "device/device_timeline.hpp"
@@ -19,9 +19,9 @@ namespace millrace::cuda {
 class TimeMark {
  public:
   virtual ~TimeMark() = default;
-  /// Whether the card has passed it. Does not block, does not throw: the error of work that failed is for those who need it.
+  /// Whether the GPU has passed it. Does not block, does not throw: the error of work that failed is for those who need it.
   virtual bool reached() noexcept = 0;
-  /// Seconds of the card's clock since `earlier`; both have been reached.
+  /// Seconds of the GPU's clock since `earlier`; both have been reached.
   virtual double seconds_since(const TimeMark& earlier) const = 0;
 };
 using SharedMark = std::shared_ptr<TimeMark>;
@@ -30,7 +30,7 @@ using SharedMark = std::shared_ptr<TimeMark>;
 using Moment = std::optional<double>;
 using SharedMoment = std::shared_ptr<const Moment>;
 
-/// The card's clock on the host's. The two run apart by some microseconds a second; what the host knows for certain keeps them
+/// The GPU's clock on the host's. The two run apart by some microseconds a second; what the host knows for certain keeps them
 /// together: nothing begins before it was enqueued, nothing ends after it was seen done.
 class ClockMatch {
  public:
@@ -73,12 +73,12 @@ class TimeAccount {
   /// The host has put `mark` behind the work that it began last. `needs`: when the copies ended that the work waits for. When
   /// that work will have ended.
   SharedMoment end(Lane& lane, SharedMark mark, std::vector<SharedMoment> needs = {});
-  /// The host has waited for the card.
+  /// The host has waited for the GPU.
   void add_sync(TimeSpan waited);
-  /// Within computations told of the card has waited so many seconds for its peers.
+  /// Within computations told of the GPU has waited so many seconds for its peers.
   void add_communication(double seconds);
 
-  /// Of all work that the card is done with. Waits for peers are told by the card, and not idle otherwise: they come off `busy`.
+  /// Of all work that the GPU is done with. Waits for peers are told by the GPU, and not idle otherwise: they come off `busy`.
   DeviceTimes times();
   /// The same without looking at any mark: of the work that was looked at already.
   DeviceTimes known_times() const;
@@ -99,7 +99,7 @@ class TimeAccount {
   DeviceTimeline timeline_;
   ClockMatch clocks_;
   SharedMark anchor_,
-      next_anchor_;  ///< marks that all pending work comes after; card seconds count from the first of them
+      next_anchor_;  ///< marks that all pending work comes after; GPU seconds count from the first of them
   double anchor_seconds_ = 0, next_anchor_seconds_ = 0;
   std::uint64_t next_anchor_from_ = 0;  ///< work of this number and later comes behind `next_anchor_`
   std::uint64_t count_ = 0, next_look_ = 0;

@@ -8,7 +8,7 @@
 
 namespace millrace::cuda {
 
-/// Bytes of the card's memory that an operation touches; at least what it touches.
+/// Bytes of the GPU's memory that an operation touches; at least what it touches.
 struct Access {
   const void* begin = nullptr;
   std::size_t bytes = 0;

@@ -13,10 +13,10 @@
 
 namespace millrace::cuda {
 
-/// The library's handle and the workspace of one stream. Making it needs a card.
+/// The library's handle and the workspace of one stream. Making it needs a GPU.
 class Multiplier {
  public:
-  /// `workspace` is `bytes` of the card's memory, aligned to 256; it belongs to the caller and outlives this.
+  /// `workspace` is `bytes` of the GPU's memory, aligned to 256; it belongs to the caller and outlives this.
   Multiplier(void* workspace, std::size_t bytes, SharedLiveness liveness);
   Multiplier(const Multiplier&) = delete;
   Multiplier& operator=(const Multiplier&) = delete;
@@ -51,7 +51,7 @@ class MatmulPlan {
   std::unique_ptr<State> state_;
 };
 
-/// How many kernels and other operations the product takes on the card. Runs it once, on whatever its operands hold; does not
+/// How many kernels and other operations the product takes on the GPU. Runs it once, on whatever its operands hold; does not
 /// synchronise.
 std::size_t launches_of(const MatmulPlan& plan, cudaStream_t stream);
 

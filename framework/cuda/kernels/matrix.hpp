@@ -1,5 +1,5 @@
 // Matrices as the kernels of a step see them: row-major, one row a sample, `stride` elements apart; strides are multiples of 16, and
-// what lies between the width and the stride is 0 and stays 0. All pointers are into the card's memory.
+// what lies between the width and the stride is 0 and stays 0. All pointers are into the GPU's memory.
 #pragma once
 
 #include "cuda/kernels/access.hpp"
@@ -16,14 +16,14 @@ struct Place {
   std::int64_t row, column;
 };
 MILLRACE_HOST_DEVICE inline Place place_of(std::int64_t i, std::int64_t stride) {
-  if (i <= 0xFFFFFFFF && stride <= 0xFFFFFFFF) {  // a 64-bit division costs a card ten times as much
+  if (i <= 0xFFFFFFFF && stride <= 0xFFFFFFFF) {  // a 64-bit division costs a GPU ten times as much
     const auto n = static_cast<std::uint32_t>(i), width = static_cast<std::uint32_t>(stride);
     return {n / width, n % width};
   }
   return {i / stride, i % stride};
 }
 
-/// Four neighbours in a row, which a card moves at once. Rows are a multiple of it.
+/// Four neighbours in a row, which a GPU moves at once. Rows are a multiple of it.
 struct alignas(16) Four {
   float at[4];
 };

@@ -1,5 +1,5 @@
 // Kernels that add up. Every sum has one order, fixed by sizes alone, and nothing is added atomically: the same bits each time.
-#include "cuda/kernels/card_timer.hpp"
+#include "cuda/kernels/gpu_timer.hpp"
 #include "cuda/kernels/kernel_launch.hpp"
 #include "cuda/kernels/launch.hpp"
 
@@ -123,7 +123,7 @@ __global__ void finish_step(const __grid_constant__ FinishStep op) {
   if (op.progress != nullptr) publish(*op.state, op.progress);
 }
 
-__global__ void record_timestamp(const __grid_constant__ RecordTimestamp op) { op.record(card_nanoseconds()); }
+__global__ void record_timestamp(const __grid_constant__ RecordTimestamp op) { op.record(gpu_nanoseconds()); }
 
 __global__ void set_input(StepState* state, StepInput input) { state->input = input; }
 

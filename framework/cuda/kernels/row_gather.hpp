@@ -1,4 +1,4 @@
-// Rows of tables, brought together on a card: the work of one launch, and how requests become launches. Host code can call the
+// Rows of tables, brought together on a GPU: the work of one launch, and how requests become launches. Host code can call the
 // same function, and the tests do.
 #pragma once
 

@@ -1,5 +1,5 @@
-// What changes from step to step, in the card's memory, so that one captured graph serves every step; and what the host reads
-// while the card works.
+// What changes from step to step, in the GPU's memory, so that one captured graph serves every step; and what the host reads
+// while the GPU works.
 #pragma once
 
 #include "nn/optimizers.hpp"
@@ -23,7 +23,7 @@ struct StepInput {
   nn::Coefficients coefficients;
   std::int64_t mean_rows = 0;                 ///< rows over all ranks, of which the loss is the mean; 0: `rows`
   std::uint32_t stop_wishes = 0;              ///< bit i: this rank was asked to stop by nn::kStopSignals[i]
-  const std::byte* places[kBatchParts] = {};  ///< where parts lie on the card; null: in the step's own memory
+  const std::byte* places[kBatchParts] = {};  ///< where parts lie on the GPU; null: in the step's own memory
 };
 
 /// Sums over all weights of one batch.
@@ -31,7 +31,7 @@ struct WeightSums {
   double penalty = 0, gradient_squares = 0;
 };
 
-/// On the card's own clock: when a stream had no more gradients to find. One for each of two streams.
+/// On the GPU's own clock: when a stream had no more gradients to find. One for each of two streams.
 struct ReadyTimes {
   std::uint64_t chain = 0, weights = 0;
 };
@@ -47,7 +47,7 @@ struct StepState {
   ReadyTimes ready;                 ///< of this step
 };
 
-/// In mapped host memory. Written by the card: `writes` is odd while the rest changes.
+/// In mapped host memory. Written by the GPU: `writes` is odd while the rest changes.
 struct ProgressPage {
   std::uint64_t writes = 0;
   std::uint64_t step = 0, diverged_step = 0;

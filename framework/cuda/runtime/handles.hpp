@@ -12,7 +12,7 @@
 namespace millrace::cuda {
 
 /// Makes `index` the current device of this thread. CUDA keeps one a thread, so whatever calls CUDA says first which it means.
-/// The one before is not restored: that would make a context on it, on card 0 for every process of a machine.
+/// The one before is not restored: that would make a context on it, on GPU 0 for every process of a machine.
 inline void use_device(int index) {
   int now = 0;
   MILLRACE_CUDA(cudaGetDevice, &now);

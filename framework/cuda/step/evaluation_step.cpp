@@ -1,4 +1,4 @@
-// Evaluation on a card: the forward pass over the weights of a snapshot, a captured graph for each form of batch.
+// Evaluation on a GPU: the forward pass over the weights of a snapshot, a captured graph for each form of batch.
 #include "cuda/step/evaluation_step.hpp"
 
 #include "cuda/device/shared_workspace.hpp"
@@ -97,15 +97,15 @@ class CudaEvaluationStep final : public EvaluationStep {
     if (!program.is_captured()) program.capture();  // now that its kernels are loaded
   }
 
-  /// An evaluator uses one snapshot for a whole pass: the weights go to the card when they change.
+  /// An evaluator uses one snapshot for a whole pass: the weights go to the GPU when they change.
   void use_weights(const ModelSnapshot& snapshot) {
     const std::span<const float> weights = snapshot.weights();
     if (weights.size() != static_cast<std::size_t>(model_->parameters()))
       throw Error(ErrorKind::run, "shape-mismatch",
                   fmt::format("the snapshot has {} weights, the model has {}", weights.size(), model_->parameters()));
-    if (snapshot.identity() == on_card_) return;
+    if (snapshot.identity() == on_gpu_) return;
     memory_.set_weights(weights);
-    on_card_ = snapshot.identity();
+    on_gpu_ = snapshot.identity();
     penalty_of_weights_ = penalty_of(*model_, weights);
   }
 
@@ -137,7 +137,7 @@ class CudaEvaluationStep final : public EvaluationStep {
   std::shared_ptr<SharedWorkspace> workspace_;  // before `memory_`, whose end waits for work in it
   StepMemory memory_;
   std::deque<FormProgram> forms_;
-  std::uint64_t on_card_ = 0;  ///< the snapshot whose weights are there
+  std::uint64_t on_gpu_ = 0;  ///< the snapshot whose weights are there
   double penalty_of_weights_ = 0, penalty_ = 0;
   std::uint64_t steps_ = 0;
 };

@@ -1,4 +1,4 @@
-// The evaluation step on a card.
+// The evaluation step on a GPU.
 #pragma once
 
 #include "nn/step_factories.hpp"

@@ -10,7 +10,7 @@
 namespace millrace::cuda {
 
 /// Ranks must do the same number of steps, or one waits for ever in a sum that the others do not enter. A host runs ahead of its
-/// card by as much as it likes, so it may not act on a step when it happens to see that one's end: before step n it waits for
+/// GPU by as much as it likes, so it may not act on a step when it happens to see that one's end: before step n it waits for
 /// step n - kLag, on every rank, and acts on what was said then.
 class RankAgreement {
  public:

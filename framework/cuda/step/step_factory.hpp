@@ -1,4 +1,4 @@
-// The steps of a card, as the table of factories takes them.
+// The steps of a GPU, as the table of factories takes them.
 #pragma once
 
 #include "nn/step_factories.hpp"

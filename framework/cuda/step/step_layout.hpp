@@ -1,4 +1,4 @@
-// What a step keeps in the card's memory, and where: decided on the host before anything runs. Pure: no CUDA call.
+// What a step keeps in the GPU's memory, and where: decided on the host before anything runs. Pure: no CUDA call.
 #pragma once
 
 #include "cuda/kernels/step_ops.hpp"
@@ -28,7 +28,7 @@ struct PaddedLayer {
   std::int64_t kernel = 0, bias = -1;  ///< bias: -1 when there is none
 };
 
-/// The flat buffer of weights as the card holds it: every tensor starts at 256 bytes, rows at 64.
+/// The flat buffer of weights as the GPU holds it: every tensor starts at 256 bytes, rows at 64.
 class PaddedWeights {
  public:
   explicit PaddedWeights(const ModelSpec& model);

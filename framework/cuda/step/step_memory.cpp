@@ -15,7 +15,7 @@
 namespace millrace::cuda {
 namespace {
 
-// Enough to keep the card busy while the host is late once, little enough to bound what is alive.
+// Enough to keep the GPU busy while the host is late once, little enough to bound what is alive.
 constexpr std::size_t kMostInFlight = 32;
 
 void require(bool holds, const char* name, const std::string& message) {
@@ -38,7 +38,7 @@ void require_width(const Tensor& tensor, std::int64_t width, const char* what) {
 StepMemory::StepMemory(Device& device, const StepDemand& demand, std::byte* workspace)
     : device_index_(device.id().index),
       liveness_(liveness_of(device)),
-      card_memory_(&card_memory_of(device)),
+      gpu_memory_(&gpu_memory_of(device)),
       demand_(demand),
       layout_(demand_) {
   use_device(device_index_);
@@ -153,7 +153,7 @@ void StepMemory::check(const TrainBatch& batch) const {
 /// Where the step finds the tensor: null in its own memory, after a copy.
 const std::byte* StepMemory::bring(const Tensor* tensor, std::size_t offset) {
   if (!tensor) return nullptr;
-  if (card_memory_->holds(tensor->bytes())) return tensor->bytes();
+  if (gpu_memory_->holds(tensor->bytes())) return tensor->bytes();
   copy_in(offset, tensor->bytes(), tensor->size_bytes());
   return nullptr;
 }
@@ -197,7 +197,7 @@ void StepMemory::copy_in(std::size_t offset, const void* from, std::size_t bytes
 ProgressPage StepMemory::look() const {
   const volatile ProgressPage& page = *page_;
   ProgressPage seen;
-  int tries = 0;  // a card that was lost in the middle of writing leaves the page odd for ever
+  int tries = 0;  // a GPU that was lost in the middle of writing leaves the page odd for ever
   do {
     seen.writes = page.writes;
     std::atomic_thread_fence(std::memory_order_acquire);

@@ -1,4 +1,4 @@
-// What training and evaluation share on a card: the stream, the one block of memory, weights up and down, a batch in, sums out.
+// What training and evaluation share on a GPU: the stream, the one block of memory, weights up and down, a batch in, sums out.
 #pragma once
 
 #include "cuda/device/cuda_device.hpp"
@@ -21,7 +21,7 @@ namespace millrace::cuda {
 /// Owns the memory of a step and everything that is in flight on its stream. One thread at a time.
 class StepMemory {
  public:
-  /// `device` must be a card, opened by this object; it outlives this. Products of an evaluation step work in `workspace`; it
+  /// `device` must be a GPU, opened by this object; it outlives this. Products of an evaluation step work in `workspace`; it
   /// outlives this too.
   StepMemory(Device& device, const StepDemand& demand, std::byte* workspace = nullptr);
   StepMemory(const StepMemory&) = delete;
@@ -51,15 +51,15 @@ class StepMemory {
 
   /// Refuses a batch that does not fit: Error("batch-too-large" | "shape-mismatch", run).
   void check(const TrainBatch& batch) const;
-  /// Enqueues the step's input, and copies of what does not lie on this card; the rest is read where it lies. The tensors are
+  /// Enqueues the step's input, and copies of what does not lie on this GPU; the rest is read where it lies. The tensors are
   /// kept alive until the work enqueued before `end_batch` is done. With many batches in flight it waits for the oldest, so
   /// that the host cannot run ahead without bound.
   void bring(const TrainBatch& batch, StepInput input);
 
-  /// For the account of the card's time, too: a batch is one computation, from `bring` to `end_batch`.
+  /// For the account of the GPU's time, too: a batch is one computation, from `bring` to `end_batch`.
   void end_batch();
 
-  /// Called again and again while the host waits for the card; what it throws ends the wait.
+  /// Called again and again while the host waits for the GPU; what it throws ends the wait.
   void set_watch(std::function<void()> watch) { watch_ = std::move(watch); }
   /// Blocks until `event` is done.
   void wait(const Event& event) const;
@@ -85,7 +85,7 @@ class StepMemory {
 
   int device_index_;
   SharedLiveness liveness_;
-  const CudaAllocator* card_memory_;
+  const CudaAllocator* gpu_memory_;
   StepDemand demand_;
   StepLayout layout_;
   std::shared_ptr<std::byte> memory_, staging_, page_memory_;

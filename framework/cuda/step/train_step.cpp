@@ -1,4 +1,4 @@
-// The training step on a card: everything of a batch in one captured graph.
+// The training step on a GPU: everything of a batch in one captured graph.
 #include "cuda/step/train_step.hpp"
 
 #include "comm/nccl/nccl_sum.hpp"
@@ -55,7 +55,7 @@ class CudaTrainStep final : public TrainStep {
     } catch (const std::exception&) {  // what the others hear is that this rank is gone
     }
     memory_.set_watch({});
-    sums_.reset();  // before the memory waits for the card: sums that wait for others end now
+    sums_.reset();  // before the memory waits for the GPU: sums that wait for others end now
   }
 
   BatchSums train(const TrainBatch& batch) override {

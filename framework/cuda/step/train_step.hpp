@@ -1,4 +1,4 @@
-// The training step on a card.
+// The training step on a GPU.
 #pragma once
 
 #include <millrace/model.hpp>

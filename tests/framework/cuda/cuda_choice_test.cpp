@@ -14,14 +14,14 @@ namespace {
 
 constexpr std::size_t kGiB = std::size_t{1} << 30;
 
-CudaFacts machine(std::vector<CudaCard> cards) {
+CudaFacts machine(std::vector<CudaDeviceInfo> cards) {
   CudaFacts facts;
   facts.driver_version = 13010;
   facts.runtime_version = 13000;
   facts.cards = std::move(cards);
   return facts;
 }
-CudaCard card(std::string name, int major, int minor) {
+CudaDeviceInfo card(std::string name, int major, int minor) {
   return {std::move(name), 80 * kGiB, 60 * kGiB, major, minor, 132, {}};
 }
 

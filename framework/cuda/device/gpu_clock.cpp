@@ -1,4 +1,4 @@
-#include "cuda/device/card_clock.hpp"
+#include "cuda/device/gpu_clock.hpp"
 
 #include <chrono>
 #include <utility>
@@ -38,10 +38,10 @@ double steady_seconds() {
 
 }  // namespace
 
-CardClock::CardClock() : account_(steady_seconds) {}
+GpuClock::GpuClock() : account_(steady_seconds) {}
 
-SharedCardClock CardClock::start() {
-  SharedCardClock clock(new CardClock);
+SharedGpuClock GpuClock::start() {
+  SharedGpuClock clock(new GpuClock);
   const StreamOwner stream = make_stream_handle();
   const double host = clock->account_.now();
   SharedMark first = clock->mark(stream.get());
@@ -50,7 +50,7 @@ SharedCardClock CardClock::start() {
   return clock;
 }
 
-SharedMark CardClock::mark(cudaStream_t stream) {
+SharedMark GpuClock::mark(cudaStream_t stream) {
   EventOwner event;
   {
     const std::lock_guard lock(mutex_);

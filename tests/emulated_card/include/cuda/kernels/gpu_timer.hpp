@@ -1,4 +1,4 @@
-// In the place of framework/cuda/kernels/card_timer.hpp where kernels are plain C++ for the emulated card.
+// In the place of framework/cuda/kernels/gpu_timer.hpp where kernels are plain C++ for the emulated card.
 #pragma once
 
 #include <chrono>
@@ -6,7 +6,7 @@
 
 namespace millrace::cuda {
 
-inline std::uint64_t card_nanoseconds() {
+inline std::uint64_t gpu_nanoseconds() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }

@@ -1,4 +1,4 @@
-// Timed events of a card, and what the streams of a card tell its account of time.
+// Timed events of a GPU, and what the streams of a GPU tell its account of time.
 #pragma once
 
 #include "cuda/device/time_account.hpp"
@@ -12,27 +12,27 @@
 
 namespace millrace::cuda {
 
-/// One for a card, shared by all that belongs to it. Safe from any thread.
-class CardClock : public std::enable_shared_from_this<CardClock> {
+/// One for a GPU, shared by all that belongs to it. Safe from any thread.
+class GpuClock : public std::enable_shared_from_this<GpuClock> {
  public:
   /// Of the current device. Waits for it once, so that nothing comes before the clock's beginning.
-  static std::shared_ptr<CardClock> start();
+  static std::shared_ptr<GpuClock> start();
   TimeAccount& account() { return account_; }
-  /// A mark behind the work that `stream` has so far. The current device is the card. Marks that nobody holds are used again.
+  /// A mark behind the work that `stream` has so far. The current device is the GPU. Marks that nobody holds are used again.
   SharedMark mark(cudaStream_t stream);
 
  private:
-  CardClock();
+  GpuClock();
   TimeAccount account_;
   std::mutex mutex_;
   std::vector<EventOwner> spare_;
 };
-using SharedCardClock = std::shared_ptr<CardClock>;
+using SharedGpuClock = std::shared_ptr<GpuClock>;
 
-/// Tells the account of one stream's work. One thread at a time, with the card as its current device.
+/// Tells the account of one stream's work. One thread at a time, with the GPU as its current device.
 class StreamClock {
  public:
-  StreamClock(SharedCardClock card, cudaStream_t stream)
+  StreamClock(SharedGpuClock card, cudaStream_t stream)
       : card_(std::move(card)), lane_(card_->account().add_lane()), stream_(stream) {}
 
   double now() const { return card_->account().now(); }
@@ -50,7 +50,7 @@ class StreamClock {
   void waited(double from) { card_->account().add_sync({from, now()}); }
 
  private:
-  SharedCardClock card_;
+  SharedGpuClock card_;
   std::shared_ptr<TimeAccount::Lane> lane_;
   cudaStream_t stream_;
 };
