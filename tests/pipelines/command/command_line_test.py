@@ -243,7 +243,8 @@ class Signals(unittest.TestCase):
             self.assertIsNone(process.poll())
         return process
 
-    def test_one_ends_a_run_whose_results_nobody_reads(self):
+    def unread(self, *arguments, until):
+        """A run whose standard output is a full pipe that nobody reads, when it has said `until`."""
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
         os.set_blocking(writer, False)
@@ -251,27 +252,21 @@ class Signals(unittest.TestCase):
             while True:
                 os.write(writer, b"x" * 4096)
         os.set_blocking(writer, True)
-        process = subprocess.Popen([PROGRAM, TINY, "--set", "epochs=1", "--json"], stdout=writer, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen([PROGRAM, TINY, *arguments, "--json"], stdout=writer, stderr=subprocess.PIPE, text=True)
         os.close(writer)
         self.addCleanup(process.stderr.close)
-        while not process.stderr.readline().startswith("device memory"):  # the summary's last line, then the object has its turn
+        while not process.stderr.readline().startswith(until):
             self.assertIsNone(process.poll())
+        return process
+
+    def test_one_ends_a_run_whose_results_nobody_reads(self):
+        # The summary's last line, then the object has its turn.
+        process = self.unread("--set", "epochs=1", until="device memory")
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(60), 130)
 
     def test_one_during_the_training_ends_a_run_whose_results_nobody_reads(self):
-        reader, writer = os.pipe()
-        self.addCleanup(os.close, reader)
-        os.set_blocking(writer, False)
-        with self.assertRaises(BlockingIOError):
-            while True:
-                os.write(writer, b"x" * 4096)
-        os.set_blocking(writer, True)
-        process = subprocess.Popen([PROGRAM, TINY, "--set", "epochs=1000000", "--json"], stdout=writer, stderr=subprocess.PIPE, text=True)
-        os.close(writer)
-        self.addCleanup(process.stderr.close)
-        while not process.stderr.readline().startswith("Epoch 3/"):
-            self.assertIsNone(process.poll())
+        process = self.unread("--set", "epochs=1000000", until="Epoch 3/")
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(60), 143)
 
