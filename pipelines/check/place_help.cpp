@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 
 namespace millrace::pipelines {
 namespace {
@@ -32,13 +34,17 @@ std::string path_of_key(const DocNode& at, const Location& where, const std::str
   return {};
 }
 
-const DocNode* find_value(const DocNode& at, const Location& where) {
-  if (at.is_map() && is_same(at.where, where)) return &at;
-  for (const DocMember& m : at.members)
-    if (const DocNode* found = find_value(m.value, where)) return found;
-  for (const DocNode& item : at.items)
-    if (const DocNode* found = find_value(item, where)) return found;
-  return nullptr;
+using Place = std::tuple<const SourceText*, int, int>;
+
+Place place_of(const Location& where) { return {where.source.get(), where.line, where.column}; }
+
+/// As the errors of the parser name the first of two keys, for each key of the maps at `places`.
+void add_firsts(const DocNode& at, const std::set<Place>& places, std::set<std::string>& firsts) {
+  if (at.is_map() && places.count(place_of(at.where)) > 0)
+    for (const DocMember& m : at.members)
+      firsts.insert(fmt::format("the first one is at line {}, column {}", m.key_where.line, column_of(m.key_where)));
+  for (const DocMember& m : at.members) add_firsts(m.value, places, firsts);
+  for (const DocNode& item : at.items) add_firsts(item, places, firsts);
 }
 
 bool wants_place(const Diagnostic& d) {
@@ -63,34 +69,26 @@ std::string place_text(const std::vector<SettablePath>& meant) {
 Diagnostics with_places(const Diagnostics& found, const DocNode& document, const StageRegistry& registry) {
   std::optional<std::vector<SettablePath>> paths;
   std::size_t asked = 0;
-  Diagnostics all;
-  for (Diagnostic& d : found.sorted()) {
-    if (wants_place(d) && ++asked <= kMostShownErrors) {
-      if (!paths) paths = settable_paths(document, registry);
-      const std::string wrong = path_of_key(document, d.where);
-      const std::vector<SettablePath> meant = wrong.empty() ? std::vector<SettablePath>() : paths_meant(wrong, *paths);
-      if (!meant.empty() && meant.front().path != wrong) d.help = fmt::format("{}; {}", place_text(meant), d.help);
-    }
-    all.add(std::move(d));
-  }
-  return all;
+  return found.edited([&](Diagnostic& d) {
+    if (!wants_place(d) || ++asked > kMostShownErrors) return true;
+    if (!paths) paths = settable_paths(document, registry);
+    const std::string wrong = path_of_key(document, d.where);
+    const std::vector<SettablePath> meant = wrong.empty() ? std::vector<SettablePath>() : paths_meant(wrong, *paths);
+    if (!meant.empty() && meant.front().path != wrong) d.help = fmt::format("{}; {}", place_text(meant), d.help);
+    return true;
+  });
 }
 
 Diagnostics without_missing_dashes(const Diagnostics& found, const DocNode& document) {
-  std::vector<std::string> firsts;  // as the errors of the parser name the first of two
-  for (const Diagnostic& d : found.sorted()) {
-    const DocNode* map = d.help == kPutDashes ? find_value(document, d.where) : nullptr;
-    if (map == nullptr) continue;
-    for (const DocMember& m : map->members)
-      firsts.push_back(fmt::format("the first one is at line {}, column {}", m.key_where.line, column_of(m.key_where)));
-  }
-  Diagnostics all;
-  for (Diagnostic& d : found.sorted()) {
-    const bool is_said = d.name == "duplicate-key" && d.notes.size() == 1 &&
-                         std::find(firsts.begin(), firsts.end(), d.notes.front()) != firsts.end();
-    if (!is_said) all.add(std::move(d));
-  }
-  return all;
+  std::set<Place> places;
+  for (const Diagnostic& d : found.sorted())
+    if (d.help == kPutDashes) places.insert(place_of(d.where));
+  if (places.empty()) return found;
+  std::set<std::string> firsts;
+  add_firsts(document, places, firsts);
+  return found.edited([&](const Diagnostic& d) {
+    return d.name != "duplicate-key" || d.notes.size() != 1 || firsts.count(d.notes.front()) == 0;
+  });
 }
 
 }  // namespace millrace::pipelines

@@ -192,6 +192,14 @@ std::vector<Diagnostic> Diagnostics::sorted() const {
   return unique;
 }
 
+Diagnostics Diagnostics::edited(const std::function<bool(Diagnostic&)>& edit) const {
+  Diagnostics all;
+  for (Diagnostic& d : sorted())
+    if (edit(d)) all.add(std::move(d));
+  all.dropped_ = dropped_;
+  return all;
+}
+
 int Diagnostics::exit_code() const {
   for (const ErrorKind kind :
        {ErrorKind::usage, ErrorKind::config, ErrorKind::plugin, ErrorKind::data, ErrorKind::device})

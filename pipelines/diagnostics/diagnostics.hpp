@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -64,6 +65,8 @@ class Diagnostics {
   void make_strict();
   /// Sorted by file, line and column; duplicates at one place and of one name only once.
   std::vector<Diagnostic> sorted() const;
+  /// These, each as `edit` leaves it, without those for which it answers false; the number of those that were not kept stays.
+  Diagnostics edited(const std::function<bool(Diagnostic&)>& edit) const;
   /// Of several kinds the first of usage, config, plugin, data, device; 0 without errors.
   int exit_code() const;
 

@@ -36,8 +36,7 @@ constexpr const char* kUnknownStage = "unknown-stage";
 
 // Stages that a plugin would have brought are not the config's mistake.
 void add_unless_consequence(const Diagnostics& found, bool all_plugins, Diagnostics& to) {
-  for (Diagnostic& diagnostic : found.sorted())
-    if (all_plugins || diagnostic.name != kUnknownStage) to.add(std::move(diagnostic));
+  to.add_all(found.edited([&](const Diagnostic& d) { return all_plugins || d.name != kUnknownStage; }));
 }
 
 bool misses_stage(const Diagnostics& found) {
@@ -83,14 +82,12 @@ Diagnostics build(const DocNode& document, const ConfigOptions& options, const P
 
 // A plugin that was refused might have brought the stage, so nobody has to guess.
 Diagnostics with_refusals(const Diagnostics& found, const std::vector<LookedAt>& looked) {
-  Diagnostics all;
-  for (Diagnostic diagnostic : found.sorted()) {
+  return found.edited([&](Diagnostic& d) {
     for (const LookedAt& place : looked)
-      if (diagnostic.name == kUnknownStage && place.refusal)
-        diagnostic.notes.push_back(fmt::format("refused: {}; {}", place.refusal->message(), place.refusal->help()));
-    all.add(std::move(diagnostic));
-  }
-  return all;
+      if (d.name == kUnknownStage && place.refusal)
+        d.notes.push_back(fmt::format("refused: {}; {}", place.refusal->message(), place.refusal->help()));
+    return true;
+  });
 }
 
 // Of two plugins in the folders that bring a stage of one name the first counts, and an old copy may lie before the new one.
@@ -123,12 +120,10 @@ Diagnostics build_with_folders(const DocNode& document, const ConfigOptions& opt
 Diagnostics with_named_config(const Diagnostics& found, const std::string& target) {
   std::error_code ignored;
   const std::string remark = target == "-" || fs::exists(target, ignored) ? "" : named_config_help(target);
-  Diagnostics all;
-  for (Diagnostic diagnostic : found.sorted()) {
-    if (!remark.empty()) diagnostic.notes.push_back(remark);
-    all.add(std::move(diagnostic));
-  }
-  return all;
+  return found.edited([&](Diagnostic& d) {
+    if (!remark.empty()) d.notes.push_back(remark);
+    return true;
+  });
 }
 
 }  // namespace

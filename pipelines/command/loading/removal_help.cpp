@@ -92,16 +92,13 @@ Diagnostics with_removal_help(const Diagnostics& found, const GraphSpec& spec, c
   const std::set<std::string> gone = nodes_taken_away(overrides);
   if (gone.empty()) return found;
   const std::string rest = Consequences(spec, gone, registry).text();
-  Diagnostics all;
-  for (Diagnostic diagnostic : found.sorted()) {
-    const bool is_one =
-        diagnostic.name == "unknown-node" && std::any_of(gone.begin(), gone.end(), [&](const std::string& name) {
-          return diagnostic.message == fmt::format("`{}`", name);
-        });
-    if (is_one && !rest.empty()) diagnostic.help = "--set has taken it away; what needs it goes with: " + rest;
-    all.add(std::move(diagnostic));
-  }
-  return all;
+  return found.edited([&](Diagnostic& d) {
+    const bool is_one = d.name == "unknown-node" && std::any_of(gone.begin(), gone.end(), [&](const std::string& name) {
+                          return d.message == fmt::format("`{}`", name);
+                        });
+    if (is_one && !rest.empty()) d.help = "--set has taken it away; what needs it goes with: " + rest;
+    return true;
+  });
 }
 
 }  // namespace millrace::pipelines

@@ -32,6 +32,12 @@ int act(const HelpOptions& options) {
   return 0;
 }
 
+std::string conflict(const HelpOptions& options) {
+  if (options.json && options.markdown) return "--json and --markdown are two answers: leave one of them out";
+  if (options.verb == nullptr || !(options.json || options.markdown)) return "";
+  return fmt::format("--{} is of all verbs: leave out `{}`", options.json ? "json" : "markdown", options.verb->name);
+}
+
 const RegisteredVerb kVerb({.name = "help",
                             .group = VerbGroup::program,
                             .summary = "all verbs, or what one of them takes",
@@ -44,7 +50,8 @@ const RegisteredVerb kVerb({.name = "help",
                                         {.name = "markdown",
                                          .help = "Print the reference of all verbs",
                                          .store = into(&HelpOptions::markdown)}},
-                            .examples = {"pipeline-run help check"}},
+                            .examples = {"pipeline-run help check"},
+                            .conflict = on_own(conflict)},
                            act);
 
 }  // namespace

@@ -176,7 +176,10 @@ std::vector<std::string> stage_names(const TypedWords& typed) {
 }
 
 std::string conflict(const StagesOptions& options) {
-  return options.why && options.stage.empty() ? "--why needs the name of a stage" : "";
+  if (options.why && options.stage.empty()) return "--why needs the name of a stage";
+  if (options.markdown && (options.json || options.why))
+    return fmt::format("--markdown and --{} are two answers: leave one of them out", options.json ? "json" : "why");
+  return "";
 }
 
 const RegisteredVerb kVerb(

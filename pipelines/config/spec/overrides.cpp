@@ -215,20 +215,19 @@ bool says_what_to_do(std::string_view help) {
 }
 
 // A path that leads nowhere is answered with those that end as it does, wherever they begin.
-void say_where(Diagnostics&& found, const DocNode& document, const StageRegistry& registry, std::string_view path,
+void say_where(const Diagnostics& found, const DocNode& document, const StageRegistry& registry, std::string_view path,
                std::string_view value, Diagnostics& diagnostics) {
-  for (Diagnostic& d : found.sorted()) {
-    if (d.name == "unknown-path") {
-      const std::string ours = in_our_words(path, value);
-      const bool is_answered = says_what_to_do(d.help);
-      const std::string meant = ours.empty() && !is_answered ? set_meant(path, value, document, registry) : "";
-      if (!ours.empty())
-        d.help = ours;
-      else if (!meant.empty())
-        d.help = d.help.starts_with("items are") ? fmt::format("{}; {}", meant, d.help) : meant;
-    }
-    diagnostics.add(std::move(d));
-  }
+  diagnostics.add_all(found.edited([&](Diagnostic& d) {
+    if (d.name != "unknown-path") return true;
+    const std::string ours = in_our_words(path, value);
+    const bool is_answered = says_what_to_do(d.help);
+    const std::string meant = ours.empty() && !is_answered ? set_meant(path, value, document, registry) : "";
+    if (!ours.empty())
+      d.help = ours;
+    else if (!meant.empty())
+      d.help = d.help.starts_with("items are") ? fmt::format("{}; {}", meant, d.help) : meant;
+    return true;
+  }));
 }
 
 void report_syntax(const std::shared_ptr<const SourceText>& source, Diagnostics& diagnostics) {
@@ -257,8 +256,10 @@ void apply_one(DocNode& document, const Override& override, const StageRegistry&
   const std::string_view text = override.text, path_text = text.substr(0, equals - (appends ? 1 : 0));
   const std::vector<PathSegment> path = split_path(source, path_text);
   Diagnostics found;
-  OverrideApplier(document, registry, *value, edit, found).apply(path);
-  say_where(std::move(found), document, registry, path_text, text.substr(equals + 1), diagnostics);
+  DocNode changed = document;  // what leads nowhere leaves nothing behind, such as the members on its way
+  OverrideApplier(changed, registry, *value, edit, found).apply(path);
+  if (found.empty()) document = std::move(changed);
+  say_where(found, document, registry, path_text, text.substr(equals + 1), diagnostics);
 }
 
 bool is_null(const Override& override, std::size_t start) {

@@ -118,10 +118,10 @@ void read_plugins(const DocNode& document, GraphSpec& spec) {
 ParamValue check_version(const DocNode& value, const Param& param, Diagnostics& diagnostics) {
   Diagnostics found;
   ParamValue version = check_value(value, param.type, "`version`", found);
-  for (Diagnostic& d : found.sorted()) {
+  diagnostics.add_all(found.edited([](Diagnostic& d) {
     d.help = "this Millrace reads version 1: write `version: 1`";
-    diagnostics.add(std::move(d));
-  }
+    return true;
+  }));
   return version;
 }
 

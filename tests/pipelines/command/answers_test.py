@@ -140,6 +140,15 @@ class Overrides(unittest.TestCase):
         self.assertEqual(process.returncode, 3)
         self.assertRegex(process.stderr, r"--> command line, --set #1\n   \|\n   \| epochs=\n   \|       \^ expected: integer")
 
+    def test_one_that_leads_nowhere_leaves_nothing_behind(self):
+        table = "version: 1\ngraph:\n  a: {stage: table_source, with: {columns: {x: [1]}}}\n  b: {stage: print, in: a}\n"
+        chained = ("version: 1\nchains:\n  rows: [{normalize: {scale: 2}}]\ngraph:\n  a: {stage: table_source, with: {columns: {x: [1]}}}\n"
+                   "  rows: {chain: rows, in: a}\n  b: {stage: print, in: rows}\n")
+        for config, path in ((table, "a.columns.y.0"), (chained, "rows.normalize.zzz")):
+            object_ = result_of(run("check", "-", "--json", "--set", f"{path}=1", input=config))
+            self.assertEqual([e["name"] for e in object_["errors"]], ["unknown-path"], object_)
+            self.assertEqual(object_["warnings"], [], path)
+
     def test_graph_in_front_of_a_node_is_one_word_too_many(self):
         process = run("check", TINY, "--set", "graph.points.block_rows=2")
         self.assertIn("leave out `graph.`", process.stderr)
@@ -241,6 +250,10 @@ class Files(WithFolder):
         stderr = run("check", str(path)).stderr
         self.assertIn("Permission denied", stderr)
         self.assertIn("let yourself read it", stderr)
+
+    def test_errors_beyond_the_kept_ones_are_counted(self):
+        config = pathlib.Path(TINY).read_text() + "".join(f"unknown_{i}: 1\n" for i in range(10_050))
+        self.assertRegex(run("check", "-", input=config).stderr, r"\n\.\.\. and 9950 more\n10050 errors\n$")
 
     def test_too_many_nodes_are_one_error(self):
         shows = "".join(f"  show{i}: {{stage: print, in: points}}\n" for i in range(999))

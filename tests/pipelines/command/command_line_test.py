@@ -111,6 +111,14 @@ class Usage(unittest.TestCase):
     def test_only_a_transform_is_written_with_a_kernel(self):
         self.assertIn("--cuda writes a transform, not a source", self.refused("wrong-arguments", "new-stage", "x", "--cuda", "--kind", "source"))
 
+    def test_two_forms_of_one_answer_are_refused(self):
+        for message, *arguments in (("--markdown and --json are two answers", "stages", "--json", "--markdown"),
+                                    ("--json and --markdown are two answers", "help", "--json", "--markdown"),
+                                    ("--json is of all verbs: leave out `check`", "help", "check", "--json")):
+            process = run(*arguments)
+            self.assertEqual(process.returncode, 2)
+            self.assertIn(message, process.stderr)
+
     def test_a_verb_behind_options_is_refused(self):
         self.assertIn("a verb comes first", self.refused("wrong-arguments", "--quiet", "check", TINY))
 
