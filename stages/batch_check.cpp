@@ -1,3 +1,4 @@
+// Declared value ranges are judged before the run; only what they leave open is looked for in each batch, and only in the host's memory.
 #include "batch_check.hpp"
 
 #include <millrace/detail/counted.hpp>

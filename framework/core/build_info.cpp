@@ -1,3 +1,4 @@
+// Dependency inversion by a function pointer: it is constant-initialized, so the static initializer that sets it may run at any time.
 #include "build_info.hpp"
 
 #include <millrace/detail/build_info.hpp>

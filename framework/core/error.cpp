@@ -1,3 +1,4 @@
+// what() has the name and the sentence only; render() adds notes and help in lines of their own, as compilers lay out their diagnostics.
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Reads the control registers (MXCSR and the x87 control word on x86-64, FPCR on AArch64), and writes them only where they were changed.
 #include <millrace/float_environment.hpp>
 
 #if defined(__x86_64__)

@@ -1,3 +1,4 @@
+// A field is found by a linear search over the few that a packet has, and one that is missing is an error and no null.
 #include <millrace/error.hpp>
 #include <millrace/packet.hpp>
 

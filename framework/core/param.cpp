@@ -1,3 +1,4 @@
+// Typed reads of a variant, chained setters that build a type, and the words for both that error messages and help pages show.
 #include <millrace/error.hpp>
 #include <millrace/param.hpp>
 

@@ -1,3 +1,5 @@
+// Compares dtype, then shape, then value range, and the first that does not fit names the error; what is declared to be like another port is
+// looked up among the inputs.
 #include <millrace/detail/port_check.hpp>
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Chained setters that build a declaration, and its wording in pages and errors: `u8 or i8 [n, *, *] in [0, 1]`, `the same as` another input.
 #include <millrace/port_decl.hpp>
 
 #include <fmt/format.h>

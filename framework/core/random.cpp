@@ -1,3 +1,4 @@
+// Seed and purpose are hashed into the key; normal numbers come from the Box-Muller transform, permutations from a Fisher-Yates shuffle.
 #include "core/philox.hpp"
 
 #include <millrace/random.hpp>

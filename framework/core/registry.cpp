@@ -1,3 +1,4 @@
+// Stages by name in a map, and spelling suggestions by edit distance, computed bit-parallel: a column of its table at a time, in 64-bit words.
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
 

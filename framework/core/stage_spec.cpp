@@ -1,3 +1,4 @@
+// Chained setters that build a descriptor, and searches by name over its ports; outputs that a parameter names are known once it has a value.
 #include <millrace/error.hpp>
 #include <millrace/stage_spec.hpp>
 

@@ -1,3 +1,5 @@
+// A tensor points to immutable state, and a view is new state over the same bytes. Decoded float32 values and gathered rows of a table are
+// lazy: the first who asks computes them, under std::call_once.
 #include <millrace/detail/counted.hpp>
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>

@@ -1,3 +1,4 @@
+// Copies are memcpy and events are empty; the report comes from /proc/cpuinfo, the processor's features, and the limits of this process.
 #include "device/cpu_device.hpp"
 
 #include "device/row_gatherer.hpp"

@@ -1,3 +1,4 @@
+// Streaming decompression by zlib's inflate, in chunks of 256 KiB and member after member; to see the end, one byte is read ahead.
 #include <millrace/byte_reader.hpp>
 #include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>

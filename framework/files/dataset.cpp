@@ -1,3 +1,4 @@
+// A table of the known data sets, and a search in order: MILLRACE_DATA_DIR, the user's cache, torchvision's folder, Debian's package.
 #include <millrace/byte_reader.hpp>
 #include <millrace/dataset.hpp>
 

@@ -1,3 +1,4 @@
+// OpenSSL's EVP interface, whose algorithm is fetched once for the whole process.
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
 

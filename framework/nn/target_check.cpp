@@ -1,3 +1,4 @@
+// Before a run by the declared value range alone; later by a scan for the first bad row, decoding 64 rows at a time where they are not float32.
 #include <millrace/target_check.hpp>
 
 #include "losses.hpp"

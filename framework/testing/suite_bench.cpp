@@ -1,3 +1,5 @@
+// Fault injection by counting: each use of the context (allocation, output, print, metrics) has a number, and the chosen one throws.
+// What a stage sent becomes lines with hashes, to be compared.
 #include "suite_bench.hpp"
 
 #include "test_call.hpp"

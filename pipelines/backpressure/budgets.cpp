@@ -1,3 +1,5 @@
+// Goes through the nodes against topological order for the most rows that stages below a source keep back; a smaller budget would be a
+// deadlock, so it is raised.
 #include "budgets.hpp"
 
 #include "config/params/config_schema.hpp"

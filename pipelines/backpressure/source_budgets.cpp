@@ -1,3 +1,4 @@
+// Takes which sources wait for which from check/rules/source_waits, and turns numbers of nodes into positions in the list of sources.
 #include "source_budgets.hpp"
 
 #include "check/rules/source_waits.hpp"

@@ -1,3 +1,4 @@
+// Walks upstream from each stage that copies to the device: through transforms, up to the first node of another kind, which is marked too.
 #include "device_feeds.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// For each node: construct the stage, check its inputs, call its infer, and translate what it reports into the user's file. Nodes below one
+// with errors are not asked.
 #include "inference.hpp"
 
 #include "check/graph/node_place.hpp"

@@ -1,3 +1,4 @@
+// Grouped by name, message and help: the first place becomes the warning, the next ones its notes, and the nodes are named up to a limit.
 #include "input_warnings.hpp"
 
 #include "check/graph/checked_graph.hpp"

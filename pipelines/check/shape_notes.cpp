@@ -1,3 +1,4 @@
+// Follows a field upstream as long as its shape stays the same: the node where that ends has set it.
 #include "shape_notes.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Decodes only a window of bytes around the place, widens it to both sides while there is room on the terminal, and marks cuts with `...`.
 #include "excerpt.hpp"
 
 #include "printable_text.hpp"

@@ -1,3 +1,5 @@
+// Escapes control characters, bidirectional and invisible ones, and invalid UTF-8, against terminal escape injection and text that reads
+// as something else.
 #include "printable_text.hpp"
 
 #include "text_cells.hpp"

@@ -1,3 +1,4 @@
+// A strict UTF-8 decoder, and a binary search in two tables of Unicode: characters two cells wide, and those without width.
 #include "text_cells.hpp"
 
 #include <algorithm>

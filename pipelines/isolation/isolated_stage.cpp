@@ -1,3 +1,5 @@
+// A proxy for remote procedure calls: each call of a stage becomes a request, and what it emits, prints or warns of before the answer is
+// passed on to the run.
 #include "isolated_stage.hpp"
 
 #include "stage_process.hpp"

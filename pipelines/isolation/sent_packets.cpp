@@ -1,3 +1,4 @@
+// Inputs go into slots of a shared file, the smallest free one that fits; each number of an answer is checked before bytes are read by it.
 #include "sent_packets.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// A loop of receive, act and answer. A second thread waits on a pidfd for the run's end, and then kills the process group with all that the
+// stage has started.
 #include "stage_host.hpp"
 
 #include "host_contexts.hpp"
@@ -222,7 +224,7 @@ class StageHost {
   while (poll(&end, 1, -1) < 0) {
   }
   if ((end.revents & POLLNVAL) == 0) end_group();
-  // A stage has closed what it had not opened, before this thread came to wait for it. That is the thread's wish from now on.
+  // A stage has closed the pidfd, which it had not opened, before this thread could wait for it: the kernel's parent-death signal has to do.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (;;) pause();
 }

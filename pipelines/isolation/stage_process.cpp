@@ -1,3 +1,5 @@
+// Sends a request and hears messages until one ends it; no answer in time, death by a signal, an exit and a garbled answer are different
+// errors. A flag in shared memory asks the stage to stop.
 #include "stage_process.hpp"
 
 #include "process/system_failure.hpp"

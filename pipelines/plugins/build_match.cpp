@@ -1,3 +1,4 @@
+// Compares the plugin's note with this build, field by field: API, compiler, standard library, sanitizer; then a hash of all public types.
 #include "build_match.hpp"
 
 #include <millrace/error.hpp>

@@ -1,3 +1,4 @@
+// Stops at the first fault, with the line of code to write as its help; defaults are checked as values from a config are.
 #include "descriptor_check.hpp"
 
 #include <millrace/detail/param_check.hpp>

@@ -1,3 +1,4 @@
+// Parses the headers, segments and sections of ELF, and checks every offset against the file's size: the file may be cut off or crafted.
 #include "elf_reader.hpp"
 
 #include <millrace/detail/counted.hpp>

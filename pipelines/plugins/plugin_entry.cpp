@@ -1,3 +1,4 @@
+// dlopen, the entry function, registration; the sentences of the dynamic loader are parsed for the library or symbol that is missing.
 #include "plugin_entry.hpp"
 
 #include "build_match.hpp"

@@ -1,3 +1,4 @@
+// In order: who may write the file, its note and layout, a trial in a child process, and only then dlopen here: what cannot be undone is last.
 #include "plugin_loader.hpp"
 
 #include "build_match.hpp"

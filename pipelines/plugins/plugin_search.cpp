@@ -1,3 +1,4 @@
+// Folders in order: MILLRACE_PLUGIN_PATH, the user's, the installation's; relative ones, and those that others may write to, are refused.
 #include "plugin_search.hpp"
 
 #include "plugin_loader.hpp"

@@ -1,3 +1,4 @@
+// The child enters the plugin, checks its descriptors and counts the threads that it starts; the parent turns the child's end into an error.
 #include "probe.hpp"
 
 #include "descriptor_check.hpp"

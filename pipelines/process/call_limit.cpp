@@ -1,3 +1,4 @@
+// A watchdog thread: time counts in slices of 50 ms for each call that is under way, so that a process that was suspended does not look hung.
 #include "call_limit.hpp"
 
 #include <atomic>

@@ -1,3 +1,4 @@
+// Handlers of on_exit and at_quick_exit, and interposed exit(), _exit() and pthread_exit(), which ask whether the thread is in a stage's call.
 #include "exit_watch.hpp"
 
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+// A bump allocator over 8 MiB of static memory, moved on by compare-and-swap: it has to work within malloc, on any thread, and reuses nothing.
 #include "memory_reserve.hpp"
 
 #include "system_allocator.hpp"

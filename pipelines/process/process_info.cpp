@@ -1,3 +1,4 @@
+// Parses /proc/self: statm for the memory now, status for its peak, stat for when the process was started.
 #include "process_info.hpp"
 
 #include <unistd.h>

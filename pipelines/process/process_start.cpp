@@ -1,3 +1,5 @@
+// At the start it fills closed standard descriptors and resets signals; at the end it flushes under an alarm and leaves by exit_group, past
+// the destructors of plugins.
 #include "process_start.hpp"
 
 #include "exit_watch.hpp"

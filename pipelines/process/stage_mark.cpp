@@ -1,3 +1,5 @@
+// A slot of atomics for each thread, published by a release store and read without a lock by other threads and signal handlers; and for
+// each thread an alternate signal stack.
 #include "stage_mark.hpp"
 
 #include <millrace/registry.hpp>

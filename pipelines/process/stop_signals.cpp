@@ -1,3 +1,4 @@
+// All threads block the signals, and one takes them with sigwait(); a second signal ends the process at once, without destructors.
 #include "stop_signals.hpp"
 
 #include <pthread.h>

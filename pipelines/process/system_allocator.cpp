@@ -1,3 +1,4 @@
+// dlsym with RTLD_NEXT finds the next malloc in the loader's order; threads that come together all look it up, since none may wait here.
 #include "system_allocator.hpp"
 
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+// Maps numbers of errno and types of exceptions to named errors; the help quotes the limit in force, from getrlimit.
 #include "system_failure.hpp"
 
 #include <fmt/format.h>

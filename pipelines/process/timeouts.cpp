@@ -1,3 +1,4 @@
+// Reads MILLRACE_PEER_TIMEOUT and MILLRACE_DEVICE_TIMEOUT; a value that is no positive number of seconds is refused and not ignored.
 #include "timeouts.hpp"
 
 #include "environment.hpp"

@@ -1,3 +1,4 @@
+// For each edge, what its output emitted beside what its input took, discarded or still has waiting; for each source, its passes and budget.
 #include "packet_counts.hpp"
 
 namespace millrace::pipelines {

@@ -1,3 +1,4 @@
+// Sums over up to three allocators: of the device, of its staging memory, and of the host's memory beside a GPU.
 #include "run_memory.hpp"
 
 namespace millrace::pipelines {

@@ -1,3 +1,5 @@
+// The first pass enqueues one asynchronous copy for each output, and both ends are kept until its event; from then on rows are views of a
+// resident table.
 #include "device_cache.hpp"
 
 #include <millrace/detail/counted.hpp>
@@ -30,7 +32,7 @@ void DeviceCache::add(std::string port, Tensor on_host) {
   entries_.push_back({std::move(port), std::move(on_host), std::move(room), nullptr});
 }
 
-// The bytes come from ordinary memory, so a card's library takes them through a buffer of its own: slower, but once.
+// The bytes come from ordinary memory, so CUDA copies them through a pinned buffer of its own: slower, but once.
 void DeviceCache::upload(SourceContext& ctx) {
   if (stream_) return;
   stream_ = device_.make_stream();

@@ -1,3 +1,5 @@
+// Coalesces the fields of several packets into one staging buffer and one copy; rows of tables are then gathered on the device by the
+// numbers that it brought.
 #include "message.hpp"
 
 #include <algorithm>

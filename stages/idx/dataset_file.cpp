@@ -1,3 +1,4 @@
+// First the size that the header declares, then the SHA-256 of the content; a file that belongs to another known data set is called by its name.
 #include "dataset_file.hpp"
 
 #include <millrace/error.hpp>

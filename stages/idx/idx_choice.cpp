@@ -1,3 +1,4 @@
+// Picks a file from the data set's table by split and role, and compares the counts of images and labels.
 #include "idx_choice.hpp"
 
 #include "dataset_file.hpp"

@@ -1,3 +1,5 @@
+// Nothing is allocated before the header has been checked against the file's size; values are read piece by piece, each hashed on a second
+// thread while the next one is read.
 #include "idx_file.hpp"
 
 #include <millrace/detail/counted.hpp>

@@ -1,3 +1,4 @@
+// The least and the greatest value in the stored type, with the positions where they are found.
 #include "labels.hpp"
 
 #include <algorithm>

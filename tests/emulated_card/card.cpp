@@ -1,3 +1,5 @@
+// A dependency graph of work, and one thread that runs any node whose predecessors are done, chosen at random: the order of streams, waits for
+// events and captured graphs are edges of it.
 #include "card.hpp"
 
 #include "faults.hpp"

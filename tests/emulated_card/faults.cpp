@@ -1,3 +1,4 @@
+// EMULATED_CARD_FAULT is NAME:COUNT:CODE: the COUNT-th call of NAME gives CODE; `hang` and `lost` count pieces of work.
 #include "faults.hpp"
 
 #include "card.hpp"

@@ -1,3 +1,4 @@
+// An ordered map of all pieces, searched by address. New memory is filled with 0xFF, as floats NaNs, so that reading what nobody wrote shows.
 #include "memory.hpp"
 
 #include <sys/mman.h>

@@ -1,3 +1,5 @@
+// Fibers, entered by setcontext and switched by longjmp, take a block's threads from barrier to barrier in random order; kernels without
+// barriers run as plain loops.
 #include "threads.hpp"
 
 #include "card.hpp"

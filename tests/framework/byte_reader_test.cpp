@@ -1,3 +1,4 @@
+// Pieces of any size read the same, raw and gzip; every truncation is refused, and no flipped bit changes what is read.
 #include "catch.hpp"
 #include "error_of.hpp"
 #include "idx_fixture.hpp"

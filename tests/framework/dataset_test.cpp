@@ -1,3 +1,4 @@
+// The table of known data sets is complete, and their files are searched for in the documented order of folders and spellings.
 #include "catch.hpp"
 #include "idx_fixture.hpp"
 

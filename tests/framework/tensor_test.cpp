@@ -1,3 +1,4 @@
+// Encodings decoded to float32, views that share their bytes, rows of resident tables, and sizes that overflow.
 #include "catch.hpp"
 
 #include <functional>

@@ -1,3 +1,4 @@
+// Writes generated IDX files and the YAML of the graph to a temporary folder; the stage that copies to the device is a parameter.
 #include "notebook.hpp"
 
 #include "built_in_graph.hpp"

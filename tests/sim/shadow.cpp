@@ -1,3 +1,5 @@
+// A race detector: each access to a byte range is compared with earlier ones by vector clocks. Freed blocks are poisoned and kept in
+// quarantine, to find writes after free.
 #include "shadow.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Each stream is a thread with a queue, all under one mutex; a hash of the seed decides how often it yields before each piece of work, so that
+// other seeds try other interleavings.
 #include "sim_device.hpp"
 
 #include <millrace/error.hpp>

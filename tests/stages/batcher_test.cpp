@@ -1,3 +1,4 @@
+// Blocks of any size become batches: values, sample ids and ends of passes row by row; encoded tensors, whole blocks and rows of tables.
 #include "catch.hpp"
 #include "error_of.hpp"
 

@@ -1,3 +1,4 @@
+// Only the shape changes: rows become vectors over the same bytes, and a scalar a vector of one.
 #include "catch.hpp"
 
 #include <millrace/testing/stage_tester.hpp>

@@ -1,3 +1,4 @@
+// Blocks, shuffling, row ranges, element types and refusals on generated files; MNIST and Fashion-MNIST themselves where they are installed.
 #include "catch.hpp"
 #include "error_of.hpp"
 #include "idx_fixture.hpp"

@@ -1,3 +1,4 @@
+// Rounding to the last bit: bytes as stored against floats, means far from the data, and parameters that float32 does not hold.
 #include "catch.hpp"
 #include "error_of.hpp"
 

@@ -1,3 +1,4 @@
+// Labels of every integer type become the right rows, names give the order of columns, and wrong labels are found before or during a run.
 #include "catch.hpp"
 #include "error_of.hpp"
 

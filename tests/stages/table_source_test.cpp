@@ -1,3 +1,4 @@
+// Tables written in a config: columns of numbers, vectors and texts, sent in blocks, and every cell that does not fit named by its path.
 #include "catch.hpp"
 #include "error_of.hpp"
 

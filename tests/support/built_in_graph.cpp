@@ -1,3 +1,4 @@
+// The built-in stages are linked into the test and registered by their plugin's entry; a config that is a text goes through a temporary file.
 #include "built_in_graph.hpp"
 
 #include "catch.hpp"

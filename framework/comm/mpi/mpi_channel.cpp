@@ -1,3 +1,5 @@
+// A queue of collectives, only the first of them started: MPI_Testall polls its receive and its send, and their end starts the next round.
+// After a failure, messages that others still send are received and dropped.
 #include "mpi_channel.hpp"
 
 #include "mpi_call.hpp"

@@ -1,3 +1,4 @@
+// One question to all ranks and a deadline: a rank without an answer is silent; one whose count of collectives is below the asker's is behind.
 #include "mpi_inquiry.hpp"
 
 #include <algorithm>

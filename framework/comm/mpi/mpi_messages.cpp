@@ -1,3 +1,5 @@
+// A communicator of its own, so that no collective takes these messages; one receive from any rank is always posted,
+// and what is being sent is kept in a list until MPI is done with it.
 #include "mpi_messages.hpp"
 
 #include "mpi_call.hpp"

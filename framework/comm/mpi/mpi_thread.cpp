@@ -1,3 +1,5 @@
+// A polling loop: it takes what stages have posted, spins for half a millisecond while messages are under way, then sleeps in short steps.
+// A collective that exceeds its timeout starts an inquiry; a failure cancels all collectives and ends in MPI_Abort.
 #include "mpi_thread.hpp"
 
 #include "mpi_call.hpp"

@@ -1,3 +1,4 @@
+// Ring all-reduce: a reduce-scatter that adds each chunk on its way around the ring, then an all-gather of the sums.
 #include "rounds.hpp"
 
 namespace millrace::comm {

@@ -1,3 +1,4 @@
+// dlopen, then ncclGetVersion: a library older than 2.19 is refused. dladdr tells which file the loader has found.
 #include "nccl_file.hpp"
 
 #include <millrace/peers.hpp>

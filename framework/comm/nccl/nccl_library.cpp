@@ -1,3 +1,4 @@
+// Fills a table of function pointers with dlsym at its first use; a function that is missing is the error no-nccl.
 #include "nccl_library.hpp"
 
 #include "nccl_file.hpp"

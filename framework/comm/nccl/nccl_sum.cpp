@@ -1,3 +1,5 @@
+// All ranks get rank 0's ncclUniqueId and join a non-blocking communicator; calls are polled with ncclCommGetAsyncError until they have ended
+// or the time is up, so that a lost rank is an error and no hang.
 #include "nccl_sum.hpp"
 
 #include "nccl_library.hpp"

@@ -1,3 +1,4 @@
+// First fit over the slabs, and a new slab where none has room. Each piece's deleter holds all slabs, which are freed together at the end.
 #include "cuda/device/cuda_allocator.hpp"
 
 #include "cuda/device/slab_map.hpp"

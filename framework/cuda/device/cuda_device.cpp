@@ -1,3 +1,5 @@
+// A CUDA device and its streams, whose copies and gathers up to an event are timed as one piece of work; and what cudaGetDeviceProperties
+// tells of each GPU.
 #include "cuda/device/cuda_device.hpp"
 
 #include "cuda/device/cuda_allocator.hpp"

@@ -1,3 +1,4 @@
+// The host polls cudaEventQuery and never blocks inside CUDA, so that its waits can time out; a stream waits for an event on the GPU.
 #include "cuda/device/cuda_event.hpp"
 
 #include "cuda/runtime/checks.hpp"

@@ -1,3 +1,4 @@
+// Timed CUDA events, recycled through a free list; the first of them, waited for at the start, ties the GPU's time to the host's clock.
 #include "cuda/device/gpu_clock.hpp"
 
 #include <chrono>

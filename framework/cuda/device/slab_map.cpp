@@ -1,3 +1,4 @@
+// A free list ordered by offset: allocation is first fit, and a piece that comes back coalesces with its free neighbors.
 #include "cuda/device/slab_map.hpp"
 
 #include <iterator>

@@ -1,3 +1,5 @@
+// A queue of timed work for each stream: marks that the GPU has passed become times of the host's clock, and work goes to the timeline
+// sorted by its end, up to the last end before which nothing more can come.
 #include "cuda/device/time_account.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Packs gathers into launches of at most kMostJobs, and picks for each the widest unit of copying that divides its rows and addresses.
 #include "cuda/kernels/row_gather.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Sorts error codes into out of memory, sticky ones that lose the device, and all others, and clears the runtime's last error, which a later
+// call would report as its own.
 #include "cuda/runtime/checks.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Refuses `reduction: ordered`, since NCCL adds in an order of its own, and several ranks where NCCL is missing.
 #include "cuda/step/rank_support.hpp"
 
 #include "comm/nccl/nccl_sum.hpp"

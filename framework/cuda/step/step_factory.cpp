@@ -1,3 +1,4 @@
+// The functions that make a step and those that tell its memory beforehand, in the order of nn::StepFactory's members.
 #include "cuda/step/step_factory.hpp"
 
 #include "cuda/step/evaluation_step.hpp"

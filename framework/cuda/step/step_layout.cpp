@@ -1,3 +1,5 @@
+// A bump allocator over offsets aligned to 256 bytes, one buffer after the other; weights are copied between their flat order and rows that
+// are padded with zeros.
 #include "cuda/step/step_layout.hpp"
 
 #include "nn/optimizer.hpp"

@@ -1,3 +1,5 @@
+// Batches in flight are held until an event says that they are done; progress is read from pinned memory under a sequence lock, while the
+// GPU writes it.
 #include "cuda/step/step_memory.hpp"
 
 #include "cuda/kernels/launch.hpp"

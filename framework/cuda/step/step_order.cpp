@@ -1,3 +1,5 @@
+// Data dependencies (read after write, write after read, write after write) from overlapping byte ranges; vector clocks leave out the waits
+// that others imply.
 #include "cuda/step/step_order.hpp"
 
 #include <algorithm>

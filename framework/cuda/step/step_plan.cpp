@@ -1,3 +1,5 @@
+// Lowers a model to a list of operations: decode, forward by layers, loss, backward with an all-reduce for each bucket of gradients, sums or
+// a check that all is finite, update.
 #include "cuda/step/step_plan.hpp"
 
 #include <millrace/random.hpp>

@@ -1,3 +1,4 @@
+// Has cuBLASLt plan each product once, then enqueues everything on several streams with events between them; stream capture makes a graph of it.
 #include "cuda/step/step_program.hpp"
 
 #include "cuda/kernels/launch.hpp"

@@ -1,3 +1,5 @@
+// `fast` starts an asynchronous all-reduce for each bucket of gradients once backward has filled it; `ordered` does all of it at the end, by
+// recursive doubling.
 #include "gradient_reduction.hpp"
 
 #include "nn/cpu/pass/gradient_tree.hpp"

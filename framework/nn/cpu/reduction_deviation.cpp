@@ -1,3 +1,4 @@
+// Computes the gradient once more in the order of `ordered`, and gives the largest absolute difference over the largest absolute value.
 #include "reduction_deviation.hpp"
 
 #include "nn/cpu/pass/gradient_tree.hpp"

@@ -1,3 +1,4 @@
+// A static initializer registers them under `cpu`; the check for several ranks never objects, since the host can always sum.
 #include "step_factory.hpp"
 
 #include "evaluation_step.hpp"

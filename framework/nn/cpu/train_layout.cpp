@@ -1,3 +1,4 @@
+// Places follow in the order of the members; buffers for several ranks, nonzero columns and the deviation only where the run needs them.
 #include "train_layout.hpp"
 
 namespace millrace::cpu {

@@ -1,3 +1,5 @@
+// A step takes the optimizer's coefficients once, then for each slab adds the l2 gradient and updates; the norm for clipping sums the slabs in
+// their order, whichever thread was first.
 #include "trained_weights.hpp"
 
 #include "nn/cpu/kernels/elementwise.hpp"

@@ -1,3 +1,4 @@
+// SHA-256 over one canonical text of settings and nodes, sorted by name; threads, budgets and isolation are not in it.
 #include "config_hash.hpp"
 
 #include <millrace/digest.hpp>

@@ -1,3 +1,4 @@
+// Worded and escaped before the call: what shows it may be a signal handler, which can only write.
 #include "node_place.hpp"
 
 #include "diagnostics/printable_text.hpp"

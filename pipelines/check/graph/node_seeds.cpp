@@ -1,3 +1,4 @@
+// The n-th node of the file that draws for a purpose gets the run's seed hashed with n, the first the seed itself; `seed` of a node overrides it.
 #include "node_seeds.hpp"
 
 #include "config/params/config_schema.hpp"

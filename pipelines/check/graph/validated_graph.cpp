@@ -1,3 +1,5 @@
+// Lookups by name and by path of a parameter, and the roles that follow from ports: a trainer gives a model, an evaluator takes one and gives
+// metrics.
 #include "validated_graph.hpp"
 
 #include <algorithm>

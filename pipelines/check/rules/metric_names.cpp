@@ -1,3 +1,5 @@
+// Gives each port a prefix, from the sink that reads it or from its node's role, then finds clashes through hash tables of names and prefixes
+// in one pass over the ports.
 #include "metric_names.hpp"
 
 #include <fmt/format.h>

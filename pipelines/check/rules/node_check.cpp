@@ -1,3 +1,5 @@
+// Finds the stage, checks `with` and `run`, and lists the outputs; a node with errors is marked broken, so that later checks report nothing
+// that only follows from them.
 #include "node_check.hpp"
 
 #include "config/params/config_schema.hpp"

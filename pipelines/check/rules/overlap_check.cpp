@@ -1,3 +1,4 @@
+// A depth-first search upstream from the evaluator and from its trainer finds their sources, whose ranges of rows are then intersected.
 #include "overlap_check.hpp"
 
 #include <fmt/format.h>

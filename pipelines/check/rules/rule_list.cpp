@@ -1,3 +1,4 @@
+// A constant table in the order of the checks: the file, overrides, keys and values, nodes and edges, what stages say, warnings.
 #include "rule_list.hpp"
 
 #include <array>

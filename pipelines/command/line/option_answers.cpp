@@ -1,3 +1,4 @@
+// A table from options that other tools have to what is to be written here, looked up without leading dashes and with `_` for `-`.
 #include "option_answers.hpp"
 
 #include "diagnostics/suggestions.hpp"

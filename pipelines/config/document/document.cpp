@@ -1,3 +1,4 @@
+// Linear search, because members keep the order of the file; who looks up many keys of one map builds an index.
 #include "document.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// A deep merge with a rule for each level: top-level keys, nodes, the keys of a node. Another stage replaces the node below it, and null
+// removes a node, a chain or an input.
 #include "document_layers.hpp"
 
 #include <string>

@@ -1,3 +1,5 @@
+// Text substitution in two passes: the environment while the file is read, the seed once it is known. A default that takes a reference's
+// place is scanned again, up to a limit.
 #include "references.hpp"
 
 #include "diagnostics/printable_text.hpp"

@@ -1,3 +1,4 @@
+// A stack of the lists and maps that are open. Each alias copies its value, and the copy counts toward the limit, against exponential growth.
 #include "tree_builder.hpp"
 #include "limits.hpp"
 

@@ -1,3 +1,4 @@
+// Constant tables, made at their first use: the top-level keys, those of a node and those of its `run`, with type, range and default.
 #include "config_schema.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// An item is `stage` or `stage: {parameters}`; a stage that occurs again in one chain is numbered, `normalize_2`, so that a path can name it.
 #include "chains.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// Splits PATH at its points and dispatches on the first segment: top-level key, chain or node. A path that leads nowhere is answered with
+// those that end alike.
 #include "overrides.hpp"
 
 #include "chains.hpp"

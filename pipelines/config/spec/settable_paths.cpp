@@ -1,3 +1,5 @@
+// Walks descriptors and document together to list the paths; of those whose last part is spelled the same or almost so, the longest common
+// prefix decides.
 #include "settable_paths.hpp"
 
 #include "chains.hpp"

@@ -1,3 +1,4 @@
+// A recursive descent over types: each segment picks a member, an item or an alternative. A default is written out where a path leads into it.
 #include "typed_path.hpp"
 
 #include "config/params/param_document.hpp"

@@ -1,3 +1,5 @@
+// Polls two pipes, the report and the error output, until the report is complete, the child has ended or the time is up. Each text of a
+// report ends with a zero byte, so that a part of one does not pass for all.
 #include "asked_child.hpp"
 
 #include "child_process.hpp"

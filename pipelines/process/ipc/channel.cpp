@@ -1,3 +1,4 @@
+// Length-prefixed framing over a stream socket. Its timeouts are short slices, between which the limit and the other process are looked at.
 #include "channel.hpp"
 
 #include "wire.hpp"

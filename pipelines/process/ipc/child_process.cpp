@@ -1,3 +1,5 @@
+// posix_spawn into a process group of its own. waitid with WNOWAIT looks at its end without reaping it, so that its number stays ours until
+// the group is killed.
 #include "child_process.hpp"
 
 #include <millrace/error.hpp>

@@ -1,3 +1,4 @@
+// memfd_create with a seal against shrinking: whoever has mapped a file that another process cuts off dies of SIGBUS.
 #include "shared_file.hpp"
 
 #include "child_process.hpp"

@@ -1,3 +1,5 @@
+// Serialization field by field: texts and lists behind their length. Readers check each length and each enumerator, because a stage may have
+// overwritten the writer's memory.
 #include "wire.hpp"
 
 #include <fmt/format.h>

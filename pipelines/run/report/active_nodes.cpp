@@ -1,3 +1,4 @@
+// A callback behind a mutex: other threads than the run's call it, and none is in it any more once the run has taken it back.
 #include "active_nodes.hpp"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// Picks the model of the only trainer as that of the run, and reads the reduction's deviation from the last epoch's metrics.
 #include "run_report.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Each YAML file says in comments at its top what is expected (`# expect:`) and how it is loaded (`# set:`, `# ranks:`).
 #include "bad_config.hpp"
 
 #include "built_in_graph.hpp"

@@ -1,3 +1,4 @@
+// What progress says at each width of a terminal and how often it is redrawn, with a clock and a terminal that the test moves.
 #include "command/terminal/epoch_text.hpp"
 #include "command/terminal/progress_line.hpp"
 #include "command/terminal/progress_text.hpp"

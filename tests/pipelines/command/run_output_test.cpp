@@ -1,3 +1,4 @@
+// Real pipes and pseudo-terminals: a reader that stalls gets everything later, one that has gone is an error, live lines are erased in time.
 #include "command/terminal/run_output.hpp"
 
 #include "catch.hpp"

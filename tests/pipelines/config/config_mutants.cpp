@@ -1,3 +1,5 @@
+// Mutation: each scalar gives way to bad texts, each item is removed, doubled, changed or swapped; then random edits of bytes, and files that
+// are extreme in one respect.
 #include "config_mutants.hpp"
 
 #include "config/document/yaml_parser.hpp"

@@ -1,3 +1,4 @@
+// A file is loaded once whatever its path; a stage that is there already, and files that are cut off or no plugin, are refused by name.
 #include "plugins/plugin_loader.hpp"
 #include "plugins/descriptor_check.hpp"
 #include "plugins/elf_reader.hpp"

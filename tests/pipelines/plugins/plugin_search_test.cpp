@@ -1,3 +1,4 @@
+// In which order folders are searched, what is said of every file in them, and that what anybody may write to is refused.
 #include "plugins/plugin_search.hpp"
 #include "error_of.hpp"
 #include "spoilt_plugin.hpp"

@@ -1,3 +1,4 @@
+// A warm-up of the just-in-time compiler: products of zeros, of each kind and layer, after a trial allocation has shown that there is memory.
 #include "kernels.hpp"
 
 #include "gemm.hpp"

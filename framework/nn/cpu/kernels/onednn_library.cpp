@@ -1,3 +1,4 @@
+// A static initializer registers dnnl_version() and the effective instruction set, so that framework/core needs no header of oneDNN.
 #include "onednn_library.hpp"
 
 #include <dnnl.h>

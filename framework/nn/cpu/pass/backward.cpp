@@ -1,3 +1,4 @@
+// Backpropagation: for each dense layer dX = dZ W^T, then the masks of dropout and the derivative of the activation before it.
 #include "backward.hpp"
 
 #include "nn/cpu/kernels/elementwise.hpp"

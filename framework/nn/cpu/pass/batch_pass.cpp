@@ -1,3 +1,5 @@
+// Lists the phases: nonzero columns of the inputs, a phase of column tiles for each wide layer, one of row shards for the rest and the loss,
+// then column tiles back to the first layer.
 #include "batch_pass.hpp"
 
 #include "shards.hpp"

@@ -1,3 +1,5 @@
+// A slab's gradient is X^T dZ of each part, added pairwise over the parts; that of the first layer is computed for nonzero columns only, then
+// spread in place.
 #include "gradient_pass.hpp"
 
 #include "batch_pass.hpp"

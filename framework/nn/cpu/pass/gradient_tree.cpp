@@ -1,3 +1,4 @@
+// Pairwise summation: a recursion over the parts of a rank, then recursive doubling between ranks, which goes on with the same binary tree.
 #include "gradient_tree.hpp"
 
 namespace millrace::cpu {

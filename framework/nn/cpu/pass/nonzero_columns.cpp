@@ -1,3 +1,4 @@
+// A bitwise OR down each column, by shards of rows, finds the nonzero ones; inputs and weights are packed to them where that saves enough.
 #include "nonzero_columns.hpp"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Reserves a gradient of the pre-activations for each dense layer, and computes a slab's gradient as one product X^T dZ or, of biases, as
+// column sums.
 #include "train_pass.hpp"
 
 #include "nn/cpu/kernels/elementwise.hpp"
