@@ -10,19 +10,19 @@ import unittest
 LINT = pathlib.Path(__file__).resolve().parents[2] / "tools" / "lint"
 
 CLEAN = {
-    "framework/include/millrace/stage.hpp": "#pragma once\nnamespace millrace { struct StageThing {}; }\n",
+    "framework/include/millrace/stage.hpp": "// What a stage is.\n#pragma once\nnamespace millrace { struct StageThing {}; }\n",
     "framework/include/millrace/plugin.h": "typedef int millrace_number;\n",
-    "framework/include/millrace/registry.hpp": "#pragma once\nnamespace millrace {\nint stages_known();\nint stages_built_in();\n}\n",
-    "framework/core/registry.cpp": "#include <millrace/stage.hpp>\n#include <fmt/format.h>\nint stages_known() {\n  return 1;\n}\n",
-    "framework/core/built_in.cpp": "int stages_built_in() {\n  return 1;\n}\n",
-    "framework/device/host.hpp": "#pragma once\nint host_cores();\n",
-    "framework/device/host.cpp": '#include "host.hpp"\nint host_cores() {\n  return 1;\n}\n',
-    "framework/nn/cpu/step.hpp": "#pragma once\n",
-    "framework/nn/cpu/step.cpp": '#include "device/host.hpp"\n#include <dnnl.h>\n',
-    "stages/flatten.cpp": "#include <millrace/stage.hpp>\n",
-    "pipelines/run/runner.hpp": "#pragma once\n#include <millrace/stage.hpp>\n",
-    "pipelines/run/runner.cpp": '#include "runner.hpp"\n',
-    "tests/stages/flatten_test.cpp": "// tests flatten\n",
+    "framework/include/millrace/registry.hpp": "// Which stages are known.\n#pragma once\nnamespace millrace {\nint stages_known();\nint stages_built_in();\n}\n",
+    "framework/core/registry.cpp": "// A constant count.\n#include <millrace/stage.hpp>\n#include <fmt/format.h>\nint stages_known() {\n  return 1;\n}\n",
+    "framework/core/built_in.cpp": "// Those that are linked in.\nint stages_built_in() {\n  return 1;\n}\n",
+    "framework/device/host.hpp": "// The cores of the host.\n#pragma once\nint host_cores();\n",
+    "framework/device/host.cpp": '// One core, always.\n#include "host.hpp"\nint host_cores() {\n  return 1;\n}\n',
+    "framework/nn/cpu/step.hpp": "// Steps of the CPU.\n#pragma once\n",
+    "framework/nn/cpu/step.cpp": '// By oneDNN, and on all cores.\n#include "device/host.hpp"\n#include <dnnl.h>\n',
+    "stages/flatten.cpp": "// Rows become vectors.\n#include <millrace/stage.hpp>\n",
+    "pipelines/run/runner.hpp": "// What runs a graph.\n#pragma once\n#include <millrace/stage.hpp>\n",
+    "pipelines/run/runner.cpp": '// All nodes at once.\n#include "runner.hpp"\n',
+    "tests/stages/flatten_test.cpp": "// flatten, driven alone.\n",
     "tests/tools/CMakeLists.txt": "add_test(NAME x COMMAND x_test.py)\n",
     "tests/tools/x_test.py": "pass\n",
     "tools/test": "case $1 in --full) ;; esac\n",
@@ -104,7 +104,7 @@ class Lint(unittest.TestCase):
         self.tolerate("framework/device/other.cpp", "int host_cores() {\n  return 2;\n}\n", name)  # an overload
         self.write("framework/device/host.cpp", '#include "host.hpp"\n')
         self.plant("framework/device/other.cpp", "int host_cores() {\n  return 2;\n}\n",
-                   "framework/device/host.hpp:2: declares host_cores, which framework/device/other.cpp defines", name)
+                   "framework/device/host.hpp:3: declares host_cores, which framework/device/other.cpp defines", name)
 
     def test_sizes(self):
         name = "check_arrows"
@@ -162,6 +162,18 @@ class Lint(unittest.TestCase):
         self.plant("README.md", "see /ho" + "me/other/data\n", "path of somebody's machine", "check_words")
         self.plant("tools/test", "curl de" + "b.example.org\n", "registry's host name", "check_words")
         self.plant("README.md", "as the last sess" + "ion found\n", "how the text came to be", "check_words")
+
+    def test_openings(self):
+        name, what = "check_words", "does not open with a `//` sentence"
+        for folder in ("framework/device", "stages", "pipelines/run", "examples", "tests/stages", "tools"):
+            self.plant(f"{folder}/other.cpp", "int other();\n", f"{folder}/other.cpp:1: {what}", name)
+        for suffix in ("hpp", "cu", "cuh"):
+            self.plant(f"stages/other.{suffix}", "#pragma once\n// What comes too late.\n", what, name)
+        for text in ("", "\n// A line too late.\n", "// Two words.\n", "// -- // --\n", "/* Of the other kind. */\n"):
+            self.plant("stages/flatten.cpp", text, what, name)
+        self.tolerate("stages/flatten.cpp", "// On two\n// lines.\n", name)
+        self.tolerate("stages/other.py", "", name)
+        self.tolerate("docs/other.cpp", "", name)
 
     def test_docs(self):
         self.accepts("check_docs")
