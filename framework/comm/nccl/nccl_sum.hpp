@@ -1,6 +1,5 @@
-// Sums on device memory over the ranks of a communicator, through NCCL. A build without NCCL has no_nccl.cpp in place of
-// nccl_sum.cpp. NOT RUN YET ON A GPU: it has run on emulated
-// GPUs, and without a driver it fails as it should. The CUDA training step uses it.
+// Sums on device memory over the ranks of a communicator, through NCCL, for the CUDA training step. A build without NCCL has
+// no_nccl.cpp in place of nccl_sum.cpp. One rank has run on a GPU; several have run on emulated GPUs only.
 #pragma once
 
 #include <millrace/communicator.hpp>

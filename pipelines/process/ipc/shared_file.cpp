@@ -35,7 +35,11 @@ SharedFile::SharedFile(const char* name) : descriptor_(-1) {
   const int made = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (made < 0) fail("make");
   descriptor_ = out_of_the_way(made);
-  if (fcntl(descriptor_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) != 0) fail("make");
+  if (fcntl(descriptor_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) == 0) return;
+  const int error = errno;  // whose destructor does not run closes by itself
+  close(descriptor_);
+  errno = error;
+  fail("make");
 }
 
 SharedFile::~SharedFile() {
