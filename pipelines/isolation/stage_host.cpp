@@ -2,6 +2,7 @@
 // stage has started.
 #include "stage_host.hpp"
 
+#include "float_warning.hpp"
 #include "host_contexts.hpp"
 
 #include <millrace/float_environment.hpp>
@@ -13,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <system_error>
@@ -101,8 +103,11 @@ class StageHost {
     WireWriter result;
     try {
       WireWriter value;
-      const FloatGuard guard;
-      act(request, value);
+      {
+        const FloatGuard guard(&changes_floats_);
+        act(request, value);
+      }
+      tell_changed_floats();
       result.put(Answer::done);
       packets_.end_call(result);
       result.text(value.bytes());
@@ -113,6 +118,12 @@ class StageHost {
       failed(result);
     }
     line_.say(result);
+  }
+
+  void tell_changed_floats() {
+    if (!changes_floats_ || tells_floats_ || !hosted_) return;
+    tells_floats_ = true;
+    warn_of_changed_floats(hosted_->opening);
   }
 
   void failed(WireWriter& result) {
@@ -148,13 +159,18 @@ class StageHost {
     const ParamValue params = read_param(request);
     HostedNode node = read_node(request);
     for (const StageInfo& info : enter_plugin_(file))
-      if (info.name == stage) hosted_ = std::make_unique<HostedStage>(std::move(node), info, params, line_);
+      if (info.name == stage) make(info, params, std::move(node));
     if (!hosted_)
       throw Error(ErrorKind::plugin, "unknown-stage", fmt::format("`{}` has no stage `{}` any more", file, stage),
                   "the file was changed while the run began: start it again");
+    hosted_->stage->open(hosted_->opening);
+  }
+
+  void make(const StageInfo& info, const ParamValue& params, HostedNode node) {
+    const FloatGuard told_by_the_check;
+    hosted_ = std::make_unique<HostedStage>(std::move(node), info, params, line_);
     HostedInference inference(hosted_->node);
     hosted_->stage->infer(inference);
-    hosted_->stage->open(hosted_->opening);
   }
 
   void begin_pass(std::uint32_t epoch) {
@@ -212,6 +228,8 @@ class StageHost {
   }
 
   const EnterPlugin& enter_plugin_;
+  std::atomic<bool> changes_floats_{false};
+  bool tells_floats_ = false;
   Channel channel_{kSocketDescriptor, std::chrono::milliseconds(0)};
   RunLine line_{channel_};
   SharedFile inputs_{kInputsDescriptor}, outputs_{kOutputsDescriptor};

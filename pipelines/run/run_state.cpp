@@ -3,6 +3,7 @@
 
 #include "backpressure/source_budgets.hpp"
 #include "check/graph/node_place.hpp"
+#include "isolation/float_warning.hpp"
 #include "isolation/isolated_stage.hpp"
 #include "packet_counts.hpp"
 #include "run/nodes/serial_adapter.hpp"
@@ -346,10 +347,7 @@ void Run::close_stages() {
 
 void Run::tell_changed_floats() {
   for (std::size_t i = 0; i < contexts_.size(); ++i)
-    if (nodes_[i]->changes_floats())
-      contexts_[i]->warning("float-environment",
-                            "the stage changes rounding or denormals; that was undone after each call",
-                            "set them only for a calculation of the stage's own, and build it without -ffast-math");
+    if (nodes_[i]->changes_floats()) warn_of_changed_floats(*contexts_[i]);
 }
 
 void Run::measure_memory() {

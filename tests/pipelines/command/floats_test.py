@@ -28,6 +28,13 @@ class FloatEnvironment(unittest.TestCase):
                 self.assertEqual(self.warnings_of("--set", f"meddled.when={when}"), 1)
         self.assertEqual(self.warnings_of(), 0)
 
+    def test_it_is_told_once_of_a_process_of_its_own_too(self):
+        for when in ["infer", "open", "process", "close"]:
+            with self.subTest(when=when):
+                arguments = ["--set", f"meddled.when={when}", "--set", "meddled.run.isolate=process"]
+                self.assertEqual(self.warnings_of(*arguments), 1)
+                self.assertEqual(meddled(*arguments, "--strict").returncode, 1 if when != "infer" else 3)
+
     def test_nor_does_one_in_a_process_of_its_own(self):
         self.assertEqual(self.hash_of("--set", "meddled.when=process", "--set", "meddled.run.isolate=process"), self.hash_of())
 
