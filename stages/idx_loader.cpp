@@ -139,10 +139,12 @@ class IdxLoader final : public Source {
 
   void open(OpenContext& ctx) override {
     const IdxRows wanted{first_, count_};
-    images_ = choice_.dataset != nullptr ? load_by_name(choice_, "images", wanted)
-                                         : read_idx_file(choice_.images, max_bytes_, wanted);
+    const auto load_named = [&](const char* part) {
+      return about("dataset", [&] { return load_by_name(choice_, part, wanted); });
+    };
+    images_ = choice_.dataset != nullptr ? load_named("images") : read_idx_file(choice_.images, max_bytes_, wanted);
     if (choice_.dataset != nullptr)
-      labels_ = load_by_name(choice_, "labels", wanted);
+      labels_ = load_named("labels");
     else if (!choice_.labels.empty())
       labels_ = read_idx_file(choice_.labels, max_bytes_, wanted);
     require_as_inferred(images_, ctx.output("images").only(), choice_.images);

@@ -133,20 +133,23 @@ class NodeInference final : public PortInference,
 
   // `model.2.dense.units` of a stage is `learn.model.2.dense.units` of the config, and that is what `--set` takes.
   std::string with_node(std::string help) const {
-    for (const Param& param : result_.info->spec.params()) {
-      const std::string path = fmt::format("`{}.", param.name);
-      for (std::size_t found = help.find(path); found != std::string::npos; found = help.find(path, found + 1))
-        help.insert(found + 1, node_.spec->name + ".");
+    const auto& params = result_.info->spec.params();
+    for (std::size_t tick = help.find('`'); tick != std::string::npos; tick = help.find('`', tick + 1)) {
+      const std::string_view path = std::string_view(help).substr(tick + 1);
+      const auto begins = [&](const Param& param) { return path.starts_with(param.name + "."); };
+      if (std::any_of(params.begin(), params.end(), begins)) help.insert(tick + 1, node_.spec->name + ".");
     }
     return help;
   }
 
-  // A parameter that does not fit its data is as much an error of the edge as one that names the input.
+  // A parameter that does not fit its data is as much an error of the edge as one that names the input. Of a batch with several
+  // fields it is one only of those that the message names.
   std::vector<std::string> notes_for(const At& at, const std::string& message) const {
     std::vector<std::string> notes;
     for (const CheckedEdge& edge : node_.inputs) {
       if (edge.kind != PortKind::data || (at.what == At::What::input && edge.port != at.path)) continue;
-      const auto more = shape_notes(checked_, graph_, positions_, node_, edge.port, message);
+      const auto more =
+          shape_notes(checked_, graph_, positions_, node_, {edge.port, at.what == At::What::input}, message);
       notes.insert(notes.end(), more.begin(), more.end());
     }
     return notes;

@@ -58,10 +58,13 @@ std::string place_text(const std::vector<SettablePath>& meant) {
   std::string text;
   for (std::size_t i = 0; i < std::min(meant.size(), kMost); ++i)
     text += fmt::format("{}`{}`", i == 0 ? "" : " or ", meant[i].path);
-  const bool is_of_a_node = meant.front().path.find('.') != std::string::npos;
+  const std::string& path = meant.front().path;
+  const std::size_t point = path.find('.');
+  if (point == std::string::npos) return fmt::format("it belongs to {}, a key at the top of the file", text);
+  const bool is_of_the_run = path.compare(point, 5, ".run.") == 0;
   return fmt::format(
-      "it belongs to {}{}", text,
-      is_of_a_node ? ": what a stage takes stands under `with` of its node" : ", a key at the top of the file");
+      "it belongs to {}: {} of its node", text,
+      is_of_the_run ? "how a stage is run stands under `run`" : "what a stage takes stands under `with`");
 }
 
 }  // namespace

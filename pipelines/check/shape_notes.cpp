@@ -40,21 +40,22 @@ class ShapeOrigin {
 
 std::vector<std::string> shape_notes(const CheckedGraph& checked, const ValidatedGraph& graph,
                                      const std::vector<std::size_t>& positions, const CheckedNode& node,
-                                     const std::string& port, const std::string& message) {
+                                     const NotedInput& input, const std::string& message) {
   std::vector<std::string> notes;
   const ShapeOrigin origin(checked, graph, positions);
   for (const CheckedEdge& edge : node.inputs) {
-    const PortSpec* spec = edge.port == port ? origin.spec_of(edge) : nullptr;
+    const PortSpec* spec = edge.port == input.port ? origin.spec_of(edge) : nullptr;
     if (spec == nullptr) continue;
     const auto is_named = [&](const PortSpec::FieldSpec& field) {
       return message.find(fmt::format("`{}`", field.name)) != std::string::npos;
     };
     const bool names_some = std::any_of(spec->fields.begin(), spec->fields.end(), is_named);
+    if (!names_some && !input.is_to_blame && spec->fields.size() > 1) continue;
     for (const PortSpec::FieldSpec& field : spec->fields) {
       if (names_some && !is_named(field)) continue;
       const NodeSpec& setter = *origin.setter(edge.from, field.spec.row_shape, field.name).spec;
       const std::string of = field.name == kValueField ? std::string() : fmt::format("`{}` of ", field.name);
-      notes.push_back(fmt::format("{}`{}.{}` is {}, as node `{}` ({}) gives it at {}", of, node.spec->name, port,
+      notes.push_back(fmt::format("{}`{}.{}` is {}, as node `{}` ({}) gives it at {}", of, node.spec->name, input.port,
                                   field.spec.describe(), setter.name, setter.stage, place_text(setter.where)));
     }
   }

@@ -41,7 +41,8 @@ void check_run(CheckedNode& node, Diagnostics& diagnostics) {
   const DocNode& run = node.spec->run;
   node.run = check_params(run, run_params(), {fmt::format("`run` of node `{}`", node.spec->name), "run"},
                           node.spec->where, diagnostics);
-  const bool has_budget = run.find("blocks") != nullptr || run.find("bytes") != nullptr;
+  const bool has_budget = std::any_of(run.members.begin(), run.members.end(),
+                                      [](const DocMember& member) { return is_budget(member.key); });
   if (node.info->kind == StageKind::source || !has_budget) return;
   diagnostics.add({ErrorKind::config,
                    "run-without-source",

@@ -46,7 +46,11 @@ class QuoteWalk {
         quote_ = c;
         opened_ = at;
       }
-    } else if (!in_comment_ && c == quote_ && before_ != '\\') {
+    } else if (is_escaped_) {
+      is_escaped_ = false;
+    } else if (c == '\\' && quote_ == '"') {
+      is_escaped_ = true;  // a backslash is one only in double quotes
+    } else if (!in_comment_ && c == quote_) {
       quote_ = 0;
     }
     before_ = c;
@@ -57,7 +61,7 @@ class QuoteWalk {
 
  private:
   char quote_ = 0, before_ = ' ';
-  bool in_comment_ = false;
+  bool in_comment_ = false, is_escaped_ = false;
   std::size_t opened_ = 0;
 };
 

@@ -47,6 +47,8 @@ const std::vector<std::string>& node_keys() {
   return keys;
 }
 
+bool is_budget(std::string_view run_param) { return run_param == "blocks" || run_param == "bytes"; }
+
 const std::vector<Param>& run_params() {
   static const std::vector<Param> params{
       Param("blocks", integer_between(1, 1'000'000), "Blocks of this source that may be alive at once.").or_default(8),

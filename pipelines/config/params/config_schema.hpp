@@ -17,6 +17,8 @@ const std::vector<std::string>& top_level_keys();
 const std::vector<std::string>& node_keys();
 /// What `run` of a node takes: blocks and bytes for a source, isolate and timeout for every stage that can be isolated.
 const std::vector<Param>& run_params();
+/// blocks or bytes: a budget, which only a source has.
+bool is_budget(std::string_view run_param);
 /// `seed` of a node.
 const Param& node_seed_param();
 bool is_top_level_key(std::string_view);

@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
@@ -44,11 +45,14 @@ class PathCollector {
   void add_node(const std::string& name, const DocNode& node) {
     const DocMember *stage = node.find("stage"), *with = node.find("with");
     const DocNode* params = with != nullptr ? &with->value : nullptr;
+    const StageInfo* info = stage != nullptr ? registry_.find(stage->value.text) : nullptr;
+    const bool has_budget = info != nullptr && info->kind == StageKind::source;
     if (stage != nullptr)
       add_stage(name, stage->value.text, params);
     else
       add_chain(name, node, params);
-    for (const Param& param : run_params()) add({fmt::format("{}.run.{}", name, param.name), &param.type, nullptr});
+    for (const Param& param : run_params())
+      if (has_budget || !is_budget(param.name)) add({fmt::format("{}.run.{}", name, param.name), &param.type, nullptr});
   }
 
   void add_stage(const std::string& prefix, const std::string& stage, const DocNode* params) {
@@ -69,12 +73,19 @@ class PathCollector {
     for (const Param& param : params) {
       const std::string path = fmt::format("{}.{}", prefix, param.name);
       const DocMember* given = values != nullptr ? values->find(param.name) : nullptr;
-      if (!add({path, &param.type, given != nullptr ? &given->value : nullptr})) return;
+      if (!add({path, &param.type, given != nullptr && !in_default_ ? &given->value : nullptr})) return;
       if (given != nullptr)
         add_parts(path, param.type, given->value);
       else if (param.default_value)
-        add_parts(path, param.type, document_of(*param.default_value, default_location()));
+        add_default(path, param);
     }
+  }
+
+  // Its document ends with this call, so nothing may point into it.
+  void add_default(const std::string& path, const Param& param) {
+    const bool was_in_default = std::exchange(in_default_, true);
+    add_parts(path, param.type, document_of(*param.default_value, default_location()));
+    in_default_ = was_in_default;
   }
 
   void add_parts(const std::string& path, const ParamType& type, const DocNode& value) {
@@ -106,6 +117,7 @@ class PathCollector {
   const DocNode& document_;
   const StageRegistry& registry_;
   std::vector<SettablePath> paths_;
+  bool in_default_ = false;
 };
 
 std::string_view last_part(std::string_view path) {

@@ -100,6 +100,10 @@ class MissingData(WithFolder):
             self.assertIn(f"= help: {said}\n", process.stderr)
         self.assertIn("no errors, 1 warning, ", self.run_without("check", self.MNIST).stdout)
 
+    def test_it_is_told_of_one_place(self):
+        places = {re.search("--> (.*)", self.run_without(*arguments, self.MNIST).stderr).group(1) for arguments in ([], ["check"])}
+        self.assertEqual(len(places), 1, places)
+
     def test_with_strict_it_is_an_error_of_the_data(self):
         for verb in ("check", "plan"):
             process = self.run_without(verb, self.MNIST, "--strict")

@@ -186,6 +186,9 @@ CONFIGS = [
     ("version: 1\nepochs 5\ngraph:\n", "`epochs 5` lacks a colon and a space after it"),
     ("version: 1\nepochs 5\ngraph:\n", "write `epochs: 5`"),
     ("version: 1\nepochs:5\ngraph:\n", "`epochs:5` lacks a space after the colon"),
+    ("version: 1\nname: 'C:\\data\\'\nepochs 5\ngraph:\n", "`epochs 5` lacks a colon and a space after it"),
+    ("version: 1\nname: \"C:\\\\data\\\\\"\nepochs 5\ngraph:\n", "`epochs 5` lacks a colon and a space after it"),
+    ("version: 1\nname: \"C:\\\"\nepochs: 5\ngraph:\n", "this text has no closing quote"),
     (HEAD + TAIL.replace("in: b", "in: t.x") + "epochs 5\n", "write `epochs: 5`"),
     (HEAD + TAIL.replace("in: b", "in: t.x") + "epochs:5\n", "write `epochs: 5`"),
     (HEAD + "  b:{stage: print, in: t.x}\n", "write a space after the colon"),
@@ -225,6 +228,8 @@ TRAINERS = [
     ("      loss: mse\n", "      loss: mse\n      epochs: 3\n", "it belongs to `epochs`, a key at the top of the file"),
     ("      loss: mse\n", "      loss: mse\n      learning_rate: 1\n", "it belongs to `learn.optimizer.rmsprop.learning_rate`"),
     (LAYER, "        - dense: {units: 1}\n        - dense: {units: 11}\n", "set `learn.model.1.dense.units` to 1"),
+    ("version: 1\n", "version: 1\nblocks: 3\n", "it belongs to `t.run.blocks`: how a stage is run stands under `run` of its node"),
+    ("      loss: mse\n", "      loss: mse\n      isolate: process\n", "it belongs to `learn.run.isolate`: how a stage is run stands under `run`"),
 ]
 
 
@@ -283,6 +288,18 @@ class Guesses(unittest.TestCase):
         self.assertIn("--> command line, --set #1\n", process.stderr)
         self.assertEqual(process.stderr.count("= note: "), 1, process.stderr)
         self.assertRegex(process.stderr, "note: `targets` of `learn.in` is f32 .*, as node `train_targets` .one_hot. gives it at ")
+
+    def test_a_node_that_is_called_like_a_parameter_is_named_once_in_the_path(self):
+        for name in ("optimizer", "model", "loss"):
+            config = LEARN.replace("  learn:\n", f"  {name}:\n").replace(LAYER, LAYER + "        - dense: {units: 11}\n")
+            process = run("check", "-", input=config)
+            path = re.search(r"set `(.*)` to 1", help_of(process)).group(1)
+            self.assertEqual(run("check", "-", "--set", f"{path}=1", input=config).returncode, 0, path)
+
+    def test_what_is_no_matter_of_shapes_tells_no_shapes_of_a_batch(self):
+        process = run("check", MNIST, "--set", "learn.metrics=[accuracy, accuracy]")
+        self.assertIn("error[duplicate-metric]", process.stderr)
+        self.assertNotIn("= note: ", process.stderr)
 
     def test_a_misspelt_node_of_a_child_is_that_of_the_base(self):
         with tempfile.TemporaryDirectory() as folder:
