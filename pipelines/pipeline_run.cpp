@@ -7,10 +7,10 @@
 #include "command/terminal/terminal.hpp"
 #include "diagnostics/thrown_error.hpp"
 #include "process/call_limit.hpp"
+#include "process/command_error.hpp"
 #include "process/crash_line.hpp"
 #include "process/memory_reserve.hpp"
 #include "process/process_start.hpp"
-#include "process/system_failure.hpp"
 
 #include <millrace/error.hpp>
 

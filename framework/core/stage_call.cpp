@@ -68,14 +68,15 @@ bool CallEngine::waits_for(const Event& event) {
 }
 
 SourceProgress::SourceProgress(const PortTable& outputs, const RowShare& share) {
-  if (outputs.size() == 0 || !outputs.spec(0).rows_per_pass) return;
-  promised_rows_ = share.rows_of_pass(*outputs.spec(0).rows_per_pass);
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    if (outputs.spec(i).rows_per_pass) promised_rows_.push_back(share.rows_of_pass(*outputs.spec(i).rows_per_pass));
 }
 
 void SourceProgress::require_promised_rows(bool last) const {
-  if (!promised_rows_ || (last ? pass_rows_ == *promised_rows_ : pass_rows_ <= *promised_rows_)) return;
-  break_source(fmt::format("{} in a pass, promised were {}", counted(pass_rows_, "row"), *promised_rows_),
-               "the rows of a pass must be as many as infer has said");
+  for (const std::int64_t promised : promised_rows_)
+    if (last ? pass_rows_ != promised : pass_rows_ > promised)
+      break_source(fmt::format("{} in a pass, promised were {}", counted(pass_rows_, "row"), promised),
+                   "the rows of a pass must be as many as infer has said");
 }
 
 SourceCall::SourceCall(CallEngine& engine, const PortTable& outputs, SourceProgress& progress, std::uint32_t epoch)
@@ -185,9 +186,12 @@ void SerialCall::emit(std::string_view port, Emission emission) {
 }
 
 void SerialCall::when(const Event& event, std::function<void(SerialContext&)> body) {
-  if (!event.state() || engine_.waits_for(event)) return body(*this);
-  if (rest_.body) break_serial("`when` was called twice in one call", "put the two bodies into one");
-  rest_ = {event, std::move(body)};
+  if (asked_) break_serial("`when` was called twice in one call", "put the two bodies into one");
+  if (!event.state() || engine_.waits_for(event))
+    body(*this);  // which may ask for something to be done after it, as it may where it is called later
+  else
+    rest_ = {event, std::move(body)};
+  asked_ = true;
 }
 
 void SerialCall::finish() const {

@@ -1,9 +1,11 @@
 // What a stage has thrown, by name.
 #include <millrace/detail/stage_error.hpp>
+#include <millrace/detail/system_failure.hpp>
 
 #include <fmt/format.h>
 
 #include <new>
+#include <system_error>
 #include <utility>
 
 namespace millrace {
@@ -21,6 +23,9 @@ Error stage_error(const std::exception_ptr& thrown) {
   } catch (const std::bad_alloc&) {
     return {ErrorKind::run, "out-of-memory", "an allocation failed",
             "fewer rows, smaller blocks and batches need less; `pipeline-run plan` tells what each node takes"};
+  } catch (const std::system_error& error) {
+    const Error known = system_failure(error);
+    return known.name() == "system-error" ? Error(ErrorKind::run, "stage-exception", known.message()) : known;
   } catch (const std::exception& error) {
     return {ErrorKind::run, "stage-exception", error.what()};
   } catch (...) {

@@ -2,8 +2,7 @@
 // errors. A flag in shared memory asks the stage to stop.
 #include "stage_process.hpp"
 
-#include "process/system_failure.hpp"
-
+#include <millrace/detail/system_failure.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>

@@ -5,7 +5,7 @@
 // nodes: the graph's own edges lose what a full consumer refuses, and a sequencer or queue serves one successor only.
 #include "graph_builder.hpp"
 
-#include "process/system_failure.hpp"
+#include <millrace/detail/system_failure.hpp>
 
 #include <fmt/format.h>
 #include <tbb/flow_graph.h>

@@ -11,9 +11,9 @@
 #include "command/terminal/stopping.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/thrown_error.hpp"
+#include "process/command_error.hpp"
 #include "process/exit_watch.hpp"
 #include "process/process_info.hpp"
-#include "process/system_failure.hpp"
 #include "process/timeouts.hpp"
 #include "run/runner.hpp"
 

@@ -2,8 +2,8 @@
 #include "shared_file.hpp"
 
 #include "child_process.hpp"
-#include "process/system_failure.hpp"
 
+#include <millrace/detail/system_failure.hpp>
 #include <millrace/error.hpp>
 
 #include <fcntl.h>

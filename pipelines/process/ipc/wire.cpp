@@ -2,11 +2,14 @@
 // overwritten the writer's memory.
 #include "wire.hpp"
 
+#include <millrace/detail/stage_error.hpp>
+
 #include <fmt/format.h>
 
 #include <exception>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 
 namespace millrace::pipelines {
 namespace {
@@ -190,14 +193,24 @@ Metrics read_metrics(WireReader& from) {
   return metrics;
 }
 
+namespace {
+
+void write_error(WireWriter& to, const Error& error) {
+  to.put(Thrown::error);
+  to.put(static_cast<std::int32_t>(error.kind()));
+  for (const std::string& text : {error.name(), error.message(), error.help(), error.param()}) to.text(text);
+  write(to, error.notes());
+}
+
+}  // namespace
+
 void write_exception(WireWriter& to, const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
   } catch (const Error& error) {
-    to.put(Thrown::error);
-    to.put(static_cast<std::int32_t>(error.kind()));
-    for (const std::string& text : {error.name(), error.message(), error.help(), error.param()}) to.text(text);
-    write(to, error.notes());
+    write_error(to, error);
+  } catch (const std::system_error&) {
+    write_error(to, stage_error(thrown));  // the limits that its help quotes are those of this process
   } catch (const std::bad_alloc&) {
     to.put(Thrown::bad_alloc);
   } catch (const std::exception& error) {

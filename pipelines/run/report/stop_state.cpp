@@ -1,12 +1,9 @@
 // Whether a run is being stopped, and why.
 #include "stop_state.hpp"
 
-#include "process/system_failure.hpp"
-
 #include <millrace/detail/stage_error.hpp>
 
 #include <new>
-#include <system_error>
 
 namespace millrace::pipelines {
 
@@ -66,23 +63,13 @@ std::vector<RunFailure> StopState::failures() const {
 }
 
 RunFailure describe_exception(const std::exception_ptr& thrown) {
+  const Error error = stage_error(thrown);
   RunFailure failure;
-  failure.kind = ErrorKind::run;
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::system_error& error) {
-    const Error known = system_failure(error);
-    failure.name = known.name() == "system-error" ? "stage-exception" : known.name();
-    failure.message = known.message();
-    failure.help = known.help();
-  } catch (...) {
-    const Error error = stage_error(std::current_exception());
-    failure.kind = error.kind();
-    failure.name = error.name();
-    failure.message = error.message();
-    failure.help = error.help();
-    failure.notes = error.notes();
-  }
+  failure.kind = error.kind();
+  failure.name = error.name();
+  failure.message = error.message();
+  failure.help = error.help();
+  failure.notes = error.notes();
   return failure;
 }
 

@@ -2,6 +2,7 @@
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
 
+#include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -10,6 +11,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -69,6 +71,9 @@ class Breaker : public Kind {
     if (how_ == "throws_exception") throw std::runtime_error("as it was asked to");
     if (how_ == "throws_number") throw 3;  // NOLINT(hicpp-exception-baseclass): what nobody should throw
     if (how_ == "throws_no_memory") throw std::bad_alloc();
+    if (how_ == "throws_no_files") throw std::system_error(EMFILE, std::generic_category());
+    if (how_ == "throws_no_thread") throw std::system_error(EAGAIN, std::generic_category());
+    if (how_ == "throws_other_code") throw std::system_error(EPERM, std::generic_category());
   }
   const std::string how_;
 };
@@ -82,7 +87,9 @@ class BreakingSource final : public Breaker<Source> {
   }
   using Breaker::Breaker;
   void infer(InferContext& ctx) override {
-    infer_output(ctx, "x", PortSpec::single(numbers(), 8, 4));
+    PortSpec first = PortSpec::single(numbers(), 8, 4);
+    if (how_ == "second_promise") first.rows_per_pass.reset();
+    infer_output(ctx, "x", std::move(first));
     infer_output(ctx, "y", PortSpec::single(numbers(), 8, 4));
   }
   void begin_pass(std::uint32_t) override { block_ = 0; }
@@ -91,13 +98,14 @@ class BreakingSource final : public Breaker<Source> {
     const bool last = ++block_ == 2;
     const std::uint64_t first = last ? 4 : 0;
     if (how_ == "silent") return;
-    ctx.emit("x", zeros(ctx, numbers(), how_ == "short_pass" && last ? 3 : 4, first, last));
+    ctx.emit("x", zeros(ctx, numbers(), is_short(last) ? 3 : 4, first, last));
     if (how_ == "unknown_output") ctx.emit("z", zeros(ctx, numbers(), 4, first, last));
     if (how_ == "twice") ctx.emit("x", zeros(ctx, numbers(), 4, first, last));
     emit_second(ctx, first, last);
   }
 
  private:
+  bool is_short(bool last) const { return last && (how_ == "short_pass" || how_ == "second_promise"); }
   void emit_second(SourceContext& ctx, std::uint64_t first, bool last) {
     if (how_ == "half_silent") return;
     if (how_ == "null_tensor") return ctx.emit("y", without_tensor(4));
@@ -107,7 +115,7 @@ class BreakingSource final : public Breaker<Source> {
     if (how_ == "other_rows") return ctx.emit("y", zeros(ctx, numbers(), 3, first, last));
     if (how_ == "other_ids") return ctx.emit("y", zeros(ctx, numbers(), 4, first + 1, last));
     if (how_ == "other_end") return ctx.emit("y", zeros(ctx, numbers(), 4, first, !last));
-    Emission emission = zeros(ctx, numbers(), how_ == "short_pass" && last ? 3 : 4, first, last);
+    Emission emission = zeros(ctx, numbers(), is_short(last) ? 3 : 4, first, last);
     if (how_ == "no_ids") emission.ids = nullptr;
     if (how_ == "other_field") emission.fields.front().name = "image";
     if (how_ == "more_fields") emission.fields.push_back(emission.fields.front());
@@ -161,6 +169,8 @@ class BreakingSerial final : public Breaker<Serial> {
     const Packet& in = ctx.input();
     const bool last = in.header.last_in_epoch;
     if (how_ == "unknown_input") ctx.input("nowhere");
+    if (how_ == "when_twice") ctx.when(Event(), [](SerialContext&) {});
+    if (how_ == "when_twice") ctx.when(Event(), [](SerialContext&) {});
     if (how_ == "unknown_output") return ctx.emit("nowhere", same(in, last));
     if (how_ == "other_shape") return ctx.emit("out", zeros(ctx, numbers(DType::i32, {2}), in.rows, 0, last));
     if (how_ == "null_tensor") return ctx.emit("out", without_tensor(in.rows));

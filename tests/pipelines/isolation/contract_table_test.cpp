@@ -39,7 +39,9 @@ const std::vector<Way> kWays{
     {"breaks_source", "other_ids", "source-contract"},
     {"breaks_source", "other_end", "source-contract"},
     {"breaks_source", "short_pass", "source-contract"},
+    {"breaks_source", "second_promise", "source-contract"},
     {"breaks_source", "throws_number", "unknown-exception"},
+    {"breaks_source", "throws_no_thread", "no-thread"},
     {"breaks_transform", "unknown_input", "no-such-port"},
     {"breaks_transform", "unknown_output", "no-such-port"},
     {"breaks_transform", "unknown_spec", "no-such-port"},
@@ -54,6 +56,8 @@ const std::vector<Way> kWays{
     {"breaks_transform", "throws_exception", "stage-exception"},
     {"breaks_transform", "throws_number", "unknown-exception"},
     {"breaks_transform", "throws_no_memory", "out-of-memory"},
+    {"breaks_transform", "throws_no_files", "too-many-files"},
+    {"breaks_transform", "throws_other_code", "stage-exception"},
     {"breaks_transform", "constructor_throws", "construct-failed"},
     {"breaks_transform", "infer_throws", "infer-failed"},
     {"breaks_transform", "infers_unknown", "no-such-port"},
@@ -69,6 +73,7 @@ const std::vector<Way> kWays{
     {"breaks_serial", "never_ends", "serial-contract"},
     {"breaks_serial", "after_the_end", "serial-contract"},
     {"breaks_serial", "ends_twice", "serial-contract"},
+    {"breaks_serial", "when_twice", "serial-contract"},
     {"breaks_serial", "throws_exception", "stage-exception"},
 };
 

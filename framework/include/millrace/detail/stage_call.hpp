@@ -96,7 +96,7 @@ class MILLRACE_EXPORT SourceProgress {
 
   std::uint64_t next_seq_ = 0;
   std::int64_t pass_rows_ = 0;
-  std::optional<std::int64_t> promised_rows_;
+  std::vector<std::int64_t> promised_rows_;  ///< by each output that infer has promised rows of
 };
 
 /// One call of produce. Throws from emit: Error("no-such-port" | "output-mismatch" | "source-contract", run).
@@ -193,6 +193,7 @@ class MILLRACE_EXPORT SerialCall final : public CallOf<SerialContext> {
   std::span<const Packet> packets_;
   std::size_t port_;
   CallRest rest_;
+  bool asked_ = false;  ///< `when` was called
 };
 
 }  // namespace millrace

@@ -9,8 +9,8 @@
 
 namespace millrace {
 
-/// Thrown while the stage opens or works: the Error itself, else one of kind run named "out-of-memory", "stage-exception" or
-/// "unknown-exception".
+/// Thrown while the stage opens or works: the Error itself, else one of kind run named "out-of-memory", "no-thread" or
+/// "too-many-files" for what the system has refused, "stage-exception" or "unknown-exception".
 MILLRACE_EXPORT Error stage_error(const std::exception_ptr& thrown);
 
 /// Thrown by its constructor (`name` "construct-failed") or its infer ("infer-failed"): the Error itself, else one of kind plugin

@@ -66,8 +66,8 @@ class MILLRACE_EXPORT StageTester {
   const PortSpec& output_spec(std::string_view port);
 
   /// Sends a tensor to a port and runs the stage. seq counts up by itself; ids are 0, 1, 2, ... through the pass. Throws as a run
-  /// fails: the Error that the stage throws, "stage-exception" or "unknown-exception" for anything else, and "no-such-port",
-  /// "output-mismatch", "source-contract", "transform-contract" or "serial-contract" where it breaks its contract. For what no
+  /// fails: the Error that the stage throws, "out-of-memory", "no-thread", "too-many-files", "stage-exception" or
+  /// "unknown-exception" for anything else, and "no-such-port", "output-mismatch", "source-contract", "transform-contract" or "serial-contract" where it breaks its contract. For what no
   /// graph would send: Error("stage-closed", run) after close() and Error("shape-mismatch", run) for another dtype, shape or
   /// encoding than the port's.
   StageTester& push(std::string_view port, Tensor, bool last_in_epoch = false);

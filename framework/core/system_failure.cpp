@@ -1,14 +1,13 @@
-// Maps numbers of errno and types of exceptions to named errors; the help quotes the limit in force, from getrlimit.
-#include "system_failure.hpp"
+// Maps numbers of errno to named errors; the help quotes the limit in force, from getrlimit.
+#include <millrace/detail/system_failure.hpp>
 
 #include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <cerrno>
-#include <new>
 #include <utility>
 
-namespace millrace::pipelines {
+namespace millrace {
 namespace {
 
 std::string limit_text(int resource) {
@@ -24,11 +23,6 @@ Error failure(const char* name, const std::string& doing, const std::error_code&
 
 bool is_of_the_system(const std::error_code& code) {
   return code.category() == std::generic_category() || code.category() == std::system_category();
-}
-
-Error defect(std::string what) {
-  return {ErrorKind::run, "internal-error", std::move(what),
-          "this is a defect of Millrace: please report it with the command and the config"};
 }
 
 constexpr const char* kNeedLess =
@@ -67,20 +61,4 @@ Error system_failure(const std::system_error& thrown) {
   return says_more ? Error(ErrorKind::run, known.name(), thrown.what(), known.help()) : known;
 }
 
-Error error_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const Error& error) {
-    return error;
-  } catch (const std::bad_alloc&) {
-    return {ErrorKind::run, "out-of-memory", "an allocation failed", kNeedLess};
-  } catch (const std::system_error& error) {
-    return system_failure(error);
-  } catch (const std::exception& error) {
-    return defect(error.what());
-  } catch (...) {
-    return defect("something that is no std::exception was thrown");
-  }
-}
-
-}  // namespace millrace::pipelines
+}  // namespace millrace

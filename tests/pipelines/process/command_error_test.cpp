@@ -1,5 +1,5 @@
 // What a command throws, as its user is told.
-#include "process/system_failure.hpp"
+#include "process/command_error.hpp"
 #include "catch.hpp"
 
 #include <cerrno>
@@ -20,7 +20,7 @@ Error told(const Thrown& thrown) {
 
 }  // namespace
 
-TEST_CASE("whatever a command throws is told by name, with an exit code", "[system_failure]") {
+TEST_CASE("whatever a command throws is told by name, with an exit code", "[command_error]") {
   CHECK(told(Error(ErrorKind::diverged, "diverged", "m")).exit_code() == 8);
   CHECK(told(std::bad_alloc()).name() == "out-of-memory");
   CHECK(told(std::system_error(EAGAIN, std::generic_category())).name() == "no-thread");
@@ -30,7 +30,7 @@ TEST_CASE("whatever a command throws is told by name, with an exit code", "[syst
   CHECK(told(3).exit_code() == 1);
 }
 
-TEST_CASE("what a library throws with the number of a system's error keeps its own words", "[system_failure]") {
+TEST_CASE("what a library throws with the number of a system's error keeps its own words", "[command_error]") {
   struct Foreign final : std::error_category {
     const char* name() const noexcept override { return "foreign"; }
     std::string message(int) const override { return "table 12 is locked"; }
