@@ -147,6 +147,19 @@ TEST_CASE("packing does not pay for dense inputs, nor for nothing but zeros") {
   CHECK_FALSE(small.columns_of(std::vector<float>(32, 0.0F)).is_worthwhile());
 }
 
+TEST_CASE("there is room for the marks of every batch that is smaller than the largest") {
+  constexpr std::int64_t kColumns = 16;
+  for (std::int64_t most = 1; most <= 1200; ++most) {
+    ScratchLayout sizes;
+    const NonzeroColumnsLayout layout{most, kColumns, 4, sizes};
+    const auto room = static_cast<std::int64_t>(layout.columns - layout.marks);
+    for (std::int64_t rows = 1; rows <= most; ++rows) {
+      const auto shards = static_cast<std::int64_t>(row_shards(rows).size());
+      if (shards * kColumns * 4 > room) FAIL(rows << " rows of " << most);
+    }
+  }
+}
+
 TEST_CASE("packing does not pay for fewer rows than the layout asks for") {
   SmallLayer small;
   small.layout.least_rows = 5;

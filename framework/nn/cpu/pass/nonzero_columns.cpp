@@ -19,7 +19,7 @@ bool has_nonzero_columns(const ModelSpec& model) { return tail_of(model) > 0 && 
 
 NonzeroColumnsLayout::NonzeroColumnsLayout(std::int64_t rows, std::int64_t inputs_of_row, std::int64_t outputs,
                                            ScratchLayout& scratch)
-    : marks(scratch.take(static_cast<std::int64_t>(row_shards(rows).size()) * inputs_of_row, sizeof(std::uint32_t))),
+    : marks(scratch.take(static_cast<std::int64_t>(most_row_shards(rows)) * inputs_of_row, sizeof(std::uint32_t))),
       columns(scratch.take(inputs_of_row, sizeof(std::int32_t))),
       inputs(scratch.floats(rows * inputs_of_row)),
       weights(scratch.floats(inputs_of_row * outputs)) {}

@@ -37,6 +37,16 @@ std::vector<Range> row_shards(std::int64_t rows) {
   return cut(rows, (rows + shard_rows(rows) - 1) / shard_rows(rows), 8);
 }
 
+// The last batch of an epoch is smaller than the others, and 60 rows have more shards than 128.
+std::size_t most_row_shards(std::int64_t rows) {
+  std::int64_t most = 0;
+  for (const std::int64_t last : {std::int64_t{64}, std::int64_t{512}, rows}) {
+    const std::int64_t some = std::min(rows, last);
+    most = std::max(most, (some + shard_rows(some) - 1) / shard_rows(some));
+  }
+  return static_cast<std::size_t>(most);
+}
+
 // Cut within a part, because a product's last bits depend on the rows in the call.
 std::vector<Range> row_shards(const std::vector<Range>& parts) {
   std::vector<Range> shards;

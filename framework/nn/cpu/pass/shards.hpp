@@ -18,6 +18,9 @@ struct Range {
 /// Row shards of a batch for the forward and backward chain.
 std::vector<Range> row_shards(std::int64_t rows);
 
+/// As many shards as any batch of at most `rows` rows has.
+std::size_t most_row_shards(std::int64_t rows);
+
 /// The same of each part of a batch, which so gives the same bits whatever else is in the batch.
 std::vector<Range> row_shards(const std::vector<Range>& parts);
 
