@@ -57,7 +57,8 @@ class OneHot final : public Transform {
     const TensorSpec& in = port.only();
     if (!names_fit(ctx, in)) return;
     if (columns_.empty() && in.range && !range_fits(ctx, *in.range, port.extremes_at)) return;
-    TensorSpec out{DType::f32, {classes_}, ValueRange{0, 1}, {}, names_};
+    const ClassNames& names = names_.empty() ? in.class_names : names_;
+    TensorSpec out{DType::f32, {classes_}, ValueRange{0, 1}, {}, names};
     out.encoding.form = Form::indicator;
     out.encoding.classes = static_cast<std::int32_t>(classes_);
     ctx.output("out", PortSpec::single(std::move(out), port.rows_per_pass, port.max_rows));

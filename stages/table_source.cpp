@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -60,6 +61,12 @@ std::optional<Fault> add_number(Column& column, double value, const std::string&
     return Fault{path, "dtype-mismatch", fmt::format("{} is no 32-bit integer", value)};
   put(column, static_cast<std::int32_t>(value));
   return {};
+}
+
+bool reads_as_number(const std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
 }
 
 std::size_t width_of(const ParamValue& cell) { return cell.is_list() ? cell.list().size() : 1; }
@@ -146,12 +153,26 @@ class TableSource final : public Source {
 
  private:
   bool dtypes_name_columns(InferContext& ctx) const {
-    for (const auto& [name, dtype] : params_["dtypes"].map())
-      if (params_["columns"].find(name) == nullptr) {
-        ctx.error(At::param("dtypes." + name), "unknown-column", fmt::format("there is no column `{}`", name));
-        return false;
-      }
+    for (const auto& [name, dtype] : params_["dtypes"].map()) {
+      const ParamValue* cells = params_["columns"].find(name);
+      if (cells != nullptr && !cells->list().front().is_text()) continue;
+      const At at = At::param("dtypes." + name);
+      if (cells == nullptr)
+        ctx.error(at, "unknown-column", fmt::format("there is no column `{}`", name));
+      else
+        ctx.error(at, "dtype-mismatch", fmt::format("column `{}` has texts, which become class ids (i32)", name),
+                  "leave its type out, or write numbers without quotes");
+      return false;
+    }
     return true;
+  }
+
+  static void warn_of_numbers(InferContext& ctx, const Column& column) {
+    if (column.texts.empty() || !std::all_of(column.texts.begin(), column.texts.end(), reads_as_number)) return;
+    ctx.warn(At::param("columns." + column.name), "numbers-as-texts",
+             fmt::format("the texts of column `{}` are numbers, but become class ids: \"{}\" becomes 0", column.name,
+                         column.texts.front()),
+             "remove the quotes");
   }
 
   bool add_column(InferContext& ctx, const std::string& name, const ParamValue::List& cells) {
@@ -171,6 +192,7 @@ class TableSource final : public Source {
         return false;
       }
     column.ids = {};
+    warn_of_numbers(ctx, column);
     const std::size_t classes = column.texts.size();
     column.spec.range = classes > 0 ? ValueRange{0, static_cast<double>(classes) - 1} : range;
     column.spec.class_names = std::move(column.texts);

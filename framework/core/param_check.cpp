@@ -241,6 +241,7 @@ class ParamCheck {
   }
 
   ParamValue scalar(const WrittenValue& value, const ParamType& type) {
+    if (value.boolean()) return wrong_type(value, type, "write 1 or 0 for a number, or put it in quotes for a text");
     return value.number().fault == NumberFault::not_a_number ? text(value, type) : number(value, type);
   }
 

@@ -24,12 +24,12 @@ std::string path_of_key(const DocNode& at, const Location& where, const std::str
   const bool is_top = prefix.empty();
   for (const DocMember& m : at.members) {
     const bool is_left_out = (is_top && m.key == "graph") || m.key == "with";
-    const std::string path = is_left_out ? prefix : prefix + (is_top ? "" : ".") + m.key;
+    std::string path = is_left_out ? prefix : prefix + (is_top ? "" : ".") + m.key;
     if (is_same(m.key_where, where)) return path;
-    if (const std::string found = path_of_key(m.value, where, path); !found.empty()) return found;
+    if (std::string found = path_of_key(m.value, where, path); !found.empty()) return found;
   }
   for (std::size_t i = 0; i < at.items.size(); ++i)
-    if (const std::string found = path_of_key(at.items[i], where, fmt::format("{}.{}", prefix, i)); !found.empty())
+    if (std::string found = path_of_key(at.items[i], where, fmt::format("{}.{}", prefix, i)); !found.empty())
       return found;
   return {};
 }

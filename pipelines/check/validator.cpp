@@ -9,9 +9,9 @@
 #include "check/rules/flow_check.hpp"
 #include "check/rules/graph_order.hpp"
 #include "check/rules/isolation_check.hpp"
+#include "check/rules/measurement_check.hpp"
 #include "check/rules/metric_names.hpp"
 #include "check/rules/node_check.hpp"
-#include "check/rules/overlap_check.hpp"
 #include "check/rules/rank_check.hpp"
 #include "device_feeds.hpp"
 #include "inference.hpp"
@@ -100,7 +100,7 @@ ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Di
   number_seeds(checked, graph, diagnostics);
   if (!diagnostics.has_errors()) name_metrics(checked, graph, diagnostics);
   if (!diagnostics.has_errors()) share_rows(graph, diagnostics);
-  if (!diagnostics.has_errors()) warn_of_overlaps(graph, diagnostics);
+  if (!diagnostics.has_errors()) warn_of_measurements(graph, diagnostics);
   if (diagnostics.has_errors()) return graph;
   mark_device_feeds(graph);
   decide_budgets(spec, graph);

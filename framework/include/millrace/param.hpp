@@ -92,7 +92,7 @@ class MILLRACE_EXPORT ParamType {
   /// A number that is kept as float32: one that would become infinite there, 0, or a bound that is excluded, is refused.
   static ParamType float32();
   static ParamType text();
-  static ParamType scalar();  ///< a number or a text, as in a column of a table
+  static ParamType scalar();  ///< a number or a text, as in a column of a table; not true or false
   static ParamType choice(std::vector<std::string> names);
   static ParamType list(ParamType element);
   static ParamType map(ParamType value);        ///< keys are free

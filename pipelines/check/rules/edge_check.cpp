@@ -71,7 +71,7 @@ class EdgeCheck {
             "name the node that comes before it");
       return false;
     }
-    return producer.info == nullptr || find_output(producer, edge, wanted, checked);
+    return producer.info == nullptr || find_output(node, producer, edge, wanted, checked);
   }
 
   void report_unknown_node(const EdgeSpec& edge) {
@@ -82,7 +82,8 @@ class EdgeCheck {
           is_shown ? did_you_mean(edge.from_node, names_, "nodes") : "");
   }
 
-  bool find_output(const CheckedNode& producer, const EdgeSpec& edge, const PortDecl* wanted, CheckedEdge& checked) {
+  bool find_output(const CheckedNode& node, const CheckedNode& producer, const EdgeSpec& edge, const PortDecl* wanted,
+                   CheckedEdge& checked) {
     const auto& outputs = producer.outputs;
     const std::string& name = producer.spec->name;
     const bool only = edge.from_port.empty() && outputs.size() == 1;
@@ -96,8 +97,7 @@ class EdgeCheck {
     const std::string list = fmt::format("`{}` is a {}, which gives", name, producer.spec->stage);
     if (edge.from_port.empty() && !outputs.empty())
       error("ambiguous-output", fmt::format("node `{}` has several outputs", name), edge.where, "which one?",
-            fmt::format("write {}.{}  ({}: {})", name, likely_output(outputs, wanted), list,
-                        name_list(names_of(outputs))));
+            fmt::format("write {}  ({}: {})", likely_edge(node, producer, wanted), list, name_list(names_of(outputs))));
     else
       error("unknown-output",
             fmt::format("node `{}` has no output{}", name,
@@ -114,11 +114,22 @@ class EdgeCheck {
     return found == named.end() ? nullptr : found->second;
   }
 
-  /// The first that the input could take.
-  static const std::string& likely_output(const std::vector<PortDecl>& outputs, const PortDecl* wanted) {
-    for (const PortDecl& port : outputs)
-      if (wanted != nullptr && port.kind == wanted->kind) return port.name;
-    return outputs.front().name;
+  /// The first output that the input could take, else one that another input of the node could.
+  static std::string likely_edge(const CheckedNode& node, const CheckedNode& producer, const PortDecl* wanted) {
+    const auto named = [&](const PortDecl& port) { return fmt::format("{}.{}", producer.spec->name, port.name); };
+    for (const PortDecl& port : producer.outputs)
+      if (wanted != nullptr && port.kind == wanted->kind) return named(port);
+    const std::string other = node.info != nullptr ? edge_to_another_input(node, producer) : "";
+    return other.empty() ? named(producer.outputs.front()) : other;
+  }
+
+  /// "in: {model: learn.model}"; empty when none of the outputs fits any input.
+  static std::string edge_to_another_input(const CheckedNode& node, const CheckedNode& producer) {
+    for (const PortDecl& output : producer.outputs)
+      for (const PortDecl& input : node.info->spec.inputs())
+        if (input.kind == output.kind)
+          return fmt::format("in: {{{}: {}.{}}}", input.name, producer.spec->name, output.name);
+    return {};
   }
 
   std::optional<PortDecl> find_input(const CheckedNode& node, const EdgeSpec& edge) {
@@ -151,8 +162,22 @@ class EdgeCheck {
     error("port-kind",
           fmt::format("`{}.{}` carries {}, input `{}` of `{}` takes {}", producer.spec->name, edge.from_port,
                       to_string(edge.kind), input.name, node.spec->stage, to_string(input.kind)),
-          edge.spec->where, fmt::format("carries {}", to_string(edge.kind)), "");
+          edge.spec->where, fmt::format("carries {}", to_string(edge.kind)),
+          help_for_kind(node, producer, edge, input));
     return false;
+  }
+
+  /// Another input for what comes, or another output for who takes it.
+  static std::string help_for_kind(const CheckedNode& node, const CheckedNode& producer, const CheckedEdge& edge,
+                                   const PortDecl& input) {
+    const auto is_of = [](PortKind kind) { return [kind](const PortDecl& port) { return port.kind == kind; }; };
+    const auto& inputs = node.info->spec.inputs();
+    const auto& outputs = producer.outputs;
+    if (const auto other = std::find_if(inputs.begin(), inputs.end(), is_of(edge.kind)); other != inputs.end())
+      return fmt::format("write in: {{{}: {}.{}}}", other->name, producer.spec->name, edge.from_port);
+    if (const auto other = std::find_if(outputs.begin(), outputs.end(), is_of(input.kind)); other != outputs.end())
+      return fmt::format("`{}.{}` carries {}", producer.spec->name, other->name, to_string(input.kind));
+    return fmt::format("`pipeline-run stages` tells which stages take {}", to_string(edge.kind));
   }
 
   void check_complete(CheckedNode& node) {

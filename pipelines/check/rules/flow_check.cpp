@@ -125,7 +125,7 @@ class FlowCheck {
     std::vector<std::vector<SourceWait>> open{{first}};
     std::set<std::size_t> seen;
     for (std::size_t next = 0; next < open.size(); ++next) {
-      const std::vector<SourceWait> path = open[next];
+      std::vector<SourceWait> path = open[next];
       if (path.back().other == first.source) return path;
       if (!seen.insert(path.back().other).second) continue;
       for (const SourceWait& wait : waits) {

@@ -14,7 +14,7 @@ namespace {
 
 // A name that is like no other is that of a plugin's stage more often than a slip.
 std::string help_for_stage(const std::string& stage, const StageRegistry& registry) {
-  const std::string help = did_you_mean(stage, registry.names(), "stages");
+  std::string help = did_you_mean(stage, registry.names(), "stages");
   if (!meant_by(stage, registry.names()).empty() || !said_of(stage).empty()) return help;
   return fmt::format(
       "one of a plugin is loaded with --plugin FILE.so; `pipeline-run stages {} --why` says where it was looked for; "

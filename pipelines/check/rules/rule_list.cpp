@@ -97,6 +97,9 @@ constexpr std::array kRules{
     Rule{"weights-all-zero", "Some sample has a weight above 0."},
     Rule{"inputs-not-scaled", "Bytes are scaled before a model learns from them."},
     Rule{"accuracy-of-a-regression", "Accuracy is asked for where rows are sorted into classes."},
+    Rule{"classes-differ", "A class has one number where a model is trained and where it is measured."},
+    Rule{"ranges-differ", "Rows that measure a model are scaled as those that train it."},
+    Rule{"numbers-as-texts", "Numbers of a table are not in quotes."},
     Rule{"train-evaluate-overlap", "Rows that a model is measured on have not trained it."},
 };
 

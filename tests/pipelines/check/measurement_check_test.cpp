@@ -1,5 +1,5 @@
 // Rows that measure the model that they train: who is told of, and how much is looked at for it.
-#include "check/rules/overlap_check.hpp"
+#include "check/rules/measurement_check.hpp"
 #include "catch.hpp"
 
 namespace millrace::pipelines {
@@ -22,7 +22,7 @@ class Sketch {
   }
   std::vector<std::string> warnings() const {
     Diagnostics found;
-    warn_of_overlaps(graph_, found);
+    warn_of_measurements(graph_, found);
     std::vector<std::string> messages;
     for (const Diagnostic& warning : found.warnings()) messages.push_back(warning.message);
     return messages;

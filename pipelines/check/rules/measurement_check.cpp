@@ -1,0 +1,155 @@
+// A depth-first search upstream from the evaluator and from its trainer finds their sources, whose ranges of rows are then intersected.
+// What is prepared otherwise is told by what inference knows of the two inputs.
+#include "measurement_check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace millrace::pipelines {
+namespace {
+
+PortKind kind_of(const ValidatedGraph& graph, const ValidatedEdge& edge) { return graph.spec_of(edge).kind; }
+
+bool measures_a_model(const ValidatedGraph& graph, const ValidatedNode& node) {
+  const bool takes_model = std::any_of(node.inputs.begin(), node.inputs.end(), [&](const ValidatedEdge& edge) {
+    return kind_of(graph, edge) == PortKind::model;
+  });
+  return takes_model && std::any_of(node.outputs.begin(), node.outputs.end(),
+                                    [](const auto& port) { return port.second.kind == PortKind::metrics; });
+}
+
+/// The sources whose rows all reach the data inputs of `node`. Each node is looked at once, by however many ways rows leave it.
+std::set<std::size_t> sources_of(const ValidatedGraph& graph, const ValidatedNode& node) {
+  std::set<std::size_t> sources, seen;
+  std::vector<const ValidatedNode*> open{&node};
+  while (!open.empty()) {
+    const ValidatedNode& at = *open.back();
+    open.pop_back();
+    for (const ValidatedEdge& edge : at.inputs) {
+      if (kind_of(graph, edge) != PortKind::data || !seen.insert(edge.from_node).second) continue;
+      const ValidatedNode& from = graph.nodes[edge.from_node];
+      if (from.info->kind == StageKind::source)
+        sources.insert(edge.from_node);
+      else if (!from.may_drop_rows())
+        open.push_back(&from);
+    }
+  }
+  return sources;
+}
+
+Diagnostic overlap(const ValidatedNode& measured, const ValidatedNode& trained, const RowsRead& rows,
+                   std::int64_t first, std::int64_t end, const std::string& trainer) {
+  Diagnostic warning;
+  warning.name = "train-evaluate-overlap";
+  warning.message =
+      fmt::format("node `{}` ({}): rows {} to {} of {} measure a model that `{}` trains on them too, from node `{}`",
+                  measured.name, measured.info->name, first, end - 1, rows.origin, trainer, trained.name);
+  warning.where = measured.where;
+  warning.help = "measure on rows that were not trained on: another split, or `rows: [first, count]` on both nodes";
+  warning.severity = Severity::warning;
+  return warning;
+}
+
+void compare(const ValidatedNode& measured, const ValidatedNode& trained, const std::string& trainer,
+             Diagnostics& diagnostics) {
+  for (const RowsRead& mine : measured.rows_read)
+    for (const RowsRead& theirs : trained.rows_read) {
+      const std::int64_t first = std::max(mine.first, theirs.first), end = std::min(mine.end, theirs.end);
+      if (mine.origin == theirs.origin && first < end)
+        diagnostics.add(overlap(measured, trained, mine, first, end, trainer));
+    }
+}
+
+/// A field of the data that trains a model, and the one of that name that measures it.
+struct FieldPair {
+  const PortSpec::FieldSpec &measured, &trained;
+};
+
+std::vector<FieldPair> fields_of_one_name(const ValidatedGraph& graph, const ValidatedNode& node,
+                                          const ValidatedNode& trainer) {
+  std::vector<FieldPair> pairs;
+  for (const ValidatedEdge& mine : node.inputs)
+    for (const ValidatedEdge& theirs : trainer.inputs)
+      for (const PortSpec::FieldSpec& measured : graph.spec_of(mine).fields)
+        for (const PortSpec::FieldSpec& trained : graph.spec_of(theirs).fields)
+          if (measured.name == trained.name) pairs.push_back({measured, trained});
+  return pairs;
+}
+
+Diagnostic difference(const char* name, const ValidatedNode& node, std::string message, const char* help) {
+  Diagnostic warning;
+  warning.name = name;
+  warning.message = fmt::format("node `{}` ({}): {}", node.name, node.info->name, std::move(message));
+  warning.where = node.where;
+  warning.help = help;
+  warning.severity = Severity::warning;
+  return warning;
+}
+
+// The first class that is another one; of those that only one side has nothing is said.
+void compare_classes(const ValidatedNode& node, const ValidatedNode& trainer, const FieldPair& pair,
+                     Diagnostics& diagnostics) {
+  const ClassNames::List &mine = pair.measured.spec.class_names.list(), &theirs = pair.trained.spec.class_names.list();
+  const auto shared = static_cast<std::ptrdiff_t>(std::min(mine.size(), theirs.size()));
+  const auto [here, there] = std::mismatch(mine.begin(), mine.begin() + shared, theirs.begin());
+  if (here == mine.begin() + shared) return;
+  diagnostics.add(difference("classes-differ", node,
+                             fmt::format("class {} of `{}` is `{}` here and `{}` where `{}` trains the model",
+                                         here - mine.begin(), pair.measured.name, *here, *there, trainer.name),
+                             "name the classes in one order for both: one_hot takes `classes: [NAME, ...]`"));
+}
+
+// Of a table the range is that of its values, which may differ; of files it is that of their type.
+bool come_from_files(const ValidatedGraph& graph, const std::set<std::size_t>& sources) {
+  const auto is_table = [&](std::size_t source) { return graph.nodes[source].rows_read.empty(); };
+  return !sources.empty() && std::none_of(sources.begin(), sources.end(), is_table);
+}
+
+void compare_ranges(const ValidatedNode& node, const ValidatedNode& trainer, const FieldPair& pair,
+                    Diagnostics& diagnostics) {
+  const std::optional<ValueRange>&mine = pair.measured.spec.range, &theirs = pair.trained.spec.range;
+  if (!mine || !theirs || (mine->lo == theirs->lo && mine->hi == theirs->hi)) return;
+  diagnostics.add(
+      difference("ranges-differ", node,
+                 fmt::format("`{}` lies in [{}, {}] here and in [{}, {}] where `{}` trains the model",
+                             pair.measured.name, mine->lo, mine->hi, theirs->lo, theirs->hi, trainer.name),
+                 "prepare both alike: set a parameter of the chain (chains.NAME.1...), not of one of its uses"));
+}
+
+void compare_fields(const ValidatedGraph& graph, const ValidatedNode& node, const ValidatedNode& trainer, bool of_files,
+                    Diagnostics& diagnostics) {
+  for (const FieldPair& pair : fields_of_one_name(graph, node, trainer)) {
+    compare_classes(node, trainer, pair, diagnostics);
+    const bool are_ids = pair.measured.spec.row_shape.empty();  // whose range is that of the labels that there are
+    if (of_files && !are_ids) compare_ranges(node, trainer, pair, diagnostics);
+  }
+}
+
+void check_measurement(const ValidatedGraph& graph, const ValidatedNode& node, Diagnostics& diagnostics) {
+  const std::set<std::size_t> measuring = sources_of(graph, node);
+  for (const ValidatedEdge& edge : node.inputs) {
+    if (kind_of(graph, edge) != PortKind::model) continue;
+    const ValidatedNode& trainer = graph.nodes[edge.from_node];
+    const std::set<std::size_t> training = sources_of(graph, trainer);
+    for (const std::size_t mine : measuring)
+      for (const std::size_t theirs : training)
+        compare(graph.nodes[mine], graph.nodes[theirs], trainer.name, diagnostics);
+    compare_fields(graph, node, trainer, come_from_files(graph, measuring) && come_from_files(graph, training),
+                   diagnostics);
+  }
+}
+
+}  // namespace
+
+void warn_of_measurements(const ValidatedGraph& graph, Diagnostics& diagnostics) {
+  for (const ValidatedNode& node : graph.nodes)
+    if (measures_a_model(graph, node)) check_measurement(graph, node, diagnostics);
+}
+
+}  // namespace millrace::pipelines
