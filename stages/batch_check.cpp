@@ -2,6 +2,7 @@
 #include "batch_check.hpp"
 
 #include <millrace/detail/counted.hpp>
+#include <millrace/detail/number_text.hpp>
 #include <millrace/error.hpp>
 #include <millrace/target_check.hpp>
 
@@ -47,6 +48,15 @@ bool is_unscaled(const TensorSpec& inputs) {
 
 std::uint64_t sample_of(const Packet& batch, std::int64_t row) {
   return batch.sample_ids()[static_cast<std::size_t>(row)];
+}
+
+/// Place of the first value that is not finite; the number of values when there is none. Other types than f32 hold none.
+std::size_t first_not_finite(const Tensor& tensor) {
+  const auto values = static_cast<std::size_t>(tensor.rows() * tensor.spec().stored_elements());
+  if (tensor.spec().stored_dtype() != DType::f32) return values;
+  const auto* data = reinterpret_cast<const float*>(tensor.bytes());
+  const float* bad = std::find_if(data, data + values, [](float value) { return !std::isfinite(value); });
+  return static_cast<std::size_t>(bad - data);
 }
 
 }  // namespace
@@ -97,6 +107,17 @@ void require_own_part(const RowShare& share, const Packet& packet, std::int64_t 
                           counted(packet.rows, "row"), packet.header.first_row, share.rank,
                           counted(share.part_rows(rows), "row"), first),
               "over several processes no stage upstream may drop, add or move rows");
+}
+
+std::string not_finite_in(const Packet& batch) {
+  for (const Field& field : batch.fields) {
+    const auto elements = static_cast<std::size_t>(field.tensor.spec().stored_elements());
+    const std::size_t place = first_not_finite(field.tensor), row = place / std::max<std::size_t>(1, elements);
+    if (row >= static_cast<std::size_t>(batch.rows)) continue;
+    const float value = reinterpret_cast<const float*>(field.tensor.bytes())[place];
+    return fmt::format("sample {} has {} in `{}`", batch.sample_ids()[row], without_nan_sign(value), field.name);
+  }
+  return {};
 }
 
 void BatchCheck::begin(Loss loss, const PortSpec& batches, bool on_host) {

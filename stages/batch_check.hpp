@@ -26,6 +26,11 @@ void require_different_metrics(const std::vector<std::string>& metrics, InferCon
 /// Throws Error("rank-rows", run) unless `packet` is this rank's part of batch `index` of a pass of `pass_rows` rows over all ranks.
 void require_own_part(const RowShare& share, const Packet& packet, std::int64_t index, std::int64_t pass_rows);
 
+/// What to do about it.
+inline constexpr const char* kFiniteData = "mend that row or leave it out: data must be finite";
+/// "sample 7 has nan in `inputs`": the first value of the batch that is not finite; empty when all are. The batch lies on the host.
+std::string not_finite_in(const Packet& batch);
+
 /// Looks at the values of batches where that is not known. One thread at a time.
 class BatchCheck {
  public:

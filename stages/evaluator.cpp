@@ -160,20 +160,24 @@ class Evaluator final : public Serial {
     if (reduction_ == Reduction::ordered) batch.part_rows = parts_of(packet, pass_.batches.size() - 1);
     check_.require(packet, *news_);
     const BatchSums sums = step_->evaluate(*pass_.model, batch);
-    require_finite(sums);
+    require_finite(sums, packet);
     pass_.batches.back() = sums;
     pass_.seconds += ctx.seconds() - start;
   }
 
   /// The first batch that is not finite is the one to look at. A device that works asynchronously has given zeros: there the
   /// metrics of the pass are looked at when they are emitted.
-  void require_finite(const BatchSums& sums) const {
+  void require_finite(const BatchSums& sums, const Packet& packet) const {
     if (std::isfinite(sums.loss) && std::isfinite(sums.absolute_error)) return;
+    const double loss = without_nan_sign(sums.loss / sums.samples);
+    if (const std::string data = device_->is_host() ? not_finite_in(packet) : ""; !data.empty())
+      throw Error(ErrorKind::diverged, "diverged", fmt::format("the loss on this batch is {}: {}", loss, data),
+                  kFiniteData);
     const bool is_trained = pass_.model->epoch() > 0;
     throw Error(ErrorKind::diverged, "diverged",
                 fmt::format("the loss on this batch is {}: every weight is finite, so what the model gives for it has "
                             "become too large, or its inputs or targets are not finite or too large",
-                            without_nan_sign(sums.loss / sums.samples)),
+                            loss),
                 fmt::format("{}look at the rows of this batch: data must be finite",
                             is_trained ? "lower the learning rate, or clip the gradient (clip_norm); else " : ""));
   }

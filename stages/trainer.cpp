@@ -36,7 +36,7 @@ void check_loss(const ModelSpec& model, Loss loss, const std::string& last_path,
 }
 
 std::string help_for_targets(const TensorSpec& targets, const ModelSpec& model, const std::string& last_path) {
-  const std::string units = fmt::format("set `{}.dense.units` to {}", last_path, elements_of(targets.row_shape));
+  std::string units = fmt::format("set `{}.dense.units` to {}", last_path, elements_of(targets.row_shape));
   if (targets.row_shape.empty())
     return fmt::format("add a `one_hot` with classes: {} before the batcher", model.outputs());
   if (model.inputs == model.outputs())
@@ -116,7 +116,8 @@ class Trainer final : public Serial {
     open_ranks(ctx);
     const PortSpec& in = ctx.input("in");
     if (in.rows_per_pass && in.max_rows > 0) steps_per_pass_ = (*in.rows_per_pass + in.max_rows - 1) / in.max_rows;
-    check_.begin(spec_.loss, in, ctx.device().is_host());
+    on_host_ = ctx.device().is_host();
+    check_.begin(spec_.loss, in, on_host_);
     step_ = make_train_step(ctx.device(), spec_);
   }
 
@@ -202,17 +203,20 @@ class Trainer final : public Serial {
     batch.last_in_epoch = packet.header.last_in_epoch;
     require_own_part(share_, packet, progress_.step, pass_rows_);
     check_.require(packet, *news_);
-    add_sums(train_step(batch));
+    add_sums(train_step(batch, packet));
     last_step_end_ = ctx.seconds();
     report(packet.header.epoch);
   }
 
   /// The place in the error is that of the batch; which layer it was the weights tell.
-  BatchSums train_step(const TrainBatch& batch) {
+  BatchSums train_step(const TrainBatch& batch, const Packet& packet) {
     try {
       return step_->train(batch);
     } catch (Error& error) {
-      if (error.kind() == ErrorKind::diverged) error.add_note(weights_note(batch.epoch));
+      if (error.kind() != ErrorKind::diverged) throw;
+      if (const std::string data = on_host_ ? not_finite_in(packet) : ""; !data.empty())
+        throw Error(error.kind(), error.name(), fmt::format("{}: {}", error.message(), data), kFiniteData);
+      error.add_note(weights_note(batch.epoch));
       throw;
     }
   }
@@ -220,7 +224,8 @@ class Trainer final : public Serial {
   std::string weights_note(std::uint32_t epoch) const {
     try {
       const std::string where = step_->snapshot(epoch)->not_finite();
-      return where.empty() ? "all weights are still finite: inputs, targets or outputs of a layer are too large"
+      return where.empty() ? "all weights are still finite: inputs, targets, outputs of a layer or a penalty on "
+                             "weights are too large"
                            : "not finite already: " + where;
     } catch (const Error&) {  // a device that has thrown may not give its weights any more
       return "the device does not say which weights";
@@ -346,7 +351,7 @@ class Trainer final : public Serial {
   BatchSums sums_;                  ///< of the running pass
   std::vector<BatchSums> batches_;  ///< the same batch by batch, where the order of the ranks' sums is by batch
   StepProgress progress_;
-  bool started_ = false;
+  bool started_ = false, on_host_ = false;
   double mark_ = 0, pass_start_ = 0, last_step_end_ = 0;  ///< in seconds; mark_: end of the pass before
 };
 

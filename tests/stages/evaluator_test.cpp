@@ -86,7 +86,8 @@ TEST_CASE("evaluator tells a loss that is no number without a sign") {
   const float nan = std::copysign(std::numeric_limits<float>::quiet_NaN(), -1.0F);
   const Error error = error_of([&] { t.push("data", data_packet(1, true, {nan}, {1})); });
   CHECK(error.name() == "diverged");
-  CHECK_THAT(error.message(), Catch::Matchers::ContainsSubstring("is nan:"));
+  CHECK_THAT(error.message(), Catch::Matchers::EndsWith("is nan: sample 0 has nan in `inputs`"));
+  CHECK(error.help() == "mend that row or leave it out: data must be finite");
 }
 
 TEST_CASE("evaluator names the learning rate first where weights have grown until their outputs overflow") {

@@ -1,5 +1,6 @@
 // trainer, driven alone.
 #include "catch.hpp"
+#include "error_of.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
@@ -149,13 +150,12 @@ TEST_CASE("a trainer's loss that is not finite stops the run") {
   StageTester t("trainer", params_of({dense(2, "linear")}, "mse"));
   Packet packet = batch(2, 1, false);
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  packet.fields[0].tensor = rows<float>({2}, {nan, 1, 2, 3});
-  try {
-    t.push("in", packet);
-    FAIL("no error");
-  } catch (const Error& error) {
-    CHECK(error.kind() == ErrorKind::diverged);
-  }
+  packet.fields[0].tensor = rows<float>({2}, {1, 2, 3, nan});
+  const Error error = error_of([&] { t.push("in", packet); });
+  CHECK(error.kind() == ErrorKind::diverged);
+  CHECK_THAT(error.message(), Catch::Matchers::EndsWith("is not finite: sample 1 has nan in `inputs`"));
+  CHECK(error.help() == "mend that row or leave it out: data must be finite");
+  CHECK(error.notes().empty());
 }
 
 TEST_CASE("trainer asks for a flatten when rows are no vectors") {
