@@ -42,6 +42,16 @@ std::string written_out(const DocNode& value, const std::vector<Param>& params) 
   return fmt::format("write {{NAME: VALUE}}; there are: {}", name_list(names_of(params)));
 }
 
+// `0,5` is one number elsewhere, `3,000` too.
+bool is_one_number_elsewhere(std::string_view text) {
+  const std::size_t comma = text.find(',');
+  const std::string_view whole = text.substr(0, comma), rest = text.substr(std::min(text.size(), comma + 1));
+  const auto is_digits = [](std::string_view part) {
+    return !part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  return comma != std::string_view::npos && is_digits(whole) && is_digits(rest) && (whole == "0" || rest.size() == 3);
+}
+
 // With the path and the values that were written, so that the loop can be pasted.
 std::string help_for_several(const DocNode& node) {
   std::string values, path = "NODE.PARAMETER";
@@ -58,8 +68,11 @@ std::string help_for_several(const DocNode& node) {
 std::string help_for_number(const DocNode& node, const std::string& subject) {
   const std::string_view text = node.text;
   if (node.quoted && read_number(text).fault == NumberFault::none) return "remove the quotes";
+  if (!node.is_list() && is_one_number_elsewhere(text))
+    return "a decimal point is written `.`, and nothing stands between thousands";
   const bool is_list = node.is_list() || text.find(',') != std::string_view::npos, is_call = text.ends_with(')');
-  if (is_list || is_call) return help_for_several(node);
+  const bool is_item = subject.starts_with("item ");  // of a table, say, which nobody runs once for each
+  if ((is_list || is_call) && !is_item) return help_for_several(node);
   if (subject == "`seed`")
     return "write a number: the same one gives the same weights; --set seed=$RANDOM another each time";
   return {};

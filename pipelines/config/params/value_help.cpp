@@ -123,7 +123,7 @@ std::string example_item(const ParamType& type) {
   if (type.kind() != Kind::one_of) return "VALUE";
   const Alternative& first = type.alternatives().front();
   for (const char* value : {"512", "1", "0.5"})
-    if (const std::string item = with_value(first, value); !item.empty()) return item;
+    if (std::string item = with_value(first, value); !item.empty()) return item;
   return first.name + ": {...}";
 }
 

@@ -74,6 +74,9 @@ class OverrideApplier {
     for (const Param& p : top_level_params()) known.push_back(p.name);
     if (first == "graph" && path.size() == 2 && (graph == nullptr || graph->value.find(path[1].text) == nullptr))
       return refuse_node(path[1], fmt::format("there is no node `{}`", shown(path[1].text)), false);
+    if (first == "graph" && path.size() == 1)
+      return typed_.unknown(path.front(), "`graph` cannot be set as a whole",
+                            "a path begins with a node: NODE.PARAMETER=VALUE, NODE=null");
     if (first == "graph" && path.size() > 1)
       return typed_.unknown(path.front(), "a path begins with the node",
                             fmt::format("leave out `graph.`: {}...", path[1].text));
@@ -123,6 +126,10 @@ class OverrideApplier {
     if (key == "run")
       return typed_.set_param(member_of(node, path.front()).value, run_params(), "run", path.subspan(1));
     if (key == "in" && typed_.removes()) return remove_input(node, path);
+    const DocMember* in = node.find("in");
+    if (typed_.removes() && path.size() == 1 && in != nullptr && in->value.find(key) != nullptr)
+      return typed_.unknown(path.front(), fmt::format("`{}` is an input of `{}`", shown(key), name.text),
+                            fmt::format("to take it away write --set {}.in.{}=null", name.text, shown(key)));
     if (is_node_key(key) && key != "with")
       return typed_.set_untyped(member_of(node, path.front()).value, path.subspan(1));
     const PathSegment with{"with", path.front().where};
@@ -218,11 +225,11 @@ bool says_what_to_do(std::string_view help) {
 
 // A path that leads nowhere is answered with those that end as it does, wherever they begin.
 void say_where(const Diagnostics& found, const DocNode& document, const StageRegistry& registry, std::string_view path,
-               std::string_view value, Diagnostics& diagnostics) {
+               std::string_view value, Edit edit, Diagnostics& diagnostics) {
   diagnostics.add_all(found.edited([&](Diagnostic& d) {
     if (d.name != "unknown-path") return true;
     const std::string ours = in_our_words(path, value);
-    const bool is_answered = says_what_to_do(d.help);
+    const bool is_answered = says_what_to_do(d.help) || edit == Edit::remove;
     const std::string meant = ours.empty() && !is_answered ? set_meant(path, value, document, registry) : "";
     if (!ours.empty())
       d.help = ours;
@@ -261,7 +268,7 @@ void apply_one(DocNode& document, const Override& override, const StageRegistry&
   DocNode changed = document;  // what leads nowhere leaves nothing behind, such as the members on its way
   OverrideApplier(changed, registry, *value, edit, found).apply(path);
   if (found.empty()) document = std::move(changed);
-  say_where(found, document, registry, path_text, text.substr(equals + 1), diagnostics);
+  say_where(found, document, registry, path_text, text.substr(equals + 1), edit, diagnostics);
 }
 
 bool is_null(const Override& override, std::size_t start) {

@@ -151,7 +151,7 @@ std::string TypedPath::help_for_items(const DocNode& list, const ParamType& type
   const PathSegment& item = path.front();
   const bool is_number = !item.text.empty() && std::all_of(item.text.begin(), item.text.end(),
                                                            [](unsigned char c) { return std::isdigit(c) != 0; });
-  const std::string numbers = fmt::format("items are numbered 0 to {}", list.items.size() - 1);
+  std::string numbers = fmt::format("items are numbered 0 to {}", list.items.size() - 1);
   if (removes()) return numbers;
   const std::string path_of_list = path_before(item),
                     example = is_number ? wrapped_value(path.subspan(1), item.where.source->text)
@@ -172,6 +172,17 @@ void TypedPath::refuse_to_switch(const std::string& is, Path path) {
                       wrapped_value(path, name.where.source->text)));
 }
 
+// `learn.optimizer.sgd=null` is no optimizer, and `learn.model.0.dense=null` no layer.
+void TypedPath::refuse_to_unset(const std::vector<Alternative>& all, const PathSegment& name) {
+  std::string others;
+  for (const Alternative& a : all)
+    if (a.name != name.text) others += (others.empty() ? "" : ", ") + a.name;
+  const std::string path = path_before(name);
+  unknown(name, fmt::format("`{}` is a kind of `{}`, which always has one", shown(name.text), shown(path)),
+          fmt::format("set `{}` as a whole, or a parameter of it{}{}", shown(path),
+                      others.empty() ? "" : "; there are also: ", others));
+}
+
 void TypedPath::set_alternative(DocNode& node, const ParamType& type, Path path, bool is_item) {
   const PathSegment& name = path.front();
   const auto& all = type.alternatives();
@@ -187,6 +198,7 @@ void TypedPath::set_alternative(DocNode& node, const ParamType& type, Path path,
     return unknown(name, fmt::format("`{}` is not one of the choices", shown(name.text)),
                    did_you_mean(name.text, names, "choices"));
   }
+  if (removes() && path.size() == 1) return refuse_to_unset(all, path.front());
   const std::string is = node.is_map() && node.members.size() == 1 ? node.members.front().key : node.text;
   if (is_item && !is.empty() && is != name.text) return refuse_to_switch(is, path);
   if (is != name.text || !node.is_map()) node = DocNode{};

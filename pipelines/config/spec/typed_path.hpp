@@ -46,6 +46,7 @@ class TypedPath {
   void set_alternative(DocNode& node, const ParamType& type, Path path, bool is_item);
   std::string help_for_items(const DocNode& list, const ParamType& type, Path path) const;
   void refuse_to_switch(const std::string& is, Path path);
+  void refuse_to_unset(const std::vector<Alternative>& all, const PathSegment& name);
 
   const DocNode& value_;
   Edit edit_;

@@ -18,6 +18,14 @@ BOTH = "--set train_batches.batch_size=64, or --set valid_batches.batch_size=64"
 SETS = [
     ("learn.optimizer.learning_rate=0.01", RATE),
     ("learn.optimizer.adam.lr=1e-3", "learning_rate"),
+    ("learn.optimizer.rmsprop=null", "set `learn.optimizer` as a whole, or a parameter of it; there are also: "),
+    ("learn.optimizer.adam=null", "set `learn.optimizer` as a whole"),
+    ("learn.model.0.dense=null", "set `learn.model.0` as a whole"),
+    ("learn.model.7=null", "items are numbered 0 to 2"),
+    ("graph=null", "a path begins with a node: "),
+    ("log.valid=null", "to take it away write --set log.in.valid=null"),
+    ("train_inputs.normalize.scale=0,5", "a decimal point is written `.`"),
+    ("train_batches.batch_size=3,000", "nothing stands between thousands"),
     ("learn.optimizer=Adam", "`adam`"),
     ("learn.optimizer=adamw", "no decay of weights"),
     ("lr=0.01", RATE),
@@ -198,6 +206,7 @@ CONFIGS = [
     (HEAD + "  b: {stage: \"print, in: t.x}\n" + TAIL.replace("print", '"print"'), "the quote that opens here is closed only in line 5"),
     ("version: 2\ngraph:\n" + TAIL, "this Millrace reads version 1"),
     (HEAD.replace("[1]", "[1, 2]") + TAIL.replace("b}", "t.x}"), "each column has one value for each row"),
+    (HEAD.replace("[1]", "[true, false]") + TAIL.replace("b}", "t.x}"), "write 1 or 0 for a number"),
 ]
 
 # A trainer's node as it is written by hand, in a config that is right otherwise, and what the answer holds.
@@ -295,6 +304,15 @@ class Guesses(unittest.TestCase):
             process = run("check", "-", input=config)
             path = re.search(r"set `(.*)` to 1", help_of(process)).group(1)
             self.assertEqual(run("check", "-", "--set", f"{path}=1", input=config).returncode, 0, path)
+
+    def test_a_model_is_printed_as_it_is_told_whatever_was_tried_first(self):
+        for tried in ("learn", "learn.model", "{in: learn.model}"):
+            config = LEARN + f"  show: {{stage: print, in: {tried}}}\n"
+            edge = re.search("write (in: {model: learn.model})", help_of(run("check", "-", input=config))).group(1)
+            process = run("check", "-", input=LEARN + f"  show: {{stage: print, {edge}}}\n")
+            self.assertEqual(process.returncode, 0, process.stderr)
+        config = LEARN + "  show: {stage: print, in: learn.metrics}\n"
+        self.assertIn("`pipeline-run stages` tells which stages take metrics", help_of(run("check", "-", input=config)))
 
     def test_what_is_no_matter_of_shapes_tells_no_shapes_of_a_batch(self):
         process = run("check", MNIST, "--set", "learn.metrics=[accuracy, accuracy]")
