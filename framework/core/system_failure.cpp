@@ -35,10 +35,10 @@ Error system_failure(const std::error_code& code, const std::string& doing) {
     case EAGAIN:
       return failure(
           "no-thread", doing.empty() ? "start a thread" : doing, code,
-          fmt::format(
-              "this user or control group may have no more threads and processes: `ulimit -u` is {}, the "
-              "group's limit is in pids.max, and its stack wants room (`ulimit -v` is {}); `--threads N` takes fewer",
-              limit_text(RLIMIT_NPROC), limit_text(RLIMIT_AS)));
+          fmt::format("this user or control group may have no more threads and processes: `ulimit -u` is {}, the "
+                      "group's limit is in pids.max, and its stack wants room (`ulimit -v` is {}); a smaller "
+                      "`--threads`, where it is above 1, takes fewer",
+                      limit_text(RLIMIT_NPROC), limit_text(RLIMIT_AS)));
     case EMFILE:
     case ENFILE:
       return failure(

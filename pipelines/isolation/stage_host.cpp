@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -158,11 +159,12 @@ class StageHost {
     const std::string file = request.text(), stage = request.text();
     const ParamValue params = read_param(request);
     HostedNode node = read_node(request);
-    for (const StageInfo& info : enter_plugin_(file))
-      if (info.name == stage) make(info, params, std::move(node));
-    if (!hosted_)
+    const std::vector<StageInfo> stages = enter_plugin_(file);
+    const auto info = std::find_if(stages.begin(), stages.end(), [&](const StageInfo& s) { return s.name == stage; });
+    if (info == stages.end())
       throw Error(ErrorKind::plugin, "unknown-stage", fmt::format("`{}` has no stage `{}` any more", file, stage),
                   "the file was changed while the run began: start it again");
+    make(*info, params, std::move(node));
     hosted_->stage->open(hosted_->opening);
   }
 

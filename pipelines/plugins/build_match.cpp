@@ -79,7 +79,8 @@ void require_same_build(const std::string& path, const millrace_plugin_note& not
 }
 
 void require_same_layout(const std::string& path, const millrace_plugin_note& note, const std::string& layout) {
-  if (layout.size() == sizeof kOwnLayout && std::memcmp(layout.data(), &kOwnLayout, sizeof kOwnLayout) == 0) return;
+  const std::string_view own(reinterpret_cast<const char*>(&kOwnLayout), sizeof kOwnLayout);
+  if (layout == own) return;
   refuse(path, "plugin-layout",
          fmt::format("was built against other headers of Millrace {} than this pipeline-run was: types that both use "
                      "are laid out otherwise",

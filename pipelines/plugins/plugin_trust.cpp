@@ -39,6 +39,9 @@ bool is_trusted(uid_t owner) {
   return false;
 }
 
+// The lists of users and groups are read by the thread that loads plugins, and by no other.
+// NOLINTBEGIN(concurrency-mt-unsafe)
+
 // Most systems give each user a group of his own, and let it write.
 bool is_own_group(gid_t group) {
   if (group == 0) return true;
@@ -54,6 +57,8 @@ std::string owner_text(uid_t owner) {
   const passwd* user = getpwuid(owner);
   return user == nullptr ? fmt::format("user {}", owner) : fmt::format("user {} ({})", owner, user->pw_name);
 }
+
+// NOLINTEND(concurrency-mt-unsafe)
 
 void require_owner(const fs::path& path, const struct stat& status) {
   if (!is_trusted(status.st_uid))

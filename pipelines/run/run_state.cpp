@@ -285,7 +285,7 @@ void Run::account() {
   report_.widened = widened_budgets(graph_, sources_, *ledger_);
   const bool cut_short = stopped_ || is_unfinished(source_counts_, passes_);
   if (cut_short) discard_waiting();
-  for (RunFailure& failure : check_edges(count_edges(nodes_), passes_, cut_short)) stop_.fail(std::move(failure));
+  for (const RunFailure& failure : check_edges(count_edges(nodes_), passes_, cut_short)) stop_.fail(failure);
   discard_waiting();
   if (cut_short || stop_.stopped()) return;
   require_every_epoch();
@@ -341,8 +341,7 @@ void Run::close_stages() {
     const ValidatedNode& node = graph_.nodes[i];
     if (kept_[i] != 0) counts.push_back({node.name, node.info->name, node.where, kept_[i]});
   }
-  for (RunFailure& failure : check_ends(source_counts_, counts, ledger_->held(), passes_))
-    stop_.fail(std::move(failure));
+  for (const RunFailure& failure : check_ends(source_counts_, counts, ledger_->held(), passes_)) stop_.fail(failure);
 }
 
 void Run::tell_changed_floats() {

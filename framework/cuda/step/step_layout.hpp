@@ -48,17 +48,17 @@ class PaddedWeights {
 /// What decides a step's memory and work.
 struct StepDemand {
   std::shared_ptr<const ModelSpec> model;
-  Loss loss = Loss::mse;
   std::int64_t rows = 0;
-  bool training = false;
   std::size_t input_row_bytes = 0, target_row_bytes = 0;  ///< as stored
-  bool weighted = false;                                  ///< room for a weight a row
-  Precision precision = Precision::float32;
-  std::size_t state_slots = 0;  ///< values of the optimizer beside each weight
-  bool sums_ranks = false;      ///< the gradient is summed over several ranks
-  bool sums_weights = false;    ///< the gradient is clipped or a layer has an L2 penalty
+  std::size_t state_slots = 0;                            ///< values of the optimizer beside each weight
   double clip_norm = 0;
   std::uint64_t seed = 0;
+  Loss loss = Loss::mse;
+  Precision precision = Precision::float32;
+  bool training = false;
+  bool weighted = false;      ///< room for a weight a row
+  bool sums_ranks = false;    ///< the gradient is summed over several ranks
+  bool sums_weights = false;  ///< the gradient is clipped or a layer has an L2 penalty
   nn::UpdateRule rule{};
 };
 StepDemand demand_of(const TrainSpec& spec);

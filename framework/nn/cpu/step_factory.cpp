@@ -9,7 +9,7 @@
 namespace millrace::cpu {
 namespace {
 
-[[maybe_unused]] const bool registered = [] {
+[[maybe_unused]] const bool kRegistered = [] {
   nn::register_step_factory("cpu", step_factory());
   return true;
 }();

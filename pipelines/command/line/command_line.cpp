@@ -159,7 +159,8 @@ std::vector<std::string> with_verb(std::vector<std::string> words) {
 
 ParsedCommand parse_command(const std::vector<std::string>& arguments) {
   std::vector<std::string> words = with_verb(arguments);
-  return VerbParser(*find_verb(words.front())).parse(std::move(words));
+  const Verb& verb = *find_verb(words.front());
+  return VerbParser(verb).parse(std::move(words));
 }
 
 }  // namespace millrace::pipelines

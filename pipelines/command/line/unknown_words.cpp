@@ -103,7 +103,7 @@ std::string instead_of_option(const Verb& verb, const std::string& word, const s
   const std::string name = word.substr(0, equals);
   const std::string value = equals != std::string::npos ? word.substr(equals + 1) : next.starts_with('-') ? "" : next;
   const std::string meant = option_meant(verb, name);
-  const std::string help = meant.empty() ? "" : fmt::format("did you mean `--{}`?", meant);
+  std::string help = meant.empty() ? "" : fmt::format("did you mean `--{}`?", meant);
   const std::string set = takes_overrides(verb) ? set_instead_of(name, value, config_path(target)) : "";
   if (set.empty() && takes_overrides(verb))
     if (std::string said = option_elsewhere(name); !said.empty()) return said;

@@ -69,7 +69,7 @@ std::string head_text(std::uint32_t epoch, std::uint32_t epochs) {
 }
 
 std::string time_text(const StepProgress& progress) {
-  const std::string spent = seconds_text(progress.seconds);
+  std::string spent = seconds_text(progress.seconds);
   if (progress.steps <= 0 || progress.step <= 0) return spent;
   const double left = progress.seconds / static_cast<double>(progress.step) *
                       static_cast<double>(std::max<std::int64_t>(progress.steps - progress.step, 0));

@@ -85,7 +85,7 @@ class StageContext final : public NodeOpening, public RunNews, public RunWarning
       failure.epoch = call->epoch;
       failure.packet = call->packet;
     }
-    node_.services().stop.fail(std::move(failure));
+    node_.services().stop.fail(failure);
   }
 
   NodeAdapter& node_;

@@ -33,7 +33,7 @@ std::string isa_text() {
   return dnnl_get_cpu_isa_hints() == dnnl_cpu_isa_prefer_ymm ? text + " prefer_ymm" : text;
 }
 
-[[maybe_unused]] const bool registered = [] {
+[[maybe_unused]] const bool kRegistered = [] {
   register_product_library(&onednn_library);
   return true;
 }();
