@@ -103,7 +103,8 @@ Listing list_images(const fs::path& folder) try {
     fail("no-images", folder, "has no folders with images", "the folder must be FOLDER/CLASS/NAME.png");
   return listing;
 } catch (const fs::filesystem_error& error) {
-  fail("folder-unreadable", error.path1(), "cannot be read: " + error.code().message(), kLetYourselfRead);
+  fail("folder-unreadable", error.path1(), "cannot be read: " + error.code().message(),
+       error.code() == std::errc::permission_denied ? kLetYourselfRead : "");
 }
 
 std::string size_text(std::int64_t height, std::int64_t width) {

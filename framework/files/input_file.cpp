@@ -1,5 +1,6 @@
 // A path comes from a config, and a config may come from anybody: nothing is opened that would wait, act or tell secrets.
 #include <millrace/byte_reader.hpp>
+#include <millrace/detail/system_failure.hpp>
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>
 
@@ -29,12 +30,21 @@ namespace {
   fail("not-a-file", path, "not a regular file", "name a file, raw or gzip, not a folder, a pipe or a device");
 }
 
+// No fault of the file: the limit is the process's, or the system's.
+[[noreturn]] void fail_for_want_of_files(const std::string& path, const std::string& what,
+                                         const std::error_code& code) {
+  const Error known = system_failure(code, what);
+  throw Error(known.kind(), known.name(), fmt::format("{}: {}", path, what), known.help());
+}
+
 [[noreturn]] void fail_to_open(const std::string& path, int error) {
   if (error == ENXIO) fail_as_no_file(path);  // a socket
-  const bool missing = error == ENOENT || error == ENOTDIR;
-  fail(missing ? "file-missing" : "file-unreadable", path,
-       fmt::format("cannot open: {}", std::generic_category().message(error)),
-       missing ? "check the path; a relative path starts at the current folder" : kLetYourselfRead);
+  const std::error_code code(error, std::generic_category());
+  const std::string what = fmt::format("cannot open: {}", code.message());
+  if (error == EMFILE || error == ENFILE) fail_for_want_of_files(path, what, code);
+  if (error == ENOENT || error == ENOTDIR)
+    fail("file-missing", path, what, "check the path; a relative path starts at the current folder");
+  fail("file-unreadable", path, what, error == EACCES || error == EPERM ? kLetYourselfRead : "");
 }
 
 [[noreturn]] void fail_as_outside(const std::string& path, const std::string& place) {

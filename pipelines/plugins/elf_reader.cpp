@@ -62,6 +62,7 @@ ElfFile::ElfFile(const std::string& path) : path_(path) {
            "check the path; it is relative to the config, or to the current folder after --plugin");
     if (error.name() == "not-a-file")
       fail("plugin-not-a-file", "it is not a regular file", "name the plugin's .so file");
+    if (error.name() == "too-many-files") throw;  // any other file would fail as well
     fail("plugin-missing", "it cannot be read: " + why_not_opened(error, path), error.help());
   }
   size_ = file_->bytes();

@@ -6,6 +6,7 @@
 
 #include <millrace/byte_reader.hpp>
 #include <millrace/detail/counted.hpp>
+#include <millrace/detail/system_failure.hpp>
 #include <millrace/device.hpp>
 
 #include <fmt/format.h>
@@ -55,6 +56,8 @@ std::vector<std::string> shared_objects(const std::string& folder, std::error_co
 }
 
 void require_readable(const std::string& folder, const std::error_code& error) {
+  if (error == std::errc::too_many_files_open || error == std::errc::too_many_files_open_in_system)
+    throw system_failure(error, fmt::format("look into the folder `{}`", folder));
   if (error == std::errc::permission_denied)
     throw Error(ErrorKind::plugin, "plugin-folder-unreadable",
                 fmt::format("cannot look into the folder `{}`: {}", folder, error.message()), kLetYourselfRead);

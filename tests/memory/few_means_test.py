@@ -57,6 +57,14 @@ class Files(unittest.TestCase):
         self.assertEqual(process.returncode, 0, ends)
 
 
+    def test_the_first_file_that_cannot_be_opened_blames_no_permissions(self):
+        process = run("check", TINY, files=4)
+        self.assertEqual(process.returncode, 1, process.stderr)
+        self.assertIn("error[too-many-files]", process.stderr)
+        self.assertIn("this process may have 4 files open (`ulimit -n`)", process.stderr)
+        self.assertNotIn("ls -l", process.stderr)
+
+
 class ManyThreads(unittest.TestCase):
     def test_no_more_run_than_there_are_cores_or_eight(self):
         most = max(8, len(os.sched_getaffinity(0)))

@@ -15,10 +15,10 @@ namespace millrace {
 class Error;
 
 /// A regular file. Opening it never waits, whatever the path names: a fifo, a socket, a device, a folder and the files that the
-/// kernel makes up (/proc, /sys) are refused. One thread at a time. Errors are of kind data.
+/// kernel makes up (/proc, /sys) are refused. One thread at a time. Errors are of kind data unless said.
 class MILLRACE_EXPORT InputFile {
  public:
-  /// Throws Error: file-missing, not-a-file, file-unreadable.
+  /// Throws Error: file-missing, not-a-file, file-unreadable; too-many-files, of kind run, where this process may open no more.
   explicit InputFile(const std::string& path);
   ~InputFile();
   InputFile(const InputFile&) = delete;
