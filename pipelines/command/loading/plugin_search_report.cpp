@@ -14,6 +14,8 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace millrace::pipelines {
 namespace {
 
@@ -81,6 +83,13 @@ Json page_json(const std::string& name, const StageInfo* info, const std::vector
   return object;
 }
 
+// A plugin that was refused may be the one that brings the stage; else the name is wrong.
+int exit_code_without(const std::vector<LookedAt>& places) {
+  const bool refused =
+      std::any_of(places.begin(), places.end(), [](const LookedAt& place) { return place.refusal.has_value(); });
+  return static_cast<int>(refused ? ErrorKind::plugin : ErrorKind::usage);
+}
+
 }  // namespace
 
 int report_plugin_search(const std::string& stage, const std::vector<std::string>& plugins, bool json) {
@@ -91,7 +100,7 @@ int report_plugin_search(const std::string& stage, const std::vector<std::string
     write_result(json_line(page_json(stage, info, places)));
   else
     answer(page(stage, info, places, close_names(stage, registry.names())));
-  return info != nullptr ? 0 : static_cast<int>(ErrorKind::plugin);
+  return info != nullptr ? 0 : exit_code_without(places);
 }
 
 }  // namespace millrace::pipelines

@@ -124,9 +124,21 @@ Wanted wanted_of(const std::string& target) {
   return {target.substr(0, colon), target.substr(colon + 1)};
 }
 
+// Who names a built-in stage alone has forgotten that the plugin comes first.
+std::string plugin_file(const std::string& plugin, const std::vector<std::string>& built_in) try {
+  return find_plugin(plugin);
+} catch (const Error& error) {
+  const bool is_stage = std::find(built_in.begin(), built_in.end(), plugin) != built_in.end();
+  const std::string meant = is_stage ? plugin : meant_by(plugin, built_in);
+  if (meant.empty()) throw;
+  throw Error(error.kind(), error.name(), error.message(),
+              is_stage ? fmt::format("the built-in stage is `{}:{}`", kBuiltIn, meant)
+                       : fmt::format("did you mean `{}:{}`?  Else {}", kBuiltIn, meant, error.help()));
+}
+
 std::vector<std::string> stages_of(const Wanted& wanted, StageRegistry& registry) {
   std::vector<std::string> names = load_builtin_plugin(registry);
-  if (wanted.plugin != kBuiltIn) names = load_plugin(find_plugin(wanted.plugin), registry, waiting_trial());
+  if (wanted.plugin != kBuiltIn) names = load_plugin(plugin_file(wanted.plugin, names), registry, waiting_trial());
   if (wanted.stage.empty()) return names;
   if (std::find(names.begin(), names.end(), wanted.stage) != names.end()) return {wanted.stage};
   const std::string suggestion = did_you_mean(wanted.stage, names);

@@ -115,11 +115,15 @@ class Plugins(unittest.TestCase):
             self.assertIn(part, process.stdout)
         self.assertLess(process.stdout.index(crash), process.stdout.rindex(good))
 
-    def test_why_is_exit_code_6_and_has_a_suggestion_when_the_stage_is_nowhere(self):
+    def test_why_is_exit_code_2_and_has_a_suggestion_when_the_stage_is_nowhere(self):
         process = run("stages", "--why", "bacher", env=self.env)
-        self.assertEqual(process.returncode, 6)
+        self.assertEqual(process.returncode, 2)
         self.assertIn("Did you mean `batcher`?", process.stdout)
         self.assertIn("has no *.so", process.stdout)
+
+    def test_why_is_exit_code_6_where_a_refused_plugin_may_have_brought_the_stage(self):
+        self.put("path/a.so", "register exits")
+        self.assertEqual(run("stages", "--why", "moody", env=self.env).returncode, 6)
 
     def test_why_as_json_has_the_same(self):
         self.put("path/a.so", "register exits")

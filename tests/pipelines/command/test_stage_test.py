@@ -143,6 +143,11 @@ class Usage(unittest.TestCase):
                 self.assertEqual(process.returncode, code, process.stderr)
                 self.assertIn(f"error[{name}]", process.stderr)
 
+    def test_a_stage_without_its_plugin_is_told_with_it(self):
+        self.assertIn("= help: the built-in stage is `built-in:normalize`\n", run("test-stage", "normalize").stderr)
+        self.assertIn("did you mean `built-in:normalize`?", run("test-stage", "normalise").stderr)
+        self.assertNotIn("built-in:", run("test-stage", "nowhere").stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
