@@ -51,7 +51,9 @@ void decide_threads(int wish, int cores, ValidatedGraph& graph) {
   const std::string has = fmt::format("{} by {}", counted(cpu.cores, "core"), cpu.cores_from);
   graph.threads = wish > 0 ? std::min(wish, std::max(cpu.cores, kThreadsAnywhere)) : cores > 0 ? cores : cpu.cores;
   if (wish > graph.threads)
-    graph.threads_reason = fmt::format("{} asked for, but {}", wish, has);
+    graph.threads_reason =
+        fmt::format("{} asked for, but {}: a run takes no more threads than cores, or {} if that is more", wish, has,
+                    kThreadsAnywhere);
   else if (wish <= 0 && graph.threads < cores_of_machine())
     graph.threads_reason = cores > 0 ? fmt::format("{} for this process", counted(cores, "core")) : has;
 }

@@ -94,7 +94,7 @@ std::vector<Option> override_options() {
           {.name = "threads",
            .kind = ValueKind::count,
            .placeholder = "N",
-           .help = fmt::format("Threads: 1 to {}, or auto", kMostThreads),
+           .help = fmt::format("Threads: 1 to {}, or auto; no more than cores, or 8", kMostThreads),
            .example = "4",
            .choices = {"auto"},
            .range = {1, kMostThreads},
@@ -151,7 +151,7 @@ Option plugin_option() {
           .kind = ValueKind::file,
           .placeholder = "FILE",
           .help = "Load a plugin: its file, or its name in a plugin folder (repeatable)",
-          .example = "built_in_stages.so",
+          .example = "random_affine",
           .store = into(&PluginOptions::plugins)};
 }
 

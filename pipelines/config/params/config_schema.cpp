@@ -21,7 +21,7 @@ const std::vector<Param>& top_level_params() {
       Param("seed", ParamType::integer().at_least(0), "What all randomness is drawn from.").or_default(0),
       Param("device", ParamType::text(), "Where to train: auto, cpu, cuda or cuda:N.").or_default("auto"),
       Param("threads", ParamType::any_of({ParamType::choice({"auto"}), integer_between(1, 1024)}),
-            "Threads of the run; auto is one a core.")
+            "Threads of the run, at most one a core, or 8 if that is more; auto is one a core.")
           .or_default("auto"),
       Param("epochs", integer_between(0, 1'000'000), "Passes over the data; 0 evaluates the initial weights.")
           .or_default(1),

@@ -70,6 +70,14 @@ class Help(unittest.TestCase):
             self.assertEqual((process.returncode, process.stderr), (0, ""), words)
             self.assertTrue(process.stdout.startswith("usage: "))  # --help is among them
 
+    def test_every_example_of_an_option_works_as_written(self):
+        for verb in [verb for verb in verbs() if verb["name"] != "fetch"]:  # whose example is no server
+            target = [TINY if word == "mnist_mlp" else word for word in target_of(verb)]
+            options = [f"--{option['name']}={option['example']}" for option in verb["options"] if option.get("example")]
+            with self.subTest(verb["name"]):
+                process = self.run_example(["", verb["name"], *(os.path.abspath(w) if w == TINY else w for w in target), *options])
+                self.assertEqual(process.returncode, 0, process.stderr)
+
     def test_a_value_that_is_no_choice_and_no_number_is_refused(self):
         for verb in verbs():
             for option in verb["options"]:
