@@ -132,7 +132,13 @@ void replace_environment(DocNode& node, Diagnostics& diagnostics) {
 }
 
 void replace_seed(DocNode& node, std::uint64_t seed, Diagnostics& diagnostics) {
+  const DocMember* own = node.find("seed");
   const Replace replace = [&](std::string_view inside, const DocNode& at) -> std::optional<Replacement> {
+    if (inside == "seed" && own != nullptr && &at == &own->value) {
+      fault(diagnostics, at, "bad-reference", "`seed` is said to be `${seed}`, which stands for itself",
+            "write a number, or ${env:NAME:-0} for one from the environment");
+      return Replacement{"0"};
+    }
     if (inside == "seed") return Replacement{fmt::format("{}", seed)};
     fault(diagnostics, at, "bad-reference", fmt::format("`${{{}}}` is not known", shown(inside)),
           "there are ${env:NAME}, ${env:NAME:-default} and ${seed}; write $${ for a plain ${");

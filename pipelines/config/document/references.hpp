@@ -14,7 +14,8 @@ namespace millrace::pipelines {
 void replace_environment(DocNode& node, Diagnostics& diagnostics);
 /// A text that stands for `value` when its references have been replaced, whatever looks like one in it.
 std::string as_plain(std::string_view value);
-/// Replaces every `${seed}`, undoes `$${`, and reports what is left, a brace that is missing too.
+/// Replaces every `${seed}`, undoes `$${`, and reports what is left, a brace that is missing too, and a `seed` of the map `node`
+/// that is made of itself.
 void replace_seed(DocNode& node, std::uint64_t seed, Diagnostics& diagnostics);
 
 }  // namespace millrace::pipelines

@@ -215,6 +215,12 @@ class Numbers(unittest.TestCase):
         stderr = run("check", TINY, "--set", "seed=18446744073709551615").stderr
         self.assertIn("expected: integer, at least 0; no integer is above 9223372036854775807", stderr)
 
+    def test_a_seed_that_stands_for_itself_is_one_error(self):
+        for seed in ("${seed}", "1${seed}", "${env:MILLRACE_NOT_SET_ANYWHERE:-${seed}}"):
+            process = run("check", TINY, "--set", f"seed={seed}", "--json")
+            self.assertEqual([e["name"] for e in result_of(process)["errors"]], ["bad-reference"], seed)
+        self.assertEqual(run("check", TINY, "--set", "seed=7", "--set", "learn.seed=${seed}").returncode, 0)
+
 
 class Terminals(WithFolder):
     """What a config says is shown and never obeyed."""
