@@ -106,15 +106,26 @@ ProcessLimit usable_cores(const std::string& root) {
   return *least;
 }
 
-ProcessLimit usable_memory(const std::string& root, int processes) {
+ProcessLimit shared_memory_limit(const std::string& root, int processes) {
   std::optional<ProcessLimit> least = ProcessLimit{physical_memory(), "the machine's memory"};
   if (const auto group = group_memory(root)) keep_least(least, group->value, group->from);
   if (processes > 1) {
     least->value /= static_cast<std::uint64_t>(processes);
     least->from += " for each of " + std::to_string(processes) + " processes";
   }
+  return *least;
+}
+
+std::optional<ProcessLimit> own_memory_limit() {
+  std::optional<ProcessLimit> least;
   keep_least(least, resource_limit(RLIMIT_AS), "ulimit -v");
   keep_least(least, resource_limit(RLIMIT_DATA), "ulimit -d");
+  return least;
+}
+
+ProcessLimit usable_memory(const std::string& root, int processes) {
+  std::optional<ProcessLimit> least = shared_memory_limit(root, processes);
+  if (const auto own = own_memory_limit()) keep_least(least, own->value, own->from);
   return *least;
 }
 

@@ -169,10 +169,19 @@ std::size_t all_flowing_bytes(const ValidatedGraph& graph, const std::vector<std
   return bytes;
 }
 
-std::size_t working_bytes(const ValidatedGraph& graph, const ValidatedNode& node, std::size_t program) {
+std::size_t declared_bytes(const ValidatedNode& node) {
   std::size_t bytes = 0;
   for (const MemoryUse& use : node.memory) bytes += node.inputs.empty() ? use.bytes : with_slack(use.bytes, 1);
-  return node.isolated ? bytes + shared_bytes(graph, node) + program : bytes;
+  return bytes;
+}
+
+void add_working(const ValidatedGraph& graph, const ValidatedNode& node, std::size_t program,
+                 MemoryEstimate::NodeBytes& bytes) {
+  bytes.working = declared_bytes(node);
+  if (!node.isolated) return;
+  bytes.apart = bytes.working + program;
+  bytes.process = shared_bytes(graph, node) + program;
+  bytes.working += bytes.process;
 }
 
 }  // namespace
@@ -181,6 +190,13 @@ std::size_t MemoryEstimate::on_host() const {
   std::size_t bytes = total;
   for (const NodeBytes& node : nodes)
     if (node.on_device) bytes -= node.working;
+  return bytes;
+}
+
+std::size_t MemoryEstimate::in_own_process() const {
+  std::size_t bytes = on_host();
+  for (const NodeBytes& node : nodes)
+    if (!node.on_device) bytes -= node.apart;
   return bytes;
 }
 
@@ -193,9 +209,11 @@ MemoryEstimate memory_estimate(const ValidatedGraph& graph, std::size_t resident
   const std::vector<std::size_t> rows = rows_alive(graph);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const ValidatedNode& node = graph.nodes[i];
-    MemoryEstimate::NodeBytes bytes{node.name, working_bytes(graph, node, estimate.program),
-                                    flowing_bytes(node, rows[i]) + decoded_bytes(graph, node, rows),
-                                    model_bytes(node, graph.epochs_ahead)};
+    MemoryEstimate::NodeBytes bytes;
+    bytes.node = node.name;
+    add_working(graph, node, estimate.program, bytes);
+    bytes.flowing = flowing_bytes(node, rows[i]) + decoded_bytes(graph, node, rows);
+    bytes.models = model_bytes(node, graph.epochs_ahead);
     bytes.on_device = graph.device.id.kind != "cpu" && node.info->spec.does_read_on_device();
     estimate.total += bytes.total();
     estimate.nodes.push_back(std::move(bytes));

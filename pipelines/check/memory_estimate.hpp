@@ -16,6 +16,8 @@ struct MemoryEstimate {
   struct NodeBytes {
     std::string node;
     std::size_t working = 0;  ///< what the stage declared in infer, and what a process of its own takes
+    std::size_t apart = 0;    ///< what of `working` lies in that process alone
+    std::size_t process = 0;  ///< what of `working` that process takes before the stage works, shared packets included
     std::size_t flowing = 0;  ///< rows that can be alive x bytes a row, over its outputs
     std::size_t models = 0;   ///< snapshots that can be alive
     bool on_device = false;   ///< the device's memory, which is not the host's, holds what it works on
@@ -28,6 +30,8 @@ struct MemoryEstimate {
   std::size_t total = 0;
   /// The part of it that the host's memory must hold.
   std::size_t on_host() const;
+  /// The part of that which lies in the run's own process.
+  std::size_t in_own_process() const;
 };
 
 /// Blocks of a source that may be alive, by its node's name.

@@ -230,6 +230,14 @@ class Refusal(unittest.TestCase):
             self.assertRegex(process.stderr, r"--> <stdin>:\d+:\d+")
             self.assertEqual("Memory:" in process.stdout, verb[0] == "plan")
 
+    @unittest.skipIf(os.environ.get("MILLRACE_SANITIZER", "none") != "none", "sanitizers want address space")
+    def test_a_limit_of_each_process_is_not_held_against_all_of_them(self):
+        shows = "".join(f"  show{i}: {{stage: print, in: table, run: {{isolate: process}}}}\n" for i in range(60))
+        self.config = "version: 1\ngraph:\n  table: {stage: table_source, with: {columns: {x: [1]}}}\n" + shows
+        bound = json.loads(run(self.config, "plan", "-", "--json").stdout)["memory_bound_bytes"]
+        self.assertGreater(bound, self.LIMIT)
+        self.assertEqual(self.limited("check", "-").returncode, 0)
+
     def test_without_the_limit_it_is_accepted(self):
         self.assertEqual(run(self.config, "check", "-").returncode, 0)
 

@@ -23,8 +23,12 @@ MILLRACE_EXPORT std::optional<ProcessLimit> group_memory(const std::string& root
 
 /// Cores that this process may run on: the lesser of its affinity and the quotas of its control groups; 1 at least.
 MILLRACE_EXPORT ProcessLimit usable_cores(const std::string& root = {});
-/// Bytes that this process can have: the least of the machine's memory, the control groups, `ulimit -v` and `ulimit -d`. It is
-/// one of `processes` on this machine that need as much each: they share the first two, while `ulimit` counts for each alone.
+/// Bytes that this process can have with all that it starts: the lesser of the machine's memory and the control groups. It is
+/// one of `processes` on this machine that need as much each and share them.
+MILLRACE_EXPORT ProcessLimit shared_memory_limit(const std::string& root = {}, int processes = 1);
+/// Bytes that each process can have for itself alone, by `ulimit -v` and `ulimit -d`; nothing where there is no such limit.
+MILLRACE_EXPORT std::optional<ProcessLimit> own_memory_limit();
+/// Bytes that this process can have: the lesser of the two.
 MILLRACE_EXPORT ProcessLimit usable_memory(const std::string& root = {}, int processes = 1);
 
 }  // namespace millrace
