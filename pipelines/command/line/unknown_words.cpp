@@ -68,7 +68,7 @@ std::string set_instead_of(const std::string& option, const std::string& value, 
     load_plugins({}, registry);
     Diagnostics ignored;
     const bool is_file = !config.empty() && config != "-";
-    const std::optional<DocNode> document = is_file ? read_document(config, ignored) : std::nullopt;
+    const std::optional<DocNode> document = is_file ? read_document(config, ignored, own_config) : std::nullopt;
     return set_meant(name, value, document.value_or(DocNode{}), registry);
   } catch (const Error&) {  // a plugin that cannot be loaded is told where it is needed
     return {};

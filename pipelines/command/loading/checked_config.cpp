@@ -134,7 +134,7 @@ std::unique_ptr<CheckedConfig> check_config(const ConfigOptions& options, const 
   auto checked = std::make_unique<CheckedConfig>();
   restrict_inputs(options);
   load_plugins(options.plugins, checked->registry, warning_trial(checked->diagnostics));
-  const std::optional<DocNode> document = read_document(options.config, checked->diagnostics);
+  const std::optional<DocNode> document = read_document(options.config, checked->diagnostics, own_config);
   if (!document) {
     checked->diagnostics = with_named_config(checked->diagnostics, options.config);
     return checked;

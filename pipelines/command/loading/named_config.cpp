@@ -41,7 +41,11 @@ std::vector<std::string> config_names() {
 
 std::string config_path(const std::string& target) {
   if (target.starts_with("-") || target.find_first_of("/.") != std::string::npos || is_there(target)) return target;
-  std::string path = (folder() / (target + kSuffix)).string();
+  return own_config(target);
+}
+
+std::string own_config(const std::string& name) {
+  std::string path = (folder() / (name + kSuffix)).string();
   return is_there(path) ? path : "";
 }
 

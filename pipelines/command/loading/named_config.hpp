@@ -13,6 +13,9 @@ std::vector<std::string> config_names();
 /// looked for. Empty when there is no such config.
 std::string config_path(const std::string& target);
 
+/// The path of the config of that name that comes with Millrace; empty when there is none.
+std::string own_config(const std::string& name);
+
 /// What to say of a `target` that is not there: which config that comes with Millrace was meant, or nothing.
 std::string named_config_help(const std::string& target);
 

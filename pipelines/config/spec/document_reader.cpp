@@ -8,10 +8,10 @@
 #include "config/params/config_schema.hpp"
 #include "config/params/doc_value.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "diagnostics/suggestions.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>
+#include <millrace/registry.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -22,9 +22,12 @@
 #include <memory>
 #include <span>
 #include <system_error>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
+
+namespace fs = std::filesystem;
 
 // A text, or why there is none.
 struct FileText {
@@ -68,18 +71,35 @@ FileText read_text(const std::string& path) {
   return read;
 }
 
-// Configs of the folder whose names are close, for a path that leads to none.
-std::string close_files(const std::string& path) {
-  namespace fs = std::filesystem;
+std::vector<fs::path> configs_in(const fs::path& folder) {
   constexpr std::size_t kMostLookedAt = 1000;
-  const fs::path wanted(path), folder = wanted.has_parent_path() ? wanted.parent_path() : fs::path(".");
-  std::vector<std::string> names;
+  std::vector<fs::path> files;
   std::error_code ended;
-  for (fs::directory_iterator it(folder, ended), end; !ended && it != end && names.size() < kMostLookedAt;
+  for (fs::directory_iterator it(folder, ended), end; !ended && it != end && files.size() < kMostLookedAt;
        it.increment(ended))
-    if (it->path().extension() == ".yaml" || it->path().extension() == ".yml")
-      names.push_back((wanted.parent_path() / it->path().filename()).string());
-  return did_you_mean(path, names);
+    if (it->path().extension() == ".yaml" || it->path().extension() == ".yml") files.push_back(it->path());
+  return files;
+}
+
+/// Configs of the folder of `path`, which leads to none, that are spelled alike, none of them in `not_meant`. They are named as the
+/// user wrote the path, as `written`.
+std::string close_files(const fs::path& path, const fs::path& written, const std::vector<std::string>& not_meant) {
+  std::vector<std::string> stems, files;
+  for (const fs::path& file : configs_in(path.has_parent_path() ? path.parent_path() : fs::path("."))) {
+    std::error_code ignored;
+    if (std::none_of(not_meant.begin(), not_meant.end(),
+                     [&](const std::string& other) { return fs::equivalent(file, other, ignored); })) {
+      stems.push_back(file.stem().string());
+      files.push_back((written.parent_path() / file.filename()).string());
+    }
+  }
+  std::string text;
+  const std::string wanted = path.stem().string();
+  const std::vector<std::string> close = close_names(wanted, stems);
+  for (std::size_t i = 0; i < stems.size(); ++i)
+    if (stems[i] == wanted || std::find(close.begin(), close.end(), stems[i]) != close.end())
+      text += fmt::format("{}`{}`", text.empty() ? "did you mean " : " or ", shown(files[i]));
+  return text.empty() ? text : text + "?";
 }
 
 // A map with the keys of a config, and not some other file that happens to be YAML.
@@ -113,13 +133,14 @@ std::string one_base(const DocNode& value) {
 
 class DocumentReader {
  public:
-  explicit DocumentReader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+  DocumentReader(Diagnostics& diagnostics, FindNamed find_named)
+      : diagnostics_(diagnostics), find_named_(std::move(find_named)) {}
 
-  // `named_at`: the `extends` that asks for the file; nowhere for the file of the command line.
-  std::optional<DocNode> read(const std::string& path, const Location& named_at) {
+  // `named_at`: the `extends` that asks for the file, and says `written`; nowhere for the file of the command line.
+  std::optional<DocNode> read(const std::string& path, const std::string& written, const Location& named_at) {
     auto source = std::make_shared<SourceText>();
     source->name = path == "-" ? "<stdin>" : path;
-    if (!load(path, *source, named_at)) return std::nullopt;
+    if (!load(path, written, *source, named_at)) return std::nullopt;
     std::optional<DocNode> document = named_at.source ? parse_base(source, named_at) : parse(source);
     if (!document) return std::nullopt;
     replace_environment(*document, diagnostics_);
@@ -157,16 +178,34 @@ class DocumentReader {
     diagnostics_.add({ErrorKind::config, std::move(name), std::move(message), where, "", std::move(help), {}});
   }
 
-  bool load(const std::string& path, SourceText& source, const Location& named_at) {
+  // What to write for a file that is not there.
+  std::string meant_by(const std::string& path, const std::string& written, bool is_base) const {
+    if (!is_base) return close_files(path, path, {});
+    if (names_several(written)) return kOneBase;
+    const std::string close = close_files(path, written, open_), name = fs::path(written).stem().string();
+    if (!close.empty() || fs::path(written).has_parent_path() || named(name).empty()) return close;
+    return fmt::format("`extends: {}` names the config of Millrace", shown(name));
+  }
+
+  std::string named(const std::string& name) const { return find_named_ ? find_named_(name) : std::string(); }
+
+  // A path is relative to the file that extends; a name that is no file there is one of Millrace's own.
+  std::string base_of(const std::string& path, const std::string& written) const {
+    const std::string base = (fs::path(path).parent_path() / written).lexically_normal().string();
+    std::error_code ignored;
+    if (written.find_first_of("/.") != std::string::npos || fs::exists(base, ignored)) return base;
+    const std::string found = named(written);
+    return found.empty() ? base : found;
+  }
+
+  bool load(const std::string& path, const std::string& written, SourceText& source, const Location& named_at) {
     FileText read = read_text(path);
     const bool is_base = named_at.source != nullptr;
     const Location where =
         is_base ? named_at : Location{std::make_shared<const SourceText>(SourceText{source.name, "", false}), 0, 0, 1};
     bytes_ += read.text.size();
     if (!read.fault.empty()) {
-      const std::string meant = is_base && names_several(path) ? kOneBase
-                                : read.help.empty()            ? close_files(path)
-                                                               : read.help;
+      const std::string meant = read.help.empty() ? meant_by(path, written, is_base) : read.help;
       add(is_base ? "extends-missing" : "config-unreadable",
           fmt::format("cannot read `{}`: {}", shown(source.name), read.fault), where,
           !meant.empty() ? meant
@@ -199,11 +238,10 @@ class DocumentReader {
                         {}});
       return std::nullopt;  // what is missing would stand in the file that nobody has named
     }
-    const std::filesystem::path base = std::filesystem::path(path).parent_path() / extends->value.text;
+    const std::string& written = extends->value.text;
     open_.push_back(path);
-    std::optional<DocNode> below = is_cycle(base.lexically_normal().string(), where)
-                                       ? std::nullopt
-                                       : read(base.lexically_normal().string(), where);
+    const std::string base = base_of(path, written);
+    std::optional<DocNode> below = is_cycle(base, where) ? std::nullopt : read(base, written, where);
     open_.pop_back();
     if (!below) return std::nullopt;
     return layered(std::move(*below), std::move(document));
@@ -227,14 +265,15 @@ class DocumentReader {
   }
 
   Diagnostics& diagnostics_;
+  FindNamed find_named_;
   std::vector<std::string> open_;
   std::size_t bytes_ = 0, values_ = 0;  // of all files read so far
 };
 
 }  // namespace
 
-std::optional<DocNode> read_document(const std::string& path, Diagnostics& diagnostics) {
-  return DocumentReader(diagnostics).read(path, Location{});
+std::optional<DocNode> read_document(const std::string& path, Diagnostics& diagnostics, FindNamed find_named) {
+  return DocumentReader(diagnostics, std::move(find_named)).read(path, path, Location{});
 }
 
 std::vector<std::string> plugins_of(const DocNode& document) {

@@ -43,6 +43,28 @@ class ByName(unittest.TestCase):
         self.assertIn("error[config-unreadable]", process.stderr)
         self.assertIn("`linear_fit` comes with Millrace", process.stderr)
 
+    def write(self, name, text):
+        os.makedirs(os.path.dirname(os.path.join(self.folder, name)) or self.folder, exist_ok=True)
+        with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def test_a_file_extends_one_of_them_by_its_name(self):
+        self.write("sub/own.yaml", "extends: linear_fit\nepochs: 3\n")
+        self.assertEqual(self.here("check", "sub/own.yaml").returncode, 0)
+        self.write("sub/linear_fit", "nmae: x\n")  # a file of that name comes first
+        self.assertIn("error[extends-foreign]: `sub/linear_fit` is no config", self.here("check", "sub/own.yaml").stderr)
+        self.write("own.yaml", "extends: linear_fit.yaml\n")
+        self.assertIn("= help: `extends: linear_fit` names the config of Millrace\n", self.here("check", "own.yaml").stderr)
+
+    def test_a_mistyped_file_to_extend_is_suggested_as_the_file_has_to_write_it(self):
+        for name in ("cc/ok.yaml", "cc/e.yaml", "cc/deep/base.yaml", "cc/True.yaml"):
+            self.write(name, "version: 1\n")
+        for wrong, helped in (("okk.yaml", "did you mean `ok.yaml`?"), ("deep/bse.yaml", "did you mean `deep/base.yaml`?"),
+                              ("ok.yml", "did you mean `ok.yaml`?"), ("nope.yaml", "the path is relative to the file that extends"),
+                              ("ee.yaml", "did you mean `e.yaml`?"), ("cdf.yaml", "the path is relative to the file that extends")):
+            self.write("cc/cde.yaml", f"extends: {wrong}\n")
+            self.assertIn(f"= help: {helped}\n", self.here("check", "cc/cde.yaml").stderr, wrong)
+
     def test_names_are_completed(self):
         self.assertEqual(self.here("__complete", "check", "linear").stdout.split(), ["linear_fit", ":files"])
         self.assertIn("learn.loss=", self.here("__complete", "linear_fit", "--set", "learn.lo").stdout)
