@@ -108,8 +108,10 @@ std::vector<PluginFolder> plugin_folders() {
   return folders;
 }
 
+bool is_bare_name(const std::string& plugin) { return plugin.find_first_of("/.") == std::string::npos; }
+
 std::string find_plugin(const std::string& name) {
-  if (name.find_first_of("/.") != std::string::npos) return name;
+  if (!is_bare_name(name)) return name;
   std::string places;
   for (const PluginFolder& folder : plugin_folders()) {
     std::error_code error;

@@ -32,6 +32,8 @@ struct LookedAt {
   std::string remark;
 };
 
+/// Whether a plugin is named without a `/` or a `.`, so that it is looked for in the folders.
+bool is_bare_name(const std::string& plugin);
 /// The file that `--plugin NAME` or an entry of `plugins:` means: itself when it has a `/` or a `.`, otherwise
 /// NAME.so in the first folder that has it. Throws Error("plugin-missing", plugin) that lists the folders.
 std::string find_plugin(const std::string& name);

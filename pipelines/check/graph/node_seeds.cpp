@@ -85,17 +85,20 @@ void number_seeds(const CheckedGraph& checked, ValidatedGraph& graph, Diagnostic
   SeedNumbers(checked, graph, diagnostics).decide();
 }
 
-void keep_seed_numbers(const ValidatedGraph& whole, ValidatedGraph& graph) {
+bool keep_seed_numbers(const ValidatedGraph& whole, ValidatedGraph& graph) {
   std::map<std::pair<std::string, std::string>, std::int64_t> numbers;
   for (const ValidatedNode& node : whole.nodes)
     for (const NodeSeed& seed : node.seeds) numbers[{node.name, seed.purpose}] = seed.number;
+  bool changed = false;
   for (ValidatedNode& node : graph.nodes)
     for (NodeSeed& seed : node.seeds) {
       const auto found = numbers.find({node.name, seed.purpose});
       if (found == numbers.end()) continue;
+      changed |= !seed.is_own && seed.number != found->second;
       seed.number = found->second;
       if (!seed.is_own) seed.seed = numbered_seed(graph.seed, seed.number);
     }
+  return changed;
 }
 
 }  // namespace millrace::pipelines

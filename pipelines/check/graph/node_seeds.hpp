@@ -12,7 +12,7 @@ namespace millrace::pipelines {
 void number_seeds(const CheckedGraph& checked, ValidatedGraph& graph, Diagnostics&);
 
 /// `graph` is `whole` without some nodes: each purpose of a node gets the number that it has there, so that who is left draws what
-/// it drew beside them.
-void keep_seed_numbers(const ValidatedGraph& whole, ValidatedGraph& graph);
+/// it drew beside them. Whether any of them would draw otherwise without it.
+bool keep_seed_numbers(const ValidatedGraph& whole, ValidatedGraph& graph);
 
 }  // namespace millrace::pipelines

@@ -63,7 +63,7 @@ void keep_numbers(const DocNode& document, const ConfigOptions& options, const P
   const GraphSpec spec = build_spec(document, rest, checked.registry, ignored);
   ValidatedGraph whole =
       validate(spec, checked.registry, ignored, peers ? peers->ranks() : RankInfo{}, peers ? peers->cores() : 0);
-  keep_seed_numbers(whole, checked.graph);
+  checked.draws_as_before = keep_seed_numbers(whole, checked.graph);
   destroy_stages(whole);
 }
 

@@ -23,6 +23,8 @@ struct CheckedConfig {
   Diagnostics diagnostics;
   GraphSpec spec;
   ValidatedGraph graph;  ///< to be used only when `diagnostics` has no errors
+  bool draws_as_before =
+      false;  ///< nodes draw what they drew beside those that `--set` took away; `spec` alone gives other numbers
 };
 
 /// Reads, completes and checks `options.config`. Errors of the config are in the result; throws for those of `--plugin`.

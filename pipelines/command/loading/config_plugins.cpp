@@ -23,11 +23,16 @@ namespace fs = std::filesystem;
 
 bool is_of_command_line(const Location& where) { return where.source && where.source->is_argument; }
 
-// So that a config and its plugins can be moved together; a bare name is looked for.
+// So that a config and its plugins can be moved together.
+std::string beside_config(const std::string& plugin, const Location& where) {
+  if (is_of_command_line(where) || !where.source) return plugin;
+  return (fs::path(where.source->name).parent_path() / plugin).string();
+}
+
+// A bare name is looked for.
 std::string plugin_path(const std::string& plugin, const Location& where) {
   std::string found = find_plugin(plugin);
-  if (found != plugin || is_of_command_line(where) || !where.source) return found;
-  return (fs::path(where.source->name).parent_path() / plugin).string();
+  return found != plugin ? found : beside_config(plugin, where);
 }
 
 Location place_of_plugin(const DocNode& document, std::size_t index) {
@@ -88,6 +93,14 @@ bool load_named_plugins(const DocNode& document, const ConfigOptions& options, S
   Diagnostics told_later;
   apply_overrides(with_plugins, wanted, registry, told_later);
   return load_each(with_plugins, options, registry, diagnostics);
+}
+
+DocNode with_plugins_from_here(DocNode document) {
+  DocMember* plugins = document.find("plugins");
+  if (plugins == nullptr) return document;
+  for (DocNode& item : plugins->value.items)
+    if (item.is_scalar() && !is_bare_name(item.text)) item.text = beside_config(item.text, item.where);
+  return document;
 }
 
 void restrict_inputs(const ConfigOptions& options) {

@@ -15,6 +15,9 @@ namespace millrace::pipelines {
 bool load_named_plugins(const DocNode& document, const ConfigOptions& options, StageRegistry& registry,
                         Diagnostics& diagnostics);
 
+/// `document` with paths of plugins that start at the current folder, not at the files that name them. Names without a path stay.
+DocNode with_plugins_from_here(DocNode document);
+
 /// With `--strict-paths`, and from before the config is read: this process and those it starts open nothing to read but what lies
 /// below the config's folder, in the folders of data sets and plugins, and the files of `--plugin`.
 void restrict_inputs(const ConfigOptions& options);

@@ -1,6 +1,7 @@
 // `pipeline-run show CONFIG`: the config as it would run, a valid config again, with the origin of each value as a comment.
 #include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
+#include "command/loading/config_plugins.hpp"
 #include "command/pages/loaded_plugins.hpp"
 #include "command/terminal/answer.hpp"
 #include "config/document/references.hpp"
@@ -18,6 +19,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kCommentColumn = 48;
+constexpr const char* kDrawsOtherwise =
+    "# What --set took away still counts where the others draw at random. In this file it does not: it trains other\n"
+    "# weights than that command, unless the nodes that draw have a `seed` of their own.\n";
 
 std::string origin_of(const Location& where) {
   if (!where.source) return "default";
@@ -128,16 +132,18 @@ int act(const ConfigOptions& options) {
   note_loaded_plugins(checked->registry);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   tell_warnings(checked->diagnostics, options);
+  const DocNode config = with_plugins_from_here(checked->spec.resolved);
   if (options.json) {
     const Json object = {{"schema", 1},
                          {"config_hash", checked->graph.config_hash},
                          {"plugins", loaded_plugins_json(checked->registry)},
-                         {"config", to_json(checked->spec.resolved)}};
+                         {"config", to_json(config)}};
     write_result(json_line(object));
     return 0;
   }
   YamlWriter writer;
-  writer.members(checked->spec.resolved, 0);
+  if (checked->draws_as_before) writer.text = kDrawsOtherwise;
+  writer.members(config, 0);
   write_result(printable(writer.text));
   return 0;
 }

@@ -388,6 +388,28 @@ class Pages(unittest.TestCase):
             self.assertEqual(result_of(again)["edges"], result_of(run("plan", config, "--json"))["edges"])
             self.assertEqual(result_of(again)["config_hash"], result_of(run("plan", config, "--json"))["config_hash"])
 
+    def test_what_show_prints_names_plugins_from_the_current_folder(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(TINY, encoding="utf-8") as tiny, open(f"{folder}/c.yaml", "w", encoding="utf-8") as config:
+                config.write(tiny.read() + "\nplugins: [mine.so, random_affine]\n")
+            os.symlink(os.environ["MOODY_PLUGIN"], f"{folder}/mine.so")
+            os.mkdir(f"{folder}/sub")
+            shown = run("show", "../c.yaml", cwd=f"{folder}/sub")
+            self.assertIn('plugins: [../mine.so, random_affine]', shown.stdout, shown.stderr)
+            again = run("check", "-", input=shown.stdout, cwd=f"{folder}/sub")
+            self.assertEqual(again.returncode, 0, again.stderr)
+
+    def test_show_says_where_a_node_less_means_other_numbers(self):
+        twice = ("version: 1\ngraph:\n  a: {stage: table_source, with: {columns: {x: [1, 2]}, shuffle: true}}\n"
+                 "  b: {stage: table_source, with: {columns: {x: [1, 2]}, shuffle: true}}\n"
+                 "  show_a: {stage: print, in: a}\n  show_b: {stage: print, in: b}\n")
+        without = lambda name: ["--set", f"{name}=null", "--set", f"show_{name}=null"]
+        said = "# What --set took away still counts"
+        self.assertTrue(run("show", "-", *without("a"), input=twice).stdout.startswith(said))
+        self.assertEqual(run("check", "-", input=run("show", "-", *without("a"), input=twice).stdout).returncode, 0)
+        for same in (without("b"), [*without("a"), "--set", "b.seed=3"], []):
+            self.assertNotIn(said, run("show", "-", *same, input=twice).stdout)
+
     def test_show_as_json_has_values_and_origins(self):
         config = result_of(run("show", TINY, "--set", "epochs=7", "--json"))["config"]
         self.assertEqual(config["epochs"], {"value": "7", "origin": "command line, --set #1"})
