@@ -1,8 +1,7 @@
 // `pipeline-run devices`: what this machine has to compute on, and why it lacks the rest.
 #include "command/cuda_part.hpp"
 #include "command/download.hpp"
-#include "command/line/config_arguments.hpp"
-#include "command/loading/config_options.hpp"
+#include "command/options/verb.hpp"
 #include "command/terminal/answer.hpp"
 #include "diagnostics/quantity_text.hpp"
 
@@ -115,7 +114,7 @@ std::string json() {
   return json_line(object);
 }
 
-int act(const PluginOptions& options) {
+int act(const VerbOptions& options) {
   options.json ? write_result(json()) : answer(text());
   return 0;
 }
@@ -123,7 +122,7 @@ int act(const PluginOptions& options) {
 const RegisteredVerb kVerb({.name = "devices",
                             .group = VerbGroup::catalog,
                             .summary = "the devices there are, or why not",
-                            .options = {json_option(), plugin_option()},
+                            .options = {json_option()},
                             .examples = {"pipeline-run devices"}},
                            act);
 

@@ -115,6 +115,7 @@ class Usage(unittest.TestCase):
 
     def test_an_option_of_another_verb_is_refused(self):
         self.refused("unknown-option", "check", TINY, "--dry-run")
+        self.refused("unknown-option", "devices", "--plugin", "built_in_stages.so")  # no device comes from a plugin
 
     def test_only_a_transform_is_written_with_a_kernel(self):
         self.assertIn("--cuda writes a transform, not a source", self.refused("wrong-arguments", "new-stage", "x", "--cuda", "--kind", "source"))
