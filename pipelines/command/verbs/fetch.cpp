@@ -146,8 +146,9 @@ int Fetch::act() {
     if (stop_ == 0) get(file);
     if (stop_ != 0) return 128 + stop_;
   }
-  answer(all_present ? fmt::format("{}: all {} files were there already\n", info_.name, info_.files.size())
-                     : fmt::format("{}: {} files in {}\n", info_.name, info_.files.size(), folder_));
+  if (!options_.quiet)
+    answer(all_present ? fmt::format("{}: all {} files were there already\n", info_.name, info_.files.size())
+                       : fmt::format("{}: {} files in {}\n", info_.name, info_.files.size(), folder_));
   if (!is_looked_into())
     say(fmt::format("a config that says `dataset: {}` does not look there: name the files with `images:` and `labels:`",
                     info_.name));

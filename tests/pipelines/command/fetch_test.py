@@ -81,9 +81,9 @@ class Fetch(unittest.TestCase):
         self.addCleanup(temporary.cleanup)
         self.folder = pathlib.Path(temporary.name, "data set")
 
-    def fetch(self, *mirrors, name="mnist"):
+    def fetch(self, *mirrors, name="mnist", more=()):
         arguments = [word for mirror in mirrors for word in ("--from", mirror)]
-        return run("fetch", name, *arguments, "--to", str(self.folder), env={"no_proxy": "127.0.0.1"})
+        return run("fetch", name, *arguments, *more, "--to", str(self.folder), env={"no_proxy": "127.0.0.1"})
 
     def failed(self, answer, reason):
         with Mirror(answer) as mirror:
@@ -220,6 +220,12 @@ class FetchOfRealFiles(unittest.TestCase):
         for stem in STEMS:
             ours, theirs = (gzip.decompress(pathlib.Path(at, stem + ".gz").read_bytes()) for at in (self.folder, source))
             self.assertEqual(hashlib.sha256(ours).digest(), hashlib.sha256(theirs).digest())
+
+    def test_a_quiet_one_that_succeeds_says_nothing(self):
+        name, source = copy_of_a_dataset()
+        for _ in ("fetched", "there already"):
+            process = self.fetch("file://" + source, name=name, more=["--quiet"])
+            self.assertEqual((process.returncode, process.stdout, process.stderr), (0, "", ""))
 
     def test_a_copy_where_a_run_finds_it_is_not_called_out_of_sight(self):
         name, source = copy_of_a_dataset()
