@@ -76,11 +76,12 @@ std::string set_instead_of(const std::string& option, const std::string& value, 
 }
 
 std::string option_meant(const Verb& verb, const std::string& name) {
-  if (name == "-v" || name == "-V") return "version";
   std::vector<std::string> known;
   for (const Option& option : verb.options) known.push_back(option.name);
   return meant_by(without_dashes(name), known);
 }
+
+bool asks_for_version(const std::string& option) { return option == "-v" || option == "-V" || option == "--version"; }
 
 std::string with_config(std::string_view text, const std::string& config) {
   constexpr std::string_view kMark = "CONFIG";
@@ -101,6 +102,7 @@ std::string instead_of_option(const Verb& verb, const std::string& word, const s
                               const std::string& target) {
   const std::size_t equals = word.find('=');
   const std::string name = word.substr(0, equals);
+  if (asks_for_version(name)) return "write pipeline-run version; `--version` is understood as the first word only";
   const std::string value = equals != std::string::npos ? word.substr(equals + 1) : next.starts_with('-') ? "" : next;
   const std::string meant = option_meant(verb, name);
   std::string help = meant.empty() ? "" : fmt::format("did you mean `--{}`?", meant);

@@ -117,6 +117,14 @@ class Usage(unittest.TestCase):
         self.refused("unknown-option", "check", TINY, "--dry-run")
         self.refused("unknown-option", "devices", "--plugin", "built_in_stages.so")  # no device comes from a plugin
 
+    def test_the_version_is_named_with_the_words_that_print_it(self):
+        for asked in ("-v", "-V", "--version"):
+            for words in ([TINY], ["check", TINY], ["devices"]):
+                said = self.refused("unknown-option", *words, asked)
+                self.assertIn("write pipeline-run version", said)
+                self.assertNotIn("did you mean", said)
+                self.assertNotIn("--set", said)
+
     def test_only_a_transform_is_written_with_a_kernel(self):
         self.assertIn("--cuda writes a transform, not a source", self.refused("wrong-arguments", "new-stage", "x", "--cuda", "--kind", "source"))
 
