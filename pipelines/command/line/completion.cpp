@@ -30,6 +30,19 @@ const Option* waiting_option(const Verb& verb, const std::string& word) {
   return nullptr;
 }
 
+/// `--name=value` as two words, wherever the verb has an option that takes the value.
+Words with_values_apart(const Words& typed) {
+  const Verb& verb = verb_of(typed);
+  Words words;
+  for (const std::string& word : typed) {
+    const std::size_t equals = word.starts_with("--") ? word.find('=') : std::string::npos;
+    const bool has_value = equals != std::string::npos && waiting_option(verb, word.substr(0, equals)) != nullptr;
+    if (has_value) words.push_back(word.substr(0, equals));
+    words.push_back(has_value ? word.substr(equals + 1) : word);
+  }
+  return words;
+}
+
 Words values_after(const Words& words, std::string_view option) {
   Words values;
   for (std::size_t i = 0; i + 2 < words.size(); ++i)
@@ -73,11 +86,15 @@ Words candidates_of(const Words& words) {
 }  // namespace
 
 std::string candidates(const Words& typed) {
-  const Words words = typed.empty() ? Words{""} : typed;
+  const Words words = typed.empty() ? Words{""} : with_values_apart(typed);
+  const std::string before = typed.empty() ? "" : typed.back().substr(0, typed.back().size() - words.back().size());
   std::string text;
   try {
     for (const std::string& candidate : candidates_of(words))
-      if (candidate == kFileCandidates || candidate.starts_with(words.back())) text += candidate + "\n";
+      if (candidate == kFileCandidates)
+        text += candidate + "\n";
+      else if (candidate.starts_with(words.back()))
+        text += before + candidate + "\n";
   } catch (const Error&) {  // a plugin or config that is not there yet: nothing to offer
   }
   return text;

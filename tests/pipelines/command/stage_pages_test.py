@@ -139,6 +139,20 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.candidates("test-stage", "b"), ["built-in", ":files"])
         self.assertEqual(self.candidates("test-stage", "--w"), ["--with"])
 
+    def test_a_value_behind_an_equals_sign_is_completed_as_one_behind_a_blank(self):
+        self.assertEqual(self.candidates("graph", TINY, "--format=m"), ["--format=mermaid"])
+        self.assertEqual(self.candidates(TINY, "--set=batches."), ["--set=" + path for path in BATCHES])
+        self.assertEqual(self.candidates("--device=c"), ["--device=cpu", "--device=cuda"])
+        self.assertEqual(self.candidates("check", "--set=epochs=1", TINY, "--set=epochs_"), ["--set=epochs_ahead="])
+        self.assertEqual(self.candidates(TINY, "--plugin="), [":files"])
+        self.assertEqual(self.candidates(TINY, "--strict="), [])
+
+    def test_the_stages_of_a_plugin_that_is_named_are_offered(self):
+        plugin = os.environ["MOODY_PLUGIN"]
+        self.assertEqual(self.candidates("stages", "moo"), [])
+        self.assertEqual(self.candidates("stages", "--plugin", plugin, "moo"), ["moody"])
+        self.assertEqual(self.candidates("stages", f"--plugin={plugin}", "moo"), ["moody"])
+
     def test_every_verb_and_every_option_of_its_help_is_offered(self):
         for verb in re.findall(r"\n  ([\w-]+) ", run("--help").stdout.split("Verbs:")[1].split("Exit codes")[0]):
             self.assertIn(verb, self.candidates(verb[:1]))
