@@ -6,20 +6,51 @@
 namespace millrace::pipelines {
 namespace {
 
-// COMPREPLY is what bash takes; the words come as bash cuts them, where `=` is a word of its own.
+// COMPREPLY is what bash takes. The words are cut here: COMP_WORDS keeps quotes, cuts at each `=`, and does not end at the cursor.
 constexpr const char* kBash = R"(# bash completion for pipeline-run: source <(pipeline-run completion bash)
+# A word as the shell would pass it on, but for $ and `: only a leading ~/ is replaced, and nothing is run.
+_pipeline_run_add() {
+  [[ "$raw" == "~/"* ]] && word="$HOME${word:1}"
+  words+=("$word")
+}
+# Cuts $1 into `words`. `cut` is what of the last one, `word`, readline leaves alone: what stands before an open quote, = or :
+_pipeline_run_cut() {
+  local rest="$1" char quote="" raw="" open=""
+  words=() word="" cut=""
+  while [[ -n "$rest" ]]; do
+    char="${rest:0:1}" rest="${rest:1}"
+    if [[ -z "$quote" && "$char" == [[:space:]] ]]; then
+      [[ -n "$raw" ]] && _pipeline_run_add
+      raw="" word="" cut=""
+      continue
+    fi
+    raw+="$char"
+    if [[ "$char" == \\ && ( -z "$quote" || ( "$quote" == \" && "${rest:0:1}" == [\\\"\$\`] ) ) ]]; then
+      word+="${rest:0:1}" rest="${rest:1}"
+    elif [[ -n "$quote" && "$char" == "$quote" ]]; then
+      quote=""
+    elif [[ -z "$quote" && "$char" == [\"\'] ]]; then
+      quote="$char" open="$word"
+    else
+      word+="$char"
+      [[ -z "$quote" && "$COMP_WORDBREAKS" == *"$char"* ]] && cut="$word"
+    fi
+  done
+  [[ -n "$quote" ]] && cut="$open"
+  words+=("$word")
+}
 _pipeline_run() {
-  local line words=() word
-  local typed="${COMP_LINE:0:COMP_POINT}"
-  read -r -a words <<< "$typed"
-  [[ "$typed" == *[[:space:]] ]] && words+=("")
-  word="${words[${#words[@]}-1]}"
-  local cut="${word%"${word##*[=:]}"}"
+  local line words word cut option=""
+  _pipeline_run_cut "${COMP_LINE:0:COMP_POINT}"
+  [[ "$word" == -*=* ]] && option="${word%%=*}="
   COMPREPLY=()
   while IFS= read -r line; do
     if [[ "$line" == ":files" ]]; then
       compopt -o filenames 2>/dev/null
-      while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "${word##*=}")
+      while IFS= read -r line; do
+        line="$option$line"
+        COMPREPLY+=("${line#"$cut"}")
+      done < <(compgen -f -- "${word#"$option"}")
     else
       COMPREPLY+=("${line#"$cut"}")
     fi
@@ -35,10 +66,12 @@ constexpr const char* kZsh = R"(#compdef pipeline-run
 _pipeline_run() {
   local line; local -a found open
   while IFS= read -r line; do
-    if [[ "$line" == ":files" ]]; then _files
+    if [[ "$line" == ":files" ]]; then
+      [[ "${words[CURRENT]}" == --*=* ]] && compset -P '*='
+      _files
     elif [[ "$line" == *[=.] ]]; then open+=("$line")
     else found+=("$line"); fi
-  done < <("${words[1]}" __complete "${(@Q)words[2,CURRENT]}" 2>/dev/null)
+  done < <("${(Q)words[1]/#\~\//$HOME/}" __complete "${(@Q)words[2,CURRENT]}" 2>/dev/null)
   (( ${#open} )) && compadd -S '' -- "${open[@]}"
   (( ${#found} )) && compadd -- "${found[@]}"
 }

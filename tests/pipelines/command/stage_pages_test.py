@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -176,31 +177,65 @@ class Completion(unittest.TestCase):
     def shell(self, program, script):
         with tempfile.TemporaryDirectory() as folder:
             os.symlink(PROGRAM, f"{folder}/pipeline-run")
-            env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+            shutil.copy(TINY, f"{folder}/a config.yaml")
+            shutil.copy(TINY, f"{folder}/a=b:c.yaml")
+            env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "HOME": folder}
             done = subprocess.run([program, "-c", script], capture_output=True, text=True, env=env, timeout=60, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stderr, "")
-        return done.stdout.split()
+        return done.stdout.splitlines()
 
-    def bash(self, line):
-        return self.shell("bash", f"source <(pipeline-run completion bash); COMP_LINE='{line}'; COMP_POINT=${{#COMP_LINE}}; "
-                                  "_pipeline_run; printf '%s\\n' \"${COMPREPLY[@]}\"")
+    def bash(self, line, behind=""):
+        """What is offered for `line`, behind whose end `behind` stands."""
+        return self.shell("bash", f"source <(pipeline-run completion bash); COMP_LINE={shlex.quote(line + behind)}; "
+                                  f"COMP_POINT={len(line)}; _pipeline_run; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
 
     def test_bash_completes_with_it(self):
         self.assertEqual(self.bash("pipeline-run stages batc"), ["batcher"])
         self.assertEqual(self.bash("pipeline-run graph --form"), ["--format"])
         self.assertEqual(self.bash(f"pipeline-run {TINY} --set batches."), BATCHES)
         self.assertEqual(self.bash("pipeline-run check configs/linear_f"), [TINY])
+        self.assertEqual(self.bash("pipeline-run stages batc", behind="h --json"), ["batcher"])
+
+    def test_bash_completes_behind_words_in_quotes_and_with_backslashes(self):
+        for config in ('~/"a config.yaml"', "~/'a config.yaml'", "~/a\\ config.yaml", '~/a" "config.yaml', "~/a=b:c.yaml"):
+            self.assertEqual(self.bash(f"pipeline-run {config} --set batches."), BATCHES, config)
+        self.assertEqual(self.bash(f"pipeline-run {TINY} --set 'batches."), BATCHES)
+        self.assertEqual(self.bash(f"pipeline-run '' {TINY} --set batches."), [""])  # the empty word is the config
+
+    def test_bash_completes_a_file_whose_name_has_a_blank(self):
+        for typed in ("~/a\\ conf", "~/'a conf", '~/"a conf'):
+            ending = "~/" if "\\" in typed else ""  # readline puts what follows an open quote behind it
+            self.assertEqual(self.bash(f"pipeline-run check {typed}"), [ending + "a config.yaml"], typed)
+
+    def test_bash_completes_a_value_behind_an_equals_sign(self):
+        self.assertEqual(self.bash(f"pipeline-run graph {TINY} --format=m"), ["mermaid"])
+        self.assertEqual(self.bash(f"pipeline-run graph {TINY} '--format=m"), ["--format=mermaid"])
+        self.assertEqual(self.bash(f"pipeline-run {TINY} --set=batches."), BATCHES)
+        self.assertEqual(self.bash(f"pipeline-run {TINY} --plugin=configs/linear_f"), [TINY])
+        self.assertEqual(self.bash("pipeline-run check ~/a=b:"), ["c.yaml"])
+
+    def test_bash_finds_a_program_in_the_home_folder(self):
+        self.assertEqual(self.bash("~/pipeline-run stages batc"), ["batcher"])
+        self.assertEqual(self.bash("'~/pipeline-run' stages batc"), [""])
+
+    def test_bash_runs_nothing_of_what_is_typed(self):
+        typed = 'pipeline-run stages "$(touch ~/ran)" `touch ~/ran` $(touch ~/ran) b'
+        script = f"source <(pipeline-run completion bash); COMP_LINE={shlex.quote(typed)}; COMP_POINT={len(typed)}; _pipeline_run; ls ~"
+        self.assertNotIn("ran", self.shell("bash", script))
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
     def test_zsh_completes_with_it(self):
         # Outside of its line editor: what the shell would be offered is printed.
         stand_in = ("compdef() { :; }; compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -l -- \"$@\"; }; "
-                    "_files() { print FILES; }; source <(pipeline-run completion zsh); ")
+                    "_files() { print FILES; }; compset() { print -- \"$@\"; }; source <(pipeline-run completion zsh); ")
         for words, expected in [("stages batc", ["batcher"]), (f"{TINY} --set batches.", BATCHES),
-                                ("check line", ["FILES", "linear_fit"]), ("graph --form", ["--format"])]:
+                                ("check line", ["FILES", "linear_fit"]), ("graph --form", ["--format"]), ("graph --format=m", ["--format=mermaid"]),
+                                ("check --plugin=x", ["-P *=", "FILES"])]:
             line = f"words=(pipeline-run {words}); CURRENT=$#words; _pipeline_run; true"
             self.assertEqual(self.shell("zsh", stand_in + line), expected)
+        home = "words=('~/pipeline-run' stages batc); CURRENT=$#words; _pipeline_run; true"
+        self.assertEqual(self.shell("zsh", stand_in + home), ["batcher"])
 
     def test_another_shell_is_refused(self):
         self.assertEqual(run("completion", "tcsh").returncode, 2)
