@@ -60,7 +60,7 @@ Words settable_values(const TypedWords& typed) {
   options.config = config_path(typed.target);
   if (options.config.empty() || typed.target == "-") return paths;
   options.plugins = typed.plugins;
-  options.no_plugins = true;  // a press of a key runs nobody's code
+  options.no_plugins = true;  // a press of a key loads no plugin that the config names
   add_node_paths(*check_config(options), paths);
   return paths;
 }
