@@ -106,6 +106,19 @@ class Lint(unittest.TestCase):
         self.plant("framework/device/other.cpp", "int host_cores() {\n  return 2;\n}\n",
                    "framework/device/host.hpp:3: declares host_cores, which framework/device/other.cpp defines", name)
 
+    def test_headers_that_lie_with_attributes_and_kernels(self):
+        name = "check_arrows"
+        self.write("framework/device/host.cpp", '// Nothing.\n#include "host.hpp"\n')
+        self.write("framework/device/other.hpp", "#pragma once\n")
+        for suffix, attribute in (("cpp", "[[noreturn]] "), ("cpp", '[[deprecated("of old")]] '), ("cu", "")):
+            self.write("framework/device/host.hpp", f"// The cores of the host.\n#pragma once\n{attribute}int host_cores();\n")
+            self.plant(f"framework/device/other.{suffix}", f"// Others.\n{attribute}int host_cores() {{\n  return 2;\n}}\n",
+                       f"framework/device/host.hpp:3: declares host_cores, which framework/device/other.{suffix} defines", name)
+        self.restore("framework/device/host.hpp")
+        # The one header of several .cu files, which nvcc alone reads.
+        self.write("framework/cuda/kernels/launch.hpp", "// All launches.\n#pragma once\nvoid launch(int rows);\n")
+        self.tolerate("framework/cuda/kernels/sums.cu", '// Sums.\n#include "cuda/kernels/launch.hpp"\nvoid launch(int rows) {\n}\n', name)
+
     def test_sizes(self):
         name = "check_arrows"
         self.tolerate("framework/device/host.cpp", '#include "host.hpp"\n' + "// a line\n" * 399, name)

@@ -1,29 +1,31 @@
 """Headers that lie: a header declares a function that another file than its own source defines, or a source has no header.
-A public header is written for its reader, and its functions may lie in several sources. Kernels are launched by name and their header is launch.hpp."""
+A public header is written for its reader, and its functions may lie in several sources; so may those of launch.hpp, behind which are all .cu files."""
 import re
 
 PUBLIC = "framework/include"
+LAUNCHES = "framework/cuda/kernels/launch.hpp"
 # Sources that register themselves or are entered from outside: nothing of theirs is called by name from another file.
 NO_HEADER = re.compile(r"stages/[^/]*\.cpp|examples/.*|pipelines/command/verbs/[^/]*\.cpp|pipelines/[^/]*\.cpp"
                        r"|framework/cuda/backend_entry\.cpp|framework/comm/mpi/mpi_peers\.cpp|framework/core/processor_needs\.cpp")
 FUNCTION = re.compile(r"^(?!using|template|typedef|static_assert|#|//|return|struct|class|enum|namespace|friend|\})"
                       r"[\w:<>,&*\s\[\]]*?\b((?:\w+::)*~?\w+)\(")
+ATTRIBUTE = re.compile(r"^(\[\[.*?\]\]\s*)+")
 CLASS = re.compile(r"^(?:class|struct) (?:MILLRACE_EXPORT )?(\w+)", re.M)
 INLINE = re.compile(r"^(?:inline|constexpr|MILLRACE_HOST_DEVICE)\b")
 
 
 def outermost(text):
-    """The statements of a text that stand in column 0, comments taken away, each on one line: clang-format indents the rest."""
+    """The statements of a text that stand in column 0, comments and attributes taken away, each on one line: clang-format indents the rest."""
     text = re.sub(r"//.*", "", text)
     lines = text.splitlines()
     for number, line in enumerate(lines):
-        if line[:1].isalpha() or line[:1] == "_":
+        if line[:1].isalpha() or line.startswith(("_", "[[")):
             statement = line
             for more in lines[number + 1:number + 12]:
                 if re.search(r"[;{]\s*$", statement):
                     break
                 statement += " " + more.strip()
-            yield number + 1, statement, lines[number - 1] if number else ""
+            yield number + 1, ATTRIBUTE.sub("", statement), lines[number - 1] if number else ""
 
 
 def declared(text):
@@ -47,6 +49,10 @@ def is_public(path):
     return path.as_posix().startswith(PUBLIC)
 
 
+def may_have_several_sources(header):
+    return is_public(header) or header.as_posix() == LAUNCHES
+
+
 def header_of(source, headers):
     """The header that a source stands for: the one beside it, or the public one of its name."""
     beside = source.with_suffix(".hpp")
@@ -57,15 +63,15 @@ def header_of(source, headers):
 def problems(sources):
     """`sources`: the text of each file."""
     headers = [p for p in sources if p.suffix == ".hpp"]
-    defines = {p: set(defined(text)) for p, text in sources.items() if p.suffix == ".cpp"}
-    public = [sources[h] for h in headers if is_public(h)]
+    defines = {p: set(defined(text)) for p, text in sources.items() if p.suffix in (".cpp", ".cu")}
+    public = [sources[h] for h in headers if may_have_several_sources(h)]
     promised = {name for text in public for _, name in declared(text)} | {name for text in public for name in CLASS.findall(text)}
     header = {path: header_of(path, headers) for path in defines}
     for path, names in defines.items():
         if not header[path] and not NO_HEADER.fullmatch(path.as_posix()) and not {n.split("::")[0] for n in names} & promised:
             yield f"{path}: has no header of its name"
     for one in headers:
-        if is_public(one):
+        if may_have_several_sources(one):
             continue
         own = set().union(*(names for path, names in defines.items() if header[path] == one))
         for line, name in declared(sources[one]):
