@@ -95,6 +95,18 @@ class Lint(unittest.TestCase):
         self.plant("framework/device/host.cpp", '#include "host.hpp"\n#include "cores.hpp"\n',
                    "framework/device/cores: includes itself by way of framework/device/host", "check_arrows")
         self.accepts("check_arrows")
+        # A public header has its source elsewhere.
+        self.write("framework/core/count.hpp", "// Counts.\n#pragma once\n#include <millrace/registry.hpp>\n")
+        self.accepts("check_arrows")
+        self.write("framework/core/registry.hpp", "// Of the same name, and of another file.\n#pragma once\n")
+        self.tolerate("framework/core/registry.cpp", '// A constant count.\n#include "core/count.hpp"\nint stages_known() {\n  return 1;\n}\n', "check_arrows")
+        (self.root / "framework/core/registry.hpp").unlink()
+        self.plant("framework/core/registry.cpp", '// A constant count.\n#include "core/count.hpp"\nint stages_known() {\n  return 1;\n}\n',
+                   "framework/core/count: includes itself by way of framework/include/millrace/registry", "check_arrows")
+        # An interface that is made of what implements it.
+        self.write("framework/include/millrace/device.hpp", "// What computes.\n#pragma once\n")
+        self.write("framework/device/cores.hpp", "// A device.\n#pragma once\n#include <millrace/device.hpp>\n")
+        self.tolerate("framework/device/device.cpp", '// Of all kinds.\n#include "device/cores.hpp"\n', "check_arrows")
 
     def test_headers_that_lie(self):
         name = "check_arrows"

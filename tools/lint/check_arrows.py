@@ -147,11 +147,11 @@ def includes(text):
 def main():
     root = source_tree.arguments(__doc__).root
     sources = {path: source_tree.text(root / path) for path in source_tree.files(root, source_tree.CPP_SUFFIXES) if folder_of(path)}
-    problems, ours = [], {}
+    problems, ours = [], {path: [] for path in sources}
     for path, text in sources.items():
         for line, quote, target in includes(text):
             problems.append(check_include(root, path, line, quote, target))
-            ours.setdefault(path, []).append(resolve(root, path, quote, target))
+            ours[path].append(resolve(root, path, quote, target))
     problems += file_circles.problems(ours)
     problems += header_truth.problems(sources)
     problems += tree_sizes.problems(sources)
