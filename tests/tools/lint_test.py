@@ -218,6 +218,12 @@ class Lint(unittest.TestCase):
         self.plant("README.md", "`pipeline-run check configs/x.yaml`\n", "ends with 1", "check_docs", *program)
         self.plant("README.md", "```sh\npipeline-run configs/x.yaml\n```\n", "--dry-run` ends with 1", "check_docs", *program)
 
+    def test_docs_only_rehearses_what_begins_with_an_option(self):
+        program = ("--pipeline-run", "false")
+        self.plant("README.md", "```sh\npipeline-run --quiet configs/x.yaml\n```\n", "x.yaml --dry-run` ends with 1", "check_docs", *program)
+        for page in ("--help", "-h", "--version"):
+            self.plant("README.md", f"```sh\npipeline-run {page}\n```\n", f"`pipeline-run {page}` ends with 1", "check_docs", *program)
+
     def test_an_empty_tree_is_a_mistake_and_not_a_success(self):
         with tempfile.TemporaryDirectory() as empty:
             for name in ("check_arrows", "check_docs", "check_words", "check_headers"):

@@ -56,9 +56,9 @@ class Program:
     def rehearsal(self, word):
         """What to add to a command that begins with `word`, so that it moves no data and writes nothing."""
         verb = self.verbs.get(word)
-        if word.startswith("-") or (verb and verb["only_looks"]):
+        if word in ("--help", "-h", "--version") or (verb and verb["only_looks"]):
             return []
-        trains = verb is None or any(option["name"] == "dry-run" for option in verb["options"])  # a config, or `run`
+        trains = verb is None or any(option["name"] == "dry-run" for option in verb["options"])  # a config or an option before it, or `run`
         return ["--dry-run"] if trains else ["--help"]
 
     def is_complete(self, word):
