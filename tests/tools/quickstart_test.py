@@ -98,6 +98,14 @@ class Quickstart(unittest.TestCase):
         for arguments in (["--set=epochs=1", "-q"], ["-sepochs=1", "--threads", "2", "--json"]):
             self.assertEqual(self.start(*arguments).returncode, 0)
 
+    def test_help_is_printed_wherever_it_is_asked_for(self):
+        for arguments in (["--help"], ["-h"], ["--set", "epochs=1", "--help"], ["-q", "-h"]):
+            done = self.start(*arguments)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), arguments)
+            self.assertTrue(done.stdout.startswith("usage: tools/quickstart"), done.stdout)
+            self.assertNotIn("packages\n", done.stdout)
+        self.assertIn("pipeline-run has no option --helpful", self.start("--set", "epochs=1", "--helpful").stderr)
+
     def test_the_next_commands_can_be_pasted_with_their_comments(self):
         done = self.start(NO_MNIST="4")
         text = done.stdout[done.stdout.index("Next, "):].split("\n", 1)[1]
