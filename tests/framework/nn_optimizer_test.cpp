@@ -13,7 +13,8 @@ using namespace millrace::nn_test;
 
 namespace {
 
-/// Steps both from the same state, so that each single step is compared; returns the worst difference of a weight.
+/// Steps both from the same weights, so that the differences of weights do not add up; each keeps a state of its own. Returns
+/// the worst difference of a weight after a step.
 double worst_step(const OptimizerSpec& spec, std::int64_t count) {
   const nn::Optimizer optimizer(spec);
   ReferenceOptimizer reference(spec);
