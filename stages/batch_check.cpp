@@ -130,14 +130,14 @@ void BatchCheck::begin(Loss loss, const PortSpec& batches, bool on_host) {
   looks_at_weights_ = on_host && weights != nullptr && !is_known;
 }
 
-void BatchCheck::require(const Packet& batch, RunNews& news) {
+void BatchCheck::require(const Packet& batch, RunReporter& reporter) {
   if (looks_at_values_)
     if (const auto fault = find_out_of_range(loss_, batch.tensor("targets")))
       throw Error(ErrorKind::data, kOutOfRange,
                   fmt::format("sample {} has {}", sample_of(batch, fault->row), fault->message), kRangeHelp);
   if (looks_at_sums_)
     if (const auto fault = find_wrong_sum(batch.tensor("targets")))
-      news.warn(kWrongSum, fmt::format("sample {} has {}", sample_of(batch, fault->row), fault->message), kSumHelp);
+      reporter.warn(kWrongSum, fmt::format("sample {} has {}", sample_of(batch, fault->row), fault->message), kSumHelp);
   if (looks_at_weights_) require_weights(batch);
 }
 
@@ -152,10 +152,10 @@ void BatchCheck::require_weights(const Packet& batch) {
   has_weight_ = has_weight_ || std::any_of(weights.begin(), weights.end(), [](float w) { return w != 0; });
 }
 
-void BatchCheck::end_pass(RunNews& news) {
+void BatchCheck::end_pass(RunReporter& reporter) {
   if (has_rows_ && !has_weight_)
-    news.warn("weights-all-zero", "every one of the `weights` of a pass was 0, so nothing was learned",
-              "give the samples that count a weight above 0");
+    reporter.warn("weights-all-zero", "every one of the `weights` of a pass was 0, so nothing was learned",
+                  "give the samples that count a weight above 0");
   has_rows_ = has_weight_ = false;
 }
 

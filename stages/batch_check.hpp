@@ -37,9 +37,9 @@ class BatchCheck {
   /// Nothing is looked at before. Batches that may lie on a device are not: there the loss becomes NaN instead.
   void begin(Loss loss, const PortSpec& batches, bool on_host);
   /// Throws Error(data) with the sample and its value: "target-out-of-range", "negative-weight". Warns of a "target-sum".
-  void require(const Packet& batch, RunNews& news);
+  void require(const Packet& batch, RunReporter& reporter);
   /// A pass is over: warns if it had weights and each of them was 0.
-  void end_pass(RunNews& news);
+  void end_pass(RunReporter& reporter);
 
  private:
   void require_weights(const Packet& batch);

@@ -92,7 +92,7 @@ class Evaluator final : public Serial {
   void open(OpenContext& ctx) override {
     device_ = &ctx.device();
     communicator_ = &ctx.communicator();
-    news_ = &ctx.news();
+    reporter_ = &ctx.reporter();
     data_ = ctx.input("data");
     share_ = ctx.share();
     const PortSpec& port = ctx.input("model");
@@ -158,7 +158,7 @@ class Evaluator final : public Serial {
     batch.epoch = packet.header.epoch;
     batch.sample_ids = packet.sample_ids();
     if (reduction_ == Reduction::ordered) batch.part_rows = parts_of(packet, pass_.batches.size() - 1);
-    check_.require(packet, *news_);
+    check_.require(packet, *reporter_);
     const BatchSums sums = step_->evaluate(*pass_.model, batch);
     require_finite(sums, packet);
     pass_.batches.back() = sums;
@@ -218,7 +218,7 @@ class Evaluator final : public Serial {
 
   void end_pass(SerialContext& ctx, std::uint32_t epoch) {
     Emission emission;
-    check_.end_pass(*news_);
+    check_.end_pass(*reporter_);
     take_late_sums(ctx);
     emission.metrics = metrics_of(sum_over_ranks(*communicator_, pass_.batches, reduction_), epoch);
     emission.last_in_epoch = true;
@@ -232,7 +232,7 @@ class Evaluator final : public Serial {
   Communicator* communicator_ = nullptr;
   Reduction reduction_ = Reduction::fast;
   RowShare share_;
-  RunNews* news_ = nullptr;
+  RunReporter* reporter_ = nullptr;
   PortSpec data_;
   BatchCheck check_;
   std::unique_ptr<EvaluationStep> step_;

@@ -134,7 +134,7 @@ class Print final : public Serial {
   }
 
   void open(OpenContext& ctx) override {
-    news_ = &ctx.news();
+    reporter_ = &ctx.reporter();
     epochs_ = ctx.epochs();
     is_part_ = !ctx.share().is_whole();
   }
@@ -142,7 +142,7 @@ class Print final : public Serial {
   void process(SerialContext& ctx) override {
     const Packet& packet = ctx.input(ctx.port());
     if (!all_ && packet.header.epoch != epochs_) return;
-    if (packet.model) return news_->print(weights_text(*packet.model));
+    if (packet.model) return reporter_->print(weights_text(*packet.model));
     add_rows(packet);
     if (packet.header.last_in_epoch) write_listings();
   }
@@ -176,14 +176,14 @@ class Print final : public Serial {
       if (is_part_) text += " (of the part of one process)";
       text += "\n";
     }
-    news_->print(text);
+    reporter_->print(text);
     listings_.clear();
     rows_ = 0;
   }
 
   std::int64_t limit_;
   bool all_;
-  RunNews* news_ = nullptr;
+  RunReporter* reporter_ = nullptr;
   std::uint32_t epochs_ = 0;
   bool is_part_ = false;  ///< of the rows: other processes have the rest
   std::vector<Listing> listings_;

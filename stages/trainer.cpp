@@ -112,7 +112,7 @@ class Trainer final : public Serial {
 
   void open(OpenContext& ctx) override {
     spec_.seed = ctx.seed(kPurpose);
-    news_ = &ctx.news();
+    reporter_ = &ctx.reporter();
     open_ranks(ctx);
     const PortSpec& in = ctx.input("in");
     if (in.rows_per_pass && in.max_rows > 0) steps_per_pass_ = (*in.rows_per_pass + in.max_rows - 1) / in.max_rows;
@@ -202,7 +202,7 @@ class Trainer final : public Serial {
     batch.rows_over_ranks = rows_over_ranks(packet);
     batch.last_in_epoch = packet.header.last_in_epoch;
     require_own_part(share_, packet, progress_.step, pass_rows_);
-    check_.require(packet, *news_);
+    check_.require(packet, *reporter_);
     add_sums(train_step(batch, packet));
     last_step_end_ = ctx.seconds();
     report(packet.header.epoch);
@@ -243,7 +243,7 @@ class Trainer final : public Serial {
     if (known.samples > 0) progress_.loss = mean_of("loss", known);
     if (known.samples > 0 && wants("accuracy")) progress_.accuracy = mean_of("accuracy", known);
     progress_.seconds = last_step_end_ - pass_start_;
-    news_->step(progress_);
+    reporter_->step(progress_);
   }
 
   /// An asynchronous device gives its sums here, once a pass; its last step ends when they are there.
@@ -322,7 +322,7 @@ class Trainer final : public Serial {
 
   void end_pass(SerialContext& ctx, std::uint32_t epoch) {
     Emission metrics, model;
-    check_.end_pass(*news_);
+    check_.end_pass(*reporter_);
     take_late_sums(ctx);
     add_up_ranks();
     metrics.metrics = pass_metrics(epoch);
@@ -342,7 +342,7 @@ class Trainer final : public Serial {
   std::vector<std::string> metrics_;
   TrainSpec spec_;
   std::int64_t steps_per_pass_ = 0;
-  RunNews* news_ = nullptr;
+  RunReporter* reporter_ = nullptr;
   Communicator* communicator_ = nullptr;
   RowShare share_;
   std::int64_t pass_rows_ = 0;  ///< over all ranks, when they share the rows

@@ -49,12 +49,12 @@ void InferContext::may_use_memory(std::string what, std::size_t most_bytes) {
   if (auto* memory = dynamic_cast<InferMemory*>(this)) memory->memory_possible(std::move(what), most_bytes);
 }
 InferMemory::~InferMemory() = default;
-void RunNews::warn(std::string name, std::string message, std::string help) {
+void RunReporter::warn(std::string name, std::string message, std::string help) {
   if (auto* warnings = dynamic_cast<RunWarnings*>(this))
     return warnings->warning(std::move(name), std::move(message), std::move(help));
   print(fmt::format("warning[{}]: {}{}{}\n", name, message, help.empty() ? "" : "; ", help));
 }
-RunNews::~RunNews() = default;
+RunReporter::~RunReporter() = default;
 RunWarnings::~RunWarnings() = default;
 OpenContext::~OpenContext() = default;
 RowShare OpenContext::share() const { return {}; }

@@ -23,7 +23,7 @@ class StageHarness : public PortInference,
                      public InferClaims,
                      public InferNotes,
                      public NodeOpening,
-                     public RunNews,
+                     public RunReporter,
                      public RunWarnings {
  public:
   /// `params` are checked and complete. `info` must outlive this. Throws what the constructor throws, as making_error names it.
@@ -55,9 +55,9 @@ class StageHarness : public PortInference,
     return purposes.contains(purpose) ? std::optional(facts_.seed) : std::nullopt;
   }
   Communicator& communicator() override { return others != nullptr ? *others : *alone_; }
-  RunNews& news() override { return *this; }
+  RunReporter& reporter() override { return *this; }
 
-  // RunNews.
+  // RunReporter.
   void epoch_metrics(const Metrics& metrics) override { reported_metrics.push_back(metrics); }
   void step(const StepProgress&) override {}
   void model(std::shared_ptr<const ModelSnapshot> snapshot) override { reported_model = std::move(snapshot); }

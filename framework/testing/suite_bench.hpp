@@ -38,7 +38,7 @@ class Bench final : public StageHarness {
   std::int64_t uses() const { return uses_; }
   bool has_injected() const { return injected_; }
 
-  /// Gives up everything that is not the stage's own: packets sent and fed, news.
+  /// Gives up everything that is not the stage's own: packets sent and fed, what it has reported.
   void drop_all();
   std::size_t packets_held() const { return static_cast<std::size_t>(token_.use_count()) - 1; }
   std::size_t bytes_held() const;

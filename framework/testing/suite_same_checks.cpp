@@ -18,15 +18,15 @@ const Scenario kManyBlocks{{8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8}}, kT
 
 struct Seen {
   std::vector<std::string> packets;
-  std::vector<std::string> news;
+  std::vector<std::string> reports;
 };
 
 Seen seen_of(const Bench& bench) {
   Seen seen{lines_of(bench.all_sent()), {bench.printed}};
   for (const Metrics& metrics : bench.reported_metrics)
     for (const auto& [name, value] : metrics.values)
-      seen.news.push_back(fmt::format("{} {}={}", metrics.epoch, name, value));
-  if (bench.reported_model) seen.news.push_back(bench.reported_model->weights_sha256());
+      seen.reports.push_back(fmt::format("{} {}={}", metrics.epoch, name, value));
+  if (bench.reported_model) seen.reports.push_back(bench.reported_model->weights_sha256());
   return seen;
 }
 
@@ -36,7 +36,7 @@ Finding differs(const Seen& first, const Seen& second, const std::string& how) {
   for (std::size_t i = 0; i < first.packets.size(); ++i)
     if (first.packets[i] != second.packets[i])
       return fmt::format("packet {} of {} differs {}", i + 1, first.packets.size(), how);
-  return first.news == second.news ? Finding() : fmt::format("what it reports differs {}", how);
+  return first.reports == second.reports ? Finding() : fmt::format("what it reports differs {}", how);
 }
 
 Seen run_once(const SuiteCase& one, const InputForm& form, const Scenario& scenario, bool on_many_threads) {

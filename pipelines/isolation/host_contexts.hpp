@@ -62,14 +62,14 @@ class HostedInference final : public PortInference {
   const HostedNode& node_;
 };
 
-class HostedOpening final : public NodeOpening, public RunNews, public RunWarnings {
+class HostedOpening final : public NodeOpening, public RunReporter, public RunWarnings {
  public:
   HostedOpening(const HostedNode& node, RunLine& line)
       : NodeOpening(node.facts, node.inputs, node.outputs), line_(line) {}
 
   Device& device() override { return *device_; }
   Communicator& communicator() override { return *alone_; }
-  RunNews& news() override { return *this; }
+  RunReporter& reporter() override { return *this; }
 
   void epoch_metrics(const Metrics& metrics) override {
     WireWriter message;

@@ -54,7 +54,7 @@ class Remote {
 
   void open(OpenContext& context) {
     require_host();
-    news_ = &context.news();
+    reporter_ = &context.reporter();
     for (const std::string& name : context.inputs()) inputs_.emplace_back(name, context.input(name));
     process_ = std::make_unique<StageProcess>(isolation_.host, isolation_.limit);
     WireWriter request;
@@ -203,10 +203,10 @@ class Remote {
   }
 
   void hear(Answer answer, WireReader& reader, WorkContext* context, const Emit& emit) {
-    if (answer == Answer::print) return news_->print(reader.text());
+    if (answer == Answer::print) return reporter_->print(reader.text());
     if (answer == Answer::warning) return warn(reader);
-    if (answer == Answer::metrics) return news_->epoch_metrics(read_metrics(reader));
-    if (answer == Answer::step) return news_->step(read_progress(reader));
+    if (answer == Answer::metrics) return reporter_->epoch_metrics(read_metrics(reader));
+    if (answer == Answer::step) return reporter_->step(read_progress(reader));
     if (context == nullptr || !emit) WireReader::garbled("a packet outside of the stage's work");
     if (answer == Answer::stop_after) return stop_after(reader.get<std::uint32_t>(), *context);
     const std::string port = reader.text();
@@ -218,7 +218,7 @@ class Remote {
 
   void warn(WireReader& reader) {
     std::string name = reader.text(), message = reader.text(), help = reader.text();
-    news_->warn(std::move(name), std::move(message), std::move(help));
+    reporter_->warn(std::move(name), std::move(message), std::move(help));
   }
 
   void stop_after(std::uint32_t epoch, WorkContext& context) {
@@ -234,7 +234,7 @@ class Remote {
   }
 
   Isolation isolation_;
-  RunNews* news_ = nullptr;
+  RunReporter* reporter_ = nullptr;
   std::vector<std::pair<std::string, PortSpec>> inputs_;
   std::unique_ptr<StageProcess> process_;
 };

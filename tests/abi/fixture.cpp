@@ -93,18 +93,18 @@ class Total final : public Serial {
   }
   explicit Total(const ParamValue&) {}
   void infer(InferContext&) override {}
-  void open(OpenContext& ctx) override { news_ = &ctx.news(); }
+  void open(OpenContext& ctx) override { reporter_ = &ctx.reporter(); }
   void process(SerialContext& ctx) override {
     const Packet& packet = ctx.input();
     for (const float value : packet.tensor().f32()) sum_ += static_cast<std::int64_t>(value);
     if (packet.rows < 1) throw Error(ErrorKind::data, "abi-empty", "an empty packet");
-    if (packet.header.last_in_epoch) news_->print("total " + std::to_string(sum_) + "\n");
+    if (packet.header.last_in_epoch) reporter_->print("total " + std::to_string(sum_) + "\n");
   }
   void save(StageState& state) const override { state.put("sum", std::as_bytes(std::span(&sum_, 1))); }
   void load(const StageState& state) override { std::memcpy(&sum_, state.get("sum").data(), sizeof sum_); }
 
  private:
-  RunNews* news_ = nullptr;
+  RunReporter* reporter_ = nullptr;
   std::int64_t sum_ = 0;
 };
 

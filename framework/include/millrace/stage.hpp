@@ -128,11 +128,11 @@ class MILLRACE_EXPORT InferNotes {
   virtual void rows_read(std::string /*origin*/, std::int64_t /*first*/, std::int64_t /*end*/) {}  // NOLINT
 };
 
-/// Where a stage's news for the user go. What leaves by its ports of metrics and models reaches the history and the report
+/// Where a stage tells the user how far it is. What leaves by its ports of metrics and models reaches the history and the report
 /// without this.
-class MILLRACE_EXPORT RunNews {
+class MILLRACE_EXPORT RunReporter {
  public:
-  virtual ~RunNews();
+  virtual ~RunReporter();
   /// Adds values that leave by no port to epoch `metrics.epoch` of the history. Any thread. Throws Error("diverged", diverged)
   /// for a value that is not finite, Error("metric-clash", run) for a name that another node has.
   virtual void epoch_metrics(const Metrics& metrics) = 0;
@@ -148,7 +148,7 @@ class MILLRACE_EXPORT RunNews {
   void warn(std::string name, std::string message, std::string help = {});
 };
 
-/// For those who tell warnings apart from other texts: beside RunNews, as a second base. Without it they are printed.
+/// For those who tell warnings apart from other texts: beside RunReporter, as a second base. Without it they are printed.
 class MILLRACE_EXPORT RunWarnings {
  public:
   virtual ~RunWarnings();
@@ -167,7 +167,7 @@ class MILLRACE_EXPORT OpenContext {
   virtual Communicator& communicator() = 0;
   /// In a run over several processes: the rows of a pass that are this one's. The whole pass elsewhere.
   virtual RowShare share() const;
-  virtual RunNews& news() = 0;
+  virtual RunReporter& reporter() = 0;
 
  private:
   virtual std::uint64_t seed()

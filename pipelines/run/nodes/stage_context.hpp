@@ -19,8 +19,8 @@
 
 namespace millrace::pipelines {
 
-/// Outlives its stage, and tells the history whose news it has.
-class StageContext final : public NodeOpening, public RunNews, public RunWarnings {
+/// Outlives its stage, and tells the history of whom it hears.
+class StageContext final : public NodeOpening, public RunReporter, public RunWarnings {
  public:
   /// Waits for the other processes, if there are any and the stage talks to them.
   StageContext(const ValidatedGraph& graph, NodeAdapter& node, RunHistory& history, Peers* peers, bool strict)
@@ -36,7 +36,7 @@ class StageContext final : public NodeOpening, public RunNews, public RunWarning
 
   Device& device() override { return node_.services().device; }
   Communicator& communicator() override { return *communicator_; }
-  RunNews& news() override { return *this; }
+  RunReporter& reporter() override { return *this; }
 
   void epoch_metrics(const Metrics& metrics) override { history_.own_metrics(node(), metrics); }
   void step(const StepProgress& progress) override { history_.step(node(), progress); }

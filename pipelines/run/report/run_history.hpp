@@ -26,7 +26,7 @@ class RunHistory final {
   /// What a node has sent on a metrics port. Throws Error("diverged", diverged) for a value that is not finite, and
   /// Error("metric-clash", run) for a name that another node has told in this epoch; nothing is kept of it then.
   void port_metrics(std::string_view node, std::string_view port, const Metrics& metrics);
-  /// Values of the stage's own, as RunNews::epoch_metrics has them. Throws as port_metrics.
+  /// Values of the stage's own, as RunReporter::epoch_metrics has them. Throws as port_metrics.
   void own_metrics(std::string_view node, const Metrics& metrics);
   void step(const std::string& node, const StepProgress& progress);
   /// A node's model at the end of `epoch`; those before it are kept until the epoch has ended. Throws Error("diverged", diverged)

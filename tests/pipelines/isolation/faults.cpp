@@ -168,7 +168,7 @@ class FaultyTransform final : public Transform {
     ctx.output("out", ctx.input("in"));
   }
   void open(OpenContext& ctx) override {
-    news_ = &ctx.news();
+    reporter_ = &ctx.reporter();
     was_open_ = true;
     fault_.at("open");
   }
@@ -188,7 +188,7 @@ class FaultyTransform final : public Transform {
   // Says something now and then, and never comes to an end.
   void drip() const {
     for (;;) {
-      news_->print("drip\n");
+      reporter_->print("drip\n");
       usleep(20'000);
     }
   }
@@ -198,7 +198,7 @@ class FaultyTransform final : public Transform {
   }
 
   Fault fault_;
-  RunNews* news_ = nullptr;
+  RunReporter* reporter_ = nullptr;
   bool was_open_ = false;
   mutable std::mutex mutex_;
   mutable std::vector<Packet> kept_;
@@ -247,7 +247,7 @@ class FaultySerial final : public Serial {
   }
   explicit FaultySerial(const ParamValue& params) : fault_(params) {}
   void infer(InferContext& ctx) override { ctx.output("out", ctx.input("in")); }
-  void open(OpenContext& ctx) override { news_ = &ctx.news(); }
+  void open(OpenContext& ctx) override { reporter_ = &ctx.reporter(); }
 
   void process(SerialContext& ctx) override {
     const Packet& in = ctx.input();
@@ -267,13 +267,13 @@ class FaultySerial final : public Serial {
     Metrics metrics;
     metrics.epoch = epoch;
     metrics.set("sum", sum_);
-    news_->epoch_metrics(metrics);
-    news_->print("sum " + std::to_string(sum_) + "\n");
-    news_->warn("large-sum", "the sum is " + std::to_string(sum_), "add less");
+    reporter_->epoch_metrics(metrics);
+    reporter_->print("sum " + std::to_string(sum_) + "\n");
+    reporter_->warn("large-sum", "the sum is " + std::to_string(sum_), "add less");
   }
 
   Fault fault_;
-  RunNews* news_ = nullptr;
+  RunReporter* reporter_ = nullptr;
   std::int32_t sum_ = 0;
 };
 

@@ -39,7 +39,7 @@ struct HungRun {
   explicit HungRun(std::chrono::milliseconds limit) {
     Life life;
     life.open = [this](OpenContext& ctx) {
-      teller = std::thread([&news = ctx.news()] { news.print("time stands still"); });
+      teller = std::thread([&reporter = ctx.reporter()] { reporter.print("time stands still"); });
       reader.told.wait();
     };
     graph.add("src", std::make_unique<CountingSource>(40, 4, nullptr, life), {}, {{"out", numbers(4)}});

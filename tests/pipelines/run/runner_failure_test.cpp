@@ -170,16 +170,16 @@ TEST_CASE("an observer that throws is a failure of the run and not its end", "[r
     }
   } observer;
   TestGraph graph(2, 2);
-  RunNews* news = nullptr;
+  RunReporter* reporter = nullptr;
   Life life;
-  life.open = [&](OpenContext& ctx) { news = &ctx.news(); };
+  life.open = [&](OpenContext& ctx) { reporter = &ctx.reporter(); };
   graph.source("src", 40, 4);
   graph.add("end",
             std::make_unique<FunctionSerial>(
                 [&](SerialContext& ctx) {
                   Metrics metrics;
                   metrics.epoch = ctx.input().header.epoch;
-                  news->epoch_metrics(metrics);
+                  reporter->epoch_metrics(metrics);
                 },
                 life),
             {{"in", "src"}}, {});

@@ -110,9 +110,9 @@ TEST_CASE("an epoch that a signal cut short is not told as complete", "[runner]"
   } observer;
   TestGraph graph(3, 2);
   std::atomic<int> signal{0};
-  RunNews* news = nullptr;
+  RunReporter* reporter = nullptr;
   Life life;
-  life.open = [&](OpenContext& ctx) { news = &ctx.news(); };
+  life.open = [&](OpenContext& ctx) { reporter = &ctx.reporter(); };
   graph.source("src", 100, 10);
   graph.add("end",
             std::make_unique<FunctionSerial>(
@@ -120,7 +120,7 @@ TEST_CASE("an epoch that a signal cut short is not told as complete", "[runner]"
                   Metrics metrics;
                   metrics.epoch = ctx.input().header.epoch;
                   metrics.set("loss", 1);
-                  news->epoch_metrics(metrics);
+                  reporter->epoch_metrics(metrics);
                   if (metrics.epoch == 2) signal = 2;
                 },
                 life),

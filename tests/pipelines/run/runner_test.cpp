@@ -210,22 +210,22 @@ TEST_CASE("stop_after ends the run with the pass behind the one it was decided f
 TEST_CASE("epochs end in order, each after its last packet, and complete metrics are told once", "[runner]") {
   TestGraph graph(4, 4);
   Recorder recorder;
-  RunNews* news = nullptr;
+  RunReporter* reporter = nullptr;
   Life life;
-  life.open = [&](OpenContext& ctx) { news = &ctx.news(); };
+  life.open = [&](OpenContext& ctx) { reporter = &ctx.reporter(); };
   graph.source("src", 100, 10);
   graph.add("end",
             std::make_unique<FunctionSerial>(
                 [&](SerialContext& ctx) {
                   StepProgress progress;
                   progress.epoch = ctx.input().header.epoch;
-                  news->step(progress);
+                  reporter->step(progress);
                   if (!ctx.input().header.last_in_epoch) return;
                   Metrics metrics;
                   metrics.epoch = ctx.input().header.epoch;
                   metrics.set("loss", 1.0 / metrics.epoch);
-                  news->epoch_metrics(metrics);
-                  news->print("line\n");
+                  reporter->epoch_metrics(metrics);
+                  reporter->print("line\n");
                 },
                 life),
             {{"in", "src"}}, {});

@@ -21,13 +21,13 @@ struct Told : pipelines::RunObserver {
 /// Two nodes that warn of each packet.
 RunReport run_with_warnings(RunOptions options) {
   TestGraph graph(2, 4);
-  std::vector<RunNews*> news(2);
+  std::vector<RunReporter*> reporters(2);
   graph.source("src", 40, 10);
-  for (std::size_t i = 0; i < news.size(); ++i) {
+  for (std::size_t i = 0; i < reporters.size(); ++i) {
     Life life;
-    life.open = [&news, i](OpenContext& ctx) { news[i] = &ctx.news(); };
-    auto warn = [&news, i](SerialContext& ctx) {
-      news[i]->warn("odd-rows", "packet " + std::to_string(ctx.input().header.seq), "look");
+    life.open = [&reporters, i](OpenContext& ctx) { reporters[i] = &ctx.reporter(); };
+    auto warn = [&reporters, i](SerialContext& ctx) {
+      reporters[i]->warn("odd-rows", "packet " + std::to_string(ctx.input().header.seq), "look");
     };
     graph.add("end" + std::to_string(i), std::make_unique<FunctionSerial>(warn, life), {{"in", "src"}}, {});
   }
@@ -59,14 +59,14 @@ namespace {
 /// One node that gives a model an epoch; with `steps` it says that it has trained. With `judged` another is to measure it.
 RunReport run_with_model(std::uint32_t epochs, bool steps, bool judged = false) {
   TestGraph graph(epochs, 2);
-  RunNews* news = nullptr;
+  RunReporter* reporter = nullptr;
   Life life;
-  life.open = [&](OpenContext& ctx) { news = &ctx.news(); };
+  life.open = [&](OpenContext& ctx) { reporter = &ctx.reporter(); };
   auto give = [&](SerialContext& ctx) {
-    if (steps) news->step({});
+    if (steps) reporter->step({});
     const auto model = std::make_shared<const ModelSpec>();
     if (ctx.input().header.last_in_epoch)
-      news->model(std::make_shared<const ModelSnapshot>(model, Loss::mse, 1, std::vector<float>{}));
+      reporter->model(std::make_shared<const ModelSnapshot>(model, Loss::mse, 1, std::vector<float>{}));
   };
   graph.source("src", 10, 10);
   graph.add("learn", std::make_unique<FunctionSerial>(give, life), {{"in", "src"}},

@@ -44,7 +44,7 @@ class MILLRACE_EXPORT PortInference : public InferContext {
   const PortTable& outputs_;
 };
 
-/// For who opens a stage: all but what the stage works with, which are device, communicator and news.
+/// For who opens a stage: all but what the stage works with, which are device, communicator and reporter.
 class MILLRACE_EXPORT NodeOpening : public OpenContext, public NodeSeeds {
  public:
   /// The tables must outlive this.

@@ -81,12 +81,12 @@ class MILLRACE_EXPORT StageTester {
   bool has_output(std::string_view port) const;
   /// Takes the oldest packet off an output port. Throws Error("nothing-emitted", run) when there is none.
   Packet pop(std::string_view port = "out");
-  /// Metrics and texts that the stage gave to its RunNews.
+  /// Metrics and texts that the stage gave to its RunReporter.
   const std::vector<Metrics>& epoch_metrics() const;
   const std::string& printed() const;
   /// What infer warned of, and the running stage, at its node and once a name.
   const std::vector<InferError>& warnings() const;
-  /// The last model that left by a port, or was given to RunNews.
+  /// The last model that left by a port, or was given to RunReporter.
   std::shared_ptr<const ModelSnapshot> reported_model() const;
   /// What stands before the names of what comes on a metrics input, as infer has said. Throws Error("not-reported", run).
   const std::string& prefix_of(std::string_view input);
