@@ -24,20 +24,20 @@ constexpr const char* kWeightsHelp = "give every sample a weight of 0 or more";
 
 void check_targets(Loss loss, const TensorSpec& targets, const char* port, InferContext& ctx) {
   if (const auto fault = known_out_of_range(loss, targets))
-    ctx.error(At::input(port), kOutOfRange, fault->message, kRangeHelp);
+    ctx.error(ErrorSite::input(port), kOutOfRange, fault->message, kRangeHelp);
   else if (const auto wrong = known_wrong_sum(loss, targets))
-    ctx.warn(At::input(port), kWrongSum, wrong->message, kSumHelp);
+    ctx.warn(ErrorSite::input(port), kWrongSum, wrong->message, kSumHelp);
 }
 
 void check_weights(const TensorSpec& weights, const char* port, InferContext& ctx) {
   if (!weights.range) return;
   if (weights.range->lo < 0)
-    ctx.error(At::input(port), "negative-weight",
+    ctx.error(ErrorSite::input(port), "negative-weight",
               fmt::format("`weights` reach from {} to {}, and one below 0 makes the loss grow", weights.range->lo,
                           weights.range->hi),
               kWeightsHelp);
   else if (weights.range->hi == 0)
-    ctx.warn(At::input(port), "weights-all-zero", "every one of the `weights` is 0, so nothing is learned",
+    ctx.warn(ErrorSite::input(port), "weights-all-zero", "every one of the `weights` is 0, so nothing is learned",
              "give the samples that count a weight above 0");
 }
 
@@ -68,7 +68,7 @@ void check_batches(Loss loss, const ModelSpec& model, const PortSpec& batches, c
   if (weights != nullptr) check_weights(*weights, port, ctx);
   const TensorSpec* inputs = batches.find("inputs");
   if (inputs != nullptr && is_unscaled(*inputs))
-    ctx.warn(At::input(port), "inputs-not-scaled",
+    ctx.warn(ErrorSite::input(port), "inputs-not-scaled",
              fmt::format("`inputs` are bytes in [{}, {}] as they come", inputs->range->lo, inputs->range->hi),
              "put a `normalize: {scale: 1/255}` before the batcher; models learn badly from values so large");
 }
@@ -82,7 +82,7 @@ bool is_classification(Loss loss, const ModelSpec& model, const TensorSpec& targ
 void check_accuracy(Loss loss, const ModelSpec& model, const TensorSpec& targets, std::size_t index,
                     InferContext& ctx) {
   if (is_classification(loss, model, targets)) return;
-  ctx.warn(At::param(fmt::format("metrics.{}", index)), "accuracy-of-a-regression",
+  ctx.warn(ErrorSite::param(fmt::format("metrics.{}", index)), "accuracy-of-a-regression",
            fmt::format("`accuracy` counts right classes, and a model with the loss `{}` and a last layer that is `{}` "
                        "gives quantities",
                        to_string(loss), to_string(model.layers.back().activation)),
@@ -92,7 +92,7 @@ void check_accuracy(Loss loss, const ModelSpec& model, const TensorSpec& targets
 void require_different_metrics(const std::vector<std::string>& metrics, InferContext& ctx) {
   for (auto metric = metrics.begin(); metric != metrics.end(); ++metric)
     if (std::find(metrics.begin(), metric, *metric) != metric)
-      ctx.error(At::param(fmt::format("metrics.{}", metric - metrics.begin())), "duplicate-metric",
+      ctx.error(ErrorSite::param(fmt::format("metrics.{}", metric - metrics.begin())), "duplicate-metric",
                 fmt::format("`{}` is asked for twice", *metric), "name every metric once");
 }
 

@@ -147,7 +147,7 @@ class Batcher final : public Serial {
  private:
   static bool rows_agree(InferContext& ctx, const PortSpec& out, const std::string& name, const PortSpec& port) {
     if (!out.rows_per_pass || !port.rows_per_pass || *out.rows_per_pass == *port.rows_per_pass) return true;
-    ctx.error(At::input(name), "rows-mismatch",
+    ctx.error(ErrorSite::input(name), "rows-mismatch",
               fmt::format("`{}` has {} a pass, `{}` has {}", name, counted(*port.rows_per_pass, "row"),
                           out.fields.front().name, *out.rows_per_pass),
               "rows that are batched together must come from the same source");

@@ -37,7 +37,7 @@ std::vector<std::string> all_metrics() {
 void check_width(const TensorSpec& spec, std::string_view field, std::int64_t width, const char* end,
                  InferContext& ctx) {
   if (elements_of(spec.row_shape) == width) return;
-  ctx.error(At::input("data"), "shape-mismatch",
+  ctx.error(ErrorSite::input("data"), "shape-mismatch",
             fmt::format("the model has {} {} a row, `{}` is {}", width, end, field, spec.describe()),
             "prepare these rows as those the model is trained on");
 }

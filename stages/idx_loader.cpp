@@ -182,14 +182,14 @@ class IdxLoader final : public Source {
     const bool by_name = choice_.dataset != nullptr, by_path = !choice_.images.empty();
     const std::string help = "give either `dataset` and `split`, or `images` and, if there are any, `labels`";
     if (by_name && (by_path || !choice_.labels.empty()))
-      ctx.error(At::param(by_path ? "images" : "labels"), "conflicting-parameters",
+      ctx.error(ErrorSite::param(by_path ? "images" : "labels"), "conflicting-parameters",
                 "a data set by name has its own files", help);
     else if (by_name && choice_.split.empty())
-      ctx.error(At::node(), "missing-parameter", "`dataset` needs `split`: train or test", help);
+      ctx.error(ErrorSite::node(), "missing-parameter", "`dataset` needs `split`: train or test", help);
     else if (!by_name && !by_path)
-      ctx.error(At::node(), "missing-parameter", "idx_loader has neither `dataset` nor `images`", help);
+      ctx.error(ErrorSite::node(), "missing-parameter", "idx_loader has neither `dataset` nor `images`", help);
     else if (!by_name && !choice_.split.empty())
-      ctx.error(At::param("split"), "conflicting-parameters", "`split` belongs to a data set by name", help);
+      ctx.error(ErrorSite::param("split"), "conflicting-parameters", "`split` belongs to a data set by name", help);
     else
       return true;
     return false;
@@ -206,7 +206,7 @@ class IdxLoader final : public Source {
   // On a CPU it would run, but a config shall not be right on one machine and wrong on the next.
   bool cache_can_be_reached(InferContext& ctx) const {
     if (!caches_ || !ctx.is_isolated()) return true;
-    ctx.error(At::param("cache"), "conflicting-parameters", kCacheElsewhere, kCacheElsewhereHelp);
+    ctx.error(ErrorSite::param("cache"), "conflicting-parameters", kCacheElsewhere, kCacheElsewhereHelp);
     return false;
   }
 
@@ -269,13 +269,13 @@ class IdxLoader final : public Source {
   bool rows_are_there(InferContext& ctx, std::int64_t rows) {
     count_ = wanted_.value_or(rows - first_);
     if (count_ <= 0 || first_ > rows || count_ > rows - first_) {
-      ctx.error(At::param("rows"), "row-range",
+      ctx.error(ErrorSite::param("rows"), "row-range",
                 fmt::format("{} from row {} of a file with {}", counted(count_, "row"), first_, counted(rows, "row")),
                 "`rows: [first, count]` counts from 0");
       return false;
     }
     if (!shuffle_ || count_ <= INT32_MAX) return true;
-    ctx.error(At::param("shuffle"), "row-range", fmt::format("{} rows are too many to shuffle", count_),
+    ctx.error(ErrorSite::param("shuffle"), "row-range", fmt::format("{} rows are too many to shuffle", count_),
               "use `rows` to take fewer");
     return false;
   }
@@ -285,7 +285,7 @@ class IdxLoader final : public Source {
     if (choice_.dataset == nullptr) return true;
     for (const char* role : {"images", "labels"})
       if (const DatasetFile& file = file_of(choice_, role); file.bytes > max_bytes_) {
-        ctx.error(At::param("max_bytes"), "idx-limit",
+        ctx.error(ErrorSite::param("max_bytes"), "idx-limit",
                   fmt::format("{} of `{}` has {} bytes, the limit is {}", file.stem, choice_.dataset->name, file.bytes,
                               max_bytes_),
                   "raise `max_bytes` or leave it out");
@@ -297,7 +297,7 @@ class IdxLoader final : public Source {
   bool cache_is_possible(InferContext& ctx, const TensorSpec& images, const TensorSpec& labels) const {
     ctx.uses_memory("data set on the device", data_bytes(count_, images) + data_bytes(count_, labels));
     if (count_ <= UINT32_MAX) return true;
-    ctx.error(At::param("cache"), "row-range", fmt::format("{} rows are too many to keep on the device", count_),
+    ctx.error(ErrorSite::param("cache"), "row-range", fmt::format("{} rows are too many to keep on the device", count_),
               "leave out `cache`, or use `rows` to take fewer");
     return false;
   }

@@ -113,14 +113,14 @@ class Normalize final : public Transform {
     const std::string help = "give `scale` and maybe `offset`, or `std` and maybe `mean`";
     const bool first = has_scale_ || has_offset_, second = has_std_ || has_mean_;
     if (first && second)
-      ctx.error(At::param(has_mean_ ? "mean" : "std"), "conflicting-parameters", "both ways to normalize at once",
-                help);
+      ctx.error(ErrorSite::param(has_mean_ ? "mean" : "std"), "conflicting-parameters",
+                "both ways to normalize at once", help);
     else if (!has_scale_ && !has_std_)
-      ctx.error(At::node(), "missing-parameter",
+      ctx.error(ErrorSite::node(), "missing-parameter",
                 has_mean_ ? "`mean` needs `std`" : "normalize needs `scale`, or `mean` and `std`", help);
     else if (scale_ == 0 || !std::isfinite(scale_) || !std::isfinite(offset_))
       ctx.error(
-          At::param(has_std_ ? "std" : "scale"), "out-of-range",
+          ErrorSite::param(has_std_ ? "std" : "scale"), "out-of-range",
           fmt::format("as float32, scale is {} and offset is {}", without_nan_sign(scale_), without_nan_sign(offset_)),
           "both must be finite, and scale not 0");
     else
@@ -130,12 +130,12 @@ class Normalize final : public Transform {
 
   bool input_fits(InferContext& ctx, const TensorSpec& in) const {
     if (in.encoding.form == Form::indicator || !in.class_names.empty()) {
-      ctx.error(At::input("in"), "dtype-mismatch", fmt::format("{} are classes, not quantities", in.describe()),
+      ctx.error(ErrorSite::input("in"), "dtype-mismatch", fmt::format("{} are classes, not quantities", in.describe()),
                 "normalize the inputs; one_hot takes the labels");
       return false;
     }
     if (has_scale_ && std::abs(scale_) < 1 && in.range && lies_in_unit_range(*in.range)) {
-      ctx.error(At::param("scale"), "normalised-twice",
+      ctx.error(ErrorSite::param("scale"), "normalised-twice",
                 fmt::format("scale {} on values that already lie in [{}, {}]", scale_, in.range->lo, in.range->hi),
                 "remove one of the two; `mean` and `std` are always allowed");
       return false;

@@ -83,7 +83,7 @@ class OneHot final : public Transform {
 
   bool names_fit(InferContext& ctx, const TensorSpec& in) {
     if (std::unordered_set<std::string_view>(names_.begin(), names_.end()).size() != names_.size()) {
-      ctx.error(At::param("classes"), "duplicate-class", "a class is named twice", "name every class once");
+      ctx.error(ErrorSite::param("classes"), "duplicate-class", "a class is named twice", "name every class once");
       return false;
     }
     if (names_.empty() || in.class_names.empty()) return true;
@@ -111,7 +111,7 @@ class OneHot final : public Transform {
   }
 
   static bool unknown_class(InferContext& ctx, std::string message) {
-    ctx.error(At::param("classes"), "unknown-class", std::move(message), "name every class of the input once");
+    ctx.error(ErrorSite::param("classes"), "unknown-class", std::move(message), "name every class of the input once");
     return false;
   }
 
@@ -121,7 +121,7 @@ class OneHot final : public Transform {
         range.lo < 0 ? fmt::format("labels start at {}", range.lo) : fmt::format("labels reach {}", range.hi);
     const std::string at = extremes_at.empty() ? "" : fmt::format(" ({})", extremes_at);
     ctx.error(
-        At::param("classes"), "label-out-of-range",
+        ErrorSite::param("classes"), "label-out-of-range",
         fmt::format("{}{}, {} 0 to {}", what, at, counted(classes_, "class allows", "classes allow"), classes_ - 1),
         range.lo < 0 ? "number the classes from 0" : fmt::format("at least `classes: {}` is needed", range.hi + 1));
     return false;

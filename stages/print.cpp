@@ -126,7 +126,7 @@ class Print final : public Serial {
 
   void infer(InferContext& ctx) override {
     if (ctx.inputs().empty())
-      ctx.error(At::node(), "missing-input", "print has no input", "connect `in`, `model` or both");
+      ctx.error(ErrorSite::node(), "missing-input", "print has no input", "connect `in`, `model` or both");
     if (ctx.has_input("in")) plan_listing(ctx, ctx.input("in"));
     if (ctx.has_input("model") && ctx.input("model").model)
       ctx.uses_memory("text of the weights",

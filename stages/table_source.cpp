@@ -116,7 +116,7 @@ class TableSource final : public Source {
     if (!dtypes_name_columns(ctx)) return;
     for (const auto& [name, values] : params_["columns"].map())
       if (!add_column(ctx, name, values.list())) return;
-    if (columns_.empty()) return ctx.error(At::param("columns"), "missing-parameter", "the table has no column");
+    if (columns_.empty()) return ctx.error(ErrorSite::param("columns"), "missing-parameter", "the table has no column");
     std::size_t bytes = 0;
     for (const Column& column : columns_) {
       ctx.output(column.name, PortSpec::single(column.spec, rows_, std::min(rows_, block_rows_)));
@@ -156,11 +156,11 @@ class TableSource final : public Source {
     for (const auto& [name, dtype] : params_["dtypes"].map()) {
       const ParamValue* cells = params_["columns"].find(name);
       if (cells != nullptr && !cells->list().front().is_text()) continue;
-      const At at = At::param("dtypes." + name);
+      const ErrorSite site = ErrorSite::param("dtypes." + name);
       if (cells == nullptr)
-        ctx.error(at, "unknown-column", fmt::format("there is no column `{}`", name));
+        ctx.error(site, "unknown-column", fmt::format("there is no column `{}`", name));
       else
-        ctx.error(at, "dtype-mismatch", fmt::format("column `{}` has texts, which become class ids (i32)", name),
+        ctx.error(site, "dtype-mismatch", fmt::format("column `{}` has texts, which become class ids (i32)", name),
                   "leave its type out, or write numbers without quotes");
       return false;
     }
@@ -169,7 +169,7 @@ class TableSource final : public Source {
 
   static void warn_of_numbers(InferContext& ctx, const Column& column) {
     if (column.texts.empty() || !std::all_of(column.texts.begin(), column.texts.end(), reads_as_number)) return;
-    ctx.warn(At::param("columns." + column.name), "numbers-as-texts",
+    ctx.warn(ErrorSite::param("columns." + column.name), "numbers-as-texts",
              fmt::format("the texts of column `{}` are numbers, but become class ids: \"{}\" becomes 0", column.name,
                          column.texts.front()),
              "remove the quotes");
@@ -177,7 +177,7 @@ class TableSource final : public Source {
 
   bool add_column(InferContext& ctx, const std::string& name, const ParamValue::List& cells) {
     if (!columns_.empty() && static_cast<std::int64_t>(cells.size()) != rows_) {
-      ctx.error(At::param("columns." + name), "rows-mismatch",
+      ctx.error(ErrorSite::param("columns." + name), "rows-mismatch",
                 fmt::format("column `{}` has {}, `{}` has {}", name, counted(cells.size(), "row"),
                             columns_.front().name, rows_),
                 "each column has one value for each row; [..., ...] makes a row of several values");
@@ -188,7 +188,7 @@ class TableSource final : public Source {
     ValueRange range{HUGE_VAL, -HUGE_VAL};
     for (std::size_t i = 0; i < cells.size(); ++i)
       if (const auto fault = add_cell(column, cells[i], fmt::format("columns.{}.{}", name, i), range)) {
-        ctx.error(At::param(fault->path), fault->name, fault->message);
+        ctx.error(ErrorSite::param(fault->path), fault->name, fault->message);
         return false;
       }
     column.ids = {};

@@ -29,7 +29,7 @@ void check_loss(const ModelSpec& model, Loss loss, const std::string& last_path,
   const Activation activation = model.layers.back().activation;
   const std::optional<Activation> needed = needed_activation(loss);
   if (!needed || activation == *needed) return;
-  ctx.error(At::param("loss"), "loss-needs-activation",
+  ctx.error(ErrorSite::param("loss"), "loss-needs-activation",
             fmt::format("`{}` needs the last layer to be `{}`, it is `{}`", to_string(loss), to_string(*needed),
                         to_string(activation)),
             fmt::format("set `{}.dense.activation` to `{}`, or use the loss `mse`", last_path, to_string(*needed)));
@@ -50,7 +50,7 @@ std::string help_for_targets(const TensorSpec& targets, const ModelSpec& model, 
 void check_targets(const TensorSpec& targets, const ModelSpec& model, const std::string& last_path, InferContext& ctx) {
   if (elements_of(targets.row_shape) == model.outputs()) return;
   const bool is_of_the_data = targets.row_shape.empty() || model.inputs == model.outputs();
-  ctx.error(is_of_the_data ? At::input("in") : At::param(last_path + ".dense.units"), "shape-mismatch",
+  ctx.error(is_of_the_data ? ErrorSite::input("in") : ErrorSite::param(last_path + ".dense.units"), "shape-mismatch",
             fmt::format("the model gives {} outputs a row, `targets` is {}", model.outputs(), targets.describe()),
             help_for_targets(targets, model, last_path));
 }
@@ -103,7 +103,7 @@ class Trainer final : public Serial {
     const PortSpec& in = ctx.input("in");
     // Before anything runs, so that every rank ends for this reason and none because another has.
     if (const std::string why = why_not_ordered(launched_ranks().size); !why.empty())
-      return ctx.error(At::param("reduction"), "rank-count", why, kOtherRanks);
+      return ctx.error(ErrorSite::param("reduction"), "rank-count", why, kOtherRanks);
     infer_model(in, *in.find("inputs"), *in.find("targets"), ctx);
     check_batches(spec_.loss, *spec_.model, in, "in", ctx);
     for (std::size_t i = 0; i < metrics_.size(); ++i)

@@ -85,13 +85,13 @@ class ClassCsv final : public Serial {
     data_ = ctx.input("data");
     const auto classes = static_cast<std::size_t>(elements_of(data_.find("targets")->row_shape));
     if (classes < 2)
-      return ctx.error(At::input("data"), "shape-mismatch",
+      return ctx.error(ErrorSite::input("data"), "shape-mismatch",
                        "`targets` has one value a row, so there are no classes to tell apart",
                        "make the targets with `one_hot`");
     if (names_.empty())
       for (std::size_t i = 0; i < classes; ++i) names_.push_back(std::to_string(i));
     if (names_.size() != classes)
-      ctx.error(At::param("classes"), "shape-mismatch",
+      ctx.error(ErrorSite::param("classes"), "shape-mismatch",
                 std::to_string(names_.size()) + " names for " + std::to_string(classes) + " classes");
   }
 

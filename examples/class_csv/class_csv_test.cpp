@@ -129,7 +129,7 @@ bool refuses_another_number_of_names() {
   StageTester tester("class_csv", {{"file", "unused.csv"}, {"classes", ParamValue::List{"a", "b"}}});
   const auto errors = declare(tester).infer();
   return check("two names for three classes are refused before any data moves",
-               errors.size() == 1 && errors.front().at.path == "classes");
+               errors.size() == 1 && errors.front().site.path == "classes");
 }
 
 }  // namespace

@@ -159,7 +159,7 @@ class ImageFolder final : public Source {
     const std::int64_t rows = count(), block = std::min(rows, block_rows_);
     const std::uint64_t bytes = checked_multiply(static_cast<std::uint64_t>(rows), image_bytes());
     if (bytes > max_bytes_)
-      return ctx.error(At::param("max_bytes"), "out-of-range",
+      return ctx.error(ErrorSite::param("max_bytes"), "out-of-range",
                        "the images take " + std::to_string(bytes) + " bytes of memory",
                        "raise `max_bytes` if that is meant");
     ctx.uses_memory("images", bytes);

@@ -112,7 +112,7 @@ class RandomAffine final : public Transform {
     PortSpec port = ctx.input("in");
     TensorSpec spec = port.only();
     if (spec.dtype == DType::u8 && (fill_ < 0 || fill_ > 255))
-      return ctx.error(At::param("fill"), "out-of-range", "the images are bytes, 0 to 255");
+      return ctx.error(ErrorSite::param("fill"), "out-of-range", "the images are bytes, 0 to 255");
     if (spec.range) spec.range = ValueRange{std::fmin(spec.range->lo, fill_), std::fmax(spec.range->hi, fill_)};
     spec.encoding = {};
     shape_ = shape_of(spec.row_shape);

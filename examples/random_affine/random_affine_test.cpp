@@ -124,7 +124,7 @@ bool refuses_a_fill_that_is_no_byte() {
   StageTester tester("random_affine", {{"fill", 256.0}});
   tester.input("in", PortSpec::single({DType::u8, {4, 4}, {}, {}, {}}, 2, 2));
   const auto errors = tester.infer();
-  return check("bytes cannot be filled with 256", errors.size() == 1 && errors[0].at.path == "fill");
+  return check("bytes cannot be filled with 256", errors.size() == 1 && errors[0].site.path == "fill");
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ class InputCheck {
 
  private:
   bool report(const std::string& port, std::string error, std::string message, const std::string& help) {
-    ctx_.error(At::input(port), std::move(error), std::move(message), help);
+    ctx_.error(ErrorSite::input(port), std::move(error), std::move(message), help);
     return false;
   }
 

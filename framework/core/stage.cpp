@@ -36,9 +36,9 @@ void InferContext::reads_file(std::string path, std::string sha256) {
 InferFiles::~InferFiles() = default;
 
 // Nor are these, for the same reason.
-void InferContext::warn(At at, std::string name, std::string message, std::string help) {
+void InferContext::warn(ErrorSite site, std::string name, std::string message, std::string help) {
   if (auto* notes = dynamic_cast<InferNotes*>(this))
-    notes->warning(std::move(at), std::move(name), std::move(message), std::move(help));
+    notes->warning(std::move(site), std::move(name), std::move(message), std::move(help));
 }
 void InferContext::reads_rows(std::string origin, std::int64_t first, std::int64_t end) {
   if (auto* notes = dynamic_cast<InferNotes*>(this)) notes->rows_read(std::move(origin), first, end);

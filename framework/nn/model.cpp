@@ -61,7 +61,7 @@ void check_initializer(const ParamValue& initializer, InferContext& ctx, const s
   if (initializer.is_null() || initializer.alternative() != "random_uniform") return;
   const ParamValue& bounds = initializer.alternative_params();
   if (bounds["minval"].number() < bounds["maxval"].number()) return;
-  ctx.error(At::param(at + ".random_uniform.minval"), "empty-range",
+  ctx.error(ErrorSite::param(at + ".random_uniform.minval"), "empty-range",
             fmt::format("`minval` is {} and `maxval` is {}", bounds["minval"].render(), bounds["maxval"].render()),
             "`minval` must be below `maxval`");
 }
@@ -75,10 +75,11 @@ void check_order(const ModelSpec& model, InferContext& ctx, const std::string& p
     check_initializer(layer.kernel_initializer, ctx, at + ".kernel_initializer");
     check_initializer(layer.bias_initializer, ctx, at + ".bias_initializer");
     if (!last && layer.activation == Activation::softmax)
-      ctx.error(At::param(at + ".activation"), "softmax-not-last", "softmax stands before the last layer",
+      ctx.error(ErrorSite::param(at + ".activation"), "softmax-not-last", "softmax stands before the last layer",
                 "softmax makes probabilities of the outputs; use relu, tanh or sigmoid in between");
     if (last && layer.kind == LayerKind::dropout)
-      ctx.error(At::param(at), "dropout-last", "the last layer is a dropout, so outputs would be zeroed at random",
+      ctx.error(ErrorSite::param(at), "dropout-last",
+                "the last layer is a dropout, so outputs would be zeroed at random",
                 "put the dropout before the last dense layer");
   }
 }

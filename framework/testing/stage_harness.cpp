@@ -77,8 +77,8 @@ void StageHarness::will_report(std::string_view input, std::string prefix) {
   prefixes.insert_or_assign(std::string(input), std::move(prefix));
 }
 
-void StageHarness::error(At at, std::string name, std::string message, std::string help) {
-  errors.push_back({std::move(at), std::move(name), std::move(message), std::move(help)});
+void StageHarness::error(ErrorSite site, std::string name, std::string message, std::string help) {
+  errors.push_back({std::move(site), std::move(name), std::move(message), std::move(help)});
 }
 
 std::size_t StageHarness::set_input(std::string_view name, PortSpec spec) {

@@ -43,7 +43,7 @@ class StageHarness : public PortInference,
   std::uint32_t epochs() const override { return facts_.epochs; }
 
   // InferContext.
-  void error(At at, std::string name, std::string message, std::string help) override;
+  void error(ErrorSite site, std::string name, std::string message, std::string help) override;
   void uses_memory(std::string, std::size_t) override {}
   void accumulates(std::int64_t) override {}
   void will_draw(std::string_view purpose) override { purposes.emplace(purpose); }
@@ -64,14 +64,14 @@ class StageHarness : public PortInference,
   void print(std::string_view text) override { printed += text; }
 
   // InferNotes and RunWarnings.
-  void warning(At at, std::string name, std::string message, std::string help) override {
-    warnings.push_back({std::move(at), std::move(name), std::move(message), std::move(help)});
+  void warning(ErrorSite site, std::string name, std::string message, std::string help) override {
+    warnings.push_back({std::move(site), std::move(name), std::move(message), std::move(help)});
   }
   // Once a name, as a run tells them: a stage that warns in every pass is not one that keeps memory.
   void warning(std::string name, std::string message, std::string help) override {
     const auto is_told = [&](const InferError& told) { return told.name == name; };
     if (std::any_of(warnings.begin(), warnings.end(), is_told)) return;
-    warnings.push_back({At::node(), std::move(name), std::move(message), std::move(help)});
+    warnings.push_back({ErrorSite::node(), std::move(name), std::move(message), std::move(help)});
   }
 
   /// Declares an input, or changes its spec. Returns its index.

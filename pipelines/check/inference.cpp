@@ -73,19 +73,19 @@ class NodeInference final : public PortInference,
     for (const PortDecl& port : node.outputs) declared_.add(port.name);
   }
 
-  void error(At at, std::string name, std::string message, std::string help) override {
+  void error(ErrorSite site, std::string name, std::string message, std::string help) override {
     failed_ = true;
     diagnostics_.add({ErrorKind::config, std::move(name),
-                      fmt::format("node `{}` ({}): {}", node_.spec->name, node_.spec->stage, message), place_of(at), "",
-                      with_node(std::move(help)), notes_for(at, message)});
+                      fmt::format("node `{}` ({}): {}", node_.spec->name, node_.spec->stage, message), place_of(site),
+                      "", with_node(std::move(help)), notes_for(site, message)});
   }
-  void warning(At at, std::string name, std::string message, std::string help) override {
-    std::vector<std::string> notes = notes_for(at, message);
-    Diagnostic warning{ErrorKind::config, std::move(name), std::move(message), place_of(at), "",
+  void warning(ErrorSite site, std::string name, std::string message, std::string help) override {
+    std::vector<std::string> notes = notes_for(site, message);
+    Diagnostic warning{ErrorKind::config, std::move(name), std::move(message), place_of(site), "",
                        std::move(help),   std::move(notes)};
     warning.severity = Severity::warning;
     std::string node = fmt::format("`{}` ({})", node_.spec->name, node_.spec->stage);
-    if (at.what == At::What::input) return input_warnings_.add(std::move(node), std::move(warning));
+    if (site.what == ErrorSite::What::input) return input_warnings_.add(std::move(node), std::move(warning));
     warning.message = fmt::format("node {}: {}", node, warning.message);
     warning.help = with_node(std::move(warning.help));
     diagnostics_.add(std::move(warning));
@@ -123,11 +123,11 @@ class NodeInference final : public PortInference,
     result_.set_output(declared_.name(output), std::move(spec));
   }
 
-  Location place_of(const At& at) const {
-    if (at.what == At::What::param) return place_of_param(*node_.spec, at.path);
-    if (at.what == At::What::input)
+  Location place_of(const ErrorSite& site) const {
+    if (site.what == ErrorSite::What::param) return place_of_param(*node_.spec, site.path);
+    if (site.what == ErrorSite::What::input)
       for (const CheckedEdge& edge : node_.inputs)
-        if (edge.port == at.path) return edge.spec->where;
+        if (edge.port == site.path) return edge.spec->where;
     return node_.spec->where;
   }
 
@@ -144,12 +144,12 @@ class NodeInference final : public PortInference,
 
   // A parameter that does not fit its data is as much an error of the edge as one that names the input. Of a batch with several
   // fields it is one only of those that the message names.
-  std::vector<std::string> notes_for(const At& at, const std::string& message) const {
+  std::vector<std::string> notes_for(const ErrorSite& site, const std::string& message) const {
     std::vector<std::string> notes;
     for (const CheckedEdge& edge : node_.inputs) {
-      if (edge.kind != PortKind::data || (at.what == At::What::input && edge.port != at.path)) continue;
+      if (edge.kind != PortKind::data || (site.what == ErrorSite::What::input && edge.port != site.path)) continue;
       const auto more =
-          shape_notes(checked_, graph_, positions_, node_, {edge.port, at.what == At::What::input}, message);
+          shape_notes(checked_, graph_, positions_, node_, {edge.port, site.what == ErrorSite::What::input}, message);
       notes.insert(notes.end(), more.begin(), more.end());
     }
     return notes;
@@ -214,7 +214,8 @@ bool infer_node(const CheckedGraph& checked, const ValidatedGraph& graph, const 
                  found);
   }
   if (changes_floats)
-    context.warn(At::node(), "float-environment", "changes rounding or denormals while it is made; that was undone",
+    context.warn(ErrorSite::node(), "float-environment",
+                 "changes rounding or denormals while it is made; that was undone",
                  "set them only for a calculation of the stage's own");
   const bool good = !context.failed() && found.empty();
   diagnostics.add_all(std::move(found));

@@ -47,7 +47,7 @@ class RunLine {
 class HostedInference final : public PortInference {
  public:
   explicit HostedInference(const HostedNode& node) : PortInference(node.inputs, node.outputs), node_(node) {}
-  void error(At, std::string name, std::string message, std::string help) override {
+  void error(ErrorSite, std::string name, std::string message, std::string help) override {
     throw Error(ErrorKind::config, std::move(name), std::move(message), std::move(help));
   }
   void uses_memory(std::string, std::size_t) override {}

@@ -66,7 +66,7 @@ class Weigh final : public Transform {
     PortSpec port = ctx.input("in");
     TensorSpec& spec = port.fields.front().spec;
     if (elements_of(spec.row_shape) != static_cast<std::int64_t>(weights_.size()))
-      return ctx.error(At::param("weights"), "shape-mismatch", "as many weights as columns are needed");
+      return ctx.error(ErrorSite::param("weights"), "shape-mismatch", "as many weights as columns are needed");
     spec.range.reset();
     ctx.output("out", std::move(port));
   }

@@ -28,8 +28,8 @@ class CollectingContext final : public InferContext {
   bool has_input(std::string_view) const override { return false; }
   const PortSpec& input(std::string_view) const override { return port_; }
   void output(std::string_view, PortSpec) override {}
-  void error(At at, std::string name, std::string, std::string) override {
-    errors.emplace_back(at.path, std::move(name));
+  void error(ErrorSite site, std::string name, std::string, std::string) override {
+    errors.emplace_back(site.path, std::move(name));
   }
   void uses_memory(std::string, std::size_t) override {}
   void accumulates(std::int64_t) override {}

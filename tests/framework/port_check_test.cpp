@@ -40,7 +40,7 @@ std::string refusals(const std::vector<std::pair<std::string, PortSpec>>& inputs
   StageTester t(stages(), "picky");
   for (const auto& [port, spec] : inputs) t.input(port, spec);
   std::string names;
-  for (const auto& error : t.infer()) names += error.name + " " + error.at.path + ";";
+  for (const auto& error : t.infer()) names += error.name + " " + error.site.path + ";";
   return names;
 }
 

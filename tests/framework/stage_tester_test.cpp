@@ -20,8 +20,8 @@ class SmallSource final : public Source {
   explicit SmallSource(const ParamValue& params) : bad_(params["bad"].text()) {}
   void infer(InferContext& ctx) override {
     if (bad_ == "unset") return;
-    if (bad_ == "warn") ctx.warn(At::param("bad"), "odd", "as asked", "ask for something else");
-    if (bad_ == "refuse") return ctx.error(At::param("bad"), "refused", "as asked", "ask for something else");
+    if (bad_ == "warn") ctx.warn(ErrorSite::param("bad"), "odd", "as asked", "ask for something else");
+    if (bad_ == "refuse") return ctx.error(ErrorSite::param("bad"), "refused", "as asked", "ask for something else");
     ctx.output("out", PortSpec::single({DType::i32, {}, {}, {}, {}}, 6, 3));
   }
   void begin_pass(std::uint32_t) override {
@@ -156,8 +156,8 @@ TEST_CASE("Errors of infer are collected, and thrown when the stage is used all 
   StageTester t(stages(), "small", {{"bad", "refuse"}});
   const std::vector<InferError> errors = t.infer();
   REQUIRE(errors.size() == 1);
-  CHECK(errors[0].at.what == At::What::param);
-  CHECK(errors[0].at.path == "bad");
+  CHECK(errors[0].site.what == ErrorSite::What::param);
+  CHECK(errors[0].site.path == "bad");
   CHECK(errors[0].help == "ask for something else");
   const Error error = error_of([&] { t.pull(); });
   CHECK(error.name() == "refused");
@@ -191,7 +191,7 @@ TEST_CASE("Warnings of infer are kept apart from its errors, and the stage runs 
   StageTester t(stages(), "small", {{"bad", "warn"}});
   CHECK(t.infer().empty());
   REQUIRE(t.warnings().size() == 1);
-  CHECK(t.warnings()[0].at.path == "bad");
+  CHECK(t.warnings()[0].site.path == "bad");
   CHECK(t.warnings()[0].name == "odd");
   CHECK(t.warnings()[0].help == "ask for something else");
   t.pull();

@@ -128,7 +128,7 @@ TEST_CASE("Inputs of different numbers of rows are refused before the run") {
   const auto errors = t.infer();
   REQUIRE(errors.size() == 1);
   CHECK(errors[0].name == "rows-mismatch");
-  CHECK(errors[0].at.path == "b");
+  CHECK(errors[0].site.path == "b");
 }
 
 TEST_CASE("A record cannot be a field of a batch") {

@@ -164,7 +164,7 @@ TEST_CASE("evaluator compares its data with the model that will come") {
   REQUIRE(errors.size() == 2);
   CHECK(errors[0].name == "shape-mismatch");
   CHECK(errors[1].name == "shape-mismatch");
-  CHECK(errors[0].at.path == "data");
+  CHECK(errors[0].site.path == "data");
 }
 
 TEST_CASE("evaluator names the field that is missing") {
@@ -192,7 +192,7 @@ TEST_CASE("evaluator warns where it is asked for the accuracy of quantities") {
   declare(t);
   CHECK(t.infer().empty());
   REQUIRE(t.warnings().size() == 1);
-  CHECK(t.warnings()[0].at.path == "metrics.1");
+  CHECK(t.warnings()[0].site.path == "metrics.1");
 }
 
 TEST_CASE("evaluator adds the penalty of each epoch's own weights, over any number of batches") {

@@ -149,7 +149,7 @@ TEST_CASE("A row range beyond the file is refused before the run") {
   const auto errors = t.infer();
   REQUIRE(errors.size() == 1);
   CHECK(errors[0].name == "row-range");
-  CHECK(errors[0].at.path == "rows");
+  CHECK(errors[0].site.path == "rows");
 }
 
 TEST_CASE("Specs come from the headers, the labels' range from the labels that are sent") {

@@ -127,7 +127,7 @@ TEST_CASE("Normalising twice is found by the range, scale alone counts") {
   const auto twice = errors_of({{"scale", 1.0 / 255}}, unit);
   REQUIRE(twice.size() == 1);
   CHECK(twice[0].name == "normalised-twice");
-  CHECK(twice[0].at.path == "scale");
+  CHECK(twice[0].site.path == "scale");
   CHECK(errors_of({{"mean", 0.13}, {"std", 0.3}}, unit).empty());
   CHECK(errors_of({{"mean", 0.5}, {"std", 2}}, unit).empty());
   CHECK(errors_of({{"scale", 2}, {"offset", -1}}, unit).empty());
@@ -172,7 +172,7 @@ TEST_CASE("Parameters of normalize must make one formula") {
   const auto errors = errors_of(params, port(DType::u8, ValueRange{0, 255}));
   REQUIRE(errors.size() == 1);
   CHECK(errors[0].name == name);
-  CHECK(errors[0].at.path == path);
+  CHECK(errors[0].site.path == path);
   CHECK_FALSE(errors[0].help.empty());
 }
 

@@ -97,7 +97,7 @@ TEST_CASE("Labels known to be too large or negative are found before the run") {
   const auto high = errors_of(8, {DType::u8, {}, ValueRange{0, 9}, {}, {}});
   REQUIRE(high.size() == 1);
   CHECK(high[0].name == "label-out-of-range");
-  CHECK(high[0].at.path == "classes");
+  CHECK(high[0].site.path == "classes");
   CHECK_THAT(high[0].message, ContainsSubstring("labels reach 9"));
   CHECK_THAT(high[0].help, ContainsSubstring("10"));
   const auto low = errors_of(8, {DType::i8, {}, ValueRange{-1, 5}, {}, {}});

@@ -113,7 +113,7 @@ TEST_CASE("A table that does not fit together is refused with the place") {
     const auto errors = errors_of(c.params);
     REQUIRE(errors.size() == 1);
     CHECK(errors[0].name == c.name);
-    CHECK(errors[0].at.path == c.path);
+    CHECK(errors[0].site.path == c.path);
   }
   CHECK(error_of([] { StageTester("table_source", columns({{"x", ParamValue::List{}}})); }).name() == "wrong-length");
 }
@@ -122,7 +122,7 @@ TEST_CASE("A number that the column's type does not hold is refused at its cell"
   const auto huge = errors_of(columns({{"x", ParamValue::List{1, 1e39}}}));
   REQUIRE(huge.size() == 1);
   CHECK(huge[0].name == "out-of-range");
-  CHECK(huge[0].at.path == "columns.x.1");
+  CHECK(huge[0].site.path == "columns.x.1");
   CHECK(errors_of(columns({{"x", ParamValue::List{1e300}}})).size() == 1);
   CHECK(errors_of(columns({{"x", ParamValue::List{1e-60}}})).size() == 1);
   const ParamValue::Map i32{{"dtypes", ParamValue::Map{{"x", "i32"}}}};

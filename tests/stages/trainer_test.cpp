@@ -162,7 +162,7 @@ TEST_CASE("trainer asks for a flatten when rows are no vectors") {
   const auto errors = errors_of(classifier(), port_of({28, 28}, {2}));
   REQUIRE(errors.size() == 1);
   CHECK(errors[0].name == "shape-mismatch");
-  CHECK(errors[0].at.what == At::What::input);
+  CHECK(errors[0].site.what == ErrorSite::What::input);
   CHECK_THAT(errors[0].help, ContainsSubstring("flatten"));
 }
 
@@ -182,7 +182,7 @@ TEST_CASE("trainer knows which loss needs which last layer, and reports all erro
   std::vector<std::string> names;
   for (const InferError& error : errors) names.push_back(error.name);
   CHECK(names == std::vector<std::string>{"softmax-not-last", "loss-needs-activation", "shape-mismatch"});
-  CHECK(errors[1].at.path == "loss");
+  CHECK(errors[1].site.path == "loss");
   CHECK(errors_of(params_of({dense(2, "softmax")}, "binary_crossentropy"), port_of({2}, {2}))[0].name ==
         "loss-needs-activation");
   CHECK(errors_of(params_of({dense(2, "sigmoid")}, "binary_crossentropy"), port_of({2}, {2})).empty());
@@ -309,7 +309,7 @@ TEST_CASE("trainer warns of bytes as they come and of an accuracy of quantities"
   REQUIRE(t.warnings().size() == 2);
   CHECK(t.warnings()[0].name == "inputs-not-scaled");
   CHECK(t.warnings()[1].name == "accuracy-of-a-regression");
-  CHECK(t.warnings()[1].at.path == "metrics.1");
+  CHECK(t.warnings()[1].site.path == "metrics.1");
 }
 
 TEST_CASE("trainer does not warn where a mean squared error sorts rows into classes") {

@@ -115,7 +115,7 @@ constexpr void add_descriptor_types(LayoutHash& hash) {
 
 constexpr void add_context_types(LayoutHash& hash) {
   hash.type<Error>()
-      .type<At>(MILLRACE_DETAIL_AT(At, path))
+      .type<ErrorSite>(MILLRACE_DETAIL_AT(ErrorSite, path))
       .type<Emission>(MILLRACE_DETAIL_AT(Emission, ids), MILLRACE_DETAIL_AT(Emission, first_row),
                       MILLRACE_DETAIL_AT(Emission, last_in_epoch), MILLRACE_DETAIL_AT(Emission, metrics),
                       MILLRACE_DETAIL_AT(Emission, model))
@@ -136,7 +136,7 @@ constexpr void add_context_types(LayoutHash& hash) {
       .type<DatasetFile>()
       .type<DatasetInfo>()
       .type<BuildInfo>()
-      .values(At::What::input, ErrorKind::diverged, ErrorKind::stalled);
+      .values(ErrorSite::What::input, ErrorKind::diverged, ErrorKind::stalled);
 }
 
 constexpr void add_model_types(LayoutHash& hash) {

@@ -29,13 +29,13 @@ namespace millrace {
 class ModelSnapshot;
 
 /// What an error of `infer` points at: a parameter ("classes", "model.0.dense.units"), an input port, or the node itself.
-struct At {
+struct ErrorSite {
   enum class What : std::uint8_t { node, param, input } what = What::node;
   std::string path;
 
-  static At node() { return {}; }
-  static At param(std::string path) { return {What::param, std::move(path)}; }
-  static At input(std::string port) { return {What::input, std::move(port)}; }
+  static ErrorSite node() { return {}; }
+  static ErrorSite param(std::string path) { return {What::param, std::move(path)}; }
+  static ErrorSite input(std::string port) { return {What::input, std::move(port)}; }
 };
 
 /// Given to `infer`. Calls collect; nothing is thrown at the user before the whole config has been looked at.
@@ -50,7 +50,7 @@ class MILLRACE_EXPORT InferContext {
   /// Sets the spec of an output. Every declared output must be set unless an error was reported.
   virtual void output(std::string_view name, PortSpec spec) = 0;
   /// Reports an error and goes on. `name` is the stable name in brackets; `message` one sentence; `help` what to do.
-  virtual void error(At at, std::string name, std::string message, std::string help = {}) = 0;
+  virtual void error(ErrorSite site, std::string name, std::string message, std::string help = {}) = 0;
 
   /// Memory the stage will hold besides what flows: a data set, a partial batch, weights and activations.
   virtual void uses_memory(std::string what, std::size_t bytes) = 0;
@@ -81,7 +81,7 @@ class MILLRACE_EXPORT InferContext {
   void reads_file(std::string path, std::string sha256 = {});
   /// Reports what runs and is probably not meant. Shown as errors are, with the same places; the run goes on unless the user
   /// asked for `--strict`.
-  void warn(At at, std::string name, std::string message, std::string help = {});
+  void warn(ErrorSite site, std::string name, std::string message, std::string help = {});
   /// A source sends rows `first` to `end` - 1 of `origin`, which names data that other nodes may read too, such as a file's
   /// real path. Rows that train a model and evaluate it as well are warned of.
   void reads_rows(std::string origin, std::int64_t first, std::int64_t end);
@@ -124,7 +124,7 @@ class MILLRACE_EXPORT InferMemory {
 class MILLRACE_EXPORT InferNotes {
  public:
   virtual ~InferNotes();
-  virtual void warning(At at, std::string name, std::string message, std::string help) = 0;
+  virtual void warning(ErrorSite site, std::string name, std::string message, std::string help) = 0;
   virtual void rows_read(std::string /*origin*/, std::int64_t /*first*/, std::int64_t /*end*/) {}  // NOLINT
 };
 

@@ -35,7 +35,7 @@ Tensor rows(RowShape row_shape, const std::vector<T>& values, std::optional<Valu
 
 /// An error that infer reported, or a warning.
 struct InferError {
-  At at;
+  ErrorSite site;
   std::string name, message, help;
 };
 
