@@ -84,7 +84,7 @@ struct Partial {
 
 class Batcher final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Cuts blocks into batches of the same number of rows; the last one of a pass may be shorter.")
         .any_inputs(Tensors::any().noted("its name becomes the name of the field"))
         .output("out", Record::any().noted("a field for each input, at most `batch_size` rows"))

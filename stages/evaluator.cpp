@@ -44,7 +44,7 @@ void check_width(const TensorSpec& spec, std::string_view field, std::int64_t wi
 
 class Evaluator final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Measures each epoch's model on batches that it is not trained on.")
         .input("data", Record()
                            .field("inputs", Tensors::any().vector().otherwise(

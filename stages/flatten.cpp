@@ -10,7 +10,7 @@ namespace {
 
 class Flatten final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Makes every row a vector; moves no data.")
         .input("in", Tensors::any())
         .output("out", Tensors::like("in").vector().noted("the product of the extents"))

@@ -67,7 +67,7 @@ IdxHeader header_of(const std::string& path, std::uint64_t max_bytes) {
 
 class IdxLoader final : public Source {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     using T = ParamType;
     const T bounds = T::any_of({T::list(T::integer().at_least(0)).length(2, 2),
                                 T::record({Param("first", T::integer().at_least(0), "first row, from 0").or_default(0),

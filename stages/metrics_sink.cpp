@@ -16,7 +16,7 @@ std::string prefix_of(std::string_view port) {
 
 class MetricsSink final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Names metrics in the history of the run.")
         .any_inputs(PortContent::metrics("`train` keeps its names, `valid` gets `val_`, any other `<name>_`"))
         .inputs(InputMode::independent)

@@ -31,7 +31,7 @@ bool lies_in_unit_range(const ValueRange& range) { return range.lo >= -1 && rang
 
 class Normalize final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     using T = ParamType;
     spec.summary("Maps every value x to x * scale + offset, or to (x - mean) / std; on bytes it moves no data.")
         .input("in", Tensors::any().noted("no class ids"))

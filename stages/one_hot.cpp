@@ -26,7 +26,7 @@ constexpr std::size_t kMostShown = 20;  ///< names in a message
 
 class OneHot final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     using T = ParamType;
     spec.summary("Makes every class id a row of zeros with a one at its place.")
         .input("in", Tensors::of({DType::u8, DType::i8, DType::i16, DType::i32})

@@ -110,7 +110,7 @@ std::size_t listing_bytes(const PortSpec& port, std::int64_t rows, bool all) {
 
 class Print final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     using T = ParamType;
     spec.summary("Writes rows to the standard output, and the weights of a model.")
         .optional_input("in", Record::any())

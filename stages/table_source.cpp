@@ -91,7 +91,7 @@ std::optional<Fault> add_cell(Column& column, const ParamValue& cell, const std:
 
 class TableSource final : public Source {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     using T = ParamType;
     const T cell = T::any_of({T::scalar(), T::list(T::number()).length(1, 1 << 16)});
     spec.summary("Sends the columns of a small table that is written in the config itself.")

@@ -57,7 +57,7 @@ void check_targets(const TensorSpec& targets, const ModelSpec& model, const std:
 
 class Trainer final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Trains a stack of layers, one step a batch.")
         .input("in", Record()
                          .field("inputs", Tensors::any().vector().otherwise("add a `flatten` before the batcher"))

@@ -23,7 +23,7 @@ constexpr std::int64_t kMostGathered = kMessageBytes / 2;
 
 class Transfer final : public GroupedTransform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Brings packets to the device; passes them on where the device computes on host memory.")
         .input("in", Record::any())
         .output("out", Record::like("in").noted("on the device"))

@@ -56,7 +56,7 @@ std::string field(const std::string& text) {
 
 class ClassCsv final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Writes how well each epoch's model recognises each class to a CSV file.")
         .input("data", Record()
                            .field("inputs", Tensors::any().vector())

@@ -122,7 +122,7 @@ void require_size(const PngFile& png, const fs::path& file, std::int64_t height,
 
 class ImageFolder final : public Source {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     using T = ParamType;
     spec.summary("Reads a folder of PNG images, a folder a class, and sends them in blocks.")
         .output("images",

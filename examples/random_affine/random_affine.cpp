@@ -84,7 +84,7 @@ void move_image(const T* from, T* to, const ImageShape& shape, const Motion& mot
 
 class RandomAffine final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     using T = ParamType;
     spec.summary("Shifts and rotates images at random, differently in every epoch.")
         .input("in", Tensors::of({DType::u8, DType::f32})

@@ -100,7 +100,7 @@ std::string misfit_of(const Tensors& declared, const TensorSpec& found, const In
   return range_fits(declared, found, inputs) ? "" : "out-of-range";
 }
 
-bool check_inputs(const StageSpec& spec, InferContext& ctx) {
+bool check_inputs(const StageDescriptor& spec, InferContext& ctx) {
   InputCheck check(ctx);
   bool good = true;
   for (const std::string& name : ctx.inputs()) {

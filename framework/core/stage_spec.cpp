@@ -53,105 +53,105 @@ const TensorSpec& PortSpec::only() const {
   return fields.front().spec;
 }
 
-StageSpec& StageSpec::summary(std::string text) {
+StageDescriptor& StageDescriptor::summary(std::string text) {
   summary_ = std::move(text);
   return *this;
 }
 
-StageSpec& StageSpec::example(std::string yaml) {
+StageDescriptor& StageDescriptor::example(std::string yaml) {
   example_ = std::move(yaml);
   return *this;
 }
 
-StageSpec& StageSpec::input(std::string name, PortContent content) {
+StageDescriptor& StageDescriptor::input(std::string name, PortContent content) {
   inputs_.emplace_back(std::move(name), std::move(content));
   return *this;
 }
 
-StageSpec& StageSpec::optional_input(std::string name, PortContent content) {
+StageDescriptor& StageDescriptor::optional_input(std::string name, PortContent content) {
   inputs_.emplace_back(std::move(name), std::move(content), true);
   return *this;
 }
 
-StageSpec& StageSpec::any_inputs(PortContent content) {
+StageDescriptor& StageDescriptor::any_inputs(PortContent content) {
   any_input_.emplace("", std::move(content));
   return *this;
 }
 
-StageSpec& StageSpec::output(std::string name, PortContent content) {
+StageDescriptor& StageDescriptor::output(std::string name, PortContent content) {
   outputs_.emplace_back(std::move(name), std::move(content));
   return *this;
 }
 
-StageSpec& StageSpec::any_outputs(PortContent content, std::string param) {
+StageDescriptor& StageDescriptor::any_outputs(PortContent content, std::string param) {
   any_output_.emplace("", std::move(content));
   any_output_param_ = std::move(param);
   return *this;
 }
 
-StageSpec& StageSpec::inputs(InputMode mode) {
+StageDescriptor& StageDescriptor::inputs(InputMode mode) {
   input_mode_ = mode;
   return *this;
 }
 
-StageSpec& StageSpec::param(Param param) {
+StageDescriptor& StageDescriptor::param(Param param) {
   params_.push_back(std::move(param));
   return *this;
 }
 
-StageSpec& StageSpec::state(StateKind kind) {
+StageDescriptor& StageDescriptor::state(StateKind kind) {
   state_ = kind;
   return *this;
 }
 
-StageSpec& StageSpec::holds(std::string data, std::string until) {
+StageDescriptor& StageDescriptor::holds(std::string data, std::string until) {
   holds_.push_back({std::move(data), std::move(until)});
   return *this;
 }
 
-StageSpec& StageSpec::communicates() {
+StageDescriptor& StageDescriptor::communicates() {
   communicates_ = true;
   return *this;
 }
 
-StageSpec& StageSpec::rows_depend_on_packet() {
+StageDescriptor& StageDescriptor::rows_depend_on_packet() {
   rows_depend_on_packet_ = true;
   return *this;
 }
 
-StageSpec& StageSpec::every_rank_alone() {
+StageDescriptor& StageDescriptor::every_rank_alone() {
   every_rank_alone_ = true;
   return *this;
 }
 
-StageSpec& StageSpec::copies_to_device() {
+StageDescriptor& StageDescriptor::copies_to_device() {
   copies_to_device_ = true;
   return *this;
 }
 
-StageSpec& StageSpec::reads_on_device() {
+StageDescriptor& StageDescriptor::reads_on_device() {
   reads_on_device_ = true;
   return *this;
 }
 
-StageSpec& StageSpec::shares_rows() {
+StageDescriptor& StageDescriptor::shares_rows() {
   shares_rows_ = true;
   return *this;
 }
 
-StageSpec& StageSpec::cuts_batches(std::string param) {
+StageDescriptor& StageDescriptor::cuts_batches(std::string param) {
   batch_rows_param_ = std::move(param);
   return *this;
 }
 
-std::vector<PortDecl> StageSpec::outputs_for(const ParamValue& params) const {
+std::vector<PortDecl> StageDescriptor::outputs_for(const ParamValue& params) const {
   std::vector<PortDecl> ports = outputs_;
   if (!any_output_) return ports;
   for (const auto& [name, value] : params[any_output_param_].map()) ports.emplace_back(name, *any_output_);
   return ports;
 }
 
-const PortDecl* StageSpec::find_input(std::string_view name) const { return find_port(inputs_, name); }
-const PortDecl* StageSpec::find_output(std::string_view name) const { return find_port(outputs_, name); }
+const PortDecl* StageDescriptor::find_input(std::string_view name) const { return find_port(inputs_, name); }
+const PortDecl* StageDescriptor::find_output(std::string_view name) const { return find_port(outputs_, name); }
 
 }  // namespace millrace

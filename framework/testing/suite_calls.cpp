@@ -143,7 +143,7 @@ class CallMaker {
 };
 
 // As the engine would give them, where what is held has come first.
-std::vector<Call> in_order_of_holds(const StageSpec& spec, const InputForm& form, std::vector<Call> calls) {
+std::vector<Call> in_order_of_holds(const StageDescriptor& spec, const InputForm& form, std::vector<Call> calls) {
   std::vector<std::string> ports;
   for (const auto& [name, port] : form.inputs) ports.push_back(name);
   HoldOrder holds(spec, ports);

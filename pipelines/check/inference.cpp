@@ -243,7 +243,7 @@ std::chrono::milliseconds call_timeout(const CheckedNode& node) {
   if (const auto written = written_timeout(node)) return *written;
   if (node.info == nullptr) return kNone;
   // A step waits for the device and for other processes, which have limits of their own.
-  const StageSpec& spec = node.info->spec;
+  const StageDescriptor& spec = node.info->spec;
   const bool waits_for_others = spec.does_communicate() || spec.does_copy_to_device() || spec.does_read_on_device();
   return waits_for_others ? kNone : kUsualTimeout;
 }

@@ -38,7 +38,7 @@ void add_given(const std::string& with, DocNode& params, Diagnostics& diagnostic
 }
 
 // `in: x` means the port `in`, or the only one.
-std::string port_of(const EdgeSpec& edge, const StageSpec& spec) {
+std::string port_of(const EdgeSpec& edge, const StageDescriptor& spec) {
   if (!edge.port.empty()) return edge.port;
   return spec.find_input("in") == nullptr && spec.inputs().size() == 1 ? spec.inputs().front().name : "in";
 }

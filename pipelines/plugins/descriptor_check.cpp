@@ -80,7 +80,7 @@ class DescriptorCheck {
   }
 
   const StageInfo& info_;
-  const StageSpec& spec_;
+  const StageDescriptor& spec_;
 };
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace {
 
 class Dice final : public Source {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Throws dice, the same ones for one seed.")
         .output("out", Tensors::of({DType::f32}).shape({2}).within(1, 6));
     spec.param(Param("rows", ParamType::integer().at_least(1).at_most(1000), "Throws of a pass.")
@@ -50,7 +50,7 @@ class Dice final : public Source {
 
 class Weigh final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Multiplies every column by its weight.")
         .input("in", Tensors::of({DType::f32}).vector())
         .output("out", Tensors::of({DType::f32}).shape_as("in"));
@@ -86,7 +86,7 @@ class Weigh final : public Transform {
 
 class Total final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Prints the sum of all that came through so far, at the end of each pass.");
     spec.input("in", Tensors::of({DType::f32})).state(StateKind::checkpointable);
     spec.example("total: {stage: abi_total, in: weighed}");

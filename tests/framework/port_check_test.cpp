@@ -12,7 +12,7 @@ namespace {
 /// Two inputs of which the second follows the first, and a record.
 class Picky final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.input("bytes", Tensors::of({DType::u8}).vector().within(0, 9).otherwise("take the other one"))
         .optional_input("same", Tensors::like("bytes"))
         .optional_input("record", Record().field("a", Tensors::any().scalar()).optional_field("b", Tensors::any()));

@@ -19,7 +19,7 @@ namespace {
 /// Takes the dtypes and shapes that its inputs declare, as many columns as it has weights, and nothing else.
 class Weighing final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.input("in", Tensors::of({DType::f32, DType::i16}).vector())
         .output("out", Tensors::of({DType::f32}).shape_as("in"))
         .param(Param("weights", ParamType::list(ParamType::number()), "one for each column"));

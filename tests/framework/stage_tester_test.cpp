@@ -12,7 +12,7 @@ namespace {
 /// Sends 2 x 3 rows of sample ids a pass, in blocks of 3; its state is the number of passes begun.
 class SmallSource final : public Source {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("six rows")
         .output("out", Tensors::of({DType::i32}).scalar())
         .param(Param("bad", ParamType::text(), "what to do wrong").or_default(""));
@@ -52,7 +52,7 @@ class SmallSource final : public Source {
 /// Sends its joined inputs on as one record; keeps quiet when told to.
 class Pair final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("a pair")
         .input("a", Tensors::any())
         .input("b", Tensors::any())

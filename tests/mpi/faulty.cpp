@@ -15,7 +15,7 @@ using namespace millrace;
 
 class Faulty final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     using T = ParamType;
     spec.summary("Passes rows on until one rank fails.")
         .input("in", Record::any())

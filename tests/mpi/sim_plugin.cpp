@@ -16,7 +16,7 @@ using namespace millrace;
 /// Its plugin must bring a stage.
 class Nothing final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Passes rows on.")
         .input("in", Tensors::any())
         .output("out", Tensors::like("in"))

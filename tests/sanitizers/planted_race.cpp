@@ -25,7 +25,7 @@ TensorSpec one_byte() { return {DType::u8, {}, {}, {}, {}}; }
 
 class PlantedSource final : public Source {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Blocks of one row.").output("out", Tensors::of({DType::u8}).scalar());
   }
   explicit PlantedSource(const ParamValue&) {}
@@ -45,7 +45,7 @@ class PlantedSource final : public Source {
 
 class PlantedCounter final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Counts.")
         .input("in", Tensors::of({DType::u8}).scalar())
         .output("out", Tensors::of({DType::u8}).scalar())
@@ -72,7 +72,9 @@ class PlantedCounter final : public Transform {
 
 class PlantedSink final : public Serial {
  public:
-  static void describe(StageSpec& spec) { spec.summary("Takes rows.").input("in", Tensors::of({DType::u8}).scalar()); }
+  static void describe(StageDescriptor& spec) {
+    spec.summary("Takes rows.").input("in", Tensors::of({DType::u8}).scalar());
+  }
   explicit PlantedSink(const ParamValue&) {}
   void infer(InferContext&) override {}
   void process(SerialContext& ctx) override { rows_ += ctx.input().rows; }

@@ -35,7 +35,7 @@ void check_same(const RunReport& report, const RunReport& expected) {
 // A stage of somebody who knows nothing of tables: packets that are odd it writes anew, as 255 - x, the others it hands on.
 class OddNegative final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("255 - x in every other packet.")
         .input("in", Tensors::any())
         .output("out", Tensors::like("in"))

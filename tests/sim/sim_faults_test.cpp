@@ -20,7 +20,7 @@ namespace {
 // A transfer that forgets that the copy still reads the batch.
 class CarelessTransfer final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Copies and keeps nothing.")
         .input("in", Record::any())
         .output("out", Record::like("in"))
@@ -50,7 +50,7 @@ class CarelessTransfer final : public Transform {
 // A transfer that gathers packets and forgets that the copy still reads what it has gathered.
 class CarelessGathering final : public GroupedTransform {
  public:
-  static void describe(StageSpec& spec) { CarelessTransfer::describe(spec); }
+  static void describe(StageDescriptor& spec) { CarelessTransfer::describe(spec); }
   explicit CarelessGathering(const ParamValue&) {}
   void infer(InferContext& ctx) override { ctx.output("out", ctx.input("in")); }
   void open(OpenContext& ctx) override {

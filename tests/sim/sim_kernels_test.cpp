@@ -18,7 +18,7 @@ namespace {
 // lets its work begin before the bytes are there.
 class Negative : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("255 - x, on the device.")
         .input("in", Record::any())
         .output("out", Record::like("in"))
@@ -71,7 +71,7 @@ class Negative : public Transform {
 
 class HastyNegative final : public Negative {
  public:
-  static void describe(StageSpec& spec) { Negative::describe(spec); }
+  static void describe(StageDescriptor& spec) { Negative::describe(spec); }
   explicit HastyNegative(const ParamValue& params) : Negative(params) { waits_ = false; }
 };
 

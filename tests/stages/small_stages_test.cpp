@@ -150,7 +150,7 @@ TEST_CASE("Every built-in stage describes itself in full") {
   const std::vector<std::string> names = linked().names();
   REQUIRE(names.size() >= 9);
   for (const std::string& name : names) {
-    const StageSpec& spec = linked().find(name)->spec;
+    const StageDescriptor& spec = linked().find(name)->spec;
     CAPTURE(name);
     CHECK(spec.summary().ends_with("."));
     CHECK_THAT(spec.example(), ContainsSubstring("stage: " + name));

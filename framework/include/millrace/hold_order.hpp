@@ -1,4 +1,4 @@
-// The order in which a stage that holds is given its packets: what StageSpec::holds promises, for the engine and for tests.
+// The order in which a stage that holds is given its packets: what StageDescriptor::holds promises, for the engine and for tests.
 #pragma once
 
 #include <millrace/packet.hpp>
@@ -18,8 +18,8 @@ class HoldOrder {
  public:
   HoldOrder() = default;
   /// `ports`: the connected inputs. A hold on one that is not connected is none.
-  HoldOrder(const StageSpec& spec, const std::vector<std::string>& ports) {
-    for (const StageSpec::Hold& hold : spec.holds()) {
+  HoldOrder(const StageDescriptor& spec, const std::vector<std::string>& ports) {
+    for (const StageDescriptor::Hold& hold : spec.holds()) {
       Pair pair{index_of(ports, hold.data), index_of(ports, hold.until), false, {}, {}, {}};
       const PortDecl* until = spec.find_input(hold.until);
       pair.until_has_rows = until != nullptr && until->kind == PortKind::data;

@@ -108,8 +108,8 @@ constexpr void add_descriptor_types(LayoutHash& hash) {
       .type<PortContent>(MILLRACE_DETAIL_AT(PortContent, is_record), MILLRACE_DETAIL_AT(PortContent, tensors),
                          MILLRACE_DETAIL_AT(PortContent, record), MILLRACE_DETAIL_AT(PortContent, note))
       .type<PortDecl>(MILLRACE_DETAIL_AT(PortDecl, name), MILLRACE_DETAIL_AT(PortDecl, optional))
-      .type<StageSpec>()
-      .type<StageSpec::Hold>()
+      .type<StageDescriptor>()
+      .type<StageDescriptor::Hold>()
       .values(StageKind::serial, InputMode::independent, StateKind::volatile_, ParamType::Kind::any_of);
 }
 

@@ -19,7 +19,7 @@ namespace millrace {
 struct StageInfo {
   std::string name;
   StageKind kind = StageKind::transform;
-  StageSpec spec;
+  StageDescriptor spec;
   /// `params` is a checked map with every default filled in.
   std::unique_ptr<Stage> (*make)(const ParamValue& params) = nullptr;
   std::string plugin, plugin_version, plugin_licence, file;  ///< filled in by the loader
@@ -47,7 +47,7 @@ MILLRACE_EXPORT std::vector<std::string> close_names(std::string_view name, cons
 
 template <class T>
 concept StageClass = std::derived_from<T, Stage> && std::constructible_from<T, const ParamValue&> &&
-    requires(StageSpec& spec) {
+    requires(StageDescriptor& spec) {
   T::describe(spec);
 };
 

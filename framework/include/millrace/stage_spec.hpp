@@ -52,46 +52,46 @@ struct MILLRACE_EXPORT PortSpec {
 };
 
 /// The descriptor of a stage. A stage fills it in its static `describe`.
-class MILLRACE_EXPORT StageSpec {
+class MILLRACE_EXPORT StageDescriptor {
  public:
   /// One sentence, for the list of stages.
-  StageSpec& summary(std::string);
+  StageDescriptor& summary(std::string);
   /// A node as one would write it in a config; `stages NAME` prints it and the tests check it.
-  StageSpec& example(std::string yaml);
+  StageDescriptor& example(std::string yaml);
   /// `Tensors::of({DType::f32})`, `Record::any()`, `PortContent::metrics("what they are")`.
-  StageSpec& input(std::string name, PortContent);
-  StageSpec& optional_input(std::string name, PortContent);
+  StageDescriptor& input(std::string name, PortContent);
+  StageDescriptor& optional_input(std::string name, PortContent);
   /// Any number of inputs, at least one, named by the user.
-  StageSpec& any_inputs(PortContent);
-  StageSpec& output(std::string name, PortContent);
+  StageDescriptor& any_inputs(PortContent);
+  StageDescriptor& output(std::string name, PortContent);
   /// Besides the declared outputs, one for each key of the map parameter `param`.
-  StageSpec& any_outputs(PortContent, std::string param);
-  StageSpec& inputs(InputMode);
-  StageSpec& param(Param);
-  StageSpec& state(StateKind);
+  StageDescriptor& any_outputs(PortContent, std::string param);
+  StageDescriptor& inputs(InputMode);
+  StageDescriptor& param(Param);
+  StageDescriptor& state(StateKind);
   /// Packets of input `data` wait for the packet of the same epoch on input `until` (an evaluator for its model). A source
   /// must not feed both: it would starve.
-  StageSpec& holds(std::string data, std::string until);
+  StageDescriptor& holds(std::string data, std::string until);
   /// The stage talks to its peers in a run over several processes: every rank has its part of each batch.
-  StageSpec& communicates();
+  StageDescriptor& communicates();
   /// A row that it emits, or what it does with a row, depends on which other rows are in the packet: mixed rows, statistics
   /// of a batch. In a run over several processes each has only a part of every batch, so the stage is refused there unless
   /// it communicates. `test-stage` finds a Transform that is so and does not say it.
-  StageSpec& rows_depend_on_packet();
+  StageDescriptor& rows_depend_on_packet();
   /// A Serial that is right when, in a run over several processes, each of them runs it on its own part of the rows and
   /// tells nobody. Behind shared rows a Serial must say this or communicate; else the run is refused.
-  StageSpec& every_rank_alone();
+  StageDescriptor& every_rank_alone();
   /// What it emits lies on the device: it copies there, unless the device computes on host memory. What is upstream then
   /// writes into memory that can be copied from asynchronously.
-  StageSpec& copies_to_device();
+  StageDescriptor& copies_to_device();
   /// Its data may lie on the device. All other stages read on the host, and must not stand behind one that copies there.
   /// A stage that works on the device says both: its input may lie here or there, which Stream::copy need not know, and
   /// its output lies on the device.
-  StageSpec& reads_on_device();
+  StageDescriptor& reads_on_device();
   /// A source that can send the rows of OpenContext::share() alone.
-  StageSpec& shares_rows();
+  StageDescriptor& shares_rows();
   /// The stage cuts rows into batches of the integer parameter `param` rows, at positions of the whole pass.
-  StageSpec& cuts_batches(std::string param);
+  StageDescriptor& cuts_batches(std::string param);
 
   const std::string& summary() const { return summary_; }
   const std::string& example() const { return example_; }

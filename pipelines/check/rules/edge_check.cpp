@@ -46,7 +46,7 @@ class EdgeCheck {
   bool check_edge(CheckedNode& node, const EdgeSpec& edge) {
     CheckedEdge checked;
     checked.spec = &edge;
-    const StageSpec* spec = node.info != nullptr ? &node.info->spec : nullptr;
+    const StageDescriptor* spec = node.info != nullptr ? &node.info->spec : nullptr;
     const PortDecl* wanted = spec != nullptr ? spec->find_input(edge.port) : nullptr;
     const bool has_producer = find_producer(node, edge, wanted, checked);
     const std::optional<PortDecl> input = spec != nullptr ? find_input(node, edge) : std::nullopt;
@@ -133,7 +133,7 @@ class EdgeCheck {
   }
 
   std::optional<PortDecl> find_input(const CheckedNode& node, const EdgeSpec& edge) {
-    const StageSpec& spec = node.info->spec;
+    const StageDescriptor& spec = node.info->spec;
     const auto names = names_of(spec.inputs());
     if (const PortDecl* port = spec.find_input(edge.port)) return *port;
     if (spec.any_input() != nullptr && !edge.port.empty()) return PortDecl(edge.port, *spec.any_input());
@@ -181,7 +181,7 @@ class EdgeCheck {
   }
 
   void check_complete(CheckedNode& node) {
-    const StageSpec& spec = node.info->spec;
+    const StageDescriptor& spec = node.info->spec;
     const auto is_connected = [&](const std::string& port) {
       return std::any_of(node.inputs.begin(), node.inputs.end(), [&](const CheckedEdge& e) { return e.port == port; });
     };

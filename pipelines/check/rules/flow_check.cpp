@@ -146,7 +146,7 @@ class FlowCheck {
 
   void report_starvation(const std::vector<SourceWait>& circle) {
     const CheckedNode& holder = node_at(circle.front().holder);
-    const StageSpec::Hold& hold = circle.front().hold;
+    const StageDescriptor::Hold& hold = circle.front().hold;
     std::string message;
     std::vector<std::string> notes;
     if (circle.size() == 1) {

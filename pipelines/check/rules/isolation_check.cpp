@@ -37,7 +37,7 @@ void check(const CheckedGraph& graph, const CheckedNode& node, Diagnostics& diag
 
 // What is connected counts: `print` can be isolated while it prints rows, not while it prints a model.
 std::string why_not_isolated(const CheckedNode& node) {
-  const StageSpec& spec = node.info->spec;
+  const StageDescriptor& spec = node.info->spec;
   const auto says = [](const std::string& port, PortKind kind) {
     return fmt::format("its port `{}` carries {}", port, kind == PortKind::model ? "a model" : "metrics");
   };

@@ -32,7 +32,7 @@ void report_unknown_stage(const NodeSpec& node, const StageRegistry& registry, D
                    {}});
 }
 
-bool is_one_in_one_out(const StageSpec& spec) {
+bool is_one_in_one_out(const StageDescriptor& spec) {
   return spec.inputs().size() == 1 && spec.any_input() == nullptr && spec.any_output() == nullptr &&
          spec.outputs().size() == 1;
 }
@@ -55,7 +55,7 @@ void check_run(CheckedNode& node, Diagnostics& diagnostics) {
 
 // Outputs may be named by a parameter; when that one is wrong, references to them cannot be checked.
 void find_outputs(CheckedNode& node) {
-  const StageSpec& spec = node.info->spec;
+  const StageDescriptor& spec = node.info->spec;
   const bool named =
       spec.any_output() == nullptr || (node.params.is_map() && node.params.find(spec.any_output_param()) != nullptr &&
                                        node.params[spec.any_output_param()].is_map());

@@ -53,7 +53,7 @@ class Walk {
   /// `batch_rows`: of the batcher between `node` and the reader; 0 when there was none yet.
   void visit(ValidatedNode& node, std::int64_t batch_rows) {
     if (!seen_.emplace(&node, batch_rows).second) return;
-    const StageSpec& spec = node.info->spec;
+    const StageDescriptor& spec = node.info->spec;
     if (!spec.batch_rows_param().empty()) {
       if (batch_rows != 0) return report(node, "cuts batches that are cut again downstream", "use one batcher");
       batch_rows = node.params[spec.batch_rows_param()].integer();
@@ -130,7 +130,7 @@ bool tells_metrics(const ValidatedNode& node) {
 
 /// What would be computed from a rank's part of the rows as if that were all of them.
 void check_partial_reader(const ValidatedNode& node, RowReports& reports) {
-  const StageSpec& spec = node.info->spec;
+  const StageDescriptor& spec = node.info->spec;
   if (spec.does_communicate()) return;
   if (spec.do_rows_depend_on_packet())
     reports.add(node, "makes a row from other rows of its packet, of which each process has a part only", "this stage",

@@ -47,7 +47,7 @@ std::vector<SourceWait> source_waits(const std::vector<FlowNode>& nodes) {
   std::set<std::pair<std::size_t, std::size_t>> known, looked_at;
   std::vector<SourceWait> waits;
   for (std::size_t holder = 0; holder < nodes.size(); ++holder)
-    for (const StageSpec::Hold& hold : nodes[holder].holds) {
+    for (const StageDescriptor::Hold& hold : nodes[holder].holds) {
       const FlowNode::Input *data = find(nodes[holder], hold.data), *until = find(nodes[holder], hold.until);
       if (data == nullptr || until == nullptr || !looked_at.emplace(data->from, until->from).second) continue;
       for (const std::size_t source : upstream.rows[data->from])

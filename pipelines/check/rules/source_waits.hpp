@@ -18,13 +18,13 @@ struct FlowNode {
   };
   bool is_source = false;
   std::vector<Input> inputs;
-  std::vector<StageSpec::Hold> holds;
+  std::vector<StageDescriptor::Hold> holds;
 };
 
 /// `holder` keeps rows of `source` until something has come for which `other` has to make a whole pass.
 struct SourceWait {
   std::size_t source, other, holder;
-  StageSpec::Hold hold;
+  StageDescriptor::Hold hold;
 };
 
 /// One for each pair of sources, that of the first holder; a source may wait for itself.

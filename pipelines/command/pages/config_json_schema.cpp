@@ -125,7 +125,7 @@ Json type_schema(const ParamType& type) {
   return Json::object();
 }
 
-Json inputs_schema(const StageSpec& spec) {
+Json inputs_schema(const StageDescriptor& spec) {
   Json properties = Json::object();
   // null takes an input away that a file further down connects
   const Json reference{"string", "null"};

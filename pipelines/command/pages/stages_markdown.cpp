@@ -39,7 +39,7 @@ std::string port_rows(const std::string& direction, const std::string& name, con
   return text;
 }
 
-std::string ports(const StageSpec& spec) {
+std::string ports(const StageDescriptor& spec) {
   std::string text = "| port | name | dtype | shape | range | |\n|---|---|---|---|---|---|\n";
   for (const PortDecl& port : spec.inputs())
     text += port_rows(port.optional ? "in, optional" : "in", "`" + port.name + "`", port);

@@ -73,7 +73,7 @@ std::string port_line(const PortDecl& port, const char* direction) {
                      printable_line(port.text()), port.optional ? " (optional)" : "");
 }
 
-std::string ports_text(const StageSpec& spec) {
+std::string ports_text(const StageDescriptor& spec) {
   std::string text;
   for (const PortDecl& port : spec.inputs()) text += port_line(port, "in");
   if (spec.any_input() != nullptr) text += port_line(*spec.any_input(), "in");

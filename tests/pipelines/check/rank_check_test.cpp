@@ -8,14 +8,14 @@
 namespace millrace::pipelines {
 namespace {
 
-void describe_rows(StageSpec& spec) {
+void describe_rows(StageDescriptor& spec) {
   spec.summary("Takes rows.").input("in", Record::any()).example("x: {stage: x, in: batches}");
 }
 
 class Counter : public Serial {
  public:
   explicit Counter(const ParamValue&) {}
-  static void describe(StageSpec& spec) { describe_rows(spec); }
+  static void describe(StageDescriptor& spec) { describe_rows(spec); }
   void infer(InferContext&) override {}
   void process(SerialContext&) override {}
 };
@@ -23,7 +23,7 @@ class Counter : public Serial {
 class AloneCounter final : public Counter {
  public:
   using Counter::Counter;
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     describe_rows(spec);
     spec.every_rank_alone();
   }
@@ -32,7 +32,7 @@ class AloneCounter final : public Counter {
 class SummingCounter final : public Counter {
  public:
   using Counter::Counter;
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     describe_rows(spec);
     spec.communicates();
   }
@@ -41,7 +41,7 @@ class SummingCounter final : public Counter {
 class Pass : public Transform {
  public:
   explicit Pass(const ParamValue&) {}
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     describe_rows(spec);
     spec.output("out", Record::like("in"));
   }
@@ -53,7 +53,7 @@ class Pass : public Transform {
 class AloneTeller final : public Counter {
  public:
   using Counter::Counter;
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     Counter::describe(spec);
     spec.every_rank_alone().output("metrics", PortContent::metrics("rows"));
   }
@@ -63,7 +63,7 @@ class AloneTeller final : public Counter {
 class Mix final : public Pass {
  public:
   using Pass::Pass;
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     Pass::describe(spec);
     spec.rows_depend_on_packet();
   }

@@ -42,7 +42,7 @@ Emission without_tensor(std::int64_t rows) {
   return emission;
 }
 
-void describe_fault(StageSpec& spec, const char* name) {
+void describe_fault(StageDescriptor& spec, const char* name) {
   spec.summary("Breaks its contract.");
   spec.example(std::string("x: {stage: ") + name + ", in: a.x, with: {how: well}}");
   spec.param(Param("how", ParamType::text(), "What it does wrong.").or_default("well"));
@@ -81,7 +81,7 @@ class Breaker : public Kind {
 /// Two outputs, two blocks of four rows a pass.
 class BreakingSource final : public Breaker<Source> {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     describe_fault(spec, "breaks_source");
     spec.output("x", Tensors::of({DType::i32}).scalar()).output("y", Tensors::of({DType::i32}).scalar());
   }
@@ -128,7 +128,7 @@ class BreakingSource final : public Breaker<Source> {
 /// Passes on what it gets.
 class BreakingTransform final : public Breaker<Transform> {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     describe_fault(spec, "breaks_transform");
     spec.input("in", Tensors::of({DType::i32}).scalar()).output("out", Tensors::of({DType::i32}).scalar());
   }
@@ -158,7 +158,7 @@ class BreakingTransform final : public Breaker<Transform> {
 /// Passes on what it gets.
 class BreakingSerial final : public Breaker<Serial> {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     describe_fault(spec, "breaks_serial");
     spec.input("in", Tensors::of({DType::i32}).scalar()).output("out", Tensors::of({DType::i32}).scalar());
   }
@@ -189,7 +189,7 @@ class BreakingSerial final : public Breaker<Serial> {
 /// The other end of each graph.
 class Taker final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Takes what comes.").input("in", Tensors::any()).example("x: {stage: takes, in: a.x}");
   }
   explicit Taker(const ParamValue&) {}

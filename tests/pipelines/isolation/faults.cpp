@@ -98,7 +98,7 @@ void misbehave(const std::string& fault) {
 /// When and how.
 class Fault {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     using T = ParamType;
     spec.param(Param("fault",
                      T::choice({"none",
@@ -154,7 +154,7 @@ class Fault {
 
 class FaultyTransform final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Passes rows on until something goes wrong.")
         .input("in", Tensors::any())
         .output("out", Tensors::like("in"))
@@ -206,7 +206,7 @@ class FaultyTransform final : public Transform {
 
 class FaultySource final : public Source {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Counts to twelve until something goes wrong.")
         .output("out", Tensors::of({DType::i32}).scalar())
         .example("faults: {stage: faulty_source, with: {fault: segv}}");
@@ -237,7 +237,7 @@ class FaultySource final : public Source {
 /// Sums up what it has seen, so it has a state.
 class FaultySerial final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Emits running sums until something goes wrong.")
         .input("in", Tensors::of({DType::i32}).scalar())
         .output("out", Tensors::of({DType::i32}).scalar())

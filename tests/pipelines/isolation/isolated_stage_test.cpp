@@ -35,7 +35,7 @@ Isolation isolation_of(const std::string& stage, std::int64_t max_rows) {
 /// An isolated faulty_serial that says of itself what the stage would say.
 class Apart final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Running sums.")
         .input("in", Tensors::of({DType::i32}).scalar())
         .output("out", Tensors::of({DType::i32}).scalar())

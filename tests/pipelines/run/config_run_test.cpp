@@ -21,7 +21,7 @@ namespace {
 // Passes packets on; gives every other thread the chance to get ahead, so that whoever waits for it has to wait.
 class Dawdle final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Passes packets on, late.")
         .input("in", Record::any())
         .output("out", Record::like("in"))
@@ -38,7 +38,7 @@ class Dawdle final : public Transform {
 // Passes packets on until the one that holds sample `sample`.
 class FailAt final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Fails at a sample.")
         .input("in", Record::any())
         .output("out", Record::like("in"))
@@ -61,7 +61,7 @@ class FailAt final : public Transform {
 // Keeps the first of every two packets to itself.
 class DropHalf final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Drops packets.")
         .input("in", Record::any())
         .output("out", Record::any())
@@ -79,7 +79,7 @@ class DropHalf final : public Serial {
 // Keeps batches until their model comes, as the evaluator does, and fails at one of the second pass.
 class FussyEvaluator final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Fails at a kept batch.")
         .input("data", Record::any())
         .input("model", PortContent::model("the weights"))

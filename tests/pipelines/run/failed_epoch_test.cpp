@@ -57,7 +57,7 @@ struct UntilFailure final : Event::State {
   void synchronize() override { told().fails.wait(false); }
 };
 
-StageSpec& of_one_epoch(StageSpec& spec, const char* what) {
+StageDescriptor& of_one_epoch(StageDescriptor& spec, const char* what) {
   return spec.summary(what)
       .input("in", Record::any())
       .output("out", Record::like("in"))
@@ -66,7 +66,7 @@ StageSpec& of_one_epoch(StageSpec& spec, const char* what) {
 
 class FailsIn final : public Transform {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     of_one_epoch(spec, "Fails in one epoch.").example("f: {stage: fails_in, in: x, with: {epoch: 3}}");
   }
   explicit FailsIn(const ParamValue& params) : epoch_(params["epoch"].integer()) {}
@@ -85,7 +85,7 @@ class FailsIn final : public Transform {
 /// Forgets the end of one pass; or waits in it for a failure elsewhere, and then sends a signal.
 class ForgetsEnd final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     of_one_epoch(spec, "Forgets the end of one epoch.")
         .param(Param("signals", ParamType::boolean(), "sends a signal instead, when something fails").or_default(false))
         .example("f: {stage: forgets_end, in: x, with: {epoch: 3}}");

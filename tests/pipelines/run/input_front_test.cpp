@@ -79,7 +79,7 @@ TEST_CASE("independent inputs do not wait for each other", "[front]") {
 }
 
 TEST_CASE("held packets come behind what they wait for, epoch by epoch", "[front]") {
-  StageSpec spec;
+  StageDescriptor spec;
   spec.input("data", Record::any()).input("model", PortContent::model("the weights")).holds("data", "model");
   InputFront front(InputMode::independent, 2, HoldOrder(spec, {"data", "model"}));
   const auto give = [&](std::size_t port, std::uint64_t seq, std::uint32_t epoch, bool last) {
@@ -107,7 +107,7 @@ TEST_CASE("held packets come behind what they wait for, epoch by epoch", "[front
 }
 
 TEST_CASE("what waits for rows waits for the last of their epoch", "[front]") {
-  StageSpec spec;
+  StageDescriptor spec;
   spec.input("data", Record::any()).input("means", Record::any()).holds("data", "means");
   HoldOrder holds(spec, {"data", "means"});
   CHECK_FALSE(holds.may_take(0, {0, 1, 0, false}));

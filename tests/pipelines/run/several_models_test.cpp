@@ -62,7 +62,7 @@ bool is_timing(std::string_view name) { return name.ends_with("seconds") || name
 /// Trains nothing, and does one thing wrong.
 class Careless final : public Serial {
  public:
-  static void describe(StageSpec& spec) {
+  static void describe(StageDescriptor& spec) {
     spec.summary("Does one thing wrong.")
         .input("in", Record::any())
         .output("metrics", PortContent::metrics("a loss"))

@@ -19,6 +19,6 @@ MILLRACE_EXPORT std::string misfit_of(const Tensors& declared, const TensorSpec&
 
 /// Compares the connected inputs with the descriptor, before the stage's infer sees them, and reports with ctx.error at the
 /// input: not-a-single-tensor, missing-field, unknown-field, and what misfit_of says. True when all of them fit.
-MILLRACE_EXPORT bool check_inputs(const StageSpec& spec, InferContext& ctx);
+MILLRACE_EXPORT bool check_inputs(const StageDescriptor& spec, InferContext& ctx);
 
 }  // namespace millrace
