@@ -1,7 +1,7 @@
 // Every kind of input that the descriptor of a stage admits and its infer accepts.
 #pragma once
 
-#include <millrace/stage_spec.hpp>
+#include <millrace/stage_descriptor.hpp>
 #include <millrace/testing/stage_suite.hpp>
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <millrace/packet.hpp>
-#include <millrace/stage_spec.hpp>
+#include <millrace/stage_descriptor.hpp>
 
 #include <cstddef>
 #include <cstdint>

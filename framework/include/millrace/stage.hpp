@@ -12,7 +12,7 @@
 #include <millrace/device.hpp>
 #include <millrace/packet.hpp>
 #include <millrace/random.hpp>
-#include <millrace/stage_spec.hpp>
+#include <millrace/stage_descriptor.hpp>
 
 #include <cstdint>
 #include <functional>

@@ -1,7 +1,7 @@
 // Which sources wait for which, because rows of the one are held until a whole pass of the other is over.
 #pragma once
 
-#include <millrace/stage_spec.hpp>
+#include <millrace/stage_descriptor.hpp>
 
 #include <cstddef>
 #include <string>

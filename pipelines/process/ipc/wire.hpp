@@ -5,7 +5,7 @@
 #include <millrace/error.hpp>
 #include <millrace/metrics.hpp>
 #include <millrace/param.hpp>
-#include <millrace/stage_spec.hpp>
+#include <millrace/stage_descriptor.hpp>
 
 #include <cstdint>
 #include <cstring>

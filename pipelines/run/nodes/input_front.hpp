@@ -5,7 +5,7 @@
 
 #include <millrace/hold_order.hpp>
 #include <millrace/packet.hpp>
-#include <millrace/stage_spec.hpp>
+#include <millrace/stage_descriptor.hpp>
 
 #include <cstdint>
 #include <map>

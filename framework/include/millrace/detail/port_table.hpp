@@ -2,7 +2,7 @@
 #pragma once
 
 #include <millrace/detail/export.hpp>
-#include <millrace/stage_spec.hpp>
+#include <millrace/stage_descriptor.hpp>
 
 #include <cstddef>
 #include <cstdint>

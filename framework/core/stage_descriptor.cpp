@@ -1,6 +1,6 @@
 // Chained setters that build a descriptor, and searches by name over its ports; outputs that a parameter names are known once it has a value.
 #include <millrace/error.hpp>
-#include <millrace/stage_spec.hpp>
+#include <millrace/stage_descriptor.hpp>
 
 #include <fmt/format.h>
 
