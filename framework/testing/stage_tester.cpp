@@ -37,7 +37,7 @@ PortSpec spec_of(const Packet& packet) {
   return port;
 }
 
-// What a graph hangs its tokens on; a packet that is there has a hold.
+// What a graph hangs its credits on; a packet that is there has a hold.
 void give_hold(Packet& packet) {
   static const std::shared_ptr<const void> kHold = std::make_shared<int>();
   if (!packet.hold) packet.hold = kHold;

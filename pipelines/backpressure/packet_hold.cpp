@@ -13,7 +13,7 @@ HoldPtr combine(std::span<const HoldPtr> holds) {
   if (same) return holds.front();
   auto combined = std::make_shared<PacketHold>();
   combined->epoch = holds.back()->epoch;
-  combined->tokens.assign(holds.begin(), holds.end());
+  combined->credits.assign(holds.begin(), holds.end());
   return combined;
 }
 

@@ -1,4 +1,4 @@
-// What a packet keeps taken while any copy of it lives: the tokens of the blocks it was made from, and its epoch.
+// What a packet keeps taken while any copy of it lives: the credits of the blocks it was made from, and its epoch.
 #pragma once
 
 #include <millrace/packet.hpp>
@@ -11,7 +11,7 @@ namespace millrace::pipelines {
 
 struct PacketHold {
   std::shared_ptr<const void> epoch;
-  std::vector<std::shared_ptr<const void>> tokens;  ///< of blocks, or holds of other packets
+  std::vector<std::shared_ptr<const void>> credits;  ///< of blocks, or holds of other packets
 };
 using HoldPtr = std::shared_ptr<const PacketHold>;
 

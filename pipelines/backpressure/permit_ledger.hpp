@@ -1,5 +1,5 @@
-// Drives the sources: one permit, one block. A permit needs a free slot of the source's budget, an open gate and a
-// run that is not being stopped.
+// Drives the sources: credit-based flow control. A source has as many credits as blocks of it may be alive; each call of produce takes one,
+// which comes back when the last packet of that block has gone. One is given while the gate is open and the run is not being stopped.
 #pragma once
 
 #include "epoch_gate.hpp"
@@ -27,7 +27,7 @@ struct SourceBudget {
 };
 
 /// The right to call produce once.
-struct Permit {
+struct Credit {
   std::size_t source = 0;
   std::uint32_t epoch = 0;
   bool begins_pass = false;
@@ -36,26 +36,26 @@ struct Permit {
 
 /// None is called under the ledger's lock, and only `start` may throw.
 struct LedgerHooks {
-  /// Keep the permit, do not run the source. What it throws fails the run.
-  std::function<void(Permit)> start;
+  /// Keep the credit, do not run the source. What it throws fails the run.
+  std::function<void(Credit)> start;
   /// Nothing more is to be done for an epoch, nor for any after it.
   std::function<bool(std::uint32_t)> stopping;
   /// An epoch has ended: nothing of it is alive. In order, never two at once, and never for one that `stopping` speaks of.
   std::function<void(std::uint32_t)> epoch_ended;
-  /// A permit could not be made or not be started; after it `stopping` says so of every epoch.
+  /// A credit could not be made or not be started; after it `stopping` says so of every epoch.
   std::function<void(std::exception_ptr)> failed;
 };
 
 /// Safe from any thread. Holds refer to it by shared_ptr, because a packet may outlive the run: it is inert then. Allocates
 /// nothing under its lock.
-class PermitLedger : public std::enable_shared_from_this<PermitLedger> {
+class CreditLedger : public std::enable_shared_from_this<CreditLedger> {
  public:
   /// Passes `first` to `last`, `ahead` passes at most begun beyond one that is alive.
-  static std::shared_ptr<PermitLedger> make(std::vector<SourceBudget> sources, EpochGate gate, LedgerHooks hooks);
+  static std::shared_ptr<CreditLedger> make(std::vector<SourceBudget> sources, EpochGate gate, LedgerHooks hooks);
 
-  /// Hands out the first permits.
+  /// Hands out the first credits.
   void start() noexcept;
-  /// The source has used its permit; `last`: the pass is over.
+  /// The source has used its credit; `last`: the pass is over.
   void produced(std::size_t source, bool last) noexcept;
   /// Nothing moves any more: gives one block more to the sources that only their budget of blocks keeps from going on, and first
   /// to those for which others wait. False when there are none: the run is over, or is kept by something else.
@@ -84,15 +84,15 @@ class PermitLedger : public std::enable_shared_from_this<PermitLedger> {
   std::size_t held() const;
 
  private:
-  struct BlockToken;
+  struct BlockCredit;
   struct EpochHandle;
-  struct Line {
+  struct Account {
     SourceBudget budget;
     SourceState state;
     std::uint32_t pass = 0;
     bool in_pass = false, running = false, starves = false;
   };
-  /// A permit that has been decided on and counted, but not made.
+  /// A credit that has been decided on and counted, but not made.
   struct Grant {
     std::size_t source;
     std::uint32_t epoch;
@@ -101,12 +101,12 @@ class PermitLedger : public std::enable_shared_from_this<PermitLedger> {
   };
   using Lock = std::unique_lock<std::mutex>;
 
-  PermitLedger(std::vector<SourceBudget> sources, EpochGate gate, LedgerHooks hooks);
-  Limit limit_of(const Line& line) const;
-  bool is_over(const Line& line) const { return line.running || line.pass > gate_.last(); }
-  /// It needs no more permits.
-  bool is_done(const Line& line) const { return is_over(line) || hooks_.stopping(line.pass); }
-  bool waits_for_another(const Line& line) const;
+  CreditLedger(std::vector<SourceBudget> sources, EpochGate gate, LedgerHooks hooks);
+  Limit limit_of(const Account& account) const;
+  bool is_over(const Account& account) const { return account.running || account.pass > gate_.last(); }
+  /// It needs no more credits.
+  bool is_done(const Account& account) const { return is_over(account) || hooks_.stopping(account.pass); }
+  bool waits_for_another(const Account& account) const;
   std::optional<Grant> next_grant() noexcept;
   void pump(Lock lock) noexcept;
   void hand_out(Grant grant);
@@ -119,7 +119,7 @@ class PermitLedger : public std::enable_shared_from_this<PermitLedger> {
   EpochGate gate_;
   LedgerHooks hooks_;
   std::uint32_t first_pass_;
-  std::vector<Line> lines_;
+  std::vector<Account> accounts_;
   std::vector<EpochGate::Handle> spare_;  ///< a place for each handle that close takes from the gate
   std::size_t epochs_alive_ = 0;
   std::uint64_t told_;  ///< the ends of all epochs before this one have been told

@@ -71,7 +71,7 @@ RunFailure lost_hold(std::size_t count) {
 }
 
 std::string help_for(const SourceCount& source) {
-  if (source.limit != PermitLedger::Limit::bytes) return "this is a defect of the engine";
+  if (source.limit != CreditLedger::Limit::bytes) return "this is a defect of the engine";
   return fmt::format(
       "{} still held downstream; raise `run: {{bytes: {}}}` of `{}` by {} or more, or leave that "
       "limit out where stages drop rows: blocks are then allowed as they are needed; or look for a stage that keeps "
@@ -81,11 +81,11 @@ std::string help_for(const SourceCount& source) {
 }
 
 RunFailure unfinished_pass(const SourceCount& source, std::uint32_t passes) {
-  const bool by_bytes = source.limit == PermitLedger::Limit::bytes;
+  const bool by_bytes = source.limit == CreditLedger::Limit::bytes;
   RunFailure failure = failure_of(
       "unfinished-pass",
       fmt::format("source `{}` finished {} of {}, then nothing moved any more: {}", source.node, source.passes,
-                  counted(passes, "pass", "passes"), by_bytes ? "its limit of bytes is reached" : "it got no permit"),
+                  counted(passes, "pass", "passes"), by_bytes ? "its limit of bytes is reached" : "it got no credit"),
       help_for(source));
   failure.node = source.node;
   failure.stage = source.stage;
@@ -107,7 +107,7 @@ bool is_unfinished(const std::vector<SourceCount>& sources, std::uint32_t passes
 
 std::vector<RunFailure> check_ends(const std::vector<SourceCount>& sources, const std::vector<KeptCount>& kept,
                                    std::size_t lost, std::uint32_t passes) {
-  using Limit = PermitLedger::Limit;
+  using Limit = CreditLedger::Limit;
   const auto is_stuck = [&](const SourceCount& s, Limit limit) { return s.passes != passes && s.limit == limit; };
   std::vector<RunFailure> failures;
   // A source that has blocks left waits for another one, which has not.

@@ -26,7 +26,7 @@ struct SourceCount {
   std::int64_t blocks_alive = 0;
   std::size_t bytes = 0, block_bytes = 0;  ///< of its budget; 0: no limit
   std::size_t declared_bytes = 0;  ///< as the user wrote them; the budget has more where batches behind it need more
-  PermitLedger::Limit limit = PermitLedger::Limit::none;
+  CreditLedger::Limit limit = CreditLedger::Limit::none;
 };
 
 /// What a node gave back only when it was closed or destroyed.

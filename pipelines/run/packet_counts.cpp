@@ -17,10 +17,10 @@ std::vector<EdgeCount> count_edges(const std::vector<std::unique_ptr<NodeAdapter
 }
 
 std::vector<SourceCount> count_sources(const ValidatedGraph& graph, const std::vector<std::size_t>& sources,
-                                       const PermitLedger& ledger) {
+                                       const CreditLedger& ledger) {
   std::vector<SourceCount> counts;
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    const PermitLedger::SourceState state = ledger.source(i);
+    const CreditLedger::SourceState state = ledger.source(i);
     const ValidatedNode& node = graph.nodes[sources[i]];
     counts.push_back({node.name, node.info->name, node.where, state.passes, state.alive, node.budget_bytes,
                       block_bytes(node), node.declared_bytes, state.limit});
@@ -29,7 +29,7 @@ std::vector<SourceCount> count_sources(const ValidatedGraph& graph, const std::v
 }
 
 std::vector<WidenedBudget> widened_budgets(const ValidatedGraph& graph, const std::vector<std::size_t>& sources,
-                                           const PermitLedger& ledger) {
+                                           const CreditLedger& ledger) {
   std::vector<WidenedBudget> budgets;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const std::int64_t more = ledger.source(i).widened, planned = graph.nodes[sources[i]].budget_blocks;

@@ -16,9 +16,9 @@ namespace millrace::pipelines {
 std::vector<EdgeCount> count_edges(const std::vector<std::unique_ptr<NodeAdapter>>& nodes);
 /// One for each of `sources`, nodes of the graph in the order of the ledger's lines.
 std::vector<SourceCount> count_sources(const ValidatedGraph& graph, const std::vector<std::size_t>& sources,
-                                       const PermitLedger& ledger);
+                                       const CreditLedger& ledger);
 /// Of the same those whose budgets the ledger has widened.
 std::vector<WidenedBudget> widened_budgets(const ValidatedGraph& graph, const std::vector<std::size_t>& sources,
-                                           const PermitLedger& ledger);
+                                           const CreditLedger& ledger);
 
 }  // namespace millrace::pipelines

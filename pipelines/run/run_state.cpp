@@ -146,10 +146,10 @@ void Run::build() {
     if (graph_.nodes[i].info->kind == StageKind::source) sources_.push_back(i);
   const std::uint32_t first = graph_.epochs == 0 ? 0 : 1;
   LedgerHooks hooks;
-  hooks.start = [this](Permit permit) {
+  hooks.start = [this](Credit credit) {
     Work work;
-    work.permit = std::move(permit);
-    NodeAdapter& node = *nodes_[sources_[work.permit.source]];
+    work.credit = std::move(credit);
+    NodeAdapter& node = *nodes_[sources_[work.credit.source]];
     node.submit(std::move(work));
   };
   hooks.stopping = [this](std::uint32_t epoch) { return stop_.stopping(epoch); };
@@ -162,7 +162,7 @@ void Run::build() {
       stop_.fail(std::current_exception());
     }
   };
-  ledger_ = PermitLedger::make(source_budgets(graph_, sources_),
+  ledger_ = CreditLedger::make(source_budgets(graph_, sources_),
                                EpochGate(first, graph_.epochs, graph_.epochs_ahead, sources_.size()), std::move(hooks));
   WaiterHooks wait_hooks;
   wait_hooks.reserve = [this] { flow_->reserve(); };
@@ -271,12 +271,12 @@ void Run::flow() {
   do flow_->wait();
   while (ledger_->widen());
   ledger_->close();
-  flow_->wait();  // a permit may have been handed out while the ledger was closing
+  flow_->wait();  // a credit may have been handed out while the ledger was closing
   for (const auto& node : nodes_) node->clock().close();
   account();
 }
 
-// In this order: tokens are counted before any comes back, and a stopped run discards before edges are compared.
+// In this order: credits are counted before any comes back, and a stopped run discards before edges are compared.
 void Run::account() {
   stopped_ = stop_.stopped();
   ended_ = ledger_->ends_told();

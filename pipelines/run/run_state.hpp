@@ -71,7 +71,7 @@ class Run {
   std::chrono::milliseconds device_timeout_;
   std::string stage_host_;
   bool strict_;
-  std::shared_ptr<PermitLedger> ledger_;
+  std::shared_ptr<CreditLedger> ledger_;
   std::vector<std::unique_ptr<StageContext>> contexts_;
   std::vector<std::unique_ptr<NodeAdapter>> nodes_;
   std::unique_ptr<FlowGraph> flow_;

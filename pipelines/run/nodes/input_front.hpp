@@ -16,11 +16,11 @@
 
 namespace millrace::pipelines {
 
-/// One call of a stage: the packets it is for, or a source's permit.
+/// One call of a stage: the packets it is for, or a source's credit.
 struct Work {
   std::vector<Packet> inputs;  ///< by port; independent inputs have one at `port` only
   std::size_t port = 0;
-  Permit permit;
+  Credit credit;
   bool resumes = false;   ///< the rest of a call that waited for the device
   bool admitted = false;  ///< it came to its turn before the run was stopped, and will be done
 };

@@ -147,7 +147,7 @@ void NodeAdapter::call(std::span<Work> works) noexcept {
   clock_.finish(began);
   for (Work& work : works) {
     work.inputs.clear();  // the queue may keep the work longer than the packets may live
-    work.permit = {};
+    work.credit = {};
   }
 }
 
@@ -162,7 +162,7 @@ void NodeAdapter::count(const Work& work, bool taken) {
 }
 
 std::uint32_t NodeAdapter::epoch_of(const Work& work) {
-  return work.inputs.empty() ? work.permit.epoch : work.inputs[work.port].header.epoch;
+  return work.inputs.empty() ? work.credit.epoch : work.inputs[work.port].header.epoch;
 }
 
 // A stage with a state is not called again when it has failed: nobody knows what it would make of an earlier epoch.
@@ -176,7 +176,7 @@ bool NodeAdapter::is_given_up(const Work& work) {
 }
 
 NodeAdapter::Position NodeAdapter::position_of(const Work& work) const {
-  if (work.inputs.empty()) return {work.permit.epoch, calls_ - std::min<std::uint64_t>(calls_, 1), 0};
+  if (work.inputs.empty()) return {work.credit.epoch, calls_ - std::min<std::uint64_t>(calls_, 1), 0};
   const Packet& packet = work.inputs[work.port];
   return position_of(packet.header, packet.rows);
 }

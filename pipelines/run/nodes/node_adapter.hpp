@@ -38,7 +38,7 @@ class RunHistory;
 /// What all nodes of a run share.
 struct NodeServices {
   StopState& stop;
-  PermitLedger& ledger;
+  CreditLedger& ledger;
   Device& device;
   Allocator& host_memory;  ///< for what stays on the host
   EventWaiter& waiter;

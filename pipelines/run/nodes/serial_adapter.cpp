@@ -77,7 +77,7 @@ class SerialAdapter final : public NodeAdapter {
     }
   }
 
-  // Rows that stay behind after an emission are at most one packet's; their tokens come back with the packet in hand,
+  // Rows that stay behind after an emission are at most one packet's; their credits come back with the packet in hand,
   // so that a budget of ceil(batch / block) + 1 blocks is always enough.
   void release(bool end_of_pass) {
     for (Gathered& output : gathered_) {

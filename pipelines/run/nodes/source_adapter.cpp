@@ -1,4 +1,4 @@
-// A node that produces: one call of produce for each permit.
+// A node that produces: one call of produce for each credit.
 #include "source_adapter.hpp"
 
 #include "node_call.hpp"
@@ -9,14 +9,14 @@
 namespace millrace::pipelines {
 namespace {
 
-/// The packets of one call. They are sent when it has returned and the next permit has been given, so that a thread alone goes
+/// The packets of one call. They are sent when it has returned and the next credit has been given, so that a thread alone goes
 /// on with them before it produces more.
 class ProducedPackets final : public NodeCall {
  public:
-  ProducedPackets(NodeAdapter& node, const Permit& permit) : NodeCall(node, permit.epoch), permit_(permit) {}
+  ProducedPackets(NodeAdapter& node, const Credit& credit) : NodeCall(node, credit.epoch), credit_(credit) {}
 
   void send(std::size_t output, Packet packet) override {
-    packet.hold = permit_.hold;
+    packet.hold = credit_.hold;
     packets_.emplace_back(output, std::move(packet));
   }
   void send_all() {
@@ -24,7 +24,7 @@ class ProducedPackets final : public NodeCall {
   }
 
  private:
-  const Permit& permit_;
+  const Credit& credit_;
   std::vector<std::pair<std::size_t, Packet>> packets_;
 };
 
@@ -35,23 +35,23 @@ class SourceAdapter final : public NodeAdapter {
         source_(dynamic_cast<Source&>(*node.stage)),
         progress_(output_ports(), share_of(node, services.ranks)) {}
 
-  // The ledger gives one permit at a time; packets may still be sent when the next has come.
+  // The ledger gives one credit at a time; packets may still be sent when the next has come.
   bool is_concurrent() const override { return true; }
 
  private:
   void process(Work& work) override {
-    if (work.permit.begins_pass) {
-      source_.begin_pass(work.permit.epoch);
+    if (work.credit.begins_pass) {
+      source_.begin_pass(work.credit.epoch);
       progress_.begin_pass();
     }
-    ProducedPackets packets(*this, work.permit);
-    SourceCall call(packets, output_ports(), progress_, work.permit.epoch);
+    ProducedPackets packets(*this, work.credit);
+    SourceCall call(packets, output_ports(), progress_, work.credit.epoch);
     source_.produce(call);
     call.finish();
-    services().ledger.produced(work.permit.source, call.was_last());
+    services().ledger.produced(work.credit.source, call.was_last());
     packets.send_all();
   }
-  void skip(Work& work) override { services().ledger.produced(work.permit.source, false); }
+  void skip(Work& work) override { services().ledger.produced(work.credit.source, false); }
 
   Source& source_;
   SourceProgress progress_;

@@ -1,4 +1,4 @@
-// A node that produces: one call of produce for each permit.
+// A node that produces: one call of produce for each credit.
 #pragma once
 
 #include "node_adapter.hpp"

@@ -64,7 +64,7 @@ class StageContext final : public NodeOpening, public RunReporter, public RunWar
     return facts;
   }
 
-  /// The call of this thread, if it is one for a packet or a permit.
+  /// The call of this thread, if it is one for a packet or a credit.
   static std::optional<StageCall> call_in_pass() {
     const StageCall call = current_call();
     return call.place != nullptr && call.phase == nullptr ? std::optional(call) : std::nullopt;

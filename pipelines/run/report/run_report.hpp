@@ -25,7 +25,7 @@ struct RunWarning {
 };
 
 /// Times are seconds. `busy`: in the stage's code, summed over threads. `starved`: nothing to do. `blocked`: work, but
-/// no thread for it; a source's also while it waits for a permit, because those behind it are slower.
+/// no thread for it; a source's also while it waits for a credit, because those behind it are slower.
 struct NodeReport {
   std::string name, stage;
   double busy = 0, starved = 0, blocked = 0;

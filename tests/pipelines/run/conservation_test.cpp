@@ -12,7 +12,7 @@ EdgeCount edge(std::uint64_t emitted, std::uint64_t taken, std::uint64_t discard
   return {"train.images", "flat.in", emitted, taken, discarded, waiting, 5, true};
 }
 
-using Limit = PermitLedger::Limit;
+using Limit = CreditLedger::Limit;
 
 SourceCount source(std::uint32_t passes, Limit limit = Limit::none) {
   return {"train", "stage_of_train", {}, passes, 2, 1000, 400, 1000, limit};

@@ -1,4 +1,4 @@
-// Permits, tokens and the epoch gate, without a graph.
+// Credits and the epoch gate, without a graph.
 #include "backpressure/permit_ledger.hpp"
 #include "catch.hpp"
 
@@ -12,20 +12,20 @@ using namespace millrace::pipelines;
 
 namespace {
 
-/// A ledger whose permits wait in a list until the test uses them.
+/// A ledger whose credits wait in a list until the test uses them.
 struct Desk {
-  std::deque<Permit> permits;
+  std::deque<Credit> credits;
   std::vector<std::uint32_t> ended;
   bool stopping = false, refuses = false;
   std::uint32_t given_up = UINT32_MAX;
   int failures = 0;
-  std::shared_ptr<PermitLedger> ledger;
+  std::shared_ptr<CreditLedger> ledger;
 
   Desk(std::vector<SourceBudget> sources, std::uint32_t last, std::uint32_t ahead) {
     LedgerHooks hooks;
-    hooks.start = [this](Permit permit) {
+    hooks.start = [this](Credit credit) {
       if (refuses) throw std::bad_alloc();
-      permits.push_back(std::move(permit));
+      credits.push_back(std::move(credit));
     };
     hooks.stopping = [this](std::uint32_t epoch) { return stopping || epoch >= given_up; };
     hooks.failed = [this](const std::exception_ptr&) {
@@ -34,25 +34,25 @@ struct Desk {
     };
     hooks.epoch_ended = [this](std::uint32_t epoch) { ended.push_back(epoch); };
     const std::size_t count = sources.size();
-    ledger = PermitLedger::make(std::move(sources), EpochGate(1, last, ahead, count), std::move(hooks));
+    ledger = CreditLedger::make(std::move(sources), EpochGate(1, last, ahead, count), std::move(hooks));
     ledger->start();
   }
   ~Desk() {
     ledger->close();
-    permits.clear();
+    credits.clear();
   }
 
-  Permit take() {
-    REQUIRE_FALSE(permits.empty());
-    Permit permit = std::move(permits.front());
-    permits.pop_front();
-    return permit;
+  Credit take() {
+    REQUIRE_FALSE(credits.empty());
+    Credit credit = std::move(credits.front());
+    credits.pop_front();
+    return credit;
   }
-  /// Uses the oldest permit for a block, and returns what the block holds.
+  /// Uses the oldest credit for a block, and returns what the block holds.
   HoldPtr produce(bool last = false) {
-    Permit permit = take();
-    ledger->produced(permit.source, last);
-    return permit.hold;
+    Credit credit = take();
+    ledger->produced(credit.source, last);
+    return credit.hold;
   }
 };
 
@@ -60,32 +60,32 @@ SourceBudget budget(std::int64_t blocks) { return {"src", blocks, 0, 0}; }
 
 }  // namespace
 
-TEST_CASE("a source gets one permit at a time and as many as its budget", "[ledger]") {
+TEST_CASE("a source gets one credit at a time and as many as its budget", "[ledger]") {
   Desk desk({budget(2)}, 1, 1);
-  CHECK(desk.permits.size() == 1);
-  CHECK(desk.permits.front().begins_pass);
+  CHECK(desk.credits.size() == 1);
+  CHECK(desk.credits.front().begins_pass);
   HoldPtr first = desk.produce();
-  CHECK_FALSE(desk.permits.front().begins_pass);
+  CHECK_FALSE(desk.credits.front().begins_pass);
   HoldPtr second = desk.produce();
-  CHECK(desk.permits.empty());
+  CHECK(desk.credits.empty());
   CHECK(desk.ledger->source(0).alive == 2);
   first.reset();
-  CHECK(desk.permits.size() == 1);
+  CHECK(desk.credits.size() == 1);
   CHECK(desk.ledger->source(0).high == 2);
 }
 
 TEST_CASE("bytes limit blocks as well, but one block always passes", "[ledger]") {
   Desk narrow({{"src", 10, 5, 100}}, 1, 1);
   const HoldPtr only = narrow.produce();
-  CHECK(narrow.permits.empty());
+  CHECK(narrow.credits.empty());
   Desk wide({{"src", 10, 250, 100}}, 1, 1);
   const HoldPtr first = wide.produce(), second = wide.produce();
-  CHECK(wide.permits.empty());
+  CHECK(wide.credits.empty());
 }
 
 TEST_CASE("sources share no budget", "[ledger]") {
   Desk desk({budget(1), budget(1)}, 1, 1);
-  REQUIRE(desk.permits.size() == 2);
+  REQUIRE(desk.credits.size() == 2);
   const HoldPtr a = desk.produce(), b = desk.produce();
   CHECK(desk.ledger->source(0).alive == 1);
   CHECK(desk.ledger->source(1).alive == 1);
@@ -96,12 +96,12 @@ TEST_CASE("a pass waits until nothing of the pass before the last one is alive",
   Desk desk({budget(100)}, 10, ahead);
   std::vector<HoldPtr> ends;
   for (std::uint32_t pass = 0; pass <= ahead; ++pass) ends.push_back(desk.produce(true));
-  CHECK(desk.permits.empty());
+  CHECK(desk.credits.empty());
   CHECK(desk.ended.empty());
   ends.erase(ends.begin());
   CHECK(desk.ended == std::vector<std::uint32_t>{1});
-  REQUIRE(desk.permits.size() == 1);
-  CHECK(desk.permits.front().epoch == ahead + 2);
+  REQUIRE(desk.credits.size() == 1);
+  CHECK(desk.credits.front().epoch == ahead + 2);
 }
 
 TEST_CASE("an epoch ends when every source has made its pass and nothing of it is held", "[ledger]") {
@@ -129,9 +129,9 @@ TEST_CASE("an epoch can be held without its blocks", "[ledger]") {
   Desk desk({budget(1)}, 3, 0);
   HoldPtr metrics = epoch_only(desk.produce(true));
   CHECK(desk.ledger->source(0).alive == 0);
-  CHECK(desk.permits.empty());
+  CHECK(desk.credits.empty());
   metrics.reset();
-  CHECK(desk.permits.size() == 1);
+  CHECK(desk.credits.size() == 1);
 }
 
 TEST_CASE("a combined hold keeps every part, and one hold twice is itself", "[ledger]") {
@@ -141,7 +141,7 @@ TEST_CASE("a combined hold keeps every part, and one hold twice is itself", "[le
   CHECK(both->epoch == parts[1]->epoch);
   CHECK(combine(std::vector<HoldPtr>{parts[0], parts[0]}) == parts[0]);
   parts.clear();
-  CHECK(desk.ledger->source(0).alive == 3);  // these two, and the permit that waits
+  CHECK(desk.ledger->source(0).alive == 3);  // these two, and the credit that waits
   both.reset();
   CHECK(desk.ledger->source(0).alive == 1);
 }
@@ -149,14 +149,14 @@ TEST_CASE("a combined hold keeps every part, and one hold twice is itself", "[le
 TEST_CASE("a source that its budget of blocks alone keeps from going on gets a block more", "[ledger]") {
   Desk desk({budget(1)}, 1, 1);
   HoldPtr first = desk.produce();
-  REQUIRE(desk.permits.empty());
-  CHECK(desk.ledger->source(0).limit == PermitLedger::Limit::blocks);
+  REQUIRE(desk.credits.empty());
+  CHECK(desk.ledger->source(0).limit == CreditLedger::Limit::blocks);
   CHECK(desk.ledger->widen());
-  CHECK(desk.permits.size() == 1);
+  CHECK(desk.credits.size() == 1);
   CHECK(desk.ledger->source(0).widened == 1);
   HoldPtr second = desk.produce();
   first.reset();
-  CHECK(desk.permits.size() == 1);  // it stays wide
+  CHECK(desk.credits.size() == 1);  // it stays wide
 }
 
 TEST_CASE("nobody is widened who is at work, has to wait for an epoch, or has reached its bytes", "[ledger]") {
@@ -164,13 +164,13 @@ TEST_CASE("nobody is widened who is at work, has to wait for an epoch, or has re
   CHECK_FALSE(working.ledger->widen());
   Desk waiting({budget(9)}, 3, 0);
   HoldPtr end = waiting.produce(true);
-  CHECK(waiting.ledger->source(0).limit == PermitLedger::Limit::epoch);
+  CHECK(waiting.ledger->source(0).limit == CreditLedger::Limit::epoch);
   CHECK_FALSE(waiting.ledger->widen());
   Desk full({{"src", 1, 150, 100}}, 1, 1);
   HoldPtr block = full.produce();
-  CHECK(full.ledger->source(0).limit == PermitLedger::Limit::bytes);
+  CHECK(full.ledger->source(0).limit == CreditLedger::Limit::bytes);
   CHECK_FALSE(full.ledger->widen());
-  CHECK(full.permits.empty());
+  CHECK(full.credits.empty());
 }
 
 TEST_CASE("a source that waits for another is not widened before that one", "[ledger]") {
@@ -183,13 +183,13 @@ TEST_CASE("a source that waits for another is not widened before that one", "[le
   CHECK(desk.ledger->source(1).widened == 1);
 }
 
-TEST_CASE("a permit that cannot be started fails the run and keeps nothing", "[ledger]") {
+TEST_CASE("a credit that cannot be started fails the run and keeps nothing", "[ledger]") {
   Desk desk({budget(4), budget(4)}, 1, 1);
   desk.refuses = true;
   HoldPtr block = desk.produce();
   CHECK(desk.failures == 1);
   block.reset();
-  desk.permits.clear();
+  desk.credits.clear();
   desk.ledger->close();
   CHECK(desk.ledger->held() == 0);
 }
@@ -204,24 +204,24 @@ TEST_CASE("stop_after makes the pass behind it the last", "[ledger]") {
   HoldPtr two = desk.produce(true);
   one.reset();
   two.reset();
-  CHECK(desk.permits.empty());
+  CHECK(desk.credits.empty());
   CHECK(desk.ended == std::vector<std::uint32_t>{1, 2});
 }
 
 TEST_CASE("stop_after of an epoch that was left long ago is refused", "[ledger]") {
   Desk desk({budget(100)}, 10, 1);
   for (int i = 0; i < 3; ++i) desk.produce(true).reset();
-  REQUIRE(desk.permits.size() == 1);  // of pass 4
+  REQUIRE(desk.credits.size() == 1);  // of pass 4
   CHECK_THROWS_AS(desk.ledger->stop_after(1), Error);
   CHECK(desk.ledger->last_pass() == 10);
 }
 
-TEST_CASE("a run that is being stopped gets no permits and ends no epochs", "[ledger]") {
+TEST_CASE("a run that is being stopped gets no credits and ends no epochs", "[ledger]") {
   Desk desk({budget(1)}, 2, 1);
   HoldPtr held = desk.produce(true);
   desk.stopping = true;
   held.reset();
-  CHECK(desk.permits.empty());
+  CHECK(desk.credits.empty());
   CHECK(desk.ended.empty());
   CHECK(desk.ledger->held() == 0);
 }
@@ -229,9 +229,9 @@ TEST_CASE("a run that is being stopped gets no permits and ends no epochs", "[le
 TEST_CASE("of a run that gives up an epoch those before it go on, and end", "[ledger]") {
   Desk desk({budget(1), budget(1)}, 9, 1);
   desk.produce(true).reset();  // source 0 is ahead, in pass 2; source 1 has not made pass 1
-  REQUIRE(desk.permits.size() == 2);
+  REQUIRE(desk.credits.size() == 2);
   desk.given_up = 2;
-  std::swap(desk.permits[0], desk.permits[1]);
+  std::swap(desk.credits[0], desk.credits[1]);
   HoldPtr ahead = desk.produce(true);  // of pass 2, which was given up meanwhile
   HoldPtr last = desk.produce(true);
   ahead.reset();
@@ -240,7 +240,7 @@ TEST_CASE("of a run that gives up an epoch those before it go on, and end", "[le
   last.reset();
   CHECK(desk.ended == std::vector<std::uint32_t>{1});
   CHECK(desk.ledger->ends_told() == 2);
-  CHECK(desk.permits.empty());
+  CHECK(desk.credits.empty());
   CHECK_FALSE(desk.ledger->widen());
 }
 
@@ -250,14 +250,14 @@ TEST_CASE("a closed ledger is inert but still counts what comes back", "[ledger]
   desk.ledger->close();
   CHECK(desk.ledger->held() == 2);
   held.reset();
-  CHECK(desk.permits.empty());
+  CHECK(desk.credits.empty());
   CHECK(desk.ended.empty());
   CHECK(desk.ledger->held() == 0);
 }
 
 TEST_CASE("a hold may outlive everybody who knew the ledger", "[ledger]") {
   HoldPtr held;
-  std::weak_ptr<PermitLedger> ledger;
+  std::weak_ptr<CreditLedger> ledger;
   {
     Desk desk({budget(1)}, 1, 1);
     held = desk.produce(true);

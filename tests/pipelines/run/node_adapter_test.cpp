@@ -56,22 +56,22 @@ struct Bench {
   TestGraph graph;
   StopState stop{nullptr};
   std::unique_ptr<Device> device = open_device({"cpu", 0});
-  std::shared_ptr<PermitLedger> ledger;
+  std::shared_ptr<CreditLedger> ledger;
   EventWaiter waiter{std::chrono::minutes(1), {[] {}, [] {}, [] {}}};
   std::deque<HandQueue> queues;
   std::vector<std::unique_ptr<NodeAdapter>> nodes;
 
   void build(std::int64_t budget) {
     LedgerHooks hooks;
-    hooks.start = [this](Permit permit) {
+    hooks.start = [this](Credit credit) {
       Work work;
-      work.permit = std::move(permit);
+      work.credit = std::move(credit);
       nodes[0]->submit(std::move(work));
     };
     hooks.stopping = [this](std::uint32_t epoch) { return stop.stopping(epoch); };
     hooks.epoch_ended = [](std::uint32_t) {};
     hooks.failed = [](const std::exception_ptr&) {};
-    ledger = PermitLedger::make({{"src", budget, 0, 0}}, EpochGate(1, 3, 1, 1), std::move(hooks));
+    ledger = CreditLedger::make({{"src", budget, 0, 0}}, EpochGate(1, 3, 1, 1), std::move(hooks));
     const NodeServices services{stop, *ledger, *device, device->memory(), waiter};
     for (ValidatedNode& node : graph.graph().nodes) {
       nodes.push_back(node.info->kind == StageKind::source      ? make_source_adapter(node, services)
@@ -103,7 +103,7 @@ struct Bench {
 
 }  // namespace
 
-TEST_CASE("a batch holds the tokens of every block it was made from", "[adapter]") {
+TEST_CASE("a batch holds the credits of every block it was made from", "[adapter]") {
   Bench bench;
   Seen seen;
   bench.graph.source("src", 100, 4);
@@ -113,7 +113,7 @@ TEST_CASE("a batch holds the tokens of every block it was made from", "[adapter]
   bench.build(3);
   bench.step(0), bench.step(1);
   CHECK(bench.queued(2) == 0);
-  CHECK(bench.alive() == 2);  // block 0 in the batcher, and the permit that waits
+  CHECK(bench.alive() == 2);  // block 0 in the batcher, and the credit that waits
   bench.step(0), bench.step(1);
   CHECK(bench.queued(2) == 1);
   CHECK(bench.alive() == 3);
@@ -136,7 +136,7 @@ TEST_CASE("a serial that keeps no rows gives its input back with its output", "[
   bench.graph.sink("end", "every_second", seen);
   bench.build(2);
   bench.step(0), bench.step(1);
-  CHECK(bench.alive() == 1);  // only the next permit
+  CHECK(bench.alive() == 1);  // only the next credit
   bench.step(0), bench.step(1);
   CHECK(bench.alive() == 2);
   bench.step(2);
@@ -220,7 +220,7 @@ TEST_CASE("a serial node queues its packets in order, a transform passes on the 
   CHECK(bench.alive() == 1);
 }
 
-TEST_CASE("a grouped transform is given all packets that wait, in order, and each leaves with its own tokens",
+TEST_CASE("a grouped transform is given all packets that wait, in order, and each leaves with its own credits",
           "[adapter]") {
   Bench bench;
   Seen seen;
@@ -235,7 +235,7 @@ TEST_CASE("a grouped transform is given all packets that wait, in order, and eac
   CHECK(bench.nodes[1]->report().packets == 3);
   CHECK(bench.alive() == 3);
   bench.step(2);
-  CHECK(bench.alive() == 3);  // one came back, and is the next permit
+  CHECK(bench.alive() == 3);  // one came back, and is the next credit
   CHECK(bench.queued(0) == 1);
   bench.step(0), bench.step(1);
   CHECK(groups.back() == std::vector<std::uint64_t>{3});
