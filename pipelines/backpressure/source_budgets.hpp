@@ -2,7 +2,7 @@
 #pragma once
 
 #include "check/graph/validated_graph.hpp"
-#include "permit_ledger.hpp"
+#include "credit_ledger.hpp"
 
 #include <cstddef>
 #include <vector>

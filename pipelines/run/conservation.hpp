@@ -1,7 +1,7 @@
 // Nothing is lost silently: what went into every edge must have come out, and every pass must have come to its end.
 #pragma once
 
-#include "backpressure/permit_ledger.hpp"
+#include "backpressure/credit_ledger.hpp"
 #include "run/report/run_report.hpp"
 
 #include <cstdint>

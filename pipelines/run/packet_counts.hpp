@@ -1,7 +1,7 @@
 // What the nodes and the ledger have counted, for the books of a run (conservation.hpp).
 #pragma once
 
-#include "backpressure/permit_ledger.hpp"
+#include "backpressure/credit_ledger.hpp"
 #include "conservation.hpp"
 #include "nodes/node_adapter.hpp"
 #include "report/run_report.hpp"

@@ -1,7 +1,7 @@
 // Puts a node's input packets back into order and joins them: what a node may work on next.
 #pragma once
 
-#include "backpressure/permit_ledger.hpp"
+#include "backpressure/credit_ledger.hpp"
 
 #include <millrace/hold_order.hpp>
 #include <millrace/packet.hpp>

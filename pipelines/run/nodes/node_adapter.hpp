@@ -3,7 +3,7 @@
 // The flow graph behind it only says when and on which thread `execute` runs. Nothing thrown leaves this class.
 #pragma once
 
-#include "backpressure/permit_ledger.hpp"
+#include "backpressure/credit_ledger.hpp"
 #include "check/graph/validated_graph.hpp"
 #include "event_waiter.hpp"
 #include "input_front.hpp"

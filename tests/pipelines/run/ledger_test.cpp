@@ -1,5 +1,5 @@
 // Credits and the epoch gate, without a graph.
-#include "backpressure/permit_ledger.hpp"
+#include "backpressure/credit_ledger.hpp"
 #include "catch.hpp"
 
 #include <millrace/error.hpp>

@@ -2,7 +2,7 @@
 //
 // No hold is ever dropped under the lock, because its end calls back into the ledger; nothing is allocated under it, because
 // what is thrown would drop one. So a credit is decided on under the lock and made without it.
-#include "permit_ledger.hpp"
+#include "credit_ledger.hpp"
 
 #include <millrace/error.hpp>
 
