@@ -47,7 +47,7 @@ Packet packet_from(Emission&& emission, std::int64_t rows) {
 
 const Packet& packet_at(const PortTable& inputs, std::span<const Packet> packets, std::string_view port) {
   const Packet& packet = packets[inputs.index_of(port)];
-  if (packet.hold) return packet;
+  if (packet.lease) return packet;
   throw Error(ErrorKind::run, "no-such-packet", fmt::format("this call has no packet on input `{}`", port),
               "with independent inputs, look at port() first");
 }

@@ -90,7 +90,7 @@ class StageHarness : public PortInference,
   void load(const StageState&);
 
   // Calls, after open_once. They throw what the contract of a call throws and what the stage throws, as stage_error names it.
-  /// One call of process; `packets` by input, those that did not come without a hold. Of a Transform also at once on several
+  /// One call of process; `packets` by input, those that did not come without a lease. Of a Transform also at once on several
   /// threads. The first packet of a Serial tells its first epoch.
   void process(CallEngine& engine, const std::vector<Packet>& packets, std::size_t port);
   void begin_pass(std::uint32_t epoch);

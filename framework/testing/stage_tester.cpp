@@ -37,10 +37,10 @@ PortSpec spec_of(const Packet& packet) {
   return port;
 }
 
-// What a graph hangs its credits on; a packet that is there has a hold.
+// What a graph hangs its credits on; a packet that is there has a lease.
 void give_hold(Packet& packet) {
-  static const std::shared_ptr<const void> kHold = std::make_shared<int>();
-  if (!packet.hold) packet.hold = kHold;
+  static const std::shared_ptr<const void> kLease = std::make_shared<int>();
+  if (!packet.lease) packet.lease = kLease;
 }
 
 }  // namespace

@@ -114,7 +114,7 @@ class CallMaker {
     const auto epoch = static_cast<std::uint32_t>(pass_ + 1);
     Packet packet;
     packet.header = {seq_[name]++, epoch, first_row_, last_ || port.kind != PortKind::data};
-    packet.hold = token_;
+    packet.lease = token_;
     const Random random(one_.seed, "test-stage/" + name);
     if (port.kind == PortKind::metrics)
       packet.metrics = std::make_shared<const Metrics>(Metrics{epoch, {{"loss", 0.5}, {"accuracy", 0.25}}});

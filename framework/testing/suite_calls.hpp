@@ -15,7 +15,7 @@ namespace millrace::testing {
 /// One call of process.
 struct Call {
   std::size_t pass = 0;
-  std::vector<Packet> packets;  ///< by input of the form; those that do not come have no hold
+  std::vector<Packet> packets;  ///< by input of the form; those that do not come have no lease
   std::size_t port = 0;         ///< the input that the call is for
 };
 

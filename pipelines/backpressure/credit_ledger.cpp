@@ -1,6 +1,6 @@
 // Drives the sources: one credit, one block.
 //
-// No hold is ever dropped under the lock, because its end calls back into the ledger; nothing is allocated under it, because
+// No lease is ever dropped under the lock, because its end calls back into the ledger; nothing is allocated under it, because
 // what is thrown would drop one. So a credit is decided on under the lock and made without it.
 #include "credit_ledger.hpp"
 
@@ -95,10 +95,10 @@ void CreditLedger::hand_out(Grant grant) {
     --accounts_[grant.source].state.alive;
     throw;
   }
-  auto hold = std::make_shared<PacketHold>();
-  hold->credits.push_back(std::move(credit));
-  hold->epoch = grant.own ? std::move(grant.own) : open_epoch(grant.epoch);
-  hooks_.start({grant.source, grant.epoch, grant.begins_pass, std::move(hold)});
+  auto lease = std::make_shared<PacketLease>();
+  lease->credits.push_back(std::move(credit));
+  lease->epoch = grant.own ? std::move(grant.own) : open_epoch(grant.epoch);
+  hooks_.start({grant.source, grant.epoch, grant.begins_pass, std::move(lease)});
 }
 
 EpochGate::Handle CreditLedger::open_epoch(std::uint32_t epoch) {

@@ -31,7 +31,7 @@ struct Credit {
   std::size_t source = 0;
   std::uint32_t epoch = 0;
   bool begins_pass = false;
-  HoldPtr hold;  ///< the slot and the epoch; goes into the packets
+  LeasePtr lease;  ///< the slot and the epoch; goes into the packets
 };
 
 /// None is called under the ledger's lock, and only `start` may throw.
@@ -46,7 +46,7 @@ struct LedgerHooks {
   std::function<void(std::exception_ptr)> failed;
 };
 
-/// Safe from any thread. Holds refer to it by shared_ptr, because a packet may outlive the run: it is inert then. Allocates
+/// Safe from any thread. Leases refer to it by shared_ptr, because a packet may outlive the run: it is inert then. Allocates
 /// nothing under its lock.
 class CreditLedger : public std::enable_shared_from_this<CreditLedger> {
  public:
@@ -62,7 +62,7 @@ class CreditLedger : public std::enable_shared_from_this<CreditLedger> {
   bool widen() noexcept;
   /// Throws Error("stop-too-late", run) when a pass after `from_epoch` + 1 has begun.
   void stop_after(std::uint32_t from_epoch);
-  /// From now on inert: no hook is called any more, holds only count.
+  /// From now on inert: no hook is called any more, leases only count.
   void close() noexcept;
 
   std::uint32_t first_pass() const { return first_pass_; }

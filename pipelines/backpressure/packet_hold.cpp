@@ -5,21 +5,22 @@
 
 namespace millrace::pipelines {
 
-HoldPtr hold_of(const Packet& packet) { return std::static_pointer_cast<const PacketHold>(packet.hold); }
+LeasePtr lease_of(const Packet& packet) { return std::static_pointer_cast<const PacketLease>(packet.lease); }
 
-HoldPtr combine(std::span<const HoldPtr> holds) {
-  if (holds.empty()) return nullptr;
-  const bool same = std::all_of(holds.begin(), holds.end(), [&](const HoldPtr& hold) { return hold == holds.front(); });
-  if (same) return holds.front();
-  auto combined = std::make_shared<PacketHold>();
-  combined->epoch = holds.back()->epoch;
-  combined->credits.assign(holds.begin(), holds.end());
+LeasePtr combine(std::span<const LeasePtr> leases) {
+  if (leases.empty()) return nullptr;
+  const bool same =
+      std::all_of(leases.begin(), leases.end(), [&](const LeasePtr& lease) { return lease == leases.front(); });
+  if (same) return leases.front();
+  auto combined = std::make_shared<PacketLease>();
+  combined->epoch = leases.back()->epoch;
+  combined->credits.assign(leases.begin(), leases.end());
   return combined;
 }
 
-HoldPtr epoch_only(const HoldPtr& hold) {
-  auto alone = std::make_shared<PacketHold>();
-  if (hold) alone->epoch = hold->epoch;
+LeasePtr epoch_only(const LeasePtr& lease) {
+  auto alone = std::make_shared<PacketLease>();
+  if (lease) alone->epoch = lease->epoch;
   return alone;
 }
 

@@ -9,17 +9,17 @@
 
 namespace millrace::pipelines {
 
-struct PacketHold {
+struct PacketLease {
   std::shared_ptr<const void> epoch;
-  std::vector<std::shared_ptr<const void>> credits;  ///< of blocks, or holds of other packets
+  std::vector<std::shared_ptr<const void>> credits;  ///< of blocks, or leases of other packets
 };
-using HoldPtr = std::shared_ptr<const PacketHold>;
+using LeasePtr = std::shared_ptr<const PacketLease>;
 
-/// The hold of a packet that the engine made.
-HoldPtr hold_of(const Packet& packet);
-/// One hold for everything that `holds` keep; the epoch is that of the last. Null when empty.
-HoldPtr combine(std::span<const HoldPtr> holds);
-/// A hold on the epoch alone: metrics and snapshots must not keep blocks from being loaded.
-HoldPtr epoch_only(const HoldPtr& hold);
+/// The lease of a packet that the engine made.
+LeasePtr lease_of(const Packet& packet);
+/// One lease for everything that `leases` keep; the epoch is that of the last. Null when empty.
+LeasePtr combine(std::span<const LeasePtr> leases);
+/// A lease on the epoch alone: metrics and snapshots must not keep blocks from being loaded.
+LeasePtr epoch_only(const LeasePtr& lease);
 
 }  // namespace millrace::pipelines

@@ -101,7 +101,7 @@ Packet HostPackets::read(WireReader& from, const PortSpec& port) {
     released->slots.push_back(slot_number);
   });
   Packet packet;
-  packet.hold = use;
+  packet.lease = use;
   packet.header.seq = from.get<std::uint64_t>();
   packet.header.epoch = from.get<std::uint32_t>();
   packet.header.first_row = from.get<std::uint64_t>();

@@ -133,7 +133,7 @@ TEST_CASE("evaluator lets go of the packets it held once they are measured") {
   declare(t);
   Packet packet = data_packet(1, true, {1}, {1});
   const auto hold = std::make_shared<int>(0);
-  packet.hold = hold;
+  packet.lease = hold;
   t.push("data", std::move(packet));
   CHECK(hold.use_count() > 1);
   t.push("model", model_packet(1, 3));

@@ -78,7 +78,7 @@ constexpr void add_data_types(LayoutHash& hash) {
                           MILLRACE_DETAIL_AT(PacketHeader, last_in_epoch))
       .type<Packet>(MILLRACE_DETAIL_AT(Packet, rows), MILLRACE_DETAIL_AT(Packet, ids),
                     MILLRACE_DETAIL_AT(Packet, fields), MILLRACE_DETAIL_AT(Packet, metrics),
-                    MILLRACE_DETAIL_AT(Packet, model), MILLRACE_DETAIL_AT(Packet, hold))
+                    MILLRACE_DETAIL_AT(Packet, model), MILLRACE_DETAIL_AT(Packet, lease))
       .type<PacketError>()
       .type<Metrics>(MILLRACE_DETAIL_AT(Metrics, values))
       .type<StepProgress>(MILLRACE_DETAIL_AT(StepProgress, step), MILLRACE_DETAIL_AT(StepProgress, steps),

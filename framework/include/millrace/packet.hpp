@@ -44,7 +44,7 @@ struct MILLRACE_EXPORT Packet {
   std::vector<Field> fields;  ///< in the order of the port's spec
   std::shared_ptr<const Metrics> metrics;
   std::shared_ptr<const ModelSnapshot> model;
-  std::shared_ptr<const void> hold;  ///< credits and the epoch's handle; opaque to stages
+  std::shared_ptr<const void> lease;  ///< credits and the epoch's handle; opaque to stages
 
   /// The tensor of field `name`. Throws Error("no-such-field", run).
   const Tensor& tensor(std::string_view name = kValueField) const;

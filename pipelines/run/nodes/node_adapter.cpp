@@ -225,7 +225,7 @@ std::shared_ptr<const void> NodeAdapter::begin_device_wait() {
 void NodeAdapter::discard_waiting() {
   for (const Work& work : take_waiting())
     if (!work.resumes) count(work, false);
-  std::vector<Packet> dropped;  // before the lock, so that its holds end after it
+  std::vector<Packet> dropped;  // before the lock, so that its leases end after it
   const std::lock_guard lock(mutex_);
   for (std::size_t port = 0; port < inputs_.size(); ++port) inputs_[port]->discarded += front_->waiting(port);
   dropped = front_->clear();

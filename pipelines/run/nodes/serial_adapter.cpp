@@ -11,7 +11,7 @@ namespace {
 
 /// What a data output holds: the inputs that its next packet is made from.
 struct Gathered {
-  std::vector<HoldPtr> holds;
+  std::vector<LeasePtr> leases;
   bool emitted = false;  ///< by the call in hand
 };
 
@@ -24,7 +24,7 @@ class EmittedPackets final : public NodeCall {
   void send(std::size_t index, Packet packet) override {
     Gathered& output = outputs_[index];
     const bool is_data = node_.output_ports().spec(index).kind == PortKind::data;
-    packet.hold = is_data ? combine(output.holds) : epoch_only(hold_of(work_.inputs[work_.port]));
+    packet.lease = is_data ? combine(output.leases) : epoch_only(lease_of(work_.inputs[work_.port]));
     output.emitted = true;
     node_.send(index, std::move(packet));
   }
@@ -72,8 +72,8 @@ class SerialAdapter final : public NodeAdapter {
     for (std::size_t i = 0; i < gathered_.size(); ++i) {
       if (output_ports().spec(i).kind != PortKind::data || outputs()[i]->targets.empty()) continue;
       for (const Packet& packet : work.inputs)
-        if (packet.hold && (gathered_[i].holds.empty() || gathered_[i].holds.back() != packet.hold))
-          gathered_[i].holds.push_back(hold_of(packet));
+        if (packet.lease && (gathered_[i].leases.empty() || gathered_[i].leases.back() != packet.lease))
+          gathered_[i].leases.push_back(lease_of(packet));
     }
   }
 
@@ -81,7 +81,7 @@ class SerialAdapter final : public NodeAdapter {
   // so that a budget of ceil(batch / block) + 1 blocks is always enough.
   void release(bool end_of_pass) {
     for (Gathered& output : gathered_) {
-      if (output.emitted || end_of_pass || !accumulates_) output.holds.clear();
+      if (output.emitted || end_of_pass || !accumulates_) output.leases.clear();
       output.emitted = false;
     }
   }

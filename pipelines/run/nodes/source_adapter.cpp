@@ -16,7 +16,7 @@ class ProducedPackets final : public NodeCall {
   ProducedPackets(NodeAdapter& node, const Credit& credit) : NodeCall(node, credit.epoch), credit_(credit) {}
 
   void send(std::size_t output, Packet packet) override {
-    packet.hold = credit_.hold;
+    packet.lease = credit_.lease;
     packets_.emplace_back(output, std::move(packet));
   }
   void send_all() {

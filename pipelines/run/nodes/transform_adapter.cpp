@@ -12,25 +12,25 @@
 namespace millrace::pipelines {
 namespace {
 
-HoldPtr hold_of_all(const std::vector<Packet>& inputs) {
-  if (inputs.size() == 1) return hold_of(inputs.front());
-  std::vector<HoldPtr> holds;
-  for (const Packet& packet : inputs) holds.push_back(hold_of(packet));
-  return combine(holds);
+LeasePtr lease_of_all(const std::vector<Packet>& inputs) {
+  if (inputs.size() == 1) return lease_of(inputs.front());
+  std::vector<LeasePtr> leases;
+  for (const Packet& packet : inputs) leases.push_back(lease_of(packet));
+  return combine(leases);
 }
 
 /// What a packet becomes goes on at once, and holds what the packet held.
 class MappedPackets final : public NodeCall {
  public:
   MappedPackets(NodeAdapter& node, const std::vector<Packet>& inputs)
-      : NodeCall(node, inputs.front().header.epoch), hold_(hold_of_all(inputs)) {}
+      : NodeCall(node, inputs.front().header.epoch), lease_(lease_of_all(inputs)) {}
   void send(std::size_t output, Packet packet) override {
-    packet.hold = hold_;
+    packet.lease = lease_;
     node_.send(output, std::move(packet));
   }
 
  private:
-  HoldPtr hold_;
+  LeasePtr lease_;
 };
 
 /// The call for one piece of work.

@@ -49,10 +49,10 @@ struct Desk {
     return credit;
   }
   /// Uses the oldest credit for a block, and returns what the block holds.
-  HoldPtr produce(bool last = false) {
+  LeasePtr produce(bool last = false) {
     Credit credit = take();
     ledger->produced(credit.source, last);
-    return credit.hold;
+    return credit.lease;
   }
 };
 
@@ -64,9 +64,9 @@ TEST_CASE("a source gets one credit at a time and as many as its budget", "[ledg
   Desk desk({budget(2)}, 1, 1);
   CHECK(desk.credits.size() == 1);
   CHECK(desk.credits.front().begins_pass);
-  HoldPtr first = desk.produce();
+  LeasePtr first = desk.produce();
   CHECK_FALSE(desk.credits.front().begins_pass);
-  HoldPtr second = desk.produce();
+  LeasePtr second = desk.produce();
   CHECK(desk.credits.empty());
   CHECK(desk.ledger->source(0).alive == 2);
   first.reset();
@@ -76,17 +76,17 @@ TEST_CASE("a source gets one credit at a time and as many as its budget", "[ledg
 
 TEST_CASE("bytes limit blocks as well, but one block always passes", "[ledger]") {
   Desk narrow({{"src", 10, 5, 100}}, 1, 1);
-  const HoldPtr only = narrow.produce();
+  const LeasePtr only = narrow.produce();
   CHECK(narrow.credits.empty());
   Desk wide({{"src", 10, 250, 100}}, 1, 1);
-  const HoldPtr first = wide.produce(), second = wide.produce();
+  const LeasePtr first = wide.produce(), second = wide.produce();
   CHECK(wide.credits.empty());
 }
 
 TEST_CASE("sources share no budget", "[ledger]") {
   Desk desk({budget(1), budget(1)}, 1, 1);
   REQUIRE(desk.credits.size() == 2);
-  const HoldPtr a = desk.produce(), b = desk.produce();
+  const LeasePtr a = desk.produce(), b = desk.produce();
   CHECK(desk.ledger->source(0).alive == 1);
   CHECK(desk.ledger->source(1).alive == 1);
 }
@@ -94,7 +94,7 @@ TEST_CASE("sources share no budget", "[ledger]") {
 TEST_CASE("a pass waits until nothing of the pass before the last one is alive", "[ledger]") {
   const std::uint32_t ahead = GENERATE(0U, 1U, 2U);
   Desk desk({budget(100)}, 10, ahead);
-  std::vector<HoldPtr> ends;
+  std::vector<LeasePtr> ends;
   for (std::uint32_t pass = 0; pass <= ahead; ++pass) ends.push_back(desk.produce(true));
   CHECK(desk.credits.empty());
   CHECK(desk.ended.empty());
@@ -108,7 +108,7 @@ TEST_CASE("an epoch ends when every source has made its pass and nothing of it i
   Desk desk({budget(100), budget(100)}, 1, 1);
   desk.produce(true).reset();  // source 0
   CHECK(desk.ended.empty());
-  HoldPtr held = desk.produce(true);  // source 1
+  LeasePtr held = desk.produce(true);  // source 1
   CHECK(desk.ended.empty());
   CHECK(desk.ledger->held() == 2);
   held.reset();
@@ -118,7 +118,7 @@ TEST_CASE("an epoch ends when every source has made its pass and nothing of it i
 
 TEST_CASE("epochs that die out of order end in order", "[ledger]") {
   Desk desk({budget(100)}, 2, 1);
-  HoldPtr one = desk.produce(true), two = desk.produce(true);
+  LeasePtr one = desk.produce(true), two = desk.produce(true);
   two.reset();
   CHECK(desk.ended.empty());
   one.reset();
@@ -127,7 +127,7 @@ TEST_CASE("epochs that die out of order end in order", "[ledger]") {
 
 TEST_CASE("an epoch can be held without its blocks", "[ledger]") {
   Desk desk({budget(1)}, 3, 0);
-  HoldPtr metrics = epoch_only(desk.produce(true));
+  LeasePtr metrics = epoch_only(desk.produce(true));
   CHECK(desk.ledger->source(0).alive == 0);
   CHECK(desk.credits.empty());
   metrics.reset();
@@ -136,10 +136,10 @@ TEST_CASE("an epoch can be held without its blocks", "[ledger]") {
 
 TEST_CASE("a combined hold keeps every part, and one hold twice is itself", "[ledger]") {
   Desk desk({budget(3)}, 1, 1);
-  std::vector<HoldPtr> parts = {desk.produce(), desk.produce()};
-  HoldPtr both = combine(parts);
+  std::vector<LeasePtr> parts = {desk.produce(), desk.produce()};
+  LeasePtr both = combine(parts);
   CHECK(both->epoch == parts[1]->epoch);
-  CHECK(combine(std::vector<HoldPtr>{parts[0], parts[0]}) == parts[0]);
+  CHECK(combine(std::vector<LeasePtr>{parts[0], parts[0]}) == parts[0]);
   parts.clear();
   CHECK(desk.ledger->source(0).alive == 3);  // these two, and the credit that waits
   both.reset();
@@ -148,13 +148,13 @@ TEST_CASE("a combined hold keeps every part, and one hold twice is itself", "[le
 
 TEST_CASE("a source that its budget of blocks alone keeps from going on gets a block more", "[ledger]") {
   Desk desk({budget(1)}, 1, 1);
-  HoldPtr first = desk.produce();
+  LeasePtr first = desk.produce();
   REQUIRE(desk.credits.empty());
   CHECK(desk.ledger->source(0).limit == CreditLedger::Limit::blocks);
   CHECK(desk.ledger->widen());
   CHECK(desk.credits.size() == 1);
   CHECK(desk.ledger->source(0).widened == 1);
-  HoldPtr second = desk.produce();
+  LeasePtr second = desk.produce();
   first.reset();
   CHECK(desk.credits.size() == 1);  // it stays wide
 }
@@ -163,11 +163,11 @@ TEST_CASE("nobody is widened who is at work, has to wait for an epoch, or has re
   Desk working({budget(1)}, 1, 1);
   CHECK_FALSE(working.ledger->widen());
   Desk waiting({budget(9)}, 3, 0);
-  HoldPtr end = waiting.produce(true);
+  LeasePtr end = waiting.produce(true);
   CHECK(waiting.ledger->source(0).limit == CreditLedger::Limit::epoch);
   CHECK_FALSE(waiting.ledger->widen());
   Desk full({{"src", 1, 150, 100}}, 1, 1);
-  HoldPtr block = full.produce();
+  LeasePtr block = full.produce();
   CHECK(full.ledger->source(0).limit == CreditLedger::Limit::bytes);
   CHECK_FALSE(full.ledger->widen());
   CHECK(full.credits.empty());
@@ -177,7 +177,7 @@ TEST_CASE("a source that waits for another is not widened before that one", "[le
   SourceBudget valid = budget(1);
   valid.waits_for = {1};
   Desk desk({valid, budget(1)}, 1, 1);
-  const HoldPtr held = desk.produce(), train = desk.produce();
+  const LeasePtr held = desk.produce(), train = desk.produce();
   CHECK(desk.ledger->widen());
   CHECK(desk.ledger->source(0).widened == 0);
   CHECK(desk.ledger->source(1).widened == 1);
@@ -186,7 +186,7 @@ TEST_CASE("a source that waits for another is not widened before that one", "[le
 TEST_CASE("a credit that cannot be started fails the run and keeps nothing", "[ledger]") {
   Desk desk({budget(4), budget(4)}, 1, 1);
   desk.refuses = true;
-  HoldPtr block = desk.produce();
+  LeasePtr block = desk.produce();
   CHECK(desk.failures == 1);
   block.reset();
   desk.credits.clear();
@@ -196,12 +196,12 @@ TEST_CASE("a credit that cannot be started fails the run and keeps nothing", "[l
 
 TEST_CASE("stop_after makes the pass behind it the last", "[ledger]") {
   Desk desk({budget(100)}, 10, 1);
-  HoldPtr one = desk.produce(true);
+  LeasePtr one = desk.produce(true);
   desk.ledger->stop_after(1);
   CHECK(desk.ledger->last_pass() == 2);
   desk.ledger->stop_after(5);
   CHECK(desk.ledger->last_pass() == 2);
-  HoldPtr two = desk.produce(true);
+  LeasePtr two = desk.produce(true);
   one.reset();
   two.reset();
   CHECK(desk.credits.empty());
@@ -218,7 +218,7 @@ TEST_CASE("stop_after of an epoch that was left long ago is refused", "[ledger]"
 
 TEST_CASE("a run that is being stopped gets no credits and ends no epochs", "[ledger]") {
   Desk desk({budget(1)}, 2, 1);
-  HoldPtr held = desk.produce(true);
+  LeasePtr held = desk.produce(true);
   desk.stopping = true;
   held.reset();
   CHECK(desk.credits.empty());
@@ -232,8 +232,8 @@ TEST_CASE("of a run that gives up an epoch those before it go on, and end", "[le
   REQUIRE(desk.credits.size() == 2);
   desk.given_up = 2;
   std::swap(desk.credits[0], desk.credits[1]);
-  HoldPtr ahead = desk.produce(true);  // of pass 2, which was given up meanwhile
-  HoldPtr last = desk.produce(true);
+  LeasePtr ahead = desk.produce(true);  // of pass 2, which was given up meanwhile
+  LeasePtr last = desk.produce(true);
   ahead.reset();
   CHECK(desk.ended.empty());
   CHECK(desk.ledger->ends_told() == 1);
@@ -246,7 +246,7 @@ TEST_CASE("of a run that gives up an epoch those before it go on, and end", "[le
 
 TEST_CASE("a closed ledger is inert but still counts what comes back", "[ledger]") {
   Desk desk({budget(1)}, 5, 1);
-  HoldPtr held = desk.produce();
+  LeasePtr held = desk.produce();
   desk.ledger->close();
   CHECK(desk.ledger->held() == 2);
   held.reset();
@@ -255,8 +255,8 @@ TEST_CASE("a closed ledger is inert but still counts what comes back", "[ledger]
   CHECK(desk.ledger->held() == 0);
 }
 
-TEST_CASE("a hold may outlive everybody who knew the ledger", "[ledger]") {
-  HoldPtr held;
+TEST_CASE("a lease may outlive everybody who knew the ledger", "[ledger]") {
+  LeasePtr held;
   std::weak_ptr<CreditLedger> ledger;
   {
     Desk desk({budget(1)}, 1, 1);

@@ -199,7 +199,7 @@ TEST_CASE("metrics and models hold their epoch but no block", "[adapter]") {
   CHECK(bench.queued(0) == 1);
 }
 
-TEST_CASE("a serial node queues its packets in order, a transform passes on the hold", "[adapter]") {
+TEST_CASE("a serial node queues its packets in order, a transform passes on the lease", "[adapter]") {
   Bench bench;
   Seen seen;
   bench.graph.source("src", 100, 4);

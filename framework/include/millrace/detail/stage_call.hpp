@@ -25,7 +25,7 @@ class MILLRACE_EXPORT CallEngine {
  public:
   virtual ~CallEngine();
   virtual OutTensor allocate(TensorSpec spec, std::int64_t rows) = 0;
-  /// Takes a packet that keeps the contract; all of it is set but the hold.
+  /// Takes a packet that keeps the contract; all of it is set but the lease.
   virtual void send(std::size_t output, Packet packet) = 0;
   virtual bool stopping() const { return false; }
   virtual double seconds() const;
@@ -174,7 +174,7 @@ struct MILLRACE_EXPORT CallRest {
 /// Error("no-such-port" | "output-mismatch" | "serial-contract", run).
 class MILLRACE_EXPORT SerialCall final : public CallOf<SerialContext> {
  public:
-  /// `packets` by input; those that did not come have no hold. `port`: the input that the call is for. All must outlive this.
+  /// `packets` by input; those that did not come have no lease. `port`: the input that the call is for. All must outlive this.
   SerialCall(CallEngine& engine, const PortTable& inputs, SerialProgress& progress, std::span<const Packet> packets,
              std::size_t port);
   const Packet& input(std::string_view port) const override;
