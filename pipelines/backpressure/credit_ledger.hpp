@@ -3,7 +3,7 @@
 #pragma once
 
 #include "epoch_gate.hpp"
-#include "packet_hold.hpp"
+#include "packet_lease.hpp"
 
 #include <cstdint>
 #include <exception>

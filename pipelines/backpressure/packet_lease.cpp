@@ -1,5 +1,5 @@
 // What a packet keeps taken while any copy of it lives.
-#include "packet_hold.hpp"
+#include "packet_lease.hpp"
 
 #include <algorithm>
 
