@@ -56,7 +56,7 @@ class Evaluator final : public Serial {
         .output("metrics", PortContent::metrics("the metrics asked for and the seconds it took, of each pass"))
         .inputs(InputMode::independent)
         .reads_on_device()
-        .holds("data", "model")
+        .waits_for("data", "model")
         .communicates()
         .param(Param("metrics", ParamType::list(ParamType::choice(all_metrics())).length(1, all_metrics().size()),
                      "What is measured; when absent, the loss, and the accuracy of models that are trained on a "

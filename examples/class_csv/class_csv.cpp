@@ -66,7 +66,7 @@ class ClassCsv final : public Serial {
                            .otherwise("take the batches that the evaluator takes"))
         .input("model", PortContent::model("the weights at the end of each epoch"))
         .inputs(InputMode::independent)
-        .holds("data", "model")
+        .waits_for("data", "model")
         .communicates()
         .param(Param("file", ParamType::text(), "The CSV file; what was there is replaced."))
         .param(Param("classes", ParamType::list(ParamType::text()).length(1, 1 << 16),

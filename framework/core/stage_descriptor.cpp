@@ -104,8 +104,8 @@ StageDescriptor& StageDescriptor::state(StateKind kind) {
   return *this;
 }
 
-StageDescriptor& StageDescriptor::holds(std::string data, std::string until) {
-  holds_.push_back({std::move(data), std::move(until)});
+StageDescriptor& StageDescriptor::waits_for(std::string data, std::string until) {
+  waits_.push_back({std::move(data), std::move(until)});
   return *this;
 }
 

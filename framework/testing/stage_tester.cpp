@@ -95,7 +95,7 @@ struct StageTester::State : public StageHarness {
   void start() {
     const bool opens = !is_open();
     open_once();
-    if (opens) holds = HoldOrder(info.spec, inputs());
+    if (opens) order = WaitOrder(info.spec, inputs());
     if (opens && to_load) load(*to_load);
   }
 
@@ -128,7 +128,7 @@ struct StageTester::State : public StageHarness {
   std::deque<InputState> input_states;     ///< by port of input_ports
   std::vector<std::deque<Packet>> queues;  ///< by port of output_ports
   std::optional<StageState> to_load;
-  HoldOrder holds;
+  WaitOrder order;
 };
 
 void StageTester::State::send(std::size_t output, Packet packet) {
@@ -140,11 +140,11 @@ void StageTester::State::send(std::size_t output, Packet packet) {
 bool StageTester::State::run_next() {
   for (std::size_t i = 0; i < input_states.size(); ++i) {
     InputState& port = input_states[i];
-    if (port.held.empty() || !holds.may_take(i, port.held.front().header)) continue;
+    if (port.held.empty() || !order.may_take(i, port.held.front().header)) continue;
     std::vector<Packet> packets(input_ports.size());
     packets[i] = std::move(port.held.front());
     port.held.pop_front();
-    holds.taken(i, packets[i].header);
+    order.taken(i, packets[i].header);
     run(packets, i);
     return true;
   }

@@ -146,7 +146,7 @@ class CallMaker {
 std::vector<Call> in_order_of_holds(const StageDescriptor& spec, const InputForm& form, std::vector<Call> calls) {
   std::vector<std::string> ports;
   for (const auto& [name, port] : form.inputs) ports.push_back(name);
-  HoldOrder holds(spec, ports);
+  WaitOrder order(spec, ports);
   std::vector<Call> ordered;
   std::vector<bool> done(calls.size(), false);
   const auto take_one = [&](std::size_t arrived) {
@@ -155,11 +155,11 @@ std::vector<Call> in_order_of_holds(const StageDescriptor& spec, const InputForm
       if (done[i]) continue;
       const std::size_t port = calls[i].port;
       const PacketHeader header = calls[i].packets[port].header;
-      if (blocked[port] || !holds.may_take(port, header)) {
+      if (blocked[port] || !order.may_take(port, header)) {
         blocked[port] = true;
         continue;
       }
-      holds.taken(port, header);
+      order.taken(port, header);
       done[i] = true;
       ordered.push_back(std::move(calls[i]));
       return true;
@@ -177,7 +177,7 @@ std::vector<Call> make_calls(const SuiteCase& one, const InputForm& form, const 
                              const std::shared_ptr<const void>& token) {
   CallMaker maker(one, form, memory, token);
   for (std::size_t pass = 0; pass < scenario.size(); ++pass) maker.pass(pass, scenario[pass]);
-  if (one.info.spec.holds().empty()) return std::move(maker.calls);
+  if (one.info.spec.waits().empty()) return std::move(maker.calls);
   return in_order_of_holds(one.info.spec, form, std::move(maker.calls));
 }
 

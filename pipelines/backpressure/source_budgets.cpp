@@ -11,7 +11,7 @@ namespace {
 std::vector<FlowNode> flow_nodes(const ValidatedGraph& graph) {
   std::vector<FlowNode> nodes;
   for (const ValidatedNode& node : graph.nodes) {
-    nodes.push_back({node.info->kind == StageKind::source, {}, node.info->spec.holds()});
+    nodes.push_back({node.info->kind == StageKind::source, {}, node.info->spec.waits()});
     for (const ValidatedEdge& edge : node.inputs)
       nodes.back().inputs.push_back({edge.port, edge.from_node, graph.spec_of(edge).kind == PortKind::data});
   }

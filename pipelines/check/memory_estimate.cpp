@@ -106,7 +106,7 @@ bool is_made_here(const ValidatedGraph& graph, const ValidatedNode& node, const 
 std::size_t decoded_rows(const ValidatedGraph& graph, const ValidatedNode& node, const ValidatedEdge& edge,
                          const TensorSpec& field, std::size_t rows) {
   const std::size_t packet = as_size(graph.spec_of(edge).max_rows);
-  const bool is_sink = node.outputs.empty() && node.info->kind == StageKind::serial && node.info->spec.holds().empty();
+  const bool is_sink = node.outputs.empty() && node.info->kind == StageKind::serial && node.info->spec.waits().empty();
   if (!is_sink || consumers_of(graph, edge) != 1 || !is_made_here(graph, graph.nodes[edge.from_node], field))
     return rows + 2 * packet;
   return std::min(rows, as_size(node.accumulates_rows)) + packet;

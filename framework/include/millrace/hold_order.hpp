@@ -1,4 +1,4 @@
-// The order in which a stage that holds is given its packets: what StageDescriptor::holds promises, for the engine and for tests.
+// The order in which a stage that waits for an input is given its packets: what StageDescriptor::waits_for promises, for the engine and for tests.
 #pragma once
 
 #include <millrace/packet.hpp>
@@ -12,16 +12,16 @@
 
 namespace millrace {
 
-/// Of a hold (data, until), epoch by epoch: the packets of `until`, then those of `data`, each port in its own order. So the stage
+/// Of a wait (data, until), epoch by epoch: the packets of `until`, then those of `data`, each port in its own order. So the stage
 /// never has two epochs in hand. Not thread-safe.
-class HoldOrder {
+class WaitOrder {
  public:
-  HoldOrder() = default;
-  /// `ports`: the connected inputs. A hold on one that is not connected is none.
-  HoldOrder(const StageDescriptor& spec, const std::vector<std::string>& ports) {
-    for (const StageDescriptor::Hold& hold : spec.holds()) {
-      Pair pair{index_of(ports, hold.data), index_of(ports, hold.until), false, {}, {}, {}};
-      const PortDecl* until = spec.find_input(hold.until);
+  WaitOrder() = default;
+  /// `ports`: the connected inputs. A wait on one that is not connected is none.
+  WaitOrder(const StageDescriptor& spec, const std::vector<std::string>& ports) {
+    for (const StageDescriptor::Wait& wait : spec.waits()) {
+      Pair pair{index_of(ports, wait.data), index_of(ports, wait.until), false, {}, {}, {}};
+      const PortDecl* until = spec.find_input(wait.until);
       pair.until_has_rows = until != nullptr && until->kind == PortKind::data;
       if (pair.data < ports.size() && pair.until < ports.size()) pairs_.push_back(pair);
     }

@@ -109,7 +109,7 @@ constexpr void add_descriptor_types(LayoutHash& hash) {
                          MILLRACE_DETAIL_AT(PortContent, record), MILLRACE_DETAIL_AT(PortContent, note))
       .type<PortDecl>(MILLRACE_DETAIL_AT(PortDecl, name), MILLRACE_DETAIL_AT(PortDecl, optional))
       .type<StageDescriptor>()
-      .type<StageDescriptor::Hold>()
+      .type<StageDescriptor::Wait>()
       .values(StageKind::serial, InputMode::independent, StateKind::volatile_, ParamType::Kind::any_of);
 }
 

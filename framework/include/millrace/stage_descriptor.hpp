@@ -71,7 +71,7 @@ class MILLRACE_EXPORT StageDescriptor {
   StageDescriptor& state(StateKind);
   /// Packets of input `data` wait for the packet of the same epoch on input `until` (an evaluator for its model). A source
   /// must not feed both: it would starve.
-  StageDescriptor& holds(std::string data, std::string until);
+  StageDescriptor& waits_for(std::string data, std::string until);
   /// The stage talks to its peers in a run over several processes: every rank has its part of each batch.
   StageDescriptor& communicates();
   /// A row that it emits, or what it does with a row, depends on which other rows are in the packet: mixed rows, statistics
@@ -109,10 +109,10 @@ class MILLRACE_EXPORT StageDescriptor {
   InputMode input_mode() const { return input_mode_; }
   const std::vector<Param>& params() const { return params_; }
   StateKind state() const { return state_; }
-  struct Hold {
+  struct Wait {
     std::string data, until;
   };
-  const std::vector<Hold>& holds() const { return holds_; }
+  const std::vector<Wait>& waits() const { return waits_; }
   bool does_communicate() const { return communicates_; }
   bool do_rows_depend_on_packet() const { return rows_depend_on_packet_; }
   bool is_for_every_rank_alone() const { return every_rank_alone_; }
@@ -129,7 +129,7 @@ class MILLRACE_EXPORT StageDescriptor {
   InputMode input_mode_ = InputMode::joined;
   std::vector<Param> params_;
   StateKind state_ = StateKind::stateless;
-  std::vector<Hold> holds_;
+  std::vector<Wait> waits_;
   bool communicates_ = false, copies_to_device_ = false, reads_on_device_ = false, shares_rows_ = false;
   bool rows_depend_on_packet_ = false, every_rank_alone_ = false;
   std::string batch_rows_param_;

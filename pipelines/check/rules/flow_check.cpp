@@ -95,7 +95,7 @@ class FlowCheck {
       nodes.emplace_back();
       if (node.info == nullptr) continue;
       nodes.back().is_source = node.info->kind == StageKind::source;
-      nodes.back().holds = node.info->spec.holds();
+      nodes.back().waits = node.info->spec.waits();
     }
     for (const auto& [i, place] : places)
       for (const CheckedEdge& edge : graph_.nodes[i].inputs)
@@ -146,13 +146,13 @@ class FlowCheck {
 
   void report_starvation(const std::vector<SourceWait>& circle) {
     const CheckedNode& holder = node_at(circle.front().holder);
-    const StageDescriptor::Hold& hold = circle.front().hold;
+    const StageDescriptor::Wait& ports = circle.front().ports;
     std::string message;
     std::vector<std::string> notes;
     if (circle.size() == 1) {
       const NodeSpec& from = *node_at(circle.front().source).spec;
       message = fmt::format("node `{}` would wait for itself: source `{}` feeds both `{}` and `{}`", holder.spec->name,
-                            from.name, hold.data, hold.until);
+                            from.name, ports.data, ports.until);
       notes = {fmt::format("the source is at {}", place_text(from.where))};
     } else {
       message = "sources would wait for each other:";
@@ -162,11 +162,11 @@ class FlowCheck {
         notes.push_back(
             fmt::format("node {} keeps rows of source {} until its `{}` has come, for which source {} has to make "
                         "its whole pass",
-                        source_text(wait.holder), source_text(wait.source), wait.hold.until, source_text(wait.other)));
+                        source_text(wait.holder), source_text(wait.source), wait.ports.until, source_text(wait.other)));
     }
-    diagnostics_.add({ErrorKind::config, "starvation", std::move(message), find_input(holder, hold.data)->spec->where,
-                      fmt::format("held until `{}` of the same epoch arrives", hold.until),
-                      fmt::format("read the data a second time, with a source of its own for `{}`", hold.data),
+    diagnostics_.add({ErrorKind::config, "starvation", std::move(message), find_input(holder, ports.data)->spec->where,
+                      fmt::format("held until `{}` of the same epoch arrives", ports.until),
+                      fmt::format("read the data a second time, with a source of its own for `{}`", ports.data),
                       std::move(notes)});
   }
 

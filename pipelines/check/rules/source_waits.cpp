@@ -47,12 +47,12 @@ std::vector<SourceWait> source_waits(const std::vector<FlowNode>& nodes) {
   std::set<std::pair<std::size_t, std::size_t>> known, looked_at;
   std::vector<SourceWait> waits;
   for (std::size_t holder = 0; holder < nodes.size(); ++holder)
-    for (const StageDescriptor::Hold& hold : nodes[holder].holds) {
-      const FlowNode::Input *data = find(nodes[holder], hold.data), *until = find(nodes[holder], hold.until);
+    for (const StageDescriptor::Wait& ports : nodes[holder].waits) {
+      const FlowNode::Input *data = find(nodes[holder], ports.data), *until = find(nodes[holder], ports.until);
       if (data == nullptr || until == nullptr || !looked_at.emplace(data->from, until->from).second) continue;
       for (const std::size_t source : upstream.rows[data->from])
         for (const std::size_t other : upstream.all[until->from])
-          if (known.emplace(source, other).second) waits.push_back({source, other, holder, hold});
+          if (known.emplace(source, other).second) waits.push_back({source, other, holder, ports});
     }
   return waits;
 }

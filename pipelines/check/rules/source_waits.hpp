@@ -18,13 +18,13 @@ struct FlowNode {
   };
   bool is_source = false;
   std::vector<Input> inputs;
-  std::vector<StageDescriptor::Hold> holds;
+  std::vector<StageDescriptor::Wait> waits;
 };
 
 /// `holder` keeps rows of `source` until something has come for which `other` has to make a whole pass.
 struct SourceWait {
   std::size_t source, other, holder;
-  StageDescriptor::Hold hold;
+  StageDescriptor::Wait ports;
 };
 
 /// One for each pair of sources, that of the first holder; a source may wait for itself.

@@ -59,10 +59,10 @@ std::optional<Work> InputFront::next() {
     return work;
   }
   for (std::size_t port = 0; port < ports; ++port) {
-    if (!is_ready(port) || !holds_.may_take(port, waiting_[port].begin()->second.header)) continue;
+    if (!is_ready(port) || !order_.may_take(port, waiting_[port].begin()->second.header)) continue;
     work.inputs.resize(ports);
     work.inputs[port] = take(port);
-    holds_.taken(port, work.inputs[port].header);
+    order_.taken(port, work.inputs[port].header);
     work.port = port;
     return work;
   }

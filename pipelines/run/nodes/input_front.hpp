@@ -28,8 +28,8 @@ struct Work {
 /// Packets arrive in any order and leave in the order of `seq`. Not thread-safe: the node's lock guards it.
 class InputFront {
  public:
-  InputFront(InputMode mode, std::size_t ports, HoldOrder holds = {})
-      : mode_(mode), holds_(std::move(holds)), waiting_(ports), next_(ports, 0) {}
+  InputFront(InputMode mode, std::size_t ports, WaitOrder order = {})
+      : mode_(mode), order_(std::move(order)), waiting_(ports), next_(ports, 0) {}
 
   void add(std::size_t port, Packet packet);
   /// The next call that can be made: joined inputs wait until every port has its packet, held ones until it is their turn.
@@ -44,7 +44,7 @@ class InputFront {
   Packet take(std::size_t port);
 
   InputMode mode_;
-  HoldOrder holds_;
+  WaitOrder order_;
   std::vector<std::map<std::uint64_t, Packet>> waiting_;
   std::vector<std::uint64_t> next_;
 };

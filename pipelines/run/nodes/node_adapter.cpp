@@ -37,7 +37,7 @@ NodeAdapter::NodeAdapter(ValidatedNode& node, const NodeServices& services)
     outputs_.push_back(std::make_unique<OutputPort>());
   }
   front_ = std::make_unique<InputFront>(node.info->spec.input_mode(), inputs_.size(),
-                                        HoldOrder(node.info->spec, input_ports_.names()));
+                                        WaitOrder(node.info->spec, input_ports_.names()));
 }
 
 void NodeAdapter::connect(const ValidatedEdge& edge, NodeAdapter& from) {

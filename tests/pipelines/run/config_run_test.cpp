@@ -85,7 +85,7 @@ class FussyEvaluator final : public Serial {
         .input("model", PortContent::model("the weights"))
         .output("metrics", PortContent::metrics("none"))
         .inputs(InputMode::independent)
-        .holds("data", "model")
+        .waits_for("data", "model")
         .example("e: {stage: fussy_evaluator, in: {data: x, model: learn.model}}");
   }
   explicit FussyEvaluator(const ParamValue&) {}

@@ -80,8 +80,8 @@ TEST_CASE("independent inputs do not wait for each other", "[front]") {
 
 TEST_CASE("held packets come behind what they wait for, epoch by epoch", "[front]") {
   StageDescriptor spec;
-  spec.input("data", Record::any()).input("model", PortContent::model("the weights")).holds("data", "model");
-  InputFront front(InputMode::independent, 2, HoldOrder(spec, {"data", "model"}));
+  spec.input("data", Record::any()).input("model", PortContent::model("the weights")).waits_for("data", "model");
+  InputFront front(InputMode::independent, 2, WaitOrder(spec, {"data", "model"}));
   const auto give = [&](std::size_t port, std::uint64_t seq, std::uint32_t epoch, bool last) {
     Packet p = packet(seq, {}, epoch);
     p.header.last_in_epoch = last;
@@ -108,15 +108,15 @@ TEST_CASE("held packets come behind what they wait for, epoch by epoch", "[front
 
 TEST_CASE("what waits for rows waits for the last of their epoch", "[front]") {
   StageDescriptor spec;
-  spec.input("data", Record::any()).input("means", Record::any()).holds("data", "means");
-  HoldOrder holds(spec, {"data", "means"});
-  CHECK_FALSE(holds.may_take(0, {0, 1, 0, false}));
-  holds.taken(1, {0, 1, 0, false});
-  CHECK_FALSE(holds.may_take(0, {0, 1, 0, false}));
-  CHECK(holds.may_take(1, {1, 1, 0, true}));
-  holds.taken(1, {1, 1, 0, true});
-  CHECK(holds.may_take(0, {0, 1, 0, false}));
-  CHECK_FALSE(holds.may_take(1, {2, 2, 0, true}));
+  spec.input("data", Record::any()).input("means", Record::any()).waits_for("data", "means");
+  WaitOrder order(spec, {"data", "means"});
+  CHECK_FALSE(order.may_take(0, {0, 1, 0, false}));
+  order.taken(1, {0, 1, 0, false});
+  CHECK_FALSE(order.may_take(0, {0, 1, 0, false}));
+  CHECK(order.may_take(1, {1, 1, 0, true}));
+  order.taken(1, {1, 1, 0, true});
+  CHECK(order.may_take(0, {0, 1, 0, false}));
+  CHECK_FALSE(order.may_take(1, {2, 2, 0, true}));
 }
 
 TEST_CASE("clearing takes out everything that waits", "[front]") {
