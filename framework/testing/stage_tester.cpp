@@ -5,9 +5,9 @@
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
-#include <millrace/hold_order.hpp>
 #include <millrace/model.hpp>
 #include <millrace/testing/stage_tester.hpp>
+#include <millrace/wait_order.hpp>
 
 #include <fmt/format.h>
 

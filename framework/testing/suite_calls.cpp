@@ -2,9 +2,9 @@
 #include "suite_calls.hpp"
 
 #include <millrace/error.hpp>
-#include <millrace/hold_order.hpp>
 #include <millrace/model.hpp>
 #include <millrace/random.hpp>
+#include <millrace/wait_order.hpp>
 
 #include <algorithm>
 #include <cmath>

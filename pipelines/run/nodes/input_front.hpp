@@ -3,9 +3,9 @@
 
 #include "backpressure/credit_ledger.hpp"
 
-#include <millrace/hold_order.hpp>
 #include <millrace/packet.hpp>
 #include <millrace/stage_descriptor.hpp>
+#include <millrace/wait_order.hpp>
 
 #include <cstdint>
 #include <map>
