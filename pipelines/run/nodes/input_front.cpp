@@ -33,22 +33,22 @@ void require_same(const Packet& a, const Packet& b, const std::string& port_a, c
 
 }  // namespace
 
-void InputFront::add(std::size_t port, Packet packet) {
+void InputJoiner::add(std::size_t port, Packet packet) {
   const std::uint64_t seq = packet.header.seq;
   waiting_[port].emplace(seq, std::move(packet));
 }
 
-bool InputFront::is_ready(std::size_t port) const {
+bool InputJoiner::is_ready(std::size_t port) const {
   const auto& waiting = waiting_[port];
   return !waiting.empty() && waiting.begin()->first == next_[port];
 }
 
-Packet InputFront::take(std::size_t port) {
+Packet InputJoiner::take(std::size_t port) {
   ++next_[port];
   return std::move(waiting_[port].extract(waiting_[port].begin()).mapped());
 }
 
-std::optional<Work> InputFront::next() {
+std::optional<Work> InputJoiner::next() {
   const std::size_t ports = waiting_.size();
   Work work;
   if (mode_ == InputMode::joined) {
@@ -69,7 +69,7 @@ std::optional<Work> InputFront::next() {
   return std::nullopt;
 }
 
-std::vector<Packet> InputFront::clear() {
+std::vector<Packet> InputJoiner::clear() {
   std::vector<Packet> all;
   for (auto& waiting : waiting_) {
     for (auto& [seq, packet] : waiting) all.push_back(std::move(packet));

@@ -26,9 +26,9 @@ struct Work {
 };
 
 /// Packets arrive in any order and leave in the order of `seq`. Not thread-safe: the node's lock guards it.
-class InputFront {
+class InputJoiner {
  public:
-  InputFront(InputMode mode, std::size_t ports, WaitOrder order = {})
+  InputJoiner(InputMode mode, std::size_t ports, WaitOrder order = {})
       : mode_(mode), order_(std::move(order)), waiting_(ports), next_(ports, 0) {}
 
   void add(std::size_t port, Packet packet);

@@ -36,8 +36,8 @@ NodeAdapter::NodeAdapter(ValidatedNode& node, const NodeServices& services)
     output_ports_.add(name, spec);
     outputs_.push_back(std::make_unique<OutputPort>());
   }
-  front_ = std::make_unique<InputFront>(node.info->spec.input_mode(), inputs_.size(),
-                                        WaitOrder(node.info->spec, input_ports_.names()));
+  joiner_ = std::make_unique<InputJoiner>(node.info->spec.input_mode(), inputs_.size(),
+                                          WaitOrder(node.info->spec, input_ports_.names()));
 }
 
 void NodeAdapter::connect(const ValidatedEdge& edge, NodeAdapter& from) {
@@ -51,7 +51,7 @@ void NodeAdapter::connect(const ValidatedEdge& edge, NodeAdapter& from) {
 
 bool NodeAdapter::is_joined() const { return node_.info->spec.input_mode() == InputMode::joined; }
 
-// Work is queued under the lock, so that the queue has the order of the front.
+// Work is queued under the lock, so that the queue has the order of the joiner.
 void NodeAdapter::arrive(std::size_t port, Packet packet) {
   if (services_.stop.stopping(packet.header.epoch) && !listens_when_stopping()) {
     ++inputs_[port]->discarded;
@@ -59,12 +59,12 @@ void NodeAdapter::arrive(std::size_t port, Packet packet) {
   }
   const std::lock_guard lock(mutex_);
   try {
-    front_->add(port, std::move(packet));
+    joiner_->add(port, std::move(packet));
   } catch (...) {
     ++inputs_[port]->discarded;
     throw;
   }
-  while (auto work = front_->next()) submit(std::move(*work));
+  while (auto work = joiner_->next()) submit(std::move(*work));
 }
 
 void NodeAdapter::submit(Work&& work) {
@@ -227,8 +227,8 @@ void NodeAdapter::discard_waiting() {
     if (!work.resumes) count(work, false);
   std::vector<Packet> dropped;  // before the lock, so that its leases end after it
   const std::lock_guard lock(mutex_);
-  for (std::size_t port = 0; port < inputs_.size(); ++port) inputs_[port]->discarded += front_->waiting(port);
-  dropped = front_->clear();
+  for (std::size_t port = 0; port < inputs_.size(); ++port) inputs_[port]->discarded += joiner_->waiting(port);
+  dropped = joiner_->clear();
 }
 
 std::vector<Work> NodeAdapter::take_waiting() {
@@ -240,7 +240,7 @@ std::vector<Work> NodeAdapter::take_waiting() {
 
 std::size_t NodeAdapter::waiting(std::size_t port) const {
   const std::lock_guard lock(mutex_);
-  return front_->waiting(port);
+  return joiner_->waiting(port);
 }
 
 void NodeAdapter::send(std::size_t port, Packet packet) {

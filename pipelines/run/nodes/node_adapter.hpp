@@ -157,8 +157,8 @@ class NodeAdapter {
   std::vector<std::unique_ptr<InputPort>> inputs_;
   std::vector<std::unique_ptr<OutputPort>> outputs_;
   WorkQueue* queue_ = nullptr;
-  mutable std::mutex mutex_;  ///< of front_, and of the order in the queue
-  std::unique_ptr<InputFront> front_;
+  mutable std::mutex mutex_;  ///< of joiner_, and of the order in the queue
+  std::unique_ptr<InputJoiner> joiner_;
   bool paused_ = false;       ///< of a Serial, whose calls never overlap
   std::deque<Work> backlog_;  ///< what came while it was paused
   NodeClock clock_;

@@ -19,9 +19,9 @@ Packet packet(std::uint64_t seq, std::vector<std::uint64_t> ids = {}, std::uint3
   return p;
 }
 
-std::vector<std::uint64_t> drain(InputFront& front) {
+std::vector<std::uint64_t> drain(InputJoiner& joiner) {
   std::vector<std::uint64_t> seqs;
-  while (auto work = front.next()) seqs.push_back(work->inputs[work->port].header.seq);
+  while (auto work = joiner.next()) seqs.push_back(work->inputs[work->port].header.seq);
   return seqs;
 }
 
@@ -36,59 +36,59 @@ std::string mismatch(const Packet& a, const Packet& b) {
 
 }  // namespace
 
-TEST_CASE("packets leave in the order of seq, whatever the order in which they came", "[front]") {
-  InputFront front(InputMode::joined, 1);
-  front.add(0, packet(2));
-  front.add(0, packet(1));
-  CHECK(drain(front).empty());
-  CHECK(front.waiting(0) == 2);
-  front.add(0, packet(0));
-  CHECK(drain(front) == std::vector<std::uint64_t>{0, 1, 2});
-  front.add(0, packet(3));
-  CHECK(drain(front) == std::vector<std::uint64_t>{3});
+TEST_CASE("packets leave in the order of seq, whatever the order in which they came", "[joiner]") {
+  InputJoiner joiner(InputMode::joined, 1);
+  joiner.add(0, packet(2));
+  joiner.add(0, packet(1));
+  CHECK(drain(joiner).empty());
+  CHECK(joiner.waiting(0) == 2);
+  joiner.add(0, packet(0));
+  CHECK(drain(joiner) == std::vector<std::uint64_t>{0, 1, 2});
+  joiner.add(0, packet(3));
+  CHECK(drain(joiner) == std::vector<std::uint64_t>{3});
 }
 
-TEST_CASE("joined inputs wait for the packet of every port", "[front]") {
-  InputFront front(InputMode::joined, 2);
-  front.add(0, packet(0));
-  front.add(0, packet(1));
-  front.add(1, packet(1));
-  CHECK_FALSE(front.next());
-  front.add(1, packet(0));
-  const auto first = front.next(), second = front.next();
+TEST_CASE("joined inputs wait for the packet of every port", "[joiner]") {
+  InputJoiner joiner(InputMode::joined, 2);
+  joiner.add(0, packet(0));
+  joiner.add(0, packet(1));
+  joiner.add(1, packet(1));
+  CHECK_FALSE(joiner.next());
+  joiner.add(1, packet(0));
+  const auto first = joiner.next(), second = joiner.next();
   REQUIRE(first);
   REQUIRE(second);
   CHECK(first->inputs[0].header.seq == 0);
   CHECK(first->inputs[1].header.seq == 0);
   CHECK(second->inputs[1].header.seq == 1);
-  CHECK_FALSE(front.next());
+  CHECK_FALSE(joiner.next());
 }
 
-TEST_CASE("independent inputs do not wait for each other", "[front]") {
-  InputFront front(InputMode::independent, 2);
-  front.add(1, packet(0));
-  const auto work = front.next();
+TEST_CASE("independent inputs do not wait for each other", "[joiner]") {
+  InputJoiner joiner(InputMode::independent, 2);
+  joiner.add(1, packet(0));
+  const auto work = joiner.next();
   REQUIRE(work);
   CHECK(work->port == 1);
   CHECK(work->inputs.size() == 2);
   CHECK(work->inputs[1].header.seq == 0);
-  front.add(0, packet(1));
-  CHECK_FALSE(front.next());
-  front.add(0, packet(0));
-  CHECK(drain(front) == std::vector<std::uint64_t>{0, 1});
+  joiner.add(0, packet(1));
+  CHECK_FALSE(joiner.next());
+  joiner.add(0, packet(0));
+  CHECK(drain(joiner) == std::vector<std::uint64_t>{0, 1});
 }
 
-TEST_CASE("held packets come behind what they wait for, epoch by epoch", "[front]") {
+TEST_CASE("held packets come behind what they wait for, epoch by epoch", "[joiner]") {
   StageDescriptor spec;
   spec.input("data", Record::any()).input("model", PortContent::model("the weights")).waits_for("data", "model");
-  InputFront front(InputMode::independent, 2, WaitOrder(spec, {"data", "model"}));
+  InputJoiner joiner(InputMode::independent, 2, WaitOrder(spec, {"data", "model"}));
   const auto give = [&](std::size_t port, std::uint64_t seq, std::uint32_t epoch, bool last) {
     Packet p = packet(seq, {}, epoch);
     p.header.last_in_epoch = last;
-    front.add(port, std::move(p));
+    joiner.add(port, std::move(p));
   };
   const auto next = [&] {
-    const auto work = front.next();
+    const auto work = joiner.next();
     return work ? std::pair(work->port, work->inputs[work->port].header.epoch) : std::pair(std::size_t{9}, 0U);
   };
   const auto none = std::pair(std::size_t{9}, 0U);
@@ -106,7 +106,7 @@ TEST_CASE("held packets come behind what they wait for, epoch by epoch", "[front
   CHECK(next() == none);
 }
 
-TEST_CASE("what waits for rows waits for the last of their epoch", "[front]") {
+TEST_CASE("what waits for rows waits for the last of their epoch", "[joiner]") {
   StageDescriptor spec;
   spec.input("data", Record::any()).input("means", Record::any()).waits_for("data", "means");
   WaitOrder order(spec, {"data", "means"});
@@ -119,17 +119,17 @@ TEST_CASE("what waits for rows waits for the last of their epoch", "[front]") {
   CHECK_FALSE(order.may_take(1, {2, 2, 0, true}));
 }
 
-TEST_CASE("clearing takes out everything that waits", "[front]") {
-  InputFront front(InputMode::joined, 2);
-  front.add(0, packet(0));
-  front.add(0, packet(3));
-  front.add(1, packet(7));
-  CHECK(front.clear().size() == 3);
-  CHECK(front.waiting(0) == 0);
-  CHECK(front.waiting(1) == 0);
+TEST_CASE("clearing takes out everything that waits", "[joiner]") {
+  InputJoiner joiner(InputMode::joined, 2);
+  joiner.add(0, packet(0));
+  joiner.add(0, packet(3));
+  joiner.add(1, packet(7));
+  CHECK(joiner.clear().size() == 3);
+  CHECK(joiner.waiting(0) == 0);
+  CHECK(joiner.waiting(1) == 0);
 }
 
-TEST_CASE("joined packets of other samples are refused at the first difference", "[front]") {
+TEST_CASE("joined packets of other samples are refused at the first difference", "[joiner]") {
   CHECK(mismatch(packet(0, {1, 2, 3}), packet(0, {1, 2, 3})).empty());
   CHECK_THAT(
       mismatch(packet(4, {1, 2, 3}), packet(4, {1, 9, 8})),
