@@ -6,7 +6,7 @@
 #include "backpressure/credit_ledger.hpp"
 #include "check/graph/validated_graph.hpp"
 #include "event_waiter.hpp"
-#include "input_front.hpp"
+#include "input_joiner.hpp"
 #include "node_clock.hpp"
 #include "process/stage_mark.hpp"
 #include "run/report/stop_state.hpp"

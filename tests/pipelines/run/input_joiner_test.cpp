@@ -1,5 +1,5 @@
 // Order and joins of a node's inputs, without a graph.
-#include "run/nodes/input_front.hpp"
+#include "run/nodes/input_joiner.hpp"
 #include "catch.hpp"
 
 #include <millrace/error.hpp>

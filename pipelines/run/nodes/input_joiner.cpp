@@ -1,5 +1,5 @@
 // Puts a node's input packets back into order and joins them.
-#include "input_front.hpp"
+#include "input_joiner.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
