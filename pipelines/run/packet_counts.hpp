@@ -1,9 +1,9 @@
-// What the nodes and the ledger have counted, for the books of a run (conservation.hpp).
+// What the nodes and the ledger have counted, for the books of a run (packet_accounting.hpp).
 #pragma once
 
 #include "backpressure/credit_ledger.hpp"
-#include "conservation.hpp"
 #include "nodes/node_adapter.hpp"
+#include "packet_accounting.hpp"
 #include "report/run_report.hpp"
 
 #include <cstddef>

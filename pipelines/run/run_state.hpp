@@ -1,8 +1,8 @@
 // Everything one run owns. Nothing of it is global to the process: several runs can live in one process at once.
 #pragma once
 
-#include "conservation.hpp"
 #include "graph_builder.hpp"
+#include "packet_accounting.hpp"
 #include "run/nodes/stage_context.hpp"
 #include "run/report/run_history.hpp"
 #include "run/report/watched_observer.hpp"

@@ -1,5 +1,5 @@
 // Nothing is lost silently.
-#include "conservation.hpp"
+#include "packet_accounting.hpp"
 
 #include <millrace/detail/counted.hpp>
 

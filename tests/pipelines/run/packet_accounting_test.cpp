@@ -1,5 +1,5 @@
 // The law that nothing is lost, on counts that do not add up.
-#include "run/conservation.hpp"
+#include "run/packet_accounting.hpp"
 #include "catch.hpp"
 
 using namespace millrace;
@@ -26,13 +26,13 @@ std::vector<std::string> names(const std::vector<RunFailure>& failures) {
 
 }  // namespace
 
-TEST_CASE("counts that add up are no failure", "[conservation]") {
+TEST_CASE("counts that add up are no failure", "[accounting]") {
   CHECK(check_edges({edge(10, 10)}, 5, false).empty());
   CHECK(check_edges({edge(10, 7, 3)}, 5, true).empty());
   CHECK(check_ends({source(5)}, {}, 0, 5).empty());
 }
 
-TEST_CASE("a packet that disappeared is reported with its edge and the numbers", "[conservation]") {
+TEST_CASE("a packet that disappeared is reported with its edge and the numbers", "[accounting]") {
   const bool stopped = GENERATE(false, true);
   const auto failures = check_edges({edge(10, 9)}, 5, stopped);
   REQUIRE(names(failures) == std::vector<std::string>{"lost-packet"});
@@ -40,11 +40,11 @@ TEST_CASE("a packet that disappeared is reported with its edge and the numbers",
   CHECK(failures[0].notes.at(0) == "emitted 10, taken 9, discarded 0, waiting 0");
 }
 
-TEST_CASE("a packet that appeared from nowhere is reported too", "[conservation]") {
+TEST_CASE("a packet that appeared from nowhere is reported too", "[accounting]") {
   CHECK(names(check_edges({edge(10, 11)}, 5, false)) == std::vector<std::string>{"lost-packet"});
 }
 
-TEST_CASE("packets that wait or were discarded are losses of a run that nobody stopped", "[conservation]") {
+TEST_CASE("packets that wait or were discarded are losses of a run that nobody stopped", "[accounting]") {
   const auto waiting = check_edges({edge(10, 9, 0, 1)}, 5, false);
   REQUIRE(names(waiting) == std::vector<std::string>{"lost-packet"});
   CHECK_THAT(waiting[0].message, ContainsSubstring("1 packet waits for a partner"));
@@ -53,7 +53,7 @@ TEST_CASE("packets that wait or were discarded are losses of a run that nobody s
   CHECK_THAT(discarded[0].message, ContainsSubstring("1 packet was discarded"));
 }
 
-TEST_CASE("a port that missed the end of a pass is reported, unless it carries no rows", "[conservation]") {
+TEST_CASE("a port that missed the end of a pass is reported, unless it carries no rows", "[accounting]") {
   EdgeCount short_one = edge(10, 10);
   short_one.passes_ended = 4;
   CHECK(names(check_edges({short_one}, 5, false)) == std::vector<std::string>{"lost-packet"});
@@ -62,7 +62,7 @@ TEST_CASE("a port that missed the end of a pass is reported, unless it carries n
 }
 
 TEST_CASE("a source that its bytes keep from going on is named with the limit, and who holds its blocks",
-          "[conservation]") {
+          "[accounting]") {
   REQUIRE(is_unfinished({source(3)}, 5));
   const auto failures = check_ends({source(3, Limit::bytes)}, {{"batches", "batcher", {}, 2}}, 0, 5);
   REQUIRE(names(failures) == std::vector<std::string>{"unfinished-pass"});
@@ -74,7 +74,7 @@ TEST_CASE("a source that its bytes keep from going on is named with the limit, a
   CHECK(failures[0].notes == std::vector<std::string>{"node `batches` kept 2 blocks or epochs"});
 }
 
-TEST_CASE("a limit of bytes is quoted as it was written, though batches behind it got more", "[conservation]") {
+TEST_CASE("a limit of bytes is quoted as it was written, though batches behind it got more", "[accounting]") {
   SourceCount widened = source(3, Limit::bytes);
   widened.declared_bytes = 250;
   const auto failures = check_ends({widened}, {}, 0, 5);
@@ -82,7 +82,7 @@ TEST_CASE("a limit of bytes is quoted as it was written, though batches behind i
   CHECK_THAT(failures[0].help, ContainsSubstring("`run: {bytes: 250}` of `train` by 1150 or more"));
 }
 
-TEST_CASE("of a source and of those that wait for it only the cause is told", "[conservation]") {
+TEST_CASE("of a source and of those that wait for it only the cause is told", "[accounting]") {
   SourceCount waiting = source(3, Limit::blocks);
   waiting.node = "valid";
   const auto failures = check_ends({waiting, source(3, Limit::bytes)}, {}, 0, 5);
@@ -90,7 +90,7 @@ TEST_CASE("of a source and of those that wait for it only the cause is told", "[
   CHECK(failures[0].node == "train");
 }
 
-TEST_CASE("who keeps an epoch is the cause of the passes that cannot begin", "[conservation]") {
+TEST_CASE("who keeps an epoch is the cause of the passes that cannot begin", "[accounting]") {
   const auto failures = check_ends({source(3, Limit::epoch)}, {{"keeper", "stage_of_keeper", {}, 1}}, 0, 5);
   REQUIRE(names(failures) == std::vector<std::string>{"kept-packet"});
   CHECK(failures[0].node == "keeper");
@@ -98,7 +98,7 @@ TEST_CASE("who keeps an epoch is the cause of the passes that cannot begin", "[c
   CHECK(names(check_ends({source(3, Limit::epoch)}, {}, 0, 5)) == std::vector<std::string>{"unfinished-pass"});
 }
 
-TEST_CASE("a run that was cut short owes no ends of passes", "[conservation]") {
+TEST_CASE("a run that was cut short owes no ends of passes", "[accounting]") {
   EdgeCount short_one = edge(10, 9, 0, 1);
   short_one.passes_ended = 4;
   CHECK(check_edges({short_one}, 5, true).empty());
