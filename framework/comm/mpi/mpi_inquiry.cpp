@@ -14,7 +14,8 @@ std::string ranks_text(const std::vector<int>& ranks) {
 
 }  // namespace
 
-Inquiry::Inquiry(MessageBox& box, int rank, int size, int channel, std::uint64_t entered, Clock::duration patience)
+LivenessProbe::LivenessProbe(MessageBox& box, int rank, int size, int channel, std::uint64_t entered,
+                             Clock::duration patience)
     : rank_(rank),
       channel_(channel),
       entered_(entered),
@@ -27,15 +28,15 @@ Inquiry::Inquiry(MessageBox& box, int rank, int size, int channel, std::uint64_t
   answers_[static_cast<std::size_t>(rank)] = entered;
 }
 
-void Inquiry::answer(int from, const Message& message) {
+void LivenessProbe::answer(int from, const Message& message) {
   if (message.channel == channel_) answers_[static_cast<std::size_t>(from)] = message.entered;
 }
 
-bool Inquiry::is_over(Clock::time_point now) const {
+bool LivenessProbe::is_over(Clock::time_point now) const {
   return now >= until_ || std::all_of(answers_.begin(), answers_.end(), [](const auto& a) { return a.has_value(); });
 }
 
-std::string Inquiry::blame() const {
+std::string LivenessProbe::blame() const {
   std::vector<int> silent, behind;
   for (std::size_t i = 0; i < answers_.size(); ++i) {
     if (!answers_[i])

@@ -11,10 +11,10 @@
 namespace millrace::comm {
 
 /// One question to all ranks. The MPI thread only.
-class Inquiry {
+class LivenessProbe {
  public:
   /// Asks. `entered`: the collective of `channel` that is waited for; 0 asks only who is alive.
-  Inquiry(MessageBox& box, int rank, int size, int channel, std::uint64_t entered, Clock::duration patience);
+  LivenessProbe(MessageBox& box, int rank, int size, int channel, std::uint64_t entered, Clock::duration patience);
   void answer(int from, const Message& message);
   /// Everybody has answered, or the patience is over.
   bool is_over(Clock::time_point now) const;

@@ -1,5 +1,5 @@
 // A polling loop: it takes what stages have posted, spins for half a millisecond while messages are under way, then sleeps in short steps.
-// A collective that exceeds its timeout starts an inquiry; a failure cancels all collectives and ends in MPI_Abort.
+// A collective that exceeds its timeout starts a probe; a failure cancels all collectives and ends in MPI_Abort.
 #include "mpi_thread.hpp"
 
 #include "mpi_call.hpp"
@@ -76,7 +76,7 @@ void MpiThread::run() noexcept {
       return loop();
     } catch (const std::exception& error) {  // of a call of MPI: the way to some rank is broken
       if (told_) end_process(error.what());
-      lose(std::string(error.what()) + waiting_text(), true);
+      declare_failed(std::string(error.what()) + waiting_text(), true);
     }
   }
 }
@@ -104,14 +104,14 @@ void MpiThread::loop() {
     const bool active = progress();
     read_messages();
     const Clock::time_point now = Clock::now();
-    look_for_the_late(now);
-    look_for_the_dead();
-    judge(now);
+    check_timeouts(now);
+    check_liveness();
+    resolve_probe(now);
     if (cancelled_)
       for (const auto& channel : channels_) channel->drain();
     end_failed_run(now);
-    if (may_leave()) return depart();
-    rest(active);
+    if (may_leave()) return finalize();
+    back_off(active);
   }
 }
 
@@ -167,10 +167,10 @@ void MpiThread::handle(int from, const Message& message) {
       break;
     }
     case MessageKind::answer:
-      if (inquiry_) inquiry_->answer(from, message);
+      if (probe_) probe_->answer(from, message);
       break;
     case MessageKind::failed:
-      lose(std::string(message.text) + waiting_text(), false);
+      declare_failed(std::string(message.text) + waiting_text(), false);
       break;
     case MessageKind::gone:
       gone_[static_cast<std::size_t>(from)] = true;
@@ -178,39 +178,39 @@ void MpiThread::handle(int from, const Message& message) {
   }
 }
 
-void MpiThread::look_for_the_late(Clock::time_point now) {
-  if (inquiry_ || cancelled_) return;
+void MpiThread::check_timeouts(Clock::time_point now) {
+  if (probe_ || cancelled_) return;
   for (std::size_t i = 0; i < channels_.size(); ++i) {
     const Operation* front = channels_[i]->front();
     if (front == nullptr || !front->started || now - front->began < timeout_) continue;
-    inquiry_.emplace(*box_, rank_, size_, static_cast<int>(i), front->index, kPatience);
+    probe_.emplace(*box_, rank_, size_, static_cast<int>(i), front->index, kPatience);
     return;
   }
 }
 
 // A launcher that has lost a rank sends the others a signal before it kills them. It may also be a user's, who wants all
 // ranks to stop: then everybody answers.
-void MpiThread::look_for_the_dead() {
+void MpiThread::check_liveness() {
   const int signal = stop_wish();
-  if (signal == 0 || signal == asked_for_signal_ || inquiry_ || cancelled_) return;
+  if (signal == 0 || signal == asked_for_signal_ || probe_ || cancelled_) return;
   asked_for_signal_ = signal;
-  inquiry_.emplace(*box_, rank_, size_, kStartChannel, 0, kPatience);
+  probe_.emplace(*box_, rank_, size_, kStartChannel, 0, kPatience);
 }
 
-void MpiThread::judge(Clock::time_point now) {
-  if (!inquiry_ || !inquiry_->is_over(now)) return;
-  const Inquiry inquiry = *std::exchange(inquiry_, std::nullopt);
-  const std::string blame = inquiry.blame();
-  const Operation* front = channels_[static_cast<std::size_t>(inquiry.channel())]->front();
+void MpiThread::resolve_probe(Clock::time_point now) {
+  if (!probe_ || !probe_->is_over(now)) return;
+  const LivenessProbe probe = *std::exchange(probe_, std::nullopt);
+  const std::string blame = probe.blame();
+  const Operation* front = channels_[static_cast<std::size_t>(probe.channel())]->front();
   const bool late = front != nullptr && front->started && now - front->began >= timeout_;
   if (cancelled_ || (blame.empty() && !late)) return;
   if (late)
-    lose((blame.empty() ? "every rank is alive, but the data do not come through" : blame) + ": " +
-             channels_[static_cast<std::size_t>(inquiry.channel())]->name_of(*front) + " has taken more than " +
-             seconds_text(timeout_),
-         true);
+    declare_failed((blame.empty() ? "every rank is alive, but the data do not come through" : blame) + ": " +
+                       channels_[static_cast<std::size_t>(probe.channel())]->name_of(*front) + " has taken more than " +
+                       seconds_text(timeout_),
+                   true);
   else
-    lose(blame + waiting_text(), true);
+    declare_failed(blame + waiting_text(), true);
 }
 
 std::string MpiThread::waiting_text() const {
@@ -220,7 +220,7 @@ std::string MpiThread::waiting_text() const {
   return {};
 }
 
-void MpiThread::lose(const std::string& text, bool tell) {
+void MpiThread::declare_failed(const std::string& text, bool tell) {
   {
     const std::lock_guard lock(mutex_);
     if (!failure_) failure_ = Failure{false, text, Clock::now()};
@@ -246,13 +246,13 @@ void MpiThread::notice_own_failure() {
 void MpiThread::cancel_all() {
   if (cancelled_) return;
   cancelled_ = true;
-  inquiry_.reset();
+  probe_.reset();
   for (const auto& channel : channels_)
     for (const auto& operation : channel->give_up()) over(operation, Operation::End::cancelled);
 }
 
 // A message that is under way is worth a spin, a rank that is late is not.
-void MpiThread::rest(bool active) {
+void MpiThread::back_off(bool active) {
   if (active && Clock::now() - changed_ < kSpin) {
     sched_yield();
     return;
@@ -297,7 +297,7 @@ void MpiThread::end_failed_run(Clock::time_point now) {
   _exit(code.value_or(kLost));
 }
 
-void MpiThread::depart() {
+void MpiThread::finalize() {
   const Clock::time_point until = Clock::now() + kDeparture;
   MPI_Request barrier = MPI_REQUEST_NULL;
   mpi_call(MPI_Ibarrier(channels_.front()->communicator(), &barrier), "MPI_Ibarrier");

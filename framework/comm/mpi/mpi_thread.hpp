@@ -64,15 +64,15 @@ class MpiThread {
   void over(const std::shared_ptr<Operation>& operation, Operation::End end);
   void read_messages();
   void handle(int from, const Message& message);
-  void look_for_the_late(Clock::time_point now);
-  void look_for_the_dead();
-  void judge(Clock::time_point now);
-  void lose(const std::string& text, bool tell);
+  void check_timeouts(Clock::time_point now);
+  void check_liveness();
+  void resolve_probe(Clock::time_point now);
+  void declare_failed(const std::string& text, bool tell);
   void cancel_all();
-  void rest(bool active);
+  void back_off(bool active);
   bool may_leave();
   void end_failed_run(Clock::time_point now);
-  void depart();
+  void finalize();
   std::string waiting_text() const;
   std::string arrival_text(const Operation& operation) const;
   void notice_own_failure();
@@ -85,7 +85,7 @@ class MpiThread {
   // Of the thread.
   std::unique_ptr<MessageBox> box_;
   std::vector<std::unique_ptr<MpiChannel>> channels_;
-  std::optional<Inquiry> inquiry_;
+  std::optional<LivenessProbe> probe_;
   int asked_for_signal_ = 0;
   bool told_ = false, cancelled_ = false, gone_sent_ = false;
   std::vector<bool> gone_;
