@@ -5,8 +5,8 @@
 // no thread support beyond MPI_THREAD_FUNNELED.
 #pragma once
 
+#include "liveness_probe.hpp"
 #include "mpi_channel.hpp"
-#include "mpi_inquiry.hpp"
 #include "mpi_messages.hpp"
 
 #include <atomic>

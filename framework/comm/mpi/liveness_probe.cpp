@@ -1,5 +1,5 @@
 // One question to all ranks and a deadline: a rank without an answer is silent; one whose count of collectives is below the asker's is behind.
-#include "mpi_inquiry.hpp"
+#include "liveness_probe.hpp"
 
 #include <algorithm>
 
