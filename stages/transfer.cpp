@@ -1,7 +1,7 @@
 // Brings packets to the device. Where the device computes on host memory there is nothing to do, and the packet goes on.
 //
 // A copy takes the stored bytes, whatever they mean: pixels and class ids travel as bytes. The packet leaves at once, its tensors
-// say when they are ready. Small packets that wait together travel as one message: gathered on the host, copied by one copy, and
+// say when they are ready. Small packets that wait together travel as one bundle: gathered on the host, copied by one copy, and
 // sent on one by one, with one event. Of rows of a table that lies on the device only the numbers travel.
 //
 //   in:      any record
@@ -17,9 +17,9 @@
 namespace millrace::stages {
 namespace {
 
-// A message ends here, so that the device can begin with its first packet while the next is being gathered.
-constexpr std::size_t kMessageBytes = std::size_t{256} << 10;
-constexpr std::int64_t kMostGathered = kMessageBytes / 2;
+// A bundle ends here, so that the device can begin with its first packet while the next is being gathered.
+constexpr std::size_t kBundleBytes = std::size_t{256} << 10;
+constexpr std::int64_t kMostGathered = kBundleBytes / 2;
 
 class Transfer final : public GroupedTransform {
  public:
@@ -38,7 +38,7 @@ class Transfer final : public GroupedTransform {
       : gather_bytes_(static_cast<std::size_t>(params["gather_bytes"].integer())) {}
 
   void infer(InferContext& ctx) override {
-    if (gather_bytes_ > 0 && ctx.device().kind != "cpu") ctx.uses_memory("message being gathered", kMessageBytes);
+    if (gather_bytes_ > 0 && ctx.device().kind != "cpu") ctx.uses_memory("bundle being gathered", kBundleBytes);
     ctx.output("out", ctx.input("in"));
   }
 
@@ -50,7 +50,7 @@ class Transfer final : public GroupedTransform {
 
   void process_group(Calls calls) const override {
     while (!calls.empty()) {
-      const std::size_t count = stream_ ? packets_of_message(calls) : 1;
+      const std::size_t count = stream_ ? packets_of_bundle(calls) : 1;
       if (!stream_)
         calls.front()->emit("out", calls.front()->input().fields);
       else if (count == 1 && !has_table_rows(calls.front()->input()))
@@ -64,12 +64,12 @@ class Transfer final : public GroupedTransform {
   void close() noexcept override { stream_.reset(); }
 
  private:
-  /// How many of the first calls go into one message; at least 1.
-  std::size_t packets_of_message(Calls calls) const {
+  /// How many of the first calls go into one bundle; at least 1.
+  std::size_t packets_of_bundle(Calls calls) const {
     std::size_t count = 0;
     for (std::size_t bytes = 0; count < calls.size(); ++count) {
-      const std::size_t more = message_bytes(calls[count]->input());
-      if (more > gather_bytes_ || (bytes += more) > kMessageBytes) break;
+      const std::size_t more = bytes_in_bundle(calls[count]->input());
+      if (more > gather_bytes_ || (bytes += more) > kBundleBytes) break;
     }
     return std::max<std::size_t>(count, 1);
   }
@@ -97,13 +97,13 @@ class Transfer final : public GroupedTransform {
   }
 
   void send_together(Calls calls) const {
-    Message message(calls, device_->staging());
+    PacketBundle bundle(calls, device_->staging());
     Event ready;
     {
       const std::lock_guard lock(mutex_);
-      ready = message.enqueue(*stream_);
+      ready = bundle.enqueue(*stream_);
     }
-    message.send(ready);
+    bundle.send(ready);
   }
 
   std::size_t gather_bytes_;

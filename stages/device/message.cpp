@@ -32,7 +32,7 @@ bool has_table_rows(const Packet& packet) {
                      [](const Field& field) { return field.tensor.table() != nullptr; });
 }
 
-std::size_t message_bytes(const Packet& packet) {
+std::size_t bytes_in_bundle(const Packet& packet) {
   std::size_t bytes = 0;
   for (const Field& field : packet.fields)
     bytes +=
@@ -40,7 +40,7 @@ std::size_t message_bytes(const Packet& packet) {
   return bytes;
 }
 
-Message::Message(Calls calls, Allocator& staging) : calls_(calls) {
+PacketBundle::PacketBundle(Calls calls, Allocator& staging) : calls_(calls) {
   for (TransformContext* call : calls_)
     for (const Field& field : call->input().fields) add(*call, field);
   const TensorSpec whole{DType::u8, {static_cast<std::int64_t>(bytes_)}, {}, {}, {}};
@@ -52,7 +52,7 @@ Message::Message(Calls calls, Allocator& staging) : calls_(calls) {
   }
 }
 
-void Message::add(TransformContext& call, const Field& field) {
+void PacketBundle::add(TransformContext& call, const Field& field) {
   Part part{&call, &field, 0, {}};
   const bool is_rows = field.tensor.table() != nullptr;
   if (is_rows) part.rows.emplace(call.allocate(field.tensor.spec(), field.tensor.rows()));
@@ -63,14 +63,14 @@ void Message::add(TransformContext& call, const Field& field) {
 }
 
 // Fields that were batched together show the same rows, each of its own table.
-std::optional<std::size_t> Message::offset_of_same(const TransformContext& call,
-                                                   std::span<const std::uint32_t> numbers) const {
+std::optional<std::size_t> PacketBundle::offset_of_same(const TransformContext& call,
+                                                        std::span<const std::uint32_t> numbers) const {
   for (auto part = parts_.rbegin(); part != parts_.rend() && part->call == &call; ++part)
     if (part->rows && same(part->field->tensor.table_rows(), numbers)) return part->offset;
   return std::nullopt;
 }
 
-Event Message::enqueue(Stream& stream) {
+Event PacketBundle::enqueue(Stream& stream) {
   if (bytes_ > 0) stream.copy(target_->bytes(), gathered_->bytes(), bytes_);
   const std::vector<std::shared_ptr<const ResidentTable>> read = tables();
   for (const auto& table : read)
@@ -79,7 +79,7 @@ Event Message::enqueue(Stream& stream) {
   return stream.record();
 }
 
-std::vector<std::shared_ptr<const ResidentTable>> Message::tables() const {
+std::vector<std::shared_ptr<const ResidentTable>> PacketBundle::tables() const {
   std::vector<std::shared_ptr<const ResidentTable>> found;
   for (const Part& part : parts_)
     if (auto table = part.field->tensor.table(); table && std::find(found.begin(), found.end(), table) == found.end())
@@ -87,7 +87,7 @@ std::vector<std::shared_ptr<const ResidentTable>> Message::tables() const {
   return found;
 }
 
-std::vector<RowGather> Message::gathers() {
+std::vector<RowGather> PacketBundle::gathers() {
   std::vector<RowGather> gathers;
   for (Part& part : parts_) {
     const Tensor& tensor = part.field->tensor;
@@ -99,15 +99,15 @@ std::vector<RowGather> Message::gathers() {
   return gathers;
 }
 
-/// The message on both sides, and the tables that rows are gathered from.
-std::vector<Field> Message::kept(const Event& ready) {
+/// The bundle on both sides, and the tables that rows are gathered from.
+std::vector<Field> PacketBundle::kept(const Event& ready) {
   std::vector<Field> fields{{"gathered", std::move(*gathered_).freeze()},
                             {"copied", std::move(*target_).freeze(1, ready)}};
   for (const auto& table : tables()) fields.push_back({"table", table->on_device()});
   return fields;
 }
 
-void Message::send(const Event& ready) {
+void PacketBundle::send(const Event& ready) {
   const std::vector<Field> shared = kept(ready);
   const auto whole = std::make_shared<const Tensor>(shared[1].tensor);
   std::vector<std::vector<Field>> fields;

@@ -13,19 +13,19 @@ namespace millrace::stages {
 
 using Calls = std::span<TransformContext* const>;
 
-/// What of a packet travels, with the room that its tensors take in a message.
-std::size_t message_bytes(const Packet& packet);
+/// What of a packet travels, with the room that its tensors take in a bundle.
+std::size_t bytes_in_bundle(const Packet& packet);
 /// Whether a field of it shows rows of a table.
 bool has_table_rows(const Packet& packet);
 
 /// The packets of several calls, at least one. Made, put onto a stream, and sent on, in this order.
-class Message {
+class PacketBundle {
  public:
   /// Gathers the packets in memory of `staging`, and takes memory on the device.
-  Message(Calls calls, Allocator& staging);
+  PacketBundle(Calls calls, Allocator& staging);
   /// Enqueues the copy, and behind it the gathering of rows. Whoever shares the stream holds its lock.
   Event enqueue(Stream& stream);
-  /// Keeps what the device still uses until `ready`, then emits every packet. The parts of the message share its memory.
+  /// Keeps what the device still uses until `ready`, then emits every packet. The parts of the bundle share its memory.
   void send(const Event& ready);
 
  private:
