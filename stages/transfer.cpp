@@ -7,7 +7,7 @@
 //   in:      any record
 //   out:     the same record, on the device
 //   example: train_to_device: {stage: transfer, in: train_batches}
-#include "device/message.hpp"
+#include "device/packet_bundle.hpp"
 
 #include <millrace/registry.hpp>
 

@@ -1,6 +1,6 @@
 // Coalesces the fields of several packets into one staging buffer and one copy; rows of tables are then gathered on the device by the
 // numbers that it brought.
-#include "message.hpp"
+#include "packet_bundle.hpp"
 
 #include <algorithm>
 #include <cstring>
