@@ -26,15 +26,15 @@ struct HostedNode {
 };
 
 /// Messages to the run, from any thread of the stage. Throws when the run is gone.
-class RunLine {
+class RunConnection {
  public:
-  explicit RunLine(Channel& channel) : channel_(channel) {}
-  void say(const WireWriter& message) {
+  explicit RunConnection(Channel& channel) : channel_(channel) {}
+  void send(const WireWriter& message) {
     const std::lock_guard lock(mutex_);
     if (!channel_.send(message.bytes())) throw Error(ErrorKind::run, "run-gone", "the run has gone");
   }
-  /// The run's reply to something said; one thread at a time.
-  std::string hear() {
+  /// The run's reply to something sent; one thread at a time.
+  std::string receive() {
     if (auto reply = channel_.receive([] {})) return std::move(*reply);
     throw Error(ErrorKind::run, "run-gone", "the run has gone");
   }
@@ -64,8 +64,8 @@ class HostedInference final : public PortInference {
 
 class HostedOpening final : public NodeOpening, public RunReporter, public RunWarnings {
  public:
-  HostedOpening(const HostedNode& node, RunLine& line)
-      : NodeOpening(node.facts, node.inputs, node.outputs), line_(line) {}
+  HostedOpening(const HostedNode& node, RunConnection& connection)
+      : NodeOpening(node.facts, node.inputs, node.outputs), connection_(connection) {}
 
   Device& device() override { return *device_; }
   Communicator& communicator() override { return *alone_; }
@@ -73,17 +73,17 @@ class HostedOpening final : public NodeOpening, public RunReporter, public RunWa
 
   void epoch_metrics(const Metrics& metrics) override {
     WireWriter message;
-    message.put(Answer::metrics);
+    message.put(WorkerMessage::metrics);
     write(message, metrics);
-    line_.say(message);
+    connection_.send(message);
   }
   void step(const StepProgress& progress) override {
     WireWriter message;
-    message.put(Answer::step);
+    message.put(WorkerMessage::step);
     message.put(progress.epoch);
     for (const std::int64_t value : {progress.step, progress.steps, progress.samples}) message.put(value);
     for (const double value : {progress.loss, progress.accuracy, progress.seconds}) message.put(value);
-    line_.say(message);
+    connection_.send(message);
   }
   void model(std::shared_ptr<const ModelSnapshot>) override {
     throw Error(ErrorKind::run, "isolated-model", "a stage in a process of its own has given the run a model",
@@ -91,19 +91,19 @@ class HostedOpening final : public NodeOpening, public RunReporter, public RunWa
   }
   void print(std::string_view text) override {
     WireWriter message;
-    message.put(Answer::print);
+    message.put(WorkerMessage::print);
     message.text(text);
-    line_.say(message);
+    connection_.send(message);
   }
   void warning(std::string name, std::string text, std::string help) override {
     WireWriter message;
-    message.put(Answer::warning);
+    message.put(WorkerMessage::warning);
     for (const std::string& part : {name, text, help}) message.text(part);
-    line_.say(message);
+    connection_.send(message);
   }
 
  private:
-  RunLine& line_;
+  RunConnection& connection_;
   std::unique_ptr<Device> device_ = open_device({"cpu", 0});
   std::unique_ptr<Communicator> alone_ = make_self_communicator();
 };
@@ -111,8 +111,8 @@ class HostedOpening final : public NodeOpening, public RunReporter, public RunWa
 /// What the process supplies for one call. Nothing of it is on a device that works beside it.
 class HostedCall final : public CallEngine {
  public:
-  HostedCall(const HostedNode& node, RunLine& line, HostPackets& packets)
-      : node_(node), line_(line), packets_(packets) {}
+  HostedCall(const HostedNode& node, RunConnection& connection, HostPackets& packets)
+      : node_(node), connection_(connection), packets_(packets) {}
 
   OutTensor allocate(TensorSpec spec, std::int64_t rows) override {
     return {std::move(spec), rows, packets_.outputs()};
@@ -120,24 +120,24 @@ class HostedCall final : public CallEngine {
   bool stopping() const override { return packets_.is_stopping(); }
   void stop_after(std::uint32_t from_epoch) override {
     WireWriter message;
-    message.put(Answer::stop_after);
+    message.put(WorkerMessage::stop_after);
     message.put(from_epoch);
-    line_.say(message);
-    const std::string reply = line_.hear();
+    connection_.send(message);
+    const std::string reply = connection_.receive();
     WireReader reader(reply);
     if (reader.flag()) throw_exception(reader);
   }
   void send(std::size_t output, Packet packet) override {
     WireWriter message;
-    message.put(Answer::emit);
+    message.put(WorkerMessage::emit);
     message.text(node_.outputs.name(output));
     packets_.write(message, packet, node_.outputs.spec(output));
-    line_.say(message);
+    connection_.send(message);
   }
 
  private:
   const HostedNode& node_;
-  RunLine& line_;
+  RunConnection& connection_;
   HostPackets& packets_;
 };
 

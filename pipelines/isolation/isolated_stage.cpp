@@ -198,17 +198,17 @@ class Remote {
 
   std::string call(const WireWriter& request, WorkContext* context, const Emit& emit = {}) {
     return process_->call(
-        request, [&](Answer answer, WireReader& reader) { hear(answer, reader, context, emit); },
+        request, [&](WorkerMessage kind, WireReader& reader) { take(kind, reader, context, emit); },
         [&] { return context != nullptr && context->stopping(); });
   }
 
-  void hear(Answer answer, WireReader& reader, WorkContext* context, const Emit& emit) {
-    if (answer == Answer::print) return reporter_->print(reader.text());
-    if (answer == Answer::warning) return warn(reader);
-    if (answer == Answer::metrics) return reporter_->epoch_metrics(read_metrics(reader));
-    if (answer == Answer::step) return reporter_->step(read_progress(reader));
+  void take(WorkerMessage kind, WireReader& reader, WorkContext* context, const Emit& emit) {
+    if (kind == WorkerMessage::print) return reporter_->print(reader.text());
+    if (kind == WorkerMessage::warning) return warn(reader);
+    if (kind == WorkerMessage::metrics) return reporter_->epoch_metrics(read_metrics(reader));
+    if (kind == WorkerMessage::step) return reporter_->step(read_progress(reader));
     if (context == nullptr || !emit) WireReader::garbled("a packet outside of the stage's work");
-    if (answer == Answer::stop_after) return stop_after(reader.get<std::uint32_t>(), *context);
+    if (kind == WorkerMessage::stop_after) return stop_after(reader.get<std::uint32_t>(), *context);
     const std::string port = reader.text();
     const PortSpec& promised = context->output(port);
     Emission emission = process_->packets().read(reader, promised, *context);

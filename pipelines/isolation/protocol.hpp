@@ -9,7 +9,7 @@ namespace millrace::pipelines {
 enum class Request : std::uint8_t { open, begin_pass, produce, process, save, load, close, end };
 
 /// done and failed end a request and carry what the stage has let go of; stop_after waits for its reply.
-enum class Answer : std::uint8_t { done, failed, emit, stop_after, metrics, step, print, warning };
+enum class WorkerMessage : std::uint8_t { done, failed, emit, stop_after, metrics, step, print, warning };
 
 /// How the process of a stage ends when it was asked to and the stage is gone: a code that no exit() of a stage gives by itself.
 inline constexpr int kEndedInOrder = 97;

@@ -62,9 +62,9 @@ HostedNode read_node(WireReader& from) {
 
 /// A stage that was opened, with what is told of its node and what it has sent.
 struct HostedStage {
-  HostedStage(HostedNode told, const StageInfo& info, const ParamValue& params, RunLine& line)
+  HostedStage(HostedNode told, const StageInfo& info, const ParamValue& params, RunConnection& connection)
       : node(std::move(told)),
-        opening(node, line),
+        opening(node, connection),
         source_progress(node.outputs, node.facts.share),
         serial_progress(node.outputs, info.spec.input_mode(), node.facts.first_pass),
         stage(info.make(params)) {}
@@ -109,7 +109,7 @@ class StageHost {
         act(request, value);
       }
       tell_changed_floats();
-      result.put(Answer::done);
+      result.put(WorkerMessage::done);
       packets_.end_call(result);
       result.text(value.bytes());
     } catch (const Error& error) {
@@ -118,7 +118,7 @@ class StageHost {
     } catch (...) {
       failed(result);
     }
-    line_.say(result);
+    connection_.send(result);
   }
 
   void tell_changed_floats() {
@@ -129,7 +129,7 @@ class StageHost {
 
   void failed(WireWriter& result) {
     result = {};
-    result.put(Answer::failed);
+    result.put(WorkerMessage::failed);
     packets_.end_call(result);
     write_exception(result, std::current_exception());
   }
@@ -170,7 +170,7 @@ class StageHost {
 
   void make(const StageInfo& info, const ParamValue& params, HostedNode node) {
     const FloatGuard told_by_the_check;
-    hosted_ = std::make_unique<HostedStage>(std::move(node), info, params, line_);
+    hosted_ = std::make_unique<HostedStage>(std::move(node), info, params, connection_);
     HostedInference inference(hosted_->node);
     hosted_->stage->infer(inference);
   }
@@ -181,7 +181,7 @@ class StageHost {
   }
 
   void produce(std::uint32_t epoch) {
-    HostedCall engine(hosted_->node, line_, packets_);
+    HostedCall engine(hosted_->node, connection_, packets_);
     SourceCall call(engine, hosted_->node.outputs, hosted_->source_progress, epoch);
     dynamic_cast<Source&>(*hosted_->stage).produce(call);
     call.finish();
@@ -195,7 +195,7 @@ class StageHost {
       const std::size_t input = node.inputs.index_of(request.text());
       packets[input] = packets_.read(request, node.inputs.spec(input));
     }
-    HostedCall engine(node, line_, packets_);
+    HostedCall engine(node, connection_, packets_);
     if (const auto* transform = dynamic_cast<const Transform*>(hosted_->stage.get())) {
       TransformCall call(engine, node.inputs, node.outputs, packets);
       transform->process(call);
@@ -233,7 +233,7 @@ class StageHost {
   std::atomic<bool> changes_floats_{false};
   bool tells_floats_ = false;
   Channel channel_{kSocketDescriptor, std::chrono::milliseconds(0)};
-  RunLine line_{channel_};
+  RunConnection connection_{channel_};
   SharedFile inputs_{kInputsDescriptor}, outputs_{kOutputsDescriptor};
   HostPackets packets_{inputs_, outputs_};
   std::unique_ptr<HostedStage> hosted_;

@@ -1,4 +1,4 @@
-// Sends a request and hears messages until one ends it; no answer in time, death by a signal, an exit and a garbled answer are different
+// Sends a request and receives messages until one ends it; no answer in time, death by a signal, an exit and a garbled answer are different
 // errors. A flag in shared memory asks the stage to stop.
 #include "stage_process.hpp"
 
@@ -125,7 +125,8 @@ void StageProcess::tell_to_stop(bool stop) {
   told_to_stop_ = stop;
 }
 
-std::string StageProcess::call(const WireWriter& request, const Hear& hear, const std::function<bool()>& is_stopping) {
+std::string StageProcess::call(const WireWriter& request, const TakeMessage& take,
+                               const std::function<bool()>& is_stopping) {
   require_there();
   if (told_to_stop_ && !is_stopping()) tell_to_stop(false);  // that was of a later epoch
   channel_->begin();
@@ -135,17 +136,17 @@ std::string StageProcess::call(const WireWriter& request, const Hear& hear, cons
     for (;;) {
       const std::string message = next(is_stopping);
       WireReader answer(message);
-      const auto kind = answer.one_of(Answer::warning);
-      if (kind == Answer::done || kind == Answer::failed) {
+      const auto kind = answer.one_of(WorkerMessage::warning);
+      if (kind == WorkerMessage::done || kind == WorkerMessage::failed) {
         packets_.release(answer);
         if (thrown) std::rethrow_exception(thrown);
-        if (kind == Answer::failed) throw_exception(answer);
+        if (kind == WorkerMessage::failed) throw_exception(answer);
         std::string value = answer.text();
         answer.require_end();
         return value;
       }
       try {
-        if (!thrown || kind == Answer::stop_after) hear(kind, answer);
+        if (!thrown || kind == WorkerMessage::stop_after) take(kind, answer);
       } catch (const Error& error) {
         if (error.name() == "stage-garbled") throw;
         thrown = std::current_exception();

@@ -23,11 +23,11 @@ class StageProcess {
   StageProcess& operator=(const StageProcess&) = delete;
 
   /// What the stage says before its request is done.
-  using Hear = std::function<void(Answer, WireReader&)>;
+  using TakeMessage = std::function<void(WorkerMessage, WireReader&)>;
   /// Returns what the request is answered with. What the stage throws is thrown here. Throws Error of kind run:
   /// "stage-crashed" when its process has ended, "stage-hung" after `limit`, "stage-garbled" for an answer that is none; the
-  /// process is gone then. What `hear` throws is thrown when the request is done. `is_stopping` is asked now and then.
-  std::string call(const WireWriter& request, const Hear& hear, const std::function<bool()>& is_stopping);
+  /// process is gone then. What `take` throws is thrown when the request is done. `is_stopping` is asked now and then.
+  std::string call(const WireWriter& request, const TakeMessage& take, const std::function<bool()>& is_stopping);
   /// Answers what has to be answered before the request goes on.
   void reply(const WireWriter& message) { channel_->send(message.bytes()); }
 
