@@ -28,7 +28,7 @@ std::optional<int> serve_inner_verb(const std::vector<std::string>& arguments) {
   const auto is = [&](const char* verb, std::size_t count) {
     return arguments[0] == verb && arguments.size() == count;
   };
-  if (is(kStageHostArgument, 2)) return serve_isolated_stage(parent);
+  if (is(kStageWorkerArgument, 2)) return serve_isolated_stage(parent);
   if (is(kTryPlugin, 3)) return serve_probe(parent, arguments[2]);
   if (is(kCheckStage, kCheckStageArguments)) return serve_stage_check(parent, arguments);
   return std::nullopt;

@@ -18,7 +18,7 @@ inline constexpr int kEndedInOrder = 97;
 inline constexpr int kSocketDescriptor = 3, kInputsDescriptor = 4, kOutputsDescriptor = 5;
 
 /// The first argument of the program that is such a process; the second is the process it belongs to.
-inline constexpr const char* kStageHostArgument = "__stage_host";
+inline constexpr const char* kStageWorkerArgument = "__stage_worker";
 
 /// The run's word to the stage that it is being stopped: a number other than 0 at the start of the inputs.
 using StopFlag = std::uint32_t;

@@ -81,9 +81,9 @@ struct HostedStage {
   for (;;) pause();
 }
 
-class StageHost {
+class StageWorker {
  public:
-  explicit StageHost(const EnterPlugin& enter_plugin) : enter_plugin_(enter_plugin) {}
+  explicit StageWorker(const EnterPlugin& enter_plugin) : enter_plugin_(enter_plugin) {}
 
   void serve() {
     while (const auto message = channel_.receive([] {})) {
@@ -287,8 +287,8 @@ int serve_stage(long parent, const EnterPlugin& enter_plugin) {
     return static_cast<int>(ErrorKind::usage);
   }
   {
-    StageHost host(enter_plugin);
-    host.serve();
+    StageWorker worker(enter_plugin);
+    worker.serve();
   }
   return kEndedInOrder;
 }

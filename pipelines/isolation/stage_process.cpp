@@ -68,7 +68,7 @@ StageProcess::StageProcess(const std::string& host, std::chrono::milliseconds li
   channel_ = std::make_unique<Channel>(sockets.ours, limit, [this] { return !process_ || !process_->has_ended(); });
   try {
     process_ = std::make_unique<ChildProcess>(
-        host, std::vector<std::string>{"pipeline-run", kStageHostArgument, fmt::format("{}", getpid())},
+        host, std::vector<std::string>{"pipeline-run", kStageWorkerArgument, fmt::format("{}", getpid())},
         std::vector<int>{sockets.theirs, inputs_.descriptor(), outputs_.descriptor()}, STDERR_FILENO);
   } catch (...) {
     close(sockets.theirs);

@@ -28,7 +28,7 @@ struct RunOptions {
   /// while everything else goes on. Whoever must not wait ends the process here. May be empty.
   std::function<void(RunReport)> on_hung;
   /// The program that serves stages in processes of their own: pipeline-run. Empty: no node can be isolated.
-  std::string stage_host;
+  std::string worker_program;
   /// A warning of a stage is a failure.
   bool strict = false;
 };

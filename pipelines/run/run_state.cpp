@@ -51,7 +51,7 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
       observer_(options.observer),
       history_(node_names(graph), graph.reported, &observer_, began_),
       device_timeout_(options.device_timeout),
-      stage_host_(options.stage_host),
+      worker_program_(options.worker_program),
       strict_(options.strict),
       on_hung_(options.on_hung) {
   if (peers_ != nullptr) stop_.end_all_at_once();  // the others hear of it now, and wait for nobody
@@ -131,7 +131,7 @@ void Run::open_device() {
 void Run::isolate_stages() {
   for (ValidatedNode& node : graph_.nodes) {
     if (!node.isolated) continue;
-    Isolation isolation{node.info, node.params, node.outputs, stage_host_, node.call_timeout, {}, graph_.seed};
+    Isolation isolation{node.info, node.params, node.outputs, worker_program_, node.call_timeout, {}, graph_.seed};
     for (const NodeSeed& seed : node.seeds) isolation.seeds.emplace_back(seed.purpose, seed.seed);
     isolation.fail = [this, &node](const std::exception_ptr& thrown) { stop_.fail(thrown, &node); };
     node.asked = std::move(node.stage);

@@ -69,7 +69,7 @@ class Run {
   std::unique_ptr<Device> device_;
   std::unique_ptr<RunMemory> memory_;  ///< null until the device is open
   std::chrono::milliseconds device_timeout_;
-  std::string stage_host_;
+  std::string worker_program_;
   bool strict_;
   std::shared_ptr<CreditLedger> ledger_;
   std::vector<std::unique_ptr<StageContext>> contexts_;

@@ -153,7 +153,7 @@ RunReport run_watched(ValidatedGraph& graph, const RunEnd& end, Stopping& stoppi
   run_options.at_work = &stopping.note.at_work;
   run_options.peers = end.peers;
   run_options.on_hung = [&end](RunReport report) { end.tell_and_leave(report); };
-  run_options.stage_host = "/proc/self/exe";
+  run_options.worker_program = "/proc/self/exe";
   run_options.strict = end.options.strict;
   run_options.device_timeout =
       std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(device_timeout_seconds()));

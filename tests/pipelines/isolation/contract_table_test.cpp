@@ -80,7 +80,7 @@ const std::vector<Way> kWays{
 const StageRegistry& breakers() {
   static const StageRegistry kRegistry = [] {
     StageRegistry registry;
-    pipelines::load_plugin(MILLRACE_TEST_BREAKERS_PLUGIN, registry, {MILLRACE_TEST_STAGE_HOST, {}, {}});
+    pipelines::load_plugin(MILLRACE_TEST_BREAKERS_PLUGIN, registry, {MILLRACE_TEST_WORKER_PROGRAM, {}, {}});
     return registry;
   }();
   return kRegistry;
@@ -103,7 +103,7 @@ std::string in_run(const Way& way, const std::string& isolate) {
       pipelines::load_graph(folder.file("config.yaml", config_of(way, isolate)), {}, breakers(), diagnostics);
   if (diagnostics.has_errors()) return diagnostics.sorted().front().name;
   pipelines::RunOptions options;
-  options.stage_host = MILLRACE_TEST_STAGE_HOST;
+  options.worker_program = MILLRACE_TEST_WORKER_PROGRAM;
   const pipelines::RunReport report = pipelines::run(graph, options);
   if (report.failures.empty()) return "";
   CHECK(report.failures.front().node == "bad");

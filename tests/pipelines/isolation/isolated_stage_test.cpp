@@ -18,7 +18,7 @@ namespace {
 const StageRegistry& faults() {
   static const StageRegistry kRegistry = [] {
     StageRegistry registry;
-    pipelines::load_plugin(MILLRACE_TEST_FAULTS_PLUGIN, registry, {MILLRACE_TEST_STAGE_HOST, {}, {}});
+    pipelines::load_plugin(MILLRACE_TEST_FAULTS_PLUGIN, registry, {MILLRACE_TEST_WORKER_PROGRAM, {}, {}});
     return registry;
   }();
   return kRegistry;
@@ -28,7 +28,7 @@ ParamValue no_fault() { return ParamValue::Map{{"fault", "none"}, {"at", "work"}
 
 Isolation isolation_of(const std::string& stage, std::int64_t max_rows) {
   return {faults().find(stage),         no_fault(),
-          {{"out", numbers(max_rows)}}, MILLRACE_TEST_STAGE_HOST,
+          {{"out", numbers(max_rows)}}, MILLRACE_TEST_WORKER_PROGRAM,
           std::chrono::seconds(300),    [](const std::exception_ptr& thrown) { std::rethrow_exception(thrown); }};
 }
 
@@ -82,7 +82,7 @@ RunReport run_apart(const std::string& host, Seen& seen, std::int64_t rows = 40)
   node.call_timeout = std::chrono::minutes(5);
   graph.sink("end", "apart", seen);
   RunOptions options;
-  options.stage_host = host;
+  options.worker_program = host;
   return graph.run(options);
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("runs at the same time in one process have their own stages", "[isolat
   std::vector<RunReport> reports(2);
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < 2; ++i)
-    threads.emplace_back([&, i] { reports[i] = run_apart(MILLRACE_TEST_STAGE_HOST, seen[i]); });
+    threads.emplace_back([&, i] { reports[i] = run_apart(MILLRACE_TEST_WORKER_PROGRAM, seen[i]); });
   for (std::thread& thread : threads) thread.join();
   for (std::size_t i = 0; i < 2; ++i) {
     CHECK(failure_names(reports[i]).empty());

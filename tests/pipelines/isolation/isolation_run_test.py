@@ -270,7 +270,7 @@ class Left(unittest.TestCase):
 
     def stage_of(self, process):
         def serving():
-            return [c for c in children_of(process.pid) if b"__stage_host" in command_of(c)]
+            return [c for c in children_of(process.pid) if b"__stage_worker" in command_of(c)]
 
         def command_of(child):
             try:
@@ -362,7 +362,7 @@ class Config(unittest.TestCase):
         self.assertIn("leave out `cache: device`, or set `isolate: none`", process.stderr)
 
     def test_nobody_serves_a_stage_by_hand(self):
-        process = run("__stage_host", str(os.getpid()))
+        process = run("__stage_worker", str(os.getpid()))
         self.assertEqual(process.returncode, 2)
         self.assertIn("isolate: process", process.stderr)
 
