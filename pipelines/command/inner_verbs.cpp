@@ -2,7 +2,7 @@
 #include "inner_verbs.hpp"
 
 #include "isolation/protocol.hpp"
-#include "isolation/stage_host.hpp"
+#include "isolation/stage_worker.hpp"
 #include "plugins/plugin_entry.hpp"
 #include "plugins/probe.hpp"
 #include "process/stop_signals.hpp"

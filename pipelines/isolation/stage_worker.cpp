@@ -1,6 +1,6 @@
 // A loop of receive, act and answer. A second thread waits on a pidfd for the run's end, and then kills the process group with all that the
 // stage has started.
-#include "stage_host.hpp"
+#include "stage_worker.hpp"
 
 #include "float_warning.hpp"
 #include "host_contexts.hpp"
