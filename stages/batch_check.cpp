@@ -97,9 +97,9 @@ void require_different_metrics(const std::vector<std::string>& metrics, InferCon
 }
 
 // A stage that drops or moves rows would make every rank train on or measure something else than its part, without a sign.
-void require_own_part(const RowShare& share, const Packet& packet, std::int64_t index, std::int64_t pass_rows) {
+void require_own_part(const RowShare& share, const Packet& packet, std::int64_t index, std::int64_t epoch_rows) {
   if (share.is_whole()) return;
-  const std::int64_t rows = share.rows_of_batch(index, pass_rows);
+  const std::int64_t rows = share.rows_of_batch(index, epoch_rows);
   const std::int64_t first = index * share.batch_rows + share.part_first(rows);
   if (packet.rows == share.part_rows(rows) && static_cast<std::int64_t>(packet.header.first_row) == first) return;
   throw Error(ErrorKind::run, "rank-rows",
@@ -152,9 +152,9 @@ void BatchCheck::require_weights(const Packet& batch) {
   has_weight_ = has_weight_ || std::any_of(weights.begin(), weights.end(), [](float w) { return w != 0; });
 }
 
-void BatchCheck::end_pass(RunReporter& reporter) {
+void BatchCheck::end_epoch(RunReporter& reporter) {
   if (has_rows_ && !has_weight_)
-    reporter.warn("weights-all-zero", "every one of the `weights` of a pass was 0, so nothing was learned",
+    reporter.warn("weights-all-zero", "every one of the `weights` of an epoch was 0, so nothing was learned",
                   "give the samples that count a weight above 0");
   has_rows_ = has_weight_ = false;
 }

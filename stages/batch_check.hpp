@@ -23,8 +23,8 @@ void check_accuracy(Loss loss, const ModelSpec& model, const TensorSpec& targets
 /// Error("duplicate-metric", config) at each item of the parameter `metrics` that says again what one before it says.
 void require_different_metrics(const std::vector<std::string>& metrics, InferContext& ctx);
 
-/// Throws Error("rank-rows", run) unless `packet` is this rank's part of batch `index` of a pass of `pass_rows` rows over all ranks.
-void require_own_part(const RowShare& share, const Packet& packet, std::int64_t index, std::int64_t pass_rows);
+/// Throws Error("rank-rows", run) unless `packet` is this rank's part of batch `index` of an epoch of `epoch_rows` rows over all ranks.
+void require_own_part(const RowShare& share, const Packet& packet, std::int64_t index, std::int64_t epoch_rows);
 
 /// What to do about it.
 inline constexpr const char* kFiniteData = "mend that row or leave it out: data must be finite";
@@ -38,14 +38,14 @@ class BatchCheck {
   void begin(Loss loss, const PortSpec& batches, bool on_host);
   /// Throws Error(data) with the sample and its value: "target-out-of-range", "negative-weight". Warns of a "target-sum".
   void require(const Packet& batch, RunReporter& reporter);
-  /// A pass is over: warns if it had weights and each of them was 0.
-  void end_pass(RunReporter& reporter);
+  /// An epoch is over: warns if it had weights and each of them was 0.
+  void end_epoch(RunReporter& reporter);
 
  private:
   void require_weights(const Packet& batch);
   Loss loss_{};
   bool looks_at_values_ = false, looks_at_sums_ = false, looks_at_weights_ = false;
-  bool has_rows_ = false, has_weight_ = false;  ///< of the pass
+  bool has_rows_ = false, has_weight_ = false;  ///< of the epoch
 };
 
 }  // namespace millrace::stages

@@ -1,4 +1,4 @@
-// Cuts blocks into batches of the same number of rows; the last one of a pass may be shorter.
+// Cuts blocks into batches of the same number of rows; the last one of an epoch may be shorter.
 //
 //   in:      any number of tensors, named by the user, with the same rows
 //   out:     the same tensors as fields of one record, batch_size rows
@@ -85,7 +85,7 @@ struct Partial {
 class Batcher final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
-    spec.summary("Cuts blocks into batches of the same number of rows; the last one of a pass may be shorter.")
+    spec.summary("Cuts blocks into batches of the same number of rows; the last one of an epoch may be shorter.")
         .any_inputs(Tensors::any().noted("its name becomes the name of the field"))
         .output("out", Record::any().noted("a field for each input, at most `batch_size` rows"))
         .param(Param("batch_size", ParamType::integer().at_least(1).at_most(1 << 24),
@@ -103,9 +103,9 @@ class Batcher final : public Serial {
       const PortSpec& port = ctx.input(name);
       if (!rows_agree(ctx, out, name, port)) return;
       out.fields.push_back({name, port.only()});
-      if (!out.rows_per_pass) out.rows_per_pass = port.rows_per_pass;
+      if (!out.rows_per_epoch) out.rows_per_epoch = port.rows_per_epoch;
     }
-    out.max_rows = out.rows_per_pass ? std::min(batch_size_, *out.rows_per_pass) : batch_size_;
+    out.max_rows = out.rows_per_epoch ? std::min(batch_size_, *out.rows_per_epoch) : batch_size_;
     ctx.accumulates(batch_size_);
     ctx.uses_memory("partial batch", bytes_of(out));
     ctx.output("out", std::move(out));
@@ -118,7 +118,7 @@ class Batcher final : public Serial {
     if (share_.is_whole()) return;
     // The graph's batch_size is that of all ranks; each cuts its own part of it.
     batch_size_ = share_.part_rows(share_.batch_rows);
-    pass_rows_ = ctx.output("out").rows_per_pass.value();
+    epoch_rows_ = ctx.output("out").rows_per_epoch.value();
   }
 
   void process(SerialContext& ctx) override {
@@ -136,7 +136,7 @@ class Batcher final : public Serial {
       if (partial_->rows == batch_size_ && !(last && at == rows && !owes_empty_batch())) finish(ctx, false);
     }
     if (!last) return;
-    // A pass that ends with an empty block still has to end downstream.
+    // An epoch that ends with an empty block still has to end downstream.
     if (!partial_) start(ctx, position(first, rows));
     finish(ctx, true);
     done_ = 0;
@@ -146,10 +146,10 @@ class Batcher final : public Serial {
 
  private:
   static bool rows_agree(InferContext& ctx, const PortSpec& out, const std::string& name, const PortSpec& port) {
-    if (!out.rows_per_pass || !port.rows_per_pass || *out.rows_per_pass == *port.rows_per_pass) return true;
+    if (!out.rows_per_epoch || !port.rows_per_epoch || *out.rows_per_epoch == *port.rows_per_epoch) return true;
     ctx.error(ErrorSite::input(name), "rows-mismatch",
-              fmt::format("`{}` has {} a pass, `{}` has {}", name, counted(*port.rows_per_pass, "row"),
-                          out.fields.front().name, *out.rows_per_pass),
+              fmt::format("`{}` has {} an epoch, `{}` has {}", name, counted(*port.rows_per_epoch, "row"),
+                          out.fields.front().name, *out.rows_per_epoch),
               "rows that are batched together must come from the same source");
     return false;
   }
@@ -161,15 +161,15 @@ class Batcher final : public Serial {
     return bytes;
   }
 
-  /// Position in the pass of the batch that begins with row `at` of a block.
+  /// Position in the epoch of the batch that begins with row `at` of a block.
   std::uint64_t position(const Packet& block, std::int64_t at) const {
     if (share_.is_whole()) return block.header.first_row + static_cast<std::uint64_t>(at);
     return static_cast<std::uint64_t>(done_ * share_.batch_rows +
-                                      share_.part_first(share_.rows_of_batch(done_, pass_rows_)));
+                                      share_.part_first(share_.rows_of_batch(done_, epoch_rows_)));
   }
 
   /// A short last batch may have no row for this rank; the rank takes part in it all the same.
-  bool owes_empty_batch() const { return !share_.is_whole() && done_ + 1 < share_.batches(pass_rows_); }
+  bool owes_empty_batch() const { return !share_.is_whole() && done_ + 1 < share_.batches(epoch_rows_); }
 
   void pass_through(SerialContext& ctx) const {
     const Packet& first = ctx.input(names_.front());
@@ -193,8 +193,8 @@ class Batcher final : public Serial {
 
   void append(SerialContext& ctx, std::int64_t at, std::int64_t count) {
     if (partial_->rows + count > ctx.output("out").max_rows)
-      throw Error(ErrorKind::run, "rows-mismatch", "a pass has more rows than the stages before have promised",
-                  "this is a defect of one of them: its infer says how many rows a pass has");
+      throw Error(ErrorKind::run, "rows-mismatch", "an epoch has more rows than the stages before have promised",
+                  "this is a defect of one of them: its infer says how many rows an epoch has");
     for (std::size_t i = 0; i < names_.size(); ++i)
       partial_->fields[i].append(ctx, ctx.input(names_[i]).tensor(), at, count);
     const auto ids =
@@ -218,7 +218,7 @@ class Batcher final : public Serial {
 
   std::int64_t batch_size_;  ///< once open: of this rank
   RowShare share_;
-  std::int64_t pass_rows_ = 0, done_ = 0;  ///< rows of a pass over all ranks, when they are shared; batches sent
+  std::int64_t epoch_rows_ = 0, done_ = 0;  ///< rows of an epoch over all ranks, when they are shared; batches sent
   bool may_pass_through_ = true;
   std::vector<std::string> names_;
   std::optional<Partial> partial_;

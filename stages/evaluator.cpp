@@ -1,8 +1,8 @@
-// Measures a model on batches: those of pass e with the weights of the end of epoch e.
+// Measures a model on batches: those of epoch e with the weights of the end of epoch e.
 //
 //   data:    inputs [n, I], targets [n, O], optional weights [n]
 //   model:   snapshots, one an epoch
-//   metrics: at the end of each pass: the metrics asked for, and the seconds that the evaluation took
+//   metrics: at the end of each epoch: the metrics asked for, and the seconds that the evaluation took
 #include "batch_check.hpp"
 
 #include <millrace/detail/number_text.hpp>
@@ -21,8 +21,8 @@
 namespace millrace::stages {
 namespace {
 
-/// A pass under way.
-struct Pass {
+/// An epoch under way.
+struct Epoch {
   std::shared_ptr<const ModelSnapshot> model;
   std::vector<BatchSums> batches;  ///< what the step has given, in seq order
   double seconds = 0;
@@ -53,7 +53,7 @@ class Evaluator final : public Serial {
                            .optional_field("weights", Tensors::any().one_value())
                            .otherwise("the inputs of the batcher name the fields: in: {inputs: ..., targets: ...}"))
         .input("model", PortContent::model("the weights at the end of each epoch"))
-        .output("metrics", PortContent::metrics("the metrics asked for and the seconds it took, of each pass"))
+        .output("metrics", PortContent::metrics("the metrics asked for and the seconds it took, of each epoch"))
         .inputs(InputMode::independent)
         .reads_on_device()
         .waits_for("data", "model")
@@ -103,18 +103,18 @@ class Evaluator final : public Serial {
   void process(SerialContext& ctx) override {
     const Packet& packet = ctx.input(ctx.port());
     if (ctx.port() == "model") {
-      pass_ = {packet.model, {}, 0};
+      epoch_ = {packet.model, {}, 0};
       return;
     }
     evaluate(ctx, packet);
     if (packet.rows > 0) ctx.keep_until(step_->enqueued(), packet);
     if (!packet.header.last_in_epoch) return;
     const std::uint32_t epoch = packet.header.epoch;
-    ctx.when(step_ ? step_->enqueued() : Event(), [this, epoch](SerialContext& later) { end_pass(later, epoch); });
+    ctx.when(step_ ? step_->enqueued() : Event(), [this, epoch](SerialContext& later) { end_epoch(later, epoch); });
   }
 
   void close() noexcept override {
-    pass_ = {};
+    epoch_ = {};
     step_.reset();
   }
 
@@ -146,10 +146,10 @@ class Evaluator final : public Serial {
 
   void evaluate(const SerialContext& ctx, const Packet& packet) {
     require_own_part(packet);
-    pass_.batches.emplace_back();
+    epoch_.batches.emplace_back();
     if (packet.rows == 0) return;
     // The step refers to the model's spec, and the snapshot keeps that alive.
-    if (!step_) make_step({pass_.model, &pass_.model->model()}, pass_.model->loss());
+    if (!step_) make_step({epoch_.model, &epoch_.model->model()}, epoch_.model->loss());
     const double start = ctx.seconds();
     TrainBatch batch;
     batch.inputs = &packet.tensor("inputs");
@@ -157,23 +157,23 @@ class Evaluator final : public Serial {
     if (data_.find("weights")) batch.weights = &packet.tensor("weights");
     batch.epoch = packet.header.epoch;
     batch.sample_ids = packet.sample_ids();
-    if (reduction_ == Reduction::ordered) batch.part_rows = parts_of(packet, pass_.batches.size() - 1);
+    if (reduction_ == Reduction::ordered) batch.part_rows = parts_of(packet, epoch_.batches.size() - 1);
     check_.require(packet, *reporter_);
-    const BatchSums sums = step_->evaluate(*pass_.model, batch);
+    const BatchSums sums = step_->evaluate(*epoch_.model, batch);
     require_finite(sums, packet);
-    pass_.batches.back() = sums;
-    pass_.seconds += ctx.seconds() - start;
+    epoch_.batches.back() = sums;
+    epoch_.seconds += ctx.seconds() - start;
   }
 
   /// The first batch that is not finite is the one to look at. A device that works asynchronously has given zeros: there the
-  /// metrics of the pass are looked at when they are emitted.
+  /// metrics of the epoch are looked at when they are emitted.
   void require_finite(const BatchSums& sums, const Packet& packet) const {
     if (std::isfinite(sums.loss) && std::isfinite(sums.absolute_error)) return;
     const double loss = without_nan_sign(sums.loss / sums.samples);
     if (const std::string data = device_->is_host() ? not_finite_in(packet) : ""; !data.empty())
       throw Error(ErrorKind::diverged, "diverged", fmt::format("the loss on this batch is {}: {}", loss, data),
                   kFiniteData);
-    const bool is_trained = pass_.model->epoch() > 0;
+    const bool is_trained = epoch_.model->epoch() > 0;
     throw Error(ErrorKind::diverged, "diverged",
                 fmt::format("the loss on this batch is {}: every weight is finite, so what the model gives for it has "
                             "become too large, or its inputs or targets are not finite or too large",
@@ -184,7 +184,7 @@ class Evaluator final : public Serial {
 
   void require_own_part(const Packet& packet) const {
     if (share_.is_whole()) return;
-    stages::require_own_part(share_, packet, static_cast<std::int64_t>(pass_.batches.size()), *data_.rows_per_pass);
+    stages::require_own_part(share_, packet, static_cast<std::int64_t>(epoch_.batches.size()), *data_.rows_per_epoch);
   }
 
   // The quarters of the whole batch that are this rank's, as the trainer cuts its own: the same products, sums and bits on
@@ -192,7 +192,7 @@ class Evaluator final : public Serial {
   std::vector<std::int64_t> parts_of(const Packet& packet, std::size_t index) const {
     constexpr int kParts = 4;
     const std::int64_t rows =
-        share_.is_whole() ? packet.rows : share_.rows_of_batch(static_cast<std::int64_t>(index), *data_.rows_per_pass);
+        share_.is_whole() ? packet.rows : share_.rows_of_batch(static_cast<std::int64_t>(index), *data_.rows_per_epoch);
     std::vector<std::int64_t> parts;
     for (int part = share_.rank * kParts / share_.size; part < (share_.rank + 1) * kParts / share_.size; ++part)
       parts.push_back(rows * (part + 1) / kParts - rows * part / kParts);
@@ -204,25 +204,25 @@ class Evaluator final : public Serial {
     metrics->epoch = epoch;
     if (sums.samples == 0) return metrics;
     for (const std::string& name : metrics_) metrics->set(name, mean_of(name, sums));
-    metrics->set("seconds", pass_.seconds);
+    metrics->set("seconds", epoch_.seconds);
     return metrics;
   }
 
-  /// An asynchronous device gives its sums here, once a pass.
+  /// An asynchronous device gives its sums here, once an epoch.
   void take_late_sums(const SerialContext& ctx) {
     const double start = ctx.seconds();
     const BatchSums late = step_ ? step_->take_sums() : BatchSums{};
-    pass_.batches.push_back(late);  // also where there are none, since every rank has as many
-    if (late.samples != 0) pass_.seconds += ctx.seconds() - start;
+    epoch_.batches.push_back(late);  // also where there are none, since every rank has as many
+    if (late.samples != 0) epoch_.seconds += ctx.seconds() - start;
   }
 
-  void end_pass(SerialContext& ctx, std::uint32_t epoch) {
+  void end_epoch(SerialContext& ctx, std::uint32_t epoch) {
     Emission emission;
-    check_.end_pass(*reporter_);
+    check_.end_epoch(*reporter_);
     take_late_sums(ctx);
-    emission.metrics = metrics_of(sum_over_ranks(*communicator_, pass_.batches, reduction_), epoch);
+    emission.metrics = metrics_of(sum_over_ranks(*communicator_, epoch_.batches, reduction_), epoch);
     emission.last_in_epoch = true;
-    pass_ = {};
+    epoch_ = {};
     ctx.emit("metrics", std::move(emission));
   }
 
@@ -236,7 +236,7 @@ class Evaluator final : public Serial {
   PortSpec data_;
   BatchCheck check_;
   std::unique_ptr<EvaluationStep> step_;
-  Pass pass_;
+  Epoch epoch_;
 };
 
 MILLRACE_REGISTER_STAGE("evaluator", Evaluator);

@@ -22,7 +22,7 @@ class Flatten final : public Transform {
     PortSpec port = ctx.input("in");
     TensorSpec spec = port.only();
     spec.row_shape = {elements_of(spec.row_shape)};
-    ctx.output("out", PortSpec::single(std::move(spec), port.rows_per_pass, port.max_rows));
+    ctx.output("out", PortSpec::single(std::move(spec), port.rows_per_epoch, port.max_rows));
   }
   void process(TransformContext& ctx) const override {
     const Tensor& x = ctx.input().tensor();

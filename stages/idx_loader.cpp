@@ -1,4 +1,4 @@
-// Reads images and labels from IDX files and sends them in blocks, one pass an epoch.
+// Reads images and labels from IDX files and sends them in blocks, each epoch from its beginning.
 //
 //   images:  any [n, ...], as in the file
 //   labels:  any [n, ...], as in the file
@@ -32,7 +32,7 @@ constexpr const char* kCacheElsewhere =
     "a stage in a process of its own cannot keep rows in the memory of the run's device";
 constexpr const char* kCacheElsewhereHelp = "leave out `cache: device`, or set `isolate: none`";
 
-// Shuffled rows lie anywhere, so the processor's own prefetching never gets going. Small but measured: a pass of
+// Shuffled rows lie anywhere, so the processor's own prefetching never gets going. Small but measured: an epoch of
 // tools/bench/pipeline.yaml takes about a tenth less in the median of 9 pairs of runs, though single runs overlap.
 constexpr std::size_t kRowsAhead = 4;
 constexpr std::size_t kCacheLine = 64, kMostPrefetched = 4096;
@@ -152,11 +152,11 @@ class IdxLoader final : public Source {
     if (caches_) open_cache(ctx);
     if (shuffle_) random_ = ctx.random("shuffle");
     share_ = ctx.share();
-    rows_ = share_.rows_of_pass(count_);
+    rows_ = share_.rows_of_epoch(count_);
     if (shuffle_) order_.resize(static_cast<std::size_t>(count_));
   }
 
-  void begin_pass(std::uint32_t epoch) override {
+  void begin_epoch(std::uint32_t epoch) override {
     at_ = 0;
     if (shuffle_) random_->permute(order_, epoch);
   }
@@ -389,7 +389,7 @@ class IdxLoader final : public Source {
   std::optional<Random> random_;
   std::vector<std::uint32_t> order_;
   RowShare share_;
-  std::int64_t rows_ = 0;  ///< of this rank in a pass
+  std::int64_t rows_ = 0;  ///< of this rank in an epoch
   std::int64_t at_ = 0;    ///< of those, sent so far
 };
 

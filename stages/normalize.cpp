@@ -72,7 +72,7 @@ class Normalize final : public Transform {
       out.encoding = {};
     out.dtype = DType::f32;
     out.class_names = {};
-    ctx.output("out", PortSpec::single(std::move(out), port.rows_per_pass, port.max_rows));
+    ctx.output("out", PortSpec::single(std::move(out), port.rows_per_epoch, port.max_rows));
   }
 
   void process(TransformContext& ctx) const override {

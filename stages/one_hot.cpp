@@ -61,7 +61,7 @@ class OneHot final : public Transform {
     TensorSpec out{DType::f32, {classes_}, ValueRange{0, 1}, {}, names};
     out.encoding.form = Form::indicator;
     out.encoding.classes = static_cast<std::int32_t>(classes_);
-    ctx.output("out", PortSpec::single(std::move(out), port.rows_per_pass, port.max_rows));
+    ctx.output("out", PortSpec::single(std::move(out), port.rows_per_epoch, port.max_rows));
   }
 
   void process(TransformContext& ctx) const override {

@@ -117,8 +117,8 @@ class Print final : public Serial {
         .optional_input("model", PortContent::model("whose weights are written"))
         .inputs(InputMode::independent)
         .every_rank_alone()
-        .param(
-            Param("rows", T::integer().at_least(0).at_most(1 << 24), "the most rows of a pass to write").or_default(20))
+        .param(Param("rows", T::integer().at_least(0).at_most(1 << 24), "the most rows of an epoch to write")
+                   .or_default(20))
         .param(Param("epochs", T::choice({"last", "all"}), "which epochs to write").or_default("last"))
         .example("show: {stage: print, in: {in: train_targets}, with: {rows: 4}}");
   }
@@ -148,11 +148,11 @@ class Print final : public Serial {
   }
 
  private:
-  // Of a pass whose rows nobody has counted a packet will come; that a file has as many rows as one would like to see is a guess.
+  // Of an epoch whose rows nobody has counted a packet will come; that a file has as many rows as one would like to see is a guess.
   void plan_listing(InferContext& ctx, const PortSpec& port) const {
-    const std::int64_t sure = std::min(limit_, port.rows_per_pass.value_or(port.max_rows));
+    const std::int64_t sure = std::min(limit_, port.rows_per_epoch.value_or(port.max_rows));
     ctx.uses_memory("text of the rows", listing_bytes(port, sure, all_));
-    if (!port.rows_per_pass && sure < limit_)
+    if (!port.rows_per_epoch && sure < limit_)
       ctx.may_use_memory("text of the rows", listing_bytes(port, limit_ - sure, all_));
   }
 
@@ -187,7 +187,7 @@ class Print final : public Serial {
   std::uint32_t epochs_ = 0;
   bool is_part_ = false;  ///< of the rows: other processes have the rest
   std::vector<Listing> listings_;
-  std::int64_t rows_ = 0;  ///< of the pass so far
+  std::int64_t rows_ = 0;  ///< of the epoch so far
 };
 
 MILLRACE_REGISTER_STAGE("print", Print);

@@ -132,13 +132,13 @@ class TableSource final : public Source {
     if (shuffle_) order_.resize(static_cast<std::size_t>(rows_));
   }
 
-  void begin_pass(std::uint32_t epoch) override {
+  void begin_epoch(std::uint32_t epoch) override {
     at_ = 0;
     if (shuffle_) random_->permute(order_, epoch);
   }
 
   void produce(SourceContext& ctx) override {
-    const std::int64_t mine = share_.rows_of_pass(rows_), rows = std::min(block_rows_, mine - at_);
+    const std::int64_t mine = share_.rows_of_epoch(rows_), rows = std::min(block_rows_, mine - at_);
     auto ids = std::make_shared<std::vector<std::uint64_t>>(static_cast<std::size_t>(rows));
     for (std::size_t i = 0; i < ids->size(); ++i) {
       const auto place = static_cast<std::size_t>(share_.position(at_ + static_cast<std::int64_t>(i), rows_));

@@ -1,8 +1,8 @@
 // Trains a stack of layers, one step a batch.
 //
 //   in:      inputs [n, I], targets [n, O], optional weights [n]
-//   metrics: at the end of each pass: loss, the metrics asked for, seconds, samples_per_second
-//   model:   at the end of each pass: an immutable snapshot of the weights
+//   metrics: at the end of each epoch: loss, the metrics asked for, seconds, samples_per_second
+//   model:   at the end of each epoch: an immutable snapshot of the weights
 #include "batch_check.hpp"
 
 #include <millrace/error.hpp>
@@ -65,8 +65,8 @@ class Trainer final : public Serial {
                          .optional_field("weights", Tensors::any().one_value())
                          .otherwise("the inputs of the batcher name the fields: in: {inputs: ..., targets: ...}"))
         .output("metrics",
-                PortContent::metrics("loss, the metrics asked for, seconds and samples_per_second of each pass"))
-        .output("model", PortContent::model("the weights at the end of each pass"))
+                PortContent::metrics("loss, the metrics asked for, seconds and samples_per_second of each epoch"))
+        .output("model", PortContent::model("the weights at the end of each epoch"))
         .param(Param("model", model_param_type(), "Layers in order; the last gives the outputs."))
         .param(Param("loss", loss_param_type(), "What is made small."))
         .param(Param("optimizer", optimizer_param_type(), "How the weights follow the gradient.")
@@ -115,7 +115,7 @@ class Trainer final : public Serial {
     reporter_ = &ctx.reporter();
     open_ranks(ctx);
     const PortSpec& in = ctx.input("in");
-    if (in.rows_per_pass && in.max_rows > 0) steps_per_pass_ = (*in.rows_per_pass + in.max_rows - 1) / in.max_rows;
+    if (in.rows_per_epoch && in.max_rows > 0) steps_per_epoch_ = (*in.rows_per_epoch + in.max_rows - 1) / in.max_rows;
     on_host_ = ctx.device().is_host();
     check_.begin(spec_.loss, in, on_host_);
     step_ = make_train_step(ctx.device(), spec_);
@@ -128,7 +128,7 @@ class Trainer final : public Serial {
       ctx.keep_until(step_->enqueued(), batch);
     }
     if (!batch.header.last_in_epoch) return;
-    ctx.when(step_->enqueued(), [this, epoch = batch.header.epoch](SerialContext& later) { end_pass(later, epoch); });
+    ctx.when(step_->enqueued(), [this, epoch = batch.header.epoch](SerialContext& later) { end_epoch(later, epoch); });
   }
 
   void close() noexcept override { step_.reset(); }
@@ -160,13 +160,13 @@ class Trainer final : public Serial {
                       ? "use `reduction: fast`, or train on the CPU: --set device=cpu"
                       : "install NCCL 2.19 or newer, or train on the CPU: --set device=cpu");
     if (share_.is_whole()) return;
-    pass_rows_ = ctx.input("in").rows_per_pass.value();
+    epoch_rows_ = ctx.input("in").rows_per_epoch.value();
     spec_.max_batch_rows = (spec_.max_batch_rows + ranks - 1) / ranks;
   }
 
   /// Rows of the batch in hand over all ranks.
   std::int64_t rows_over_ranks(const Packet& packet) const {
-    return share_.is_whole() ? packet.rows : share_.rows_of_batch(progress_.step, pass_rows_);
+    return share_.is_whole() ? packet.rows : share_.rows_of_batch(progress_.step, epoch_rows_);
   }
 
   void infer_model(const PortSpec& in, const TensorSpec& inputs, const TensorSpec& targets, InferContext& ctx) {
@@ -191,7 +191,7 @@ class Trainer final : public Serial {
   void train(SerialContext& ctx, const Packet& packet) {
     const double start = ctx.seconds();
     if (!started_) mark_ = start;
-    if (progress_.step == 0) pass_start_ = start;
+    if (progress_.step == 0) epoch_start_ = start;
     started_ = true;
     TrainBatch batch;
     batch.inputs = &packet.tensor("inputs");
@@ -201,7 +201,7 @@ class Trainer final : public Serial {
     batch.sample_ids = packet.sample_ids();
     batch.rows_over_ranks = rows_over_ranks(packet);
     batch.last_in_epoch = packet.header.last_in_epoch;
-    require_own_part(share_, packet, progress_.step, pass_rows_);
+    require_own_part(share_, packet, progress_.step, epoch_rows_);
     check_.require(packet, *reporter_);
     add_sums(train_step(batch, packet));
     last_step_end_ = ctx.seconds();
@@ -235,18 +235,18 @@ class Trainer final : public Serial {
   void report(std::uint32_t epoch) {
     progress_.epoch = epoch;
     ++progress_.step;
-    progress_.steps = steps_per_pass_;
+    progress_.steps = steps_per_epoch_;
     BatchSums known = sums_;
     known.add(step_->sums_so_far());  // on a device that works asynchronously, those of the batches that are done
     progress_.samples = share_.is_whole() ? static_cast<std::int64_t>(known.samples)
-                                          : std::min(progress_.step * share_.batch_rows, pass_rows_);
+                                          : std::min(progress_.step * share_.batch_rows, epoch_rows_);
     if (known.samples > 0) progress_.loss = mean_of("loss", known);
     if (known.samples > 0 && wants("accuracy")) progress_.accuracy = mean_of("accuracy", known);
-    progress_.seconds = last_step_end_ - pass_start_;
+    progress_.seconds = last_step_end_ - epoch_start_;
     reporter_->step(progress_);
   }
 
-  /// An asynchronous device gives its sums here, once a pass; its last step ends when they are there.
+  /// An asynchronous device gives its sums here, once an epoch; its last step ends when they are there.
   void take_late_sums(const SerialContext& ctx) {
     const BatchSums late = step_->take_sums();
     add_sums(late);
@@ -271,7 +271,7 @@ class Trainer final : public Serial {
     return names;
   }
 
-  std::shared_ptr<const Metrics> pass_metrics(std::uint32_t epoch) {
+  std::shared_ptr<const Metrics> epoch_metrics_of(std::uint32_t epoch) {
     auto metrics = std::make_shared<Metrics>();
     metrics->epoch = epoch;
     if (sums_.samples == 0) return metrics;
@@ -292,7 +292,7 @@ class Trainer final : public Serial {
     batches_.clear();
   }
 
-  // A stop in the last batch of a pass is agreed on here, when the epoch is told; before, it would cancel what that needs.
+  // A stop in the last batch of an epoch is agreed on here, when the epoch is told; before, it would cancel what that needs.
   void agree_on_stop() {
     if (communicator_->size() == 1) return;
     const int wish = communicator_->stop_wish();
@@ -320,12 +320,12 @@ class Trainer final : public Serial {
     }
   }
 
-  void end_pass(SerialContext& ctx, std::uint32_t epoch) {
+  void end_epoch(SerialContext& ctx, std::uint32_t epoch) {
     Emission metrics, model;
-    check_.end_pass(*reporter_);
+    check_.end_epoch(*reporter_);
     take_late_sums(ctx);
     add_up_ranks();
-    metrics.metrics = pass_metrics(epoch);
+    metrics.metrics = epoch_metrics_of(epoch);
     model.model = step_->snapshot(epoch);
     require_equal_weights(*model.model, epoch);
     metrics.last_in_epoch = model.last_in_epoch = true;
@@ -341,18 +341,18 @@ class Trainer final : public Serial {
   ParamValue layers_;
   std::vector<std::string> metrics_;
   TrainSpec spec_;
-  std::int64_t steps_per_pass_ = 0;
+  std::int64_t steps_per_epoch_ = 0;
   RunReporter* reporter_ = nullptr;
   Communicator* communicator_ = nullptr;
   RowShare share_;
-  std::int64_t pass_rows_ = 0;  ///< over all ranks, when they share the rows
+  std::int64_t epoch_rows_ = 0;  ///< over all ranks, when they share the rows
   BatchCheck check_;
   std::unique_ptr<TrainStep> step_;
-  BatchSums sums_;                  ///< of the running pass
+  BatchSums sums_;                  ///< of the running epoch
   std::vector<BatchSums> batches_;  ///< the same batch by batch, where the order of the ranks' sums is by batch
   StepProgress progress_;
   bool started_ = false, on_host_ = false;
-  double mark_ = 0, pass_start_ = 0, last_step_end_ = 0;  ///< in seconds; mark_: end of the pass before
+  double mark_ = 0, epoch_start_ = 0, last_step_end_ = 0;  ///< in seconds; mark_: end of the epoch before
 };
 
 MILLRACE_REGISTER_STAGE("trainer", Trainer);

@@ -22,13 +22,13 @@ namespace {
 using namespace millrace;
 namespace fs = std::filesystem;
 
-/// What happened to one class in one pass. double, since ranks add them up.
+/// What happened to one class in one epoch. double, since ranks add them up.
 struct ClassCounts {
   double rows = 0, predicted = 0, correct = 0;
 };
 
-/// A pass under way.
-struct Pass {
+/// An epoch under way.
+struct Epoch {
   std::shared_ptr<const ModelSnapshot> model;
   std::vector<ClassCounts> classes;
 };
@@ -105,24 +105,24 @@ class ClassCsv final : public Serial {
   void process(SerialContext& ctx) override {
     const Packet& packet = ctx.input(ctx.port());
     if (ctx.port() == "model") {
-      pass_ = {packet.model, std::vector<ClassCounts>(names_.size())};
+      epoch_ = {packet.model, std::vector<ClassCounts>(names_.size())};
       return;
     }
     count(packet);
-    if (packet.header.last_in_epoch) end_pass(packet.header.epoch);
+    if (packet.header.last_in_epoch) end_epoch(packet.header.epoch);
   }
 
-  void close() noexcept override { pass_ = {}; }
+  void close() noexcept override { epoch_ = {}; }
 
  private:
   // The processor computes, whatever device the model is trained on: a forward pass an epoch is cheap, and the data are here.
   void predict(const Packet& batch, std::vector<float>& outputs) {
-    const std::shared_ptr<const ModelSpec> model(pass_.model, &pass_.model->model());
+    const std::shared_ptr<const ModelSpec> model(epoch_.model, &epoch_.model->model());
     if (!step_)
-      step_ = make_evaluation_step(*processor_, model, pass_.model->loss(), *data_.find("inputs"),
+      step_ = make_evaluation_step(*processor_, model, epoch_.model->loss(), *data_.find("inputs"),
                                    *data_.find("targets"), data_.max_rows);
     outputs.resize(static_cast<std::size_t>(batch.rows * model->outputs()));
-    step_->predict(*pass_.model, batch.tensor("inputs"), outputs);
+    step_->predict(*epoch_.model, batch.tensor("inputs"), outputs);
   }
 
   void count(const Packet& batch) {
@@ -133,15 +133,15 @@ class ClassCsv final : public Serial {
     for (std::size_t at = 0; at < outputs.size(); at += names_.size()) {
       const std::size_t is = largest(targets.subspan(at, names_.size())),
                         guess = largest(guesses.subspan(at, names_.size()));
-      pass_.classes[is].rows += 1;
-      pass_.classes[guess].predicted += 1;
-      if (is == guess) pass_.classes[is].correct += 1;
+      epoch_.classes[is].rows += 1;
+      epoch_.classes[guess].predicted += 1;
+      if (is == guess) epoch_.classes[is].correct += 1;
     }
   }
 
-  void end_pass(std::uint32_t epoch) {
-    std::vector<ClassCounts> classes = std::move(pass_.classes);
-    pass_ = {};
+  void end_epoch(std::uint32_t epoch) {
+    std::vector<ClassCounts> classes = std::move(epoch_.classes);
+    epoch_ = {};
     all_reduce_sum_in_rank_order(*communicator_, {&classes.front().rows, 3 * classes.size()});
     std::ostringstream lines;
     for (std::size_t i = 0; i < classes.size(); ++i) {
@@ -176,8 +176,8 @@ class ClassCsv final : public Serial {
   Communicator* communicator_ = nullptr;
   std::unique_ptr<Device> processor_;
   std::unique_ptr<EvaluationStep> step_;
-  Pass pass_;
-  std::string lines_;  ///< of all passes so far
+  Epoch epoch_;
+  std::string lines_;  ///< of all epochs so far
 };
 
 MILLRACE_REGISTER_STAGE("class_csv", ClassCsv);

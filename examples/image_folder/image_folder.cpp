@@ -179,11 +179,11 @@ class ImageFolder final : public Source {
     }
     if (shuffle_) random_ = ctx.random("shuffle");
     share_ = ctx.share();
-    rows_ = share_.rows_of_pass(count());
+    rows_ = share_.rows_of_epoch(count());
     if (shuffle_) order_.resize(static_cast<std::size_t>(count()));
   }
 
-  void begin_pass(std::uint32_t epoch) override {
+  void begin_epoch(std::uint32_t epoch) override {
     at_ = 0;
     if (shuffle_) random_->permute(order_, epoch);
   }
@@ -211,7 +211,7 @@ class ImageFolder final : public Source {
             listing_.classes};
   }
 
-  // An image's number is its place among all files, whatever the order of the pass.
+  // An image's number is its place among all files, whatever the order of the epoch.
   SampleIds next_ids(std::int64_t rows) const {
     auto ids = std::make_shared<std::vector<std::uint64_t>>();
     for (std::int64_t row = at_; row < at_ + rows; ++row) {
@@ -252,7 +252,7 @@ class ImageFolder final : public Source {
   std::optional<Random> random_;
   std::vector<std::uint32_t> order_;
   RowShare share_;
-  std::int64_t rows_ = 0;  ///< of this rank in a pass
+  std::int64_t rows_ = 0;  ///< of this rank in an epoch
   std::int64_t at_ = 0;    ///< of those, sent so far
 };
 

@@ -98,7 +98,7 @@ bool reads_in_the_order_of_names() {
          check("a row is an image", images.tensor().spec().row_shape == RowShape{2, 3}) &
          check("labels are places in the list of classes", bytes_of(labels) == Bytes{0, 1, 1}) &
          check("and carry their names", spec.class_names == std::vector<std::string>{"ant", "cat"}) &
-         check("one pass is one block here", images.header.last_in_epoch && labels.header.last_in_epoch);
+         check("one epoch is one block here", images.header.last_in_epoch && labels.header.last_in_epoch);
 }
 
 bool reads_colors() {
@@ -111,7 +111,7 @@ bool reads_colors() {
                bytes_of(images) == pixels && images.tensor().spec().row_shape == RowShape{1, 2, 3});
 }
 
-/// The ids of a pass, whatever the size of its blocks.
+/// The ids of an epoch, whatever the size of its blocks.
 std::vector<std::uint64_t> order_of(const Folder& folder, std::int64_t block_rows, int pass) {
   StageTester tester("image_folder", {{"folder", folder.path()}, {"shuffle", true}, {"block_rows", block_rows}});
   tester.seed(3);
@@ -134,7 +134,7 @@ bool shuffles_reproducibly() {
   const auto first = order_of(folder, 256, 0);
   auto sorted = first;
   std::sort(sorted.begin(), sorted.end());
-  return check("a pass has every image once", sorted.front() == 0 && sorted.back() == 29 && sorted.size() == 30) &
+  return check("an epoch has every image once", sorted.front() == 0 && sorted.back() == 29 && sorted.size() == 30) &
          check("blocks of another size keep the order", order_of(folder, 7, 0) == first) &
          check("the next epoch has another", order_of(folder, 256, 1) != first);
 }

@@ -116,7 +116,7 @@ class RandomAffine final : public Transform {
     if (spec.range) spec.range = ValueRange{std::fmin(spec.range->lo, fill_), std::fmax(spec.range->hi, fill_)};
     spec.encoding = {};
     shape_ = shape_of(spec.row_shape);
-    ctx.output("out", PortSpec::single(std::move(spec), port.rows_per_pass, port.max_rows));
+    ctx.output("out", PortSpec::single(std::move(spec), port.rows_per_epoch, port.max_rows));
   }
 
   void open(OpenContext& ctx) override { random_ = ctx.random("random_affine"); }

@@ -35,7 +35,7 @@ Bytes popped(StageTester& tester) {
   return {bytes.begin(), bytes.end()};
 }
 
-/// What a pass of one packet becomes, in `epochs` epochs, one behind the other.
+/// What an epoch of one packet becomes, in `epochs` epochs, one behind the other.
 Bytes moved(const ParamValue::Map& params, const Bytes& pixels, std::uint64_t seed = 1, int epochs = 1) {
   StageTester tester("random_affine", params);
   tester.seed(seed);

@@ -69,14 +69,14 @@ bool CallEngine::waits_for(const Event& event) {
 
 SourceProgress::SourceProgress(const PortTable& outputs, const RowShare& share) {
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    if (outputs.spec(i).rows_per_pass) promised_rows_.push_back(share.rows_of_pass(*outputs.spec(i).rows_per_pass));
+    if (outputs.spec(i).rows_per_epoch) promised_rows_.push_back(share.rows_of_epoch(*outputs.spec(i).rows_per_epoch));
 }
 
 void SourceProgress::require_promised_rows(bool last) const {
   for (const std::int64_t promised : promised_rows_)
-    if (last ? pass_rows_ != promised : pass_rows_ > promised)
-      break_source(fmt::format("{} in a pass, promised were {}", counted(pass_rows_, "row"), promised),
-                   "the rows of a pass must be as many as infer has said");
+    if (last ? epoch_rows_ != promised : epoch_rows_ > promised)
+      break_source(fmt::format("{} in an epoch, promised were {}", counted(epoch_rows_, "row"), promised),
+                   "the rows of an epoch must be as many as infer has said");
 }
 
 SourceCall::SourceCall(CallEngine& engine, const PortTable& outputs, SourceProgress& progress, std::uint32_t epoch)
@@ -109,7 +109,7 @@ void SourceCall::require_same_as_first(std::string_view port, std::int64_t rows,
 
 void SourceCall::finish() {
   ++progress_.next_seq_;
-  progress_.pass_rows_ += rows_;
+  progress_.epoch_rows_ += rows_;
   if (stopping()) return;
   if (const auto output = sent_.first_without())
     break_source(fmt::format("no packet on output `{}`", outputs_.name(*output)));

@@ -28,10 +28,10 @@ std::string_view to_string(StageKind kind) {
   return "?";
 }
 
-PortSpec PortSpec::single(TensorSpec spec, std::optional<std::int64_t> rows_per_pass, std::int64_t max_rows) {
+PortSpec PortSpec::single(TensorSpec spec, std::optional<std::int64_t> rows_per_epoch, std::int64_t max_rows) {
   PortSpec port;
   port.fields.push_back({std::string(kValueField), std::move(spec)});
-  port.rows_per_pass = rows_per_pass;
+  port.rows_per_epoch = rows_per_epoch;
   port.max_rows = max_rows;
   return port;
 }

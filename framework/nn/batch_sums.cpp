@@ -24,7 +24,7 @@ std::vector<BatchSums> gather(Communicator& communicator, std::span<const BatchS
   if (all.size() != mine.size_bytes() * static_cast<std::size_t>(communicator.size()))
     throw Error(ErrorKind::run, "rank-batches",
                 "rank " + std::to_string(communicator.rank()) + " has measured " + std::to_string(mine.size()) +
-                    " batches in this pass, another rank more or fewer",
+                    " batches in this epoch, another rank more or fewer",
                 "over several processes no stage upstream may drop, add or cut batches");
   std::vector<BatchSums> gathered(all.size() / sizeof(BatchSums));
   std::memcpy(gathered.data(), all.data(), gathered.size() * sizeof(BatchSums));

@@ -141,10 +141,10 @@ void StageHarness::process(CallEngine& engine, const std::vector<Packet>& packet
   });
 }
 
-void StageHarness::begin_pass(std::uint32_t epoch) {
+void StageHarness::begin_epoch(std::uint32_t epoch) {
   if (!source_progress_) source_progress_.emplace(output_ports, facts_.share);
-  source_progress_->begin_pass();
-  in_call([&] { dynamic_cast<Source&>(*stage).begin_pass(epoch); });
+  source_progress_->begin_epoch();
+  in_call([&] { dynamic_cast<Source&>(*stage).begin_epoch(epoch); });
 }
 
 bool StageHarness::produce(CallEngine& engine, std::uint32_t epoch) {

@@ -67,7 +67,7 @@ class StageHarness : public PortInference,
   void warning(ErrorSite site, std::string name, std::string message, std::string help) override {
     warnings.push_back({std::move(site), std::move(name), std::move(message), std::move(help)});
   }
-  // Once a name, as a run tells them: a stage that warns in every pass is not one that keeps memory.
+  // Once a name, as a run tells them: a stage that warns in every epoch is not one that keeps memory.
   void warning(std::string name, std::string message, std::string help) override {
     const auto is_told = [&](const InferError& told) { return told.name == name; };
     if (std::any_of(warnings.begin(), warnings.end(), is_told)) return;
@@ -93,8 +93,8 @@ class StageHarness : public PortInference,
   /// One call of process; `packets` by input, those that did not come without a lease. Of a Transform also at once on several
   /// threads. The first packet of a Serial tells its first epoch.
   void process(CallEngine& engine, const std::vector<Packet>& packets, std::size_t port);
-  void begin_pass(std::uint32_t epoch);
-  /// One call of produce. Returns whether the pass is over.
+  void begin_epoch(std::uint32_t epoch);
+  /// One call of produce. Returns whether the epoch is over.
   bool produce(CallEngine& engine, std::uint32_t epoch);
 
   const StageInfo& info;

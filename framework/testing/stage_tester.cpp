@@ -65,7 +65,7 @@ struct StageTester::State : public StageHarness {
     if (has_inferred())
       misuse("no-such-port", fmt::format("input `{}` came after infer; declare it with input()", name));
     if (!takes_input(name)) misuse("no-such-port", fmt::format("`{}` has no input `{}`", info.name, name));
-    input_states.push_back({0, 0, facts().first_pass});
+    input_states.push_back({0, 0, facts().first_epoch});
     return set_input(name, spec);
   }
   std::deque<Packet>& queue(std::string_view name) { return queues[output_ports.index_of(name)]; }
@@ -123,8 +123,8 @@ struct StageTester::State : public StageHarness {
   void send(std::size_t output, Packet packet);
 
   TestClock clock;
-  std::uint32_t pass = 0;
-  bool in_pass = false, is_closed = false;
+  std::uint32_t epoch = 0;
+  bool in_epoch = false, is_closed = false;
   std::deque<InputState> input_states;     ///< by port of input_ports
   std::vector<std::deque<Packet>> queues;  ///< by port of output_ports
   std::optional<StageState> to_load;
@@ -159,12 +159,12 @@ void StageTester::State::run(const std::vector<Packet>& packets, std::size_t por
 
 void StageTester::State::pull() {
   if (info.kind != StageKind::source) misuse("not-a-source", fmt::format("`{}` is no source: use push()", info.name));
-  if (!in_pass) {
-    pass = facts().first_pass == 0 ? 0 : pass + 1;
-    begin_pass(pass);
+  if (!in_epoch) {
+    epoch = facts().first_epoch == 0 ? 0 : epoch + 1;
+    begin_epoch(epoch);
   }
   TestCall engine = make_call();
-  in_pass = !produce(engine, pass);
+  in_epoch = !produce(engine, epoch);
 }
 
 std::int64_t count_rows(const RowShape& row_shape, std::size_t values) {
@@ -198,8 +198,8 @@ StageTester& StageTester::ranks(Communicator& communicator, const RowShare& shar
 StageTester& StageTester::epochs(std::uint32_t epochs) {
   NodeFacts& facts = state_->facts();
   facts.epochs = epochs;
-  facts.first_pass = epochs == 0 ? 0 : 1;
-  for (InputState& port : state_->input_states) port.epoch = facts.first_pass;
+  facts.first_epoch = epochs == 0 ? 0 : 1;
+  for (InputState& port : state_->input_states) port.epoch = facts.first_epoch;
   return *this;
 }
 

@@ -69,16 +69,16 @@ std::string field_text(const Field& field) {
 
 }  // namespace
 
-Bench::Bench(const SuiteCase& one, const InputForm& form, const Scenario& scenario, std::uint32_t first_pass)
+Bench::Bench(const SuiteCase& one, const InputForm& form, const Scenario& scenario, std::uint32_t first_epoch)
     : StageHarness(one.info, one.params, std::make_unique<CountedCpu>()),
-      passes_(scenario.size()),
+      epochs_(scenario.size()),
       inputs_(make_host_allocator()) {
   auto& cpu = dynamic_cast<CountedCpu&>(device());
   cpu.on_allocation = [this] { use(); };
   memory_ = &cpu.memory();
   facts_.seed = one.seed;
-  facts_.epochs = static_cast<std::uint32_t>(passes_);
-  facts_.first_pass = first_pass;
+  facts_.epochs = static_cast<std::uint32_t>(epochs_);
+  facts_.first_epoch = first_epoch;
   for (const auto& [name, port] : form.inputs) set_input(name, with_rows(port, scenario));
   calls = make_calls(one, form, scenario, *inputs_, token_);
   sent.resize(calls.size());
@@ -125,18 +125,18 @@ bool Bench::produce_once(std::uint32_t epoch) {
   return produce(engine, epoch);
 }
 
-void Bench::produce_pass(std::uint32_t epoch, bool on_many_threads) {
-  begin_pass(epoch);
+void Bench::produce_epoch(std::uint32_t epoch, bool on_many_threads) {
+  begin_epoch(epoch);
   for (bool last = false; !last;) {
     const auto one = [&] { last = produce_once(epoch); };
     on_many_threads ? run_on_thread(one) : one();
   }
 }
 
-void Bench::run_pass(std::size_t pass, bool on_many_threads) {
-  if (info.kind == StageKind::source) return produce_pass(static_cast<std::uint32_t>(pass + 1), on_many_threads);
+void Bench::run_epoch(std::size_t epoch, bool on_many_threads) {
+  if (info.kind == StageKind::source) return produce_epoch(static_cast<std::uint32_t>(epoch + 1), on_many_threads);
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    if (calls[i].pass != pass) continue;
+    if (calls[i].epoch != epoch) continue;
     if (on_many_threads)
       run_on_thread([&] { call(i); });
     else
@@ -145,7 +145,7 @@ void Bench::run_pass(std::size_t pass, bool on_many_threads) {
 }
 
 void Bench::run(bool on_many_threads) {
-  for (std::size_t pass = 0; pass < passes_; ++pass) run_pass(pass, on_many_threads);
+  for (std::size_t epoch = 0; epoch < epochs_; ++epoch) run_epoch(epoch, on_many_threads);
 }
 
 void Bench::run_out_of_order(std::size_t threads) {
@@ -168,11 +168,11 @@ void Bench::run_out_of_order(std::size_t threads) {
 
 void Bench::run_part() {
   if (info.kind == StageKind::source) {
-    begin_pass(1);
+    begin_epoch(1);
     produce_once(1);
     return;
   }
-  for (std::size_t i = 0; i + 1 < calls.size() && calls[i + 1].pass == 0; ++i) call(i);
+  for (std::size_t i = 0; i + 1 < calls.size() && calls[i + 1].epoch == 0; ++i) call(i);
 }
 
 void Bench::drop_all() {

@@ -21,16 +21,16 @@ struct Sent {
 class Bench final : public StageHarness {
  public:
   /// `memory` is the stage's; it is asked for what is live there.
-  Bench(const SuiteCase& one, const InputForm& form, const Scenario& scenario, std::uint32_t first_pass = 1);
+  Bench(const SuiteCase& one, const InputForm& form, const Scenario& scenario, std::uint32_t first_epoch = 1);
 
   /// infer and open; throws what they throw or report.
   void begin() { open_once(); }
-  /// All calls of a pass, in order, each on a thread of its own when `on_many_threads`. Throws as the calls of StageHarness do.
-  void run_pass(std::size_t pass, bool on_many_threads = false);
+  /// All calls of an epoch, in order, each on a thread of its own when `on_many_threads`. Throws as the calls of StageHarness do.
+  void run_epoch(std::size_t epoch, bool on_many_threads = false);
   void run(bool on_many_threads = false);
   /// The calls of a Transform, spread over `threads`, each of which goes through its part from the end.
   void run_out_of_order(std::size_t threads);
-  /// Calls of the first pass but the last one, as when the run fails elsewhere. Sources: the first produce.
+  /// Calls of the first epoch but the last one, as when the run fails elsewhere. Sources: the first produce.
   void run_part();
 
   /// From now on the n-th use of the context (allocate, emit, print, metrics; from 1) throws Error("injected"). 0: none.
@@ -54,10 +54,10 @@ class Bench final : public StageHarness {
   void use();
   void call(std::size_t index);
   bool produce_once(std::uint32_t epoch);
-  void produce_pass(std::uint32_t epoch, bool on_many_threads);
+  void produce_epoch(std::uint32_t epoch, bool on_many_threads);
   void collect(std::size_t index, std::size_t output, Packet packet);
 
-  std::size_t passes_;
+  std::size_t epochs_;
   std::unique_ptr<Allocator> inputs_;
   std::shared_ptr<const void> token_ = std::make_shared<int>();
   std::atomic<std::int64_t> uses_{0};

@@ -71,8 +71,8 @@ class CallMaker {
   CallMaker(const SuiteCase& one, const InputForm& form, Allocator& memory, std::shared_ptr<const void> token)
       : one_(one), form_(form), memory_(memory), token_(std::move(token)) {}
 
-  void pass(std::size_t pass, const std::vector<std::int64_t>& blocks) {
-    pass_ = pass;
+  void epoch(std::size_t epoch, const std::vector<std::int64_t>& blocks) {
+    pass_ = epoch;
     first_row_ = 0;
     const bool joined = one_.info.spec.input_mode() == InputMode::joined;
     for (std::size_t i = 0; i < blocks.size(); ++i) {
@@ -176,7 +176,7 @@ std::vector<Call> in_order_of_holds(const StageDescriptor& spec, const InputForm
 std::vector<Call> make_calls(const SuiteCase& one, const InputForm& form, const Scenario& scenario, Allocator& memory,
                              const std::shared_ptr<const void>& token) {
   CallMaker maker(one, form, memory, token);
-  for (std::size_t pass = 0; pass < scenario.size(); ++pass) maker.pass(pass, scenario[pass]);
+  for (std::size_t epoch = 0; epoch < scenario.size(); ++epoch) maker.epoch(epoch, scenario[epoch]);
   if (one.info.spec.waits().empty()) return std::move(maker.calls);
   return in_order_of_holds(one.info.spec, form, std::move(maker.calls));
 }

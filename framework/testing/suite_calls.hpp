@@ -14,12 +14,12 @@ namespace millrace::testing {
 
 /// One call of process.
 struct Call {
-  std::size_t pass = 0;
+  std::size_t epoch = 0;
   std::vector<Packet> packets;  ///< by input of the form; those that do not come have no lease
   std::size_t port = 0;         ///< the input that the call is for
 };
 
-/// The calls of all passes, in order. Tensors lie in `memory`; every packet holds `token`.
+/// The calls of all epochs, in order. Tensors lie in `memory`; every packet holds `token`.
 std::vector<Call> make_calls(const SuiteCase& one, const InputForm& form, const Scenario& scenario, Allocator& memory,
                              const std::shared_ptr<const void>& token);
 

@@ -13,7 +13,7 @@ namespace millrace::testing {
 /// What is wrong, if anything is.
 using Finding = std::optional<std::string>;
 
-/// Two passes of four blocks: what a stage has to get through before anything else is asked of it.
+/// Two epochs of four blocks: what a stage has to get through before anything else is asked of it.
 extern const Scenario kPlain;
 
 CheckResult not_applicable(std::string why);
@@ -25,7 +25,7 @@ CheckResult over_forms(const SuiteCase& one, const char* help, const std::functi
 /// "name: message; help: ...", of what `body` throws: its finding otherwise. Errors of kind data are thrown on.
 Finding caught(const std::function<Finding()>& body);
 
-/// All passes. What another check than `check` is there to tell of, out of the contract of a call, only ends them.
+/// All epochs. What another check than `check` is there to tell of, out of the contract of a call, only ends them.
 void run_for(std::string_view check, Bench& bench);
 
 }  // namespace millrace::testing

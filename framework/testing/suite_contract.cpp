@@ -88,24 +88,24 @@ Finding range_left(const SuiteCase& one, const Bench& bench) {
   return {};
 }
 
-Finding pass_not_ended(const SuiteCase& one, const Bench& bench, const Scenario& scenario) {
+Finding epoch_not_ended(const SuiteCase& one, const Bench& bench, const Scenario& scenario) {
   for (const std::string& port : bench.output_ports.names())
-    for (std::size_t pass = 1; pass <= scenario.size(); ++pass) {
+    for (std::size_t epoch = 1; epoch <= scenario.size(); ++epoch) {
       std::vector<const Packet*> packets;
       for (const std::vector<Sent>& call : bench.sent)
         for (const Sent& sent : call)
-          if (sent.port == port && sent.packet.header.epoch == pass) packets.push_back(&sent.packet);
+          if (sent.port == port && sent.packet.header.epoch == epoch) packets.push_back(&sent.packet);
       const auto ends =
           std::count_if(packets.begin(), packets.end(), [](const Packet* p) { return p->header.last_in_epoch; });
       if (ends != 1 || !packets.back()->header.last_in_epoch)
         return fmt::format(
-            "output `{}`: pass {} has {}, {} of them with last_in_epoch; the last one alone has to have it", port, pass,
-            counted(packets.size(), "packet"), ends);
+            "output `{}`: epoch {} has {}, {} of them with last_in_epoch; the last one alone has to have it", port,
+            epoch, counted(packets.size(), "packet"), ends);
       std::int64_t rows = 0, fed = 0;
       for (const Packet* packet : packets) rows += packet->rows;
-      for (const std::int64_t block : scenario[pass - 1]) fed += block;
+      for (const std::int64_t block : scenario[epoch - 1]) fed += block;
       if (!one.info.spec.batch_rows_param().empty() && rows != fed)
-        return fmt::format("output `{}`: {} of {} of pass {} came out", port, rows, counted(fed, "row"), pass);
+        return fmt::format("output `{}`: {} of {} of epoch {} came out", port, rows, counted(fed, "row"), epoch);
     }
   return {};
 }

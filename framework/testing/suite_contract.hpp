@@ -9,7 +9,7 @@ namespace millrace::testing {
 Finding shape_differs(const SuiteCase& one, const Bench& bench);
 /// Values outside of the promised or declared range; NaN lies in none.
 Finding range_left(const SuiteCase& one, const Bench& bench);
-/// A pass without last_in_epoch on the last packet of every output, or a stage that cuts batches and loses rows.
-Finding pass_not_ended(const SuiteCase& one, const Bench& bench, const Scenario& scenario);
+/// An epoch without last_in_epoch on the last packet of every output, or a stage that cuts batches and loses rows.
+Finding epoch_not_ended(const SuiteCase& one, const Bench& bench, const Scenario& scenario);
 
 }  // namespace millrace::testing

@@ -244,12 +244,12 @@ InputForms forms_of(const SuiteCase& one) {
 PortSpec with_rows(PortSpec port, const Scenario& scenario) {
   if (port.kind != PortKind::data) return port;
   std::vector<std::int64_t> rows;
-  for (const auto& pass : scenario) {
-    rows.push_back(std::accumulate(pass.begin(), pass.end(), std::int64_t{0}));
-    for (const std::int64_t block : pass) port.max_rows = std::max(port.max_rows, block);
+  for (const auto& epoch : scenario) {
+    rows.push_back(std::accumulate(epoch.begin(), epoch.end(), std::int64_t{0}));
+    for (const std::int64_t block : epoch) port.max_rows = std::max(port.max_rows, block);
   }
   if (std::all_of(rows.begin(), rows.end(), [&](std::int64_t r) { return r == rows.front(); }))
-    port.rows_per_pass = rows.front();
+    port.rows_per_epoch = rows.front();
   return port;
 }
 

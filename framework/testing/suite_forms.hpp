@@ -23,10 +23,10 @@ struct InputForms {
 };
 InputForms forms_of(const SuiteCase& one);
 
-/// Rows of the blocks of each pass.
+/// Rows of the blocks of each epoch.
 using Scenario = std::vector<std::vector<std::int64_t>>;
 
-/// The form as infer is to see it: rows of a pass where all passes have as many, and the largest block.
+/// The form as infer is to see it: rows of an epoch where all epochs have as many, and the largest block.
 PortSpec with_rows(PortSpec port, const Scenario& scenario);
 
 }  // namespace millrace::testing

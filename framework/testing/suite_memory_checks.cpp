@@ -12,7 +12,7 @@
 namespace millrace::testing {
 namespace {
 
-// Passes between two looks at the heap, and how often it has to have grown.
+// Epochs between two looks at the heap, and how often it has to have grown.
 constexpr std::size_t kWindow = 8, kWindows = 4;
 
 std::size_t heap_bytes() {
@@ -44,24 +44,24 @@ std::vector<std::string> fed_to(const Bench& bench) {
 }
 
 // Memory that the contexts know nothing of shows by growing for ever. The C library takes up freed memory in lots of up to eight
-// blocks, so what one pass loses may show some passes later: windows of eight passes are compared.
+// blocks, so what one epoch loses may show some epochs later: windows of eight epochs are compared.
 Finding heap_grows(const SuiteCase& one, const InputForm& form) {
   Bench bench(one, form, Scenario(kWindow * (kWindows + 1), {8, 8}));
   fed_to(bench);  // decodes every input: the copies belong to the tensors and would look like growth
   bench.begin();
   std::vector<std::size_t> bytes;
   bytes.reserve(kWindows + 1);
-  for (std::size_t pass = 0; pass < kWindow * (kWindows + 1); ++pass) {
-    bench.run_pass(pass);
+  for (std::size_t epoch = 0; epoch < kWindow * (kWindows + 1); ++epoch) {
+    bench.run_epoch(epoch);
     for (std::vector<Sent>& call : bench.sent) std::vector<Sent>().swap(call);
     if (one.info.kind == StageKind::source) std::vector<std::vector<Sent>>().swap(bench.sent);
     std::vector<Metrics>().swap(bench.reported_metrics);
     std::string().swap(bench.printed);
-    if (pass % kWindow == kWindow - 1) bytes.push_back(heap_bytes());
+    if (epoch % kWindow == kWindow - 1) bytes.push_back(heap_bytes());
   }
   for (std::size_t i = 1; i < bytes.size(); ++i)
     if (bytes[i] <= bytes[i - 1]) return {};
-  return fmt::format("the heap grows without end: by {} in {} passes", counted(bytes.back() - bytes.front(), "byte"),
+  return fmt::format("the heap grows without end: by {} in {} epochs", counted(bytes.back() - bytes.front(), "byte"),
                      kWindow * kWindows);
 }
 
@@ -106,7 +106,7 @@ CheckResult check_inputs_kept(const SuiteCase& one) {
 }
 
 CheckResult check_leaks(const SuiteCase& one) {
-  return over_forms(one, "give up in close() what open and process took, and keep nothing of a pass beyond it",
+  return over_forms(one, "give up in close() what open and process took, and keep nothing of an epoch beyond it",
                     [&](const InputForm& form) {
                       Bench bench(one, form, kPlain);
                       bench.begin();
@@ -131,7 +131,7 @@ CheckResult check_throws(const SuiteCase& one) {
         part.run_part();
         part.drop_all();
         part.close();
-        if (Finding finding = still_held(part, "after a failure elsewhere, in the middle of a pass, and close(),"))
+        if (Finding finding = still_held(part, "after a failure elsewhere, in the middle of an epoch, and close(),"))
           return finding;
         for (std::int64_t use = 1; use <= uses; ++use)
           if (Finding finding = fails_cleanly(one, form, use)) return finding;

@@ -15,7 +15,7 @@ namespace {
 
 const Scenario kOneRow{{1}, {1}}, kEmpty{{8, 8}, {0}, {8, 8}}, kOdd{{8, 8, 3}, {8, 8, 3}};
 
-// Data that is not there is told by the pass that needs it.
+// Data that is not there is told by the epoch that needs it.
 Finding construction_fails(const SuiteCase& one) {
   try {
     return caught([&] { return StageHarness(one.info, one.params, open_device({"cpu", 0})), Finding(); });
@@ -26,7 +26,7 @@ Finding construction_fails(const SuiteCase& one) {
 
 using Judge = Finding (*)(const SuiteCase&, const Bench&);
 
-CheckResult after_plain_passes(const SuiteCase& one, const char* check, const char* help, Judge judge) {
+CheckResult after_plain_epochs(const SuiteCase& one, const char* check, const char* help, Judge judge) {
   if (one.info.spec.outputs().empty() && one.info.spec.any_output() == nullptr)
     return not_applicable("it has no output");
   return over_forms(one, help, [&](const InputForm& form) {
@@ -46,7 +46,7 @@ CheckResult check_scenario(const SuiteCase& one, const Scenario& scenario, const
     bench.run();
     Finding finding = shape_differs(one, bench);
     if (!finding) finding = range_left(one, bench);
-    return finding ? finding : pass_not_ended(one, bench, scenario);
+    return finding ? finding : epoch_not_ended(one, bench, scenario);
   });
 }
 
@@ -60,7 +60,7 @@ CheckResult check_runs(const SuiteCase& one) {
   if (forms.accepted.empty())
     return {Verdict::failed, fmt::format("infer accepts none of the inputs that are declared: {}", forms.refusal),
             "declare what infer accepts, or give parameters that fit it: --with '{...}'", false};
-  return over_forms(one, "a pass of 4 blocks of 8 rows, twice, has to go through",
+  return over_forms(one, "an epoch of 4 blocks of 8 rows, twice, has to go through",
                     [&](const InputForm& form) -> Finding {
                       Bench bench(one, form, kPlain);
                       bench.begin();
@@ -71,32 +71,32 @@ CheckResult check_runs(const SuiteCase& one) {
 }
 
 CheckResult check_shape(const SuiteCase& one) {
-  return after_plain_passes(one, "shape-differs", "let describe, infer and process say the same: dtype, shape, rows",
+  return after_plain_epochs(one, "shape-differs", "let describe, infer and process say the same: dtype, shape, rows",
                             shape_differs);
 }
 
 CheckResult check_range(const SuiteCase& one) {
-  return after_plain_passes(one, "range-left", "let infer give the range that process keeps, or none", range_left);
+  return after_plain_epochs(one, "range-left", "let infer give the range that process keeps, or none", range_left);
 }
 
 CheckResult check_end(const SuiteCase& one) {
-  return after_plain_passes(one, "pass-not-ended",
+  return after_plain_epochs(one, "epoch-not-ended",
                             "hand on last_in_epoch of the input, with the last packet of each output",
-                            [](const SuiteCase& c, const Bench& bench) { return pass_not_ended(c, bench, kPlain); });
+                            [](const SuiteCase& c, const Bench& bench) { return epoch_not_ended(c, bench, kPlain); });
 }
 
 CheckResult check_one_row(const SuiteCase& one) {
-  return check_scenario(one, kOneRow, "passes of a single row have to work");
+  return check_scenario(one, kOneRow, "epochs of a single row have to work");
 }
 
 CheckResult check_empty_epoch(const SuiteCase& one) {
   return check_scenario(one, kEmpty,
-                        "a pass of no rows is one block of 0 rows with last_in_epoch; it ends as any other");
+                        "an epoch of no rows is one block of 0 rows with last_in_epoch; it ends as any other");
 }
 
 CheckResult check_odd_batch(const SuiteCase& one) {
   return check_scenario(one, kOdd,
-                        "the last block of a pass has fewer rows than the others; take packet.rows, not max_rows");
+                        "the last block of an epoch has fewer rows than the others; take packet.rows, not max_rows");
 }
 
 }  // namespace millrace::testing

@@ -1,4 +1,4 @@
-// Checks of what a stage sends: that it comes, is what was promised, and ends each pass, whatever the blocks.
+// Checks of what a stage sends: that it comes, is what was promised, and ends each epoch, whatever the blocks.
 #pragma once
 
 #include <millrace/testing/stage_suite.hpp>

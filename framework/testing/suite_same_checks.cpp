@@ -14,7 +14,7 @@
 namespace millrace::testing {
 namespace {
 
-const Scenario kManyBlocks{{8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8}}, kThreePasses{{8, 8}, {8, 8}, {8, 8}};
+const Scenario kManyBlocks{{8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8}}, kThreeEpochs{{8, 8}, {8, 8}, {8, 8}};
 
 struct Seen {
   std::vector<std::string> packets;
@@ -59,14 +59,14 @@ Finding transform_differs(const SuiteCase& one, const InputForm& form) {
   return {};
 }
 
-// Rows of a pass behind one another, whatever packets they came in.
+// Rows of an epoch behind one another, whatever packets they came in.
 using Rows = std::map<std::string, std::string>;
 
 Rows rows_of(const Bench& bench) {
   Rows rows;
   for (const Sent& sent : bench.all_sent())
     for (const Field& field : sent.packet.fields)
-      rows[fmt::format("`{}` of pass {}", sent.port, sent.packet.header.epoch) +
+      rows[fmt::format("`{}` of epoch {}", sent.port, sent.packet.header.epoch) +
            (field.name == kValueField ? "" : ", field " + field.name)]
           .append(reinterpret_cast<const char*>(field.tensor.bytes()), field.tensor.size_bytes());
   return rows;
@@ -109,11 +109,11 @@ CheckResult check_source_blocks(const SuiteCase& one) {
       });
 }
 
-Seen last_pass(Bench& bench) {
+Seen last_epoch(Bench& bench) {
   bench.sent.assign(bench.calls.size(), {});
   bench.reported_metrics.clear();
   bench.printed.clear();
-  bench.run_pass(2);
+  bench.run_epoch(2);
   return seen_of(bench);
 }
 
@@ -126,17 +126,17 @@ std::string state_text(const Bench& bench) {
 
 Finding state_differs(const SuiteCase& one, const InputForm& form) {
   const bool saves = one.info.spec.state() == StateKind::checkpointable;
-  Bench kept(one, form, kThreePasses), fresh(one, form, kThreePasses, 3);
+  Bench kept(one, form, kThreeEpochs), fresh(one, form, kThreeEpochs, 3);
   kept.begin();
-  kept.run_pass(0);
-  kept.run_pass(1);
+  kept.run_epoch(0);
+  kept.run_epoch(1);
   const StageState state = kept.save();
   fresh.begin();
   if (saves) fresh.load(state);
   const std::string how =
-      saves ? "after the state was saved and loaded" : "in a stage that starts at that pass; it is declared stateless";
-  if (Finding finding = differs(last_pass(kept), last_pass(fresh), how)) return "in pass 3, " + *finding;
-  if (state_text(kept) != state_text(fresh)) return "what it saves after pass 3 differs " + how;
+      saves ? "after the state was saved and loaded" : "in a stage that starts at that epoch; it is declared stateless";
+  if (Finding finding = differs(last_epoch(kept), last_epoch(fresh), how)) return "in epoch 3, " + *finding;
+  if (state_text(kept) != state_text(fresh)) return "what it saves after epoch 3 differs " + how;
   return {};
 }
 
@@ -181,7 +181,7 @@ CheckResult check_blocks(const SuiteCase& one) {
 CheckResult check_state(const SuiteCase& one) {
   if (one.info.spec.state() == StateKind::volatile_) return not_applicable("its state is declared volatile");
   return over_forms(one,
-                    "save and load every member that a later pass depends on, or declare StateKind::checkpointable",
+                    "save and load every member that a later epoch depends on, or declare StateKind::checkpointable",
                     [&](const InputForm& form) { return state_differs(one, form); });
 }
 

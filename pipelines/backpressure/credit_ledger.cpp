@@ -35,14 +35,14 @@ struct CreditLedger::EpochHandle {
 CreditLedger::CreditLedger(std::vector<SourceBudget> sources, EpochGate gate, LedgerHooks hooks)
     : gate_(std::move(gate)),
       hooks_(std::move(hooks)),
-      first_pass_(gate_.first()),
+      first_epoch_(gate_.first()),
       spare_(gate_.places()),
-      told_(first_pass_) {
+      told_(first_epoch_) {
   for (SourceBudget& budget : sources) {
     Account account;
     account.budget = std::move(budget);
     account.budget.blocks = std::max<std::int64_t>(account.budget.blocks, 1);
-    account.pass = first_pass_;
+    account.epoch = first_epoch_;
     accounts_.push_back(std::move(account));
   }
 }
@@ -54,13 +54,13 @@ std::shared_ptr<CreditLedger> CreditLedger::make(std::vector<SourceBudget> sourc
 void CreditLedger::start() noexcept { pump(Lock(mutex_)); }
 
 CreditLedger::Limit CreditLedger::limit_of(const Account& account) const {
-  if (!account.in_pass && !gate_.may_start(account.pass)) return Limit::epoch;
+  if (!account.in_epoch && !gate_.may_start(account.epoch)) return Limit::epoch;
   const std::size_t bytes = (static_cast<std::size_t>(account.state.alive) + 1) * account.budget.block_bytes;
   if (account.budget.bytes != 0 && account.state.alive > 0 && bytes > account.budget.bytes) return Limit::bytes;
   return account.state.alive >= account.budget.blocks ? Limit::blocks : Limit::none;
 }
 
-// A source never has two credits at once: only produce can tell that a pass is over.
+// A source never has two credits at once: only produce can tell that an epoch is over.
 std::optional<CreditLedger::Grant> CreditLedger::next_grant() noexcept {
   if (closed_) return std::nullopt;
   for (std::size_t i = 0; i < accounts_.size(); ++i) {
@@ -68,7 +68,7 @@ std::optional<CreditLedger::Grant> CreditLedger::next_grant() noexcept {
     if (is_done(account) || limit_of(account) != Limit::none) continue;
     account.state.high = std::max(account.state.high, ++account.state.alive);
     account.running = true;
-    return Grant{i, account.pass, !std::exchange(account.in_pass, true), gate_.begin(account.pass)};
+    return Grant{i, account.epoch, !std::exchange(account.in_epoch, true), gate_.begin(account.epoch)};
   }
   return std::nullopt;
 }
@@ -98,7 +98,7 @@ void CreditLedger::hand_out(Grant grant) {
   auto lease = std::make_shared<PacketLease>();
   lease->credits.push_back(std::move(credit));
   lease->epoch = grant.own ? std::move(grant.own) : open_epoch(grant.epoch);
-  hooks_.start({grant.source, grant.epoch, grant.begins_pass, std::move(lease)});
+  hooks_.start({grant.source, grant.epoch, grant.begins_epoch, std::move(lease)});
 }
 
 EpochGate::Handle CreditLedger::open_epoch(std::uint32_t epoch) {
@@ -117,10 +117,10 @@ void CreditLedger::produced(std::size_t source, bool last) noexcept {
   Account& account = accounts_[source];
   account.running = false;
   if (last) {
-    account.in_pass = false;
-    own = gate_.finish(account.pass);
-    ++account.pass;
-    ++account.state.passes;
+    account.in_epoch = false;
+    own = gate_.finish(account.epoch);
+    ++account.epoch;
+    ++account.state.epochs;
   }
   pump(std::move(lock));
 }
@@ -184,7 +184,7 @@ void CreditLedger::stop_after(std::uint32_t from_epoch) {
   }
   throw Error(ErrorKind::run, "stop-too-late",
               "the run was to end after epoch " + std::to_string(std::uint64_t{from_epoch} + 1) +
-                  ", but a later pass has begun",
+                  ", but a later epoch has begun",
               "call stop_after while the packet with the metrics of that epoch is held, with `epochs_ahead` 0 or 1");
 }
 
@@ -196,7 +196,7 @@ void CreditLedger::close() noexcept {
   if (!own.empty()) gate_.abandon(own);
 }
 
-std::uint32_t CreditLedger::last_pass() const {
+std::uint32_t CreditLedger::last_epoch() const {
   const std::lock_guard lock(mutex_);
   return gate_.last();
 }

@@ -1,4 +1,4 @@
-// When a pass may start.
+// When an epoch may start.
 #include "epoch_gate.hpp"
 
 #include <algorithm>

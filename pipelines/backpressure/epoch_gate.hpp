@@ -1,4 +1,4 @@
-// When a pass may start: pass e waits until nothing of pass e-1-epochs_ahead is alive, so what a run keeps is bounded.
+// When an epoch may start: epoch e waits until nothing of epoch e-1-epochs_ahead is alive, so what a run keeps is bounded.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace millrace::pipelines {
 
-/// Plain bookkeeping; the ledger guards it with its lock. Every source makes every pass. Allocates when it is made and never
+/// Plain bookkeeping; the ledger guards it with its lock. Every source makes every epoch. Allocates when it is made and never
 /// again.
 class EpochGate {
  public:
@@ -22,15 +22,15 @@ class EpochGate {
   /// Every epoch before this one has ended.
   std::uint64_t lowest_alive() const { return lowest_alive_; }
 
-  /// A source begins or goes on with a pass that may start. Returns the epoch's handle; null until somebody has set it.
+  /// A source begins or goes on with an epoch that may start. Returns the epoch's handle; null until somebody has set it.
   const Handle& begin(std::uint32_t epoch) noexcept;
   void set_handle(std::uint32_t epoch, Handle own) noexcept { at(epoch).own = std::move(own); }
-  /// A source has finished its pass. When it was the last one, the gate's own reference comes back: the caller drops it
+  /// A source has finished its epoch. When it was the last one, the gate's own reference comes back: the caller drops it
   /// without the lock, because that may end the epoch.
   Handle finish(std::uint32_t epoch) noexcept;
   /// Nothing holds `epoch` any more: it has ended, and those behind it that were waiting for it.
   void end(std::uint32_t epoch) noexcept;
-  /// The run ends with `epoch` + 1. False, and nothing changes, when a later pass has begun.
+  /// The run ends with `epoch` + 1. False, and nothing changes, when a later epoch has begun.
   bool stop_after(std::uint32_t epoch) noexcept;
   /// Moves the gate's own references to `into`, which has places() places; the caller drops them without the lock.
   void abandon(std::vector<Handle>& into) noexcept;

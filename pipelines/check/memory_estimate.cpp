@@ -33,11 +33,11 @@ std::size_t row_bytes(const PortSpec& port) {
   return bytes;
 }
 
-/// A source's budget; less where it has not so many rows in the passes that may be alive at once.
+/// A source's budget; less where it has not so many rows in the epochs that may be alive at once.
 std::size_t rows_alive(const ValidatedGraph& graph, std::int64_t blocks, const PortSpec& spec) {
   const std::size_t rows = as_size(blocks) * as_size(spec.max_rows);
-  if (!spec.rows_per_pass) return rows;
-  return std::min(rows, (std::size_t{graph.epochs_ahead} + 1) * as_size(*spec.rows_per_pass));
+  if (!spec.rows_per_epoch) return rows;
+  return std::min(rows, (std::size_t{graph.epochs_ahead} + 1) * as_size(*spec.rows_per_epoch));
 }
 
 /// Most rows of each node's output that can be alive: those of its source, kept by every row made from them.
@@ -125,7 +125,7 @@ std::size_t decoded_bytes(const ValidatedGraph& graph, const ValidatedNode& node
   return bytes;
 }
 
-// A pass starts when the one `epochs_ahead` + 1 before it is gone, so that many snapshots live, and the report keeps the last.
+// An epoch starts when the one `epochs_ahead` + 1 before it is gone, so that many snapshots live, and the report keeps the last.
 std::size_t model_bytes(const ValidatedNode& node, std::uint32_t epochs_ahead) {
   std::size_t bytes = 0;
   for (const auto& [port, spec] : node.outputs)

@@ -140,8 +140,8 @@ constexpr std::array kSpellings{
 
 // What other tools have and Millrace has not, or has somewhere else.
 constexpr std::array kElsewhere{
-    Spelling{"early_stopping", "there is no early stopping: a run trains `epochs` passes"},
-    Spelling{"patience", "there is no early stopping: a run trains `epochs` passes"},
+    Spelling{"early_stopping", "there is no early stopping: a run trains as many epochs as `epochs` says"},
+    Spelling{"patience", "there is no early stopping: a run trains as many epochs as `epochs` says"},
     Spelling{"callbacks", "there are no callbacks: what a run does is in its graph"},
     Spelling{"lr_scheduler", "there are no schedules: `learning_rate` is constant"},
     Spelling{"scheduler", "there are no schedules: `learning_rate` is constant"},

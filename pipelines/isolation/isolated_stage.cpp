@@ -75,9 +75,9 @@ class Remote {
     });
   }
 
-  void begin_pass(std::uint32_t epoch) {
+  void begin_epoch(std::uint32_t epoch) {
     WireWriter request;
-    request.put(Request::begin_pass);
+    request.put(Request::begin_epoch);
     request.put(epoch);
     call(request, nullptr);
   }
@@ -166,7 +166,7 @@ class Remote {
       to.put(seed);
     }
     to.put(context.epochs());
-    to.put(context.first_pass());
+    to.put(context.first_epoch());
     to.put(static_cast<std::int32_t>(share.rank));
     to.put(static_cast<std::int32_t>(share.size));
     to.put(share.batch_rows);
@@ -245,7 +245,7 @@ class IsolatedSource final : public Source {
   void infer(InferContext&) override {}
   void open(OpenContext& context) override { remote_.open(context); }
   void close() noexcept override { remote_.close(); }
-  void begin_pass(std::uint32_t epoch) override { remote_.begin_pass(epoch); }
+  void begin_epoch(std::uint32_t epoch) override { remote_.begin_epoch(epoch); }
   void produce(SourceContext& context) override { remote_.produce(context); }
   void save(StageState& state) const override { remote_.save(state); }
   void load(const StageState& state) override { remote_.load(state); }

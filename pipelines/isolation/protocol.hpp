@@ -6,7 +6,7 @@
 namespace millrace::pipelines {
 
 /// `end` is not answered. A line that closes without it means that the run has died.
-enum class Request : std::uint8_t { open, begin_pass, produce, process, save, load, close, end };
+enum class Request : std::uint8_t { open, begin_epoch, produce, process, save, load, close, end };
 
 /// done and failed end a request and carry what the stage has let go of; stop_after waits for its reply.
 enum class WorkerMessage : std::uint8_t { done, failed, emit, stop_after, metrics, step, print, warning };

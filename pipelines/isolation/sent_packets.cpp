@@ -33,7 +33,7 @@ void require_within(std::uint64_t offset, std::uint64_t bytes, std::uint64_t siz
 
 }  // namespace
 
-// The smallest that fits; packets of a port are of one size but for the last of a pass.
+// The smallest that fits; packets of a port are of one size but for the last of an epoch.
 std::uint32_t SentPackets::take_slot(std::uint64_t bytes) {
   auto best = slots_.end();
   for (auto slot = slots_.begin(); slot != slots_.end(); ++slot)

@@ -42,7 +42,7 @@ NodeFacts read_facts(WireReader& from, std::string name) {
     facts.seeds.emplace_back(std::move(purpose), from.get<std::uint64_t>());
   }
   facts.epochs = from.get<std::uint32_t>();
-  facts.first_pass = from.get<std::uint32_t>();
+  facts.first_epoch = from.get<std::uint32_t>();
   facts.share.rank = from.get<std::int32_t>();
   facts.share.size = from.get<std::int32_t>();
   facts.share.batch_rows = from.get<std::int64_t>();
@@ -66,7 +66,7 @@ struct HostedStage {
       : node(std::move(told)),
         opening(node, connection),
         source_progress(node.outputs, node.facts.share),
-        serial_progress(node.outputs, info.spec.input_mode(), node.facts.first_pass),
+        serial_progress(node.outputs, info.spec.input_mode(), node.facts.first_epoch),
         stage(info.make(params)) {}
   HostedNode node;
   HostedOpening opening;
@@ -138,8 +138,8 @@ class StageWorker {
     switch (request.one_of(Request::end)) {
       case Request::open:
         return open(request);
-      case Request::begin_pass:
-        return begin_pass(request.get<std::uint32_t>());
+      case Request::begin_epoch:
+        return begin_epoch(request.get<std::uint32_t>());
       case Request::produce:
         return produce(request.get<std::uint32_t>());
       case Request::process:
@@ -175,9 +175,9 @@ class StageWorker {
     hosted_->stage->infer(inference);
   }
 
-  void begin_pass(std::uint32_t epoch) {
-    dynamic_cast<Source&>(*hosted_->stage).begin_pass(epoch);
-    hosted_->source_progress.begin_pass();
+  void begin_epoch(std::uint32_t epoch) {
+    dynamic_cast<Source&>(*hosted_->stage).begin_epoch(epoch);
+    hosted_->source_progress.begin_epoch();
   }
 
   void produce(std::uint32_t epoch) {

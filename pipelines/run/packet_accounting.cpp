@@ -29,7 +29,7 @@ RunFailure lost(const EdgeCount& edge, const std::string& what, std::string help
 
 bool balances(const EdgeCount& edge) { return edge.emitted == edge.taken + edge.discarded + edge.waiting; }
 
-void check_edge(const EdgeCount& edge, std::uint32_t passes, bool cut_short, std::vector<RunFailure>& failures) {
+void check_edge(const EdgeCount& edge, std::uint32_t epochs, bool cut_short, std::vector<RunFailure>& failures) {
   if (!balances(edge))
     failures.push_back(
         lost(edge,
@@ -45,10 +45,10 @@ void check_edge(const EdgeCount& edge, std::uint32_t passes, bool cut_short, std
     failures.push_back(
         lost(edge, counted(edge.discarded, "packet was", "packets were") + " discarded, but nobody stopped the run",
              "this is a defect of the engine"));
-  if (edge.carries_rows && edge.passes_ended != passes)
+  if (edge.carries_rows && edge.epochs_ended != epochs)
     failures.push_back(lost(
         edge,
-        fmt::format("the end of {} arrived, expected were {}", counted(edge.passes_ended, "pass", "passes"), passes),
+        fmt::format("the end of {} arrived, expected were {}", counted(edge.epochs_ended, "epoch", "epochs"), epochs),
         "a stage must pass on last_in_epoch once a pass on every data output"));
 }
 
@@ -56,7 +56,7 @@ RunFailure kept_packet(const KeptCount& kept) {
   RunFailure failure = failure_of("kept-packet",
                                   fmt::format("node `{}` still kept {} when the run had ended", kept.node,
                                               counted(kept.count, "block or epoch", "blocks or epochs")),
-                                  "a stage must let go of every packet of a pass by its last_in_epoch");
+                                  "a stage must let go of every packet of an epoch by its last_in_epoch");
   failure.node = kept.node;
   failure.stage = kept.stage;
   failure.where = kept.where;
@@ -80,12 +80,12 @@ std::string help_for(const SourceCount& source) {
       source.bytes - source.declared_bytes + source.block_bytes);
 }
 
-RunFailure unfinished_pass(const SourceCount& source, std::uint32_t passes) {
+RunFailure unfinished_epoch(const SourceCount& source, std::uint32_t epochs) {
   const bool by_bytes = source.limit == CreditLedger::Limit::bytes;
   RunFailure failure = failure_of(
-      "unfinished-pass",
-      fmt::format("source `{}` finished {} of {}, then nothing moved any more: {}", source.node, source.passes,
-                  counted(passes, "pass", "passes"), by_bytes ? "its limit of bytes is reached" : "it got no credit"),
+      "unfinished-epoch",
+      fmt::format("source `{}` finished {} of {}, then nothing moved any more: {}", source.node, source.epochs,
+                  counted(epochs, "epoch", "epochs"), by_bytes ? "its limit of bytes is reached" : "it got no credit"),
       help_for(source));
   failure.node = source.node;
   failure.stage = source.stage;
@@ -95,24 +95,24 @@ RunFailure unfinished_pass(const SourceCount& source, std::uint32_t passes) {
 
 }  // namespace
 
-std::vector<RunFailure> check_edges(const std::vector<EdgeCount>& edges, std::uint32_t passes, bool cut_short) {
+std::vector<RunFailure> check_edges(const std::vector<EdgeCount>& edges, std::uint32_t epochs, bool cut_short) {
   std::vector<RunFailure> failures;
-  for (const EdgeCount& edge : edges) check_edge(edge, passes, cut_short, failures);
+  for (const EdgeCount& edge : edges) check_edge(edge, epochs, cut_short, failures);
   return failures;
 }
 
-bool is_unfinished(const std::vector<SourceCount>& sources, std::uint32_t passes) {
-  return std::any_of(sources.begin(), sources.end(), [&](const SourceCount& s) { return s.passes != passes; });
+bool is_unfinished(const std::vector<SourceCount>& sources, std::uint32_t epochs) {
+  return std::any_of(sources.begin(), sources.end(), [&](const SourceCount& s) { return s.epochs != epochs; });
 }
 
 std::vector<RunFailure> check_ends(const std::vector<SourceCount>& sources, const std::vector<KeptCount>& kept,
-                                   std::size_t lost, std::uint32_t passes) {
+                                   std::size_t lost, std::uint32_t epochs) {
   using Limit = CreditLedger::Limit;
-  const auto is_stuck = [&](const SourceCount& s, Limit limit) { return s.passes != passes && s.limit == limit; };
+  const auto is_stuck = [&](const SourceCount& s, Limit limit) { return s.epochs != epochs && s.limit == limit; };
   std::vector<RunFailure> failures;
   // A source that has blocks left waits for another one, which has not.
   for (const SourceCount& source : sources)
-    if (is_stuck(source, Limit::bytes)) failures.push_back(unfinished_pass(source, passes));
+    if (is_stuck(source, Limit::bytes)) failures.push_back(unfinished_epoch(source, epochs));
   for (RunFailure& failure : failures)
     for (const KeptCount& k : kept)
       failure.notes.push_back(
@@ -122,7 +122,7 @@ std::vector<RunFailure> check_ends(const std::vector<SourceCount>& sources, cons
   if (lost != 0) failures.push_back(lost_hold(lost));
   if (!failures.empty()) return failures;
   for (const SourceCount& source : sources)
-    if (source.passes != passes) failures.push_back(unfinished_pass(source, passes));
+    if (source.epochs != epochs) failures.push_back(unfinished_epoch(source, epochs));
   return failures;
 }
 

@@ -1,4 +1,4 @@
-// Nothing is lost silently: what went into every edge must have come out, and every pass must have come to its end.
+// Nothing is lost silently: what went into every edge must have come out, and every epoch must have come to its end.
 #pragma once
 
 #include "backpressure/credit_ledger.hpp"
@@ -15,14 +15,14 @@ struct EdgeCount {
   std::string from, to;  ///< "train.images", "train_inputs.flatten.in"
   std::uint64_t emitted = 0, taken = 0, discarded = 0;
   std::uint64_t waiting = 0;       ///< still in the consumer's join
-  std::uint64_t passes_ended = 0;  ///< packets taken with last_in_epoch
-  bool carries_rows = true;        ///< only data ports mark the end of a pass
+  std::uint64_t epochs_ended = 0;  ///< packets taken with last_in_epoch
+  bool carries_rows = true;        ///< only data ports mark the end of an epoch
 };
 
 struct SourceCount {
   std::string node, stage;
   Location where;
-  std::uint32_t passes = 0;
+  std::uint32_t epochs = 0;
   std::int64_t blocks_alive = 0;
   std::size_t bytes = 0, block_bytes = 0;  ///< of its budget; 0: no limit
   std::size_t declared_bytes = 0;  ///< as the user wrote them; the budget has more where batches behind it need more
@@ -36,18 +36,18 @@ struct KeptCount {
   std::size_t count = 0;  ///< blocks and epochs
 };
 
-/// Failures `lost-packet`; none when everything adds up. `passes`: how many every edge owed. A run that was `cut_short`, by a
+/// Failures `lost-packet`; none when everything adds up. `epochs`: how many every edge owed. A run that was `cut_short`, by a
 /// failure, a signal or a source that could not go on, owes nothing and may have discarded, but the numbers of every edge must
 /// still balance.
-std::vector<RunFailure> check_edges(const std::vector<EdgeCount>& edges, std::uint32_t passes, bool cut_short);
+std::vector<RunFailure> check_edges(const std::vector<EdgeCount>& edges, std::uint32_t epochs, bool cut_short);
 
 /// The sources that did not come to their end, in a run that nobody stopped.
-bool is_unfinished(const std::vector<SourceCount>& sources, std::uint32_t passes);
+bool is_unfinished(const std::vector<SourceCount>& sources, std::uint32_t epochs);
 
-/// Failures `kept-packet` and `unfinished-pass`: the causes only. Whoever keeps an epoch keeps the next pass from beginning, and
+/// Failures `kept-packet` and `unfinished-epoch`: the causes only. Whoever keeps an epoch keeps the next epoch from beginning, and
 /// is the cause; a limit of bytes is the cause of what is still held behind it.
 /// `lost`: blocks and epochs that are still held when every stage is gone.
 std::vector<RunFailure> check_ends(const std::vector<SourceCount>& sources, const std::vector<KeptCount>& kept,
-                                   std::size_t lost, std::uint32_t passes);
+                                   std::size_t lost, std::uint32_t epochs);
 
 }  // namespace millrace::pipelines

@@ -1,4 +1,4 @@
-// For each edge, what its output emitted beside what its input took, discarded or still has waiting; for each source, its passes and budget.
+// For each edge, what its output emitted beside what its input took, discarded or still has waiting; for each source, its epochs and budget.
 #include "packet_counts.hpp"
 
 namespace millrace::pipelines {
@@ -11,7 +11,7 @@ std::vector<EdgeCount> count_edges(const std::vector<std::unique_ptr<NodeAdapter
       const OutputPort& out = *in.from->outputs()[in.from_port];
       edges.push_back({in.from->node().name + "." + in.from->output_ports().name(in.from_port),
                        node->node().name + "." + node->input_ports().name(i), out.emitted, in.taken, in.discarded,
-                       node->waiting(i), in.passes_ended, node->input_ports().spec(i).kind == PortKind::data});
+                       node->waiting(i), in.epochs_ended, node->input_ports().spec(i).kind == PortKind::data});
     }
   return edges;
 }
@@ -22,7 +22,7 @@ std::vector<SourceCount> count_sources(const ValidatedGraph& graph, const std::v
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const CreditLedger::SourceState state = ledger.source(i);
     const ValidatedNode& node = graph.nodes[sources[i]];
-    counts.push_back({node.name, node.info->name, node.where, state.passes, state.alive, node.budget_bytes,
+    counts.push_back({node.name, node.info->name, node.where, state.epochs, state.alive, node.budget_bytes,
                       block_bytes(node), node.declared_bytes, state.limit});
   }
   return counts;

@@ -106,7 +106,7 @@ RunFailure missing_epochs(const ValidatedNode& node, const std::string& port,
   failure.name = "missing-epoch";
   failure.message = fmt::format("`{}.{}` has told nothing of {} {}", node.name, port,
                                 epochs.size() == 1 ? "epoch" : "epochs", fmt::join(epochs, ", "));
-  failure.help = "a stage that trains emits the metrics of every pass, at its end";
+  failure.help = "a stage that trains emits the metrics of every epoch, at its end";
   failure.node = node.name;
   failure.stage = node.info->name;
   failure.where = node.where;

@@ -281,11 +281,11 @@ void Run::account() {
   stopped_ = stop_.stopped();
   ended_ = ledger_->ends_told();
   source_counts_ = count_sources(graph_, sources_, *ledger_);
-  passes_ = ledger_->last_pass() - ledger_->first_pass() + 1;
+  epochs_ = ledger_->last_epoch() - ledger_->first_epoch() + 1;
   report_.widened = widened_budgets(graph_, sources_, *ledger_);
-  const bool cut_short = stopped_ || is_unfinished(source_counts_, passes_);
+  const bool cut_short = stopped_ || is_unfinished(source_counts_, epochs_);
   if (cut_short) discard_waiting();
-  for (const RunFailure& failure : check_edges(count_edges(nodes_), passes_, cut_short)) stop_.fail(failure);
+  for (const RunFailure& failure : check_edges(count_edges(nodes_), epochs_, cut_short)) stop_.fail(failure);
   discard_waiting();
   if (cut_short || stop_.stopped()) return;
   require_every_epoch();
@@ -297,7 +297,7 @@ void Run::require_every_epoch() {
     if (!graph_.is_trainer(node)) continue;
     for (const auto& [port, spec] : node.outputs) {
       if (spec.kind != PortKind::metrics) continue;
-      const auto missing = history_.missing(node.name, port, ledger_->first_pass(), ledger_->last_pass());
+      const auto missing = history_.missing(node.name, port, ledger_->first_epoch(), ledger_->last_epoch());
       if (!missing.empty()) stop_.fail(missing_epochs(node, port, missing));
     }
   }
@@ -341,7 +341,7 @@ void Run::close_stages() {
     const ValidatedNode& node = graph_.nodes[i];
     if (kept_[i] != 0) counts.push_back({node.name, node.info->name, node.where, kept_[i]});
   }
-  for (const RunFailure& failure : check_ends(source_counts_, counts, ledger_->held(), passes_)) stop_.fail(failure);
+  for (const RunFailure& failure : check_ends(source_counts_, counts, ledger_->held(), epochs_)) stop_.fail(failure);
 }
 
 void Run::tell_changed_floats() {

@@ -82,7 +82,7 @@ class Run {
   std::atomic<std::size_t> opening_or_closing_{SIZE_MAX};  ///< a node, or none
   std::vector<std::size_t> sources_;                       ///< nodes, by line of the ledger
   std::vector<SourceCount> source_counts_;                 ///< when nothing moved any more
-  std::uint32_t passes_ = 0;                               ///< that each source owed
+  std::uint32_t epochs_ = 0;                               ///< that each source owed
   std::vector<std::size_t> kept_;                          ///< by node: blocks and epochs that came back when it went
   std::atomic<std::uint64_t> ended_{UINT64_MAX};           ///< epochs that had, when nothing moved any more
   std::atomic<bool> is_ending_told_{false};

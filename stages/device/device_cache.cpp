@@ -1,4 +1,4 @@
-// The first pass enqueues one asynchronous copy for each output, and both ends are kept until its event; from then on rows are views of a
+// The first epoch enqueues one asynchronous copy for each output, and both ends are kept until its event; from then on rows are views of a
 // resident table.
 #include "device_cache.hpp"
 

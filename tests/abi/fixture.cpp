@@ -19,7 +19,7 @@ class Dice final : public Source {
   static void describe(StageDescriptor& spec) {
     spec.summary("Throws dice, the same ones for one seed.")
         .output("out", Tensors::of({DType::f32}).shape({2}).within(1, 6));
-    spec.param(Param("rows", ParamType::integer().at_least(1).at_most(1000), "Throws of a pass.")
+    spec.param(Param("rows", ParamType::integer().at_least(1).at_most(1000), "Throws of an epoch.")
                    .or_default(4)
                    .in_unit("rows"));
     spec.example("dice: {stage: abi_dice, with: {rows: 3}}");
@@ -31,7 +31,7 @@ class Dice final : public Source {
     ctx.draws("abi_dice");
   }
   void open(OpenContext& ctx) override { random_ = std::make_unique<Random>(ctx.random("abi_dice")); }
-  void begin_pass(std::uint32_t epoch) override { epoch_ = epoch; }
+  void begin_epoch(std::uint32_t epoch) override { epoch_ = epoch; }
   void produce(SourceContext& ctx) override {
     OutTensor y = ctx.allocate(ctx.output("out").only(), rows_);
     auto ids = std::make_shared<std::vector<std::uint64_t>>(static_cast<std::size_t>(rows_));
@@ -87,7 +87,7 @@ class Weigh final : public Transform {
 class Total final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
-    spec.summary("Prints the sum of all that came through so far, at the end of each pass.");
+    spec.summary("Prints the sum of all that came through so far, at the end of each epoch.");
     spec.input("in", Tensors::of({DType::f32})).state(StateKind::checkpointable);
     spec.example("total: {stage: abi_total, in: weighed}");
   }

@@ -12,7 +12,7 @@ from idx_files import write_images
 PROGRAM = os.environ["PIPELINE_RUN"]
 MPIRUN = os.environ.get("MPIRUN", "")
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROWS = {"train": 130, "valid": 50}  # the last batch of each pass is short
+ROWS = {"train": 130, "valid": 50}  # the last batch of each epoch is short
 LOST = 719
 
 

@@ -30,7 +30,7 @@ class Weighing final : public Transform {
     seen.insert(in.only().describe());
     if (in.only().row_shape.at(0) != static_cast<std::int64_t>(columns_))
       return ctx.error(ErrorSite::param("weights"), "shape-mismatch", "a weight for each column");
-    ctx.output("out", PortSpec::single({DType::f32, in.only().row_shape, {}, {}, {}}, in.rows_per_pass, in.max_rows));
+    ctx.output("out", PortSpec::single({DType::f32, in.only().row_shape, {}, {}, {}}, in.rows_per_epoch, in.max_rows));
   }
   void process(TransformContext& ctx) const override {
     const Tensor& x = ctx.input().tensor();

@@ -9,7 +9,7 @@ using namespace millrace::testing;
 
 namespace {
 
-/// Sends 2 x 3 rows of sample ids a pass, in blocks of 3; its state is the number of passes begun.
+/// Sends 2 x 3 rows of sample ids an epoch, in blocks of 3; its state is the number of epochs begun.
 class SmallSource final : public Source {
  public:
   static void describe(StageDescriptor& spec) {
@@ -24,7 +24,7 @@ class SmallSource final : public Source {
     if (bad_ == "refuse") return ctx.error(ErrorSite::param("bad"), "refused", "as asked", "ask for something else");
     ctx.output("out", PortSpec::single({DType::i32, {}, {}, {}, {}}, 6, 3));
   }
-  void begin_pass(std::uint32_t) override {
+  void begin_epoch(std::uint32_t) override {
     ++begun_;
     at_ = 0;
   }
@@ -118,7 +118,7 @@ TEST_CASE("State goes from one stage to another") {
   CHECK(other.save().get("begun")[0] == std::byte{3});
 }
 
-TEST_CASE("Joined inputs arrive together, with ids and rows counted through the pass") {
+TEST_CASE("Joined inputs arrive together, with ids and rows counted through the epoch") {
   StageTester t(stages(), "pair");
   const auto push = [&](bool last) {
     t.push_joined({{"a", rows<float>({1}, {1, 2})}, {"b", rows<std::uint8_t>({}, {3, 4})}}, last);

@@ -23,7 +23,7 @@ class Faulty final : public Transform {
         .param(Param("rank", T::integer().at_least(0), "the rank that fails"))
         .param(Param("fault", T::choice({"throw", "throw_number", "hang", "freeze", "die", "leave", "signal"}),
                      "how it fails"))
-        .param(Param("epoch", T::integer().at_least(1), "in which pass").or_default(2))
+        .param(Param("epoch", T::integer().at_least(1), "in which epoch").or_default(2))
         .example("faults: {stage: faulty, in: points.x, with: {rank: 1, fault: hang}}");
   }
   explicit Faulty(const ParamValue& params)

@@ -75,7 +75,7 @@ TEST_CASE("a gather gives every rank every part, in rank order") {
     for (std::size_t i = 0; i < mine.size(); ++i) CHECK(mine[i] == static_cast<std::byte>(i / 3 + 1));
 }
 
-TEST_CASE("the ranks' rows are every position of the pass once, batch by batch") {
+TEST_CASE("the ranks' rows are every position of the epoch once, batch by batch") {
   const std::int64_t total = GENERATE(0, 1, 4, 21, 60), batch = GENERATE(4, 7, 64);
   const int size = GENERATE(1, 2, 3, 4);
   std::set<std::int64_t> seen;
@@ -89,7 +89,7 @@ TEST_CASE("the ranks' rows are every position of the pass once, batch by batch")
         seen.insert(share.position(row, total));
       }
     }
-    CHECK(row == share.rows_of_pass(total));
+    CHECK(row == share.rows_of_epoch(total));
   }
   CHECK(static_cast<std::int64_t>(seen.size()) == total);
 }

@@ -30,7 +30,7 @@ class PlantedSource final : public Source {
   }
   explicit PlantedSource(const ParamValue&) {}
   void infer(InferContext& ctx) override { ctx.output("out", PortSpec::single(one_byte(), kBlocks, 1)); }
-  void begin_pass(std::uint32_t) override { next_ = 0; }
+  void begin_epoch(std::uint32_t) override { next_ = 0; }
   void produce(SourceContext& ctx) override {
     OutTensor row = ctx.allocate(one_byte(), 1);
     row.values<std::uint8_t>()[0] = 1;

@@ -1,4 +1,4 @@
-// Blocks of any size become batches: values, sample ids and ends of passes row by row; encoded tensors, whole blocks and rows of tables.
+// Blocks of any size become batches: values, sample ids and ends of epochs row by row; encoded tensors, whole blocks and rows of tables.
 #include "catch.hpp"
 #include "error_of.hpp"
 
@@ -13,7 +13,7 @@ using namespace millrace::testing;
 
 namespace {
 
-/// Rows [first, first + count) of a pass: a vector (row, row + 0.5) and a label row % 7.
+/// Rows [first, first + count) of an epoch: a vector (row, row + 0.5) and a label row % 7.
 std::vector<std::pair<std::string, Tensor>> block(std::int64_t first, std::int64_t count) {
   std::vector<float> vectors;
   std::vector<std::uint8_t> labels;
@@ -24,8 +24,8 @@ std::vector<std::pair<std::string, Tensor>> block(std::int64_t first, std::int64
   return {{"inputs", rows<float>({2}, vectors)}, {"targets", rows<std::uint8_t>({}, labels)}};
 }
 
-/// Pushes a pass in blocks and returns its batches, having checked what each holds.
-std::vector<std::int64_t> batches_of_pass(StageTester& t, const std::vector<std::int64_t>& blocks) {
+/// Pushes an epoch in blocks and returns its batches, having checked what each holds.
+std::vector<std::int64_t> batches_of_epoch(StageTester& t, const std::vector<std::int64_t>& blocks) {
   std::int64_t pushed = 0;
   const std::int64_t total = std::accumulate(blocks.begin(), blocks.end(), std::int64_t{0});
   for (const std::int64_t rows : blocks) {
@@ -70,16 +70,16 @@ TEST_CASE("Blocks of any size become batches of one size; the last one may be sh
                                                                          {4, {2, 4, 2}, {4, 4}},
                                                                          {7, {1}, {1}}}));
   StageTester t("batcher", {{"batch_size", size}});
-  CHECK(batches_of_pass(t, blocks) == expected);
+  CHECK(batches_of_epoch(t, blocks) == expected);
 }
 
-TEST_CASE("A pass begins with a fresh batch") {
+TEST_CASE("An epoch begins with a fresh batch") {
   StageTester t("batcher", {{"batch_size", 4}});
-  CHECK(batches_of_pass(t, {6}) == Rows{4, 2});
-  CHECK(batches_of_pass(t, {6}) == Rows{4, 2});
+  CHECK(batches_of_epoch(t, {6}) == Rows{4, 2});
+  CHECK(batches_of_epoch(t, {6}) == Rows{4, 2});
 }
 
-TEST_CASE("A pass that ends with an empty block ends for those downstream too") {
+TEST_CASE("An epoch that ends with an empty block ends for those downstream too") {
   StageTester full("batcher", {{"batch_size", 2}}), part("batcher", {{"batch_size", 2}});
   full.push_joined(block(0, 2));
   full.push_joined(block(2, 0), true);
@@ -140,12 +140,12 @@ TEST_CASE("A record cannot be a field of a batch") {
   CHECK(t.infer()[0].name == "not-a-single-tensor");
 }
 
-TEST_CASE("The output says how many rows a batch and a pass have") {
+TEST_CASE("The output says how many rows a batch and an epoch have") {
   StageTester t("batcher", {{"batch_size", 32}});
   t.input("x", PortSpec::single({DType::u8, {4}, ValueRange{0, 255}, {}, {}}, 100, 256));
   const PortSpec& out = t.output_spec("out");
   CHECK(out.max_rows == 32);
-  CHECK(out.rows_per_pass == 100);
+  CHECK(out.rows_per_epoch == 100);
   CHECK(out.find("x")->row_shape == RowShape{4});
 }
 

@@ -62,7 +62,7 @@ StageTester& declare(StageTester& t) { return t.input("data", data_port({1}, {1}
 
 }  // namespace
 
-TEST_CASE("evaluator waits for the model of the epoch, then measures the whole pass") {
+TEST_CASE("evaluator waits for the model of the epoch, then measures the whole epoch") {
   StageTester t("evaluator", {{"metrics", List{"loss", "mae"}}});
   declare(t).clock(7, 0.25);
   t.push("data", data_packet(1, false, {1, 2}, {1, 2}));

@@ -35,14 +35,14 @@ struct SmallSet {
   std::string images, labels;
 };
 
-/// Everything a pass sends, block by block.
+/// Everything an epoch sends, block by block.
 struct Pass {
   std::vector<std::int64_t> blocks;
   std::vector<std::uint64_t> ids;
   std::vector<std::uint8_t> pixels, labels;
 };
 
-Pass pull_pass(StageTester& t) {
+Pass pull_epoch(StageTester& t) {
   Pass pass;
   for (bool last = false; !last;) {
     const Packet images = (t.pull(), t.pop("images")), labels = t.pop("labels");
@@ -87,17 +87,17 @@ TEST_CASE("Rows come in blocks, in the order of the file, raw and gzip alike") {
   const SmallSet set(50, packed);
   StageTester t("idx_loader", set.params({{"block_rows", 20}}));
   for (int epoch = 1; epoch <= 2; ++epoch) {
-    const Pass pass = pull_pass(t);
+    const Pass pass = pull_epoch(t);
     CHECK(pass.blocks == std::vector<std::int64_t>{20, 20, 10});
     CHECK(pass.ids == counted(0, 50));
     check_rows_belong_to_ids(pass);
   }
 }
 
-TEST_CASE("One row is a pass") {
+TEST_CASE("One row is an epoch") {
   const SmallSet set(1);
   StageTester t("idx_loader", set.params());
-  const Pass pass = pull_pass(t);
+  const Pass pass = pull_epoch(t);
   CHECK(pass.blocks == std::vector<std::int64_t>{1});
   CHECK(pass.pixels == std::vector<std::uint8_t>{0, 1, 2, 3});
 }
@@ -106,15 +106,15 @@ TEST_CASE("The block size may be larger than the file, equal to it, or one") {
   const SmallSet set(6);
   const auto [rows, blocks] = GENERATE(table<int, std::size_t>({{1, 6}, {5, 2}, {6, 1}, {7, 1}}));
   StageTester t("idx_loader", set.params({{"block_rows", rows}}));
-  CHECK(pull_pass(t).blocks.size() == blocks);
+  CHECK(pull_epoch(t).blocks.size() == blocks);
 }
 
-TEST_CASE("Shuffled passes hold every row once, each pass in another order, the same order for the same seed") {
+TEST_CASE("Shuffled passes hold every row once, each epoch in another order, the same order for the same seed") {
   const SmallSet set(60);
   const auto passes = [&](std::uint64_t seed, int block) {
     StageTester t("idx_loader", set.params({{"shuffle", true}, {"block_rows", block}}));
     t.seed(seed);
-    return std::vector<Pass>{pull_pass(t), pull_pass(t)};
+    return std::vector<Pass>{pull_epoch(t), pull_epoch(t)};
   };
   const std::vector<Pass> one = passes(7, 16), again = passes(7, 60), other = passes(8, 16);
   for (const Pass& pass : one) {
@@ -134,8 +134,8 @@ TEST_CASE("A row range sends those rows only, and ids stay row numbers of the fi
       GENERATE(ParamValue(ParamValue::List{5, 10}), ParamValue(ParamValue::Map{{"first", 5}, {"count", 10}}));
   const bool shuffle = GENERATE(false, true);
   StageTester t("idx_loader", set.params({{"rows", range}, {"shuffle", shuffle}, {"block_rows", 4}}));
-  CHECK(t.output_spec("images").rows_per_pass == 10);
-  Pass pass = pull_pass(t);
+  CHECK(t.output_spec("images").rows_per_epoch == 10);
+  Pass pass = pull_epoch(t);
   check_rows_belong_to_ids(pass);
   std::sort(pass.ids.begin(), pass.ids.end());
   CHECK(pass.ids == counted(5, 10));
@@ -259,7 +259,7 @@ TEST_CASE("A data set by name is checked without its files") {
   const TempFolder empty;
   const WithEnvironment data("MILLRACE_DATA_DIR", empty.path()), cache("XDG_CACHE_HOME", empty.path());
   StageTester t("idx_loader", {{"dataset", "fashion_mnist"}, {"split", "test"}, {"rows", ParamValue::List{0, 5000}}});
-  CHECK(t.output_spec("images").rows_per_pass == 5000);
+  CHECK(t.output_spec("images").rows_per_epoch == 5000);
   CHECK(t.output_spec("images").only() == TensorSpec{DType::u8, {28, 28}, ValueRange{0, 255}, {}, {}});
   CHECK(t.output_spec("labels").only().range == ValueRange{0, 9});
   CHECK(t.output_spec("labels").only().class_names.at(1) == "Trouser");

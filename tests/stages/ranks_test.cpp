@@ -70,7 +70,7 @@ Packet rows_at(std::int64_t rows, std::uint64_t first, bool last) {
 PortSpec batches_of_eight() {
   PortSpec spec;
   spec.fields = {{"inputs", {DType::f32, {1}, {}, {}, {}}}, {"targets", {DType::f32, {1}, {}, {}, {}}}};
-  spec.rows_per_pass = 16;
+  spec.rows_per_epoch = 16;
   spec.max_rows = 8;
   return spec;
 }
@@ -140,7 +140,7 @@ TEST_CASE("an evaluator refuses rows that are not its part of the batch, also wh
         (rows == 4 && first == 0 ? "none" : "rank-rows"));
 }
 
-TEST_CASE("sums of a pass are refused where a rank has measured other batches") {
+TEST_CASE("sums of an epoch are refused where a rank has measured other batches") {
   const Reduction reduction = GENERATE(Reduction::fast, Reduction::ordered);
   PretendedPeer peer;
   const std::vector<BatchSums> batches(3);

@@ -74,7 +74,7 @@ TEST_CASE("Metrics keep their names from train, and are prefixed from elsewhere"
   CHECK(t.epoch_metrics().empty());  // the engine tells them
 }
 
-TEST_CASE("Print writes the rows of the last pass as one list") {
+TEST_CASE("Print writes the rows of the last epoch as one list") {
   StageTester t("print");
   t.epochs(2);
   for (int pass = 0; pass < 2; ++pass) {
@@ -94,7 +94,7 @@ TEST_CASE("Print writes a NaN without its sign, which is an accident of the proc
   CHECK(wide.printed() == "[[nan,-inf]]\n");
 }
 
-TEST_CASE("Print writes every pass when asked to, and no more rows than asked for") {
+TEST_CASE("Print writes every epoch when asked to, and no more rows than asked for") {
   StageTester t("print", {{"epochs", "all"}, {"rows", 3}});
   t.epochs(2);
   for (int pass = 0; pass < 2; ++pass) {

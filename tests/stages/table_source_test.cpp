@@ -36,7 +36,7 @@ TEST_CASE("Every column is an output") {
   CHECK(std::vector<std::uint64_t>(x.sample_ids().begin(), x.sample_ids().end()) ==
         std::vector<std::uint64_t>{0, 1, 2});
   CHECK(t.output_spec("x").only() == TensorSpec{DType::f32, {1}, ValueRange{-2, 1.5}, {}, {}});
-  CHECK(t.output_spec("x").rows_per_pass == 3);
+  CHECK(t.output_spec("x").rows_per_epoch == 3);
 }
 
 TEST_CASE("Texts become class ids in the order in which they appear") {

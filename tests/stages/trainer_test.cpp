@@ -69,7 +69,7 @@ std::vector<InferError> errors_of(Map params, PortSpec port) {
 
 }  // namespace
 
-TEST_CASE("trainer emits metrics and a snapshot at the end of each pass, and nothing before") {
+TEST_CASE("trainer emits metrics and a snapshot at the end of each epoch, and nothing before") {
   StageTester t("trainer", classifier({{"metrics", List{"accuracy", "mae"}}}));
   t.push("in", batch(16, 1, false));
   CHECK_FALSE(t.has_output("metrics"));
@@ -86,7 +86,7 @@ TEST_CASE("trainer emits metrics and a snapshot at the end of each pass, and not
   CHECK(model.model->model().parameters() == 2 * 4 + 4 + 4 * 2 + 2);
 }
 
-TEST_CASE("trainer times a pass by its context's clock, from the end of the pass before") {
+TEST_CASE("trainer times an epoch by its context's clock, from the end of the epoch before") {
   StageTester t("trainer", classifier());
   t.clock(100, 0.5);  // two readings a batch
   t.push("in", batch(16, 1, false)).push("in", batch(16, 1, true, 16));
@@ -286,7 +286,7 @@ TEST_CASE("trainer warns of rows of probabilities that do not sum to 1") {
   CHECK_THAT(t.warnings()[0].message, ContainsSubstring("sample 41 has targets that sum to 2"));
 }
 
-TEST_CASE("trainer refuses a weight below 0, and warns of a pass in which all are 0") {
+TEST_CASE("trainer refuses a weight below 0, and warns of an epoch in which all are 0") {
   const auto line = [] { return params_of({dense(1, "linear")}, "mse"); };
   CHECK_THAT(thrown_by(line(), labelled({1, 2}, 1, {1, -0.5F})),
              ContainsSubstring("negative-weight: sample 41 has the weight -0.5"));

@@ -33,7 +33,7 @@ struct Life {
   std::function<void()> close = [] {};
 };
 
-/// Rows 0, 1, 2, ... of each pass in blocks, on every output.
+/// Rows 0, 1, 2, ... of each epoch in blocks, on every output.
 class CountingSource final : public Source {
  public:
   using Hook = std::function<void(std::uint32_t epoch, std::int64_t block)>;
@@ -43,7 +43,7 @@ class CountingSource final : public Source {
   void infer(InferContext&) override {}
   void open(OpenContext& ctx) override { life_.open(ctx); }
   void close() noexcept override { life_.close(); }
-  void begin_pass(std::uint32_t) override { at_ = 0; }
+  void begin_epoch(std::uint32_t) override { at_ = 0; }
   void produce(SourceContext& ctx) override {
     if (hook_) hook_(ctx.epoch(), at_ / block_);
     const std::int64_t count = std::min(block_, rows_ - at_);
@@ -104,7 +104,7 @@ class FunctionSerial final : public Serial {
   Life life_;
 };
 
-/// Rows to batches: copies them, emits full ones, and a short one at the end of a pass.
+/// Rows to batches: copies them, emits full ones, and a short one at the end of an epoch.
 class TestBatcher final : public Serial {
  public:
   explicit TestBatcher(std::int64_t batch) : batch_(batch) {}

@@ -1,5 +1,5 @@
 """Microseconds a step that others take for 784-512-512-10 with Keras's RMSprop on a GPU, TF32, pixels resident as bytes, rows in a
-new order each pass: one JSON line for each batch size, as soon as it is known.
+new order each epoch: one JSON line for each batch size, as soon as it is known.
 
 `gpu_peers.py RIVAL BATCH...`; what is not installed says so in its line. The rivals, from what people write first to what an
 expert can get out of the library:
@@ -8,7 +8,7 @@ expert can get out of the library:
   torch_graph           the same step as one CUDA graph
   torch_compile         backward and update written by hand, so that torch.compile takes the step whole
   torch_compile_graph   that compiled step as one CUDA graph
-  jax_scan              jit of a lax.scan over the batches of a pass
+  jax_scan              jit of a lax.scan over the batches of an epoch
   jax_scan_unrolled     the same with eight steps in each turn of its loop
 """
 import json

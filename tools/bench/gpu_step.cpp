@@ -3,7 +3,7 @@
 //   gpu_step step DEVICE BATCH PRECISION PLACE [ROWS] [EPOCHS]   PLACE: shuffled, resident, pinned or pageable
 //   gpu_step copy DEVICE
 //
-// `shuffled` and `resident` lie on the device; `shuffled` brings the rows of each pass together in an order of its own, as a run
+// `shuffled` and `resident` lie on the device; `shuffled` brings the rows of each epoch together in an order of its own, as a run
 // with `cache: device` does, `resident` takes them as they lie. Prints one JSON object. DEVICE is cpu, cuda or cuda:N; exit code 5 when it is not there.
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
@@ -74,7 +74,7 @@ struct Data {
   std::vector<std::uint64_t> ids;
 };
 
-/// Where a pass takes its batches from: the rows as they lie, or in an order of the pass.
+/// Where an epoch takes its batches from: the rows as they lie, or in an order of the epoch.
 class Batches {
  public:
   Batches(Device& device, const Data& data, std::int64_t batch, bool shuffled)
@@ -91,7 +91,7 @@ class Batches {
     stream_->copy(order_on_device_.get(), order_.get(), bytes);
   }
 
-  /// Rows [first, first + count) of the pass. Called from the first row to the last.
+  /// Rows [first, first + count) of the epoch. Called from the first row to the last.
   Data rows(std::int64_t first, std::int64_t count) {
     if (!stream_) return {data_.x.slice(first, count), data_.y.slice(first, count), {}};
     if (!group_.x || first >= group_first_ + group_.x.rows()) gather(first);
@@ -134,7 +134,7 @@ class Batches {
   Data group_;
 };
 
-/// Seconds of one pass, from the first batch to the last sum.
+/// Seconds of one epoch, from the first batch to the last sum.
 double pass(TrainStep& step, const Data& data, Batches& batches, std::int64_t batch, std::uint32_t epoch,
             BatchSums& sums) {
   const double start = now();

@@ -97,7 +97,7 @@ class CudaEvaluationStep final : public EvaluationStep {
     if (!program.is_captured()) program.capture();  // now that its kernels are loaded
   }
 
-  /// An evaluator uses one snapshot for a whole pass: the weights go to the GPU when they change.
+  /// An evaluator uses one snapshot for a whole epoch: the weights go to the GPU when they change.
   void use_weights(const ModelSnapshot& snapshot) {
     const std::span<const float> weights = snapshot.weights();
     if (weights.size() != static_cast<std::size_t>(model_->parameters()))

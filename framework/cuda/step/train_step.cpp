@@ -152,7 +152,7 @@ class CudaTrainStep final : public TrainStep {
       if (starts[i] != 0) memory_.upload(std::vector<float>(parameters, starts[i]), memory_.layout().optimizer[i]);
   }
 
-  // A step that is only known to be over by chance must not decide anything: see RankAgreement. At the end of a pass nobody
+  // A step that is only known to be over by chance must not decide anything: see RankAgreement. At the end of an epoch nobody
   // stops here: that would cancel what the ranks still tell each other of it, and the trainer agrees on a stop after that.
   void read_rank_flags(std::size_t may_be_unread, bool may_stop = true) {
     is_settled_ = false;

@@ -85,7 +85,7 @@ constexpr void add_data_types(LayoutHash& hash) {
                           MILLRACE_DETAIL_AT(StepProgress, samples), MILLRACE_DETAIL_AT(StepProgress, loss),
                           MILLRACE_DETAIL_AT(StepProgress, accuracy), MILLRACE_DETAIL_AT(StepProgress, seconds))
       .type<FieldSpec>(MILLRACE_DETAIL_AT(FieldSpec, spec))
-      .type<PortSpec>(MILLRACE_DETAIL_AT(PortSpec, fields), MILLRACE_DETAIL_AT(PortSpec, rows_per_pass),
+      .type<PortSpec>(MILLRACE_DETAIL_AT(PortSpec, fields), MILLRACE_DETAIL_AT(PortSpec, rows_per_epoch),
                       MILLRACE_DETAIL_AT(PortSpec, max_rows), MILLRACE_DETAIL_AT(PortSpec, model),
                       MILLRACE_DETAIL_AT(PortSpec, loss), MILLRACE_DETAIL_AT(PortSpec, extremes_at),
                       MILLRACE_DETAIL_AT(PortSpec, reduction))

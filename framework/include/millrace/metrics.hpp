@@ -10,7 +10,7 @@
 
 namespace millrace {
 
-/// The metrics of one pass, in the order in which they are shown: loss and accuracy first, then `seconds` (of the steps,
+/// The metrics of one epoch, in the order in which they are shown: loss and accuracy first, then `seconds` (of the steps,
 /// wall clock) and `samples_per_second` where they apply.
 struct Metrics {
   std::uint32_t epoch = 0;

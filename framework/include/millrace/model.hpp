@@ -151,7 +151,7 @@ MILLRACE_EXPORT double mean_of(std::string_view metric, const BatchSums& sums);
 
 /// The sums of 1, 2 or 4 parts as one, added in pairs: (0+1)+(2+3). What 1, 2 and 4 ranks have of a batch gives the same bits.
 MILLRACE_EXPORT BatchSums sum_in_pairs(std::span<const BatchSums> parts);
-/// The sums of a pass over all ranks, each of which has measured its part of every batch. `fast`: those of each rank, in rank
+/// The sums of an epoch over all ranks, each of which has measured its part of every batch. `fast`: those of each rank, in rank
 /// order. `ordered`: those of each batch in pairs of ranks, then batch after batch; the same bits on 1, 2 and 4 ranks. Every
 /// rank calls it with as many batches.
 MILLRACE_EXPORT BatchSums sum_over_ranks(Communicator&, std::span<const BatchSums> batches, Reduction);

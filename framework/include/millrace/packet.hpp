@@ -25,13 +25,13 @@ struct Field {
   Tensor tensor;
 };
 
-/// Who each row is. `ids[i]` names row i of the packet within its data set, whatever the order of the pass.
+/// Who each row is. `ids[i]` names row i of the packet within its data set, whatever the order of the epoch.
 using SampleIds = std::shared_ptr<const std::vector<std::uint64_t>>;
 
 struct PacketHeader {
-  std::uint64_t seq = 0;        ///< counts packets of one output port, from 0, through all passes
-  std::uint32_t epoch = 0;      ///< the pass, from 1; 0 when the config says `epochs: 0`
-  std::uint64_t first_row = 0;  ///< position of the first row in the pass, over all ranks
+  std::uint64_t seq = 0;        ///< counts packets of one output port, from 0, through all epochs
+  std::uint32_t epoch = 0;      ///< the epoch, from 1; 0 when the config says `epochs: 0`
+  std::uint64_t first_row = 0;  ///< position of the first row in the epoch, over all ranks
   bool last_in_epoch = false;
 };
 

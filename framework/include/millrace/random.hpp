@@ -27,7 +27,7 @@ class MILLRACE_EXPORT Random {
  public:
   Random(std::uint64_t seed, std::string_view purpose);
 
-  /// Four words for item `index` of pass `epoch`; `block` counts further groups of four for the same item.
+  /// Four words for item `index` of epoch `epoch`; `block` counts further groups of four for the same item.
   PhiloxCounter words(std::uint64_t index, std::uint32_t epoch = 0, std::uint32_t block = 0) const;
   /// One float32 in [0, 1), 24 bits of it random.
   float uniform(std::uint64_t index, std::uint32_t epoch = 0) const;

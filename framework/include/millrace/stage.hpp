@@ -141,7 +141,7 @@ class MILLRACE_EXPORT RunReporter {
   /// A model that leaves by no port. Throws Error("diverged", diverged) when a weight is not finite.
   virtual void model(std::shared_ptr<const ModelSnapshot> model) = 0;
   /// Text for the user's standard output, a whole line or several, each ended by a newline. Any thread. What is printed in
-  /// calls of a pass is shown when the pass has ended, in the order of the nodes.
+  /// calls of an epoch is shown when the epoch has ended, in the order of the nodes.
   virtual void print(std::string_view text) = 0;
   /// What the user should know although the run goes on: told once for each node and name, and counted. `--strict` makes it a
   /// failure. Any thread.
@@ -165,7 +165,7 @@ class MILLRACE_EXPORT OpenContext {
   virtual std::vector<std::string> inputs() const = 0;
   virtual Device& device() = 0;
   virtual Communicator& communicator() = 0;
-  /// In a run over several processes: the rows of a pass that are this one's. The whole pass elsewhere.
+  /// In a run over several processes: the rows of an epoch that are this one's. The whole epoch elsewhere.
   virtual RowShare share() const;
   virtual RunReporter& reporter() = 0;
 
@@ -176,7 +176,7 @@ class MILLRACE_EXPORT OpenContext {
  public:
   virtual std::uint32_t epochs() const = 0;
   /// The pass the run starts with: 1, or later when it resumes.
-  virtual std::uint32_t first_pass() const = 0;
+  virtual std::uint32_t first_epoch() const = 0;
   /// The input port is fed by memory that a GPU will copy from, so write it into device().staging().
   virtual bool feeds_device() const = 0;
 
@@ -237,7 +237,7 @@ class MILLRACE_EXPORT WorkContext {
 
 class MILLRACE_EXPORT SourceContext : public WorkContext {
  public:
-  /// The pass, from 1; 0 when the config says `epochs: 0`.
+  /// The epoch, from 1; 0 when the config says `epochs: 0`.
   virtual std::uint32_t epoch() const = 0;
   /// Sends a packet. Each call of produce sends exactly one packet on every output port, all with the same rows, ids and
   /// last_in_epoch.
@@ -265,7 +265,7 @@ class MILLRACE_EXPORT SerialContext : public WorkContext {
   virtual void when(const Event& event, std::function<void(SerialContext&)> body) = 0;
 };
 
-/// State of a stage at the end of a pass, by name.
+/// State of a stage at the end of an epoch, by name.
 class MILLRACE_EXPORT StageState {
  public:
   void put(std::string name, std::span<const std::byte> bytes);
@@ -288,12 +288,12 @@ class MILLRACE_EXPORT Stage {
   virtual void close() noexcept {}
 };
 
-/// Produces blocks, one pass an epoch; one thread at a time.
+/// Produces blocks, each epoch from its beginning; one thread at a time.
 class MILLRACE_EXPORT Source : public Stage {
  public:
-  /// A pass begins. `epoch` is what SourceContext::epoch() will say.
-  virtual void begin_pass(std::uint32_t /*epoch*/) {}
-  /// Emits the next block of the pass; with the last one, last_in_epoch is set and the pass is over.
+  /// An epoch begins. `epoch` is what SourceContext::epoch() will say.
+  virtual void begin_epoch(std::uint32_t /*epoch*/) {}
+  /// Emits the next block of the epoch; with the last one, last_in_epoch is set and the epoch is over.
   virtual void produce(SourceContext&) = 0;
   virtual void save(StageState&) const {}
   virtual void load(const StageState&) {}
@@ -323,7 +323,7 @@ class MILLRACE_EXPORT GroupedTransform : public Transform {
 class MILLRACE_EXPORT Serial : public Stage {
  public:
   virtual void process(SerialContext&) = 0;
-  /// Taken after a packet with last_in_epoch, never in the middle of a pass.
+  /// Taken after a packet with last_in_epoch, never in the middle of an epoch.
   virtual void save(StageState&) const {}
   virtual void load(const StageState&) {}
 };

@@ -22,7 +22,7 @@ enum class Reduction : std::uint8_t;
 
 /// Several input ports: one call for all packets of equal `seq` (joined), or one call a packet of any port (independent).
 enum class InputMode : std::uint8_t { joined, independent };
-/// Whether a Source or Serial has state between passes, and whether save/load carry it.
+/// Whether a Source or Serial has state between epochs, and whether save/load carry it.
 enum class StateKind : std::uint8_t { stateless, checkpointable, volatile_ };
 enum class StageKind : std::uint8_t { source, transform, serial };
 MILLRACE_EXPORT std::string_view to_string(StageKind);
@@ -34,16 +34,16 @@ struct MILLRACE_EXPORT PortSpec {
     std::string name;
     TensorSpec spec;
   };
-  std::vector<FieldSpec> fields;              ///< data ports
-  std::optional<std::int64_t> rows_per_pass;  ///< unknown when empty
-  std::int64_t max_rows = 0;                  ///< the most rows a packet has; 0 for metrics and models
-  std::shared_ptr<const ModelSpec> model;     ///< model ports: what will come, for checks and for `plan`; else null
-  Loss loss{};                                ///< model ports: what it is trained for
-  std::string extremes_at = {};               ///< where the outermost values are: file, row and byte; may be empty
-  Reduction reduction{};                      ///< model ports: how sums over the ranks are taken for it
+  std::vector<FieldSpec> fields;               ///< data ports
+  std::optional<std::int64_t> rows_per_epoch;  ///< unknown when empty
+  std::int64_t max_rows = 0;                   ///< the most rows a packet has; 0 for metrics and models
+  std::shared_ptr<const ModelSpec> model;      ///< model ports: what will come, for checks and for `plan`; else null
+  Loss loss{};                                 ///< model ports: what it is trained for
+  std::string extremes_at = {};                ///< where the outermost values are: file, row and byte; may be empty
+  Reduction reduction{};                       ///< model ports: how sums over the ranks are taken for it
 
   /// A data port with one tensor.
-  static PortSpec single(TensorSpec, std::optional<std::int64_t> rows_per_pass, std::int64_t max_rows);
+  static PortSpec single(TensorSpec, std::optional<std::int64_t> rows_per_epoch, std::int64_t max_rows);
   static PortSpec of_kind(PortKind);
   /// Spec of field `name`, or null.
   const TensorSpec* find(std::string_view name) const;
@@ -90,7 +90,7 @@ class MILLRACE_EXPORT StageDescriptor {
   StageDescriptor& reads_on_device();
   /// A source that can send the rows of OpenContext::share() alone.
   StageDescriptor& shares_rows();
-  /// The stage cuts rows into batches of the integer parameter `param` rows, at positions of the whole pass.
+  /// The stage cuts rows into batches of the integer parameter `param` rows, at positions of the whole epoch.
   StageDescriptor& cuts_batches(std::string param);
 
   const std::string& summary() const { return summary_; }

@@ -29,7 +29,7 @@ struct MemoryUse {
   std::size_t bytes = 0;
 };
 
-/// Rows of a source's pass: `first` to `end` - 1 of what `origin` names.
+/// Rows of a source's epoch: `first` to `end` - 1 of what `origin` names.
 struct RowsRead {
   std::string origin;
   std::int64_t first = 0, end = 0;
@@ -112,7 +112,7 @@ struct ValidatedNode {
   const Location& place_of_param(std::string_view path) const;
 };
 
-/// The rows of a pass that `node` has in the process that `ranks` speaks of.
+/// The rows of an epoch that `node` has in the process that `ranks` speaks of.
 inline RowShare share_of(const ValidatedNode& node, const RankInfo& ranks) {
   if (node.shared_batch_rows == 0) return {};
   return {ranks.rank, ranks.size, node.shared_batch_rows};

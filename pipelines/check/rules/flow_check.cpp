@@ -161,7 +161,7 @@ class FlowCheck {
       for (const SourceWait& wait : circle)
         notes.push_back(
             fmt::format("node {} keeps rows of source {} until its `{}` has come, for which source {} has to make "
-                        "its whole pass",
+                        "its whole epoch",
                         source_text(wait.holder), source_text(wait.source), wait.ports.until, source_text(wait.other)));
     }
     diagnostics_.add({ErrorKind::config, "starvation", std::move(message), find_input(holder, ports.data)->spec->where,

@@ -76,8 +76,8 @@ class Walk {
       return false;
     }
     for (const auto& [name, port] : node.outputs)
-      if (!port.rows_per_pass) {
-        report(node, "does not know how many rows a pass has", "the source must say so in its infer");
+      if (!port.rows_per_epoch) {
+        report(node, "does not know how many rows an epoch has", "the source must say so in its infer");
         return false;
       }
     return true;

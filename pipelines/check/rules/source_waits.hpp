@@ -1,4 +1,4 @@
-// Which sources wait for which, because rows of the one are held until a whole pass of the other is over.
+// Which sources wait for which, because rows of the one are held until a whole epoch of the other is over.
 #pragma once
 
 #include <millrace/stage_descriptor.hpp>
@@ -21,7 +21,7 @@ struct FlowNode {
   std::vector<StageDescriptor::Wait> waits;
 };
 
-/// `holder` keeps rows of `source` until something has come for which `other` has to make a whole pass.
+/// `holder` keeps rows of `source` until something has come for which `other` has to make a whole epoch.
 struct SourceWait {
   std::size_t source, other, holder;
   StageDescriptor::Wait ports;

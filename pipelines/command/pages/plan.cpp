@@ -223,7 +223,7 @@ Json edge_objects(const ValidatedGraph& graph) {
                      {"kind", to_string(spec.kind)},
                      {"max_rows", spec.max_rows},
                      {"fields", Json::array()}};
-      if (spec.rows_per_pass) object["rows_per_pass"] = *spec.rows_per_pass;
+      if (spec.rows_per_epoch) object["rows_per_epoch"] = *spec.rows_per_epoch;
       for (const PortSpec::FieldSpec& field : spec.fields) object["fields"].push_back(field_object(field));
       list.push_back(std::move(object));
     }

@@ -91,7 +91,7 @@ void add_digest(const std::vector<FileRead>& files, DataInfo& info) {
 
 std::int64_t rows_of(const ValidatedNode& node) {
   for (const auto& [name, port] : node.outputs)
-    if (port.kind == PortKind::data && port.rows_per_pass) return *port.rows_per_pass;
+    if (port.kind == PortKind::data && port.rows_per_epoch) return *port.rows_per_epoch;
   return -1;
 }
 

@@ -13,7 +13,7 @@ std::string threads_and_state(const StageInfo& info) {
   std::string state = state_word(info.spec.state());
   switch (info.kind) {
     case StageKind::source:
-      return "one thread at a time; one pass an epoch; " + state;
+      return "one thread at a time; each epoch from its beginning; " + state;
     case StageKind::transform:
       return "any number of threads at once; one packet out for one in; " + state;
     case StageKind::serial:

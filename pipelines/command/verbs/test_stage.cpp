@@ -80,7 +80,7 @@ CheckResult result_of(const ChildEnd& end, std::chrono::milliseconds limit) {
       break;
   }
   return failure(fmt::format("the stage was not done within {} s", limit.count() / 1000),
-                 "look for a wait or an endless pass; --timeout gives it longer", end.last_words);
+                 "look for a wait or an endless epoch; --timeout gives it longer", end.last_words);
 }
 
 // The first check that must have passed and has not.

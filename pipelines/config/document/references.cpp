@@ -47,21 +47,21 @@ std::size_t closing_brace(std::string_view text) {
 constexpr std::size_t kMostDefaults = 64;
 constexpr std::size_t kMostReplacedBytes = 4 * kMaxFileBytes;
 
-// `last_pass`: null while another pass will follow, which undoes `$${` and reports what is not closed.
-void replace_in_text(DocNode& node, const Replace& replace, Diagnostics* last_pass) {
+// `last_epoch`: null while another epoch will follow, which undoes `$${` and reports what is not closed.
+void replace_in_text(DocNode& node, const Replace& replace, Diagnostics* last_epoch) {
   std::string text = std::exchange(node.text, {});
   const bool is_only_a_reference = text.starts_with("${") && closing_brace(text) + 1 == text.size();
   bool replaced = false;
   for (std::size_t at = 0; at < text.size();) {
     const std::string_view rest = std::string_view(text).substr(at);
     if (rest.starts_with("$${")) {
-      node.text += last_pass != nullptr ? "${" : "$${";
+      node.text += last_epoch != nullptr ? "${" : "$${";
       at += 3;
     } else if (!rest.starts_with("${")) {
       node.text += text[at++];
     } else if (const std::size_t end = closing_brace(rest); end == std::string_view::npos) {
-      if (last_pass != nullptr)
-        fault(*last_pass, node, "bad-reference", fmt::format("`{}` has no closing brace", shown(rest)),
+      if (last_epoch != nullptr)
+        fault(*last_epoch, node, "bad-reference", fmt::format("`{}` has no closing brace", shown(rest)),
               "add the `}`, or write $${ for a plain ${");
       node.text += rest;
       return;
@@ -77,10 +77,10 @@ void replace_in_text(DocNode& node, const Replace& replace, Diagnostics* last_pa
   if (is_only_a_reference && replaced) node.quoted = false;
 }
 
-void replace_everywhere(DocNode& node, const Replace& replace, Diagnostics* last_pass) {
-  if (node.is_scalar() && node.text.find("${") != std::string::npos) replace_in_text(node, replace, last_pass);
-  for (DocNode& item : node.items) replace_everywhere(item, replace, last_pass);
-  for (DocMember& member : node.members) replace_everywhere(member.value, replace, last_pass);
+void replace_everywhere(DocNode& node, const Replace& replace, Diagnostics* last_epoch) {
+  if (node.is_scalar() && node.text.find("${") != std::string::npos) replace_in_text(node, replace, last_epoch);
+  for (DocNode& item : node.items) replace_everywhere(item, replace, last_epoch);
+  for (DocMember& member : node.members) replace_everywhere(member.value, replace, last_epoch);
 }
 
 }  // namespace

@@ -156,8 +156,8 @@ void write(WireWriter& to, const PortSpec& port) {
     to.text(field.name);
     write(to, field.spec);
   }
-  to.put(static_cast<std::uint8_t>(port.rows_per_pass.has_value()));
-  to.put(port.rows_per_pass.value_or(0));
+  to.put(static_cast<std::uint8_t>(port.rows_per_epoch.has_value()));
+  to.put(port.rows_per_epoch.value_or(0));
   to.put(port.max_rows);
 }
 
@@ -169,7 +169,7 @@ PortSpec read_port(WireReader& from) {
   }
   const bool knows_rows = from.flag();
   const auto rows = from.get<std::int64_t>();
-  if (knows_rows) port.rows_per_pass = rows;
+  if (knows_rows) port.rows_per_epoch = rows;
   port.max_rows = from.get<std::int64_t>();
   return port;
 }

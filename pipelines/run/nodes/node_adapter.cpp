@@ -157,7 +157,7 @@ void NodeAdapter::count(const Work& work, bool taken) {
     if (!is_joined() && i != work.port) continue;
     InputPort& port = *inputs_[i];
     ++(taken ? port.taken : port.discarded);
-    if (taken && work.inputs[i].header.last_in_epoch) ++port.passes_ended;
+    if (taken && work.inputs[i].header.last_in_epoch) ++port.epochs_ended;
   }
 }
 
@@ -181,7 +181,7 @@ NodeAdapter::Position NodeAdapter::position_of(const Work& work) const {
   return position_of(packet.header, packet.rows);
 }
 
-// Batches are cut at positions of the whole pass, so the first row tells which one it is, on every rank.
+// Batches are cut at positions of the whole epoch, so the first row tells which one it is, on every rank.
 NodeAdapter::Position NodeAdapter::position_of(const PacketHeader& header, std::int64_t rows) const {
   const bool is_batch = node_.batch_rows > 0 && rows > 0;
   const auto batch_rows = static_cast<std::uint64_t>(node_.batch_rows);

@@ -52,7 +52,7 @@ class NodeAdapter;
 struct InputPort {
   const NodeAdapter* from = nullptr;
   std::size_t from_port = 0;
-  std::atomic<std::uint64_t> taken{0}, discarded{0}, passes_ended{0};
+  std::atomic<std::uint64_t> taken{0}, discarded{0}, epochs_ended{0};
 };
 
 struct OutputPort {

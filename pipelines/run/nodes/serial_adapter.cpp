@@ -41,7 +41,7 @@ class SerialAdapter final : public NodeAdapter {
         serial_(dynamic_cast<Serial&>(*node.stage)),
         accumulates_(node.accumulates_rows > 0),
         gathered_(node.outputs.size()),
-        progress_(output_ports(), node.info->spec.input_mode(), services.ledger.first_pass()) {}
+        progress_(output_ports(), node.info->spec.input_mode(), services.ledger.first_epoch()) {}
   void release_holds() override {
     rest_ = {};
     release(true);
@@ -79,9 +79,9 @@ class SerialAdapter final : public NodeAdapter {
 
   // Rows that stay behind after an emission are at most one packet's; their credits come back with the packet in hand,
   // so that a budget of ceil(batch / block) + 1 blocks is always enough.
-  void release(bool end_of_pass) {
+  void release(bool end_of_epoch) {
     for (Gathered& output : gathered_) {
-      if (output.emitted || end_of_pass || !accumulates_) output.leases.clear();
+      if (output.emitted || end_of_epoch || !accumulates_) output.leases.clear();
       output.emitted = false;
     }
   }

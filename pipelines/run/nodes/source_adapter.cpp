@@ -40,9 +40,9 @@ class SourceAdapter final : public NodeAdapter {
 
  private:
   void process(Work& work) override {
-    if (work.credit.begins_pass) {
-      source_.begin_pass(work.credit.epoch);
-      progress_.begin_pass();
+    if (work.credit.begins_epoch) {
+      source_.begin_epoch(work.credit.epoch);
+      progress_.begin_epoch();
     }
     ProducedPackets packets(*this, work.credit);
     SourceCall call(packets, output_ports(), progress_, work.credit.epoch);

@@ -41,11 +41,11 @@ class StageContext final : public NodeOpening, public RunReporter, public RunWar
   void epoch_metrics(const Metrics& metrics) override { history_.own_metrics(node(), metrics); }
   void step(const StepProgress& progress) override { history_.step(node(), progress); }
   void model(std::shared_ptr<const ModelSnapshot> model) override {
-    const std::uint32_t epoch = call_in_pass() ? call_in_pass()->epoch : model->epoch();
+    const std::uint32_t epoch = call_in_epoch() ? call_in_epoch()->epoch : model->epoch();
     history_.model(node(), epoch, std::move(model));
   }
   void print(std::string_view text) override {
-    const std::optional<StageCall> call = call_in_pass();
+    const std::optional<StageCall> call = call_in_epoch();
     history_.print(node(), call ? std::optional(call->epoch) : std::nullopt, text);
   }
   // Under `--strict` it is a failure and no warning, so that it is told once.
@@ -65,7 +65,7 @@ class StageContext final : public NodeOpening, public RunReporter, public RunWar
   }
 
   /// The call of this thread, if it is one for a packet or a credit.
-  static std::optional<StageCall> call_in_pass() {
+  static std::optional<StageCall> call_in_epoch() {
     const StageCall call = current_call();
     return call.place != nullptr && call.phase == nullptr ? std::optional(call) : std::nullopt;
   }
@@ -81,7 +81,7 @@ class StageContext final : public NodeOpening, public RunReporter, public RunWar
     failure.node = node();
     failure.stage = node_.node().info->name;
     failure.where = node_.node().where;
-    if (const std::optional<StageCall> call = call_in_pass()) {
+    if (const std::optional<StageCall> call = call_in_epoch()) {
       failure.epoch = call->epoch;
       failure.packet = call->packet;
     }

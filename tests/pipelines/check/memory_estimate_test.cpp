@@ -12,7 +12,7 @@ TEST_CASE("blocks that a run added count as if they had been planned") {
   REQUIRE_FALSE(diagnostics.has_errors());
   ValidatedNode& source = graph.nodes.front();
   REQUIRE(source.inputs.empty());
-  for (auto& [port, spec] : source.outputs) spec.rows_per_pass.reset();
+  for (auto& [port, spec] : source.outputs) spec.rows_per_epoch.reset();
   const std::size_t planned = memory_estimate(graph, 0).total;
   CHECK(bytes_beyond_estimate(graph, {}) == 0);
   const std::size_t more = bytes_beyond_estimate(graph, {{source.name, source.budget_blocks + 50}});

@@ -15,7 +15,7 @@ SANITIZER = os.environ["MILLRACE_SANITIZER"]
 FAULTS = {
     "faulty_shape": "shape-differs",
     "faulty_range": "range-left",
-    "faulty_end": "pass-not-ended",
+    "faulty_end": "epoch-not-ended",
     "faulty_one_row": "one-row",
     "faulty_empty_epoch": "empty-epoch",
     "faulty_odd_batch": "odd-last-batch",
@@ -31,7 +31,7 @@ FAULTS = {
     "faulty_crash": "runs",
     "faulty_exit": "runs",
 }
-CHECKS = ["runs", "shape-differs", "range-left", "pass-not-ended", "one-row", "empty-epoch", "odd-last-batch",
+CHECKS = ["runs", "shape-differs", "range-left", "epoch-not-ended", "one-row", "empty-epoch", "odd-last-batch",
           "repeat-differs", "thread-count-matters", "block-size-matters", "input-modified", "memory-leaks",
           "throw-leaves-packet", "state-differs"]
 

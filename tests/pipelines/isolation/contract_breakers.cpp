@@ -78,7 +78,7 @@ class Breaker : public Kind {
   const std::string how_;
 };
 
-/// Two outputs, two blocks of four rows a pass.
+/// Two outputs, two blocks of four rows an epoch.
 class BreakingSource final : public Breaker<Source> {
  public:
   static void describe(StageDescriptor& spec) {
@@ -88,11 +88,11 @@ class BreakingSource final : public Breaker<Source> {
   using Breaker::Breaker;
   void infer(InferContext& ctx) override {
     PortSpec first = PortSpec::single(numbers(), 8, 4);
-    if (how_ == "second_promise") first.rows_per_pass.reset();
+    if (how_ == "second_promise") first.rows_per_epoch.reset();
     infer_output(ctx, "x", std::move(first));
     infer_output(ctx, "y", PortSpec::single(numbers(), 8, 4));
   }
-  void begin_pass(std::uint32_t) override { block_ = 0; }
+  void begin_epoch(std::uint32_t) override { block_ = 0; }
   void produce(SourceContext& ctx) override {
     throw_something();
     const bool last = ++block_ == 2;
@@ -105,7 +105,7 @@ class BreakingSource final : public Breaker<Source> {
   }
 
  private:
-  bool is_short(bool last) const { return last && (how_ == "short_pass" || how_ == "second_promise"); }
+  bool is_short(bool last) const { return last && (how_ == "short_epoch" || how_ == "second_promise"); }
   void emit_second(SourceContext& ctx, std::uint64_t first, bool last) {
     if (how_ == "half_silent") return;
     if (how_ == "null_tensor") return ctx.emit("y", without_tensor(4));

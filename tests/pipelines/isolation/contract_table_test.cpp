@@ -38,7 +38,7 @@ const std::vector<Way> kWays{
     {"breaks_source", "other_rows", "source-contract"},
     {"breaks_source", "other_ids", "source-contract"},
     {"breaks_source", "other_end", "source-contract"},
-    {"breaks_source", "short_pass", "source-contract"},
+    {"breaks_source", "short_epoch", "source-contract"},
     {"breaks_source", "second_promise", "source-contract"},
     {"breaks_source", "throws_number", "unknown-exception"},
     {"breaks_source", "throws_no_thread", "no-thread"},

@@ -133,7 +133,7 @@ class Fault {
         .param(Param("at", T::choice({"work", "construction", "infer", "open", "close", "destruction", "unrun"}),
                      "in which call")
                    .or_default("work"))
-        .param(Param("epoch", T::integer().at_least(1), "in which pass").or_default(2));
+        .param(Param("epoch", T::integer().at_least(1), "in which epoch").or_default(2));
   }
   explicit Fault(const ParamValue& params)
       : fault_(params["fault"].text()),
@@ -216,7 +216,7 @@ class FaultySource final : public Source {
   void infer(InferContext& ctx) override {
     ctx.output("out", PortSpec::single(TensorSpec{DType::i32, {}, {}, {}, {}}, 12, 4));
   }
-  void begin_pass(std::uint32_t) override { at_ = 0; }
+  void begin_epoch(std::uint32_t) override { at_ = 0; }
   void produce(SourceContext& ctx) override {
     if (at_ == 4) fault_.in(ctx.epoch());
     OutTensor out = ctx.allocate(ctx.output("out").only(), 4);

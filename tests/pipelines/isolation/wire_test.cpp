@@ -104,7 +104,7 @@ TEST_CASE("port specs survive the way", "[isolation]") {
     CHECK(back.fields[i].name == port.fields[i].name);
     CHECK(back.fields[i].spec == port.fields[i].spec);
   }
-  CHECK(back.rows_per_pass == 7);
+  CHECK(back.rows_per_epoch == 7);
   CHECK(back.max_rows == 3);
 }
 

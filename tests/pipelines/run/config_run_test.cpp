@@ -76,7 +76,7 @@ class DropHalf final : public Serial {
   }
 };
 
-// Keeps batches until their model comes, as the evaluator does, and fails at one of the second pass.
+// Keeps batches until their model comes, as the evaluator does, and fails at one of the second epoch.
 class FussyEvaluator final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
@@ -103,7 +103,7 @@ class FussyEvaluator final : public Serial {
       is_last = batch.header.last_in_epoch;
     }
     pass.kept.clear();
-    if (is_last) end_pass(ctx, packet.header.epoch);
+    if (is_last) end_epoch(ctx, packet.header.epoch);
   }
   void close() noexcept override { passes_.clear(); }
 
@@ -112,7 +112,7 @@ class FussyEvaluator final : public Serial {
     bool has_model = false;
     std::vector<Packet> kept;
   };
-  void end_pass(SerialContext& ctx, std::uint32_t epoch) {
+  void end_epoch(SerialContext& ctx, std::uint32_t epoch) {
     passes_.erase(epoch);
     auto metrics = std::make_shared<Metrics>();
     metrics->epoch = epoch;
@@ -253,7 +253,7 @@ TEST_CASE("a failure in the middle names node, stage, epoch, batch and the line 
   CHECK(failure.node == "trained");
   CHECK(failure.stage == "fail_at");
   CHECK(failure.epoch == 2);
-  CHECK(failure.packet == 6);  // sample 40 is in the third batch of the second pass of four batches
+  CHECK(failure.packet == 6);  // sample 40 is in the third batch of the second epoch of four batches
   CHECK(failure.where.line == 8);
   CHECK(report.leaked_bytes == 0);
 }

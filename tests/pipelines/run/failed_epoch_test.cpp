@@ -22,7 +22,7 @@ namespace {
 
 constexpr int kRuns = 20;
 
-// Three faults: on the way to the trainer, on the way to the evaluator, and in a serial on that way, which forgets the end of a pass.
+// Three faults: on the way to the trainer, on the way to the evaluator, and in a serial on that way, which forgets the end of an epoch.
 constexpr const char* kConfig = R"(
 version: 1
 seed: 7
@@ -61,7 +61,7 @@ StageDescriptor& of_one_epoch(StageDescriptor& spec, const char* what) {
   return spec.summary(what)
       .input("in", Record::any())
       .output("out", Record::like("in"))
-      .param(Param("epoch", ParamType::integer(), "in which pass"));
+      .param(Param("epoch", ParamType::integer(), "in which epoch"));
 }
 
 class FailsIn final : public Transform {
@@ -82,7 +82,7 @@ class FailsIn final : public Transform {
   std::int64_t epoch_;
 };
 
-/// Forgets the end of one pass; or waits in it for a failure elsewhere, and then sends a signal.
+/// Forgets the end of one epoch; or waits in it for a failure elsewhere, and then sends a signal.
 class ForgetsEnd final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {

@@ -63,9 +63,9 @@ SourceBudget budget(std::int64_t blocks) { return {"src", blocks, 0, 0}; }
 TEST_CASE("a source gets one credit at a time and as many as its budget", "[ledger]") {
   Desk desk({budget(2)}, 1, 1);
   CHECK(desk.credits.size() == 1);
-  CHECK(desk.credits.front().begins_pass);
+  CHECK(desk.credits.front().begins_epoch);
   LeasePtr first = desk.produce();
-  CHECK_FALSE(desk.credits.front().begins_pass);
+  CHECK_FALSE(desk.credits.front().begins_epoch);
   LeasePtr second = desk.produce();
   CHECK(desk.credits.empty());
   CHECK(desk.ledger->source(0).alive == 2);
@@ -91,11 +91,11 @@ TEST_CASE("sources share no budget", "[ledger]") {
   CHECK(desk.ledger->source(1).alive == 1);
 }
 
-TEST_CASE("a pass waits until nothing of the pass before the last one is alive", "[ledger]") {
+TEST_CASE("an epoch waits until nothing of the epoch before the last one is alive", "[ledger]") {
   const std::uint32_t ahead = GENERATE(0U, 1U, 2U);
   Desk desk({budget(100)}, 10, ahead);
   std::vector<LeasePtr> ends;
-  for (std::uint32_t pass = 0; pass <= ahead; ++pass) ends.push_back(desk.produce(true));
+  for (std::uint32_t epoch = 0; epoch <= ahead; ++epoch) ends.push_back(desk.produce(true));
   CHECK(desk.credits.empty());
   CHECK(desk.ended.empty());
   ends.erase(ends.begin());
@@ -104,7 +104,7 @@ TEST_CASE("a pass waits until nothing of the pass before the last one is alive",
   CHECK(desk.credits.front().epoch == ahead + 2);
 }
 
-TEST_CASE("an epoch ends when every source has made its pass and nothing of it is held", "[ledger]") {
+TEST_CASE("an epoch ends when every source has made its epoch and nothing of it is held", "[ledger]") {
   Desk desk({budget(100), budget(100)}, 1, 1);
   desk.produce(true).reset();  // source 0
   CHECK(desk.ended.empty());
@@ -194,13 +194,13 @@ TEST_CASE("a credit that cannot be started fails the run and keeps nothing", "[l
   CHECK(desk.ledger->held() == 0);
 }
 
-TEST_CASE("stop_after makes the pass behind it the last", "[ledger]") {
+TEST_CASE("stop_after makes the epoch behind it the last", "[ledger]") {
   Desk desk({budget(100)}, 10, 1);
   LeasePtr one = desk.produce(true);
   desk.ledger->stop_after(1);
-  CHECK(desk.ledger->last_pass() == 2);
+  CHECK(desk.ledger->last_epoch() == 2);
   desk.ledger->stop_after(5);
-  CHECK(desk.ledger->last_pass() == 2);
+  CHECK(desk.ledger->last_epoch() == 2);
   LeasePtr two = desk.produce(true);
   one.reset();
   two.reset();
@@ -211,9 +211,9 @@ TEST_CASE("stop_after makes the pass behind it the last", "[ledger]") {
 TEST_CASE("stop_after of an epoch that was left long ago is refused", "[ledger]") {
   Desk desk({budget(100)}, 10, 1);
   for (int i = 0; i < 3; ++i) desk.produce(true).reset();
-  REQUIRE(desk.credits.size() == 1);  // of pass 4
+  REQUIRE(desk.credits.size() == 1);  // of epoch 4
   CHECK_THROWS_AS(desk.ledger->stop_after(1), Error);
-  CHECK(desk.ledger->last_pass() == 10);
+  CHECK(desk.ledger->last_epoch() == 10);
 }
 
 TEST_CASE("a run that is being stopped gets no credits and ends no epochs", "[ledger]") {
@@ -228,11 +228,11 @@ TEST_CASE("a run that is being stopped gets no credits and ends no epochs", "[le
 
 TEST_CASE("of a run that gives up an epoch those before it go on, and end", "[ledger]") {
   Desk desk({budget(1), budget(1)}, 9, 1);
-  desk.produce(true).reset();  // source 0 is ahead, in pass 2; source 1 has not made pass 1
+  desk.produce(true).reset();  // source 0 is ahead, in epoch 2; source 1 has not made epoch 1
   REQUIRE(desk.credits.size() == 2);
   desk.given_up = 2;
   std::swap(desk.credits[0], desk.credits[1]);
-  LeasePtr ahead = desk.produce(true);  // of pass 2, which was given up meanwhile
+  LeasePtr ahead = desk.produce(true);  // of epoch 2, which was given up meanwhile
   LeasePtr last = desk.produce(true);
   ahead.reset();
   CHECK(desk.ended.empty());

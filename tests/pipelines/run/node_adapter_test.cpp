@@ -194,7 +194,7 @@ TEST_CASE("metrics and models hold their epoch but no block", "[adapter]") {
   CHECK(bench.queued(2) == 1);
   CHECK(bench.queued(0) == 1);   // the only block is free again
   bench.step(0), bench.step(1);  // pass 2
-  CHECK(bench.queued(0) == 0);   // pass 3 waits for the metrics of pass 1
+  CHECK(bench.queued(0) == 0);   // pass 3 waits for the metrics of epoch 1
   bench.step(2);
   CHECK(bench.queued(0) == 1);
 }

@@ -14,8 +14,8 @@ EdgeCount edge(std::uint64_t emitted, std::uint64_t taken, std::uint64_t discard
 
 using Limit = CreditLedger::Limit;
 
-SourceCount source(std::uint32_t passes, Limit limit = Limit::none) {
-  return {"train", "stage_of_train", {}, passes, 2, 1000, 400, 1000, limit};
+SourceCount source(std::uint32_t epochs, Limit limit = Limit::none) {
+  return {"train", "stage_of_train", {}, epochs, 2, 1000, 400, 1000, limit};
 }
 
 std::vector<std::string> names(const std::vector<RunFailure>& failures) {
@@ -53,9 +53,9 @@ TEST_CASE("packets that wait or were discarded are losses of a run that nobody s
   CHECK_THAT(discarded[0].message, ContainsSubstring("1 packet was discarded"));
 }
 
-TEST_CASE("a port that missed the end of a pass is reported, unless it carries no rows", "[accounting]") {
+TEST_CASE("a port that missed the end of an epoch is reported, unless it carries no rows", "[accounting]") {
   EdgeCount short_one = edge(10, 10);
-  short_one.passes_ended = 4;
+  short_one.epochs_ended = 4;
   CHECK(names(check_edges({short_one}, 5, false)) == std::vector<std::string>{"lost-packet"});
   short_one.carries_rows = false;
   CHECK(check_edges({short_one}, 5, false).empty());
@@ -65,10 +65,10 @@ TEST_CASE("a source that its bytes keep from going on is named with the limit, a
           "[accounting]") {
   REQUIRE(is_unfinished({source(3)}, 5));
   const auto failures = check_ends({source(3, Limit::bytes)}, {{"batches", "batcher", {}, 2}}, 0, 5);
-  REQUIRE(names(failures) == std::vector<std::string>{"unfinished-pass"});
+  REQUIRE(names(failures) == std::vector<std::string>{"unfinished-epoch"});
   CHECK(failures[0].node == "train");
   CHECK(failures[0].stage == "stage_of_train");
-  CHECK_THAT(failures[0].message, ContainsSubstring("source `train` finished 3 of 5 passes"));
+  CHECK_THAT(failures[0].message, ContainsSubstring("source `train` finished 3 of 5 epochs"));
   CHECK_THAT(failures[0].message, ContainsSubstring("limit of bytes"));
   CHECK_THAT(failures[0].help, ContainsSubstring("bytes: 1000") && ContainsSubstring("400 or more"));
   CHECK(failures[0].notes == std::vector<std::string>{"node `batches` kept 2 blocks or epochs"});
@@ -86,20 +86,20 @@ TEST_CASE("of a source and of those that wait for it only the cause is told", "[
   SourceCount waiting = source(3, Limit::blocks);
   waiting.node = "valid";
   const auto failures = check_ends({waiting, source(3, Limit::bytes)}, {}, 0, 5);
-  REQUIRE(names(failures) == std::vector<std::string>{"unfinished-pass"});
+  REQUIRE(names(failures) == std::vector<std::string>{"unfinished-epoch"});
   CHECK(failures[0].node == "train");
 }
 
-TEST_CASE("who keeps an epoch is the cause of the passes that cannot begin", "[accounting]") {
+TEST_CASE("who keeps an epoch is the cause of the epochs that cannot begin", "[accounting]") {
   const auto failures = check_ends({source(3, Limit::epoch)}, {{"keeper", "stage_of_keeper", {}, 1}}, 0, 5);
   REQUIRE(names(failures) == std::vector<std::string>{"kept-packet"});
   CHECK(failures[0].node == "keeper");
   CHECK(names(check_ends({source(3, Limit::epoch)}, {}, 1, 5)) == std::vector<std::string>{"kept-packet"});
-  CHECK(names(check_ends({source(3, Limit::epoch)}, {}, 0, 5)) == std::vector<std::string>{"unfinished-pass"});
+  CHECK(names(check_ends({source(3, Limit::epoch)}, {}, 0, 5)) == std::vector<std::string>{"unfinished-epoch"});
 }
 
-TEST_CASE("a run that was cut short owes no ends of passes", "[accounting]") {
+TEST_CASE("a run that was cut short owes no ends of epochs", "[accounting]") {
   EdgeCount short_one = edge(10, 9, 0, 1);
-  short_one.passes_ended = 4;
+  short_one.epochs_ended = 4;
   CHECK(check_edges({short_one}, 5, true).empty());
 }

@@ -142,9 +142,9 @@ TEST_CASE("a budget that is too small for the batch is widened and told, and fai
   }
   CHECK(report.exit_code == 1);
   REQUIRE_FALSE(report.failures.empty());
-  CHECK(report.failures[0].name == "unfinished-pass");
+  CHECK(report.failures[0].name == "unfinished-epoch");
   CHECK(report.failures[0].node == "src");
-  CHECK(report.failures[0].message.find("0 of 1 pass,") != std::string::npos);
+  CHECK(report.failures[0].message.find("0 of 1 epoch,") != std::string::npos);
 }
 
 TEST_CASE("never more blocks are alive than the budget allows", "[runner]") {
@@ -178,7 +178,7 @@ TEST_CASE("a byte budget limits blocks too, but always lets one through", "[runn
   CHECK(seen.rows == expected_rows(300, 1));
 }
 
-TEST_CASE("with epochs 0 every source makes one pass with epoch number 0", "[runner]") {
+TEST_CASE("with epochs 0 every source makes one epoch with epoch number 0", "[runner]") {
   TestGraph graph(0, 2);
   Seen seen;
   graph.source("src", 100, 10);
@@ -188,7 +188,7 @@ TEST_CASE("with epochs 0 every source makes one pass with epoch number 0", "[run
   CHECK(seen.ended == std::vector<std::uint32_t>{0});
 }
 
-TEST_CASE("stop_after ends the run with the pass behind the one it was decided from", "[runner]") {
+TEST_CASE("stop_after ends the run with the epoch behind the one it was decided from", "[runner]") {
   const int threads = GENERATE(1, 4);
   TestGraph graph(50, threads);
   Seen seen;
@@ -276,7 +276,7 @@ int most_snapshots(std::uint32_t ahead) {
               kept->erase(epoch);
               if (!done) return;
               evaluated->insert(epoch);
-              --alive;  // before the model packet goes, which lets the next pass begin
+              --alive;  // before the model packet goes, which lets the next epoch begin
               models->erase(epoch);
             }),
             {{"data", "valid"}, {"model", "learn.model"}}, {}, InputMode::independent);

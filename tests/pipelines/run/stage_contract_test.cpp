@@ -66,11 +66,11 @@ TEST_CASE("a source must send one packet on every output, all alike", "[runner]"
 TEST_CASE("a source that has other rows than it promised is caught", "[runner]") {
   TestGraph graph(1, 2);
   Seen seen;
-  graph.source("src", 41, 4).outputs[0].second.rows_per_pass = 40;
+  graph.source("src", 41, 4).outputs[0].second.rows_per_epoch = 40;
   graph.sink("end", "src", seen);
   const RunReport report = graph.run();
   REQUIRE(failure_names(report) == std::vector<std::string>{"source-contract"});
-  CHECK(report.failures[0].message == "41 rows in a pass, promised were 40");
+  CHECK(report.failures[0].message == "41 rows in an epoch, promised were 40");
 }
 
 TEST_CASE("what a stage emits must be what infer promised", "[runner]") {
@@ -135,7 +135,7 @@ TEST_CASE("a stage that drops the last packets before a join ends in lost-packet
   CHECK(found);
 }
 
-TEST_CASE("a stage that swallows the end of a pass is caught", "[runner]") {
+TEST_CASE("a stage that swallows the end of an epoch is caught", "[runner]") {
   TestGraph graph(2, 2);
   Seen seen;
   graph.source("src", 40, 4);

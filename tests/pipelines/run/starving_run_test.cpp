@@ -9,7 +9,7 @@ using namespace millrace::testing;
 
 namespace {
 
-/// Passes on the rows that are multiples of `share`, and the end of each pass, in packets of their own.
+/// Passes on the rows that are multiples of `share`, and the end of each epoch, in packets of their own.
 std::function<void(SerialContext&)> keep_every(std::int32_t share) {
   return [share](SerialContext& ctx) {
     const Packet& in = ctx.input();
@@ -66,7 +66,7 @@ TEST_CASE("a budget that is wide enough stays as it was planned", "[starving]") 
 TEST_CASE("a limit of bytes holds, and is named with its source", "[starving]") {
   Seen seen;
   const RunReport report = run_filtered(2, 16, seen, 5 * 16);
-  REQUIRE(failure_names(report) == std::vector<std::string>{"unfinished-pass"});
+  REQUIRE(failure_names(report) == std::vector<std::string>{"unfinished-epoch"});
   CHECK(report.failures[0].node == "src");
   CHECK(report.failures[0].stage == "stage_of_src");
   CHECK(report.failures[0].message.find("limit of bytes") != std::string::npos);

@@ -20,7 +20,7 @@ struct MILLRACE_EXPORT NodeFacts {
   std::string name;
   std::uint64_t seed = 0;                                    ///< the run's
   std::vector<std::pair<std::string, std::uint64_t>> seeds;  ///< by purpose, of those that infer has declared
-  std::uint32_t epochs = 1, first_pass = 1;
+  std::uint32_t epochs = 1, first_epoch = 1;
   RowShare share;
   bool feeds_device = false;
 };
@@ -60,7 +60,7 @@ class MILLRACE_EXPORT NodeOpening : public OpenContext, public NodeSeeds {
   std::uint64_t seed() const override { return facts_.seed; }
   std::optional<std::uint64_t> find_seed(std::string_view purpose) const override;
   std::uint32_t epochs() const override { return facts_.epochs; }
-  std::uint32_t first_pass() const override { return facts_.first_pass; }
+  std::uint32_t first_epoch() const override { return facts_.first_epoch; }
   bool feeds_device() const override { return facts_.feeds_device; }
 
  protected:

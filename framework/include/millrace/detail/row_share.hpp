@@ -1,4 +1,4 @@
-// Which rows of a pass belong to this process. Batches are cut at positions of the whole pass, and each batch is cut into
+// Which rows of an epoch belong to this process. Batches are cut at positions of the whole epoch, and each batch is cut into
 // contiguous parts, one a rank, in rank order.
 #pragma once
 
@@ -15,19 +15,19 @@ struct RowShare {
   /// Where this rank's part of a batch of `rows` rows begins, and how many rows it has.
   std::int64_t part_first(std::int64_t rows) const { return rows * rank / size; }
   std::int64_t part_rows(std::int64_t rows) const { return rows * (rank + 1) / size - part_first(rows); }
-  /// Rows of this rank in a pass of `total` rows.
-  std::int64_t rows_of_pass(std::int64_t total) const {
+  /// Rows of this rank in an epoch of `total` rows.
+  std::int64_t rows_of_epoch(std::int64_t total) const {
     if (is_whole()) return total;
     return total / batch_rows * part_rows(batch_rows) + part_rows(total % batch_rows);
   }
-  /// Position in the pass of this rank's row `row`.
+  /// Position in the epoch of this rank's row `row`.
   std::int64_t position(std::int64_t row, std::int64_t total) const {
     if (is_whole()) return row;
     const std::int64_t mine = part_rows(batch_rows), whole = total / batch_rows;
     if (row < whole * mine) return row / mine * batch_rows + part_first(batch_rows) + row % mine;
     return whole * batch_rows + part_first(total % batch_rows) + row - whole * mine;
   }
-  /// Batches of a pass, the same for every rank, and the rows of batch `index` over all ranks.
+  /// Batches of an epoch, the same for every rank, and the rows of batch `index` over all ranks.
   std::int64_t batches(std::int64_t total) const { return (total + batch_rows - 1) / batch_rows; }
   std::int64_t rows_of_batch(std::int64_t index, std::int64_t total) const {
     const std::int64_t left = total - index * batch_rows;

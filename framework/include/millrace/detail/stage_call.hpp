@@ -85,17 +85,17 @@ class MILLRACE_EXPORT SentPorts {
 /// How far a source has come, from call to call.
 class MILLRACE_EXPORT SourceProgress {
  public:
-  /// `share`: of the rows that infer has promised for a pass.
+  /// `share`: of the rows that infer has promised for an epoch.
   SourceProgress(const PortTable& outputs, const RowShare& share);
-  /// To be called with begin_pass of the source.
-  void begin_pass() { pass_rows_ = 0; }
+  /// To be called with begin_epoch of the source.
+  void begin_epoch() { epoch_rows_ = 0; }
 
  private:
   friend class SourceCall;
   void require_promised_rows(bool last) const;
 
   std::uint64_t next_seq_ = 0;
-  std::int64_t pass_rows_ = 0;
+  std::int64_t epoch_rows_ = 0;
   std::vector<std::int64_t> promised_rows_;  ///< by each output that infer has promised rows of
 };
 
@@ -106,9 +106,9 @@ class MILLRACE_EXPORT SourceCall final : public CallOf<SourceContext> {
   std::uint32_t epoch() const override { return epoch_; }
   void emit(std::string_view port, Emission emission) override;
   /// To be called when produce has returned. Throws Error("source-contract", run) for an output without a packet and for other
-  /// rows of the pass than were promised, unless the run is being stopped.
+  /// rows of the epoch than were promised, unless the run is being stopped.
   void finish();
-  /// The pass is over.
+  /// The epoch is over.
   bool was_last() const { return last_; }
 
  private:

@@ -65,7 +65,7 @@ class MILLRACE_EXPORT StageTester {
   /// Spec of an output port after infer.
   const PortSpec& output_spec(std::string_view port);
 
-  /// Sends a tensor to a port and runs the stage. seq counts up by itself; ids are 0, 1, 2, ... through the pass. Throws as a run
+  /// Sends a tensor to a port and runs the stage. seq counts up by itself; ids are 0, 1, 2, ... through the epoch. Throws as a run
   /// fails: the Error that the stage throws, "out-of-memory", "no-thread", "too-many-files", "stage-exception" or
   /// "unknown-exception" for anything else, and "no-such-port", "output-mismatch", "source-contract", "transform-contract" or "serial-contract" where it breaks its contract. For what no
   /// graph would send: Error("stage-closed", run) after close() and Error("shape-mismatch", run) for another dtype, shape or
@@ -75,7 +75,7 @@ class MILLRACE_EXPORT StageTester {
   StageTester& push(std::string_view port, Packet);
   /// Joined inputs of several ports: sends one packet to each, then runs the stage once.
   StageTester& push_joined(std::vector<std::pair<std::string, Tensor>>, bool last_in_epoch = false);
-  /// Source: one call of produce; a pass begins by itself.
+  /// Source: one call of produce; an epoch begins by itself.
   StageTester& pull();
 
   bool has_output(std::string_view port) const;
