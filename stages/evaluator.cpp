@@ -46,12 +46,12 @@ class Evaluator final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Measures each epoch's model on batches that it is not trained on.")
-        .input("data", Record()
-                           .field("inputs", Tensors::any().vector().otherwise(
-                                                "prepare these rows as those the model is trained on"))
-                           .field("targets", Tensors::any().rank(0, 1))
-                           .optional_field("weights", Tensors::any().one_value())
-                           .otherwise("the inputs of the batcher name the fields: in: {inputs: ..., targets: ...}"))
+        .input("data",
+               Record()
+                   .field("inputs", Tensors::any().vector().hint("prepare these rows as those the model is trained on"))
+                   .field("targets", Tensors::any().rank(0, 1))
+                   .optional_field("weights", Tensors::any().one_value())
+                   .hint("the inputs of the batcher name the fields: in: {inputs: ..., targets: ...}"))
         .input("model", PortContent::model("the weights at the end of each epoch"))
         .output("metrics", PortContent::metrics("the metrics asked for and the seconds it took, of each epoch"))
         .inputs(InputMode::independent)
@@ -61,7 +61,7 @@ class Evaluator final : public Serial {
         .param(Param("metrics", ParamType::list(ParamType::choice(all_metrics())).length(1, all_metrics().size()),
                      "What is measured; when absent, the loss, and the accuracy of models that are trained on a "
                      "crossentropy.")
-                   .or_absent())
+                   .optional())
         .param(Param("precision", precision_param_type(),
                      "To what factors of matrix products may be rounded on a GPU; a CPU takes float32 always.")
                    .or_default("float32"))

@@ -13,7 +13,7 @@ class Flatten final : public Transform {
   static void describe(StageDescriptor& spec) {
     spec.summary("Makes every row a vector; moves no data.")
         .input("in", Tensors::any())
-        .output("out", Tensors::like("in").vector().noted("the product of the extents"))
+        .output("out", Tensors::like("in").vector().description("the product of the extents"))
         .example("flat: {stage: flatten, in: train.images}");
   }
   explicit Flatten(const ParamValue&) {}

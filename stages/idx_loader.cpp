@@ -73,16 +73,16 @@ class IdxLoader final : public Source {
                                 T::record({Param("first", T::integer().at_least(0), "first row, from 0").or_default(0),
                                            Param("count", T::integer().at_least(1), "number of rows")})});
     spec.summary("Reads images and labels from IDX files, raw or gzip, and sends them in blocks.")
-        .output("images", Tensors::any().noted("as in the file; bytes are 0 to 255"))
+        .output("images", Tensors::any().description("as in the file; bytes are 0 to 255"))
         .output("labels",
-                Tensors::any().noted("as in the file, with the range that they have; [n, 0] when there are none"))
+                Tensors::any().description("as in the file, with the range that they have; [n, 0] when there are none"))
         .param(Param("dataset", T::choice(dataset_names()), "data set by name; its files are looked for and verified")
-                   .or_absent())
-        .param(Param("split", T::choice({"train", "test"}), "split of the named data set").or_absent())
-        .param(Param("images", T::text(), "path of the images, instead of a data set").or_absent())
-        .param(Param("labels", T::text(), "path of the labels that belong to the images").or_absent())
+                   .optional())
+        .param(Param("split", T::choice({"train", "test"}), "split of the named data set").optional())
+        .param(Param("images", T::text(), "path of the images, instead of a data set").optional())
+        .param(Param("labels", T::text(), "path of the labels that belong to the images").optional())
         .param(Param("shuffle", T::boolean(), "a new order of the rows in every epoch").or_default(false))
-        .param(Param("rows", bounds, "only these rows of the file: [first, count]").or_absent())
+        .param(Param("rows", bounds, "only these rows of the file: [first, count]").optional())
         .param(Param("block_rows", T::integer().at_least(1).at_most(1 << 24), "rows sent at once").or_default(256))
         .param(Param("max_bytes", T::integer().at_least(1), "largest size a file may declare")
                    .or_default(static_cast<std::int64_t>(kDefaultMaxIdxBytes))

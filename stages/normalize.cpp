@@ -34,17 +34,17 @@ class Normalize final : public Transform {
   static void describe(StageDescriptor& spec) {
     using T = ParamType;
     spec.summary("Maps every value x to x * scale + offset, or to (x - mean) / std; on bytes it moves no data.")
-        .input("in", Tensors::any().noted("no class ids"))
+        .input("in", Tensors::any().description("no class ids"))
         .output(
             "out",
             Tensors::of({DType::f32})
                 .shape_as("in")
-                .noted(
+                .description(
                     "the range of the input, mapped likewise; written out for bytes with a mean far outside of them"))
-        .param(Param("scale", T::float32(), "factor, not 0").or_absent())
-        .param(Param("offset", T::float32(), "added after scaling; 0 when absent").or_absent())
-        .param(Param("mean", T::number(), "subtracted first; 0 when absent").or_absent())
-        .param(Param("std", T::number().above(0), "divided by after that").or_absent())
+        .param(Param("scale", T::float32(), "factor, not 0").optional())
+        .param(Param("offset", T::float32(), "added after scaling; 0 when absent").optional())
+        .param(Param("mean", T::number(), "subtracted first; 0 when absent").optional())
+        .param(Param("std", T::number().above(0), "divided by after that").optional())
         .example("unit: {stage: normalize, in: train.images, with: {scale: 1/255}}");
   }
   explicit Normalize(const ParamValue& params)

@@ -60,10 +60,10 @@ class Trainer final : public Serial {
   static void describe(StageDescriptor& spec) {
     spec.summary("Trains a stack of layers, one step a batch.")
         .input("in", Record()
-                         .field("inputs", Tensors::any().vector().otherwise("add a `flatten` before the batcher"))
+                         .field("inputs", Tensors::any().vector().hint("add a `flatten` before the batcher"))
                          .field("targets", Tensors::any().rank(0, 1))
                          .optional_field("weights", Tensors::any().one_value())
-                         .otherwise("the inputs of the batcher name the fields: in: {inputs: ..., targets: ...}"))
+                         .hint("the inputs of the batcher name the fields: in: {inputs: ..., targets: ...}"))
         .output("metrics",
                 PortContent::metrics("loss, the metrics asked for, seconds and samples_per_second of each epoch"))
         .output("model", PortContent::model("the weights at the end of each epoch"))

@@ -60,10 +60,10 @@ class ClassCsv final : public Serial {
     spec.summary("Writes how well each epoch's model recognises each class to a CSV file.")
         .input("data", Record()
                            .field("inputs", Tensors::any().vector())
-                           .field("targets", Tensors::any().vector().noted("one-hot"))
+                           .field("targets", Tensors::any().vector().description("one-hot"))
                            .optional_field("weights", Tensors::any().one_value())
-                           .noted("on the host")
-                           .otherwise("take the batches that the evaluator takes"))
+                           .description("on the host")
+                           .hint("take the batches that the evaluator takes"))
         .input("model", PortContent::model("the weights at the end of each epoch"))
         .inputs(InputMode::independent)
         .waits_for("data", "model")
@@ -71,7 +71,7 @@ class ClassCsv final : public Serial {
         .param(Param("file", ParamType::text(), "The CSV file; what was there is replaced."))
         .param(Param("classes", ParamType::list(ParamType::text()).length(1, 1 << 16),
                      "Names of the classes; their numbers without it.")
-                   .or_absent())
+                   .optional())
         .example(
             "classes: {stage: class_csv, in: {data: valid_batches, model: learn.model}, with: {file: classes.csv}}");
   }

@@ -261,11 +261,11 @@ Param& Param::or_default(ParamValue value) & {
 }
 Param&& Param::or_default(ParamValue value) && { return std::move(or_default(std::move(value))); }
 
-Param& Param::or_absent() & {
-  optional = true;
+Param& Param::optional() & {
+  is_optional = true;
   return *this;
 }
-Param&& Param::or_absent() && { return std::move(or_absent()); }
+Param&& Param::optional() && { return std::move(optional()); }
 
 Param& Param::in_unit(std::string u) & {
   unit = std::move(u);

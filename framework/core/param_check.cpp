@@ -141,7 +141,7 @@ class ParamCheck {
       return default_of(param, place);
     }
     const std::unique_ptr<WrittenValue> value = map.at(given);
-    if (param.optional && value->shape() == Shape::null) return default_of(param, place);
+    if (param.is_optional && value->shape() == Shape::null) return default_of(param, place);
     return inside(fmt::format("`{}` of {}", param.name, owner.title), param.name, given).check(*value, param.type);
   }
 

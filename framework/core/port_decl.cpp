@@ -89,12 +89,12 @@ Tensors& Tensors::below(std::string param) {
   return *this;
 }
 
-Tensors& Tensors::noted(std::string text) {
+Tensors& Tensors::description(std::string text) {
   note = std::move(text);
   return *this;
 }
 
-Tensors& Tensors::otherwise(std::string help) {
+Tensors& Tensors::hint(std::string help) {
   advice = std::move(help);
   return *this;
 }
@@ -155,12 +155,12 @@ Record& Record::optional_field(std::string name, Tensors tensors) {
   return *this;
 }
 
-Record& Record::noted(std::string text) {
+Record& Record::description(std::string text) {
   note = std::move(text);
   return *this;
 }
 
-Record& Record::otherwise(std::string help) {
+Record& Record::hint(std::string help) {
   advice = std::move(help);
   return *this;
 }

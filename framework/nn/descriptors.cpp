@@ -48,7 +48,7 @@ Alternative dropout() {
 Param clip_norm() {
   return Param("clip_norm", ParamType::float32().above(0),
                "Scales the gradient of all weights down to this Euclidean norm when it is larger.")
-      .or_absent();
+      .optional();
 }
 
 Param described(const nn::OptimizerParam& param) {

@@ -101,7 +101,7 @@ TEST_CASE("a parameter type says what it takes") {
   CHECK(ParamType::one_of({{"sgd", "", {}}, {"adam", "", {}}}).describe() == "sgd | adam");
   CHECK(Param("x", ParamType::text(), "").is_required());
   CHECK_FALSE(Param("x", ParamType::text(), "").or_default("a").is_required());
-  CHECK_FALSE(Param("x", ParamType::text(), "").or_absent().is_required());
+  CHECK_FALSE(Param("x", ParamType::text(), "").optional().is_required());
 }
 
 TEST_CASE("the host allocator counts what is alive and reuses what came back") {

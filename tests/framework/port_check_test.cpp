@@ -13,7 +13,7 @@ namespace {
 class Picky final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
-    spec.input("bytes", Tensors::of({DType::u8}).vector().within(0, 9).otherwise("take the other one"))
+    spec.input("bytes", Tensors::of({DType::u8}).vector().within(0, 9).hint("take the other one"))
         .optional_input("same", Tensors::like("bytes"))
         .optional_input("record", Record().field("a", Tensors::any().scalar()).optional_field("b", Tensors::any()));
   }
@@ -62,7 +62,7 @@ TEST_CASE("a declaration reads as a sentence") {
   CHECK(Tensors::of({DType::f32}).shape({2, 3}).within(0, 1).text() == "f32 [n, 2, 3] in [0, 1]");
   CHECK(Tensors::any().rank(1, Tensors::kAnyRank).text() == "any [n, ..., *]");
   CHECK(Tensors::any().one_value().below("classes").text() == "any [n] or [n, 1], 0 to `classes` - 1");
-  CHECK(Tensors::like("in").noted("turned").text() == "the same as `in`; turned");
+  CHECK(Tensors::like("in").description("turned").text() == "the same as `in`; turned");
   CHECK(Tensors::like("in").vector().text() == "dtype of `in` [n, *], range of `in`");
   CHECK(Tensors::of({DType::f32}).shape_as("in").text() == "f32, shape of `in`");
   CHECK(Record().field("a", Tensors::any()).optional_field("b", Tensors::any().scalar()).text() ==

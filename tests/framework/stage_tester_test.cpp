@@ -214,11 +214,11 @@ TEST_CASE("Parameters are checked against the descriptor and completed") {
   const std::vector<Param> schema{
       Param("count", T::integer().at_least(1).at_most(9), "how many"),
       Param("rate", T::number().above(0).below(1), "how fast").or_default(0.5),
-      Param("name", T::text(), "who").or_absent(),
+      Param("name", T::text(), "who").optional(),
       Param("kind", T::one_of({{"plain", "", {}}, {"fancy", "", {Param("level", T::integer(), "").or_default(3)}}}),
             "what")
           .or_default("plain"),
-      Param("list", T::list(T::any_of({T::integer(), T::text()})).length(1, 2), "items").or_absent(),
+      Param("list", T::list(T::any_of({T::integer(), T::text()})).length(1, 2), "items").optional(),
       Param("mode", T::choice({"on", "off"}), "whether").or_default("on")};
   const auto name = [&](ParamValue::Map params) { return error_of([&] { complete_params(schema, params); }).name(); };
 

@@ -96,7 +96,7 @@ constexpr void add_descriptor_types(LayoutHash& hash) {
   hash.type<ParamValue>()
       .type<ParamType>()
       .type<Param>(MILLRACE_DETAIL_AT(Param, type), MILLRACE_DETAIL_AT(Param, doc),
-                   MILLRACE_DETAIL_AT(Param, default_value), MILLRACE_DETAIL_AT(Param, optional),
+                   MILLRACE_DETAIL_AT(Param, default_value), MILLRACE_DETAIL_AT(Param, is_optional),
                    MILLRACE_DETAIL_AT(Param, unit))
       .type<Alternative>(MILLRACE_DETAIL_AT(Alternative, doc), MILLRACE_DETAIL_AT(Alternative, params))
       .type<Tensors>(MILLRACE_DETAIL_AT(Tensors, least_rank), MILLRACE_DETAIL_AT(Tensors, is_one_value),

@@ -141,23 +141,23 @@ class MILLRACE_EXPORT ParamType {
   std::size_t least_length_ = 0, most_length_ = SIZE_MAX;
 };
 
-/// One parameter. Without `default_value` and not `optional`, it is required.
+/// One parameter. Without `default_value` and not optional, it is required.
 struct MILLRACE_EXPORT Param {
   std::string name;
   ParamType type;
   std::string doc;  ///< one sentence
   std::optional<ParamValue> default_value;
-  bool optional = false;  ///< may be absent; then its value is null
-  std::string unit;       ///< "" when it has none
+  bool is_optional = false;  ///< may be absent; then its value is null
+  std::string unit;          ///< "" when it has none
 
   Param(std::string name, ParamType type, std::string doc);
   Param& or_default(ParamValue) &;
   Param&& or_default(ParamValue) &&;
-  Param& or_absent() &;
-  Param&& or_absent() &&;
+  Param& optional() &;
+  Param&& optional() &&;
   Param& in_unit(std::string) &;
   Param&& in_unit(std::string) &&;
-  bool is_required() const { return !default_value && !optional; }
+  bool is_required() const { return !default_value && !is_optional; }
 };
 
 /// One of the named choices of a one-of, with its own parameters.

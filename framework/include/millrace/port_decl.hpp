@@ -49,8 +49,8 @@ struct MILLRACE_EXPORT Tensors {
   Tensors& within(double lo, double hi);
   /// Values are class ids: 0 to parameter `param` - 1.
   Tensors& below(std::string param);
-  Tensors& noted(std::string text);
-  Tensors& otherwise(std::string help);
+  Tensors& description(std::string text);
+  Tensors& hint(std::string help);
 
   std::string dtype_text() const;  ///< "u8 or f32", "any", "as `in`"
   std::string shape_text() const;  ///< "[n, *]", "[n, ...]" for any, "as `in`"
@@ -74,9 +74,9 @@ struct MILLRACE_EXPORT Record {
   static Record like(std::string input);
   Record& field(std::string name, Tensors);
   Record& optional_field(std::string name, Tensors);
-  Record& noted(std::string text);
+  Record& description(std::string text);
   /// Help when a field is missing or not known.
-  Record& otherwise(std::string help);
+  Record& hint(std::string help);
   std::string text() const;
 };
 

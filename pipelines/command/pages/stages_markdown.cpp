@@ -52,7 +52,7 @@ std::string ports(const StageDescriptor& spec) {
 
 std::string default_cell(const Param& param) {
   if (param.default_value) return fmt::format("`{}`", cell(param.default_value->render()));
-  return param.optional ? "absent" : "required";
+  return param.is_optional ? "absent" : "required";
 }
 
 /// The parameters of one owner, and of what they are made of; the same choices are explained once.

@@ -28,7 +28,7 @@ struct StagesOptions : PluginOptions {
 
 std::string default_text(const Param& param) {
   if (param.default_value) return "default " + param.default_value->render();
-  return param.optional ? "optional" : "required";
+  return param.is_optional ? "optional" : "required";
 }
 
 /// Choices that the page has explained already, with the parameter where it did.

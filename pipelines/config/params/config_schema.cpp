@@ -17,7 +17,7 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
 const std::vector<Param>& top_level_params() {
   static const std::vector<Param> params{
       Param("version", integer_between(1, 1), "Version of the config's grammar."),
-      Param("name", ParamType::text(), "Name of the run; the file's name when absent.").or_absent(),
+      Param("name", ParamType::text(), "Name of the run; the file's name when absent.").optional(),
       Param("seed", ParamType::integer().at_least(0), "What all randomness is drawn from.").or_default(0),
       Param("device", ParamType::text(), "Where to train: auto, cpu, cuda or cuda:N.").or_default("auto"),
       Param("threads", ParamType::any_of({ParamType::choice({"auto"}), integer_between(1, 1024)}),
@@ -53,7 +53,7 @@ const std::vector<Param>& run_params() {
   static const std::vector<Param> params{
       Param("blocks", integer_between(1, 1'000'000), "Blocks of this source that may be alive at once.").or_default(8),
       Param("bytes", ParamType::integer().at_least(1), "Bytes of this source that may be alive at once.")
-          .or_absent()
+          .optional()
           .in_unit("bytes"),
       Param("isolate", ParamType::choice({"none", "process"}),
             "Where the stage runs: in this process, or in one of its own, whose crash or hang is an error of the node.")
@@ -61,7 +61,7 @@ const std::vector<Param>& run_params() {
       Param("timeout", ParamType::number().above(0).at_most(1e6),
             "The longest that one call of the stage may take; 300 unless the stage works on a device or talks to other "
             "processes, and then without end.")
-          .or_absent()
+          .optional()
           .in_unit("seconds"),
   };
   return params;
@@ -70,7 +70,7 @@ const std::vector<Param>& run_params() {
 const Param& node_seed_param() {
   static const Param param =
       Param("seed", ParamType::integer().at_least(0), "What this node draws from instead of the run's seed.")
-          .or_absent();
+          .optional();
   return param;
 }
 

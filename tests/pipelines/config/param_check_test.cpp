@@ -18,16 +18,16 @@ std::vector<Param> schema() {
   return {
       Param("count", T::integer().at_least(1).at_most(9), "How many."),
       Param("rate", T::number().above(0).below(1), "How fast.").or_default(0.5),
-      Param("small", T::float32(), "How small.").or_absent(),
-      Param("name", T::text(), "Who.").or_absent(),
+      Param("small", T::float32(), "How small.").optional(),
+      Param("name", T::text(), "Who.").optional(),
       Param("loud", T::boolean(), "Whether.").or_default(false),
       Param("kind", T::one_of({{"plain", "", {}}, {"fancy", "", {Param("level", T::integer(), "").or_default(3)}}}),
             "What.")
           .or_default("plain"),
-      Param("list", T::list(T::any_of({T::integer(), T::text()})).length(1, 2), "Items.").or_absent(),
-      Param("table", T::map(T::list(T::number())), "Columns.").or_absent(),
+      Param("list", T::list(T::any_of({T::integer(), T::text()})).length(1, 2), "Items.").optional(),
+      Param("table", T::map(T::list(T::number())), "Columns.").optional(),
       Param("place", T::record({Param("x", T::integer(), ""), Param("y", T::integer(), "").or_default(1)}), "Where.")
-          .or_absent(),
+          .optional(),
       Param("mode", T::choice({"on", "off"}), "Whether.").or_default("on")};
 }
 
