@@ -86,8 +86,8 @@ class Batcher final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Cuts blocks into batches of the same number of rows; the last one of an epoch may be shorter.")
-        .any_inputs(Tensors::any().description("its name becomes the name of the field"))
-        .output("out", Record::any().description("a field for each input, at most `batch_size` rows"))
+        .any_inputs(TensorType::any().description("its name becomes the name of the field"))
+        .output("out", RecordType::any().description("a field for each input, at most `batch_size` rows"))
         .param(Param("batch_size", ParamType::integer().at_least(1).at_most(1 << 24),
                      "rows of a batch, over all processes")
                    .in_unit("rows"))

@@ -46,14 +46,15 @@ class Evaluator final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Measures each epoch's model on batches that it is not trained on.")
-        .input("data",
-               Record()
-                   .field("inputs", Tensors::any().vector().hint("prepare these rows as those the model is trained on"))
-                   .field("targets", Tensors::any().rank(0, 1))
-                   .optional_field("weights", Tensors::any().one_value())
-                   .hint("the inputs of the batcher name the fields: in: {inputs: ..., targets: ...}"))
-        .input("model", PortContent::model("the weights at the end of each epoch"))
-        .output("metrics", PortContent::metrics("the metrics asked for and the seconds it took, of each epoch"))
+        .input(
+            "data",
+            RecordType()
+                .field("inputs", TensorType::any().vector().hint("prepare these rows as those the model is trained on"))
+                .field("targets", TensorType::any().rank(0, 1))
+                .optional_field("weights", TensorType::any().one_value())
+                .hint("the inputs of the batcher name the fields: in: {inputs: ..., targets: ...}"))
+        .input("model", PortType::model("the weights at the end of each epoch"))
+        .output("metrics", PortType::metrics("the metrics asked for and the seconds it took, of each epoch"))
         .inputs(InputMode::independent)
         .reads_on_device()
         .waits_for("data", "model")

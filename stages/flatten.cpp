@@ -12,8 +12,8 @@ class Flatten final : public Transform {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Makes every row a vector; moves no data.")
-        .input("in", Tensors::any())
-        .output("out", Tensors::like("in").vector().description("the product of the extents"))
+        .input("in", TensorType::any())
+        .output("out", TensorType::like("in").vector().description("the product of the extents"))
         .example("flat: {stage: flatten, in: train.images}");
   }
   explicit Flatten(const ParamValue&) {}

@@ -73,9 +73,9 @@ class IdxLoader final : public Source {
                                 T::record({Param("first", T::integer().at_least(0), "first row, from 0").or_default(0),
                                            Param("count", T::integer().at_least(1), "number of rows")})});
     spec.summary("Reads images and labels from IDX files, raw or gzip, and sends them in blocks.")
-        .output("images", Tensors::any().description("as in the file; bytes are 0 to 255"))
-        .output("labels",
-                Tensors::any().description("as in the file, with the range that they have; [n, 0] when there are none"))
+        .output("images", TensorType::any().description("as in the file; bytes are 0 to 255"))
+        .output("labels", TensorType::any().description(
+                              "as in the file, with the range that they have; [n, 0] when there are none"))
         .param(Param("dataset", T::choice(dataset_names()), "data set by name; its files are looked for and verified")
                    .optional())
         .param(Param("split", T::choice({"train", "test"}), "split of the named data set").optional())

@@ -18,7 +18,7 @@ class MetricsSink final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Names metrics in the history of the run.")
-        .any_inputs(PortContent::metrics("`train` keeps its names, `valid` gets `val_`, any other `<name>_`"))
+        .any_inputs(PortType::metrics("`train` keeps its names, `valid` gets `val_`, any other `<name>_`"))
         .inputs(InputMode::independent)
         .example("log: {stage: metrics_sink, in: {train: learn.metrics, valid: evaluate.metrics}}");
   }

@@ -34,10 +34,10 @@ class Normalize final : public Transform {
   static void describe(StageDescriptor& spec) {
     using T = ParamType;
     spec.summary("Maps every value x to x * scale + offset, or to (x - mean) / std; on bytes it moves no data.")
-        .input("in", Tensors::any().description("no class ids"))
+        .input("in", TensorType::any().description("no class ids"))
         .output(
             "out",
-            Tensors::of({DType::f32})
+            TensorType::of({DType::f32})
                 .shape_as("in")
                 .description(
                     "the range of the input, mapped likewise; written out for bytes with a mean far outside of them"))

@@ -30,11 +30,11 @@ class OneHot final : public Transform {
     using T = ParamType;
     spec.summary("Makes every class id a row of zeros with a one at its place.")
         .input("in",
-               Tensors::of({DType::u8, DType::i8, DType::i16, DType::i32})
+               TensorType::of({DType::u8, DType::i8, DType::i16, DType::i32})
                    .one_value()
                    .below("classes")
                    .hint("connect class ids: labels of a data set, or a table's column with `dtypes: {NAME: i32}`"))
-        .output("out", Tensors::of({DType::f32}).vector().within(0, 1).description("`classes` columns"))
+        .output("out", TensorType::of({DType::f32}).vector().within(0, 1).description("`classes` columns"))
         .param(
             Param("classes",
                   T::any_of({T::integer().at_least(1).at_most(kMaxClasses), T::list(T::text()).length(1, kMaxClasses)}),

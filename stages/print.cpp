@@ -113,8 +113,8 @@ class Print final : public Serial {
   static void describe(StageDescriptor& spec) {
     using T = ParamType;
     spec.summary("Writes rows to the standard output, and the weights of a model.")
-        .optional_input("in", Record::any())
-        .optional_input("model", PortContent::model("whose weights are written"))
+        .optional_input("in", RecordType::any())
+        .optional_input("model", PortType::model("whose weights are written"))
         .inputs(InputMode::independent)
         .every_rank_alone()
         .param(Param("rows", T::integer().at_least(0).at_most(1 << 24), "the most rows of an epoch to write")

@@ -95,7 +95,7 @@ class TableSource final : public Source {
     using T = ParamType;
     const T cell = T::any_of({T::scalar(), T::list(T::number()).length(1, 1 << 16)});
     spec.summary("Sends the columns of a small table that is written in the config itself.")
-        .any_outputs(Tensors::of({DType::f32, DType::i32})
+        .any_outputs(TensorType::of({DType::f32, DType::i32})
                          .rank(0, 1)
                          .description("f32 [n, values] from numbers, i32 [n] from texts"),
                      "columns")

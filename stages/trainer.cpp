@@ -59,14 +59,14 @@ class Trainer final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Trains a stack of layers, one step a batch.")
-        .input("in", Record()
-                         .field("inputs", Tensors::any().vector().hint("add a `flatten` before the batcher"))
-                         .field("targets", Tensors::any().rank(0, 1))
-                         .optional_field("weights", Tensors::any().one_value())
+        .input("in", RecordType()
+                         .field("inputs", TensorType::any().vector().hint("add a `flatten` before the batcher"))
+                         .field("targets", TensorType::any().rank(0, 1))
+                         .optional_field("weights", TensorType::any().one_value())
                          .hint("the inputs of the batcher name the fields: in: {inputs: ..., targets: ...}"))
         .output("metrics",
-                PortContent::metrics("loss, the metrics asked for, seconds and samples_per_second of each epoch"))
-        .output("model", PortContent::model("the weights at the end of each epoch"))
+                PortType::metrics("loss, the metrics asked for, seconds and samples_per_second of each epoch"))
+        .output("model", PortType::model("the weights at the end of each epoch"))
         .param(Param("model", model_param_type(), "Layers in order; the last gives the outputs."))
         .param(Param("loss", loss_param_type(), "What is made small."))
         .param(Param("optimizer", optimizer_param_type(), "How the weights follow the gradient.")

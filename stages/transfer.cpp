@@ -25,8 +25,8 @@ class Transfer final : public GroupedTransform {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Brings packets to the device; passes them on where the device computes on host memory.")
-        .input("in", Record::any())
-        .output("out", Record::like("in").description("on the device"))
+        .input("in", RecordType::any())
+        .output("out", RecordType::like("in").description("on the device"))
         .param(Param("gather_bytes", ParamType::integer().at_least(0).at_most(kMostGathered),
                      "Packets of at most so many bytes that wait together are copied as one; 0: each by itself.")
                    .in_unit("bytes")

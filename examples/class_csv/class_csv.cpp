@@ -58,13 +58,13 @@ class ClassCsv final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Writes how well each epoch's model recognises each class to a CSV file.")
-        .input("data", Record()
-                           .field("inputs", Tensors::any().vector())
-                           .field("targets", Tensors::any().vector().description("one-hot"))
-                           .optional_field("weights", Tensors::any().one_value())
+        .input("data", RecordType()
+                           .field("inputs", TensorType::any().vector())
+                           .field("targets", TensorType::any().vector().description("one-hot"))
+                           .optional_field("weights", TensorType::any().one_value())
                            .description("on the host")
                            .hint("take the batches that the evaluator takes"))
-        .input("model", PortContent::model("the weights at the end of each epoch"))
+        .input("model", PortType::model("the weights at the end of each epoch"))
         .inputs(InputMode::independent)
         .waits_for("data", "model")
         .communicates()

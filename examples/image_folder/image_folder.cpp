@@ -127,9 +127,9 @@ class ImageFolder final : public Source {
     spec.summary("Reads a folder of PNG images, a folder a class, and sends them in blocks.")
         .output(
             "images",
-            Tensors::of({DType::u8}).rank(2, 3).within(0, 255).description("height, width, and 3 with `color: rgb`"))
+            TensorType::of({DType::u8}).rank(2, 3).within(0, 255).description("height, width, and 3 with `color: rgb`"))
         .output("labels",
-                Tensors::of({DType::u8, DType::i32}).scalar().description("with the classes' names; i32 beyond 256"))
+                TensorType::of({DType::u8, DType::i32}).scalar().description("with the classes' names; i32 beyond 256"))
         .param(Param("folder", T::text(), "Holds CLASS/NAME.png; classes count in the order of their names."))
         .param(Param("color", T::choice({"gray", "rgb"}), "What the images are converted to.").or_default("gray"))
         .param(Param("shuffle", T::boolean(), "A new order of the images in every epoch.").or_default(false))

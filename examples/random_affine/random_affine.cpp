@@ -87,11 +87,11 @@ class RandomAffine final : public Transform {
   static void describe(StageDescriptor& spec) {
     using T = ParamType;
     spec.summary("Shifts and rotates images at random, differently in every epoch.")
-        .input("in", Tensors::of({DType::u8, DType::f32})
+        .input("in", TensorType::of({DType::u8, DType::f32})
                          .rank(2, 3)
                          .description("height, width, channels or none")
                          .hint("put it before `flatten`"))
-        .output("out", Tensors::of({DType::u8, DType::f32}).shape_as("in"))
+        .output("out", TensorType::of({DType::u8, DType::f32}).shape_as("in"))
         .param(Param("max_shift", T::number().at_least(0).at_most(1024), "Farthest shift along each axis.")
                    .or_default(2.0)
                    .in_unit("pixels"))

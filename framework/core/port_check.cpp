@@ -9,7 +9,7 @@
 namespace millrace {
 namespace {
 
-bool dtype_fits(const Tensors& declared, const TensorSpec& found, const InputLookup& inputs) {
+bool dtype_fits(const TensorType& declared, const TensorSpec& found, const InputLookup& inputs) {
   if (declared.dtype_of.empty())
     return declared.dtypes.empty() ||
            std::find(declared.dtypes.begin(), declared.dtypes.end(), found.dtype) != declared.dtypes.end();
@@ -17,7 +17,7 @@ bool dtype_fits(const Tensors& declared, const TensorSpec& found, const InputLoo
   return other == nullptr || other->dtype == found.dtype;
 }
 
-bool shape_fits(const Tensors& declared, const TensorSpec& found, const InputLookup& inputs) {
+bool shape_fits(const TensorType& declared, const TensorSpec& found, const InputLookup& inputs) {
   const std::size_t rank = found.row_shape.size();
   if (rank < declared.least_rank || rank > declared.most_rank) return false;
   if (declared.row_shape && *declared.row_shape != found.row_shape) return false;
@@ -30,7 +30,7 @@ bool lies_within(const std::optional<ValueRange>& outer, const std::optional<Val
   return !outer || !inner || (inner->lo >= outer->lo && inner->hi <= outer->hi);
 }
 
-bool range_fits(const Tensors& declared, const TensorSpec& found, const InputLookup& inputs) {
+bool range_fits(const TensorType& declared, const TensorSpec& found, const InputLookup& inputs) {
   const TensorSpec* other = declared.range_of.empty() ? nullptr : inputs(declared.range_of);
   return lies_within(declared.range, found.range) && (other == nullptr || lies_within(other->range, found.range));
 }
@@ -59,7 +59,7 @@ class InputCheck {
     return false;
   }
 
-  bool tensor(const std::string& port, const std::string& field, const Tensors& declared, const TensorSpec& found) {
+  bool tensor(const std::string& port, const std::string& field, const TensorType& declared, const TensorSpec& found) {
     std::string misfit = misfit_of(declared, found, lookup_);
     if (misfit.empty()) return true;
     const std::string what = field.empty() ? "" : fmt::format("`{}` of ", field);
@@ -68,7 +68,7 @@ class InputCheck {
                   declared.advice);
   }
 
-  bool record(const std::string& port, const Record& declared, const PortSpec& given) {
+  bool record(const std::string& port, const RecordType& declared, const PortSpec& given) {
     if (declared.fields.empty()) return true;
     bool good = true;
     for (const PortSpec::FieldSpec& field : given.fields)
@@ -77,7 +77,7 @@ class InputCheck {
         good = report(port, "unknown-field",
                       fmt::format("input `{}` has a field `{}`, which the stage does not know", port, field.name),
                       fmt::format("it takes: {}", declared.text()));
-    for (const Record::Field& field : declared.fields) {
+    for (const RecordType::Field& field : declared.fields) {
       const TensorSpec* found = given.find(field.name);
       if (found != nullptr)
         good = tensor(port, field.name, field.tensors, *found) && good;
@@ -94,7 +94,7 @@ class InputCheck {
 
 }  // namespace
 
-std::string misfit_of(const Tensors& declared, const TensorSpec& found, const InputLookup& inputs) {
+std::string misfit_of(const TensorType& declared, const TensorSpec& found, const InputLookup& inputs) {
   if (!dtype_fits(declared, found, inputs)) return "dtype-mismatch";
   if (!shape_fits(declared, found, inputs)) return "shape-mismatch";
   return range_fits(declared, found, inputs) ? "" : "out-of-range";

@@ -39,67 +39,67 @@ std::string_view to_string(PortKind kind) {
   return "?";
 }
 
-Tensors Tensors::of(std::vector<DType> dtypes) {
-  Tensors tensors;
+TensorType TensorType::of(std::vector<DType> dtypes) {
+  TensorType tensors;
   tensors.dtypes = std::move(dtypes);
   return tensors;
 }
 
-Tensors Tensors::like(const std::string& input) {
-  Tensors tensors;
+TensorType TensorType::like(const std::string& input) {
+  TensorType tensors;
   tensors.dtype_of = tensors.shape_of = tensors.range_of = input;
   return tensors;
 }
 
-Tensors& Tensors::rank(std::size_t least, std::size_t most) {
+TensorType& TensorType::rank(std::size_t least, std::size_t most) {
   least_rank = least;
   most_rank = most;
   shape_of.clear();
   return *this;
 }
 
-Tensors& Tensors::one_value() {
+TensorType& TensorType::one_value() {
   is_one_value = true;
   return *this;
 }
 
-Tensors& Tensors::shape(RowShape row) {
+TensorType& TensorType::shape(RowShape row) {
   row_shape = std::move(row);
   return *this;
 }
 
-Tensors& Tensors::shape_as(std::string input) {
+TensorType& TensorType::shape_as(std::string input) {
   shape_of = std::move(input);
   return *this;
 }
 
-Tensors& Tensors::range_as(std::string input) {
+TensorType& TensorType::range_as(std::string input) {
   range_of = std::move(input);
   return *this;
 }
 
-Tensors& Tensors::within(double lo, double hi) {
+TensorType& TensorType::within(double lo, double hi) {
   range = ValueRange{lo, hi};
   range_of.clear();
   return *this;
 }
 
-Tensors& Tensors::below(std::string param) {
+TensorType& TensorType::below(std::string param) {
   below_param = std::move(param);
   return *this;
 }
 
-Tensors& Tensors::description(std::string text) {
+TensorType& TensorType::description(std::string text) {
   note = std::move(text);
   return *this;
 }
 
-Tensors& Tensors::hint(std::string help) {
+TensorType& TensorType::hint(std::string help) {
   advice = std::move(help);
   return *this;
 }
 
-std::string Tensors::dtype_text() const {
+std::string TensorType::dtype_text() const {
   if (!dtype_of.empty()) return as_input(dtype_of);
   if (dtypes.empty()) return "any";
   std::vector<std::string> names;
@@ -107,7 +107,7 @@ std::string Tensors::dtype_text() const {
   return alternatives(names);
 }
 
-std::string Tensors::shape_text() const {
+std::string TensorType::shape_text() const {
   if (!shape_of.empty()) return as_input(shape_of);
   if (row_shape) return to_string(*row_shape);
   if (is_one_value) return "[n] or [n, 1]";
@@ -117,13 +117,13 @@ std::string Tensors::shape_text() const {
   return alternatives(shapes);
 }
 
-std::string Tensors::range_text() const {
+std::string TensorType::range_text() const {
   if (!range_of.empty()) return as_input(range_of);
   if (!below_param.empty()) return fmt::format("0 to `{}` - 1", below_param);
   return range ? fmt::format("[{}, {}]", range->lo, range->hi) : "";
 }
 
-std::string Tensors::text() const {
+std::string TensorType::text() const {
   if (!dtype_of.empty() && dtype_of == shape_of && dtype_of == range_of)
     return with_note(fmt::format("the same as `{}`", dtype_of), note);
   const auto part = [](const char* what, const std::string& input, const std::string& other) {
@@ -139,33 +139,33 @@ std::string Tensors::text() const {
   return with_note(std::move(text), note);
 }
 
-Record Record::like(std::string input) {
-  Record record;
+RecordType RecordType::like(std::string input) {
+  RecordType record;
   record.like_input = std::move(input);
   return record;
 }
 
-Record& Record::field(std::string name, Tensors tensors) {
+RecordType& RecordType::field(std::string name, TensorType tensors) {
   fields.push_back({std::move(name), std::move(tensors), false});
   return *this;
 }
 
-Record& Record::optional_field(std::string name, Tensors tensors) {
+RecordType& RecordType::optional_field(std::string name, TensorType tensors) {
   fields.push_back({std::move(name), std::move(tensors), true});
   return *this;
 }
 
-Record& Record::description(std::string text) {
+RecordType& RecordType::description(std::string text) {
   note = std::move(text);
   return *this;
 }
 
-Record& Record::hint(std::string help) {
+RecordType& RecordType::hint(std::string help) {
   advice = std::move(help);
   return *this;
 }
 
-std::string Record::text() const {
+std::string RecordType::text() const {
   if (!like_input.empty()) return with_note(fmt::format("the same record as `{}`", like_input), note);
   if (fields.empty()) return with_note("any record", note);
   std::string text;
@@ -175,21 +175,21 @@ std::string Record::text() const {
   return with_note(std::move(text), note);
 }
 
-PortContent PortContent::metrics(std::string note) {
-  PortContent content;
+PortType PortType::metrics(std::string note) {
+  PortType content;
   content.kind = PortKind::metrics;
   content.note = std::move(note);
   return content;
 }
 
-PortContent PortContent::model(std::string note) {
-  PortContent content;
+PortType PortType::model(std::string note) {
+  PortType content;
   content.kind = PortKind::model;
   content.note = std::move(note);
   return content;
 }
 
-std::string PortContent::text() const {
+std::string PortType::text() const {
   if (kind != PortKind::data) return note;
   return is_record ? record.text() : tensors.text();
 }

@@ -63,27 +63,27 @@ StageDescriptor& StageDescriptor::example(std::string yaml) {
   return *this;
 }
 
-StageDescriptor& StageDescriptor::input(std::string name, PortContent content) {
+StageDescriptor& StageDescriptor::input(std::string name, PortType content) {
   inputs_.emplace_back(std::move(name), std::move(content));
   return *this;
 }
 
-StageDescriptor& StageDescriptor::optional_input(std::string name, PortContent content) {
+StageDescriptor& StageDescriptor::optional_input(std::string name, PortType content) {
   inputs_.emplace_back(std::move(name), std::move(content), true);
   return *this;
 }
 
-StageDescriptor& StageDescriptor::any_inputs(PortContent content) {
+StageDescriptor& StageDescriptor::any_inputs(PortType content) {
   any_input_.emplace("", std::move(content));
   return *this;
 }
 
-StageDescriptor& StageDescriptor::output(std::string name, PortContent content) {
+StageDescriptor& StageDescriptor::output(std::string name, PortType content) {
   outputs_.emplace_back(std::move(name), std::move(content));
   return *this;
 }
 
-StageDescriptor& StageDescriptor::any_outputs(PortContent content, std::string param) {
+StageDescriptor& StageDescriptor::any_outputs(PortType content, std::string param) {
   any_output_.emplace("", std::move(content));
   any_output_param_ = std::move(param);
   return *this;

@@ -19,7 +19,7 @@ struct Call {
   std::size_t port = 0;         ///< the input that the call is for
 };
 
-/// The calls of all epochs, in order. Tensors lie in `memory`; every packet holds `token`.
+/// The calls of all epochs, in order. TensorType lie in `memory`; every packet holds `token`.
 std::vector<Call> make_calls(const SuiteCase& one, const InputForm& form, const Scenario& scenario, Allocator& memory,
                              const std::shared_ptr<const void>& token);
 

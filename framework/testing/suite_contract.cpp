@@ -32,7 +32,7 @@ Finding inferred_differs(const SuiteCase& one, const Bench& bench, const std::st
   const PortSpec& spec = bench.output(port);
   const PortDecl* decl = declared_output(one, port);
   if (decl == nullptr || decl->kind != PortKind::data) return {};
-  const auto compare = [&](const Tensors& tensors, const TensorSpec& found) -> Finding {
+  const auto compare = [&](const TensorType& tensors, const TensorSpec& found) -> Finding {
     if (!kinds.contains(misfit_of(tensors, found, lookup_of(bench)))) return {};
     return fmt::format("output `{}` is declared as {}, infer says {}", port, tensors.text(), found.describe());
   };
@@ -40,7 +40,7 @@ Finding inferred_differs(const SuiteCase& one, const Bench& bench, const std::st
     if (spec.fields.size() == 1) return compare(decl->tensors, spec.fields.front().spec);
     return fmt::format("output `{}` is declared as one tensor, infer says {} fields", port, spec.fields.size());
   }
-  for (const Record::Field& field : decl->record.fields)
+  for (const RecordType::Field& field : decl->record.fields)
     if (const TensorSpec* found = spec.find(field.name)) {
       if (Finding finding = compare(field.tensors, *found)) return finding;
     } else if (!field.optional) {

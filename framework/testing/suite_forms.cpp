@@ -39,7 +39,7 @@ void add_extents(const ParamValue& value, std::vector<std::int64_t>& extents) {
 /// One tensor that is to be made: of a port, or of a field of its record.
 struct Slot {
   std::string port, field;
-  Tensors declared;
+  TensorType declared;
 };
 
 /// What all slots have in common, as far as their declarations allow.
@@ -95,10 +95,10 @@ class FormSearch {
       if (!decl.is_record) {
         slots.push_back({port, "", decl.tensors});
       } else if (decl.record.fields.empty()) {
-        slots.push_back({port, "first", Tensors::any()});
-        slots.push_back({port, "second", Tensors::any().scalar()});
+        slots.push_back({port, "first", TensorType::any()});
+        slots.push_back({port, "second", TensorType::any().scalar()});
       }
-      for (const Record::Field& field : decl.record.fields)
+      for (const RecordType::Field& field : decl.record.fields)
         if (optional || !field.optional) slots.push_back({port, field.name, field.tensors});
     }
     return slots;
@@ -146,7 +146,7 @@ class FormSearch {
     return form;
   }
 
-  TensorSpec spec_of(const Choice& choice, const Tensors& declared, std::int64_t extent,
+  TensorSpec spec_of(const Choice& choice, const TensorType& declared, std::int64_t extent,
                      const InputLookup& lookup) const {
     TensorSpec spec;
     spec.dtype = declared.dtypes.empty() ? choice.dtype : declared.dtypes.front();
@@ -175,7 +175,7 @@ class FormSearch {
     }
   }
 
-  ValueRange range_of(const Choice& choice, const Tensors& declared, DType dtype) const {
+  ValueRange range_of(const Choice& choice, const TensorType& declared, DType dtype) const {
     if (declared.range) return *declared.range;
     const ParamValue* bound = declared.below_param.empty() ? nullptr : one_.params.find(declared.below_param);
     if (bound != nullptr && (bound->is_integer() || bound->is_list())) {

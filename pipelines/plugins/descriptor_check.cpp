@@ -29,9 +29,9 @@ class DescriptorCheck {
     const bool has_input = !spec_.inputs().empty() || spec_.any_input() != nullptr;
     const bool has_output = !spec_.outputs().empty() || spec_.any_output() != nullptr;
     require(info_.kind == StageKind::source || has_input, "it has no input",
-            "spec.input(\"in\", Tensors::of({DType::f32}))");
+            "spec.input(\"in\", TensorType::of({DType::f32}))");
     require(info_.kind == StageKind::serial || has_output, "it has no output",
-            "spec.output(\"out\", Tensors::of({DType::f32}))");
+            "spec.output(\"out\", TensorType::of({DType::f32}))");
     params(spec_.params());
   }
 
@@ -53,9 +53,9 @@ class DescriptorCheck {
     for (const PortDecl& port : ports) {
       require(seen.insert(port.name).second, fmt::format("{} `{}` is declared twice", direction, port.name),
               "keep one");
-      require(!port.text().empty(), fmt::format("{} `{}` does not say what it carries", direction, port.name),
-              fmt::format("spec.{0}(\"{1}\", PortContent::{2}(\"what it is\"))", direction, port.name,
-                          to_string(port.kind)));
+      require(
+          !port.text().empty(), fmt::format("{} `{}` does not say what it carries", direction, port.name),
+          fmt::format("spec.{0}(\"{1}\", PortType::{2}(\"what it is\"))", direction, port.name, to_string(port.kind)));
     }
   }
 

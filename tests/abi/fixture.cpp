@@ -18,7 +18,7 @@ class Dice final : public Source {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Throws dice, the same ones for one seed.")
-        .output("out", Tensors::of({DType::f32}).shape({2}).within(1, 6));
+        .output("out", TensorType::of({DType::f32}).shape({2}).within(1, 6));
     spec.param(Param("rows", ParamType::integer().at_least(1).at_most(1000), "Throws of an epoch.")
                    .or_default(4)
                    .in_unit("rows"));
@@ -52,8 +52,8 @@ class Weigh final : public Transform {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Multiplies every column by its weight.")
-        .input("in", Tensors::of({DType::f32}).vector())
-        .output("out", Tensors::of({DType::f32}).shape_as("in"));
+        .input("in", TensorType::of({DType::f32}).vector())
+        .output("out", TensorType::of({DType::f32}).shape_as("in"));
     spec.param(
         Param("weights", ParamType::list(ParamType::number().above(0)).length(1, 64), "A weight for each column."));
     spec.param(Param("mode", ParamType::choice({"plain", "negative"}), "Sign of the result.").or_default("plain"));
@@ -88,7 +88,7 @@ class Total final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Prints the sum of all that came through so far, at the end of each epoch.");
-    spec.input("in", Tensors::of({DType::f32})).state(StateKind::checkpointable);
+    spec.input("in", TensorType::of({DType::f32})).state(StateKind::checkpointable);
     spec.example("total: {stage: abi_total, in: weighed}");
   }
   explicit Total(const ParamValue&) {}

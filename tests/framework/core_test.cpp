@@ -26,7 +26,7 @@ namespace {
 
 class Nothing final : public Serial {
  public:
-  static void describe(StageDescriptor& spec) { spec.summary("Takes packets.").input("in", Tensors::any()); }
+  static void describe(StageDescriptor& spec) { spec.summary("Takes packets.").input("in", TensorType::any()); }
   explicit Nothing(const ParamValue&) {}
   void infer(InferContext&) override {}
   void process(SerialContext&) override {}

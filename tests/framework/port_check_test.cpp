@@ -13,9 +13,10 @@ namespace {
 class Picky final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
-    spec.input("bytes", Tensors::of({DType::u8}).vector().within(0, 9).hint("take the other one"))
-        .optional_input("same", Tensors::like("bytes"))
-        .optional_input("record", Record().field("a", Tensors::any().scalar()).optional_field("b", Tensors::any()));
+    spec.input("bytes", TensorType::of({DType::u8}).vector().within(0, 9).hint("take the other one"))
+        .optional_input("same", TensorType::like("bytes"))
+        .optional_input("record",
+                        RecordType().field("a", TensorType::any().scalar()).optional_field("b", TensorType::any()));
   }
   explicit Picky(const ParamValue&) {}
   void infer(InferContext&) override { ++inferred; }
@@ -57,18 +58,18 @@ const TensorSpec kGood = spec_of(DType::u8, {3}, ValueRange{0, 9});
 }  // namespace
 
 TEST_CASE("a declaration reads as a sentence") {
-  CHECK(Tensors::any().text() == "any [n, ...]");
-  CHECK(Tensors::of({DType::u8, DType::i8, DType::f32}).rank(0, 1).text() == "u8, i8 or f32 [n] or [n, *]");
-  CHECK(Tensors::of({DType::f32}).shape({2, 3}).within(0, 1).text() == "f32 [n, 2, 3] in [0, 1]");
-  CHECK(Tensors::any().rank(1, Tensors::kAnyRank).text() == "any [n, ..., *]");
-  CHECK(Tensors::any().one_value().below("classes").text() == "any [n] or [n, 1], 0 to `classes` - 1");
-  CHECK(Tensors::like("in").description("turned").text() == "the same as `in`; turned");
-  CHECK(Tensors::like("in").vector().text() == "dtype of `in` [n, *], range of `in`");
-  CHECK(Tensors::of({DType::f32}).shape_as("in").text() == "f32, shape of `in`");
-  CHECK(Record().field("a", Tensors::any()).optional_field("b", Tensors::any().scalar()).text() ==
+  CHECK(TensorType::any().text() == "any [n, ...]");
+  CHECK(TensorType::of({DType::u8, DType::i8, DType::f32}).rank(0, 1).text() == "u8, i8 or f32 [n] or [n, *]");
+  CHECK(TensorType::of({DType::f32}).shape({2, 3}).within(0, 1).text() == "f32 [n, 2, 3] in [0, 1]");
+  CHECK(TensorType::any().rank(1, TensorType::kAnyRank).text() == "any [n, ..., *]");
+  CHECK(TensorType::any().one_value().below("classes").text() == "any [n] or [n, 1], 0 to `classes` - 1");
+  CHECK(TensorType::like("in").description("turned").text() == "the same as `in`; turned");
+  CHECK(TensorType::like("in").vector().text() == "dtype of `in` [n, *], range of `in`");
+  CHECK(TensorType::of({DType::f32}).shape_as("in").text() == "f32, shape of `in`");
+  CHECK(RecordType().field("a", TensorType::any()).optional_field("b", TensorType::any().scalar()).text() ==
         "a any [n, ...], optional b any [n]");
-  CHECK(PortContent(Record::like("in")).text() == "the same record as `in`");
-  CHECK(PortContent::metrics("sums").text() == "sums");
+  CHECK(PortType(RecordType::like("in")).text() == "the same record as `in`");
+  CHECK(PortType::metrics("sums").text() == "sums");
 }
 
 TEST_CASE("what a declaration does not cover is refused before infer is called") {

@@ -20,8 +20,8 @@ namespace {
 class Weighing final : public Transform {
  public:
   static void describe(StageDescriptor& spec) {
-    spec.input("in", Tensors::of({DType::f32, DType::i16}).vector())
-        .output("out", Tensors::of({DType::f32}).shape_as("in"))
+    spec.input("in", TensorType::of({DType::f32, DType::i16}).vector())
+        .output("out", TensorType::of({DType::f32}).shape_as("in"))
         .param(Param("weights", ParamType::list(ParamType::number()), "one for each column"));
   }
   explicit Weighing(const ParamValue& params) : columns_(params["weights"].list().size()) {}

@@ -14,7 +14,7 @@ class SmallSource final : public Source {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("six rows")
-        .output("out", Tensors::of({DType::i32}).scalar())
+        .output("out", TensorType::of({DType::i32}).scalar())
         .param(Param("bad", ParamType::text(), "what to do wrong").or_default(""));
   }
   explicit SmallSource(const ParamValue& params) : bad_(params["bad"].text()) {}
@@ -54,9 +54,9 @@ class Pair final : public Transform {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("a pair")
-        .input("a", Tensors::any())
-        .input("b", Tensors::any())
-        .output("out", Tensors::any())
+        .input("a", TensorType::any())
+        .input("b", TensorType::any())
+        .output("out", TensorType::any())
         .param(Param("quiet", ParamType::boolean(), "emit nothing").or_default(false));
   }
   explicit Pair(const ParamValue& params) : quiet_(params["quiet"].boolean()) {}

@@ -18,8 +18,8 @@ class Faulty final : public Transform {
   static void describe(StageDescriptor& spec) {
     using T = ParamType;
     spec.summary("Passes rows on until one rank fails.")
-        .input("in", Record::any())
-        .output("out", Record::like("in"))
+        .input("in", RecordType::any())
+        .output("out", RecordType::like("in"))
         .param(Param("rank", T::integer().at_least(0), "the rank that fails"))
         .param(Param("fault", T::choice({"throw", "throw_number", "hang", "freeze", "die", "leave", "signal"}),
                      "how it fails"))

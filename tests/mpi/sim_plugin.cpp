@@ -18,8 +18,8 @@ class Nothing final : public Transform {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Passes rows on.")
-        .input("in", Tensors::any())
-        .output("out", Tensors::like("in"))
+        .input("in", TensorType::any())
+        .output("out", TensorType::like("in"))
         .example("t: {stage: sim_nothing, in: train.images}");
   }
   explicit Nothing(const ParamValue&) {}

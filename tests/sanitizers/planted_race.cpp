@@ -26,7 +26,7 @@ TensorSpec one_byte() { return {DType::u8, {}, {}, {}, {}}; }
 class PlantedSource final : public Source {
  public:
   static void describe(StageDescriptor& spec) {
-    spec.summary("Blocks of one row.").output("out", Tensors::of({DType::u8}).scalar());
+    spec.summary("Blocks of one row.").output("out", TensorType::of({DType::u8}).scalar());
   }
   explicit PlantedSource(const ParamValue&) {}
   void infer(InferContext& ctx) override { ctx.output("out", PortSpec::single(one_byte(), kBlocks, 1)); }
@@ -47,8 +47,8 @@ class PlantedCounter final : public Transform {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Counts.")
-        .input("in", Tensors::of({DType::u8}).scalar())
-        .output("out", Tensors::of({DType::u8}).scalar())
+        .input("in", TensorType::of({DType::u8}).scalar())
+        .output("out", TensorType::of({DType::u8}).scalar())
         .param(Param("racy", ParamType::boolean(), "Count without protection."));
   }
   explicit PlantedCounter(const ParamValue& params) : racy_(params["racy"].boolean()) {}
@@ -73,7 +73,7 @@ class PlantedCounter final : public Transform {
 class PlantedSink final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
-    spec.summary("Takes rows.").input("in", Tensors::of({DType::u8}).scalar());
+    spec.summary("Takes rows.").input("in", TensorType::of({DType::u8}).scalar());
   }
   explicit PlantedSink(const ParamValue&) {}
   void infer(InferContext&) override {}

@@ -37,8 +37,8 @@ class OddNegative final : public Transform {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("255 - x in every other packet.")
-        .input("in", Tensors::any())
-        .output("out", Tensors::like("in"))
+        .input("in", TensorType::any())
+        .output("out", TensorType::like("in"))
         .example("t: {stage: odd_negative, in: train.images}");
   }
   explicit OddNegative(const ParamValue&) {}

@@ -22,8 +22,8 @@ class CarelessTransfer final : public Transform {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Copies and keeps nothing.")
-        .input("in", Record::any())
-        .output("out", Record::like("in"))
+        .input("in", RecordType::any())
+        .output("out", RecordType::like("in"))
         .copies_to_device()
         .example("t: {stage: careless_transfer, in: batches}");
   }

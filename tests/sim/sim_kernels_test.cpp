@@ -20,8 +20,8 @@ class Negative : public Transform {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("255 - x, on the device.")
-        .input("in", Record::any())
-        .output("out", Record::like("in"))
+        .input("in", RecordType::any())
+        .output("out", RecordType::like("in"))
         .reads_on_device()
         .copies_to_device()
         .example("t: {stage: negative, in: batches}");

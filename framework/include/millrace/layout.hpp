@@ -99,14 +99,15 @@ constexpr void add_descriptor_types(LayoutHash& hash) {
                    MILLRACE_DETAIL_AT(Param, default_value), MILLRACE_DETAIL_AT(Param, is_optional),
                    MILLRACE_DETAIL_AT(Param, unit))
       .type<Alternative>(MILLRACE_DETAIL_AT(Alternative, doc), MILLRACE_DETAIL_AT(Alternative, params))
-      .type<Tensors>(MILLRACE_DETAIL_AT(Tensors, least_rank), MILLRACE_DETAIL_AT(Tensors, is_one_value),
-                     MILLRACE_DETAIL_AT(Tensors, row_shape), MILLRACE_DETAIL_AT(Tensors, range),
-                     MILLRACE_DETAIL_AT(Tensors, below_param), MILLRACE_DETAIL_AT(Tensors, dtype_of),
-                     MILLRACE_DETAIL_AT(Tensors, note), MILLRACE_DETAIL_AT(Tensors, advice))
-      .type<Record::Field>(MILLRACE_DETAIL_AT(Record::Field, tensors), MILLRACE_DETAIL_AT(Record::Field, optional))
-      .type<Record>(MILLRACE_DETAIL_AT(Record, like_input), MILLRACE_DETAIL_AT(Record, note))
-      .type<PortContent>(MILLRACE_DETAIL_AT(PortContent, is_record), MILLRACE_DETAIL_AT(PortContent, tensors),
-                         MILLRACE_DETAIL_AT(PortContent, record), MILLRACE_DETAIL_AT(PortContent, note))
+      .type<TensorType>(MILLRACE_DETAIL_AT(TensorType, least_rank), MILLRACE_DETAIL_AT(TensorType, is_one_value),
+                        MILLRACE_DETAIL_AT(TensorType, row_shape), MILLRACE_DETAIL_AT(TensorType, range),
+                        MILLRACE_DETAIL_AT(TensorType, below_param), MILLRACE_DETAIL_AT(TensorType, dtype_of),
+                        MILLRACE_DETAIL_AT(TensorType, note), MILLRACE_DETAIL_AT(TensorType, advice))
+      .type<RecordType::Field>(MILLRACE_DETAIL_AT(RecordType::Field, tensors),
+                               MILLRACE_DETAIL_AT(RecordType::Field, optional))
+      .type<RecordType>(MILLRACE_DETAIL_AT(RecordType, like_input), MILLRACE_DETAIL_AT(RecordType, note))
+      .type<PortType>(MILLRACE_DETAIL_AT(PortType, is_record), MILLRACE_DETAIL_AT(PortType, tensors),
+                      MILLRACE_DETAIL_AT(PortType, record), MILLRACE_DETAIL_AT(PortType, note))
       .type<PortDecl>(MILLRACE_DETAIL_AT(PortDecl, name), MILLRACE_DETAIL_AT(PortDecl, optional))
       .type<StageDescriptor>()
       .type<StageDescriptor::Wait>()

@@ -20,7 +20,7 @@ MILLRACE_EXPORT std::string_view to_string(PortKind);
 
 /// The tensors that an input accepts or an output gives. What is not said is open: any dtype, any shape, a range that only
 /// infer knows.
-struct MILLRACE_EXPORT Tensors {
+struct MILLRACE_EXPORT TensorType {
   static constexpr std::size_t kAnyRank = SIZE_MAX;
 
   std::vector<DType> dtypes;                         ///< empty: any, unless dtype_of
@@ -33,24 +33,24 @@ struct MILLRACE_EXPORT Tensors {
   std::string note;                          ///< what the data cannot say, for people; may be empty
   std::string advice;                        ///< help of the error when something else is connected; may be empty
 
-  static Tensors any() { return {}; }
-  static Tensors of(std::vector<DType> dtypes);
+  static TensorType any() { return {}; }
+  static TensorType of(std::vector<DType> dtypes);
   /// dtype, shape and range of what input `input` gets.
-  static Tensors like(const std::string& input);
+  static TensorType like(const std::string& input);
 
-  Tensors& rank(std::size_t least, std::size_t most);
-  Tensors& scalar() { return rank(0, 0); }
-  Tensors& vector() { return rank(1, 1); }
-  Tensors& one_value();
-  Tensors& shape(RowShape row);
-  Tensors& shape_as(std::string input);
-  Tensors& range_as(std::string input);
+  TensorType& rank(std::size_t least, std::size_t most);
+  TensorType& scalar() { return rank(0, 0); }
+  TensorType& vector() { return rank(1, 1); }
+  TensorType& one_value();
+  TensorType& shape(RowShape row);
+  TensorType& shape_as(std::string input);
+  TensorType& range_as(std::string input);
   /// Values lie in [lo, hi].
-  Tensors& within(double lo, double hi);
+  TensorType& within(double lo, double hi);
   /// Values are class ids: 0 to parameter `param` - 1.
-  Tensors& below(std::string param);
-  Tensors& description(std::string text);
-  Tensors& hint(std::string help);
+  TensorType& below(std::string param);
+  TensorType& description(std::string text);
+  TensorType& hint(std::string help);
 
   std::string dtype_text() const;  ///< "u8 or f32", "any", "as `in`"
   std::string shape_text() const;  ///< "[n, *]", "[n, ...]" for any, "as `in`"
@@ -60,50 +60,50 @@ struct MILLRACE_EXPORT Tensors {
 };
 
 /// Several tensors by name, with the same rows.
-struct MILLRACE_EXPORT Record {
+struct MILLRACE_EXPORT RecordType {
   struct Field {
     std::string name;
-    Tensors tensors;
+    TensorType tensors;
     bool optional = false;
   };
   std::vector<Field> fields;  ///< empty: any
   std::string like_input;     ///< the fields of the input with this name
-  std::string note, advice;   ///< as those of Tensors
+  std::string note, advice;   ///< as those of TensorType
 
-  static Record any() { return {}; }
-  static Record like(std::string input);
-  Record& field(std::string name, Tensors);
-  Record& optional_field(std::string name, Tensors);
-  Record& description(std::string text);
+  static RecordType any() { return {}; }
+  static RecordType like(std::string input);
+  RecordType& field(std::string name, TensorType);
+  RecordType& optional_field(std::string name, TensorType);
+  RecordType& description(std::string text);
   /// Help when a field is missing or not known.
-  Record& hint(std::string help);
+  RecordType& hint(std::string help);
   std::string text() const;
 };
 
 /// One of: a tensor, a record, metrics, a model.
-struct MILLRACE_EXPORT PortContent {
+struct MILLRACE_EXPORT PortType {
   PortKind kind = PortKind::data;
   bool is_record = false;
-  Tensors tensors;   ///< data that is no record
-  Record record;     ///< data that is one
-  std::string note;  ///< metrics and models: what it is, in a few words
+  TensorType tensors;  ///< data that is no record
+  RecordType record;   ///< data that is one
+  std::string note;    ///< metrics and models: what it is, in a few words
 
-  PortContent() = default;
-  PortContent(Tensors t) : tensors(std::move(t)) {}
-  PortContent(Record r) : is_record(true), record(std::move(r)) {}
-  static PortContent metrics(std::string note);
-  static PortContent model(std::string note);
+  PortType() = default;
+  PortType(TensorType t) : tensors(std::move(t)) {}
+  PortType(RecordType r) : is_record(true), record(std::move(r)) {}
+  static PortType metrics(std::string note);
+  static PortType model(std::string note);
   /// In one line, for a person.
   std::string text() const;
 };
 
 /// A declared port.
-struct PortDecl : PortContent {
+struct PortDecl : PortType {
   std::string name;
   bool optional = false;
 
-  PortDecl(std::string port, PortContent content, bool is_optional = false)
-      : PortContent(std::move(content)), name(std::move(port)), optional(is_optional) {}
+  PortDecl(std::string port, PortType content, bool is_optional = false)
+      : PortType(std::move(content)), name(std::move(port)), optional(is_optional) {}
 };
 
 }  // namespace millrace

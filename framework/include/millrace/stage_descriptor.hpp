@@ -58,14 +58,14 @@ class MILLRACE_EXPORT StageDescriptor {
   StageDescriptor& summary(std::string);
   /// A node as one would write it in a config; `stages NAME` prints it and the tests check it.
   StageDescriptor& example(std::string yaml);
-  /// `Tensors::of({DType::f32})`, `Record::any()`, `PortContent::metrics("what they are")`.
-  StageDescriptor& input(std::string name, PortContent);
-  StageDescriptor& optional_input(std::string name, PortContent);
+  /// `TensorType::of({DType::f32})`, `RecordType::any()`, `PortType::metrics("what they are")`.
+  StageDescriptor& input(std::string name, PortType);
+  StageDescriptor& optional_input(std::string name, PortType);
   /// Any number of inputs, at least one, named by the user.
-  StageDescriptor& any_inputs(PortContent);
-  StageDescriptor& output(std::string name, PortContent);
+  StageDescriptor& any_inputs(PortType);
+  StageDescriptor& output(std::string name, PortType);
   /// Besides the declared outputs, one for each key of the map parameter `param`.
-  StageDescriptor& any_outputs(PortContent, std::string param);
+  StageDescriptor& any_outputs(PortType, std::string param);
   StageDescriptor& inputs(InputMode);
   StageDescriptor& param(Param);
   StageDescriptor& state(StateKind);

@@ -61,7 +61,7 @@ Json params_json(const std::vector<Param>& params) {
 
 Json same_as(const std::string& input) { return {{"same_as", input}}; }
 
-Json dtype_json(const Tensors& tensors) {
+Json dtype_json(const TensorType& tensors) {
   if (!tensors.dtype_of.empty()) return same_as(tensors.dtype_of);
   if (tensors.dtypes.empty()) return "any";
   Json names = Json::array();
@@ -69,32 +69,32 @@ Json dtype_json(const Tensors& tensors) {
   return names;
 }
 
-Json shape_json(const Tensors& tensors) {
+Json shape_json(const TensorType& tensors) {
   if (!tensors.shape_of.empty()) return same_as(tensors.shape_of);
   if (tensors.row_shape) return {{"row", *tensors.row_shape}};
   if (tensors.is_one_value) return "one_value";
-  const bool is_open = tensors.most_rank == Tensors::kAnyRank;
+  const bool is_open = tensors.most_rank == TensorType::kAnyRank;
   if (is_open && tensors.least_rank == 0) return "any";
   return {{"ranks", {tensors.least_rank, is_open ? Json() : Json(tensors.most_rank)}}};
 }
 
-Json range_json(const Tensors& tensors) {
+Json range_json(const TensorType& tensors) {
   if (!tensors.range_of.empty()) return same_as(tensors.range_of);
   if (!tensors.below_param.empty()) return {{"below_param", tensors.below_param}};
   return tensors.range ? Json{tensors.range->lo, tensors.range->hi} : Json("unknown");
 }
 
-void add_tensors(Json& object, const Tensors& tensors) {
+void add_tensors(Json& object, const TensorType& tensors) {
   object["dtype"] = dtype_json(tensors);
   object["shape"] = shape_json(tensors);
   object["range"] = range_json(tensors);
 }
 
-Json fields_json(const Record& record) {
+Json fields_json(const RecordType& record) {
   if (!record.like_input.empty()) return same_as(record.like_input);
   if (record.fields.empty()) return "any";
   Json list = Json::array();
-  for (const Record::Field& field : record.fields) {
+  for (const RecordType::Field& field : record.fields) {
     Json object{{"name", field.name}, {"optional", field.optional}};
     add_tensors(object, field.tensors);
     list.push_back(std::move(object));

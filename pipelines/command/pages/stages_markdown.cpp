@@ -20,20 +20,20 @@ std::string cell(const std::string& text) {
   return out;
 }
 
-std::string row(const std::string& direction, const std::string& name, const Tensors& tensors) {
+std::string row(const std::string& direction, const std::string& name, const TensorType& tensors) {
   const std::string range = tensors.range_text();
   return fmt::format("| {} | {} | {} | {} | {} | {} |\n", direction, name, cell(tensors.dtype_text()),
                      cell(tensors.shape_text()), range.empty() ? "unknown" : cell(range), cell(tensors.note));
 }
 
 // A record has a row for each of its fields; what carries no tensors has a sentence.
-std::string port_rows(const std::string& direction, const std::string& name, const PortContent& port) {
+std::string port_rows(const std::string& direction, const std::string& name, const PortType& port) {
   if (port.kind == PortKind::data && !port.is_record) return row(direction, name, port.tensors);
   if (port.kind != PortKind::data || port.record.fields.empty())
     return fmt::format("| {} | {} | {} | | | {} |\n", direction, name,
                        port.kind == PortKind::data ? "record" : to_string(port.kind), cell(port.text()));
   std::string text;
-  for (const Record::Field& field : port.record.fields)
+  for (const RecordType::Field& field : port.record.fields)
     text += row(direction, fmt::format("{}, field `{}`{}", name, field.name, field.optional ? ", optional" : ""),
                 field.tensors);
   return text;

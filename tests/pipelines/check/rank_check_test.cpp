@@ -9,7 +9,7 @@ namespace millrace::pipelines {
 namespace {
 
 void describe_rows(StageDescriptor& spec) {
-  spec.summary("Takes rows.").input("in", Record::any()).example("x: {stage: x, in: batches}");
+  spec.summary("Takes rows.").input("in", RecordType::any()).example("x: {stage: x, in: batches}");
 }
 
 class Counter : public Serial {
@@ -43,7 +43,7 @@ class Pass : public Transform {
   explicit Pass(const ParamValue&) {}
   static void describe(StageDescriptor& spec) {
     describe_rows(spec);
-    spec.output("out", Record::like("in"));
+    spec.output("out", RecordType::like("in"));
   }
   void infer(InferContext& ctx) override { ctx.output("out", ctx.input("in")); }
   void process(TransformContext& ctx) const override { ctx.emit("out", ctx.input().fields); }
@@ -55,7 +55,7 @@ class AloneTeller final : public Counter {
   using Counter::Counter;
   static void describe(StageDescriptor& spec) {
     Counter::describe(spec);
-    spec.every_rank_alone().output("metrics", PortContent::metrics("rows"));
+    spec.every_rank_alone().output("metrics", PortType::metrics("rows"));
   }
   void infer(InferContext& ctx) override { ctx.output("metrics", PortSpec::of_kind(PortKind::metrics)); }
 };

@@ -249,7 +249,7 @@ TEST_CASE("suggestions know close spellings, other cases and what others call it
 // Says nothing about its output.
 class Silent final : public Source {
  public:
-  static void describe(StageDescriptor& spec) { spec.output("out", Tensors::any()); }
+  static void describe(StageDescriptor& spec) { spec.output("out", TensorType::any()); }
   explicit Silent(const ParamValue&) {}
   void infer(InferContext&) override {}
   void produce(SourceContext&) override {}
@@ -257,7 +257,7 @@ class Silent final : public Source {
 
 class Throwing final : public Serial {
  public:
-  static void describe(StageDescriptor& spec) { spec.input("in", Tensors::any()); }
+  static void describe(StageDescriptor& spec) { spec.input("in", TensorType::any()); }
   explicit Throwing(const ParamValue&) { throw std::runtime_error("broken"); }
   void infer(InferContext&) override {}
   void process(SerialContext&) override {}
@@ -265,7 +265,7 @@ class Throwing final : public Serial {
 
 class Quiet final : public Source {
  public:
-  static void describe(StageDescriptor& spec) { spec.output("out", Tensors::any()); }
+  static void describe(StageDescriptor& spec) { spec.output("out", TensorType::any()); }
   explicit Quiet(const ParamValue&) {}
   void infer(InferContext& ctx) override { ctx.output("out", PortSpec::single({}, 1, 1)); }
   void produce(SourceContext&) override {}

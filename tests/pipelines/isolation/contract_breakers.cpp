@@ -83,7 +83,7 @@ class BreakingSource final : public Breaker<Source> {
  public:
   static void describe(StageDescriptor& spec) {
     describe_fault(spec, "breaks_source");
-    spec.output("x", Tensors::of({DType::i32}).scalar()).output("y", Tensors::of({DType::i32}).scalar());
+    spec.output("x", TensorType::of({DType::i32}).scalar()).output("y", TensorType::of({DType::i32}).scalar());
   }
   using Breaker::Breaker;
   void infer(InferContext& ctx) override {
@@ -130,7 +130,7 @@ class BreakingTransform final : public Breaker<Transform> {
  public:
   static void describe(StageDescriptor& spec) {
     describe_fault(spec, "breaks_transform");
-    spec.input("in", Tensors::of({DType::i32}).scalar()).output("out", Tensors::of({DType::i32}).scalar());
+    spec.input("in", TensorType::of({DType::i32}).scalar()).output("out", TensorType::of({DType::i32}).scalar());
   }
   using Breaker::Breaker;
   void infer(InferContext& ctx) override {
@@ -160,7 +160,7 @@ class BreakingSerial final : public Breaker<Serial> {
  public:
   static void describe(StageDescriptor& spec) {
     describe_fault(spec, "breaks_serial");
-    spec.input("in", Tensors::of({DType::i32}).scalar()).output("out", Tensors::of({DType::i32}).scalar());
+    spec.input("in", TensorType::of({DType::i32}).scalar()).output("out", TensorType::of({DType::i32}).scalar());
   }
   using Breaker::Breaker;
   void infer(InferContext& ctx) override { infer_output(ctx, "out", ctx.input("in")); }
@@ -190,7 +190,7 @@ class BreakingSerial final : public Breaker<Serial> {
 class Taker final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
-    spec.summary("Takes what comes.").input("in", Tensors::any()).example("x: {stage: takes, in: a.x}");
+    spec.summary("Takes what comes.").input("in", TensorType::any()).example("x: {stage: takes, in: a.x}");
   }
   explicit Taker(const ParamValue&) {}
   void infer(InferContext&) override {}

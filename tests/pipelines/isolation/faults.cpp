@@ -156,8 +156,8 @@ class FaultyTransform final : public Transform {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Passes rows on until something goes wrong.")
-        .input("in", Tensors::any())
-        .output("out", Tensors::like("in"))
+        .input("in", TensorType::any())
+        .output("out", TensorType::like("in"))
         .example("faults: {stage: faulty_transform, in: points.x, with: {fault: segv}}");
     Fault::describe(spec);
   }
@@ -208,7 +208,7 @@ class FaultySource final : public Source {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Counts to twelve until something goes wrong.")
-        .output("out", Tensors::of({DType::i32}).scalar())
+        .output("out", TensorType::of({DType::i32}).scalar())
         .example("faults: {stage: faulty_source, with: {fault: segv}}");
     Fault::describe(spec);
   }
@@ -239,8 +239,8 @@ class FaultySerial final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Emits running sums until something goes wrong.")
-        .input("in", Tensors::of({DType::i32}).scalar())
-        .output("out", Tensors::of({DType::i32}).scalar())
+        .input("in", TensorType::of({DType::i32}).scalar())
+        .output("out", TensorType::of({DType::i32}).scalar())
         .state(StateKind::checkpointable)
         .example("faults: {stage: faulty_serial, in: points, with: {fault: segv}}");
     Fault::describe(spec);

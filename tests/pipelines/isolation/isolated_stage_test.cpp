@@ -37,8 +37,8 @@ class Apart final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Running sums.")
-        .input("in", Tensors::of({DType::i32}).scalar())
-        .output("out", Tensors::of({DType::i32}).scalar())
+        .input("in", TensorType::of({DType::i32}).scalar())
+        .output("out", TensorType::of({DType::i32}).scalar())
         .example("x: {stage: apart, in: a}");
   }
   explicit Apart(const ParamValue&) : stage_(make_isolated_stage(isolation_of("faulty_serial", 3))) {}

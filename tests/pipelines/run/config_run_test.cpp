@@ -23,8 +23,8 @@ class Dawdle final : public Transform {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Passes packets on, late.")
-        .input("in", Record::any())
-        .output("out", Record::like("in"))
+        .input("in", RecordType::any())
+        .output("out", RecordType::like("in"))
         .example("d: {stage: dawdle, in: x}");
   }
   explicit Dawdle(const ParamValue&) {}
@@ -40,8 +40,8 @@ class FailAt final : public Transform {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Fails at a sample.")
-        .input("in", Record::any())
-        .output("out", Record::like("in"))
+        .input("in", RecordType::any())
+        .output("out", RecordType::like("in"))
         .param(Param("sample", ParamType::integer(), "the sample at which it fails"))
         .example("f: {stage: fail_at, in: x, with: {sample: 3}}");
   }
@@ -63,8 +63,8 @@ class DropHalf final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Drops packets.")
-        .input("in", Record::any())
-        .output("out", Record::any())
+        .input("in", RecordType::any())
+        .output("out", RecordType::any())
         .example("d: {stage: drop_half, in: x}");
   }
   explicit DropHalf(const ParamValue&) {}
@@ -81,9 +81,9 @@ class FussyEvaluator final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Fails at a kept batch.")
-        .input("data", Record::any())
-        .input("model", PortContent::model("the weights"))
-        .output("metrics", PortContent::metrics("none"))
+        .input("data", RecordType::any())
+        .input("model", PortType::model("the weights"))
+        .output("metrics", PortType::metrics("none"))
         .inputs(InputMode::independent)
         .waits_for("data", "model")
         .example("e: {stage: fussy_evaluator, in: {data: x, model: learn.model}}");

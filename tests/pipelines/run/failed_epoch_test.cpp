@@ -59,8 +59,8 @@ struct UntilFailure final : Event::State {
 
 StageDescriptor& of_one_epoch(StageDescriptor& spec, const char* what) {
   return spec.summary(what)
-      .input("in", Record::any())
-      .output("out", Record::like("in"))
+      .input("in", RecordType::any())
+      .output("out", RecordType::like("in"))
       .param(Param("epoch", ParamType::integer(), "in which epoch"));
 }
 

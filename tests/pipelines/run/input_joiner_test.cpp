@@ -80,7 +80,7 @@ TEST_CASE("independent inputs do not wait for each other", "[joiner]") {
 
 TEST_CASE("held packets come behind what they wait for, epoch by epoch", "[joiner]") {
   StageDescriptor spec;
-  spec.input("data", Record::any()).input("model", PortContent::model("the weights")).waits_for("data", "model");
+  spec.input("data", RecordType::any()).input("model", PortType::model("the weights")).waits_for("data", "model");
   InputJoiner joiner(InputMode::independent, 2, WaitOrder(spec, {"data", "model"}));
   const auto give = [&](std::size_t port, std::uint64_t seq, std::uint32_t epoch, bool last) {
     Packet p = packet(seq, {}, epoch);
@@ -108,7 +108,7 @@ TEST_CASE("held packets come behind what they wait for, epoch by epoch", "[joine
 
 TEST_CASE("what waits for rows waits for the last of their epoch", "[joiner]") {
   StageDescriptor spec;
-  spec.input("data", Record::any()).input("means", Record::any()).waits_for("data", "means");
+  spec.input("data", RecordType::any()).input("means", RecordType::any()).waits_for("data", "means");
   WaitOrder order(spec, {"data", "means"});
   CHECK_FALSE(order.may_take(0, {0, 1, 0, false}));
   order.taken(1, {0, 1, 0, false});

@@ -64,9 +64,9 @@ class Careless final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Does one thing wrong.")
-        .input("in", Record::any())
-        .output("metrics", PortContent::metrics("a loss"))
-        .output("model", PortContent::model("which never comes"))
+        .input("in", RecordType::any())
+        .output("metrics", PortType::metrics("a loss"))
+        .output("model", PortType::model("which never comes"))
         .param(Param("fault", ParamType::choice({"none", "forgets", "nan", "draws", "names"}), "what it does wrong"))
         .example("c: {stage: careless, in: x, with: {fault: nan}}");
   }

@@ -15,7 +15,7 @@ using InputLookup = std::function<const TensorSpec*(std::string_view input)>;
 
 /// Compares dtype, shape and, where both are known, the value range; a range below a parameter is the stage's own to check.
 /// "dtype-mismatch", "shape-mismatch" or "out-of-range"; empty when the tensor is one of those declared.
-MILLRACE_EXPORT std::string misfit_of(const Tensors& declared, const TensorSpec& found, const InputLookup& inputs);
+MILLRACE_EXPORT std::string misfit_of(const TensorType& declared, const TensorSpec& found, const InputLookup& inputs);
 
 /// Compares the connected inputs with the descriptor, before the stage's infer sees them, and reports with ctx.error at the
 /// input: not-a-single-tensor, missing-field, unknown-field, and what misfit_of says. True when all of them fit.
