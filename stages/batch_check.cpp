@@ -14,7 +14,7 @@
 namespace millrace::stages {
 namespace {
 
-/// Beyond this, first layers that are initialised as usual give sums that saturate whatever follows.
+/// Beyond this, first layers that are initialized as usual give sums that saturate whatever follows.
 constexpr double kScaledUpTo = 16;
 
 constexpr const char *kOutOfRange = "target-out-of-range", *kWrongSum = "target-sum";

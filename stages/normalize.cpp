@@ -135,7 +135,7 @@ class Normalize final : public Transform {
       return false;
     }
     if (has_scale_ && std::abs(scale_) < 1 && in.range && lies_in_unit_range(*in.range)) {
-      ctx.error(ErrorSite::param("scale"), "normalised-twice",
+      ctx.error(ErrorSite::param("scale"), "normalized-twice",
                 fmt::format("scale {} on values that already lie in [{}, {}]", scale_, in.range->lo, in.range->hi),
                 "remove one of the two; `mean` and `std` are always allowed");
       return false;

@@ -1,4 +1,4 @@
-// Counts, for every class and epoch, how often the epoch's model recognises it, and writes a CSV file.
+// Counts, for every class and epoch, how often the epoch's model recognizes it, and writes a CSV file.
 //
 //   data:    inputs [n, I], targets [n, K]: batches on the host, those of an evaluator before their `transfer`
 //   model:   snapshots, one an epoch
@@ -57,7 +57,7 @@ std::string field(const std::string& text) {
 class ClassCsv final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
-    spec.summary("Writes how well each epoch's model recognises each class to a CSV file.")
+    spec.summary("Writes how well each epoch's model recognizes each class to a CSV file.")
         .input("data", RecordType()
                            .field("inputs", TensorType::any().vector())
                            .field("targets", TensorType::any().vector().description("one-hot"))

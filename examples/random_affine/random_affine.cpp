@@ -26,7 +26,7 @@ ImageShape shape_of(const RowShape& row) {
   return {static_cast<int>(row[0]), static_cast<int>(row[1]), row.size() == 3 ? static_cast<int>(row[2]) : 1};
 }
 
-/// How one image moves: by an angle around its centre, then by `right` and `down` pixels.
+/// How one image moves: by an angle around its center, then by `right` and `down` pixels.
 struct Motion {
   float cosine, sine, right, down;
 };

@@ -1,4 +1,4 @@
-// A library that was optimised for one processor says so on another, where it would end without a word (SIGILL). The check is
+// A library that was optimized for one processor says so on another, where it would end without a word (SIGILL). The check is
 // made when the library is loaded, before anything else of it runs: one line on standard error, exit code 5.
 #pragma once
 

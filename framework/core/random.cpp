@@ -14,7 +14,7 @@ namespace {
 
 __extension__ using Wide = unsigned __int128;
 
-// FNV-1a over the purpose, then the finaliser of MurmurHash3 over both: every bit of seed and purpose reaches every bit of
+// FNV-1a over the purpose, then the finalizer of MurmurHash3 over both: every bit of seed and purpose reaches every bit of
 // the key.
 std::uint64_t key_of(std::uint64_t seed, std::string_view purpose) {
   std::uint64_t h = 0xcbf29ce484222325;

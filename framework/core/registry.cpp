@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMostLetters = 64;  // one bit each
 
-// Levenshtein distance to one name, where swapping two neighbours counts once as well (optimal string alignment), a whole row of the
+// Levenshtein distance to one name, where swapping two neighbors counts once as well (optimal string alignment), a whole row of the
 // table at once: H. Hyyro, "A bit-vector algorithm for computing Levenshtein and Damerau edit distances", 2003.
 class Distance {
  public:
@@ -66,7 +66,7 @@ void StageRegistry::add(StageInfo info) {
                 "load only one of the two plugins, or rename the stage");
   info.plugin = origin_.plugin;
   info.plugin_version = origin_.plugin_version;
-  info.plugin_licence = origin_.plugin_licence;
+  info.plugin_license = origin_.plugin_license;
   info.file = origin_.file;
   it->second = std::move(info);
 }
@@ -82,10 +82,10 @@ std::vector<std::string> StageRegistry::names() const {
   return names;
 }
 
-void StageRegistry::set_origin(std::string plugin, std::string version, std::string licence, std::string file) {
+void StageRegistry::set_origin(std::string plugin, std::string version, std::string license, std::string file) {
   origin_.plugin = std::move(plugin);
   origin_.plugin_version = std::move(version);
-  origin_.plugin_licence = std::move(licence);
+  origin_.plugin_license = std::move(license);
   origin_.file = std::move(file);
 }
 

@@ -40,7 +40,7 @@ DatasetInfo mnist() {
   DatasetInfo info;
   info.name = "mnist";
   info.title = "MNIST handwritten digits";
-  info.licence = "CC BY-SA 3.0";
+  info.license = "CC BY-SA 3.0";
   info.image_shape = {28, 28};
   info.class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
   info.files = mnist_like_files({"ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -56,7 +56,7 @@ DatasetInfo fashion_mnist() {
   DatasetInfo info;
   info.name = "fashion_mnist";
   info.title = "Fashion-MNIST articles of clothing";
-  info.licence = "MIT";
+  info.license = "MIT";
   info.image_shape = {28, 28};
   info.class_names = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                       "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};

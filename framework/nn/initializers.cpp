@@ -1,4 +1,4 @@
-// The initialisers. Sources: Glorot and Bengio, AISTATS 2010 (glorot); He et al., ICCV 2015 (he); LeCun et al., "Efficient
+// The initializers. Sources: Glorot and Bengio, AISTATS 2010 (glorot); He et al., ICCV 2015 (he); LeCun et al., "Efficient
 // BackProp", 1998 (lecun); bounds and truncation as Keras has them.
 #include "initializers.hpp"
 
@@ -38,7 +38,7 @@ void fill_normal(double mean, double stddev, const Random& random, std::span<flo
     values[i] = static_cast<float>(mean + stddev * static_cast<double>(random.normal(i)));
 }
 
-/// Draws again beyond two deviations; the attempt is part of the key, so values do not depend on their neighbours.
+/// Draws again beyond two deviations; the attempt is part of the key, so values do not depend on their neighbors.
 float truncated_normal(const Random& random, std::size_t index) {
   for (std::uint32_t attempt = 0;; ++attempt) {
     const float x = random.normal(index, attempt);
@@ -116,7 +116,7 @@ void fill_initial(const ParamValue& initializer, Fans fans, const Random& random
   const std::string& name = initializer.alternative();
   if (fill_scaled(name, fans, random, values)) return;
   if (fill_plain(name, initializer.alternative_params(), random, values)) return;
-  throw Error(ErrorKind::run, "unknown-initializer", "there is no initialiser `" + name + "`");
+  throw Error(ErrorKind::run, "unknown-initializer", "there is no initializer `" + name + "`");
 }
 
 }  // namespace millrace::nn

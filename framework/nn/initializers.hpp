@@ -1,4 +1,4 @@
-// Where weights start: Keras's initialisers, keyed by seed, purpose and index.
+// Where weights start: Keras's initializers, keyed by seed, purpose and index.
 #pragma once
 
 #include <millrace/param.hpp>

@@ -1,7 +1,7 @@
 // What the formulas of activations, losses and layers are made of: an exponential, and dropout. The CPU code and device code
 // include the same functions.
 //
-// They take and give single values, so that a loop over them vectorises and gives the same bits for any vector width.
+// They take and give single values, so that a loop over them vectorizes and gives the same bits for any vector width.
 #pragma once
 
 #include <millrace/detail/host_device.hpp>

@@ -28,6 +28,6 @@ target_sources(millrace_framework PRIVATE
   nn/cpu/pass/train_pass.cpp
   nn/cpu/train_step.cpp
   nn/cpu/trained_weights.cpp)
-# Roots do not set errno, so that they vectorise; selects may be computed on both sides. Neither changes a bit.
+# Roots do not set errno, so that they vectorize; selects may be computed on both sides. Neither changes a bit.
 set_source_files_properties(nn/cpu/pass/backward.cpp nn/cpu/kernels/elementwise.cpp nn/cpu/pass/forward.cpp
   PROPERTIES COMPILE_OPTIONS "-fno-math-errno;-fno-trapping-math")

@@ -80,7 +80,7 @@ class Diagnostics {
 
 /// How a diagnostic is to look where it is read.
 struct Look {
-  bool color = false;  ///< ANSI colours
+  bool color = false;  ///< ANSI colors
   std::size_t columns =
       0;  ///< of the terminal, to which lines of the user's text are cut, so that carets stand under them; 0: of none
 };

@@ -66,7 +66,7 @@ const millrace_plugin& entered(const std::string& file) {
            "build it anew: " + rebuild_command());
   if (plugin == nullptr || plugin->register_stages == nullptr)
     refuse(file, "plugin-no-entry", "has no usable millrace_plugin_entry()",
-           "put MILLRACE_PLUGIN(\"name\", \"version\", \"licence\"); into one of its files");
+           "put MILLRACE_PLUGIN(\"name\", \"version\", \"license\"); into one of its files");
   return *plugin;
 }
 
@@ -75,7 +75,7 @@ std::string text_or_empty(const char* text) { return text == nullptr ? std::stri
 std::vector<StageInfo> registered(const std::string& file) {
   const millrace_plugin& plugin = entered(file);
   StageRegistry registry;
-  registry.set_origin(text_or_empty(plugin.name), text_or_empty(plugin.version), text_or_empty(plugin.licence), file);
+  registry.set_origin(text_or_empty(plugin.name), text_or_empty(plugin.version), text_or_empty(plugin.license), file);
   plugin.register_stages(&registry);
   std::vector<StageInfo> stages;
   for (const std::string& name : registry.names()) stages.push_back(*registry.find(name));

@@ -37,7 +37,7 @@ void require_new_names(const std::vector<std::string>& stages, const std::string
 
 void add(std::vector<StageInfo> stages, StageRegistry& registry) {
   for (StageInfo& stage : stages) {
-    registry.set_origin(stage.plugin, stage.plugin_version, stage.plugin_licence, stage.file);
+    registry.set_origin(stage.plugin, stage.plugin_version, stage.plugin_license, stage.file);
     registry.add(std::move(stage));
   }
   registry.set_origin({}, {}, {}, {});

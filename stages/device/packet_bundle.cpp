@@ -16,7 +16,7 @@ std::size_t aligned(std::size_t bytes, std::size_t alignment) {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-std::span<const std::byte> travelling(const Tensor& tensor) {
+std::span<const std::byte> traveling(const Tensor& tensor) {
   if (tensor.table()) return std::as_bytes(tensor.table_rows());
   return {tensor.bytes(), tensor.size_bytes()};
 }
@@ -47,7 +47,7 @@ PacketBundle::PacketBundle(Calls calls, Allocator& staging) : calls_(calls) {
   gathered_.emplace(whole, 1, staging);
   target_.emplace(calls_.front()->allocate(whole, 1));
   for (const Part& part : parts_) {
-    const auto bytes = travelling(part.field->tensor);
+    const auto bytes = traveling(part.field->tensor);
     std::copy(bytes.begin(), bytes.end(), gathered_->bytes() + part.offset);
   }
 }
@@ -58,7 +58,7 @@ void PacketBundle::add(TransformContext& call, const Field& field) {
   if (is_rows) part.rows.emplace(call.allocate(field.tensor.spec(), field.tensor.rows()));
   const auto earlier = is_rows ? offset_of_same(call, field.tensor.table_rows()) : std::nullopt;
   part.offset = earlier.value_or(aligned(bytes_, is_rows ? alignof(std::uint32_t) : kAlignment));
-  if (!earlier) bytes_ = part.offset + travelling(field.tensor).size();
+  if (!earlier) bytes_ = part.offset + traveling(field.tensor).size();
   parts_.push_back(std::move(part));
 }
 

@@ -20,7 +20,7 @@ TEST_CASE("The known data sets are complete") {
     CHECK(info.class_names.size() == 10);
     CHECK_FALSE(info.mirrors.empty());
     for (const std::string& mirror : info.mirrors) CHECK(mirror.starts_with("https://"));
-    CHECK_FALSE(info.licence.empty());
+    CHECK_FALSE(info.license.empty());
     REQUIRE(info.files.size() == 4);
     for (const DatasetFile& file : info.files) {
       CHECK(file.sha256.size() == 64);

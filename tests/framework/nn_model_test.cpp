@@ -87,7 +87,7 @@ TEST_CASE("the default optimizer is Keras's rmsprop, complete") {
   CHECK(named.params["rho"].number() == 0.9);
 }
 
-TEST_CASE("initialisers have Keras's spread and cut-off") {
+TEST_CASE("initializers have Keras's spread and cut-off") {
   check_moments("glorot_uniform", std::sqrt(2.0 / 300), std::sqrt(6.0 / 300));
   check_moments("glorot_normal", std::sqrt(2.0 / 300), 2 * std::sqrt(2.0 / 300) / 0.8796256610342397);
   check_moments("he_uniform", std::sqrt(2.0 / 200), std::sqrt(6.0 / 200));

@@ -45,7 +45,7 @@ step("${work}" "${program}" check "${prefix}/share/millrace/configs/mnist_mlp_au
 
 set(summary_random_affine "Shifts and rotates images")
 set(summary_image_folder "Reads a folder of PNG images")
-set(summary_class_csv "Writes how well each epoch's model recognises each class")
+set(summary_class_csv "Writes how well each epoch's model recognizes each class")
 set(result_random_affine "\\[\\[[0-9.,]+\\],\\[[0-9.,]+\\],\\[[0-9.,]+\\]\\]")
 set(result_image_folder "Epoch 20/20 .*accuracy 1\\.0000")
 set(result_class_csv "Epoch 20/20")

@@ -47,13 +47,13 @@ class Faulty final : public Transform {
     if (fault_ == "freeze") kill(getpid(), SIGSTOP);
     if (fault_ == "die") kill(getpid(), SIGKILL);
     if (fault_ == "leave") _exit(0);
-    if (fault_ == "signal" && !signalled_.exchange(true)) kill(getpid(), SIGUSR1);  // a second one would end it at once
+    if (fault_ == "signal" && !signaled_.exchange(true)) kill(getpid(), SIGUSR1);  // a second one would end it at once
   }
 
   std::int64_t rank_;
   std::uint32_t epoch_;
   std::string fault_;
-  mutable std::atomic<bool> signalled_{false};
+  mutable std::atomic<bool> signaled_{false};
 };
 
 MILLRACE_REGISTER_STAGE("faulty", Faulty);

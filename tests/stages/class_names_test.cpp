@@ -46,8 +46,8 @@ Allocations through(const char* stage, const ParamValue::Map& params, int count)
 Allocations through_one_hot(int count) { return through("one_hot", {{"classes", names(count)}}, count); }
 
 Allocations from_table(int count) {
-  StageTester table("table_source", {{"columns", ParamValue::Map{{"colour", names(count)}}}, {"block_rows", 1}});
-  const auto packet = [&] { (table.pull(), table.pop("colour")); };
+  StageTester table("table_source", {{"columns", ParamValue::Map{{"color", names(count)}}}, {"block_rows", 1}});
+  const auto packet = [&] { (table.pull(), table.pop("color")); };
   packet();
   return allocations_of(packet);
 }

@@ -35,11 +35,11 @@ TEST_CASE("Bytes keep their bytes, and decode to the same bits that floats give"
       GENERATE(ParamValue::Map{{"scale", 1.0 / 255}}, ParamValue::Map{{"scale", 0.1}, {"offset", -0.7}},
                ParamValue::Map{{"scale", -3.0}});
   const std::vector<std::uint8_t> bytes = all_bytes();
-  StageTester encoded("normalize", params), materialised("normalize", params);
+  StageTester encoded("normalize", params), materialized("normalize", params);
   const Tensor x = rows<std::uint8_t>({4}, bytes, ValueRange{0, 255});
   encoded.push("in", x);
-  materialised.push("in", rows<float>({4}, std::vector<float>(bytes.begin(), bytes.end()), ValueRange{0, 255}));
-  const Tensor a = encoded.pop().tensor(), b = materialised.pop().tensor();
+  materialized.push("in", rows<float>({4}, std::vector<float>(bytes.begin(), bytes.end()), ValueRange{0, 255}));
+  const Tensor a = encoded.pop().tensor(), b = materialized.pop().tensor();
   CHECK(a.bytes() == x.bytes());
   CHECK(a.spec().encoding.form == Form::affine_u8);
   CHECK(b.spec().encoding.form == Form::dense);
@@ -122,11 +122,11 @@ TEST_CASE("Mean and standard deviation of any numbers") {
   CHECK(std::vector<float>(y.f32().begin(), y.f32().end()) == std::vector<float>{-2, 0, 1, -4});
 }
 
-TEST_CASE("Normalising twice is found by the range, scale alone counts") {
+TEST_CASE("Normalizing twice is found by the range, scale alone counts") {
   const PortSpec unit = port(DType::f32, ValueRange{0, 1});
   const auto twice = errors_of({{"scale", 1.0 / 255}}, unit);
   REQUIRE(twice.size() == 1);
-  CHECK(twice[0].name == "normalised-twice");
+  CHECK(twice[0].name == "normalized-twice");
   CHECK(twice[0].site.path == "scale");
   CHECK(errors_of({{"mean", 0.13}, {"std", 0.3}}, unit).empty());
   CHECK(errors_of({{"mean", 0.5}, {"std", 2}}, unit).empty());
@@ -140,10 +140,10 @@ TEST_CASE("Two normalize stages in a row are found through the first one's outpu
   first.input("in", port(DType::u8, ValueRange{0, 255}));
   const auto errors = errors_of({{"scale", 1.0 / 255}}, first.output_spec("out"));
   REQUIRE(errors.size() == 1);
-  CHECK(errors[0].name == "normalised-twice");
+  CHECK(errors[0].name == "normalized-twice");
 }
 
-TEST_CASE("Normalising encoded bytes again gives floats") {
+TEST_CASE("Normalizing encoded bytes again gives floats") {
   StageTester first("normalize", {{"scale", 1.0 / 255}}), second("normalize", {{"mean", 0.5}, {"std", 0.5}});
   first.push("in", rows<std::uint8_t>({1}, {0, 255}, ValueRange{0, 255}));
   second.push("in", first.pop().tensor());

@@ -18,7 +18,7 @@ ParamValue names(std::vector<std::string> list) {
   return values;
 }
 
-Tensor colours(const std::vector<std::int32_t>& ids) {
+Tensor colors(const std::vector<std::int32_t>& ids) {
   Tensor plain = rows<std::int32_t>({}, ids);
   TensorSpec spec = plain.spec();
   spec.class_names = {"red", "green", "blue"};
@@ -69,7 +69,7 @@ TEST_CASE("More than 256 classes are kept as 32-bit ids") {
 
 TEST_CASE("Names give the order of the columns") {
   StageTester t("one_hot", {{"classes", names({"red", "blue", "green"})}});
-  t.push("in", colours({0, 1, 2, 1}));
+  t.push("in", colors({0, 1, 2, 1}));
   CHECK(values_of(t.pop().tensor()) == std::vector<float>{1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1});
   CHECK(t.output_spec("out").only().class_names == std::vector<std::string>{"red", "blue", "green"});
 }
@@ -81,7 +81,7 @@ TEST_CASE("Names for plain numbers only name the columns") {
 }
 
 TEST_CASE("A class of the input that is not named is an error, and so is a name given twice") {
-  const TensorSpec in = colours({0}).spec();
+  const TensorSpec in = colors({0}).spec();
   const auto missing = errors_of(names({"red", "blue"}), in);
   REQUIRE(missing.size() == 1);
   CHECK(missing[0].name == "unknown-class");

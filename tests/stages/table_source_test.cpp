@@ -40,9 +40,9 @@ TEST_CASE("Every column is an output") {
 }
 
 TEST_CASE("Texts become class ids in the order in which they appear") {
-  StageTester t("table_source", columns({{"colour", ParamValue::List{"red", "green", "blue", "green"}}}));
+  StageTester t("table_source", columns({{"color", ParamValue::List{"red", "green", "blue", "green"}}}));
   t.pull();
-  const Packet packet = t.pop("colour");
+  const Packet packet = t.pop("color");
   const auto ids = packet.tensor().stored<std::int32_t>();
   CHECK(std::vector<int>(ids.begin(), ids.end()) == std::vector<int>{0, 1, 2, 1});
   CHECK(packet.tensor().spec().class_names == std::vector<std::string>{"red", "green", "blue"});
@@ -50,10 +50,10 @@ TEST_CASE("Texts become class ids in the order in which they appear") {
   CHECK(packet.tensor().spec().range == ValueRange{0, 2});
 }
 
-TEST_CASE("Colours go through one_hot in the order of the columns that was asked for") {
-  StageTester table("table_source", columns({{"colour", ParamValue::List{"red", "green", "blue", "green"}}}));
+TEST_CASE("Colors go through one_hot in the order of the columns that was asked for") {
+  StageTester table("table_source", columns({{"color", ParamValue::List{"red", "green", "blue", "green"}}}));
   StageTester one_hot("one_hot", {{"classes", ParamValue::List{"red", "blue", "green"}}});
-  one_hot.push("in", (table.pull(), table.pop("colour").tensor()));
+  one_hot.push("in", (table.pull(), table.pop("color").tensor()));
   CHECK(values_of(one_hot.pop()) == std::vector<float>{1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1});
 }
 

@@ -242,7 +242,7 @@ TEST_CASE("a precision is a permission: on the CPU each gives the bits of float3
 
 namespace {
 
-Packet labelled(std::vector<float> targets, std::int64_t width, std::vector<float> weights = {}) {
+Packet labeled(std::vector<float> targets, std::int64_t width, std::vector<float> weights = {}) {
   const auto rows = static_cast<std::int64_t>(targets.size()) / width;
   Packet packet = batch(rows, 1, true, 40);
   packet.fields[1].tensor = testing::rows<float>({width}, targets);
@@ -265,20 +265,20 @@ std::string thrown_by(Map params, const Packet& packet) {
 
 TEST_CASE("trainer refuses targets that its loss cannot be taken of, with the sample and its value") {
   const auto binary = [] { return params_of({dense(1, "sigmoid")}, "binary_crossentropy"); };
-  CHECK(thrown_by(binary(), labelled({0, 1, 0.5F}, 1)).empty());
-  CHECK_THAT(thrown_by(binary(), labelled({0, 1, 7}, 1)),
+  CHECK(thrown_by(binary(), labeled({0, 1, 0.5F}, 1)).empty());
+  CHECK_THAT(thrown_by(binary(), labeled({0, 1, 7}, 1)),
              ContainsSubstring("target-out-of-range: sample 42 has the target 7"));
-  CHECK_THAT(thrown_by(binary(), labelled({0, -3}, 1)), ContainsSubstring("sample 41 has the target -3"));
-  CHECK_THAT(thrown_by(classifier(), labelled({0, 1, -3, 5}, 2)),
+  CHECK_THAT(thrown_by(binary(), labeled({0, -3}, 1)), ContainsSubstring("sample 41 has the target -3"));
+  CHECK_THAT(thrown_by(classifier(), labeled({0, 1, -3, 5}, 2)),
              ContainsSubstring("sample 41 has the target -3 at place 0"));
-  CHECK(thrown_by(params_of({dense(1, "linear")}, "mse"), labelled({-3, 7}, 1)).empty());
+  CHECK(thrown_by(params_of({dense(1, "linear")}, "mse"), labeled({-3, 7}, 1)).empty());
 }
 
 TEST_CASE("trainer warns of rows of probabilities that do not sum to 1") {
   StageTester t("trainer", classifier());
-  t.push("in", labelled({0.05F, 0.95F, 0.333F, 0.667F}, 2));
+  t.push("in", labeled({0.05F, 0.95F, 0.333F, 0.667F}, 2));
   CHECK(t.warnings().empty());
-  Packet more = labelled({0, 1, 1, 1}, 2);
+  Packet more = labeled({0, 1, 1, 1}, 2);
   more.header.epoch = 2;
   t.push("in", more);
   REQUIRE(t.warnings().size() == 1);
@@ -288,12 +288,12 @@ TEST_CASE("trainer warns of rows of probabilities that do not sum to 1") {
 
 TEST_CASE("trainer refuses a weight below 0, and warns of an epoch in which all are 0") {
   const auto line = [] { return params_of({dense(1, "linear")}, "mse"); };
-  CHECK_THAT(thrown_by(line(), labelled({1, 2}, 1, {1, -0.5F})),
+  CHECK_THAT(thrown_by(line(), labeled({1, 2}, 1, {1, -0.5F})),
              ContainsSubstring("negative-weight: sample 41 has the weight -0.5"));
   StageTester t("trainer", line());
-  t.push("in", labelled({1, 2}, 1, {0, 0.5F}));
+  t.push("in", labeled({1, 2}, 1, {0, 0.5F}));
   CHECK(t.warnings().empty());
-  Packet weightless = labelled({1, 2}, 1, {0, 0});
+  Packet weightless = labeled({1, 2}, 1, {0, 0});
   weightless.header.epoch = 2;
   t.push("in", weightless);
   REQUIRE(t.warnings().size() == 1);

@@ -46,7 +46,7 @@ elseif(MILLRACE_SANITIZER STREQUAL "thread")
 endif()
 if(millrace_sanitize)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # The instrumentation hides initialisations from g++'s flow analysis; the release build keeps this warning.
+    # The instrumentation hides initializations from g++'s flow analysis; the release build keeps this warning.
     list(APPEND millrace_sanitize -Wno-maybe-uninitialized)
   endif()
   target_compile_options(millrace_build INTERFACE ${millrace_sanitize} -g)

@@ -104,7 +104,7 @@ class MpiPeers final : public Peers {
                       std::to_string(thread_.size()),
                   "use the launcher of the MPI that Millrace was built with: `pipeline-run devices` names it");
     ranks_.rank = thread_.rank();
-    find_neighbours();
+    find_neighbors();
   }
 
   const RankInfo& ranks() const override { return ranks_; }
@@ -138,22 +138,22 @@ class MpiPeers final : public Peers {
 
  private:
   // How many ranks share this one's cores; and its machine, where the launcher has not said.
-  void find_neighbours() {
+  void find_neighbors() {
     const Place mine = place_of_this_rank();
     const std::vector<std::byte> all = run_.all_gather(std::as_bytes(std::span(&mine, 1)));
-    int sharers = 0, neighbours = 0, before = 0;
+    int sharers = 0, neighbors = 0, before = 0;
     for (int rank = 0; rank < thread_.size(); ++rank) {
       Place other;
       std::memcpy(&other, all.data() + static_cast<std::size_t>(rank) * sizeof other, sizeof other);
       sharers += share_cores(mine, other) ? 1 : 0;
       const bool is_near = std::strcmp(mine.machine, other.machine) == 0;
-      neighbours += is_near ? 1 : 0;
+      neighbors += is_near ? 1 : 0;
       before += is_near && rank < ranks_.rank ? 1 : 0;
     }
     cores_ = std::max(1, report_cpu().cores / std::max(1, sharers));
     if (ranks_.local_size > ranks_.local_rank) return;
     ranks_.local_rank = before;
-    ranks_.local_size = neighbours;
+    ranks_.local_size = neighbors;
   }
 
   MpiThread thread_;

@@ -14,7 +14,7 @@ struct NcclFile {
   std::string why_not;     ///< why it cannot be used; empty when it can
 };
 
-/// Opens `file` where the system looks for libraries. 2.19 is the oldest that can be captured in a graph and be initialised without
+/// Opens `file` where the system looks for libraries. 2.19 is the oldest that can be captured in a graph and be initialized without
 /// blocking. Does not throw.
 MILLRACE_EXPORT NcclFile find_nccl(const std::string& file = "libnccl.so.2");
 

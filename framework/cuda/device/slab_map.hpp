@@ -7,7 +7,7 @@
 
 namespace millrace::cuda {
 
-/// First fit over one range of `size` bytes; neighbours that come back are joined. One thread at a time.
+/// First fit over one range of `size` bytes; neighbors that come back are joined. One thread at a time.
 class SlabMap {
  public:
   static constexpr std::size_t kAlignment = 256;  ///< of cudaMalloc, and what cuBLASLt wants of a workspace

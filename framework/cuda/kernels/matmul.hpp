@@ -42,7 +42,7 @@ class MatmulPlan {
   MatmulPlan& operator=(MatmulPlan&&) noexcept;
   ~MatmulPlan();
 
-  /// Enqueues the product; does not synchronise. The multiplier outlives this.
+  /// Enqueues the product; does not synchronize. The multiplier outlives this.
   void enqueue(cudaStream_t stream) const;
 
  private:
@@ -52,7 +52,7 @@ class MatmulPlan {
 };
 
 /// How many kernels and other operations the product takes on the GPU. Runs it once, on whatever its operands hold; does not
-/// synchronise.
+/// synchronize.
 std::size_t launches_of(const MatmulPlan& plan, cudaStream_t stream);
 
 }  // namespace millrace::cuda

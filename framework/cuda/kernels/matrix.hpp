@@ -23,7 +23,7 @@ MILLRACE_HOST_DEVICE inline Place place_of(std::int64_t i, std::int64_t stride) 
   return {i / stride, i % stride};
 }
 
-/// Four neighbours in a row, which a GPU moves at once. Rows are a multiple of it.
+/// Four neighbors in a row, which a GPU moves at once. Rows are a multiple of it.
 struct alignas(16) Four {
   float at[4];
 };

@@ -38,7 +38,7 @@ class StepMemory {
   ProgressPage* page() const { return page_; }
   CanFuse can_fuse() const;
 
-  /// All of the step's memory becomes 0, all sums with it; or a part. Neither synchronises.
+  /// All of the step's memory becomes 0, all sums with it; or a part. Neither synchronizes.
   void clear();
   void zero(std::size_t offset, std::size_t bytes);
   /// The weights, and their bf16 copies where products take them so. Synchronises the stream.

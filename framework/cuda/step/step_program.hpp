@@ -32,7 +32,7 @@ class StepProgram {
   StepProgram(const Ops& ops, StepOrder order, const WorkStreams& streams, ReduceOverRanks reduce = {});
 
   /// Enqueues the kernels one by one; what is enqueued on the chain's stream afterwards comes behind all of them. The first
-  /// time this loads them, which may synchronise.
+  /// time this loads them, which may synchronize.
   void enqueue() const;
   /// Records them into a graph; `enqueue` must have run before, because nothing may be loaded while capturing.
   void capture();

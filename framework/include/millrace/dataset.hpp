@@ -25,7 +25,7 @@ struct DatasetFile {
 struct DatasetInfo {
   std::string name;   ///< "mnist"
   std::string title;  ///< "MNIST handwritten digits"
-  std::string licence;
+  std::string license;
   RowShape image_shape;
   std::vector<std::string> class_names;  ///< in the order of the labels
   std::vector<DatasetFile> files;

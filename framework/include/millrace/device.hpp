@@ -20,7 +20,7 @@ namespace millrace {
 class MILLRACE_EXPORT Allocator {
  public:
   virtual ~Allocator();
-  /// `bytes` uninitialised bytes, aligned to 64. The last copy of the pointer gives them back. The allocator outlives them.
+  /// `bytes` uninitialized bytes, aligned to 64. The last copy of the pointer gives them back. The allocator outlives them.
   /// Throws Error("out-of-memory", run) with the size.
   virtual std::shared_ptr<std::byte> allocate(std::size_t bytes) = 0;
   /// Bytes handed out and not given back.
@@ -99,7 +99,7 @@ class MILLRACE_EXPORT Stream {
   /// such library, as on the CPU.
   /// What is enqueued through the handle takes its place among the calls above: behind what the stream was told to wait for, before
   /// an event that is recorded later. So all that those calls ask for holds for it too; whoever enqueues hands the event behind
-  /// it to WorkContext::keep_until. The stream owns the handle: nobody else destroys it, changes it or synchronises with it.
+  /// it to WorkContext::keep_until. The stream owns the handle: nobody else destroys it, changes it or synchronizes with it.
   /// CUDA keeps a current card a thread: make the card Device::id().index current (cudaSetDevice) before each use.
   void* native_handle() const;
 };

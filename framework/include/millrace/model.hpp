@@ -1,6 +1,6 @@
 // Models, and the step that trains them. A TrainStep owns the weights on its device and does a whole batch.
 //
-// Layers, losses, optimizers and initialisers describe themselves with the types of param.hpp, as stages do.
+// Layers, losses, optimizers and initializers describe themselves with the types of param.hpp, as stages do.
 #pragma once
 
 #include <millrace/communicator.hpp>

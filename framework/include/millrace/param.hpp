@@ -1,6 +1,6 @@
 // Parameter types and values: a parameter is a scalar, a list, a map, a record or a one-of of records.
 //
-// Stages, layers, losses, optimizers and initialisers all describe themselves with these types. Checking, suggestions,
+// Stages, layers, losses, optimizers and initializers all describe themselves with these types. Checking, suggestions,
 // help pages and the JSON Schema are derived from them, so a parameter is declared in one place only.
 #pragma once
 

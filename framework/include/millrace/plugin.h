@@ -28,7 +28,7 @@ typedef struct millrace_plugin {
   uint32_t api_version;
   const char* name;
   const char* version;
-  const char* licence;
+  const char* license;
   /* `registry` is a millrace::StageRegistry*. Throws millrace::Error on a duplicate name. */
   void (*register_stages)(void* registry);
 } millrace_plugin;

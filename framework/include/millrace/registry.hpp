@@ -22,7 +22,7 @@ struct StageInfo {
   StageDescriptor spec;
   /// `params` is a checked map with every default filled in.
   std::unique_ptr<Stage> (*make)(const ParamValue& params) = nullptr;
-  std::string plugin, plugin_version, plugin_licence, file;  ///< filled in by the loader
+  std::string plugin, plugin_version, plugin_license, file;  ///< filled in by the loader
 };
 
 /// Stages by name. Not thread-safe while stages are added.
@@ -35,7 +35,7 @@ class MILLRACE_EXPORT StageRegistry {
   const StageInfo* find(std::string_view name) const;
   std::vector<std::string> names() const;
   /// Called by the loader around a plugin's registration: stages added in between bear these.
-  void set_origin(std::string plugin, std::string version, std::string licence, std::string file);
+  void set_origin(std::string plugin, std::string version, std::string license, std::string file);
 
  private:
   std::map<std::string, StageInfo, std::less<>> stages_;
@@ -145,10 +145,10 @@ constexpr LayoutNote layout_of_this_build() {
           ::millrace::detail::layout_of_this_build()
 
 /// Once in a plugin: its note, and its entry point with every stage that MILLRACE_REGISTER_STAGE names in its files.
-#define MILLRACE_PLUGIN(plugin_name, plugin_version, plugin_licence)                                              \
+#define MILLRACE_PLUGIN(plugin_name, plugin_version, plugin_license)                                              \
   MILLRACE_DEFINE_NOTE();                                                                                         \
   extern "C" MILLRACE_EXPORT const millrace_plugin* millrace_plugin_entry(void) {                                 \
-    static const millrace_plugin plugin{MILLRACE_PLUGIN_API_VERSION, plugin_name, plugin_version, plugin_licence, \
+    static const millrace_plugin plugin{MILLRACE_PLUGIN_API_VERSION, plugin_name, plugin_version, plugin_license, \
                                         &::millrace::PluginStages::register_all};                                 \
     return &plugin;                                                                                               \
   }                                                                                                               \

@@ -124,7 +124,7 @@ class MILLRACE_EXPORT Tensor {
   /// Of nothing, as one moved from: false as a bool; everything else throws Error("empty-tensor", run).
   Tensor() = default;
   /// Wraps bytes that `memory` keeps alive: rows * spec.stored_row_bytes() of them, starting at `bytes`.
-  /// `allocator` (may be null) is charged for materialised copies and must outlive the tensor.
+  /// `allocator` (may be null) is charged for materialized copies and must outlive the tensor.
   Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::byte> bytes, Allocator* allocator);
 
   /// The same on a device, where a copy writes the bytes until `ready` is done.
@@ -175,7 +175,7 @@ class MILLRACE_EXPORT Tensor {
 /// A tensor while it is being written: one owner, movable, not copyable. `freeze` gives up the right to write.
 class MILLRACE_EXPORT OutTensor {
  public:
-  /// Memory for `rows` rows of `spec`, uninitialised, from `allocator`, which must outlive the tensor.
+  /// Memory for `rows` rows of `spec`, uninitialized, from `allocator`, which must outlive the tensor.
   OutTensor(TensorSpec spec, std::int64_t rows, Allocator& allocator);
   OutTensor(OutTensor&&) noexcept = default;
   OutTensor& operator=(OutTensor&&) noexcept = default;

@@ -95,13 +95,13 @@ class CpuEvaluationStep final : public EvaluationStep {
 
   // The weights of a snapshot do not change from batch to batch, and reading all of them costs as much as a small batch.
   double penalty_of_snapshot(const ModelSnapshot& snapshot) {
-    if (snapshot.identity() != penalised_) penalty_ = penalty_of(*model_, snapshot.weights().data());
-    penalised_ = snapshot.identity();
+    if (snapshot.identity() != penalized_) penalty_ = penalty_of(*model_, snapshot.weights().data());
+    penalized_ = snapshot.identity();
     return penalty_;
   }
 
   std::shared_ptr<const ModelSpec> model_;
-  std::uint64_t penalised_ = 0;  ///< the snapshot that `penalty_` is of
+  std::uint64_t penalized_ = 0;  ///< the snapshot that `penalty_` is of
   double penalty_ = 0;
   EvaluationLayout layout_;
   Scratch scratch_;

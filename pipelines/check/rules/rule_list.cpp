@@ -78,7 +78,7 @@ constexpr std::array kRules{
     Rule{"not-a-single-tensor", "A batch is made from single tensors."},
     Rule{"conflicting-parameters", "Parameters do not contradict each other."},
     Rule{"row-range", "Ranges of rows lie within the file."},
-    Rule{"normalised-twice", "Values that are small already are not scaled down again."},
+    Rule{"normalized-twice", "Values that are small already are not scaled down again."},
     Rule{"duplicate-class", "A class is named once."},
     Rule{"duplicate-metric", "A metric is asked for once."},
     Rule{"unknown-class", "Every class of the input is named."},

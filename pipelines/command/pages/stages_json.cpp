@@ -135,7 +135,7 @@ Json stage_object(const StageInfo& info) {
                  {"example", info.spec.example()},
                  {"plugin", info.plugin},
                  {"plugin_version", info.plugin_version},
-                 {"licence", info.plugin_licence},
+                 {"license", info.plugin_license},
                  {"file", info.file}});
   return object;
 }

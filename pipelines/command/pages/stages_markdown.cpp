@@ -94,7 +94,7 @@ std::string stage_section(const StageInfo& info) {
   if (!info.spec.params().empty()) text += "\n" + ParamTables().tables(info.spec.params());
   return text + fmt::format("\n```yaml\n{}\n```\n\nPlugin `{}` {}, {}.\n", printable_line(info.spec.example()),
                             printable_line(info.plugin), printable_line(info.plugin_version),
-                            printable_line(info.plugin_licence));
+                            printable_line(info.plugin_license));
 }
 
 }  // namespace

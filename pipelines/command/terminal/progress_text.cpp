@@ -34,7 +34,7 @@ std::string bar_text(double share, int cells, bool unicode, bool color) {
   std::string text = color ? "\x1b[32m" : "";
   for (int i = 0; i < full; ++i) text += unicode ? "━" : "=";
   if (color) text += "\x1b[90m";
-  // Without colour the empty part must look different.
+  // Without color the empty part must look different.
   for (int i = full; i < cells; ++i) text += !unicode ? "." : color ? "━" : "─";
   return color ? text + "\x1b[0m" : text;
 }

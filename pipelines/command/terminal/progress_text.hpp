@@ -15,7 +15,7 @@ std::string seconds_text(double seconds);
 std::string rate_text(double per_second);
 /// A bar of so many cells, `share` in [0, 1] of them filled.
 std::string bar_text(double share, int cells, bool unicode, bool color);
-/// Columns that `text` takes on a terminal; ANSI colours take none. One column a code point.
+/// Columns that `text` takes on a terminal; ANSI colors take none. One column a code point.
 std::size_t columns_of_text(std::string_view text);
 
 }  // namespace millrace::pipelines

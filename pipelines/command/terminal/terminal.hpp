@@ -1,4 +1,4 @@
-// What a stream can show: colour, redrawn lines, Unicode.
+// What a stream can show: color, redrawn lines, Unicode.
 #pragma once
 
 #include "diagnostics/diagnostics.hpp"
@@ -18,7 +18,7 @@ struct TerminalStyle {
   int columns = 80;
 };
 
-/// Style of a file descriptor. Colour: --color, then NO_COLOR, CLICOLOR_FORCE or FORCE_COLOR, TERM=dumb, isatty.
+/// Style of a file descriptor. Color: --color, then NO_COLOR, CLICOLOR_FORCE or FORCE_COLOR, TERM=dumb, isatty.
 TerminalStyle style_of(int descriptor, ColorChoice choice);
 
 /// How diagnostics look in a style, and on a descriptor.

@@ -153,14 +153,14 @@ int act(const NewStageOptions& options) {
                       {"nodes", nodes_of(options.kind, stage)},
                       {"prefix", prefix()},
                       {"version", MILLRACE_VERSION}};
-  const std::string flavour = options.cuda ? "cuda/" : "";
+  const std::string flavor = options.cuda ? "cuda/" : "";
   NewFolder folder(made_folder(stage));
   const auto put = [&](const std::string& file, const std::string& text) {
     write_file(folder / file, filled(text, values));
   };
-  for (const char* name : {"CMakeLists.txt", "README.md", "example.yaml"}) put(name, texts.at(flavour + name));
-  put(stage + ".cpp", texts.at(flavour + options.kind + ".cpp"));
-  put(stage + "_test.cpp", texts.at("stage_test.cpp") + texts.at(flavour + options.kind + "_cases"));
+  for (const char* name : {"CMakeLists.txt", "README.md", "example.yaml"}) put(name, texts.at(flavor + name));
+  put(stage + ".cpp", texts.at(flavor + options.kind + ".cpp"));
+  put(stage + "_test.cpp", texts.at("stage_test.cpp") + texts.at(flavor + options.kind + "_cases"));
   if (options.cuda)
     for (const char* suffix : {"hpp", "cu"})
       put(fmt::format("{}_kernel.{}", stage, suffix), texts.at(fmt::format("cuda/kernel.{}", suffix)));

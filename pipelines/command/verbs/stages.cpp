@@ -92,7 +92,7 @@ std::string stage_text(const StageInfo& info) {
   if (!info.spec.params().empty()) text += "\nParameters\n" + params_text(info.spec.params(), 1, explained);
   text += fmt::format("\nExample\n  {}\n", printable_line(info.spec.example()));
   return text + fmt::format("\nPlugin\n  {} {}, {}\n  {}\n", printable_line(info.plugin),
-                            printable_line(info.plugin_version), printable_line(info.plugin_licence),
+                            printable_line(info.plugin_version), printable_line(info.plugin_license),
                             printable_line(info.file));
 }
 

@@ -85,7 +85,7 @@ class NodeAdapter {
   void admit(Work& work) const { work.admitted = !services_.stop.stopping(epoch_of(work)); }
   /// Makes a call; what it throws stops the run.
   virtual void execute(Work& work) noexcept;
-  /// After the drain of a stopped run: counts what still waits for its neighbours as discarded.
+  /// After the drain of a stopped run: counts what still waits for its neighbors as discarded.
   void discard_waiting();
   /// After the drain: gives back what an emission that never came would have held.
   virtual void release_holds() {}

@@ -16,7 +16,7 @@ TEST_CASE("pieces are aligned, do not overlap, and run out") {
   CHECK_FALSE(map.take(1).has_value());
 }
 
-TEST_CASE("what comes back is joined with its neighbours, in any order") {
+TEST_CASE("what comes back is joined with its neighbors, in any order") {
   const std::vector<std::vector<std::size_t>> orders{{0, 256, 512}, {512, 256, 0}, {0, 512, 256}, {256, 0, 512}};
   for (const auto& order : orders) {
     SlabMap map(768);

@@ -320,8 +320,8 @@ TEST_CASE("weights go into the padded order and come back, and every tensor star
 
 TEST_CASE("bf16 rounds to nearest, ties to even, and keeps infinities and NaNs") {
   CHECK(from_bfloat(to_bfloat(1.0F)) == 1.0F);
-  CHECK(from_bfloat(to_bfloat(1.0F + 0x1p-8F)) == 1.0F);                // a tie: the even neighbour is below
-  CHECK(from_bfloat(to_bfloat(1.0F + 3 * 0x1p-8F)) == 1.0F + 0x1p-6F);  // a tie: the even neighbour is above
+  CHECK(from_bfloat(to_bfloat(1.0F + 0x1p-8F)) == 1.0F);                // a tie: the even neighbor is below
+  CHECK(from_bfloat(to_bfloat(1.0F + 3 * 0x1p-8F)) == 1.0F + 0x1p-6F);  // a tie: the even neighbor is above
   CHECK(from_bfloat(to_bfloat(1.0F + 0x1.2p-8F)) == 1.0F + 0x1p-7F);
   CHECK(from_bfloat(to_bfloat(255.0F)) == 255.0F);  // every pixel value is exact
   CHECK(std::isinf(from_bfloat(to_bfloat(INFINITY))));

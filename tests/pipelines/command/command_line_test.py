@@ -466,7 +466,7 @@ class Pages(unittest.TestCase):
             says = ("yes, " if devices[library]["available"] else "no, ") + devices[library]["detail"]
             self.assertIn(f"({library.upper()}): {says}", run("devices").stdout)
 
-    def test_color_always_colours_errors_and_never_does_not(self):
+    def test_color_always_colors_errors_and_never_does_not(self):
         self.assertIn("\x1b[", run("check", "nowhere.yaml", "--color", "always").stderr)
         self.assertNotIn("\x1b[", run("check", "nowhere.yaml", "--color", "never").stderr)
         self.assertNotIn("\x1b[", run("check", "nowhere.yaml").stderr)

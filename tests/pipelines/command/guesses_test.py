@@ -371,7 +371,7 @@ class Guesses(unittest.TestCase):
 class Shown(unittest.TestCase):
     """Nothing of a config is obeyed by the terminal, and carets stand where the eye looks."""
 
-    def test_no_character_changes_the_direction_or_the_colour(self):
+    def test_no_character_changes_the_direction_or_the_color(self):
         config = HEAD + '  "p\u202e\u001b[31m\u009b": {stage: print, in: "t\u202e"}\n'
         process = run("check", "-", input=config.replace("\u001b", "").replace("\u009b", ""))
         self.assertNotIn("\u202e", process.stderr)

@@ -83,7 +83,7 @@ class Terminal(unittest.TestCase):
         self.assertLessEqual(drawn, text.count("\r\x1b[K"))
         self.assertNotRegex(kept_lines(text)[-1], "Epoch")
 
-    def test_no_color_leaves_no_colour(self):
+    def test_no_color_leaves_no_color(self):
         self.assertIn("\x1b[32m", on_terminal(*DRAWN))
         self.assertNotIn("\x1b[32m", on_terminal(*DRAWN, NO_COLOR="1"))
         self.assertNotIn("\x1b[32m", on_terminal(*DRAWN, "--color", "never"))

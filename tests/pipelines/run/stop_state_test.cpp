@@ -53,10 +53,10 @@ TEST_CASE("work that was cancelled is no failure, but its epoch cannot be comple
 
 TEST_CASE("a signal, and a failure of one of several processes, end every epoch", "[stop_state]") {
   std::atomic<int> signal{0};
-  pipelines::StopState signalled(&signal), of_one(nullptr);
-  CHECK_FALSE(signalled.stopping(1));
+  pipelines::StopState signaled(&signal), of_one(nullptr);
+  CHECK_FALSE(signaled.stopping(1));
   signal = 15;
-  CHECK(signalled.stopping(1));
+  CHECK(signaled.stopping(1));
   RunFailure failure;
   failure.epoch = 5;
   of_one.end_all_at_once();

@@ -1,4 +1,4 @@
-// Loops over the formulas. Built with -fno-math-errno, without which no root is vectorised.
+// Loops over the formulas. Built with -fno-math-errno, without which no root is vectorized.
 #include "elementwise.hpp"
 
 #include "nn/activations.hpp"
@@ -77,7 +77,7 @@ void scale(float factor, std::int64_t count, float* values) {
 }
 
 double sum_of_squares(const float* values, std::int64_t count) {
-  constexpr std::int64_t kLanes = 16;  // independent sums, so that the loop vectorises in a fixed order
+  constexpr std::int64_t kLanes = 16;  // independent sums, so that the loop vectorizes in a fixed order
   double lanes[kLanes] = {};
   std::int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes)

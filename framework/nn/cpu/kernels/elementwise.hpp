@@ -1,4 +1,4 @@
-// The formulas of activations and optimizers over arrays, with the choice of formula outside the loop so that each loop vectorises.
+// The formulas of activations and optimizers over arrays, with the choice of formula outside the loop so that each loop vectorizes.
 #pragma once
 
 #include "nn/optimizers.hpp"
