@@ -1,4 +1,4 @@
-# What the CUDA object is made of. The tests make another of the same sources, for a card that is emulated.
+# What the CUDA object is made of. The tests make another of the same sources, for a GPU that is emulated.
 set(MILLRACE_CUDA_KERNELS kernels/elementwise.cu kernels/reductions.cu)
 list(TRANSFORM MILLRACE_CUDA_KERNELS PREPEND "${CMAKE_SOURCE_DIR}/framework/cuda/")
 set(MILLRACE_CUDA_SOURCES

@@ -26,7 +26,7 @@ struct CudaFacts {
   std::string no_object;                        ///< why the shared object cannot be used
   std::string no_runtime;                       ///< what the CUDA runtime refused, with its name for it
   int driver_version = 0, runtime_version = 0;  ///< as CUDA counts: 13000 is 13.0
-  std::vector<CudaDeviceInfo> cards;
+  std::vector<CudaDeviceInfo> gpus;
 };
 
 /// What the shared object gives through its one symbol, `millrace_cuda_backend`. Types and errors of C++ cross the border, so

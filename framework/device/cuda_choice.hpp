@@ -24,7 +24,7 @@ struct LocalRank {
 DeviceChoice choose_among(const CudaFacts& facts, std::string_view wish, LocalRank local = {});
 
 /// What bits that GPU `index` computes depend on; empty where there is no such GPU.
-std::string bits_of_card(const CudaFacts& facts, int index);
+std::string bits_of_gpu(const CudaFacts& facts, int index);
 
 /// One report for each GPU, or one that says why there is none.
 std::vector<DeviceReport> report_cuda(const CudaFacts& facts);

@@ -106,7 +106,7 @@ DeviceChoice choose_device(std::string_view wish, int local_rank, int local_size
 }
 
 std::string device_bits(const DeviceId& id) {
-  return id.kind == "cuda" ? bits_of_card(look_for_cuda(false), id.index) : std::string();
+  return id.kind == "cuda" ? bits_of_gpu(look_for_cuda(false), id.index) : std::string();
 }
 
 std::vector<DeviceReport> list_devices() {

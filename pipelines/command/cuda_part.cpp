@@ -38,9 +38,9 @@ std::string build_folder() {
 
 CudaPart cuda_part(const CudaFinding& finding) {
   if (!finding.object.empty())
-    return {"built", finding.why_no_card.empty()
+    return {"built", finding.why_no_gpu.empty()
                          ? finding.object
-                         : fmt::format("built, but nothing here to run it: {}", finding.why_no_card)};
+                         : fmt::format("built, but nothing here to run it: {}", finding.why_no_gpu)};
   switch (finding.configured) {
     case CudaBuild::possible:
       return {"not-built",
@@ -62,8 +62,8 @@ CudaPart cuda_part(const CudaFinding& finding) {
                              configure_command(finding.build, " -DMILLRACE_WITH_CUDA=AUTO"))};
 }
 
-CudaFinding cuda_finding(std::string why_no_card) {
-  return {CudaBuild::MILLRACE_CUDA_BUILD, MILLRACE_CUDA_COMPILER, cuda_object_path(), std::move(why_no_card),
+CudaFinding cuda_finding(std::string why_no_gpu) {
+  return {CudaBuild::MILLRACE_CUDA_BUILD, MILLRACE_CUDA_COMPILER, cuda_object_path(), std::move(why_no_gpu),
           build_folder()};
 }
 

@@ -10,10 +10,10 @@ enum class CudaBuild { off, no_compiler, no_toolkit, possible };
 
 struct CudaFinding {
   CudaBuild configured = CudaBuild::off;
-  std::string compiler;     ///< path of the nvcc that was found, or empty
-  std::string object;       ///< the CUDA part's file, or empty
-  std::string why_no_card;  ///< empty where a card can be used
-  std::string build;        ///< folder of the build that this program runs from; empty for an installed one
+  std::string compiler;    ///< path of the nvcc that was found, or empty
+  std::string object;      ///< the CUDA part's file, or empty
+  std::string why_no_gpu;  ///< empty where a GPU can be used
+  std::string build;       ///< folder of the build that this program runs from; empty for an installed one
 };
 
 struct CudaPart {
@@ -22,7 +22,7 @@ struct CudaPart {
 };
 
 CudaPart cuda_part(const CudaFinding& finding);
-/// Of this program on this machine. `why_no_card` as in CudaFinding.
-CudaFinding cuda_finding(std::string why_no_card);
+/// Of this program on this machine. `why_no_gpu` as in CudaFinding.
+CudaFinding cuda_finding(std::string why_no_gpu);
 
 }  // namespace millrace::pipelines

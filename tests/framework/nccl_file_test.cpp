@@ -18,7 +18,7 @@ TEST_CASE("NCCL is found with its path and version, or with the reason why it ca
   CHECK_THAT(find_nccl("libno-such-nccl.so.2").why_not, Catch::Matchers::ContainsSubstring("libno-such-nccl.so.2"));
 }
 
-TEST_CASE("whether cards of several processes can sum is told on any machine") {
+TEST_CASE("whether GPUs of several processes can sum is told on any machine") {
   const PeersSupport support = nccl_support();
   CHECK_FALSE(support.detail.empty());
   CHECK(support.available == (HAS_NCCL && find_nccl().why_not.empty()));

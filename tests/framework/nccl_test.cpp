@@ -21,20 +21,20 @@ bool has_gpu() {
 
 void require(cudaError_t code) { REQUIRE(code == cudaSuccess); }
 
-/// Numbers on a card with a stream.
-class OnCard {
+/// Numbers on a GPU with a stream.
+class OnGpu {
  public:
-  explicit OnCard(const std::vector<float>& values) : bytes_(values.size() * sizeof(float)) {
+  explicit OnGpu(const std::vector<float>& values) : bytes_(values.size() * sizeof(float)) {
     require(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
     require(cudaMalloc(reinterpret_cast<void**>(&values_), bytes_));
     require(cudaMemcpyAsync(values_, values.data(), bytes_, cudaMemcpyDefault, stream_));
   }
-  ~OnCard() {
+  ~OnGpu() {
     cudaFree(values_);
     cudaStreamDestroy(stream_);
   }
-  OnCard(const OnCard&) = delete;
-  OnCard& operator=(const OnCard&) = delete;
+  OnGpu(const OnGpu&) = delete;
+  OnGpu& operator=(const OnGpu&) = delete;
   float* values() const { return values_; }
   cudaStream_t stream() const { return stream_; }
   std::vector<float> back() const {
@@ -51,7 +51,7 @@ class OnCard {
 };
 
 /// The sum as a graph, replayed `times` times.
-void replay_sum(comm::NcclSum& sum, const OnCard& numbers, std::size_t count, int times) {
+void replay_sum(comm::NcclSum& sum, const OnGpu& numbers, std::size_t count, int times) {
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t exec = nullptr;
   require(cudaStreamBeginCapture(numbers.stream(), cudaStreamCaptureModeThreadLocal));
@@ -82,7 +82,7 @@ TEST_CASE("a sum over one rank changes nothing, at once and captured, and the ra
   if (!has_gpu()) return;
   const auto alone = make_self_communicator();
   const std::vector<float> values{1.5F, -2, 0, 1e30F, 3};
-  const OnCard numbers(values);
+  const OnGpu numbers(values);
   comm::NcclSum sum(*alone, std::chrono::seconds(60));
   sum.all_reduce_sum(numbers.values(), values.size(), numbers.stream());
   CHECK(numbers.back() == values);
@@ -92,10 +92,10 @@ TEST_CASE("a sum over one rank changes nothing, at once and captured, and the ra
   sum.finish();
 }
 
-TEST_CASE("a rank that aborts leaves the card usable") {
+TEST_CASE("a rank that aborts leaves the GPU usable") {
   if (!has_gpu()) return;
   const auto alone = make_self_communicator();
-  const OnCard numbers({1, 2});
+  const OnGpu numbers({1, 2});
   comm::NcclSum sum(*alone, std::chrono::seconds(60));
   sum.all_reduce_sum(numbers.values(), 2, numbers.stream());
   require(cudaStreamSynchronize(numbers.stream()));

@@ -15,8 +15,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "tools" / "bench" / "gpu_validate"
 PARTS = ["correctness", "micro", "compare", "profile"]
 
-CARD = {"devices": [{"kind": "cpu", "available": True, "detail": ""}, {"kind": "cuda", "available": True, "detail": "a card"}]}
-NO_CARD = {"devices": [{"kind": "cuda", "available": False, "detail": "no CUDA device: no NVIDIA driver is installed"}]}
+GPU = {"devices": [{"kind": "cpu", "available": True, "detail": ""}, {"kind": "cuda", "available": True, "detail": "a GPU"}]}
+NO_GPU = {"devices": [{"kind": "cuda", "available": False, "detail": "no CUDA device: no NVIDIA driver is installed"}]}
 PIPELINE_RUN = """#!{python} -SE
 import json, os, sys
 if "devices" in sys.argv: print('''{devices}''')
@@ -27,7 +27,7 @@ else:
 """
 GPU_STEP = """#!{python} -SE
 import json, os, sys
-if sys.argv[1] == "copy": print(json.dumps({{"device": "a card"}})); sys.exit()
+if sys.argv[1] == "copy": print(json.dumps({{"device": "a GPU"}})); sys.exit()
 print(json.dumps({{"batch": int(sys.argv[3]), "precision": sys.argv[4], "place": sys.argv[5], "us_a_step": 40.0,
                   "weights_sha256": {hash}}}))
 """
@@ -64,33 +64,33 @@ class GpuValidate(unittest.TestCase):
 
     def test_without_a_device_every_part_says_so_and_ends_with_5(self):
         for part in PARTS:
-            done, found = self.validate(part, NO_CARD)
+            done, found = self.validate(part, NO_GPU)
             self.assertEqual(done.returncode, 5, done.stderr)
             self.assertIn("no device: no CUDA device: no NVIDIA driver", done.stderr)
             self.assertEqual(found["part"], part)
             self.assertIn("no NVIDIA driver", found["no_device"])
 
     def test_micro_measures_every_batch_precision_and_place(self):
-        done, found = self.validate("micro", CARD)
+        done, found = self.validate("micro", GPU)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(len(found["rows"]), 1 + 4 * 3 * 4)
         self.assertIn("commit", found)
 
     def test_correctness_fails_when_five_runs_differ(self):
-        done, found = self.validate("correctness", CARD, weights="str(os.getpid())")
+        done, found = self.validate("correctness", GPU, weights="str(os.getpid())")
         self.assertEqual(done.returncode, 1)
         self.assertTrue(any("weights" in what for what in found["failed"]))
 
     def test_correctness_fails_below_the_accuracy_and_passes_above(self):
-        done, found = self.validate("correctness", CARD, accuracy=0.9)
+        done, found = self.validate("correctness", GPU, accuracy=0.9)
         self.assertEqual(done.returncode, 1)
         self.assertTrue(any("0.9 only" in what for what in found["failed"]))
-        done, found = self.validate("correctness", CARD)
+        done, found = self.validate("correctness", GPU)
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertTrue(all(row["passed"] for row in found["rows"]))
 
     def test_compare_names_the_rivals_that_are_missing(self):
-        done, found = self.validate("compare", CARD)
+        done, found = self.validate("compare", GPU)
         self.assertEqual(len(found["rows"]), 4 + 4)
         self.assertEqual(found["rows"][-1]["median"]["ours"], 40.0)
         for rival in ("torch_eager", "torch_compile", "torch_graph", "torch_compile_graph", "jax_scan", "jax_scan_unrolled"):
@@ -118,7 +118,7 @@ class GpuValidate(unittest.TestCase):
         return module.Validation(argparse.Namespace(part="compare", limit_seconds=60, json=self.folder / "part.json"))
 
     def streamed(self, **how):
-        done, found = self.validate("compare", CARD, **how)
+        done, found = self.validate("compare", GPU, **how)
         return done, [row for row in found["rows"] if "streamed_to_resident" in row]
 
     def test_compare_judges_streaming_beside_resident_data(self):

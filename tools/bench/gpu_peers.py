@@ -25,7 +25,7 @@ def tell(name, **values):
 
 
 def median_us(epoch, batch):
-    """`epoch` trains whole batches and waits for the card; the first one warms up."""
+    """`epoch` trains whole batches and waits for the GPU; the first one warms up."""
     epoch()
     seconds = []
     for _ in range(EPOCHS):

@@ -47,7 +47,7 @@ if(MILLRACE_WITH_CUDA STREQUAL "ON" OR (MILLRACE_WITH_CUDA STREQUAL "AUTO" AND M
     set(MILLRACE_CUDA_BUILD no_toolkit)
     set(millrace_cuda_says "no, the static CUDA runtime or cuBLASLt of CUDA 12.6 or newer is missing")
     # Before enable_language, which would take sm_75 alone.
-    set(CMAKE_CUDA_ARCHITECTURES "80-real;90-real;90-virtual" CACHE STRING "Cards that get code of their own; others take the virtual one")
+    set(CMAKE_CUDA_ARCHITECTURES "80-real;90-real;90-virtual" CACHE STRING "GPUs that get code of their own; others take the virtual one")
     enable_language(CUDA)
     find_package(CUDAToolkit 12.6)
     if(TARGET CUDA::cudart_static AND TARGET CUDA::cublasLt)

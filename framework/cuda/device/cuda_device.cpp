@@ -109,21 +109,21 @@ class CudaDevice final : public Device {
 CudaDeviceInfo info_of(int index, int count, bool with_memory) {
   cudaDeviceProp properties;
   MILLRACE_CUDA(cudaGetDeviceProperties, &properties, index);
-  CudaDeviceInfo card;
-  card.name = properties.name;
-  card.memory_bytes = card.free_bytes = properties.totalGlobalMem;
-  card.major = properties.major;
-  card.minor = properties.minor;
-  card.processors = properties.multiProcessorCount;
+  CudaDeviceInfo gpu;
+  gpu.name = properties.name;
+  gpu.memory_bytes = gpu.free_bytes = properties.totalGlobalMem;
+  gpu.major = properties.major;
+  gpu.minor = properties.minor;
+  gpu.processors = properties.multiProcessorCount;
   for (int peer = 0; peer < count; ++peer) {
     int reachable = 0;
     if (peer != index) MILLRACE_CUDA(cudaDeviceCanAccessPeer, &reachable, index, peer);
-    if (reachable != 0) card.peers.push_back(peer);
+    if (reachable != 0) gpu.peers.push_back(peer);
   }
-  if (!with_memory) return card;
+  if (!with_memory) return gpu;
   use_device(index);
-  MILLRACE_CUDA(cudaMemGetInfo, &card.free_bytes, &card.memory_bytes);
-  return card;
+  MILLRACE_CUDA(cudaMemGetInfo, &gpu.free_bytes, &gpu.memory_bytes);
+  return gpu;
 }
 
 }  // namespace
@@ -134,12 +134,12 @@ void look(CudaFacts& facts, bool with_memory) noexcept {
     MILLRACE_CUDA(cudaRuntimeGetVersion, &facts.runtime_version);
     int count = 0;  // the call leaves it alone when it fails
     MILLRACE_CUDA(cudaGetDeviceCount, &count);
-    for (int i = 0; i < count; ++i) facts.cards.push_back(info_of(i, count, with_memory));
+    for (int i = 0; i < count; ++i) facts.gpus.push_back(info_of(i, count, with_memory));
   } catch (const Error& error) {
-    facts.cards.clear();
+    facts.gpus.clear();
     facts.no_runtime = error.message();
   } catch (const std::exception& error) {
-    facts.cards.clear();
+    facts.gpus.clear();
     facts.no_runtime = error.what();
   }
 }
@@ -147,14 +147,14 @@ void look(CudaFacts& facts, bool with_memory) noexcept {
 std::unique_ptr<Device> open(int index) {
   CudaFacts facts;
   look(facts, false);
-  if (!facts.no_runtime.empty() || static_cast<std::size_t>(index) >= facts.cards.size())
+  if (!facts.no_runtime.empty() || static_cast<std::size_t>(index) >= facts.gpus.size())
     throw Error(ErrorKind::device, "device-unavailable",
                 fmt::format("cannot open device `cuda:{}`: {}", index,
-                            facts.no_runtime.empty() ? "there is no such card" : facts.no_runtime));
-  const CudaDeviceInfo& card = facts.cards[static_cast<std::size_t>(index)];
+                            facts.no_runtime.empty() ? "there is no such GPU" : facts.no_runtime));
+  const CudaDeviceInfo& gpu = facts.gpus[static_cast<std::size_t>(index)];
   use_device(index);
-  return std::make_unique<CudaDevice>(index, fmt::format("{}, {} multiprocessors, compute capability {}.{}", card.name,
-                                                         card.processors, card.major, card.minor));
+  return std::make_unique<CudaDevice>(index, fmt::format("{}, {} multiprocessors, compute capability {}.{}", gpu.name,
+                                                         gpu.processors, gpu.major, gpu.minor));
 }
 
 SharedLiveness liveness_of(Device& device) { return dynamic_cast<CudaDevice&>(device).liveness(); }

@@ -32,25 +32,25 @@ using SharedGpuClock = std::shared_ptr<GpuClock>;
 /// Tells the account of one stream's work. One thread at a time, with the GPU as its current device.
 class StreamClock {
  public:
-  StreamClock(SharedGpuClock card, cudaStream_t stream)
-      : card_(std::move(card)), lane_(card_->account().add_lane()), stream_(stream) {}
+  StreamClock(SharedGpuClock gpu, cudaStream_t stream)
+      : gpu_(std::move(gpu)), lane_(gpu_->account().add_lane()), stream_(stream) {}
 
-  double now() const { return card_->account().now(); }
+  double now() const { return gpu_->account().now(); }
   /// What the stream is given until `end` is one piece of work.
   void begin(WorkKind kind, double asked) {
     const double began = now();
-    card_->account().begin(*lane_, kind, card_->mark(stream_), asked, began);
+    gpu_->account().begin(*lane_, kind, gpu_->mark(stream_), asked, began);
   }
   void begin(WorkKind kind) { begin(kind, now()); }
   SharedMoment end(std::vector<SharedMoment> needs = {}) {
-    return card_->account().end(*lane_, card_->mark(stream_), std::move(needs));
+    return gpu_->account().end(*lane_, gpu_->mark(stream_), std::move(needs));
   }
   /// The host has waited for the stream since `from`.
-  void waited_for_peers(double seconds) { card_->account().add_communication(seconds); }
-  void waited(double from) { card_->account().add_sync({from, now()}); }
+  void waited_for_peers(double seconds) { gpu_->account().add_communication(seconds); }
+  void waited(double from) { gpu_->account().add_sync({from, now()}); }
 
  private:
-  SharedGpuClock card_;
+  SharedGpuClock gpu_;
   std::shared_ptr<TimeAccount::Lane> lane_;
   cudaStream_t stream_;
 };

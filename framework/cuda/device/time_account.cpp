@@ -130,7 +130,7 @@ void TimeAccount::look() {
 }
 
 void TimeAccount::convert(Work& work) {
-  const double begin = card_seconds(*work.begin), end = begin + work.end->seconds_since(*work.begin);
+  const double begin = gpu_seconds(*work.begin), end = begin + work.end->seconds_since(*work.begin);
   clocks_.not_before(begin, work.began);
   clocks_.not_after(end, now_());
   work.ran = {clocks_.host(begin), clocks_.host(end)};
@@ -142,7 +142,7 @@ void TimeAccount::convert(Work& work) {
 // A mark may become the anchor once nothing is pending that could come before it: what was begun after it had been seen.
 void TimeAccount::move_anchor(const Work& work) {
   if (!next_anchor_) {
-    const double end = card_seconds(*work.end);
+    const double end = gpu_seconds(*work.end);
     if (end - anchor_seconds_ < kAnchorSeconds) return;
     next_anchor_ = work.end;
     next_anchor_seconds_ = end;

@@ -34,12 +34,12 @@ using SharedMoment = std::shared_ptr<const Moment>;
 /// together: nothing begins before it was enqueued, nothing ends after it was seen done.
 class ClockMatch {
  public:
-  double host(double card) const { return card + offset_; }
-  void not_before(double card, double host) {
-    if (card + offset_ < host) offset_ = host - card;
+  double host(double gpu) const { return gpu + offset_; }
+  void not_before(double gpu, double host) {
+    if (gpu + offset_ < host) offset_ = host - gpu;
   }
-  void not_after(double card, double host) {
-    if (card + offset_ > host) offset_ = host - card;
+  void not_after(double gpu, double host) {
+    if (gpu + offset_ > host) offset_ = host - gpu;
   }
 
  private:
@@ -87,7 +87,7 @@ class TimeAccount {
   struct Work;
   void look();
   void convert(Work& work);
-  double card_seconds(const TimeMark& mark) const { return anchor_seconds_ + mark.seconds_since(*anchor_); }
+  double gpu_seconds(const TimeMark& mark) const { return anchor_seconds_ + mark.seconds_since(*anchor_); }
   void move_anchor(const Work& work);
   void settle();
   void settle_until(double horizon);

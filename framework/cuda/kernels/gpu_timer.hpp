@@ -1,4 +1,4 @@
-// The GPU's own clock, for kernels. Only nvcc reads it; the tests have one of their own for the emulated card.
+// The GPU's own clock, for kernels. Only nvcc reads it; the tests have one of their own for the emulated GPU.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The one place where a kernel is launched. Only nvcc reads it; the tests have one of their own for the emulated card.
+// The one place where a kernel is launched. Only nvcc reads it; the tests have one of their own for the emulated GPU.
 #pragma once
 
 #include "cuda/runtime/checks.hpp"

@@ -149,7 +149,7 @@ void StepMemory::check(const TrainBatch& batch) const {
     require(batch.sample_ids.size() == static_cast<std::size_t>(rows), "shape-mismatch",
             fmt::format("a batch of {} rows has {} sample ids", rows, batch.sample_ids.size()));
   require(!batch.weights || batch.weights->spec().stored_dtype() == DType::f32, "shape-mismatch",
-          "weights of rows are taken as f32 on a card");
+          "weights of rows are taken as f32 on a GPU");
 }
 
 /// Where the step finds the tensor: null in its own memory, after a copy.

@@ -100,7 +100,7 @@ class MILLRACE_EXPORT Stream {
   /// What is enqueued through the handle takes its place among the calls above: behind what the stream was told to wait for, before
   /// an event that is recorded later. So all that those calls ask for holds for it too; whoever enqueues hands the event behind
   /// it to WorkContext::keep_until. The stream owns the handle: nobody else destroys it, changes it or synchronizes with it.
-  /// CUDA keeps a current card a thread: make the card Device::id().index current (cudaSetDevice) before each use.
+  /// CUDA keeps a current GPU a thread: make the GPU Device::id().index current (cudaSetDevice) before each use.
   void* native_handle() const;
 };
 
@@ -150,27 +150,27 @@ struct DeviceChoice {
 };
 /// `wish` is "auto", "cpu", "cuda" or "cuda:N". Throws Error("device-unavailable", device) for a wish that cannot be met.
 MILLRACE_EXPORT DeviceChoice choose_device(std::string_view wish);
-/// The same for one of `local_size` processes on this machine: "auto" and "cuda" give each a card of its own.
+/// The same for one of `local_size` processes on this machine: "auto" and "cuda" give each a GPU of its own.
 MILLRACE_EXPORT DeviceChoice choose_device(std::string_view wish, int local_rank, int local_size);
 
 /// A device of this machine, or the reason why there is none of its kind.
 struct DeviceReport {
   std::string kind;
   bool available = false;
-  std::string name;    ///< of the processor or the card
+  std::string name;    ///< of the processor or the GPU
   std::string detail;  ///< cores and vector extensions; or why it is not available
   int cores = 0;       ///< of a CPU: those that this process may use
   std::size_t memory_bytes = 0;
   std::vector<std::string> extensions;
-  int index = 0;  ///< of a card
+  int index = 0;  ///< of a GPU
   std::size_t memory_free_bytes = 0, memory_used_bytes = 0;
   std::string capability, driver, runtime;  ///< "9.0", "13.0", "13.0"; empty for a CPU
-  std::vector<int> peers;                   ///< indices of the cards that it can read and write directly
+  std::vector<int> peers;                   ///< indices of the GPUs that it can read and write directly
   std::string cores_from;                   ///< of a CPU: what sets `cores`, "cpu.max of /sys/fs/cgroup/work"
   std::size_t memory_limit_bytes = 0;       ///< of a CPU: what this process can have of the memory
   std::string memory_limit_from;            ///< what sets that, "memory.max of /sys/fs/cgroup/work", "ulimit -v"
 };
-/// Every card and the CPU, the CPU first.
+/// Every GPU and the CPU, the CPU first.
 MILLRACE_EXPORT std::vector<DeviceReport> list_devices();
 /// The processor alone, without looking at anything else.
 MILLRACE_EXPORT DeviceReport report_cpu();

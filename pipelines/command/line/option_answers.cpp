@@ -15,7 +15,7 @@ using Answer = std::pair<std::string_view, std::string_view>;  // an option of o
 
 constexpr std::array kAnswers{
     Answer{"gpu", "write --device cuda"},
-    Answer{"gpus", "write --device cuda; several cards take a process each: docs/processes.md"},
+    Answer{"gpus", "write --device cuda; several GPUs take a process each: docs/processes.md"},
     Answer{"cuda", "write --device cuda"},
     Answer{"cpu", "write --device cpu"},
     Answer{"no_cuda", "write --device cpu"},

@@ -36,7 +36,7 @@ std::string plugins_text(const ValidatedGraph& graph) {
   return text.empty() ? "none" : text.size() > 500 ? sha256_hex(text) : text;
 }
 
-// With what its bits depend on: two cards of one kind may multiply differently.
+// With what its bits depend on: two GPUs of one kind may multiply differently.
 std::string device_text(const DeviceId& id) {
   const std::string bits = device_bits(id);
   return bits.empty() ? id.kind : fmt::format("{} ({})", id.kind, bits);

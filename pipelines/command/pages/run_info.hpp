@@ -33,7 +33,7 @@ struct DataInfo {
 struct RunInfo {
   std::vector<UsedPlugin> plugins;
   std::vector<DataInfo> data;
-  /// Digest of instruction set, oneDNN, build, kind of device, card and CUDA runtime, precisions and reductions: runs of one
+  /// Digest of instruction set, oneDNN, build, kind of device, GPU and CUDA runtime, precisions and reductions: runs of one
   /// config, seed, data and plugins give the same bits where this is the same.
   std::string bits_class;
 };

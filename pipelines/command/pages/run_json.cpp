@@ -20,7 +20,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string processor() {
-  const DeviceReport cpu = report_cpu();  // not list_devices(), which would open every card
+  const DeviceReport cpu = report_cpu();  // not list_devices(), which would open every GPU
   return fmt::format("{}, {}", cpu.name, cpu.detail);
 }
 

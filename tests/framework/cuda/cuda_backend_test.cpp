@@ -52,10 +52,10 @@ TEST_CASE("an object that does not open, has no entry or belongs to another vers
   CHECK_THAT(reason("fake_stranger.so"), ContainsSubstring("belongs to Millrace 0.0.1"));
 }
 
-TEST_CASE("cards are told, chosen and opened") {
-  const CudaPlaces both = places("fake_driver.so", "fake_card.so");
+TEST_CASE("GPUs are told, chosen and opened") {
+  const CudaPlaces both = places("fake_driver.so", "fake_gpu.so");
   const CudaFacts facts = look_for_cuda(true, both);
-  REQUIRE(facts.cards.size() == 2);
+  REQUIRE(facts.gpus.size() == 2);
   CHECK(choose_among(facts, "auto").id == DeviceId{"cuda", 1});
   CHECK(report_cuda(facts)[1].memory_used_bytes == std::size_t{20} << 30);
   CHECK(report_cuda(look_for_cuda(false, both))[1].memory_used_bytes == 0);
@@ -63,17 +63,17 @@ TEST_CASE("cards are told, chosen and opened") {
 }
 
 TEST_CASE("opening what is not there names the device and the reason") {
-  const Error error = error_of([] { open_cuda_device(3, places("absent_driver.so", "fake_card.so")); });
+  const Error error = error_of([] { open_cuda_device(3, places("absent_driver.so", "fake_gpu.so")); });
   CHECK(error.kind() == ErrorKind::device);
   CHECK_THAT(error.message(), ContainsSubstring("cuda:3") && ContainsSubstring("absent_driver.so"));
 }
 
 TEST_CASE("looking a hundred times takes no memory that grows") {
-  const CudaPlaces both = places("fake_driver.so", "fake_card.so");
+  const CudaPlaces both = places("fake_driver.so", "fake_gpu.so");
   const std::string here = why_no_cuda(look_for_cuda(true));  // of this machine, whatever it is
   const auto look = [&] {
     for (int i = 0; i < 100; ++i) {
-      CHECK(look_for_cuda(true, both).cards.size() == 2);
+      CHECK(look_for_cuda(true, both).gpus.size() == 2);
       CHECK(why_no_cuda(look_for_cuda(true)) == here);
     }
   };
@@ -90,7 +90,7 @@ TEST_CASE("the real object loads here, and without a driver it says so cleanly")
   const CudaFacts facts = look_for_cuda(true, {std::string(FAKES) + "/fake_driver.so", REAL_OBJECT});
   CHECK(facts.no_object.empty());
   CHECK(facts.runtime_version >= 12060);
-  if (facts.cards.empty())
+  if (facts.gpus.empty())
     CHECK_THAT(facts.no_runtime, ContainsSubstring("cudaGetDeviceCount: "));
   else
     CHECK(facts.no_runtime.empty());

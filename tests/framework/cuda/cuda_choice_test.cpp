@@ -14,14 +14,14 @@ namespace {
 
 constexpr std::size_t kGiB = std::size_t{1} << 30;
 
-CudaFacts machine(std::vector<CudaDeviceInfo> cards) {
+CudaFacts machine(std::vector<CudaDeviceInfo> gpus) {
   CudaFacts facts;
   facts.driver_version = 13010;
   facts.runtime_version = 13000;
-  facts.cards = std::move(cards);
+  facts.gpus = std::move(gpus);
   return facts;
 }
-CudaDeviceInfo card(std::string name, int major, int minor) {
+CudaDeviceInfo gpu(std::string name, int major, int minor) {
   return {std::move(name), 80 * kGiB, 60 * kGiB, major, minor, 132, {}};
 }
 
@@ -39,8 +39,8 @@ std::vector<Refusal> refusals() {
   return {{driver, "no NVIDIA driver is installed (libcuda.so.1: cannot open", "no GPU found"},
           {object, "the CUDA part cannot be used (libcublasLt.so.13: cannot open"},
           {runtime, "the CUDA runtime does not start (cudaGetDeviceCount: no CUDA-capable device"},
-          {machine({}), "the driver shows no card", "no GPU found"},
-          {machine({card("Tesla T4", 7, 5)}), "cuda:0 (Tesla T4) has compute capability 7.5, 8.0 or newer is needed"}};
+          {machine({}), "the driver shows no GPU", "no GPU found"},
+          {machine({gpu("Tesla T4", 7, 5)}), "cuda:0 (Tesla T4) has compute capability 7.5, 8.0 or newer is needed"}};
 }
 
 }  // namespace
@@ -57,27 +57,27 @@ TEST_CASE("auto falls back to the CPU and says why in a few words where there is
     CHECK_THAT(error.message(), ContainsSubstring(refusal.says));
     CHECK(report_cuda(refusal.facts).front().available == false);
     CHECK_THAT(report_cuda(refusal.facts).front().detail,
-               ContainsSubstring(refusal.facts.cards.empty() ? refusal.says : "7.5"));
+               ContainsSubstring(refusal.facts.gpus.empty() ? refusal.says : "7.5"));
   }
 }
 
-TEST_CASE("the first card that is new enough is taken, and an index takes that card or none") {
-  const CudaFacts facts = machine({card("Tesla T4", 7, 5), card("NVIDIA A100", 8, 0), card("NVIDIA H200", 9, 0)});
+TEST_CASE("the first GPU that is new enough is taken, and an index takes that GPU or none") {
+  const CudaFacts facts = machine({gpu("Tesla T4", 7, 5), gpu("NVIDIA A100", 8, 0), gpu("NVIDIA H200", 9, 0)});
   CHECK(choose_among(facts, "auto").id == DeviceId{"cuda", 1});
   CHECK_THAT(choose_among(facts, "auto").reason, ContainsSubstring("NVIDIA A100"));
   CHECK(choose_among(facts, "cuda").id == DeviceId{"cuda", 1});
   CHECK(choose_among(facts, "cuda:2").id == DeviceId{"cuda", 2});
   CHECK_THAT(error_of([&] { choose_among(facts, "cuda:0"); }).message(), ContainsSubstring("Tesla T4"));
-  CHECK_THAT(error_of([&] { choose_among(facts, "cuda:3"); }).message(), ContainsSubstring("the last card is cuda:2"));
+  CHECK_THAT(error_of([&] { choose_among(facts, "cuda:3"); }).message(), ContainsSubstring("the last GPU is cuda:2"));
 }
 
-TEST_CASE("each process of a machine takes a card of its own, or all of them say why not") {
-  const CudaFacts facts = machine({card("NVIDIA A100", 8, 0), card("Tesla T4", 7, 5), card("NVIDIA A100", 8, 0)});
+TEST_CASE("each process of a machine takes a GPU of its own, or all of them say why not") {
+  const CudaFacts facts = machine({gpu("NVIDIA A100", 8, 0), gpu("Tesla T4", 7, 5), gpu("NVIDIA A100", 8, 0)});
   for (const char* wish : {"auto", "cuda"}) {
     CHECK(choose_among(facts, wish, {0, 2}).id == DeviceId{"cuda", 0});
     CHECK(choose_among(facts, wish, {1, 2}).id == DeviceId{"cuda", 2});
   }
-  const std::string too_few = "3 processes of this machine need a card each, there are 2";
+  const std::string too_few = "3 processes of this machine need a GPU each, there are 2";
   for (int rank = 0; rank < 3; ++rank) {
     CHECK(choose_among(facts, "auto", {rank, 3}).id == DeviceId{"cpu", 0});
     CHECK_THAT(choose_among(facts, "auto", {rank, 3}).reason, ContainsSubstring(too_few));
@@ -87,16 +87,16 @@ TEST_CASE("each process of a machine takes a card of its own, or all of them say
                choose_among(facts, "cuda:2", {1, 2});
              }).message(),
              ContainsSubstring("2 processes of this machine cannot share cuda:2"));
-  // A launcher may show each process its own card, under the number 0.
+  // A launcher may show each process its own GPU, under the number 0.
   // A launcher that does not say how many processes the machine has.
   CHECK_THAT(choose_among(facts, "auto", {2, 1}).reason, ContainsSubstring("there are 2"));
   CHECK(error_of([&] { choose_among(facts, "cuda", {3, 0}); }).name() == "device-unavailable");
-  CHECK(choose_among(machine({card("NVIDIA A100", 8, 0)}), "cuda", {3, 4}).id == DeviceId{"cuda", 0});
+  CHECK(choose_among(machine({gpu("NVIDIA A100", 8, 0)}), "cuda", {3, 4}).id == DeviceId{"cuda", 0});
 }
 
-TEST_CASE("a report of a card has its memory, capability, versions and peers") {
-  CudaFacts facts = machine({card("NVIDIA H200", 9, 0), card("NVIDIA H200", 9, 0)});
-  facts.cards[0].peers = {1};
+TEST_CASE("a report of a GPU has its memory, capability, versions and peers") {
+  CudaFacts facts = machine({gpu("NVIDIA H200", 9, 0), gpu("NVIDIA H200", 9, 0)});
+  facts.gpus[0].peers = {1};
   const DeviceReport report = report_cuda(facts).front();
   CHECK(report.available);
   CHECK(report.memory_free_bytes == 60 * kGiB);
@@ -109,16 +109,16 @@ TEST_CASE("a report of a card has its memory, capability, versions and peers") {
   CHECK_THAT(report_cuda(facts)[1].detail, ContainsSubstring("peers: none"));
 }
 
-TEST_CASE("bits of a card depend on its type and the runtime, not on its place, its memory or the driver") {
-  CudaFacts facts = machine({card("NVIDIA H200", 9, 0), card("NVIDIA A100", 8, 0), card("NVIDIA H200", 9, 0)});
-  const std::string bits = bits_of_card(facts, 0);
+TEST_CASE("bits of a GPU depend on its type and the runtime, not on its place, its memory or the driver") {
+  CudaFacts facts = machine({gpu("NVIDIA H200", 9, 0), gpu("NVIDIA A100", 8, 0), gpu("NVIDIA H200", 9, 0)});
+  const std::string bits = bits_of_gpu(facts, 0);
   CHECK_FALSE(bits.empty());
-  CHECK(bits_of_card(facts, 1) != bits);
-  facts.cards[2].free_bytes = facts.driver_version = 1;
-  CHECK(bits_of_card(facts, 2) == bits);
+  CHECK(bits_of_gpu(facts, 1) != bits);
+  facts.gpus[2].free_bytes = facts.driver_version = 1;
+  CHECK(bits_of_gpu(facts, 2) == bits);
   facts.runtime_version += 10;
-  CHECK(bits_of_card(facts, 0) != bits);
-  CHECK(bits_of_card(facts, 3).empty());
+  CHECK(bits_of_gpu(facts, 0) != bits);
+  CHECK(bits_of_gpu(facts, 3).empty());
 }
 
 TEST_CASE("the framework finds the object that was built with it, and only that") {

@@ -34,7 +34,7 @@ class EmulatedStep {
     }
   }
 
-  /// Of a batch that lies elsewhere on the card, and is not copied.
+  /// Of a batch that lies elsewhere on the GPU, and is not copied.
   void train_in_place(const Batch& batch) {
     places_[0] = batch.inputs.bytes();
     places_[1] = batch.targets.bytes();

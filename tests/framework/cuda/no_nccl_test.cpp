@@ -1,4 +1,4 @@
-// What a card's training step refuses: a build without NCCL stands for every machine that has none.
+// What a GPU's training step refuses: a build without NCCL stands for every machine that has none.
 #include "cuda/step/rank_support.hpp"
 
 #include "catch.hpp"
@@ -22,7 +22,7 @@ class TwoRanks final : public Communicator {
 
 }  // namespace
 
-TEST_CASE("without NCCL a card trains alone, and refuses several ranks and `reduction: ordered` with a sentence") {
+TEST_CASE("without NCCL a GPU trains alone, and refuses several ranks and `reduction: ordered` with a sentence") {
   TrainSpec spec;
   CHECK(why_no_rank_sums(spec).empty());
   const auto alone = make_self_communicator();

@@ -1,4 +1,4 @@
-// Every layer, loss and optimizer on every device that this machine has, against float64. On a machine without a card only the
+// Every layer, loss and optimizer on every device that this machine has, against float64. On a machine without a GPU only the
 // CPU is looked at, and the program says why.
 #include "nn_run.hpp"
 
@@ -32,7 +32,7 @@ std::vector<Device*> devices() {
   return views;
 }
 
-std::vector<Device*> cards() {
+std::vector<Device*> gpus() {
   std::vector<Device*> found;
   for (Device* device : devices())
     if (!device->is_host()) found.push_back(device);
@@ -200,19 +200,19 @@ TEST_CASE("parity: a loss that is not finite is reported, with the weights as th
   }
 }
 
-TEST_CASE("a hundred openings of each card leave its memory as it was") {
+TEST_CASE("a hundred openings of each GPU leave its memory as it was") {
   const Batch batch = random_batch(31, 20, 5);
   const TrainSpec spec = small_spec(batch, one("adam"));
-  for (Device* card : cards()) {
+  for (Device* gpu : gpus()) {
     const auto run = [&] {
-      const auto device = open_device(card->id());
+      const auto device = open_device(gpu->id());
       trained(*device, spec, batch, 2);
       CHECK(device->memory().live_bytes() == 0);
       CHECK(device->staging().live_bytes() == 0);
     };
     const auto free_bytes = [&] {
       for (const DeviceReport& report : list_devices())
-        if (DeviceId{report.kind, report.index} == card->id()) return report.memory_free_bytes;
+        if (DeviceId{report.kind, report.index} == gpu->id()) return report.memory_free_bytes;
       return std::size_t{0};
     };
     run();
@@ -222,13 +222,13 @@ TEST_CASE("a hundred openings of each card leave its memory as it was") {
   }
 }
 
-TEST_CASE("a copy to a card and back is whole, and its event comes when it is done") {
-  for (Device* card : cards()) {
+TEST_CASE("a copy to a GPU and back is whole, and its event comes when it is done") {
+  for (Device* gpu : gpus()) {
     const std::size_t bytes = std::size_t{3} << 20;
-    const auto up = card->staging().allocate(bytes), down = card->staging().allocate(bytes);
-    const auto there = card->memory().allocate(bytes);
+    const auto up = gpu->staging().allocate(bytes), down = gpu->staging().allocate(bytes);
+    const auto there = gpu->memory().allocate(bytes);
     for (std::size_t i = 0; i < bytes; ++i) up.get()[i] = static_cast<std::byte>(i * 131 % 251);
-    const auto first = card->make_stream(), second = card->make_stream();
+    const auto first = gpu->make_stream(), second = gpu->make_stream();
     first->copy(there.get(), up.get(), bytes);
     second->wait(first->record());
     second->copy(down.get(), there.get(), bytes);

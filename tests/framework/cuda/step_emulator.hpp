@@ -1,5 +1,5 @@
 // Does the work of a step on the host: elementwise work by the very functions that the kernels call, sums and products as
-// plainly as their contracts say. What it cannot show is what only a card has: launches, races and cuBLASLt itself.
+// plainly as their contracts say. What it cannot show is what only a GPU has: launches, races and cuBLASLt itself.
 #pragma once
 
 #include "cuda/step/step_plan.hpp"

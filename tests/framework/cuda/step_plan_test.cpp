@@ -192,7 +192,7 @@ TEST_CASE("an evaluation shows a value that is not finite also behind a ReLU tha
   CHECK(std::isnan(memory.at<float>(memory.layout.layers.back().output)[0]));
 }
 
-TEST_CASE("a batch that lies on the card is read where it lies, to the same bits") {
+TEST_CASE("a batch that lies on the GPU is read where it lies, to the same bits") {
   const bool has_classes = GENERATE(true, false);
   Batch batch = has_classes ? categorical_batch(6, 5, 3) : random_batch(6, 5, 3);
   batch.weights = testing::rows<float>({1}, {1, 0.5F, 2, 0, 1, 3});

@@ -29,7 +29,7 @@ inline void __threadfence_system() { std::atomic_thread_fence(std::memory_order_
 namespace emulated {
 
 /// Puts a kernel on a stream: `thread` once for each thread of each block, in an order that changes, threads of a block taking
-/// turns at barriers. The error of CUDA for sizes that no card takes, or what a test planted.
+/// turns at barriers. The error of CUDA for sizes that no GPU takes, or what a test planted.
 EMULATED_EXPORT cudaError_t launch(const char* name, dim3 grid, dim3 block, cudaStream_t stream,
                                    std::function<void()> thread);
 

@@ -1,6 +1,6 @@
 // A dependency graph of work, and one thread that runs any node whose predecessors are done, chosen at random: the order of streams, waits for
 // events and captured graphs are edges of it.
-#include "card.hpp"
+#include "emulated_gpu.hpp"
 
 #include "faults.hpp"
 
@@ -21,7 +21,7 @@ namespace {
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 unsigned seed() {
-  const char* text = std::getenv("EMULATED_CARD_SEED");
+  const char* text = std::getenv("EMULATED_GPU_SEED");
   return text == nullptr ? 1U : static_cast<unsigned>(std::atoi(text));
 }
 

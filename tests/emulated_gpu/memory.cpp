@@ -23,7 +23,7 @@ struct Piece {
 struct Pieces {
   std::mutex mutex;
   std::map<const std::byte*, Piece, std::less<>> all;
-  std::size_t used = 0;  ///< of the card
+  std::size_t used = 0;  ///< of the GPU
 };
 
 Pieces& pieces() {
@@ -45,7 +45,7 @@ void* filled(std::size_t bytes) {
 void* allocate(Place place, std::size_t bytes) {
   Pieces& p = pieces();
   const std::lock_guard lock(p.mutex);
-  if (place == Place::device && rounded(bytes) > card_bytes() - p.used) return nullptr;
+  if (place == Place::device && rounded(bytes) > gpu_bytes() - p.used) return nullptr;
   void* memory = filled(rounded(bytes));
   p.all.emplace(static_cast<const std::byte*>(memory), Piece{place, bytes});
   if (place == Place::device) p.used += rounded(bytes);
@@ -74,15 +74,15 @@ Found find(const void* memory, std::size_t bytes) {
   return {piece.place, begin + bytes <= start + piece.bytes};
 }
 
-std::size_t card_bytes() {
-  const char* text = std::getenv("EMULATED_CARD_MEMORY");
+std::size_t gpu_bytes() {
+  const char* text = std::getenv("EMULATED_GPU_MEMORY");
   return text == nullptr ? std::size_t{8} << 30 : std::strtoull(text, nullptr, 10);
 }
 
-std::size_t free_card_bytes() {
+std::size_t free_gpu_bytes() {
   Pieces& p = pieces();
   const std::lock_guard lock(p.mutex);
-  return card_bytes() - p.used;
+  return gpu_bytes() - p.used;
 }
 
 }  // namespace emulated

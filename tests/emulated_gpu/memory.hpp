@@ -1,4 +1,4 @@
-// What memory of the emulated card and pinned memory of the host is there.
+// What memory of the emulated GPU and pinned memory of the host is there.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@ namespace emulated {
 
 enum class Place { device, pinned, host };
 
-/// New memory full of 0xFF: floats are NaN until something writes them. Null when the card has no more.
+/// New memory full of 0xFF: floats are NaN until something writes them. Null when the GPU has no more.
 void* allocate(Place place, std::size_t bytes);
 /// Whether `memory` is the beginning of such memory.
 bool release(Place place, void* memory);
@@ -19,8 +19,8 @@ struct Found {
 };
 Found find(const void* memory, std::size_t bytes);
 
-/// From EMULATED_CARD_MEMORY, in bytes.
-std::size_t card_bytes();
-std::size_t free_card_bytes();
+/// From EMULATED_GPU_MEMORY, in bytes.
+std::size_t gpu_bytes();
+std::size_t free_gpu_bytes();
 
 }  // namespace emulated

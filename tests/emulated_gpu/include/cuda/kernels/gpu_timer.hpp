@@ -1,4 +1,4 @@
-// In the place of framework/cuda/kernels/gpu_timer.hpp where kernels are plain C++ for the emulated card.
+// In the place of framework/cuda/kernels/gpu_timer.hpp where kernels are plain C++ for the emulated GPU.
 #pragma once
 
 #include <chrono>

@@ -11,7 +11,7 @@ struct Fault {
   int code = 0;
 };
 
-/// From EMULATED_CARD_FAULT; an empty name: none.
+/// From EMULATED_GPU_FAULT; an empty name: none.
 const Fault& planted_fault();
 
 }  // namespace emulated

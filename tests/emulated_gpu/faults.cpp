@@ -1,7 +1,7 @@
-// EMULATED_CARD_FAULT is NAME:COUNT:CODE: the COUNT-th call of NAME gives CODE; `hang` and `lost` count pieces of work.
+// EMULATED_GPU_FAULT is NAME:COUNT:CODE: the COUNT-th call of NAME gives CODE; `hang` and `lost` count pieces of work.
 #include "faults.hpp"
 
-#include "card.hpp"
+#include "emulated_gpu.hpp"
 
 #include <atomic>
 #include <cstdlib>
@@ -10,7 +10,7 @@ namespace emulated {
 
 const Fault& planted_fault() {
   static const Fault& fault = *new Fault([] {
-    const char* text = std::getenv("EMULATED_CARD_FAULT");
+    const char* text = std::getenv("EMULATED_GPU_FAULT");
     const std::string words = text == nullptr ? "" : text;
     const std::size_t second = words.find(':'), third = words.find(':', second + 1);
     if (third == std::string::npos) return Fault{};

@@ -1,5 +1,5 @@
-"""Whole runs on the emulated card: the CUDA part's own code, on the host. PIPELINE_RUN and MPIRUN are programs, CARD the folder of
-the card."""
+"""Whole runs on the emulated GPU: the CUDA part's own code, on the host. PIPELINE_RUN and MPIRUN are programs, GPU_FOLDER the folder of
+the GPU."""
 import json
 import os
 import re
@@ -16,7 +16,7 @@ ROWS = {"train": 130, "valid": 50}  # the last batch of each epoch is short
 LOST = 719
 
 
-class Card(unittest.TestCase):
+class EmulatedGpu(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory()
@@ -26,11 +26,11 @@ class Card(unittest.TestCase):
         cls.sets = [word for split in ROWS for kind in ("images", "labels")
                     for word in ("--set", f"{split}.{kind}={folder.name}/{split}-{kind}")]
 
-    def start(self, *arguments, device="cuda", ranks=0, config="small.yaml", **card):
-        """`card`: seed, fault and so on of the emulated card."""
-        env = {**os.environ, "LD_LIBRARY_PATH": os.environ["CARD"], "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-        env.update({f"EMULATED_CARD_{name.upper()}": str(value) for name, value in card.items() if name.isidentifier()})
-        env.update(card.get("env", {}))
+    def start(self, *arguments, device="cuda", ranks=0, config="small.yaml", **gpu):
+        """`gpu`: seed, fault and so on of the emulated GPU."""
+        env = {**os.environ, "LD_LIBRARY_PATH": os.environ["GPU_FOLDER"], "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+        env.update({f"EMULATED_GPU_{name.upper()}": str(value) for name, value in gpu.items() if name.isidentifier()})
+        env.update(gpu.get("env", {}))
         launcher = [MPIRUN, "--oversubscribe", "--bind-to", "none", "-np", str(ranks)] if ranks else []
         words = [os.path.join(HERE, config), *(self.sets if config == "small.yaml" else []), "--device", device, *arguments]
         return subprocess.run([*launcher, PROGRAM, *words], capture_output=True, text=True, timeout=200, env=env)
@@ -47,7 +47,7 @@ class Card(unittest.TestCase):
                 self.assertAlmostEqual(ours[metric] / theirs[metric], 1, delta=relative)
 
 
-class Runs(Card):
+class Runs(EmulatedGpu):
     def test_a_run_gives_what_the_cpu_gives(self):
         expected = self.report(device="cpu")
         hashes = {}
@@ -63,38 +63,38 @@ class Runs(Card):
         for precision, relative in (("tf32", 0.01), ("bf16", 0.05)):
             self.check_near(self.report("--set", f"learn.precision={precision}"), expected, relative)
 
-    def test_no_order_of_the_cards_work_changes_a_bit(self):
+    def test_no_order_of_the_gpus_work_changes_a_bit(self):
         ways = [((), {"seed": 2}), ((), {"seed": 3}), (("--threads", "1"), {"seed": 4}), (("--threads", "4"), {"seed": 5}),
                 (("--set", "train_to_device.gather_bytes=0"), {"seed": 6}),
                 (("--set", "train.cache=device", "--set", "valid.cache=device"), {"seed": 7})]
-        reports = [self.report(), *(self.report(*words, **card) for words, card in ways)]
+        reports = [self.report(), *(self.report(*words, **gpu) for words, gpu in ways)]
         self.assertEqual(len({r["weights_sha256"] for r in reports}), 1)
         for metric in ("loss", "val_loss", "val_accuracy"):
             self.assertEqual(len({r["epochs"][-1][metric] for r in reports}), 1)
 
-    def test_the_summary_tells_of_the_card_and_of_no_leak(self):
+    def test_the_summary_tells_of_the_gpu_and_of_no_leak(self):
         done = self.start()
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stderr + done.stdout, r"device cuda:0 \(emulated card.*\ndevice memory: peak [0-9.]+ MiB, leaked 0 B")
+        self.assertRegex(done.stderr + done.stdout, r"device cuda:0 \(emulated GPU.*\ndevice memory: peak [0-9.]+ MiB, leaked 0 B")
         self.assertRegex(done.stderr + done.stdout, r"copies .*hidden behind computation")
 
-    def test_another_card_than_the_first(self):
+    def test_another_gpu_than_the_first(self):
         self.assertEqual(self.report(device="cuda:1", count=2)["device"], "cuda:1")
 
-    def test_auto_takes_the_card(self):
+    def test_auto_takes_the_gpu(self):
         self.assertEqual(self.report(device="auto")["device"], "cuda:0")
 
 
-class Failures(Card):
-    def fails(self, name, code, node, **card):
-        done = self.start("--quiet", **card)
+class Failures(EmulatedGpu):
+    def fails(self, name, code, node, **gpu):
+        done = self.start("--quiet", **gpu)
         self.assertEqual(done.returncode, code, done.stderr)
         self.assertIn(f"error[{name}]", done.stderr)
         if node:
             self.assertIn(f"in node `{node}`", done.stderr)
         return done.stderr
 
-    def test_no_room_on_the_card(self):
+    def test_no_room_on_the_gpu(self):
         self.assertIn("cudaMalloc: out of memory", self.fails("out-of-memory", 1, "learn", memory=30_000_000))
 
     def test_a_call_that_fails_is_named_with_node_and_batch(self):
@@ -105,19 +105,19 @@ class Failures(Card):
     def test_a_kernel_that_is_refused_is_named(self):
         self.assertIn("kernel Update", self.fails("cuda-failed", 1, "learn", fault="kernel Update:1:98"))
 
-    def test_a_lost_card_is_told_with_the_node_that_met_it(self):
+    def test_a_lost_gpu_is_told_with_the_node_that_met_it(self):
         for pieces in (50, 150, 250):
             text = self.fails("device-lost", 1, "", fault=f"lost:{pieces}:{LOST}")
             self.assertRegex(text, r"launch failure(.|\n)*in node `(learn|evaluate|\w+_to_device)`")
 
-    def test_every_error_that_ends_a_context_is_a_lost_card(self):
+    def test_every_error_that_ends_a_context_is_a_lost_gpu(self):
         for code in (220, 226, 709, 721, 810, 911, 999):
             self.fails("device-lost", 1, "learn", fault=f"cudaGraphLaunch:3:{code}")
 
-    def test_a_product_that_fails_for_a_lost_card_says_so(self):
+    def test_a_product_that_fails_for_a_lost_gpu_says_so(self):
         self.fails("device-lost", 1, "learn", fault=f"cublasLtMatmul:2:{LOST}")
 
-    def test_a_card_that_hangs_is_given_up(self):
+    def test_a_gpu_that_hangs_is_given_up(self):
         text = self.fails("device-hung", 75, "learn", fault="hang:150:0", env={"MILLRACE_DEVICE_TIMEOUT": "2"})
         self.assertIn("for 2 s", text)
 
@@ -126,8 +126,8 @@ class Failures(Card):
 
 
 @unittest.skipUnless(MPIRUN, "there is no mpirun")
-class Ranks(Card):
-    def test_several_cards_give_what_one_gives(self):
+class Ranks(EmulatedGpu):
+    def test_several_gpus_give_what_one_gives(self):
         expected = self.report()
         self.assertEqual(expected["device_times"]["idle"]["communication"], 0)
         for ranks in (2, 3):
@@ -136,35 +136,35 @@ class Ranks(Card):
             self.assertGreater(report["device_times"]["idle"]["communication"], 0)
             self.check_near(report, expected, 1e-4)
 
-    def test_no_order_of_the_cards_work_changes_a_bit(self):
+    def test_no_order_of_the_gpus_work_changes_a_bit(self):
         hashes = {self.report(ranks=2, count=2, seed=seed)["weights_sha256"] for seed in (1, 2)}
         hashes.add(self.report("--set", "train.cache=device", ranks=2, count=2, seed=3)["weights_sha256"])
         self.assertEqual(len(hashes), 1)
 
-    def test_cards_of_two_models_are_refused_since_their_bits_may_differ(self):
-        done = self.start(ranks=2, count=2, names="a card,another card")
+    def test_gpus_of_two_models_are_refused_since_their_bits_may_differ(self):
+        done = self.start(ranks=2, count=2, names="a GPU,another GPU")
         self.assertEqual(done.returncode, 3, done.stderr)
-        self.assertRegex(done.stderr, r"error\[rank-config\]: rank 1 runs on another device than rank 0: cuda \(another card.* instead of cuda \(a card")
+        self.assertRegex(done.stderr, r"error\[rank-config\]: rank 1 runs on another device than rank 0: cuda \(another GPU.* instead of cuda \(a GPU")
 
-    def test_too_few_cards_are_refused(self):
+    def test_too_few_gpus_are_refused(self):
         done = self.start("--quiet", ranks=3, count=2)
         self.assertEqual(done.returncode, 5, done.stderr)
-        self.assertIn("3 processes of this machine need a card each, there are 2", done.stderr)
+        self.assertIn("3 processes of this machine need a GPU each, there are 2", done.stderr)
 
-    def test_a_card_that_fails_ends_all_ranks(self):
+    def test_a_gpu_that_fails_ends_all_ranks(self):
         done = self.start("--quiet", ranks=2, count=2, fault="ncclAllReduce:1:1", env={"MILLRACE_PEER_TIMEOUT": "5"})
         self.assertNotEqual(done.returncode, 0)
         self.assertRegex(done.stderr, r"rank \d: error\[nccl-failed\]")
 
 
-class Devices(Card):
-    def test_the_card_is_listed(self):
-        env = {**os.environ, "LD_LIBRARY_PATH": os.environ["CARD"]}
+class Devices(EmulatedGpu):
+    def test_the_gpu_is_listed(self):
+        env = {**os.environ, "LD_LIBRARY_PATH": os.environ["GPU_FOLDER"]}
         done = subprocess.run([PROGRAM, "devices", "--json"], capture_output=True, text=True, timeout=60, env=env)
-        cards = [d for d in json.loads(done.stdout)["devices"] if d["kind"] == "cuda"]
-        self.assertEqual(len(cards), 1)
-        self.assertTrue(cards[0]["available"])
-        self.assertTrue(re.search("emulated", json.dumps(cards[0])))
+        gpus = [d for d in json.loads(done.stdout)["devices"] if d["kind"] == "cuda"]
+        self.assertEqual(len(gpus), 1)
+        self.assertTrue(gpus[0]["available"])
+        self.assertTrue(re.search("emulated", json.dumps(gpus[0])))
 
 
 if __name__ == "__main__":

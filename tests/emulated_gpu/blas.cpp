@@ -1,4 +1,4 @@
-// The functions of cuBLASLt that Millrace calls: products by plain loops, with the epilogues. EMULATED_CARD_EPILOGUES says which
+// The functions of cuBLASLt that Millrace calls: products by plain loops, with the epilogues. EMULATED_GPU_EPILOGUES says which
 // there are: `all` (the default), `none`, or `separate`, each as a kernel of its own behind the product, as a library may do it.
 #include "runtime.hpp"
 
@@ -78,7 +78,7 @@ void multiply(const Product& p, const void* a_memory, const Matrix& a, const voi
 }
 
 std::string epilogues() {
-  const char* text = std::getenv("EMULATED_CARD_EPILOGUES");
+  const char* text = std::getenv("EMULATED_GPU_EPILOGUES");
   return text == nullptr ? "all" : text;
 }
 bool has_epilogue(cublasLtEpilogue_t epilogue) {
@@ -111,7 +111,7 @@ BLAS_CALL cublasLtDestroy(cublasLtHandle_t handle) {
   return CUBLAS_STATUS_SUCCESS;
 }
 extern "C" EMULATED_EXPORT const char* cublasLtGetStatusString(cublasStatus_t) {
-  return "an error of the emulated card";
+  return "an error of the emulated GPU";
 }
 
 BLAS_CALL cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType type, std::uint64_t rows,

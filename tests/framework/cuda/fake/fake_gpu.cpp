@@ -1,4 +1,4 @@
-// Stands for millrace_cuda.so on a machine with one old and one new card. Opening a card gives the CPU under its name.
+// Stands for millrace_cuda.so on a machine with one old and one new GPU. Opening a GPU gives the CPU under its name.
 #include "device/cuda_backend.hpp"
 
 namespace {
@@ -7,8 +7,8 @@ void look(millrace::CudaFacts& facts, bool with_memory) {
   facts.driver_version = 13010;
   facts.runtime_version = 13000;
   const std::size_t gib = std::size_t{1} << 30;
-  facts.cards.push_back({"Old Card", 16 * gib, 16 * gib, 7, 5, 40, {}});
-  facts.cards.push_back({"New Card", 80 * gib, (with_memory ? 60 : 80) * gib, 9, 0, 132, {0}});
+  facts.gpus.push_back({"Old GPU", 16 * gib, 16 * gib, 7, 5, 40, {}});
+  facts.gpus.push_back({"New GPU", 80 * gib, (with_memory ? 60 : 80) * gib, 9, 0, 132, {0}});
 }
 
 std::unique_ptr<millrace::Device> open(int) { return millrace::open_device({"cpu", 0}); }

@@ -1,5 +1,5 @@
-// The functions of the CUDA runtime that Millrace calls, on the emulated card. Like CUDA's they refuse what is a mistake: a call
-// that is not allowed while a stream is captured, memory out of bounds, a stream of another card.
+// The functions of the CUDA runtime that Millrace calls, on the emulated GPU. Like CUDA's they refuse what is a mistake: a call
+// that is not allowed while a stream is captured, memory out of bounds, a stream of another GPU.
 #include "runtime.hpp"
 
 #include "memory.hpp"
@@ -44,14 +44,14 @@ cudaError_t begin_unsafe_call(const char* call) {
 }
 
 int device_count() {
-  const char* text = std::getenv("EMULATED_CARD_COUNT");
+  const char* text = std::getenv("EMULATED_GPU_COUNT");
   return text == nullptr ? 1 : std::atoi(text);
 }
 
-// "a card,another card": each device's own.
+// "a GPU,another GPU": each device's own.
 std::string name_of(int device) {
-  const char* names = std::getenv("EMULATED_CARD_NAMES");
-  if (names == nullptr) return "emulated card";
+  const char* names = std::getenv("EMULATED_GPU_NAMES");
+  if (names == nullptr) return "emulated GPU";
   std::istringstream list(names);
   std::string name;
   for (int i = 0; i <= device && std::getline(list, name, ','); ++i) {
@@ -103,7 +103,7 @@ extern "C" EMULATED_EXPORT const char* cudaGetErrorName(cudaError_t code) {
     case cudaErrorInvalidValue:
       return "cudaErrorInvalidValue";
     default:
-      return "an error of the emulated card";
+      return "an error of the emulated GPU";
   }
 }
 extern "C" EMULATED_EXPORT const char* cudaGetErrorString(cudaError_t code) {
@@ -147,14 +147,14 @@ CUDA_CALL cudaDeviceCanAccessPeer(int* can, int, int) {
 CUDA_CALL cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
   std::snprintf(properties->name, sizeof properties->name, "%s", name_of(device).c_str());
-  properties->totalGlobalMem = card_bytes();
+  properties->totalGlobalMem = gpu_bytes();
   properties->major = 9;
   properties->multiProcessorCount = 8;
   return begin_call("cudaGetDeviceProperties");
 }
 CUDA_CALL cudaMemGetInfo(std::size_t* free_bytes, std::size_t* total) {
-  *free_bytes = free_card_bytes();
-  *total = card_bytes();
+  *free_bytes = free_gpu_bytes();
+  *total = gpu_bytes();
   return begin_call("cudaMemGetInfo");
 }
 

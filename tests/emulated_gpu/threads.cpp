@@ -2,7 +2,7 @@
 // barriers run as plain loops.
 #include "threads.hpp"
 
-#include "card.hpp"
+#include "emulated_gpu.hpp"
 #include "runtime.hpp"
 
 #undef _FORTIFY_SOURCE  // its longjmp takes a switch between stacks for a mistake
@@ -64,7 +64,7 @@ class Block {
 
   int barrier(int predicate) {
     if (thread_ == nullptr) {
-      std::fprintf(stderr, "emulated card: a barrier in a kernel whose first block had none\n");
+      std::fprintf(stderr, "emulated GPU: a barrier in a kernel whose first block had none\n");
       std::abort();
     }
     met_barrier_ = true;
@@ -135,7 +135,7 @@ class Block {
   int all_ = 1, all_next_ = 1;  ///< of the predicates at the barrier passed, and at the one being reached
 };
 
-// A kernel without barriers does not need the stacks; its first block shows which kind it is. By name: only on the card's thread.
+// A kernel without barriers does not need the stacks; its first block shows which kind it is. By name: only on the GPU's thread.
 void run_grid(const char* name, const dim3& grid, const dim3& block, const std::function<void()>& thread) {
   static std::map<std::string, bool>& known = *new std::map<std::string, bool>;
   gridDim = grid;

@@ -1,5 +1,5 @@
-// A card that is not there: what CUDA's streams, events, graphs and memory promise, kept by one thread of the host. Work is done
-// late and in any order that the promises allow, drawn anew in each process from EMULATED_CARD_SEED, so that a wait that is
+// A GPU that is not there: what CUDA's streams, events, graphs and memory promise, kept by one thread of the host. Work is done
+// late and in any order that the promises allow, drawn anew in each process from EMULATED_GPU_SEED, so that a wait that is
 // missing shows as wrong values. The functions of CUDA (runtime.cpp) and cuBLASLt (blas.cpp) stand on this.
 #pragma once
 
@@ -71,16 +71,16 @@ int replay(GraphExec& exec, Stream& stream);
 Capture* forbidding_capture();
 
 bool is_done(const SharedNode& node);
-/// Returns also when the card is lost.
+/// Returns also when the GPU is lost.
 void synchronize(const SharedNode& node);
 void synchronize_all();
 
-/// Uniform below `bound`; only on the card's thread.
+/// Uniform below `bound`; only on the GPU's thread.
 std::size_t draw(std::size_t bound);
 
-/// `call` is made: the code of the error that a test has planted for this call of this name, or 0. EMULATED_CARD_FAULT is
+/// `call` is made: the code of the error that a test has planted for this call of this name, or 0. EMULATED_GPU_FAULT is
 /// NAME:COUNT:CODE, "cudaMalloc:2:2" lets the second cudaMalloc fail with error 2. The names `lost` and `hang` count pieces of work
-/// instead: after them the card gives CODE to every call, or does nothing any more.
+/// instead: after them the GPU gives CODE to every call, or does nothing any more.
 EMULATED_EXPORT int planted_error(const std::string& call);
 
 }  // namespace emulated

@@ -1,13 +1,13 @@
-// Between the emulated card and CUDA's handles and errors.
+// Between the emulated GPU and CUDA's handles and errors.
 #pragma once
 
-#include "card.hpp"
+#include "emulated_gpu.hpp"
 
 #include <cuda_runtime_api.h>
 
 namespace emulated {
 
-/// What every call does first: the card may be lost, or the test may have planted an error for this call.
+/// What every call does first: the GPU may be lost, or the test may have planted an error for this call.
 cudaError_t begin_call(const char* call);
 /// Keeps the error for cudaGetLastError.
 cudaError_t fail(int code);

@@ -1,4 +1,4 @@
-// The functions of NCCL that Millrace calls, for emulated cards of several processes of one machine: they meet in a file of shared
+// The functions of NCCL that Millrace calls, for emulated GPUs of several processes of one machine: they meet in a file of shared
 // memory. Sums are taken in the order of ranks, so that all ranks get the same bits.
 #include "runtime.hpp"
 
