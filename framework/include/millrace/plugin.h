@@ -5,7 +5,10 @@
 #include <stdint.h>
 
 #define MILLRACE_VERSION "0.1.0"
-#define MILLRACE_PLUGIN_API_VERSION 1
+#define MILLRACE_PLUGIN_API_VERSION 2
+/* 1: the version is not closed yet. A plugin is then good for the very headers that it was built with (decision 0067); once it is 0, decision
+ * 0031 says what may change without raising the version. */
+#define MILLRACE_PLUGIN_API_IS_DRAFT 1
 #define MILLRACE_PLUGIN_MAGIC 0x4d4c5243u /* "MLRC" */
 #define MILLRACE_NOTE_SECTION ".note.millrace"
 
