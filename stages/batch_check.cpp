@@ -59,12 +59,21 @@ std::size_t first_not_finite(const Tensor& tensor) {
   return static_cast<std::size_t>(bad - data);
 }
 
+void warn_of_class_ids(Loss loss, const TensorSpec& targets, const char* port, InferContext& ctx) {
+  ctx.warn(ErrorSite::input(port), "class-ids-as-quantities",
+           fmt::format("`targets` are numbers of classes (`{}` is 0), and the loss `{}` takes them for quantities",
+                       targets.class_names.at(0), to_string(loss)),
+           "write numbers without quotes, or put a `one_hot` after classes");
+}
+
 }  // namespace
 
 void check_batches(Loss loss, const ModelSpec& model, const PortSpec& batches, const char* port, InferContext& ctx) {
   const TensorSpec *targets = batches.find("targets"), *weights = batches.find("weights");
   if (targets != nullptr && elements_of(targets->row_shape) == model.outputs())
     check_targets(loss, *targets, port, ctx);
+  if (targets != nullptr && !targets->class_names.empty() && !is_classification(loss, model, *targets))
+    warn_of_class_ids(loss, *targets, port, ctx);
   if (weights != nullptr) check_weights(*weights, port, ctx);
   const TensorSpec* inputs = batches.find("inputs");
   if (inputs != nullptr && is_unscaled(*inputs))

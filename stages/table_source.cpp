@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -61,12 +60,6 @@ std::optional<Fault> add_number(Column& column, double value, const std::string&
     return Fault{path, "dtype-mismatch", fmt::format("{} is no 32-bit integer", value)};
   put(column, static_cast<std::int32_t>(value));
   return {};
-}
-
-bool reads_as_number(const std::string& text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
 }
 
 std::size_t width_of(const ParamValue& cell) { return cell.is_list() ? cell.list().size() : 1; }
@@ -168,14 +161,6 @@ class TableSource final : public Source {
     return true;
   }
 
-  static void warn_of_numbers(InferContext& ctx, const Column& column) {
-    if (column.texts.empty() || !std::all_of(column.texts.begin(), column.texts.end(), reads_as_number)) return;
-    ctx.warn(ErrorSite::param("columns." + column.name), "numbers-as-texts",
-             fmt::format("the texts of column `{}` are numbers, but become class ids: \"{}\" becomes 0", column.name,
-                         column.texts.front()),
-             "remove the quotes");
-  }
-
   bool add_column(InferContext& ctx, const std::string& name, const ParamValue::List& cells) {
     if (!columns_.empty() && static_cast<std::int64_t>(cells.size()) != rows_) {
       ctx.error(ErrorSite::param("columns." + name), "rows-mismatch",
@@ -193,7 +178,6 @@ class TableSource final : public Source {
         return false;
       }
     column.ids = {};
-    warn_of_numbers(ctx, column);
     const std::size_t classes = column.texts.size();
     column.spec.range = classes > 0 ? ValueRange{0, static_cast<double>(classes) - 1} : range;
     column.spec.class_names = std::move(column.texts);

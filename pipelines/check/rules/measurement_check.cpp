@@ -99,35 +99,43 @@ void compare_classes(const ValidatedNode& node, const ValidatedNode& trainer, co
   const auto shared = static_cast<std::ptrdiff_t>(std::min(mine.size(), theirs.size()));
   const auto [here, there] = std::mismatch(mine.begin(), mine.begin() + shared, theirs.begin());
   if (here == mine.begin() + shared) return;
-  diagnostics.add(difference("classes-differ", node,
-                             fmt::format("class {} of `{}` is `{}` here and `{}` where `{}` trains the model",
-                                         here - mine.begin(), pair.measured.name, *here, *there, trainer.name),
-                             "name the classes in one order for both: one_hot takes `classes: [NAME, ...]`"));
+  diagnostics.add(
+      difference("classes-differ", node,
+                 fmt::format("class {} of `{}` is `{}` here and `{}` where `{}` trains the model", here - mine.begin(),
+                             pair.measured.name, *here, *there, trainer.name),
+                 "name the classes in one order for both, for example by one_hot with `classes: [NAME, ...]`"));
 }
 
-// Of a table the range is that of its values, which may differ; of files it is that of their type.
+// Of a table the range is that of its values, which may differ; inputs of files have that of their type.
 bool come_from_files(const ValidatedGraph& graph, const std::set<std::size_t>& sources) {
   const auto is_table = [&](std::size_t source) { return graph.nodes[source].rows_read.empty(); };
   return !sources.empty() && std::none_of(sources.begin(), sources.end(), is_table);
 }
 
+// A range within the other one is nothing by itself, since rows that train may be varied; but one that is the other times a
+// factor is another scale.
+bool is_prepared_alike(const ValueRange& measured, const ValueRange& trained) {
+  if (measured.lo < trained.lo || measured.hi > trained.hi) return false;
+  if (measured.hi == trained.hi || measured.hi == 0) return true;
+  return measured.lo * (trained.hi / measured.hi) != trained.lo;
+}
+
 void compare_ranges(const ValidatedNode& node, const ValidatedNode& trainer, const FieldPair& pair,
                     Diagnostics& diagnostics) {
   const std::optional<ValueRange>&mine = pair.measured.spec.range, &theirs = pair.trained.spec.range;
-  if (!mine || !theirs || (mine->lo == theirs->lo && mine->hi == theirs->hi)) return;
-  diagnostics.add(
-      difference("ranges-differ", node,
-                 fmt::format("`{}` lies in [{}, {}] here and in [{}, {}] where `{}` trains the model",
-                             pair.measured.name, mine->lo, mine->hi, theirs->lo, theirs->hi, trainer.name),
-                 "prepare both alike: set a parameter of the chain (chains.NAME.1...), not of one of its uses"));
+  if (!mine || !theirs || is_prepared_alike(*mine, *theirs)) return;
+  diagnostics.add(difference(
+      "ranges-differ", node,
+      fmt::format("`{}` lies in [{}, {}] here and in [{}, {}] where `{}` trains the model", pair.measured.name,
+                  mine->lo, mine->hi, theirs->lo, theirs->hi, trainer.name),
+      "prepare both alike, by one chain for both; --set chains.NAME.1.STAGE.PARAMETER=VALUE sets all its uses"));
 }
 
 void compare_fields(const ValidatedGraph& graph, const ValidatedNode& node, const ValidatedNode& trainer, bool of_files,
                     Diagnostics& diagnostics) {
   for (const FieldPair& pair : fields_of_one_name(graph, node, trainer)) {
     compare_classes(node, trainer, pair, diagnostics);
-    const bool are_ids = pair.measured.spec.row_shape.empty();  // whose range is that of the labels that there are
-    if (of_files && !are_ids) compare_ranges(node, trainer, pair, diagnostics);
+    if (of_files && pair.measured.name == "inputs") compare_ranges(node, trainer, pair, diagnostics);
   }
 }
 

@@ -99,7 +99,7 @@ constexpr std::array kRules{
     Rule{"accuracy-of-a-regression", "Accuracy is asked for where rows are sorted into classes."},
     Rule{"classes-differ", "A class has one number where a model is trained and where it is measured."},
     Rule{"ranges-differ", "Rows that measure a model are scaled as those that train it."},
-    Rule{"numbers-as-texts", "Numbers of a table are not in quotes."},
+    Rule{"class-ids-as-quantities", "Class ids that stand for texts are not learned as quantities."},
     Rule{"train-evaluate-overlap", "Rows that a model is measured on have not trained it."},
 };
 

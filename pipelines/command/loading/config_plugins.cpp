@@ -4,6 +4,7 @@
 #include "config/spec/document_reader.hpp"
 #include "config/spec/overrides.hpp"
 #include "diagnostics/thrown_error.hpp"
+#include "named_config.hpp"
 #include "plugin_loading.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/plugin_search.hpp"
@@ -110,6 +111,7 @@ void restrict_inputs(const ConfigOptions& options) {
     for (const std::string& folder : dataset_folders(*find_dataset(name))) places.push_back(folder);
   for (const PluginFolder& folder : plugin_folders()) places.push_back(folder.path);
   for (const std::string& plugin : options.plugins) places.push_back(find_plugin(plugin));
+  for (const std::string& name : config_names()) places.push_back(own_config(name));
   allow_inputs_below(places);
 }
 

@@ -49,7 +49,7 @@ bool is_one_number_elsewhere(std::string_view text) {
   const auto is_digits = [](std::string_view part) {
     return !part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos;
   };
-  return comma != std::string_view::npos && is_digits(whole) && is_digits(rest) && (whole == "0" || rest.size() == 3);
+  return comma != std::string_view::npos && is_digits(whole) && is_digits(rest) && (whole == "0" || rest == "000");
 }
 
 // With the path and the values that were written, so that the loop can be pasted.

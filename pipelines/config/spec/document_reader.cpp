@@ -189,11 +189,14 @@ class DocumentReader {
 
   std::string named(const std::string& name) const { return find_named_ ? find_named_(name) : std::string(); }
 
-  // A path is relative to the file that extends; a name that is no file there is one of Millrace's own.
+  // A path is relative to the file that extends; a name that is no file there is one of Millrace's own, unless a file with the
+  // suffix of a config is there, which may be meant.
   std::string base_of(const std::string& path, const std::string& written) const {
     const std::string base = (fs::path(path).parent_path() / written).lexically_normal().string();
     std::error_code ignored;
-    if (written.find_first_of("/.") != std::string::npos || fs::exists(base, ignored)) return base;
+    if (written.find_first_of("/.") != std::string::npos) return base;
+    for (const char* suffix : {"", ".yaml", ".yml"})
+      if (fs::exists(base + suffix, ignored)) return base;
     const std::string found = named(written);
     return found.empty() ? base : found;
   }

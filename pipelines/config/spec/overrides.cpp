@@ -119,6 +119,15 @@ class OverrideApplier {
                     typed_.sets_a_node() ? typed_.value_text() : "{stage: ..., in: ...}"));
   }
 
+  // Of the node, and no parameter of its stage.
+  bool is_input_alone(const DocNode& node, const std::string& key) const {
+    const DocMember* in = node.find("in");
+    if (in == nullptr || in->value.find(key) == nullptr) return false;
+    const StageInfo* info = registry_.find(text_of(node, "stage"));
+    const auto is_it = [&](const Param& param) { return param.name == key; };
+    return info == nullptr || std::none_of(info->spec.params().begin(), info->spec.params().end(), is_it);
+  }
+
   void set_node(DocNode& node, const PathSegment& name, Path path) {
     if (path.empty()) return refuse_node(name, fmt::format("`{}` is a whole node", name.text), true);
     if (!node.is_map()) return;  // reported when the graph is read
@@ -126,8 +135,7 @@ class OverrideApplier {
     if (key == "run")
       return typed_.set_param(member_of(node, path.front()).value, run_params(), "run", path.subspan(1));
     if (key == "in" && typed_.removes()) return remove_input(node, path);
-    const DocMember* in = node.find("in");
-    if (typed_.removes() && path.size() == 1 && in != nullptr && in->value.find(key) != nullptr)
+    if (typed_.removes() && path.size() == 1 && is_input_alone(node, key))
       return typed_.unknown(path.front(), fmt::format("`{}` is an input of `{}`", shown(key), name.text),
                             fmt::format("to take it away write --set {}.in.{}=null", name.text, shown(key)));
     if (is_node_key(key) && key != "with")

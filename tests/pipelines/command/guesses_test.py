@@ -26,6 +26,7 @@ SETS = [
     ("log.valid=null", "to take it away write --set log.in.valid=null"),
     ("train_inputs.normalize.scale=0,5", "a decimal point is written `.`"),
     ("train_batches.batch_size=3,000", "nothing stands between thousands"),
+    ("train_batches.batch_size=64,128", "for x in 64 128; do"),
     ("learn.optimizer=Adam", "`adam`"),
     ("learn.optimizer=adamw", "no decay of weights"),
     ("lr=0.01", RATE),

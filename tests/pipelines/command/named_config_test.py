@@ -56,6 +56,19 @@ class ByName(unittest.TestCase):
         self.write("own.yaml", "extends: linear_fit.yaml\n")
         self.assertIn("= help: `extends: linear_fit` names the config of Millrace\n", self.here("check", "own.yaml").stderr)
 
+    def test_a_file_beside_it_is_meant_even_without_its_suffix(self):
+        self.write("linear_fit.yaml", run("show", "linear_fit", "--set", "epochs=77").stdout)
+        self.write("child.yaml", "version: 1\nextends: linear_fit\n")
+        process = self.here("check", "child.yaml")
+        self.assertEqual(process.returncode, 3, process.stderr)
+        self.assertIn("error[extends-missing]", process.stderr)
+        self.assertIn("linear_fit.yaml", process.stderr)
+
+    def test_strict_paths_allow_one_that_is_extended(self):
+        self.write("child.yaml", "version: 1\nextends: linear_fit\n")
+        process = self.here("check", "child.yaml", "--strict-paths")
+        self.assertEqual(process.returncode, 0, process.stderr)
+
     def test_a_mistyped_file_to_extend_is_suggested_as_the_file_has_to_write_it(self):
         for name in ("cc/ok.yaml", "cc/e.yaml", "cc/deep/base.yaml", "cc/True.yaml"):
             self.write(name, "version: 1\n")

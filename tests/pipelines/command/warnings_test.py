@@ -114,6 +114,29 @@ class Check(unittest.TestCase):
         self.assertEqual((warning["name"], warning["line"], warning["column"]), ("inputs-not-scaled", 8, 31))
         self.assertEqual(run("check", "-", "--strict", input=UNSCALED).stderr.count("error[inputs-not-scaled]"), 1)
 
+    def test_digits_that_name_classes_are_none_of_it(self):
+        config = ("version: 1\ngraph:\n  t: {stage: table_source, with: {columns: {x: [1, 2], y: [\"3\", \"8\"]}}}\n"
+                  "  o: {stage: one_hot, in: t.y, with: {classes: [\"3\", \"8\"]}}\n"
+                  "  b: {stage: batcher, in: {inputs: t.x, targets: o}, with: {batch_size: 2}}\n"
+                  "  l: {stage: trainer, in: b, with: {model: [dense: {units: 2, activation: softmax}], loss: categorical_crossentropy}}\n")
+        process = run("check", "-", "--strict", input=config)
+        self.assertEqual(process.returncode, 0, process.stderr)
+
+    def test_labels_of_files_may_reach_further_in_one_part_than_in_another(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for part, last in (("train", 9), ("valid", 7)):
+                pathlib.Path(folder, f"{part}-images").write_bytes(struct.pack(">HBBIII", 0, 8, 3, 4, 1, 2) + bytes(8))
+                pathlib.Path(folder, f"{part}-labels").write_bytes(struct.pack(">HBBI", 0, 8, 1, 4) + bytes([0, 1, 2, last]))
+            parts = "".join(
+                f"  {p}: {{stage: idx_loader, with: {{images: {folder}/{p}-images, labels: {folder}/{p}-labels}}}}\n"
+                f"  {p}_x: {{chain: rows, in: {p}.images}}\n  {p}_y: {{chain: rows, in: {p}.labels}}\n"
+                f"  {p}_b: {{stage: batcher, in: {{inputs: {p}_x, targets: {p}_y}}, with: {{batch_size: 2}}}}\n" for p in ("train", "valid"))
+            config = ("version: 1\nchains: {rows: [flatten, normalize: {scale: 1/16}]}\ngraph:\n" + parts +
+                      "  l: {stage: trainer, in: train_b, with: {model: [dense: {units: 1}], loss: mse}}\n"
+                      "  e: {stage: evaluator, in: {data: valid_b, model: l.model}}\n")
+            process = run("check", "-", "--strict", input=config)
+            self.assertEqual(process.returncode, 0, process.stderr)
+
     def test_the_configs_that_come_along_have_none(self):
         for name in SHIPPED:
             process = run("check", "--strict", f"configs/{name}.yaml")
