@@ -228,9 +228,9 @@ struct Tensor::State {
 ResidentTable::ResidentTable(Tensor on_host, Tensor on_device, Allocator& memory)
     : on_host_(std::move(on_host)), on_device_(std::move(on_device)), memory_(&memory) {
   if (on_host_.rows() != on_device_.rows() || row_bytes() != on_device_.spec().stored_row_bytes())
-    not_possible("wrong-shape", fmt::format("{} of {} on the host, {} of {} on the device",
-                                            counted(on_host_.rows(), "row"), on_host_.spec().describe(),
-                                            counted(on_device_.rows(), "row"), on_device_.spec().describe()));
+    not_possible("shape-mismatch", fmt::format("{} of {} on the host, {} of {} on the device",
+                                               counted(on_host_.rows(), "row"), on_host_.spec().describe(),
+                                               counted(on_device_.rows(), "row"), on_device_.spec().describe()));
 }
 
 Tensor::Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::byte> bytes, Allocator* allocator)
@@ -249,11 +249,11 @@ Tensor::Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::by
 
 Tensor::Tensor(TensorSpec spec, std::shared_ptr<const ResidentTable> table, RowNumbers numbers) {
   if (spec.stored_row_bytes() != table->row_bytes())
-    not_possible("wrong-shape",
+    not_possible("shape-mismatch",
                  fmt::format("cannot view {} as {}", table->on_host().spec().describe(), spec.describe()));
   for (const std::uint32_t number : *numbers)
     if (number >= table->rows())
-      not_possible("wrong-rows", fmt::format("row {} of {}", number, counted(table->rows(), "row")));
+      not_possible("rows-mismatch", fmt::format("row {} of {}", number, counted(table->rows(), "row")));
   auto state = std::make_shared<State>();
   state->spec = std::move(spec);
   state->rows = static_cast<std::int64_t>(numbers->size());
@@ -314,9 +314,9 @@ std::span<const float> Tensor::f32() const {
 
 Tensor Tensor::reshaped(RowShape shape) const {
   if (spec().encoding.form == Form::indicator)
-    not_possible("wrong-encoding", fmt::format("cannot reshape {}", spec().describe()));
+    not_possible("encoding-mismatch", fmt::format("cannot reshape {}", spec().describe()));
   if (elements_of(shape) != elements_of(spec().row_shape))
-    not_possible("wrong-shape", fmt::format("cannot reshape {} to {}", spec().describe(), to_string(shape)));
+    not_possible("shape-mismatch", fmt::format("cannot reshape {} to {}", spec().describe(), to_string(shape)));
   TensorSpec other = spec();
   other.row_shape = std::move(shape);
   return Tensor(state_->view(std::move(other), 0, rows()));
@@ -324,19 +324,19 @@ Tensor Tensor::reshaped(RowShape shape) const {
 
 Tensor Tensor::viewed_as(TensorSpec other) const {
   if (other.stored_row_bytes() != spec().stored_row_bytes())
-    not_possible("wrong-shape", fmt::format("cannot view {} as {}", spec().describe(), other.describe()));
+    not_possible("shape-mismatch", fmt::format("cannot view {} as {}", spec().describe(), other.describe()));
   return Tensor(state_->view(std::move(other), 0, rows()));
 }
 
 Tensor Tensor::slice(std::int64_t first, std::int64_t count) const {
   if (first < 0 || count < 0 || first > rows() - count)
-    not_possible("wrong-rows", fmt::format("rows {} to {} of {}", first, first + count, counted(rows(), "row")));
+    not_possible("rows-mismatch", fmt::format("rows {} to {} of {}", first, first + count, counted(rows(), "row")));
   return Tensor(state_->view(spec(), first, count));
 }
 
 void Tensor::require_stored(DType wanted) const {
   if (spec().stored_dtype() != wanted)
-    not_possible("wrong-dtype",
+    not_possible("dtype-mismatch",
                  fmt::format("wanted stored {}, the tensor is {}", to_string(wanted), spec().describe()));
 }
 
@@ -351,13 +351,14 @@ Tensor OutTensor::freeze() && { return {std::move(spec_), rows_, std::move(bytes
 Tensor OutTensor::freeze(std::int64_t rows) && { return std::move(*this).freeze(rows, Event()); }
 
 Tensor OutTensor::freeze(std::int64_t rows, Event ready) && {
-  if (rows < 0 || rows > rows_) not_possible("wrong-rows", fmt::format("{} of {}", counted(rows, "row"), rows_));
+  if (rows < 0 || rows > rows_) not_possible("rows-mismatch", fmt::format("{} of {}", counted(rows, "row"), rows_));
   return {std::move(spec_), rows, std::move(bytes_), allocator_, std::move(ready)};
 }
 
 void OutTensor::require_stored(DType wanted) const {
   if (spec_.stored_dtype() != wanted)
-    not_possible("wrong-dtype", fmt::format("wanted stored {}, the tensor is {}", to_string(wanted), spec_.describe()));
+    not_possible("dtype-mismatch",
+                 fmt::format("wanted stored {}, the tensor is {}", to_string(wanted), spec_.describe()));
 }
 
 }  // namespace millrace

@@ -18,7 +18,7 @@ std::string text_of(const Error& error) {
 
 // Which check tells of a broken contract; "runs" tells of all that has no check of its own.
 std::string_view check_of(const Error& error) {
-  if (error.name() == "output-mismatch") return "shape-differs";
+  if (error.name() == "output-mismatch") return error.name();
   if (error.name() == "serial-contract") return "epoch-not-ended";
   return "runs";
 }

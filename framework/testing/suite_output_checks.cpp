@@ -71,7 +71,7 @@ CheckResult check_runs(const SuiteCase& one) {
 }
 
 CheckResult check_shape(const SuiteCase& one) {
-  return after_plain_epochs(one, "shape-differs", "let describe, infer and process say the same: dtype, shape, rows",
+  return after_plain_epochs(one, "output-mismatch", "let describe, infer and process say the same: dtype, shape, rows",
                             shape_differs);
 }
 

@@ -103,11 +103,13 @@ TEST_CASE("reshape, view and slice share the bytes") {
 
 TEST_CASE("what cannot be reshaped, viewed or sliced is refused by name") {
   const Tensor t = make<std::uint8_t>({2, 3}, {0, 1, 2, 3, 4, 5});
-  CHECK(name_of([&] { t.reshaped({5}); }) == "wrong-shape");
-  CHECK(name_of([&] { t.viewed_as({DType::f32, {6}, {}, {}, {}}); }) == "wrong-shape");
-  CHECK(name_of([&] { t.slice(1, 1); }) == "wrong-rows");
-  CHECK(name_of([&] { t.stored<float>(); }) == "wrong-dtype");
-  CHECK(name_of([&] { make<std::uint8_t>({3}, {1}, {Form::indicator, 1, 0, 3}).reshaped({3}); }) == "wrong-encoding");
+  CHECK(name_of([&] { t.reshaped({5}); }) == "shape-mismatch");
+  CHECK(name_of([&] { t.viewed_as({DType::f32, {6}, {}, {}, {}}); }) == "shape-mismatch");
+  CHECK(name_of([&] { t.slice(1, 1); }) == "rows-mismatch");
+  CHECK(name_of([&] { t.stored<float>(); }) == "dtype-mismatch");
+  CHECK(name_of([&] {
+          make<std::uint8_t>({3}, {1}, {Form::indicator, 1, 0, 3}).reshaped({3});
+        }) == "encoding-mismatch");
 }
 
 TEST_CASE("a tensor of nothing says so, whatever it is asked") {
@@ -193,11 +195,11 @@ TEST_CASE("rows of a table remain those rows as views and slices, and are brough
 TEST_CASE("rows that a table does not have are refused") {
   const auto table = small_table(memory());
   const TensorSpec spec{DType::u8, {2}, {}, {}, {}};
-  CHECK(name_of([&] { Tensor(spec, table, numbers({0, 3})); }) == "wrong-rows");
-  CHECK(name_of([&] { Tensor({DType::u8, {3}, {}, {}, {}}, table, numbers({0})); }) == "wrong-shape");
+  CHECK(name_of([&] { Tensor(spec, table, numbers({0, 3})); }) == "rows-mismatch");
+  CHECK(name_of([&] { Tensor({DType::u8, {3}, {}, {}, {}}, table, numbers({0})); }) == "shape-mismatch");
   CHECK(name_of([&] {
           ResidentTable(make<std::uint8_t>({2}, {0, 1}), make<std::uint8_t>({2}, {0, 1, 2, 3}), memory());
-        }) == "wrong-shape");
+        }) == "shape-mismatch");
   CHECK_FALSE(make<std::uint8_t>({2}, {0, 1}).table());
   CHECK(make<std::uint8_t>({2}, {0, 1}).table_rows().empty());
   CHECK(Tensor(spec, table, numbers({})).rows() == 0);

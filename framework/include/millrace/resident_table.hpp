@@ -24,7 +24,7 @@ using RowNumbers = std::shared_ptr<const std::vector<std::uint32_t>>;
 class MILLRACE_EXPORT ResidentTable {
  public:
   /// `on_device` holds the stored bytes of `on_host` once its event is done. `memory` is where rows are copied to that are read on
-  /// the host, and outlives the table. Throws Error("wrong-shape", run) where the two do not have the same rows and bytes a row.
+  /// the host, and outlives the table. Throws Error("shape-mismatch", run) where the two do not have the same rows and bytes a row.
   ResidentTable(Tensor on_host, Tensor on_device, Allocator& memory);
 
   std::int64_t rows() const { return on_host_.rows(); }

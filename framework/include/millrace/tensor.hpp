@@ -131,7 +131,7 @@ class MILLRACE_EXPORT Tensor {
   Tensor(TensorSpec spec, std::int64_t rows, std::shared_ptr<const std::byte> bytes, Allocator* allocator, Event ready);
 
   /// Rows of a table that lies on the device as well (resident_table.hpp): row i is row (*numbers)[i] of it. Throws
-  /// Error("wrong-shape" | "wrong-rows", run) where rows of the spec have other bytes or the table has no such row.
+  /// Error("shape-mismatch" | "rows-mismatch", run) where rows of the spec have other bytes or the table has no such row.
   Tensor(TensorSpec spec, std::shared_ptr<const ResidentTable> table,
          std::shared_ptr<const std::vector<std::uint32_t>> numbers);
 
@@ -150,7 +150,7 @@ class MILLRACE_EXPORT Tensor {
   std::shared_ptr<const ResidentTable> table() const;
   std::span<const std::uint32_t> table_rows() const;
 
-  /// Stored elements. Throws Error("wrong-dtype", run) unless T is the stored type.
+  /// Stored elements. Throws Error("dtype-mismatch", run) unless T is the stored type.
   template <class T>
   std::span<const T> stored() const;
 
@@ -186,7 +186,7 @@ class MILLRACE_EXPORT OutTensor {
   const TensorSpec& spec() const { return spec_; }
   std::int64_t rows() const { return rows_; }
   std::byte* bytes() { return bytes_.get(); }
-  /// Stored elements. Throws Error("wrong-dtype", run) unless T is the stored type.
+  /// Stored elements. Throws Error("dtype-mismatch", run) unless T is the stored type.
   template <class T>
   std::span<T> values();
 

@@ -13,7 +13,7 @@ SANITIZER = os.environ["MILLRACE_SANITIZER"]
 
 # Stage of the fixture plugin -> the one check that it has to fail.
 FAULTS = {
-    "faulty_shape": "shape-differs",
+    "faulty_shape": "output-mismatch",
     "faulty_range": "range-left",
     "faulty_end": "epoch-not-ended",
     "faulty_one_row": "one-row",
@@ -31,7 +31,7 @@ FAULTS = {
     "faulty_crash": "runs",
     "faulty_exit": "runs",
 }
-CHECKS = ["runs", "shape-differs", "range-left", "epoch-not-ended", "one-row", "empty-epoch", "odd-last-batch",
+CHECKS = ["runs", "output-mismatch", "range-left", "epoch-not-ended", "one-row", "empty-epoch", "odd-last-batch",
           "repeat-differs", "thread-count-matters", "block-size-matters", "input-modified", "memory-leaks",
           "throw-leaves-packet", "state-differs"]
 
