@@ -124,8 +124,8 @@ class IdxLoader final : public Source {
     file_rows_ = rows;
     if (!rows_are_there(ctx, rows) || !is_small_enough(ctx)) return;
     ctx.reads_rows(origin(), first_, first_ + count_);
-    std::string extremes_at;
-    if (choice_.dataset == nullptr) labels.range = label_range(extremes_at);
+    std::string range_location;
+    if (choice_.dataset == nullptr) labels.range = label_range(range_location);
     tell_files(ctx);
     ctx.uses_memory("data set", data_bytes(count_, images) + data_bytes(count_, labels));
     if (shuffle_) ctx.uses_memory("order of the rows", static_cast<std::size_t>(count_) * sizeof(std::uint32_t));
@@ -133,7 +133,7 @@ class IdxLoader final : public Source {
     if (caches_ && !cache_is_possible(ctx, images, labels)) return;
     ctx.output("images", PortSpec::single(std::move(images), count_, std::min(count_, block_rows_)));
     PortSpec port = PortSpec::single(std::move(labels), count_, std::min(count_, block_rows_));
-    port.extremes_at = std::move(extremes_at);
+    port.range_location = std::move(range_location);
     ctx.output("labels", std::move(port));
   }
 
@@ -251,7 +251,7 @@ class IdxLoader final : public Source {
   }
 
   // Of the labels that will flow, so that `check` can compare them with the classes, and say which one does not fit.
-  std::optional<ValueRange> label_range(std::string& extremes_at) const {
+  std::optional<ValueRange> label_range(std::string& range_location) const {
     if (choice_.labels.empty() || header_of(choice_.labels, max_bytes_).payload_bytes > kMaxLabelBytesAtInfer)
       return {};
     const IdxData data = about("labels", [&] { return read_idx_file(choice_.labels, max_bytes_, {first_, count_}); });
@@ -262,7 +262,8 @@ class IdxLoader final : public Source {
     if (!found) return {};
     const std::size_t at =
         first + (found->least < 0 ? found->least_at : found->greatest_at) * size_of(data.header.dtype);
-    extremes_at = fmt::format("{}: row {} at byte {}", choice_.labels, at / row_bytes, data.header.header_bytes + at);
+    range_location =
+        fmt::format("{}: row {} at byte {}", choice_.labels, at / row_bytes, data.header.header_bytes + at);
     return ValueRange{static_cast<double>(found->least), static_cast<double>(found->greatest)};
   }
 

@@ -56,7 +56,7 @@ class OneHot final : public Transform {
     const PortSpec& port = ctx.input("in");
     const TensorSpec& in = port.only();
     if (!names_fit(ctx, in)) return;
-    if (columns_.empty() && in.range && !range_fits(ctx, *in.range, port.extremes_at)) return;
+    if (columns_.empty() && in.range && !range_fits(ctx, *in.range, port.range_location)) return;
     const ClassNames& names = names_.empty() ? in.class_names : names_;
     TensorSpec out{DType::f32, {classes_}, ValueRange{0, 1}, {}, names};
     out.encoding.form = Form::indicator;
@@ -115,11 +115,11 @@ class OneHot final : public Transform {
     return false;
   }
 
-  bool range_fits(InferContext& ctx, const ValueRange& range, const std::string& extremes_at) const {
+  bool range_fits(InferContext& ctx, const ValueRange& range, const std::string& range_location) const {
     if (range.lo >= 0 && range.hi < static_cast<double>(classes_)) return true;
     const std::string what =
         range.lo < 0 ? fmt::format("labels start at {}", range.lo) : fmt::format("labels reach {}", range.hi);
-    const std::string at = extremes_at.empty() ? "" : fmt::format(" ({})", extremes_at);
+    const std::string at = range_location.empty() ? "" : fmt::format(" ({})", range_location);
     ctx.error(
         ErrorSite::param("classes"), "label-out-of-range",
         fmt::format("{}{}, {} 0 to {}", what, at, counted(classes_, "class allows", "classes allow"), classes_ - 1),

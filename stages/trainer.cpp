@@ -295,12 +295,12 @@ class Trainer final : public Serial {
   // A stop in the last batch of an epoch is agreed on here, when the epoch is told; before, it would cancel what that needs.
   void agree_on_stop() {
     if (communicator_->size() == 1) return;
-    const int wish = communicator_->stop_wish();
+    const int wish = communicator_->requested_stop();
     const std::vector<std::byte> all = communicator_->all_gather(std::as_bytes(std::span(&wish, 1)));
     for (std::size_t at = 0; at < all.size(); at += sizeof wish) {
       int asked = 0;
       std::memcpy(&asked, all.data() + at, sizeof asked);
-      if (asked != 0) return communicator_->stop_agreed(asked);
+      if (asked != 0) return communicator_->on_stop_agreed(asked);
     }
   }
 

@@ -50,8 +50,8 @@ class ThreadCommunicator final : public Communicator {
     group_.meet.arrive_and_wait();
   }
   std::vector<std::byte> all_gather(std::span<const std::byte> mine) override { return {mine.begin(), mine.end()}; }
-  int stop_wish() const override { return wish; }
-  void stop_agreed(int signal) override { agreed = signal; }
+  int requested_stop() const override { return wish; }
+  void on_stop_agreed(int signal) override { agreed = signal; }
   int wish = 0, agreed = 0;
 
  private:

@@ -42,8 +42,8 @@ class PretendedPeer final : public Communicator {
       all.back() = all.back() == std::byte{'0'} ? std::byte{'1'} : std::byte{'0'};
     return all;
   }
-  int stop_wish() const override { return wish; }
-  void stop_agreed(int signal) override { agreed = signal; }
+  int requested_stop() const override { return wish; }
+  void on_stop_agreed(int signal) override { agreed = signal; }
 
   bool has_other_weights = false, has_fewer_batches = false;
   int wish = 0, agreed = 0;

@@ -66,8 +66,8 @@ class MpiCommunicator final : public Communicator {
     return all;
   }
 
-  int stop_wish() const override { return thread_.stop_wish(); }
-  void stop_agreed(int signal) override { thread_.agree_to_stop(signal); }
+  int requested_stop() const override { return thread_.requested_stop(); }
+  void on_stop_agreed(int signal) override { thread_.agree_to_stop(signal); }
 
  private:
   MpiThread& thread_;

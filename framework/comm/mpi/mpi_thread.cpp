@@ -191,7 +191,7 @@ void MpiThread::check_timeouts(Clock::time_point now) {
 // A launcher that has lost a rank sends the others a signal before it kills them. It may also be a user's, who wants all
 // ranks to stop: then everybody answers.
 void MpiThread::check_liveness() {
-  const int signal = stop_wish();
+  const int signal = requested_stop();
   if (signal == 0 || signal == asked_for_signal_ || probe_ || cancelled_) return;
   asked_for_signal_ = signal;
   probe_.emplace(*box_, rank_, size_, kStartChannel, 0, kPatience);
@@ -367,7 +367,7 @@ std::string MpiThread::arrival_text(const Operation& operation) const {
          (operation.stage.empty() ? operation.node : "node `" + operation.node + "` (stage " + operation.stage + ")");
 }
 
-int MpiThread::stop_wish() const {
+int MpiThread::requested_stop() const {
   const std::atomic<int>* request = request_;
   return request == nullptr ? 0 : request->load(std::memory_order_relaxed);
 }

@@ -42,7 +42,7 @@ class MpiThread {
   void wait(Operation& operation);
   void wait_quietly(Operation& operation) noexcept;
   void watch(const std::atomic<int>* request) { request_ = request; }
-  int stop_wish() const;
+  int requested_stop() const;
   void agree_to_stop(int signal);
   const std::atomic<int>& agreed_stop() const { return agreed_stop_; }
   void fail(const std::string& text) noexcept;

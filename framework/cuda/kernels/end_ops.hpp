@@ -30,7 +30,7 @@ struct SumRows {
   }
 };
 
-/// What this rank tells the others behind its gradient: stop wishes, and whether its loss is finite.
+/// What this rank tells the others behind its gradient: requested stops, and whether its loss is finite.
 struct WriteFlags {
   const nn::RowResult* results = nullptr;
   std::int64_t rows = 0;  ///< that `results` has room for
@@ -47,7 +47,7 @@ struct WriteFlags {
   /// Everything after the look at the rows; one thread.
   MILLRACE_HOST_DEVICE void set(bool all_finite) const {
     for (std::size_t i = 0; i < nn::kDivergedFlag; ++i)
-      flags[i] = (state->input.stop_wishes >> i & 1U) != 0 ? 1.0F : 0.0F;
+      flags[i] = (state->input.requested_stops >> i & 1U) != 0 ? 1.0F : 0.0F;
     flags[nn::kDivergedFlag] = all_finite ? 0.0F : 1.0F;
   }
 };

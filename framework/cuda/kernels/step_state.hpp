@@ -22,7 +22,7 @@ struct StepInput {
   std::uint32_t epoch = 0;
   nn::Coefficients coefficients;
   std::int64_t mean_rows = 0;                 ///< rows over all ranks, of which the loss is the mean; 0: `rows`
-  std::uint32_t stop_wishes = 0;              ///< bit i: this rank was asked to stop by nn::kStopSignals[i]
+  std::uint32_t requested_stops = 0;          ///< bit i: this rank was asked to stop by nn::kStopSignals[i]
   const std::byte* places[kBatchParts] = {};  ///< where parts lie on the GPU; null: in the step's own memory
 };
 

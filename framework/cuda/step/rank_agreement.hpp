@@ -18,11 +18,11 @@ class RankAgreement {
 
   explicit RankAgreement(Communicator& communicator) : communicator_(communicator) {}
   /// What this rank has to say of the next step: bit i for nn::kStopSignals[i].
-  std::uint32_t wishes() const {
-    const int wish = communicator_.stop_wish();
+  std::uint32_t requested_stops() const {
+    const int signal = communicator_.requested_stop();
     std::uint32_t bits = 0;
     for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
-      if (wish == nn::kStopSignals[i]) bits |= 1U << i;
+      if (signal == nn::kStopSignals[i]) bits |= 1U << i;
     return bits;
   }
   static bool has_diverged(std::uint32_t flags) { return (flags >> nn::kDivergedFlag & 1U) != 0; }
@@ -31,7 +31,7 @@ class RankAgreement {
     if (has_diverged(flags)) return true;
     for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
       if ((flags >> i & 1U) != 0) {
-        communicator_.stop_agreed(nn::kStopSignals[i]);
+        communicator_.on_stop_agreed(nn::kStopSignals[i]);
         break;
       }
     return false;

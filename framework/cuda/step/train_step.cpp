@@ -69,7 +69,7 @@ class CudaTrainStep final : public TrainStep {
     ++steps_;
     StepInput input{batch.inputs->rows(), steps_, batch.epoch, optimizer_.coefficients(steps_)};
     input.mean_rows = batch.rows_over_ranks;
-    if (agreement_) input.stop_wishes = agreement_->wishes();
+    if (agreement_) input.requested_stops = agreement_->requested_stops();
     memory_.bring(batch, input);
     program_->replay();
     memory_.end_batch();

@@ -41,9 +41,9 @@ class MILLRACE_EXPORT Communicator {
 
   /// Number of the signal by which this rank was asked to stop, or 0. The ranks agree on it at a batch boundary, since a
   /// rank that stopped alone would leave the others waiting.
-  virtual int stop_wish() const { return 0; }
+  virtual int requested_stop() const { return 0; }
   /// All ranks have agreed to stop after this batch.
-  virtual void stop_agreed(int /*signal*/) {}
+  virtual void on_stop_agreed(int /*signal*/) {}
 };
 
 /// Replaces `values` by their sums over all ranks, taken in rank order.

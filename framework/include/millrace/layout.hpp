@@ -87,7 +87,7 @@ constexpr void add_data_types(LayoutHash& hash) {
       .type<FieldSpec>(MILLRACE_DETAIL_AT(FieldSpec, spec))
       .type<PortSpec>(MILLRACE_DETAIL_AT(PortSpec, fields), MILLRACE_DETAIL_AT(PortSpec, rows_per_epoch),
                       MILLRACE_DETAIL_AT(PortSpec, max_rows), MILLRACE_DETAIL_AT(PortSpec, model),
-                      MILLRACE_DETAIL_AT(PortSpec, loss), MILLRACE_DETAIL_AT(PortSpec, extremes_at),
+                      MILLRACE_DETAIL_AT(PortSpec, loss), MILLRACE_DETAIL_AT(PortSpec, range_location),
                       MILLRACE_DETAIL_AT(PortSpec, reduction))
       .values(DType::f64, Form::indicator, PortKind::model);
 }

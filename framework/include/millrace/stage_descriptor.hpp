@@ -39,7 +39,7 @@ struct MILLRACE_EXPORT PortSpec {
   std::int64_t max_rows = 0;                   ///< the most rows a packet has; 0 for metrics and models
   std::shared_ptr<const ModelSpec> model;      ///< model ports: what will come, for checks and for `plan`; else null
   Loss loss{};                                 ///< model ports: what it is trained for
-  std::string extremes_at = {};                ///< where the outermost values are: file, row and byte; may be empty
+  std::string range_location = {};             ///< where the outermost values are: file, row and byte; may be empty
   Reduction reduction{};                       ///< model ports: how sums over the ranks are taken for it
 
   /// A data port with one tensor.

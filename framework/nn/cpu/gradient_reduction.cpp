@@ -85,14 +85,14 @@ void write_flags(const Communicator& communicator, bool is_finite, float* flags)
   std::fill_n(flags, nn::kFlags, 0.0F);
   flags[nn::kDivergedFlag] = is_finite ? 0.0F : 1.0F;
   for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
-    if (communicator.stop_wish() == nn::kStopSignals[i]) flags[i] = 1.0F;
+    if (communicator.requested_stop() == nn::kStopSignals[i]) flags[i] = 1.0F;
 }
 
 bool some_diverged(const float* flags) { return flags[nn::kDivergedFlag] != 0; }
 
 void agree_on_stop(Communicator& communicator, const float* flags) {
   for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
-    if (flags[i] != 0) return communicator.stop_agreed(nn::kStopSignals[i]);
+    if (flags[i] != 0) return communicator.on_stop_agreed(nn::kStopSignals[i]);
 }
 
 }  // namespace millrace::cpu

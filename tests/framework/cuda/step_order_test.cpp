@@ -32,8 +32,8 @@ class PretendedRank final : public Communicator {
   std::unique_ptr<PendingSum> begin_all_reduce_sum(std::span<float>) override { return nullptr; }
   void exchange(int, std::span<const float>, std::span<float>) override {}
   std::vector<std::byte> all_gather(std::span<const std::byte>) override { return {}; }
-  int stop_wish() const override { return wish; }
-  void stop_agreed(int signal) override { agreed = signal; }
+  int requested_stop() const override { return wish; }
+  void on_stop_agreed(int signal) override { agreed = signal; }
   int wish = 0, agreed = 0;
 
  private:
@@ -72,7 +72,7 @@ class Rank {
     ++steps_;
     StepInput input{batch.inputs.rows(), steps_, batch.epoch, optimizer_.coefficients(steps_)};
     input.mean_rows = mean_rows;
-    input.stop_wishes = RankAgreement(peers).wishes();
+    input.requested_stops = RankAgreement(peers).requested_stops();
     memory.state().input = input;
   }
   void run(std::size_t op) { Emulator().run({ops[op]}); }
