@@ -173,7 +173,7 @@ class Batcher final : public Serial {
 
   void pass_through(SerialContext& ctx) const {
     const Packet& first = ctx.input(names_.front());
-    Emission batch;
+    OutputPacket batch;
     for (const std::string& name : names_) batch.fields.push_back({name, ctx.input(name).tensor()});
     batch.ids = first.ids;
     batch.first_row = first.header.first_row;
@@ -204,7 +204,7 @@ class Batcher final : public Serial {
   }
 
   void finish(SerialContext& ctx, bool last) {
-    Emission batch;
+    OutputPacket batch;
     std::vector<RowNumbers> lists;
     for (std::size_t i = 0; i < names_.size(); ++i)
       batch.fields.push_back({names_[i], partial_->fields[i].finish(partial_->rows, lists)});

@@ -218,13 +218,13 @@ class Evaluator final : public Serial {
   }
 
   void end_epoch(SerialContext& ctx, std::uint32_t epoch) {
-    Emission emission;
+    OutputPacket output_packet;
     check_.end_epoch(*reporter_);
     take_late_sums(ctx);
-    emission.metrics = metrics_of(sum_over_ranks(*communicator_, epoch_.batches, reduction_), epoch);
-    emission.last_in_epoch = true;
+    output_packet.metrics = metrics_of(sum_over_ranks(*communicator_, epoch_.batches, reduction_), epoch);
+    output_packet.last_in_epoch = true;
     epoch_ = {};
-    ctx.emit("metrics", std::move(emission));
+    ctx.emit("metrics", std::move(output_packet));
   }
 
   Precision precision_;

@@ -167,8 +167,8 @@ class IdxLoader final : public Source {
     const SampleIds ids = next_ids(rows);
     const auto position = static_cast<std::uint64_t>(share_.position(at_, count_));
     const RowNumbers numbers = cache_ ? cached_rows(ctx, *ids) : nullptr;
-    ctx.emit("images", Emission::tensor(rows_of(ctx, "images", images_, *ids, numbers), ids, position, last));
-    ctx.emit("labels", Emission::tensor(rows_of(ctx, "labels", labels_, *ids, numbers), ids, position, last));
+    ctx.emit("images", OutputPacket::tensor(rows_of(ctx, "images", images_, *ids, numbers), ids, position, last));
+    ctx.emit("labels", OutputPacket::tensor(rows_of(ctx, "labels", labels_, *ids, numbers), ids, position, last));
     at_ += rows;
   }
 

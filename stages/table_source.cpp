@@ -140,8 +140,8 @@ class TableSource final : public Source {
     }
     for (const Column& column : columns_)
       ctx.emit(column.name,
-               Emission::tensor(gather(ctx, column, *ids), ids, static_cast<std::uint64_t>(share_.position(at_, rows_)),
-                                at_ + rows == mine));
+               OutputPacket::tensor(gather(ctx, column, *ids), ids,
+                                    static_cast<std::uint64_t>(share_.position(at_, rows_)), at_ + rows == mine));
     at_ += rows;
   }
 

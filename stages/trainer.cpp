@@ -321,7 +321,7 @@ class Trainer final : public Serial {
   }
 
   void end_epoch(SerialContext& ctx, std::uint32_t epoch) {
-    Emission metrics, model;
+    OutputPacket metrics, model;
     check_.end_epoch(*reporter_);
     take_late_sums(ctx);
     add_up_ranks();

@@ -194,8 +194,8 @@ class ImageFolder final : public Source {
     const SampleIds ids = next_ids(rows);
     const auto position = static_cast<std::uint64_t>(share_.position(at_, count()));
     at_ += rows;
-    ctx.emit("images", Emission::tensor(images_of(ctx, *ids), ids, position, at_ == rows_));
-    ctx.emit("labels", Emission::tensor(labels_of(ctx, *ids), ids, position, at_ == rows_));
+    ctx.emit("images", OutputPacket::tensor(images_of(ctx, *ids), ids, position, at_ == rows_));
+    ctx.emit("labels", OutputPacket::tensor(labels_of(ctx, *ids), ids, position, at_ == rows_));
   }
 
  private:

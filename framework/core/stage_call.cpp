@@ -1,6 +1,6 @@
 // The rules of a call, for each kind of stage.
 #include <millrace/detail/counted.hpp>
-#include <millrace/detail/emission_check.hpp>
+#include <millrace/detail/output_check.hpp>
 #include <millrace/detail/stage_call.hpp>
 #include <millrace/error.hpp>
 
@@ -32,16 +32,16 @@ constexpr const char* kSerialContract =
   throw Error(ErrorKind::run, "serial-contract", std::move(message), help);
 }
 
-/// The part of a packet that an emission decides.
-Packet packet_from(Emission&& emission, std::int64_t rows) {
+/// The part of a packet that a stage decides.
+Packet packet_from(OutputPacket&& output_packet, std::int64_t rows) {
   Packet packet;
-  packet.header.first_row = emission.first_row;
-  packet.header.last_in_epoch = emission.last_in_epoch;
+  packet.header.first_row = output_packet.first_row;
+  packet.header.last_in_epoch = output_packet.last_in_epoch;
   packet.rows = rows;
-  packet.ids = std::move(emission.ids);
-  packet.fields = std::move(emission.fields);
-  packet.metrics = std::move(emission.metrics);
-  packet.model = std::move(emission.model);
+  packet.ids = std::move(output_packet.ids);
+  packet.fields = std::move(output_packet.fields);
+  packet.metrics = std::move(output_packet.metrics);
+  packet.model = std::move(output_packet.model);
   return packet;
 }
 
@@ -82,28 +82,28 @@ void SourceProgress::require_promised_rows(bool last) const {
 SourceCall::SourceCall(CallEngine& engine, const PortTable& outputs, SourceProgress& progress, std::uint32_t epoch)
     : CallOf(engine, outputs), progress_(progress), epoch_(epoch), sent_(outputs.size()) {}
 
-void SourceCall::emit(std::string_view port, Emission emission) {
+void SourceCall::emit(std::string_view port, OutputPacket output_packet) {
   const std::size_t output = outputs_.index_of(port);
-  const std::int64_t rows = check_emission(port, outputs_.spec(output), emission);
+  const std::int64_t rows = check_output(port, outputs_.spec(output), output_packet);
   if (sent_.has(output)) break_source(fmt::format("output `{}` twice", port));
-  require_same_as_first(port, rows, emission);
+  require_same_as_first(port, rows, output_packet);
   sent_.add(output);
-  Packet packet = packet_from(std::move(emission), rows);
+  Packet packet = packet_from(std::move(output_packet), rows);
   packet.header.seq = progress_.next_seq_;
   packet.header.epoch = epoch_;
   engine_.send(output, std::move(packet));
 }
 
-void SourceCall::require_same_as_first(std::string_view port, std::int64_t rows, const Emission& emission) {
+void SourceCall::require_same_as_first(std::string_view port, std::int64_t rows, const OutputPacket& output_packet) {
   if (!any_) {
     any_ = true;
     rows_ = rows;
-    last_ = emission.last_in_epoch;
-    ids_ = emission.ids;
+    last_ = output_packet.last_in_epoch;
+    ids_ = output_packet.ids;
     return;
   }
-  const bool same_ids = emission.ids == ids_ || (emission.ids && ids_ && *emission.ids == *ids_);
-  if (rows != rows_ || emission.last_in_epoch != last_ || !same_ids)
+  const bool same_ids = output_packet.ids == ids_ || (output_packet.ids && ids_ && *output_packet.ids == *ids_);
+  if (rows != rows_ || output_packet.last_in_epoch != last_ || !same_ids)
     break_source(fmt::format("output `{}` has other rows, ids or last_in_epoch than the output before", port));
 }
 
@@ -169,17 +169,17 @@ SerialCall::SerialCall(CallEngine& engine, const PortTable& inputs, SerialProgre
 
 const Packet& SerialCall::input(std::string_view port) const { return packet_at(inputs_, packets_, port); }
 
-void SerialCall::emit(std::string_view port, Emission emission) {
+void SerialCall::emit(std::string_view port, OutputPacket output_packet) {
   const std::size_t output = outputs_.index_of(port);
   const PortSpec& spec = outputs_.spec(output);
-  const std::int64_t rows = check_emission(port, spec, emission);
+  const std::int64_t rows = check_output(port, spec, output_packet);
   const std::uint32_t epoch = packets_[port_].header.epoch;
   SerialProgress::Output& sent = progress_.outputs_[output];
   if (spec.kind == PortKind::data) {
     progress_.require_in_epoch(output, epoch);
-    if (emission.last_in_epoch) ++sent.epoch;
+    if (output_packet.last_in_epoch) ++sent.epoch;
   }
-  Packet packet = packet_from(std::move(emission), rows);
+  Packet packet = packet_from(std::move(output_packet), rows);
   packet.header.seq = sent.next_seq++;
   packet.header.epoch = epoch;
   engine_.send(output, std::move(packet));

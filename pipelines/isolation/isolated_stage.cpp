@@ -86,19 +86,21 @@ class Remote {
     WireWriter request;
     request.put(Request::produce);
     request.put(context.epoch());
-    call(request, &context, [&](std::string_view port, Emission emission) { context.emit(port, std::move(emission)); });
+    call(request, &context,
+         [&](std::string_view port, OutputPacket output_packet) { context.emit(port, std::move(output_packet)); });
   }
 
   void process(TransformContext& context) {
-    work(context, "", input_names(),
-         [&](std::string_view port, Emission emission) { context.emit(port, std::move(emission.fields)); });
+    work(context, "", input_names(), [&](std::string_view port, OutputPacket output_packet) {
+      context.emit(port, std::move(output_packet.fields));
+    });
   }
 
   void process(SerialContext& context) {
     const std::string port(context.port());
     const bool joined = isolation_.stage->spec.input_mode() == InputMode::joined;
     work(context, port, joined ? input_names() : std::vector<std::string>{port},
-         [&](std::string_view name, Emission emission) { context.emit(name, std::move(emission)); });
+         [&](std::string_view name, OutputPacket output_packet) { context.emit(name, std::move(output_packet)); });
   }
 
   void save(StageState& state) {
@@ -134,7 +136,7 @@ class Remote {
                 "set `isolate: none`, or start the run with pipeline-run");
   }
 
-  using Emit = std::function<void(std::string_view, Emission)>;
+  using Emit = std::function<void(std::string_view, OutputPacket)>;
 
   template <class Body>
   void guarded(const Body& body) noexcept {
@@ -211,9 +213,9 @@ class Remote {
     if (kind == WorkerMessage::stop_after) return stop_after(reader.get<std::uint32_t>(), *context);
     const std::string port = reader.text();
     const PortSpec& promised = context->output(port);
-    Emission emission = process_->packets().read(reader, promised, *context);
+    OutputPacket output_packet = process_->packets().read(reader, promised, *context);
     reader.require_end();
-    emit(port, std::move(emission));
+    emit(port, std::move(output_packet));
   }
 
   void warn(WireReader& reader) {

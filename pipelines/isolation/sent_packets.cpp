@@ -93,14 +93,14 @@ const SentPackets::Held& SentPackets::held(std::uint32_t slot) const {
   return found->second;
 }
 
-Emission SentPackets::read(WireReader& from, const PortSpec& port, WorkContext& context) {
-  Emission emission;
-  emission.first_row = from.get<std::uint64_t>();
-  emission.last_in_epoch = from.flag();
-  emission.ids = read_ids(from);
+OutputPacket SentPackets::read(WireReader& from, const PortSpec& port, WorkContext& context) {
+  OutputPacket output_packet;
+  output_packet.first_row = from.get<std::uint64_t>();
+  output_packet.last_in_epoch = from.flag();
+  output_packet.ids = read_ids(from);
   const std::uint64_t fields = from.count();
-  for (std::uint64_t i = 0; i < fields; ++i) emission.fields.push_back(read_field(from, port, i, context));
-  return emission;
+  for (std::uint64_t i = 0; i < fields; ++i) output_packet.fields.push_back(read_field(from, port, i, context));
+  return output_packet;
 }
 
 SampleIds SentPackets::read_ids(WireReader& from) {

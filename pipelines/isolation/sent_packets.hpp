@@ -24,7 +24,7 @@ class SentPackets {
   void write(WireWriter& to, const Packet& packet, const PortSpec& port);
   /// An emission, its bytes copied out of shared memory into memory of the run, or those of the packet that they came with.
   /// `port`: what was promised for its output. Throws Error("stage-garbled", run).
-  Emission read(WireReader& from, const PortSpec& port, WorkContext& context);
+  OutputPacket read(WireReader& from, const PortSpec& port, WorkContext& context);
   /// The stage has let go of these.
   void release(WireReader& from);
   void release_all() { held_.clear(); }

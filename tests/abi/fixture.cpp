@@ -39,7 +39,7 @@ class Dice final : public Source {
     std::uint64_t at = 0;
     for (float& eye : y.values<float>())
       eye = static_cast<float>(1 + static_cast<int>(6 * random_->uniform(at++, epoch_)));
-    ctx.emit("out", Emission::tensor(std::move(y).freeze(), ids, 0, true));
+    ctx.emit("out", OutputPacket::tensor(std::move(y).freeze(), ids, 0, true));
   }
 
  private:

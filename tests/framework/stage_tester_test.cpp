@@ -35,10 +35,10 @@ class SmallSource final : public Source {
     if (bad_ == "ids") ids->pop_back();
     const std::uint64_t first = at_;
     at_ += 3;
-    ctx.emit("out", Emission::tensor(std::move(out).freeze(), ids, first, at_ == 6));
+    ctx.emit("out", OutputPacket::tensor(std::move(out).freeze(), ids, first, at_ == 6));
     if (bad_ != "twice") return;
     OutTensor again = ctx.allocate({DType::i32, {}, {}, {}, {}}, 3);
-    ctx.emit("out", Emission::tensor(std::move(again).freeze(), ids, first, false));
+    ctx.emit("out", OutputPacket::tensor(std::move(again).freeze(), ids, first, false));
   }
   void save(StageState& state) const override { state.put("begun", std::as_bytes(std::span(&begun_, 1))); }
   void load(const StageState& state) override { begun_ = static_cast<std::uint8_t>(state.get("begun")[0]); }

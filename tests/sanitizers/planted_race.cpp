@@ -36,7 +36,7 @@ class PlantedSource final : public Source {
     row.values<std::uint8_t>()[0] = 1;
     const auto id = static_cast<std::uint64_t>(next_++);
     auto ids = std::make_shared<const std::vector<std::uint64_t>>(1, id);
-    ctx.emit("out", Emission::tensor(std::move(row).freeze(), std::move(ids), id, next_ == kBlocks));
+    ctx.emit("out", OutputPacket::tensor(std::move(row).freeze(), std::move(ids), id, next_ == kBlocks));
   }
 
  private:

@@ -54,7 +54,7 @@ class CountingSource final : public Source {
     const Tensor tensor = std::move(out).freeze();
     const auto first = static_cast<std::uint64_t>(at_);
     at_ += count;
-    for (const std::string& port : names_) ctx.emit(port, Emission::tensor(tensor, ids, first, at_ == rows_));
+    for (const std::string& port : names_) ctx.emit(port, OutputPacket::tensor(tensor, ids, first, at_ == rows_));
   }
   /// Other outputs than `out`.
   void set_outputs(std::vector<std::string> names) { names_ = std::move(names); }
@@ -127,7 +127,7 @@ class TestBatcher final : public Serial {
     std::copy(rows_.begin(), rows_.end(), out.values<std::int32_t>().begin());
     auto ids = std::make_shared<std::vector<std::uint64_t>>(rows_.begin(), rows_.end());
     const std::uint64_t first = ids->empty() ? 0 : ids->front();
-    ctx.emit("out", Emission::tensor(std::move(out).freeze(), std::move(ids), first, last));
+    ctx.emit("out", OutputPacket::tensor(std::move(out).freeze(), std::move(ids), first, last));
     rows_.clear();
   }
 
@@ -139,7 +139,7 @@ class TestBatcher final : public Serial {
 inline void pass_on(TransformContext& ctx) { ctx.emit("out", ctx.input().tensor()); }
 inline void pass_on_serial(SerialContext& ctx) {
   const Packet& in = ctx.input(ctx.port());
-  ctx.emit("out", Emission::tensor(in.tensor(), in.ids, in.header.first_row, in.header.last_in_epoch));
+  ctx.emit("out", OutputPacket::tensor(in.tensor(), in.ids, in.header.first_row, in.header.last_in_epoch));
 }
 
 /// What a sink has seen. One thread at a time writes, as a Serial does; read it after the run.

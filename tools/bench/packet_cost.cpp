@@ -34,7 +34,7 @@ std::unique_ptr<millrace::Stage> named_source(std::int64_t packets, int class_na
     out.values<std::int32_t>()[0] = 0;
     auto ids = std::make_shared<std::vector<std::uint64_t>>(1, static_cast<std::uint64_t>(at));
     const auto first = static_cast<std::uint64_t>(at++);
-    ctx.emit("out", millrace::Emission::tensor(std::move(out).freeze(), std::move(ids), first, at == packets));
+    ctx.emit("out", millrace::OutputPacket::tensor(std::move(out).freeze(), std::move(ids), first, at == packets));
   });
 }
 

@@ -117,9 +117,9 @@ constexpr void add_descriptor_types(LayoutHash& hash) {
 constexpr void add_context_types(LayoutHash& hash) {
   hash.type<Error>()
       .type<ErrorSite>(MILLRACE_DETAIL_AT(ErrorSite, path))
-      .type<Emission>(MILLRACE_DETAIL_AT(Emission, ids), MILLRACE_DETAIL_AT(Emission, first_row),
-                      MILLRACE_DETAIL_AT(Emission, last_in_epoch), MILLRACE_DETAIL_AT(Emission, metrics),
-                      MILLRACE_DETAIL_AT(Emission, model))
+      .type<OutputPacket>(MILLRACE_DETAIL_AT(OutputPacket, ids), MILLRACE_DETAIL_AT(OutputPacket, first_row),
+                          MILLRACE_DETAIL_AT(OutputPacket, last_in_epoch), MILLRACE_DETAIL_AT(OutputPacket, metrics),
+                          MILLRACE_DETAIL_AT(OutputPacket, model))
       .type<StageState>()
       .type<RowShare>(MILLRACE_DETAIL_AT(RowShare, size), MILLRACE_DETAIL_AT(RowShare, batch_rows))
       .type<Random>()

@@ -196,7 +196,7 @@ class MILLRACE_EXPORT NodeSeeds {
 };
 
 /// A packet to be sent. `fields` follow the order of the port's spec.
-struct Emission {
+struct OutputPacket {
   std::vector<Field> fields;
   SampleIds ids;
   std::uint64_t first_row = 0;
@@ -205,8 +205,8 @@ struct Emission {
   std::shared_ptr<const ModelSnapshot> model;
 
   /// Many rows of one tensor.
-  static Emission tensor(Tensor t, SampleIds ids, std::uint64_t first_row, bool last_in_epoch) {
-    Emission e;
+  static OutputPacket tensor(Tensor t, SampleIds ids, std::uint64_t first_row, bool last_in_epoch) {
+    OutputPacket e;
     e.fields.push_back({std::string(kValueField), std::move(t)});
     e.ids = std::move(ids);
     e.first_row = first_row;
@@ -241,7 +241,7 @@ class MILLRACE_EXPORT SourceContext : public WorkContext {
   virtual std::uint32_t epoch() const = 0;
   /// Sends a packet. Each call of produce sends exactly one packet on every output port, all with the same rows, ids and
   /// last_in_epoch.
-  virtual void emit(std::string_view port, Emission) = 0;
+  virtual void emit(std::string_view port, OutputPacket) = 0;
 };
 
 class MILLRACE_EXPORT TransformContext : public WorkContext {
@@ -259,7 +259,7 @@ class MILLRACE_EXPORT SerialContext : public WorkContext {
   /// The port that this call is for (independent inputs); the first port (joined inputs).
   virtual std::string_view port() const = 0;
   /// Sends a packet; its epoch is that of the input. Any number of times.
-  virtual void emit(std::string_view port, Emission) = 0;
+  virtual void emit(std::string_view port, OutputPacket) = 0;
   /// The last thing of a call: `body` goes on with it, in a context as this one, once `event` is done; at once where that is so
   /// already. No thread waits meanwhile, and no other packet of this stage comes in between. Dropped when the run is stopped.
   virtual void when(const Event& event, std::function<void(SerialContext&)> body) = 0;

@@ -29,17 +29,17 @@ SampleIds ids_of(std::int64_t rows, std::uint64_t first = 0) {
   return ids;
 }
 
-Emission zeros(WorkContext& ctx, const TensorSpec& spec, std::int64_t rows, std::uint64_t first, bool last) {
+OutputPacket zeros(WorkContext& ctx, const TensorSpec& spec, std::int64_t rows, std::uint64_t first, bool last) {
   OutTensor out = ctx.allocate(spec, rows);
   std::fill_n(reinterpret_cast<char*>(out.bytes()), static_cast<std::size_t>(rows) * spec.stored_row_bytes(), 0);
-  return Emission::tensor(std::move(out).freeze(), ids_of(rows, first), first, last);
+  return OutputPacket::tensor(std::move(out).freeze(), ids_of(rows, first), first, last);
 }
 
-Emission without_tensor(std::int64_t rows) {
-  Emission emission;
-  emission.fields.push_back({std::string(kValueField), Tensor()});
-  emission.ids = ids_of(rows);
-  return emission;
+OutputPacket without_tensor(std::int64_t rows) {
+  OutputPacket output_packet;
+  output_packet.fields.push_back({std::string(kValueField), Tensor()});
+  output_packet.ids = ids_of(rows);
+  return output_packet;
 }
 
 void describe_fault(StageDescriptor& spec, const char* name) {
@@ -115,11 +115,11 @@ class BreakingSource final : public Breaker<Source> {
     if (how_ == "other_rows") return ctx.emit("y", zeros(ctx, numbers(), 3, first, last));
     if (how_ == "other_ids") return ctx.emit("y", zeros(ctx, numbers(), 4, first + 1, last));
     if (how_ == "other_end") return ctx.emit("y", zeros(ctx, numbers(), 4, first, !last));
-    Emission emission = zeros(ctx, numbers(), is_short(last) ? 3 : 4, first, last);
-    if (how_ == "no_ids") emission.ids = nullptr;
-    if (how_ == "other_field") emission.fields.front().name = "image";
-    if (how_ == "more_fields") emission.fields.push_back(emission.fields.front());
-    ctx.emit("y", std::move(emission));
+    OutputPacket output_packet = zeros(ctx, numbers(), is_short(last) ? 3 : 4, first, last);
+    if (how_ == "no_ids") output_packet.ids = nullptr;
+    if (how_ == "other_field") output_packet.fields.front().name = "image";
+    if (how_ == "more_fields") output_packet.fields.push_back(output_packet.fields.front());
+    ctx.emit("y", std::move(output_packet));
   }
 
   int block_ = 0;
@@ -181,8 +181,8 @@ class BreakingSerial final : public Breaker<Serial> {
   }
 
  private:
-  static Emission same(const Packet& in, bool last) {
-    return Emission::tensor(in.tensor(), in.ids, in.header.first_row, last);
+  static OutputPacket same(const Packet& in, bool last) {
+    return OutputPacket::tensor(in.tensor(), in.ids, in.header.first_row, last);
   }
 };
 

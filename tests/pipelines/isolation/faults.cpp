@@ -224,9 +224,9 @@ class FaultySource final : public Source {
     std::vector<std::uint64_t> ids(4);
     std::iota(ids.begin(), ids.end(), static_cast<std::uint64_t>(at_));
     at_ += 4;
-    ctx.emit("out", Emission::tensor(std::move(out).freeze(),
-                                     std::make_shared<const std::vector<std::uint64_t>>(std::move(ids)),
-                                     static_cast<std::uint64_t>(at_ - 4), at_ == 12));
+    ctx.emit("out", OutputPacket::tensor(std::move(out).freeze(),
+                                         std::make_shared<const std::vector<std::uint64_t>>(std::move(ids)),
+                                         static_cast<std::uint64_t>(at_ - 4), at_ == 12));
   }
 
  private:
@@ -256,7 +256,8 @@ class FaultySerial final : public Serial {
     const auto values = in.tensor().stored<std::int32_t>();
     for (std::size_t i = 0; i < values.size(); ++i) out.values<std::int32_t>()[i] = sum_ += values[i];
     if (in.header.last_in_epoch) tell(in.header.epoch);
-    ctx.emit("out", Emission::tensor(std::move(out).freeze(), in.ids, in.header.first_row, in.header.last_in_epoch));
+    ctx.emit("out",
+             OutputPacket::tensor(std::move(out).freeze(), in.ids, in.header.first_row, in.header.last_in_epoch));
   }
 
   void save(StageState& state) const override { state.put("sum", std::as_bytes(std::span(&sum_, 1))); }

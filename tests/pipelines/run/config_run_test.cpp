@@ -72,7 +72,7 @@ class DropHalf final : public Serial {
   void process(SerialContext& ctx) override {
     const Packet& in = ctx.input();
     if (!in.header.last_in_epoch && in.header.seq % 2 == 0) return;
-    ctx.emit("out", Emission{in.fields, in.ids, in.header.first_row, in.header.last_in_epoch, {}, {}});
+    ctx.emit("out", OutputPacket{in.fields, in.ids, in.header.first_row, in.header.last_in_epoch, {}, {}});
   }
 };
 
@@ -117,10 +117,10 @@ class FussyEvaluator final : public Serial {
     auto metrics = std::make_shared<Metrics>();
     metrics->epoch = epoch;
     metrics->set("loss", 1);
-    Emission emission;
-    emission.metrics = std::move(metrics);
-    emission.last_in_epoch = true;
-    ctx.emit("metrics", std::move(emission));
+    OutputPacket output_packet;
+    output_packet.metrics = std::move(metrics);
+    output_packet.last_in_epoch = true;
+    ctx.emit("metrics", std::move(output_packet));
   }
   std::map<std::uint32_t, Pass> passes_;
 };

@@ -106,7 +106,7 @@ class ForgetsEnd final : public Serial {
   static void pass_on(SerialContext& ctx, bool forgets) {
     const Packet& in = ctx.input();
     const bool last = in.header.last_in_epoch && !forgets;
-    ctx.emit("out", Emission{in.fields, in.ids, in.header.first_row, last, {}, {}});
+    ctx.emit("out", OutputPacket{in.fields, in.ids, in.header.first_row, last, {}, {}});
   }
 
   std::int64_t epoch_;

@@ -183,7 +183,7 @@ TEST_CASE("metrics and models hold their epoch but no block", "[adapter]") {
   Seen seen;
   bench.graph.source("src", 4, 4);
   bench.graph.add("learn", std::make_unique<FunctionSerial>([](SerialContext& ctx) {
-                    Emission metrics;
+                    OutputPacket metrics;
                     metrics.metrics = std::make_shared<Metrics>();
                     ctx.emit("metrics", std::move(metrics));
                   }),

@@ -27,7 +27,7 @@ Outcome run_failing_at(std::int64_t at, int threads) {
   graph.transform("b", "src.y");
   graph.add("join", std::make_unique<FunctionSerial>([](SerialContext& ctx) {
               const Packet& in = ctx.input("x");
-              ctx.emit("out", Emission::tensor(in.tensor(), in.ids, in.header.first_row, in.header.last_in_epoch));
+              ctx.emit("out", OutputPacket::tensor(in.tensor(), in.ids, in.header.first_row, in.header.last_in_epoch));
             }),
             {{"x", "a"}, {"y", "b"}}, {{"out", numbers()}});
   graph.add("batches", std::make_unique<TestBatcher>(5), {{"in", "join"}}, {{"out", numbers()}}).accumulates_rows = 5;

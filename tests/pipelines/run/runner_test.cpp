@@ -257,7 +257,7 @@ int most_snapshots(std::uint32_t ahead) {
               int known = most;
               while (now > known && !most.compare_exchange_weak(known, now)) {
               }
-              Emission snapshot;
+              OutputPacket snapshot;
               snapshot.metrics = std::make_shared<Metrics>();
               ctx.emit("model", std::move(snapshot));
             }),

@@ -85,10 +85,10 @@ class Careless final : public Serial {
     auto metrics = std::make_shared<Metrics>();
     metrics->epoch = header.epoch;
     metrics->set("loss", fault_ == "nan" && header.epoch == 3 ? std::nan("") : 1);
-    Emission emission;
-    emission.metrics = metrics;
-    emission.last_in_epoch = true;
-    ctx.emit("metrics", std::move(emission));
+    OutputPacket output_packet;
+    output_packet.metrics = metrics;
+    output_packet.last_in_epoch = true;
+    ctx.emit("metrics", std::move(output_packet));
   }
 
  private:

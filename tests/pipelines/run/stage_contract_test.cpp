@@ -38,27 +38,27 @@ TEST_CASE("a source must send one packet on every output, all alike", "[runner]"
     return graph.run().failures.at(0).name;
   };
   const auto memory = make_host_allocator();
-  const auto emission = [&](std::int64_t rows, bool last, std::uint64_t id = 0) {
+  const auto output_packet = [&](std::int64_t rows, bool last, std::uint64_t id = 0) {
     auto ids = std::make_shared<std::vector<std::uint64_t>>(static_cast<std::size_t>(rows), id);
     OutTensor out(number_spec(), rows, *memory);
-    return Emission::tensor(std::move(out).freeze(), ids, 0, last);
+    return OutputPacket::tensor(std::move(out).freeze(), ids, 0, last);
   };
-  CHECK(run_with([&](SourceContext& ctx) { ctx.emit("x", emission(2, true)); }) == "source-contract");
+  CHECK(run_with([&](SourceContext& ctx) { ctx.emit("x", output_packet(2, true)); }) == "source-contract");
   CHECK(run_with([&](SourceContext& ctx) {
-          ctx.emit("x", emission(2, true));
-          ctx.emit("x", emission(2, true));
+          ctx.emit("x", output_packet(2, true));
+          ctx.emit("x", output_packet(2, true));
         }) == "source-contract");
   CHECK(run_with([&](SourceContext& ctx) {
-          ctx.emit("x", emission(2, true));
-          ctx.emit("y", emission(3, true));
+          ctx.emit("x", output_packet(2, true));
+          ctx.emit("y", output_packet(3, true));
         }) == "source-contract");
   CHECK(run_with([&](SourceContext& ctx) {
-          ctx.emit("x", emission(2, true));
-          ctx.emit("y", emission(2, false));
+          ctx.emit("x", output_packet(2, true));
+          ctx.emit("y", output_packet(2, false));
         }) == "source-contract");
   CHECK(run_with([&](SourceContext& ctx) {
-          ctx.emit("x", emission(2, true));
-          ctx.emit("y", emission(2, true, 7));
+          ctx.emit("x", output_packet(2, true));
+          ctx.emit("y", output_packet(2, true, 7));
         }) == "source-contract");
   CHECK(run_with([](SourceContext&) {}) == "source-contract");
 }
@@ -96,7 +96,7 @@ TEST_CASE("what a stage emits must be what infer promised", "[runner]") {
   CHECK(run_with(PortSpec::of_kind(PortKind::model), pass_on_serial) == "output-mismatch");
   CHECK(run_with(PortSpec::of_kind(PortKind::metrics), pass_on_serial) == "output-mismatch");
   CHECK(run_with(numbers(4), [](SerialContext& ctx) {
-          ctx.emit("out", Emission::tensor(ctx.input().tensor(), nullptr, 0, false));
+          ctx.emit("out", OutputPacket::tensor(ctx.input().tensor(), nullptr, 0, false));
         }) == "output-mismatch");
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("a stage that drops the last packets before a join ends in lost-packet
   graph.source("src", 400, 4).budget_blocks = 200;
   graph.serial("drops", "src", [](SerialContext& ctx) {
     const Packet& in = ctx.input();
-    if (in.header.seq < 98) ctx.emit("out", Emission::tensor(in.tensor(), in.ids, 0, in.header.seq == 97));
+    if (in.header.seq < 98) ctx.emit("out", OutputPacket::tensor(in.tensor(), in.ids, 0, in.header.seq == 97));
   });
   graph.transform("keeps", "src");
   graph.add("join", std::make_unique<FunctionSerial>([](SerialContext&) {}), {{"x", "drops"}, {"y", "keeps"}}, {});
@@ -167,7 +167,7 @@ TEST_CASE("a Serial ends each epoch once on each output, in order", "[runner]") 
       const Packet& in = ctx.input(ctx.port());
       kept->push_back(in);
       if (in.header.epoch % 2 == 0) return;
-      for (const Packet& p : *kept) ctx.emit("out", Emission::tensor(p.tensor(), p.ids, 0, p.header.last_in_epoch));
+      for (const Packet& p : *kept) ctx.emit("out", OutputPacket::tensor(p.tensor(), p.ids, 0, p.header.last_in_epoch));
       kept->clear();
     };
   };
@@ -179,7 +179,7 @@ TEST_CASE("a Serial ends each epoch once on each output, in order", "[runner]") 
         }) == 1);
   CHECK(run_with(InputMode::joined, [](SerialContext& ctx) {
           const Packet& in = ctx.input();
-          ctx.emit("out", Emission::tensor(in.tensor(), in.ids, 0, in.header.last_in_epoch || in.header.seq == 17));
+          ctx.emit("out", OutputPacket::tensor(in.tensor(), in.ids, 0, in.header.last_in_epoch || in.header.seq == 17));
         }) == 2);
 }
 

@@ -18,7 +18,7 @@ std::function<void(SerialContext&)> keep_every(std::int32_t share) {
       if (value % share == 0) ids->push_back(static_cast<std::uint64_t>(value));
     OutTensor out = ctx.allocate(number_spec(), static_cast<std::int64_t>(ids->size()));
     std::copy(ids->begin(), ids->end(), out.values<std::int32_t>().begin());
-    ctx.emit("out", Emission::tensor(std::move(out).freeze(), ids, in.header.first_row, in.header.last_in_epoch));
+    ctx.emit("out", OutputPacket::tensor(std::move(out).freeze(), ids, in.header.first_row, in.header.last_in_epoch));
   };
 }
 

@@ -104,7 +104,7 @@ class MILLRACE_EXPORT SourceCall final : public CallOf<SourceContext> {
  public:
   SourceCall(CallEngine& engine, const PortTable& outputs, SourceProgress& progress, std::uint32_t epoch);
   std::uint32_t epoch() const override { return epoch_; }
-  void emit(std::string_view port, Emission emission) override;
+  void emit(std::string_view port, OutputPacket output_packet) override;
   /// To be called when produce has returned. Throws Error("source-contract", run) for an output without a packet and for other
   /// rows of the epoch than were promised, unless the run is being stopped.
   void finish();
@@ -112,7 +112,7 @@ class MILLRACE_EXPORT SourceCall final : public CallOf<SourceContext> {
   bool was_last() const { return last_; }
 
  private:
-  void require_same_as_first(std::string_view port, std::int64_t rows, const Emission& emission);
+  void require_same_as_first(std::string_view port, std::int64_t rows, const OutputPacket& output_packet);
 
   SourceProgress& progress_;
   const std::uint32_t epoch_;
@@ -179,7 +179,7 @@ class MILLRACE_EXPORT SerialCall final : public CallOf<SerialContext> {
              std::size_t port);
   const Packet& input(std::string_view port) const override;
   std::string_view port() const override { return inputs_.name(port_); }
-  void emit(std::string_view port, Emission emission) override;
+  void emit(std::string_view port, OutputPacket output_packet) override;
   void when(const Event& event, std::function<void(SerialContext&)> body) override;
   /// What is to be done when its event is done, in a call of its own; without a body when nothing is. Then the call is finished.
   CallRest take_rest() { return std::exchange(rest_, {}); }

@@ -15,7 +15,8 @@ namespace millrace {
 MILLRACE_EXPORT std::int64_t check_fields(std::string_view port, const PortSpec& spec,
                                           const std::vector<Field>& fields);
 
-/// A whole emission: its kind, its fields, and an id for each row. Throws as check_fields does.
-MILLRACE_EXPORT std::int64_t check_emission(std::string_view port, const PortSpec& spec, const Emission& emission);
+/// A whole output packet: its kind, its fields, and an id for each row. Throws as check_fields does.
+MILLRACE_EXPORT std::int64_t check_output(std::string_view port, const PortSpec& spec,
+                                          const OutputPacket& output_packet);
 
 }  // namespace millrace

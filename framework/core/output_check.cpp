@@ -1,6 +1,6 @@
 // Whether what a stage emits is what its infer promised.
 #include <millrace/detail/counted.hpp>
-#include <millrace/detail/emission_check.hpp>
+#include <millrace/detail/output_check.hpp>
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
@@ -39,12 +39,12 @@ std::int64_t check_fields(std::string_view port, const PortSpec& spec, const std
   return rows;
 }
 
-std::int64_t check_emission(std::string_view port, const PortSpec& spec, const Emission& emission) {
-  if (spec.kind == PortKind::metrics && !emission.metrics) mismatch(port, "no metrics on a port for metrics");
-  if (spec.kind == PortKind::model && !emission.model) mismatch(port, "no model on a port for models");
+std::int64_t check_output(std::string_view port, const PortSpec& spec, const OutputPacket& output_packet) {
+  if (spec.kind == PortKind::metrics && !output_packet.metrics) mismatch(port, "no metrics on a port for metrics");
+  if (spec.kind == PortKind::model && !output_packet.model) mismatch(port, "no model on a port for models");
   if (spec.kind != PortKind::data) return 0;
-  const std::int64_t rows = check_fields(port, spec, emission.fields);
-  const std::size_t ids = emission.ids ? emission.ids->size() : 0;
+  const std::int64_t rows = check_fields(port, spec, output_packet.fields);
+  const std::size_t ids = output_packet.ids ? output_packet.ids->size() : 0;
   if (ids != static_cast<std::size_t>(rows))
     mismatch(port, fmt::format("{} for {}", counted(ids, "sample id"), counted(rows, "row")));
   return rows;
