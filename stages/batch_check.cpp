@@ -42,7 +42,7 @@ void check_weights(const TensorSpec& weights, const char* port, InferContext& ct
 }
 
 bool is_unscaled(const TensorSpec& inputs) {
-  return inputs.dtype == DType::u8 && inputs.encoding.form == Form::dense && inputs.range &&
+  return inputs.dtype == DType::u8 && inputs.encoding.kind == EncodingKind::dense && inputs.range &&
          std::max(std::fabs(inputs.range->lo), std::fabs(inputs.range->hi)) > kScaledUpTo;
 }
 
@@ -83,7 +83,7 @@ void check_batches(Loss loss, const ModelSpec& model, const PortSpec& batches, c
 }
 
 bool is_classification(Loss loss, const ModelSpec& model, const TensorSpec& targets) {
-  if (takes_probabilities(loss) || targets.encoding.form == Form::indicator) return true;
+  if (takes_probabilities(loss) || targets.encoding.kind == EncodingKind::indicator) return true;
   const Activation last = model.layers.back().activation;
   return last == Activation::softmax || last == Activation::sigmoid;
 }

@@ -67,7 +67,7 @@ class Normalize final : public Transform {
     TensorSpec out = port.only();
     if (out.range) out.range = mapped_range(port.only());
     if (stays_bytes(out))
-      out.encoding = {Form::affine_u8, scale_, offset_, 0};
+      out.encoding = {EncodingKind::affine_u8, scale_, offset_, 0};
     else
       out.encoding = {};
     out.dtype = DType::f32;
@@ -92,7 +92,7 @@ class Normalize final : public Transform {
 
  private:
   bool stays_bytes(const TensorSpec& spec) const {
-    return spec.dtype == DType::u8 && spec.encoding.form == Form::dense && (!has_std_ || is_near_bytes(mean_));
+    return spec.dtype == DType::u8 && spec.encoding.kind == EncodingKind::dense && (!has_std_ || is_near_bytes(mean_));
   }
 
   /// The mean comes off before anything is rounded, and so does the offset of values that a float32 does not hold.
@@ -129,7 +129,7 @@ class Normalize final : public Transform {
   }
 
   bool input_fits(InferContext& ctx, const TensorSpec& in) const {
-    if (in.encoding.form == Form::indicator || !in.class_names.empty()) {
+    if (in.encoding.kind == EncodingKind::indicator || !in.class_names.empty()) {
       ctx.error(ErrorSite::input("in"), "dtype-mismatch", fmt::format("{} are classes, not quantities", in.describe()),
                 "normalize the inputs; one_hot takes the labels");
       return false;

@@ -59,7 +59,7 @@ class OneHot final : public Transform {
     if (columns_.empty() && in.range && !range_fits(ctx, *in.range, port.range_location)) return;
     const ClassNames& names = names_.empty() ? in.class_names : names_;
     TensorSpec out{DType::f32, {classes_}, ValueRange{0, 1}, {}, names};
-    out.encoding.form = Form::indicator;
+    out.encoding.kind = EncodingKind::indicator;
     out.encoding.classes = static_cast<std::int32_t>(classes_);
     ctx.output("out", PortSpec::single(std::move(out), port.rows_per_epoch, port.max_rows));
   }

@@ -53,7 +53,7 @@ void append_rows(std::string& text, std::span<const T> values, std::int64_t rows
 // What float32 would round is written as it is stored.
 void append_rows(std::string& text, const Tensor& part, std::int64_t rows) {
   const std::int64_t columns = elements_of(part.spec().row_shape);
-  const bool is_dense = part.spec().encoding.form == Form::dense;
+  const bool is_dense = part.spec().encoding.kind == EncodingKind::dense;
   if (is_dense && part.spec().dtype == DType::i32)
     append_rows(text, part.stored<std::int32_t>(), rows, columns);
   else if (is_dense && part.spec().dtype == DType::f64)
@@ -95,9 +95,9 @@ constexpr std::size_t kCopies = 6, kMoreWithAll = 3;
 
 std::size_t value_chars(const TensorSpec& spec) {
   const Encoding& encoding = spec.encoding;
-  if (encoding.form == Form::indicator) return 2;
-  if (encoding.form == Form::dense && spec.dtype == DType::f64) return kValueChars;
-  if (encoding.form == Form::dense && spec.dtype == DType::u8) return 4;
+  if (encoding.kind == EncodingKind::indicator) return 2;
+  if (encoding.kind == EncodingKind::dense && spec.dtype == DType::f64) return kValueChars;
+  if (encoding.kind == EncodingKind::dense && spec.dtype == DType::u8) return 4;
   return 16;  // -1.17549435e-38, and every int32
 }
 

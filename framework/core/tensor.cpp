@@ -89,9 +89,9 @@ std::string_view to_string(DType dtype) {
   return kNames.at(static_cast<std::size_t>(dtype));
 }
 
-std::string_view to_string(Form form) {
+std::string_view to_string(EncodingKind kind) {
   constexpr std::array<std::string_view, 3> kNames{"dense", "affine_u8", "indicator"};
-  return kNames.at(static_cast<std::size_t>(form));
+  return kNames.at(static_cast<std::size_t>(kind));
 }
 
 std::uint64_t checked_multiply(std::uint64_t a, std::uint64_t b) {
@@ -119,19 +119,19 @@ std::string to_string(const RowShape& shape) {
 }
 
 DType TensorSpec::stored_dtype() const {
-  switch (encoding.form) {
-    case Form::dense:
+  switch (encoding.kind) {
+    case EncodingKind::dense:
       return dtype;
-    case Form::affine_u8:
+    case EncodingKind::affine_u8:
       return DType::u8;
-    case Form::indicator:
+    case EncodingKind::indicator:
       return encoding.classes <= 256 ? DType::u8 : DType::i32;
   }
   return dtype;
 }
 
 std::int64_t TensorSpec::stored_elements() const {
-  return encoding.form == Form::indicator ? 1 : elements_of(row_shape);
+  return encoding.kind == EncodingKind::indicator ? 1 : elements_of(row_shape);
 }
 
 std::size_t TensorSpec::stored_row_bytes() const {
@@ -145,7 +145,7 @@ std::size_t TensorSpec::logical_row_bytes() const {
 std::string TensorSpec::describe() const {
   std::string text = fmt::format("{} {}", to_string(dtype), to_string(row_shape));
   if (range) text += fmt::format(" in [{}, {}]", range->lo, range->hi);
-  if (encoding.form != Form::dense) text += fmt::format(" as {}", to_string(encoding.form));
+  if (encoding.kind != EncodingKind::dense) text += fmt::format(" as {}", to_string(encoding.kind));
   return text;
 }
 
@@ -157,12 +157,12 @@ void affine_table(const Encoding& encoding, std::span<float, 256> out) {
 
 void decode_f32(const TensorSpec& spec, const std::byte* stored, std::int64_t rows, float* out) {
   const std::int64_t count = rows * elements_of(spec.row_shape);
-  switch (spec.encoding.form) {
-    case Form::dense:
+  switch (spec.encoding.kind) {
+    case EncodingKind::dense:
       return convert_dense(spec.dtype, stored, count, out);
-    case Form::affine_u8:
+    case EncodingKind::affine_u8:
       return decode_affine(spec.encoding, reinterpret_cast<const std::uint8_t*>(stored), count, out);
-    case Form::indicator:
+    case EncodingKind::indicator:
       if (spec.stored_dtype() == DType::u8)
         return expand_indicator<std::uint8_t>(stored, rows, spec.encoding.classes, out);
       return expand_indicator<std::int32_t>(stored, rows, spec.encoding.classes, out);
@@ -300,7 +300,7 @@ std::size_t Tensor::size_bytes() const {
 std::span<const float> Tensor::f32() const {
   const State& s = state_of(state_, "its values");
   const auto count = static_cast<std::size_t>(s.rows * elements_of(s.spec.row_shape));
-  if (s.spec.encoding.form == Form::dense && s.spec.dtype == DType::f32)
+  if (s.spec.encoding.kind == EncodingKind::dense && s.spec.dtype == DType::f32)
     return {reinterpret_cast<const float*>(s.stored()), count};
   std::call_once(s.decoded_once, [&] {
     const std::size_t size = count * sizeof(float);
@@ -313,7 +313,7 @@ std::span<const float> Tensor::f32() const {
 }
 
 Tensor Tensor::reshaped(RowShape shape) const {
-  if (spec().encoding.form == Form::indicator)
+  if (spec().encoding.kind == EncodingKind::indicator)
     not_possible("encoding-mismatch", fmt::format("cannot reshape {}", spec().describe()));
   if (elements_of(shape) != elements_of(spec().row_shape))
     not_possible("shape-mismatch", fmt::format("cannot reshape {} to {}", spec().describe(), to_string(shape)));

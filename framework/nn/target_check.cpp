@@ -19,7 +19,9 @@ constexpr std::int64_t kRowsAtOnce = 64;
 /// How far from 1 a sum of probabilities may be: those that are written with three digits are.
 constexpr float kSumTolerance = 1e-3F;
 
-bool is_dense_f32(const TensorSpec& spec) { return spec.encoding.form == Form::dense && spec.dtype == DType::f32; }
+bool is_dense_f32(const TensorSpec& spec) {
+  return spec.encoding.kind == EncodingKind::dense && spec.dtype == DType::f32;
+}
 
 /// What `fault_of` says of the first row of which it says something.
 template <class FaultOf>
@@ -70,12 +72,12 @@ std::optional<TargetFault> known_wrong_sum(Loss loss, const TensorSpec& targets)
 }
 
 bool leaves_values_open(Loss loss, const TensorSpec& targets) {
-  return takes_probabilities(loss) && targets.encoding.form != Form::indicator && !targets.range;
+  return takes_probabilities(loss) && targets.encoding.kind != EncodingKind::indicator && !targets.range;
 }
 
 bool leaves_sums_open(Loss loss, const TensorSpec& targets) {
   const bool takes_sum_one = nn::visit(loss, [](auto tag) { return decltype(tag)::Type::kTakesRowsOfSumOne; });
-  return takes_sum_one && targets.encoding.form != Form::indicator;
+  return takes_sum_one && targets.encoding.kind != EncodingKind::indicator;
 }
 
 std::optional<TargetFault> find_out_of_range(Loss loss, const Tensor& targets) {

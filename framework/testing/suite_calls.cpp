@@ -34,8 +34,8 @@ Tensor make_tensor(const TensorSpec& spec, std::int64_t rows, const Random& rand
                    std::uint32_t epoch, Allocator& memory) {
   OutTensor out(spec, rows, memory);
   ValueRange range = spec.range.value_or(ValueRange{-2, 6});
-  if (spec.encoding.form == Form::affine_u8) range = {0, 255};
-  if (spec.encoding.form == Form::indicator) range = {0, static_cast<double>(spec.encoding.classes) - 1};
+  if (spec.encoding.kind == EncodingKind::affine_u8) range = {0, 255};
+  if (spec.encoding.kind == EncodingKind::indicator) range = {0, static_cast<double>(spec.encoding.classes) - 1};
   switch (spec.stored_dtype()) {
     case DType::u8:
       fill<std::uint8_t>(spec, range, random, first, epoch, out);

@@ -47,7 +47,7 @@ struct Choice {
   bool optional = false;
   DType dtype = DType::f32;
   std::size_t rank = 1;
-  Form form = Form::dense;
+  EncodingKind kind = EncodingKind::dense;
   bool narrow = false;  ///< values in [0, 1]
 };
 
@@ -59,8 +59,8 @@ class FormSearch {
     for (const bool optional : {false, true})
       for (const DType dtype : dtypes())
         for (const std::size_t rank : {1, 0, 2})
-          for (const Form form : {Form::dense, Form::affine_u8, Form::indicator})
-            if (form == Form::dense || dtype == DType::f32) try_choice({optional, dtype, rank, form, false});
+          for (const EncodingKind kind : {EncodingKind::dense, EncodingKind::affine_u8, EncodingKind::indicator})
+            if (kind == EncodingKind::dense || dtype == DType::f32) try_choice({optional, dtype, rank, kind, false});
     return std::move(found_);
   }
 
@@ -159,18 +159,18 @@ class FormSearch {
         declared.is_one_value ? 0 : std::clamp(choice.rank, declared.least_rank, declared.most_rank);
     spec.row_shape = other != nullptr ? other->row_shape : declared.row_shape.value_or(RowShape(rank, extent));
     if (spec.dtype == DType::f32) set_encoding(choice, spec);
-    if (spec.encoding.form == Form::dense) spec.range = range_of(choice, declared, spec.dtype);
+    if (spec.encoding.kind == EncodingKind::dense) spec.range = range_of(choice, declared, spec.dtype);
     return spec;
   }
 
   static void set_encoding(const Choice& choice, TensorSpec& spec) {
-    const Form form = choice.form;
-    if (form == Form::affine_u8) {
+    const EncodingKind kind = choice.kind;
+    if (kind == EncodingKind::affine_u8) {
       const float scale = choice.narrow ? kNarrowScale : kScale, offset = choice.narrow ? 0.0F : kOffset;
-      spec.encoding = {form, scale, offset, 0};
+      spec.encoding = {kind, scale, offset, 0};
       spec.range = ValueRange{offset, 255 * scale + offset};
-    } else if (form == Form::indicator && spec.row_shape.size() == 1) {
-      spec.encoding = {form, 1, 0, static_cast<std::int32_t>(spec.row_shape[0])};
+    } else if (kind == EncodingKind::indicator && spec.row_shape.size() == 1) {
+      spec.encoding = {kind, 1, 0, static_cast<std::int32_t>(spec.row_shape[0])};
       spec.range = ValueRange{0, 1};
     }
   }

@@ -71,7 +71,9 @@ std::size_t flowing_bytes(const ValidatedNode& node, std::size_t rows) {
   return bytes;
 }
 
-bool is_float32(const TensorSpec& spec) { return spec.encoding.form == Form::dense && spec.dtype == DType::f32; }
+bool is_float32(const TensorSpec& spec) {
+  return spec.encoding.kind == EncodingKind::dense && spec.dtype == DType::f32;
+}
 
 // A batcher copies stored bytes, a step decodes into memory that it has declared, and who gives on what it got moves bytes.
 bool may_decode(const ValidatedNode& node, const TensorSpec& in) {
@@ -96,7 +98,7 @@ std::size_t consumers_of(const ValidatedGraph& graph, const ValidatedEdge& edge)
 bool is_made_here(const ValidatedGraph& graph, const ValidatedNode& node, const TensorSpec& out) {
   for (const ValidatedEdge& edge : node.inputs)
     for (const PortSpec::FieldSpec& field : graph.spec_of(edge).fields)
-      if (field.spec.encoding.form == out.encoding.form && field.spec.stored_dtype() == out.stored_dtype())
+      if (field.spec.encoding.kind == out.encoding.kind && field.spec.stored_dtype() == out.stored_dtype())
         return false;
   return true;
 }

@@ -33,7 +33,8 @@ std::string hash_in_arena(int threads, const TrainSpec& spec, const Batch& batch
 
 Batch pixel_batch(std::int64_t rows) {
   static const std::unique_ptr<Allocator> memory = make_host_allocator();
-  OutTensor out(TensorSpec{DType::f32, {200}, {}, {Form::affine_u8, 1.0F / 255.0F, -0.1F, 0}, {}}, rows, *memory);
+  OutTensor out(TensorSpec{DType::f32, {200}, {}, {EncodingKind::affine_u8, 1.0F / 255.0F, -0.1F, 0}, {}}, rows,
+                *memory);
   std::uint32_t next = 0;
   for (std::uint8_t& value : out.values<std::uint8_t>()) value = static_cast<std::uint8_t>((next = next * 5 + 77) >> 8);
   return batch_of(std::move(out).freeze(), class_ids(rows, 10));

@@ -79,7 +79,7 @@ inline std::vector<float> uniform_values(std::int64_t count, const char* purpose
 /// Rows with every 10-class label in turn; stored as class ids.
 inline Tensor class_ids(std::int64_t rows, std::int32_t classes) {
   static const std::unique_ptr<Allocator> memory = make_host_allocator();
-  OutTensor out(TensorSpec{DType::f32, {classes}, {}, {Form::indicator, 1, 0, classes}, {}}, rows, *memory);
+  OutTensor out(TensorSpec{DType::f32, {classes}, {}, {EncodingKind::indicator, 1, 0, classes}, {}}, rows, *memory);
   auto ids = classes <= 256 ? out.values<std::uint8_t>() : std::span<std::uint8_t>{};
   for (std::size_t i = 0; i < ids.size(); ++i)
     ids[i] = static_cast<std::uint8_t>((i * 7 + 3) % static_cast<std::size_t>(classes));

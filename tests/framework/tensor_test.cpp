@@ -51,7 +51,7 @@ TEST_CASE("every dense type is read as float32") {
 }
 
 TEST_CASE("affine_u8 decodes every byte with two roundings") {
-  Encoding encoding{Form::affine_u8, 1.0F / 255.0F, -0.1307F, 0};
+  Encoding encoding{EncodingKind::affine_u8, 1.0F / 255.0F, -0.1307F, 0};
   std::vector<std::uint8_t> bytes(256);
   for (std::size_t i = 0; i < 256; ++i) bytes[i] = static_cast<std::uint8_t>(i);
   const Tensor t = make<std::uint8_t>({256}, bytes, encoding, DType::f32);
@@ -63,20 +63,20 @@ TEST_CASE("affine_u8 decodes every byte with two roundings") {
 }
 
 TEST_CASE("an indicator is 1 at its class and 0 elsewhere") {
-  const Tensor t = make<std::uint8_t>({3}, {2, 0}, {Form::indicator, 1, 0, 3}, DType::f32);
+  const Tensor t = make<std::uint8_t>({3}, {2, 0}, {EncodingKind::indicator, 1, 0, 3}, DType::f32);
   const std::vector<float> expected{0, 0, 1, 1, 0, 0};
   CHECK(std::vector<float>(t.f32().begin(), t.f32().end()) == expected);
   CHECK(t.spec().stored_row_bytes() == 1);
-  const Tensor wide = make<std::int32_t>({300}, {299}, {Form::indicator, 1, 0, 300}, DType::f32);
+  const Tensor wide = make<std::int32_t>({300}, {299}, {EncodingKind::indicator, 1, 0, 300}, DType::f32);
   CHECK(wide.f32()[299] == 1.0F);
   CHECK(wide.spec().stored_row_bytes() == 4);
-  const Tensor bad = make<std::uint8_t>({3}, {3}, {Form::indicator, 1, 0, 3}, DType::f32);
+  const Tensor bad = make<std::uint8_t>({3}, {3}, {EncodingKind::indicator, 1, 0, 3}, DType::f32);
   CHECK(name_of([&] { bad.f32(); }) == "label-out-of-range");
 }
 
 TEST_CASE("a decoded copy is made once, whoever asks, and charged to the allocator") {
   const Tensor t =
-      make<std::uint8_t>({4096}, std::vector<std::uint8_t>(4096, 7), {Form::affine_u8, 1, 0, 0}, DType::f32);
+      make<std::uint8_t>({4096}, std::vector<std::uint8_t>(4096, 7), {EncodingKind::affine_u8, 1, 0, 0}, DType::f32);
   const std::size_t before = memory().live_bytes();
   std::vector<const float*> seen(4);
   std::vector<std::thread> threads;
@@ -97,7 +97,7 @@ TEST_CASE("reshape, view and slice share the bytes") {
   CHECK(second.f32()[0] == 6.0F);
   TensorSpec affine = t.spec();
   affine.dtype = DType::f32;
-  affine.encoding = {Form::affine_u8, 0.5F, 0, 0};
+  affine.encoding = {EncodingKind::affine_u8, 0.5F, 0, 0};
   CHECK(t.viewed_as(affine).f32()[11] == 5.5F);
 }
 
@@ -108,7 +108,7 @@ TEST_CASE("what cannot be reshaped, viewed or sliced is refused by name") {
   CHECK(name_of([&] { t.slice(1, 1); }) == "rows-mismatch");
   CHECK(name_of([&] { t.stored<float>(); }) == "dtype-mismatch");
   CHECK(name_of([&] {
-          make<std::uint8_t>({3}, {1}, {Form::indicator, 1, 0, 3}).reshaped({3});
+          make<std::uint8_t>({3}, {1}, {EncodingKind::indicator, 1, 0, 3}).reshaped({3});
         }) == "encoding-mismatch");
 }
 
@@ -147,7 +147,7 @@ TEST_CASE("a writer keeps the rows it filled") {
 TEST_CASE("a spec describes itself") {
   TensorSpec spec{DType::u8, {28, 28}, ValueRange{0, 255}, {}, {}};
   CHECK(spec.describe() == "u8 [n, 28, 28] in [0, 255]");
-  spec.encoding.form = Form::affine_u8;
+  spec.encoding.kind = EncodingKind::affine_u8;
   CHECK_THAT(spec.describe(), ContainsSubstring("as affine_u8"));
   CHECK(spec.logical_row_bytes() == 784);
 }
@@ -174,7 +174,7 @@ TEST_CASE("rows of a table remain those rows as views and slices, and are brough
   const auto table = small_table(*own);
   Tensor all({DType::u8, {2}, {}, {}, {}}, table, numbers({2, 0, 1, 2}));
   const Tensor part = all.reshaped({1, 2}).slice(1, 3);
-  const Tensor affine = part.slice(1, 2).viewed_as({DType::f32, {2}, {}, {Form::affine_u8, 0.5F, 1, 0}, {}});
+  const Tensor affine = part.slice(1, 2).viewed_as({DType::f32, {2}, {}, {EncodingKind::affine_u8, 0.5F, 1, 0}, {}});
   CHECK(all.size_bytes() == 8);
   CHECK(part.table() == table);
   CHECK(std::vector<std::uint32_t>(part.table_rows().begin(), part.table_rows().end()) ==

@@ -41,8 +41,8 @@ TEST_CASE("Bytes keep their bytes, and decode to the same bits that floats give"
   materialized.push("in", rows<float>({4}, std::vector<float>(bytes.begin(), bytes.end()), ValueRange{0, 255}));
   const Tensor a = encoded.pop().tensor(), b = materialized.pop().tensor();
   CHECK(a.bytes() == x.bytes());
-  CHECK(a.spec().encoding.form == Form::affine_u8);
-  CHECK(b.spec().encoding.form == Form::dense);
+  CHECK(a.spec().encoding.kind == EncodingKind::affine_u8);
+  CHECK(b.spec().encoding.kind == EncodingKind::dense);
   REQUIRE(a.f32().size() == b.f32().size());
   CHECK(std::memcmp(a.f32().data(), b.f32().data(), a.f32().size_bytes()) == 0);
 }
@@ -64,7 +64,7 @@ TEST_CASE("Bytes around a mean that is far from them are written out, each right
   StageTester t("normalize", {{"mean", 1e6}, {"std", 3}});
   t.push("in", rows<std::uint8_t>({1}, {0, 1, 255}));
   const Tensor y = t.pop().tensor();
-  CHECK(y.spec().encoding.form == Form::dense);
+  CHECK(y.spec().encoding.kind == EncodingKind::dense);
   CHECK(y.f32()[1] == static_cast<float>((1 - 1e6) / 3));
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("Normalizing encoded bytes again gives floats") {
   first.push("in", rows<std::uint8_t>({1}, {0, 255}, ValueRange{0, 255}));
   second.push("in", first.pop().tensor());
   const Tensor y = second.pop().tensor();
-  CHECK(y.spec().encoding.form == Form::dense);
+  CHECK(y.spec().encoding.kind == EncodingKind::dense);
   CHECK(y.f32()[0] == -1.0F);
   CHECK(y.f32()[1] == 1.0F);
 }

@@ -49,7 +49,7 @@ TEST_CASE("Bytes of labels flow on as they are") {
   t.push("in", labels);
   const Tensor y = t.pop().tensor();
   CHECK(y.bytes() == labels.bytes());
-  CHECK(y.spec().encoding.form == Form::indicator);
+  CHECK(y.spec().encoding.kind == EncodingKind::indicator);
 }
 
 TEMPLATE_TEST_CASE("Every integer type of label gives the same rows", "", std::uint8_t, std::int8_t, std::int16_t,

@@ -314,7 +314,7 @@ TEST_CASE("trainer warns of bytes as they come and of an accuracy of quantities"
 
 TEST_CASE("trainer does not warn where a mean squared error sorts rows into classes") {
   PortSpec port = port_of({2}, {2});
-  port.fields[1].spec.encoding = {Form::indicator, 1, 0, 2};
+  port.fields[1].spec.encoding = {EncodingKind::indicator, 1, 0, 2};
   StageTester t("trainer", params_of({dense(2, "linear")}, "mse", {{"metrics", List{"accuracy"}}}));
   t.input("in", port);
   CHECK(t.infer().empty());

@@ -156,8 +156,8 @@ double pass(TrainStep& step, const Data& data, Batches& batches, std::int64_t ba
 int measure_step(Device& device, std::int64_t batch, const std::string& precision, const std::string& place,
                  std::int64_t rows, int epochs) {
   Data data;
-  data.x = bytes(device, place, rows, {DType::f32, {784}, {}, {Form::affine_u8, 1.0F / 255.0F, 0, 0}, {}}, 256);
-  data.y = bytes(device, place, rows, {DType::f32, {10}, {}, {Form::indicator, 1, 0, 10}, {}}, 10);
+  data.x = bytes(device, place, rows, {DType::f32, {784}, {}, {EncodingKind::affine_u8, 1.0F / 255.0F, 0, 0}, {}}, 256);
+  data.y = bytes(device, place, rows, {DType::f32, {10}, {}, {EncodingKind::indicator, 1, 0, 10}, {}}, 10);
   data.ids.resize(static_cast<std::size_t>(rows));
   std::iota(data.ids.begin(), data.ids.end(), 0U);
   TrainSpec spec;

@@ -90,7 +90,7 @@ double seconds_of(TrainStep& step, std::int64_t rows, std::int64_t batch, const 
 
 int run(int threads, std::int64_t batch, std::int64_t rows) {
   const auto device = open_device({"cpu", 0});
-  const Encoding pixels{Form::affine_u8, 1.0F / 255.0F, 0, 0}, classes{Form::indicator, 1, 0, 10};
+  const Encoding pixels{EncodingKind::affine_u8, 1.0F / 255.0F, 0, 0}, classes{EncodingKind::indicator, 1, 0, 10};
   const Tensor x = bytes(rows, {784}, pixels, 256, device->memory()),
                y = bytes(rows, {10}, classes, 10, device->memory());
   std::vector<std::uint64_t> ids(static_cast<std::size_t>(rows));

@@ -12,8 +12,8 @@ namespace millrace::cuda {
 namespace {
 
 Stored stored_form(const TensorSpec& spec) {
-  if (spec.encoding.form == Form::affine_u8) return Stored::affine_u8;
-  if (spec.encoding.form == Form::indicator)
+  if (spec.encoding.kind == EncodingKind::affine_u8) return Stored::affine_u8;
+  if (spec.encoding.kind == EncodingKind::indicator)
     return spec.stored_dtype() == DType::u8 ? Stored::class_u8 : Stored::class_i32;
   constexpr Stored kDense[] = {Stored::u8, Stored::i8, Stored::i16, Stored::i32, Stored::f32, Stored::f64};
   return kDense[static_cast<std::size_t>(spec.dtype)];
@@ -130,7 +130,7 @@ class Planner {
     decode_tensor(
         BatchPart::inputs, *form_.inputs, layout_.raw_inputs, layout_.input_stride,
         is_dense(0) ? product_values(layout_.inputs, layout_.inputs16) : values(layout_.inputs, layout_.inputs16));
-    if (form_.targets && form_.targets->encoding.form != Form::indicator)
+    if (form_.targets && form_.targets->encoding.kind != EncodingKind::indicator)
       decode_tensor(BatchPart::targets, *form_.targets, layout_.raw_targets, padded(demand_.model->outputs()),
                     {at<float>(layout_.targets), nullptr});
   }
@@ -201,7 +201,7 @@ class Planner {
     op.rows = demand_.rows;
     op.width = layers()[last].outputs;
     op.stride = layout_.layers[last].stride;
-    if (form_.targets && form_.targets->encoding.form == Form::indicator) {
+    if (form_.targets && form_.targets->encoding.kind == EncodingKind::indicator) {
       op.classes = at<std::byte>(layout_.raw_targets);
       op.wide_classes = form_.targets->stored_dtype() == DType::i32;
     } else if (form_.targets) {

@@ -89,7 +89,7 @@ constexpr void add_data_types(LayoutHash& hash) {
                       MILLRACE_DETAIL_AT(PortSpec, max_rows), MILLRACE_DETAIL_AT(PortSpec, model),
                       MILLRACE_DETAIL_AT(PortSpec, loss), MILLRACE_DETAIL_AT(PortSpec, range_location),
                       MILLRACE_DETAIL_AT(PortSpec, reduction))
-      .values(DType::f64, Form::indicator, PortKind::model);
+      .values(DType::f64, EncodingKind::indicator, PortKind::model);
 }
 
 constexpr void add_descriptor_types(LayoutHash& hash) {

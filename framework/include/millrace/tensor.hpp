@@ -49,15 +49,15 @@ struct ValueRange {
 };
 
 /// How the values lie in memory; a closed set of plain data. A reshape changes no bytes and needs no form of its own.
-enum class Form : std::uint8_t {
+enum class EncodingKind : std::uint8_t {
   dense,      ///< the values themselves, row-major, of type `dtype`
   affine_u8,  ///< one byte x an element; the value is fl(fl(x) * scale + offset), two roundings, no contraction
   indicator,  ///< one class id a row (u8 up to 256 classes, else i32); the row is 1 at that class and 0 elsewhere
 };
-MILLRACE_EXPORT std::string_view to_string(Form);
+MILLRACE_EXPORT std::string_view to_string(EncodingKind);
 
 struct Encoding {
-  Form form = Form::dense;
+  EncodingKind kind = EncodingKind::dense;
   float scale = 1.0F;        ///< affine_u8
   float offset = 0.0F;       ///< affine_u8
   std::int32_t classes = 0;  ///< indicator

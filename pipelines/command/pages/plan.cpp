@@ -207,7 +207,7 @@ Json field_object(const PortSpec::FieldSpec& field) {
   Json object = {{"name", field.name},
                  {"dtype", to_string(field.spec.dtype)},
                  {"row_shape", field.spec.row_shape},
-                 {"form", to_string(field.spec.encoding.form)},
+                 {"form", to_string(field.spec.encoding.kind)},
                  {"bytes_per_row", field.spec.stored_row_bytes()}};
   if (field.spec.range) object["range"] = {field.spec.range->lo, field.spec.range->hi};
   return object;

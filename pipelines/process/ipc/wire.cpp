@@ -127,7 +127,7 @@ void write(WireWriter& to, const TensorSpec& spec) {
     to.put(spec.range->lo);
     to.put(spec.range->hi);
   }
-  to.put(spec.encoding.form);
+  to.put(spec.encoding.kind);
   to.put(spec.encoding.scale);
   to.put(spec.encoding.offset);
   to.put(spec.encoding.classes);
@@ -142,7 +142,7 @@ TensorSpec read_tensor_spec(WireReader& from) {
     const auto lo = from.get<double>();
     spec.range = ValueRange{lo, from.get<double>()};
   }
-  spec.encoding.form = from.one_of(Form::indicator);
+  spec.encoding.kind = from.one_of(EncodingKind::indicator);
   spec.encoding.scale = from.get<float>();
   spec.encoding.offset = from.get<float>();
   spec.encoding.classes = from.get<std::int32_t>();

@@ -95,7 +95,7 @@ TEST_CASE("parity: batches of many rows and wide outputs follow float64 on every
 }
 
 TEST_CASE("parity: dropout, class ids, bytes and short batches give what the CPU gives") {
-  const Encoding pixels{Form::affine_u8, 1.0F / 255.0F, 0, 0};
+  const Encoding pixels{EncodingKind::affine_u8, 1.0F / 255.0F, 0, 0};
   std::vector<std::uint8_t> bytes(16 * 20);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 37 % 251);
   TensorSpec affine{DType::f32, {20}, {}, pixels, {}};

@@ -242,10 +242,10 @@ TEST_CASE("stored forms decode to the bits that the host's decoder gives, with z
   const Tensor bytes = testing::rows<std::uint8_t>({64}, all);
   TensorSpec affine = bytes.spec();
   affine.dtype = DType::f32;
-  affine.encoding = {Form::affine_u8, 1.0F / 255.0F, -0.1307F, 0};
+  affine.encoding = {EncodingKind::affine_u8, 1.0F / 255.0F, -0.1307F, 0};
   check(bytes.viewed_as(affine));
   check(class_ids(6, 5));
-  const TensorSpec wide{DType::f32, {300}, {}, {Form::indicator, 1, 0, 300}, {}};
+  const TensorSpec wide{DType::f32, {300}, {}, {EncodingKind::indicator, 1, 0, 300}, {}};
   check(testing::rows<std::int32_t>({}, {299, 0, 256, 7}).viewed_as(wide));
 }
 

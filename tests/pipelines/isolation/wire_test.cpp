@@ -93,8 +93,8 @@ TEST_CASE("parameters of every type survive the way", "[isolation]") {
 
 TEST_CASE("port specs survive the way", "[isolation]") {
   PortSpec port =
-      PortSpec::single({DType::u8, {28, 28}, ValueRange{0, 255}, {Form::affine_u8, 0.5F, -1.0F, 0}, {}}, 7, 3);
-  port.fields.push_back({"labels", {DType::f32, {3}, {}, {Form::indicator, 1, 0, 3}, {"a", "b", "c"}}});
+      PortSpec::single({DType::u8, {28, 28}, ValueRange{0, 255}, {EncodingKind::affine_u8, 0.5F, -1.0F, 0}, {}}, 7, 3);
+  port.fields.push_back({"labels", {DType::f32, {3}, {}, {EncodingKind::indicator, 1, 0, 3}, {"a", "b", "c"}}});
   WireWriter to;
   write(to, port);
   WireReader from(to.bytes());

@@ -24,10 +24,12 @@ void require_width(const Tensor& tensor, std::int64_t width, const char* what) {
 
 }  // namespace
 
-bool is_dense_f32(const TensorSpec& spec) { return spec.encoding.form == Form::dense && spec.dtype == DType::f32; }
+bool is_dense_f32(const TensorSpec& spec) {
+  return spec.encoding.kind == EncodingKind::dense && spec.dtype == DType::f32;
+}
 
 bool needs_decoding_as_target(const TensorSpec& spec) {
-  return !is_dense_f32(spec) && spec.encoding.form != Form::indicator;
+  return !is_dense_f32(spec) && spec.encoding.kind != EncodingKind::indicator;
 }
 
 ForwardLayout::ForwardLayout(const ModelSpec& model, const ForwardNeeds& needs, ScratchLayout& scratch) {
