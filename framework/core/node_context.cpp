@@ -7,7 +7,7 @@ PortInference::~PortInference() = default;
 NodeOpening::~NodeOpening() = default;
 
 std::optional<std::uint64_t> NodeOpening::find_seed(std::string_view purpose) const {
-  for (const auto& [name, seed] : facts_.seeds)
+  for (const auto& [name, seed] : node_info_.seeds)
     if (name == purpose) return seed;
   return std::nullopt;
 }

@@ -66,13 +66,13 @@ std::string cuda_object_path() {
   return {};
 }
 
-CudaFacts look_for_cuda(bool with_memory, const CudaPlaces& places) {
+CudaInfo look_for_cuda(bool with_memory, const CudaPlaces& places) {
   const Opened opened = open_object(places);
-  CudaFacts facts;
-  facts.no_driver = opened.no_driver;
-  facts.no_object = opened.no_object;
-  if (opened.backend != nullptr) opened.backend->look(facts, with_memory);
-  return facts;
+  CudaInfo info;
+  info.no_driver = opened.no_driver;
+  info.no_object = opened.no_object;
+  if (opened.backend != nullptr) opened.backend->look(info, with_memory);
+  return info;
 }
 
 std::unique_ptr<Device> open_cuda_device(int index, const CudaPlaces& places) {

@@ -21,7 +21,7 @@ struct CudaDeviceInfo {
 };
 
 /// What there is, or the first thing that is missing. At most one of the three texts is set.
-struct CudaFacts {
+struct CudaInfo {
   std::string no_driver;                        ///< why libcuda.so.1 cannot be opened
   std::string no_object;                        ///< why the shared object cannot be used
   std::string no_runtime;                       ///< what the CUDA runtime refused, with its name for it
@@ -36,7 +36,7 @@ struct CudaBackend {
   const char* build;
   /// Fills runtime, versions and GPUs; the free memory only if wanted, since it takes a context on every GPU, which
   /// costs tenths of a second. Does not throw.
-  void (*look)(CudaFacts&, bool with_memory);
+  void (*look)(CudaInfo&, bool with_memory);
   /// Throws Error("device-unavailable", device).
   std::unique_ptr<Device> (*open)(int index);
 };
@@ -50,7 +50,7 @@ struct CudaPlaces {
 };
 
 /// Opens the driver, then the object, and asks it. The object stays open for the life of the process.
-CudaFacts look_for_cuda(bool with_memory, const CudaPlaces& places = {});
+CudaInfo look_for_cuda(bool with_memory, const CudaPlaces& places = {});
 /// Opens GPU `index`. Throws Error("device-unavailable", device).
 std::unique_ptr<Device> open_cuda_device(int index, const CudaPlaces& places = {});
 

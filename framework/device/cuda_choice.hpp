@@ -13,7 +13,7 @@ namespace millrace {
 inline constexpr int kOldestCapability = 80;
 
 /// Why there is no GPU to use, in one sentence; empty when there is. `index` asks for one GPU, -1 for any.
-std::string why_no_cuda(const CudaFacts& facts, int index = -1);
+std::string why_no_cuda(const CudaInfo& info, int index = -1);
 
 /// Which of the processes on this machine asks.
 struct LocalRank {
@@ -21,12 +21,12 @@ struct LocalRank {
 };
 
 /// The choice for a wish, as choose_device() makes it.
-DeviceChoice choose_among(const CudaFacts& facts, std::string_view wish, LocalRank local = {});
+DeviceChoice choose_among(const CudaInfo& info, std::string_view wish, LocalRank local = {});
 
 /// What bits that GPU `index` computes depend on; empty where there is no such GPU.
-std::string bits_of_gpu(const CudaFacts& facts, int index);
+std::string bits_of_gpu(const CudaInfo& info, int index);
 
 /// One report for each GPU, or one that says why there is none.
-std::vector<DeviceReport> report_cuda(const CudaFacts& facts);
+std::vector<DeviceReport> report_cuda(const CudaInfo& info);
 
 }  // namespace millrace

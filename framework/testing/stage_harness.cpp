@@ -36,19 +36,19 @@ void in_making(const char* name, const Body& body) {
   with_errors([name](const std::exception_ptr& thrown) { return making_error(thrown, name); }, body);
 }
 
-NodeFacts facts_of(const StageInfo& info) {
-  NodeFacts facts;
-  facts.name = info.name;
-  facts.seed = 42;
-  facts.epochs = 5;
-  return facts;
+NodeInfo node_info_of(const StageInfo& info) {
+  NodeInfo node_info;
+  node_info.name = info.name;
+  node_info.seed = 42;
+  node_info.epochs = 5;
+  return node_info;
 }
 
 }  // namespace
 
 StageHarness::StageHarness(const StageInfo& stage_info, const ParamValue& params, std::unique_ptr<Device> device)
     : PortInference(input_ports, output_ports),
-      NodeOpening(facts_of(stage_info), input_ports, output_ports),
+      NodeOpening(node_info_of(stage_info), input_ports, output_ports),
       info(stage_info),
       input_ports(PortDirection::input, stage_info.name),
       output_ports(PortDirection::output, stage_info.name),
@@ -142,7 +142,7 @@ void StageHarness::process(CallEngine& engine, const std::vector<Packet>& packet
 }
 
 void StageHarness::begin_epoch(std::uint32_t epoch) {
-  if (!source_progress_) source_progress_.emplace(output_ports, facts_.share);
+  if (!source_progress_) source_progress_.emplace(output_ports, node_info_.share);
   source_progress_->begin_epoch();
   in_call([&] { dynamic_cast<Source&>(*stage).begin_epoch(epoch); });
 }

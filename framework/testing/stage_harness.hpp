@@ -39,8 +39,8 @@ class StageHarness : public PortInference,
   const PortSpec& output(std::string_view name) const override;
   const DeviceId& device() const override { return device_->id(); }
   Device& device() override { return *device_; }
-  std::uint64_t seed() const override { return facts_.seed; }
-  std::uint32_t epochs() const override { return facts_.epochs; }
+  std::uint64_t seed() const override { return node_info_.seed; }
+  std::uint32_t epochs() const override { return node_info_.epochs; }
 
   // InferContext.
   void error(ErrorSite site, std::string name, std::string message, std::string help) override;
@@ -52,7 +52,7 @@ class StageHarness : public PortInference,
 
   // OpenContext.
   std::optional<std::uint64_t> find_seed(std::string_view purpose) const override {
-    return purposes.contains(purpose) ? std::optional(facts_.seed) : std::nullopt;
+    return purposes.contains(purpose) ? std::optional(node_info_.seed) : std::nullopt;
   }
   Communicator& communicator() override { return others != nullptr ? *others : *alone_; }
   RunReporter& reporter() override { return *this; }
@@ -77,7 +77,7 @@ class StageHarness : public PortInference,
   /// Declares an input, or changes its spec. Returns its index.
   std::size_t set_input(std::string_view name, PortSpec spec);
   bool takes_input(std::string_view name) const;
-  NodeFacts& facts() { return facts_; }
+  NodeInfo& node_info() { return node_info_; }
   bool has_inferred() const { return inferred_; }
   /// infer, the first time; its errors are in `errors`. Throws what it throws, as making_error names it, and
   /// Error("infer-incomplete", plugin).

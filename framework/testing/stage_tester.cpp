@@ -65,7 +65,7 @@ struct StageTester::State : public StageHarness {
     if (has_inferred())
       misuse("no-such-port", fmt::format("input `{}` came after infer; declare it with input()", name));
     if (!takes_input(name)) misuse("no-such-port", fmt::format("`{}` has no input `{}`", info.name, name));
-    input_states.push_back({0, 0, facts().first_epoch});
+    input_states.push_back({0, 0, node_info().first_epoch});
     return set_input(name, spec);
   }
   std::deque<Packet>& queue(std::string_view name) { return queues[output_ports.index_of(name)]; }
@@ -160,7 +160,7 @@ void StageTester::State::run(const std::vector<Packet>& packets, std::size_t por
 void StageTester::State::pull() {
   if (info.kind != StageKind::source) misuse("not-a-source", fmt::format("`{}` is no source: use push()", info.name));
   if (!in_epoch) {
-    epoch = facts().first_epoch == 0 ? 0 : epoch + 1;
+    epoch = node_info().first_epoch == 0 ? 0 : epoch + 1;
     begin_epoch(epoch);
   }
   TestCall engine = make_call();
@@ -180,7 +180,7 @@ StageTester::StageTester(const StageRegistry& registry, std::string_view stage, 
 StageTester::~StageTester() = default;
 
 StageTester& StageTester::seed(std::uint64_t seed) {
-  state_->facts().seed = seed;
+  state_->node_info().seed = seed;
   return *this;
 }
 
@@ -191,15 +191,15 @@ StageTester& StageTester::clock(double seconds, double tick) {
 
 StageTester& StageTester::ranks(Communicator& communicator, const RowShare& share) {
   state_->others = &communicator;
-  state_->facts().share = share;
+  state_->node_info().share = share;
   return *this;
 }
 
 StageTester& StageTester::epochs(std::uint32_t epochs) {
-  NodeFacts& facts = state_->facts();
-  facts.epochs = epochs;
-  facts.first_epoch = epochs == 0 ? 0 : 1;
-  for (InputState& port : state_->input_states) port.epoch = facts.first_epoch;
+  NodeInfo& node_info = state_->node_info();
+  node_info.epochs = epochs;
+  node_info.first_epoch = epochs == 0 ? 0 : 1;
+  for (InputState& port : state_->input_states) port.epoch = node_info.first_epoch;
   return *this;
 }
 

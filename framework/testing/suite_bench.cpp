@@ -76,9 +76,9 @@ Bench::Bench(const SuiteCase& one, const InputForm& form, const Scenario& scenar
   auto& cpu = dynamic_cast<CountedCpu&>(device());
   cpu.on_allocation = [this] { use(); };
   memory_ = &cpu.memory();
-  facts_.seed = one.seed;
-  facts_.epochs = static_cast<std::uint32_t>(epochs_);
-  facts_.first_epoch = first_epoch;
+  node_info_.seed = one.seed;
+  node_info_.epochs = static_cast<std::uint32_t>(epochs_);
+  node_info_.first_epoch = first_epoch;
   for (const auto& [name, port] : form.inputs) set_input(name, with_rows(port, scenario));
   calls = make_calls(one, form, scenario, *inputs_, token_);
   sent.resize(calls.size());

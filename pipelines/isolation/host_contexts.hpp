@@ -20,7 +20,7 @@ namespace millrace::pipelines {
 
 /// What the run says of the node when it opens the stage.
 struct HostedNode {
-  NodeFacts facts;
+  NodeInfo node_info;
   PortTable inputs, outputs;
   DeviceId device;
 };
@@ -53,8 +53,8 @@ class HostedInference final : public PortInference {
   void uses_memory(std::string, std::size_t) override {}
   void accumulates(std::int64_t) override {}
   const DeviceId& device() const override { return node_.device; }
-  std::uint64_t seed() const override { return node_.facts.seed; }
-  std::uint32_t epochs() const override { return node_.facts.epochs; }
+  std::uint64_t seed() const override { return node_.node_info.seed; }
+  std::uint32_t epochs() const override { return node_.node_info.epochs; }
 
  private:
   void set_output(std::size_t, PortSpec) override {}  // the run has asked before, and goes by what it was told then
@@ -65,7 +65,7 @@ class HostedInference final : public PortInference {
 class HostedOpening final : public NodeOpening, public RunReporter, public RunWarnings {
  public:
   HostedOpening(const HostedNode& node, RunConnection& connection)
-      : NodeOpening(node.facts, node.inputs, node.outputs), connection_(connection) {}
+      : NodeOpening(node.node_info, node.inputs, node.outputs), connection_(connection) {}
 
   Device& device() override { return *device_; }
   Communicator& communicator() override { return *alone_; }

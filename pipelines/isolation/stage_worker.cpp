@@ -33,21 +33,21 @@ PortTable read_ports(WireReader& from, PortDirection direction, const std::strin
   return ports;
 }
 
-NodeFacts read_facts(WireReader& from, std::string name) {
-  NodeFacts facts;
-  facts.name = std::move(name);
-  facts.seed = from.get<std::uint64_t>();
+NodeInfo read_node_info(WireReader& from, std::string name) {
+  NodeInfo node_info;
+  node_info.name = std::move(name);
+  node_info.seed = from.get<std::uint64_t>();
   for (std::uint64_t left = from.count(); left > 0; --left) {
     std::string purpose = from.text();
-    facts.seeds.emplace_back(std::move(purpose), from.get<std::uint64_t>());
+    node_info.seeds.emplace_back(std::move(purpose), from.get<std::uint64_t>());
   }
-  facts.epochs = from.get<std::uint32_t>();
-  facts.first_epoch = from.get<std::uint32_t>();
-  facts.share.rank = from.get<std::int32_t>();
-  facts.share.size = from.get<std::int32_t>();
-  facts.share.batch_rows = from.get<std::int64_t>();
-  facts.feeds_device = from.flag();
-  return facts;
+  node_info.epochs = from.get<std::uint32_t>();
+  node_info.first_epoch = from.get<std::uint32_t>();
+  node_info.share.rank = from.get<std::int32_t>();
+  node_info.share.size = from.get<std::int32_t>();
+  node_info.share.batch_rows = from.get<std::int64_t>();
+  node_info.feeds_device = from.flag();
+  return node_info;
 }
 
 HostedNode read_node(WireReader& from) {
@@ -57,7 +57,7 @@ HostedNode read_node(WireReader& from) {
   DeviceId device;
   device.kind = from.text();
   device.index = from.get<std::int32_t>();
-  return {read_facts(from, std::move(name)), std::move(inputs), std::move(outputs), std::move(device)};
+  return {read_node_info(from, std::move(name)), std::move(inputs), std::move(outputs), std::move(device)};
 }
 
 /// A stage that was opened, with what is told of its node and what it has sent.
@@ -65,8 +65,8 @@ struct HostedStage {
   HostedStage(HostedNode told, const StageInfo& info, const ParamValue& params, RunConnection& connection)
       : node(std::move(told)),
         opening(node, connection),
-        source_progress(node.outputs, node.facts.share),
-        serial_progress(node.outputs, info.spec.input_mode(), node.facts.first_epoch),
+        source_progress(node.outputs, node.node_info.share),
+        serial_progress(node.outputs, info.spec.input_mode(), node.node_info.first_epoch),
         stage(info.make(params)) {}
   HostedNode node;
   HostedOpening opening;

@@ -128,30 +128,30 @@ CudaDeviceInfo info_of(int index, int count, bool with_memory) {
 
 }  // namespace
 
-void look(CudaFacts& facts, bool with_memory) noexcept {
+void look(CudaInfo& info, bool with_memory) noexcept {
   try {
-    MILLRACE_CUDA(cudaDriverGetVersion, &facts.driver_version);
-    MILLRACE_CUDA(cudaRuntimeGetVersion, &facts.runtime_version);
+    MILLRACE_CUDA(cudaDriverGetVersion, &info.driver_version);
+    MILLRACE_CUDA(cudaRuntimeGetVersion, &info.runtime_version);
     int count = 0;  // the call leaves it alone when it fails
     MILLRACE_CUDA(cudaGetDeviceCount, &count);
-    for (int i = 0; i < count; ++i) facts.gpus.push_back(info_of(i, count, with_memory));
+    for (int i = 0; i < count; ++i) info.gpus.push_back(info_of(i, count, with_memory));
   } catch (const Error& error) {
-    facts.gpus.clear();
-    facts.no_runtime = error.message();
+    info.gpus.clear();
+    info.no_runtime = error.message();
   } catch (const std::exception& error) {
-    facts.gpus.clear();
-    facts.no_runtime = error.what();
+    info.gpus.clear();
+    info.no_runtime = error.what();
   }
 }
 
 std::unique_ptr<Device> open(int index) {
-  CudaFacts facts;
-  look(facts, false);
-  if (!facts.no_runtime.empty() || static_cast<std::size_t>(index) >= facts.gpus.size())
+  CudaInfo info;
+  look(info, false);
+  if (!info.no_runtime.empty() || static_cast<std::size_t>(index) >= info.gpus.size())
     throw Error(ErrorKind::device, "device-unavailable",
                 fmt::format("cannot open device `cuda:{}`: {}", index,
-                            facts.no_runtime.empty() ? "there is no such GPU" : facts.no_runtime));
-  const CudaDeviceInfo& gpu = facts.gpus[static_cast<std::size_t>(index)];
+                            info.no_runtime.empty() ? "there is no such GPU" : info.no_runtime));
+  const CudaDeviceInfo& gpu = info.gpus[static_cast<std::size_t>(index)];
   use_device(index);
   return std::make_unique<CudaDevice>(index, fmt::format("{}, {} multiprocessors, compute capability {}.{}", gpu.name,
                                                          gpu.processors, gpu.major, gpu.minor));

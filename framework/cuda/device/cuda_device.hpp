@@ -14,7 +14,7 @@
 namespace millrace::cuda {
 
 /// Runtime, versions and GPUs. Does not throw.
-void look(CudaFacts& facts, bool with_memory) noexcept;
+void look(CudaInfo& info, bool with_memory) noexcept;
 
 /// Opens GPU `index`. Throws Error("device-unavailable", device).
 std::unique_ptr<Device> open(int index);

@@ -24,7 +24,7 @@ class StageContext final : public NodeOpening, public RunReporter, public RunWar
  public:
   /// Waits for the other processes, if there are any and the stage talks to them.
   StageContext(const ValidatedGraph& graph, NodeAdapter& node, RunHistory& history, Peers* peers, bool strict)
-      : NodeOpening(facts_of(graph, node.node()), node.input_ports(), node.output_ports()),
+      : NodeOpening(node_info_of(graph, node.node()), node.input_ports(), node.output_ports()),
         node_(node),
         history_(history),
         strict_(strict) {
@@ -56,12 +56,12 @@ class StageContext final : public NodeOpening, public RunReporter, public RunWar
   }
 
  private:
-  static NodeFacts facts_of(const ValidatedGraph& graph, const ValidatedNode& node) {
-    NodeFacts facts{
+  static NodeInfo node_info_of(const ValidatedGraph& graph, const ValidatedNode& node) {
+    NodeInfo node_info{
         node.name,        graph.seed, {}, graph.epochs, graph.epochs == 0 ? 0U : 1U, share_of(node, graph.ranks),
         node.feeds_device};
-    for (const NodeSeed& seed : node.seeds) facts.seeds.emplace_back(seed.purpose, seed.seed);
-    return facts;
+    for (const NodeSeed& seed : node.seeds) node_info.seeds.emplace_back(seed.purpose, seed.seed);
+    return node_info;
   }
 
   /// The call of this thread, if it is one for a packet or a credit.

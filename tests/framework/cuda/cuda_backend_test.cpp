@@ -33,9 +33,9 @@ std::size_t resident_bytes() {
 }  // namespace
 
 TEST_CASE("without a driver nothing else is opened") {
-  const CudaFacts facts = look_for_cuda(true, places("absent_driver.so", "absent_object.so"));
-  CHECK_THAT(facts.no_driver, ContainsSubstring("absent_driver.so: cannot open shared object file"));
-  CHECK(facts.no_object.empty());
+  const CudaInfo info = look_for_cuda(true, places("absent_driver.so", "absent_object.so"));
+  CHECK_THAT(info.no_driver, ContainsSubstring("absent_driver.so: cannot open shared object file"));
+  CHECK(info.no_object.empty());
 }
 
 TEST_CASE("a build without the CUDA part says so") {
@@ -54,10 +54,10 @@ TEST_CASE("an object that does not open, has no entry or belongs to another vers
 
 TEST_CASE("GPUs are told, chosen and opened") {
   const CudaPlaces both = places("fake_driver.so", "fake_gpu.so");
-  const CudaFacts facts = look_for_cuda(true, both);
-  REQUIRE(facts.gpus.size() == 2);
-  CHECK(choose_among(facts, "auto").id == DeviceId{"cuda", 1});
-  CHECK(report_cuda(facts)[1].memory_used_bytes == std::size_t{20} << 30);
+  const CudaInfo info = look_for_cuda(true, both);
+  REQUIRE(info.gpus.size() == 2);
+  CHECK(choose_among(info, "auto").id == DeviceId{"cuda", 1});
+  CHECK(report_cuda(info)[1].memory_used_bytes == std::size_t{20} << 30);
   CHECK(report_cuda(look_for_cuda(false, both))[1].memory_used_bytes == 0);
   CHECK(open_cuda_device(1, both) != nullptr);
 }
@@ -87,12 +87,12 @@ TEST_CASE("looking a hundred times takes no memory that grows") {
 #ifdef REAL_OBJECT
 TEST_CASE("the real object loads here, and without a driver it says so cleanly") {
   // With the driver's check out of the way, so that the runtime itself answers.
-  const CudaFacts facts = look_for_cuda(true, {std::string(FAKES) + "/fake_driver.so", REAL_OBJECT});
-  CHECK(facts.no_object.empty());
-  CHECK(facts.runtime_version >= 12060);
-  if (facts.gpus.empty())
-    CHECK_THAT(facts.no_runtime, ContainsSubstring("cudaGetDeviceCount: "));
+  const CudaInfo info = look_for_cuda(true, {std::string(FAKES) + "/fake_driver.so", REAL_OBJECT});
+  CHECK(info.no_object.empty());
+  CHECK(info.runtime_version >= 12060);
+  if (info.gpus.empty())
+    CHECK_THAT(info.no_runtime, ContainsSubstring("cudaGetDeviceCount: "));
   else
-    CHECK(facts.no_runtime.empty());
+    CHECK(info.no_runtime.empty());
 }
 #endif

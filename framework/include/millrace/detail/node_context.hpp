@@ -16,7 +16,7 @@
 namespace millrace {
 
 /// A node and its run, as its stage sees them.
-struct MILLRACE_EXPORT NodeFacts {
+struct MILLRACE_EXPORT NodeInfo {
   std::string name;
   std::uint64_t seed = 0;                                    ///< the run's
   std::vector<std::pair<std::string, std::uint64_t>> seeds;  ///< by purpose, of those that infer has declared
@@ -48,23 +48,23 @@ class MILLRACE_EXPORT PortInference : public InferContext {
 class MILLRACE_EXPORT NodeOpening : public OpenContext, public NodeSeeds {
  public:
   /// The tables must outlive this.
-  NodeOpening(NodeFacts facts, const PortTable& inputs, const PortTable& outputs)
-      : facts_(std::move(facts)), inputs_(inputs), outputs_(outputs) {}
+  NodeOpening(NodeInfo node_info, const PortTable& inputs, const PortTable& outputs)
+      : node_info_(std::move(node_info)), inputs_(inputs), outputs_(outputs) {}
   ~NodeOpening() override;
 
-  const std::string& node() const override { return facts_.name; }
+  const std::string& node() const override { return node_info_.name; }
   const PortSpec& input(std::string_view name) const override { return inputs_.at(name); }
   const PortSpec& output(std::string_view name) const override { return outputs_.at(name); }
   std::vector<std::string> inputs() const override { return inputs_.names(); }
-  RowShare share() const override { return facts_.share; }
-  std::uint64_t seed() const override { return facts_.seed; }
+  RowShare share() const override { return node_info_.share; }
+  std::uint64_t seed() const override { return node_info_.seed; }
   std::optional<std::uint64_t> find_seed(std::string_view purpose) const override;
-  std::uint32_t epochs() const override { return facts_.epochs; }
-  std::uint32_t first_epoch() const override { return facts_.first_epoch; }
-  bool feeds_device() const override { return facts_.feeds_device; }
+  std::uint32_t epochs() const override { return node_info_.epochs; }
+  std::uint32_t first_epoch() const override { return node_info_.first_epoch; }
+  bool feeds_device() const override { return node_info_.feeds_device; }
 
  protected:
-  NodeFacts facts_;
+  NodeInfo node_info_;
 
  private:
   const PortTable& inputs_;

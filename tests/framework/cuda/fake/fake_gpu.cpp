@@ -3,12 +3,12 @@
 
 namespace {
 
-void look(millrace::CudaFacts& facts, bool with_memory) {
-  facts.driver_version = 13010;
-  facts.runtime_version = 13000;
+void look(millrace::CudaInfo& info, bool with_memory) {
+  info.driver_version = 13010;
+  info.runtime_version = 13000;
   const std::size_t gib = std::size_t{1} << 30;
-  facts.gpus.push_back({"Old GPU", 16 * gib, 16 * gib, 7, 5, 40, {}});
-  facts.gpus.push_back({"New GPU", 80 * gib, (with_memory ? 60 : 80) * gib, 9, 0, 132, {0}});
+  info.gpus.push_back({"Old GPU", 16 * gib, 16 * gib, 7, 5, 40, {}});
+  info.gpus.push_back({"New GPU", 80 * gib, (with_memory ? 60 : 80) * gib, 9, 0, 132, {0}});
 }
 
 std::unique_ptr<millrace::Device> open(int) { return millrace::open_device({"cpu", 0}); }
