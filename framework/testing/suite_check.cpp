@@ -56,9 +56,9 @@ CheckResult over_forms(const SuiteCase& one, const char* help, const std::functi
   return {};
 }
 
-void run_for(std::string_view check, Bench& bench) {
+void run_for(std::string_view check, SuiteHarness& harness) {
   try {
-    bench.run();
+    harness.run();
   } catch (const Error& error) {
     const std::string_view teller = check_of(error);
     if (teller == check || teller == "runs") throw;

@@ -1,7 +1,7 @@
 // What every check of the suite is written with: over all forms of input, until something is wrong.
 #pragma once
 
-#include "suite_bench.hpp"
+#include "suite_harness.hpp"
 
 #include <functional>
 #include <optional>
@@ -26,6 +26,6 @@ CheckResult over_forms(const SuiteCase& one, const char* help, const std::functi
 Finding caught(const std::function<Finding()>& body);
 
 /// All epochs. What another check than `check` is there to tell of, out of the contract of a call, only ends them.
-void run_for(std::string_view check, Bench& bench);
+void run_for(std::string_view check, SuiteHarness& harness);
 
 }  // namespace millrace::testing

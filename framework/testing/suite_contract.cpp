@@ -19,21 +19,22 @@ const PortDecl* declared_output(const SuiteCase& one, const std::string& port) {
   return decl != nullptr ? decl : one.info.spec.any_output();
 }
 
-InputLookup lookup_of(const Bench& bench) {
-  return [&bench](std::string_view input) -> const TensorSpec* {
-    return bench.has_input(input) && bench.input(input).fields.size() == 1 ? &bench.input(input).fields.front().spec
-                                                                           : nullptr;
+InputLookup lookup_of(const SuiteHarness& harness) {
+  return [&harness](std::string_view input) -> const TensorSpec* {
+    return harness.has_input(input) && harness.input(input).fields.size() == 1
+               ? &harness.input(input).fields.front().spec
+               : nullptr;
   };
 }
 
 // infer against the descriptor.
-Finding inferred_differs(const SuiteCase& one, const Bench& bench, const std::string& port,
+Finding inferred_differs(const SuiteCase& one, const SuiteHarness& harness, const std::string& port,
                          const std::set<std::string>& kinds) {
-  const PortSpec& spec = bench.output(port);
+  const PortSpec& spec = harness.output(port);
   const PortDecl* decl = declared_output(one, port);
   if (decl == nullptr || decl->kind != PortKind::data) return {};
   const auto compare = [&](const TensorType& tensors, const TensorSpec& found) -> Finding {
-    if (!kinds.contains(misfit_of(tensors, found, lookup_of(bench)))) return {};
+    if (!kinds.contains(misfit_of(tensors, found, lookup_of(harness)))) return {};
     return fmt::format("output `{}` is declared as {}, infer says {}", port, tensors.text(), found.describe());
   };
   if (!decl->is_record) {
@@ -62,23 +63,23 @@ Finding tensor_leaves(const std::string& port, const Tensor& tensor, const std::
 
 }  // namespace
 
-Finding shape_differs(const SuiteCase& one, const Bench& bench) {
-  for (const std::string& port : bench.output_ports.names())
-    if (Finding finding = inferred_differs(one, bench, port, {"dtype-mismatch", "shape-mismatch"})) return finding;
-  for (const Sent& sent : bench.all_sent())
-    if (sent.packet.rows > 0 && bench.output(sent.port).max_rows == 0)
+Finding shape_differs(const SuiteCase& one, const SuiteHarness& harness) {
+  for (const std::string& port : harness.output_ports.names())
+    if (Finding finding = inferred_differs(one, harness, port, {"dtype-mismatch", "shape-mismatch"})) return finding;
+  for (const Sent& sent : harness.all_sent())
+    if (sent.packet.rows > 0 && harness.output(sent.port).max_rows == 0)
       return fmt::format("output `{}` sends {}, infer promises a max_rows of 0", sent.port,
                          counted(sent.packet.rows, "row"));
   return {};
 }
 
-Finding range_left(const SuiteCase& one, const Bench& bench) {
-  for (const std::string& port : bench.output_ports.names())
-    if (Finding finding = inferred_differs(one, bench, port, {"out-of-range"})) return finding;
-  for (const Sent& sent : bench.all_sent()) {
+Finding range_left(const SuiteCase& one, const SuiteHarness& harness) {
+  for (const std::string& port : harness.output_ports.names())
+    if (Finding finding = inferred_differs(one, harness, port, {"out-of-range"})) return finding;
+  for (const Sent& sent : harness.all_sent()) {
     const PortDecl* decl = declared_output(one, sent.port);
     for (const Field& field : sent.packet.fields) {
-      const TensorSpec* promised = bench.output(sent.port).find(field.name);
+      const TensorSpec* promised = harness.output(sent.port).find(field.name);
       if (promised == nullptr) continue;
       std::optional<ValueRange> range = promised->range;
       if (!range && decl != nullptr && !decl->is_record) range = decl->tensors.range;
@@ -88,11 +89,11 @@ Finding range_left(const SuiteCase& one, const Bench& bench) {
   return {};
 }
 
-Finding epoch_not_ended(const SuiteCase& one, const Bench& bench, const Scenario& scenario) {
-  for (const std::string& port : bench.output_ports.names())
+Finding epoch_not_ended(const SuiteCase& one, const SuiteHarness& harness, const Scenario& scenario) {
+  for (const std::string& port : harness.output_ports.names())
     for (std::size_t epoch = 1; epoch <= scenario.size(); ++epoch) {
       std::vector<const Packet*> packets;
-      for (const std::vector<Sent>& call : bench.sent)
+      for (const std::vector<Sent>& call : harness.sent)
         for (const Sent& sent : call)
           if (sent.port == port && sent.packet.header.epoch == epoch) packets.push_back(&sent.packet);
       const auto ends =

@@ -24,18 +24,18 @@ std::size_t heap_bytes() {
 #endif
 }
 
-Finding still_held(const Bench& bench, const std::string& when) {
-  if (bench.packets_held() == 0 && bench.bytes_held() == 0) return {};
-  return fmt::format("{} the stage still holds {} and {}", when, counted(bench.packets_held(), "packet"),
-                     counted(bench.bytes_held(), "byte"));
+Finding still_held(const SuiteHarness& harness, const std::string& when) {
+  if (harness.packets_held() == 0 && harness.bytes_held() == 0) return {};
+  return fmt::format("{} the stage still holds {} and {}", when, counted(harness.packets_held(), "packet"),
+                     counted(harness.bytes_held(), "byte"));
 }
 
-std::vector<std::string> fed_to(const Bench& bench) {
+std::vector<std::string> fed_to(const SuiteHarness& harness) {
   std::vector<std::string> digests;
-  for (const Call& call : bench.calls)
+  for (const Call& call : harness.calls)
     for (std::size_t i = 0; i < call.packets.size(); ++i)
       for (const Field& field : call.packets[i].fields) {
-        const std::string& port = bench.input_ports.name(i);
+        const std::string& port = harness.input_ports.name(i);
         digests.push_back(
             fmt::format("`{}` {}", port, sha256_hex(std::span(field.tensor.bytes(), field.tensor.size_bytes()))));
         digests.push_back(fmt::format("`{}` {}", port, sha256_hex(std::as_bytes(field.tensor.f32()))));
@@ -46,17 +46,17 @@ std::vector<std::string> fed_to(const Bench& bench) {
 // Memory that the contexts know nothing of shows by growing for ever. The C library takes up freed memory in lots of up to eight
 // blocks, so what one epoch loses may show some epochs later: windows of eight epochs are compared.
 Finding heap_grows(const SuiteCase& one, const InputForm& form) {
-  Bench bench(one, form, Scenario(kWindow * (kWindows + 1), {8, 8}));
-  fed_to(bench);  // decodes every input: the copies belong to the tensors and would look like growth
-  bench.begin();
+  SuiteHarness harness(one, form, Scenario(kWindow * (kWindows + 1), {8, 8}));
+  fed_to(harness);  // decodes every input: the copies belong to the tensors and would look like growth
+  harness.begin();
   std::vector<std::size_t> bytes;
   bytes.reserve(kWindows + 1);
   for (std::size_t epoch = 0; epoch < kWindow * (kWindows + 1); ++epoch) {
-    bench.run_epoch(epoch);
-    for (std::vector<Sent>& call : bench.sent) std::vector<Sent>().swap(call);
-    if (one.info.kind == StageKind::source) std::vector<std::vector<Sent>>().swap(bench.sent);
-    std::vector<Metrics>().swap(bench.reported_metrics);
-    std::string().swap(bench.printed);
+    harness.run_epoch(epoch);
+    for (std::vector<Sent>& call : harness.sent) std::vector<Sent>().swap(call);
+    if (one.info.kind == StageKind::source) std::vector<std::vector<Sent>>().swap(harness.sent);
+    std::vector<Metrics>().swap(harness.reported_metrics);
+    std::string().swap(harness.printed);
     if (epoch % kWindow == kWindow - 1) bytes.push_back(heap_bytes());
   }
   for (std::size_t i = 1; i < bytes.size(); ++i)
@@ -69,21 +69,21 @@ constexpr std::int64_t kMostInjections = 16;
 
 // The n-th use of the context throws. True when it came that far.
 Finding fails_cleanly(const SuiteCase& one, const InputForm& form, std::int64_t use) {
-  Bench bench(one, form, kPlain);
-  bench.begin();
-  bench.fail_at(use);
+  SuiteHarness harness(one, form, kPlain);
+  harness.begin();
+  harness.fail_at(use);
   bool threw = false;
   try {
-    bench.run();
+    harness.run();
   } catch (...) {
     threw = true;
   }
-  if (bench.has_injected() && !threw)
+  if (harness.has_injected() && !threw)
     return "an error of the context did not come out of process: it was caught and dropped";
-  bench.fail_at(0);
-  bench.drop_all();
-  bench.close();
-  return still_held(bench, fmt::format("after an error at use {} of its context and close(),", use));
+  harness.fail_at(0);
+  harness.drop_all();
+  harness.close();
+  return still_held(harness, fmt::format("after an error at use {} of its context and close(),", use));
 }
 
 }  // namespace
@@ -92,11 +92,11 @@ CheckResult check_inputs_kept(const SuiteCase& one) {
   if (one.info.kind == StageKind::source) return not_applicable("a source has no inputs");
   return over_forms(one, "write to what ctx.allocate gives, never to a tensor that came in: others read it too",
                     [&](const InputForm& form) -> Finding {
-                      Bench bench(one, form, kPlain);
-                      bench.begin();
-                      const auto before = fed_to(bench);
-                      bench.run();
-                      const auto after = fed_to(bench);
+                      SuiteHarness harness(one, form, kPlain);
+                      harness.begin();
+                      const auto before = fed_to(harness);
+                      harness.run();
+                      const auto after = fed_to(harness);
                       for (std::size_t i = 0; i < before.size(); ++i)
                         if (before[i] != after[i])
                           return fmt::format("a tensor of input {} has other bytes after process",
@@ -108,12 +108,12 @@ CheckResult check_inputs_kept(const SuiteCase& one) {
 CheckResult check_leaks(const SuiteCase& one) {
   return over_forms(one, "give up in close() what open and process took, and keep nothing of an epoch beyond it",
                     [&](const InputForm& form) {
-                      Bench bench(one, form, kPlain);
-                      bench.begin();
-                      bench.run();
-                      bench.drop_all();
-                      bench.close();
-                      const Finding finding = still_held(bench, "after close()");
+                      SuiteHarness harness(one, form, kPlain);
+                      harness.begin();
+                      harness.run();
+                      harness.drop_all();
+                      harness.close();
+                      const Finding finding = still_held(harness, "after close()");
                       return finding ? finding : heap_grows(one, form);
                     });
 }
@@ -122,7 +122,7 @@ CheckResult check_throws(const SuiteCase& one) {
   return over_forms(
       one, "release what members hold in close(), which is called after a failure too, and let errors pass",
       [&](const InputForm& form) -> Finding {
-        Bench whole(one, form, kPlain), part(one, form, kPlain);
+        SuiteHarness whole(one, form, kPlain), part(one, form, kPlain);
         whole.begin();
         whole.fail_at(0);
         whole.run();

@@ -24,16 +24,16 @@ Finding construction_fails(const SuiteCase& one) {
   }
 }
 
-using Judge = Finding (*)(const SuiteCase&, const Bench&);
+using Checker = Finding (*)(const SuiteCase&, const SuiteHarness&);
 
-CheckResult after_plain_epochs(const SuiteCase& one, const char* check, const char* help, Judge judge) {
+CheckResult after_plain_epochs(const SuiteCase& one, const char* check, const char* help, Checker checker) {
   if (one.info.spec.outputs().empty() && one.info.spec.any_output() == nullptr)
     return not_applicable("it has no output");
   return over_forms(one, help, [&](const InputForm& form) {
-    Bench bench(one, form, kPlain);
-    bench.begin();
-    run_for(check, bench);
-    return judge(one, bench);
+    SuiteHarness harness(one, form, kPlain);
+    harness.begin();
+    run_for(check, harness);
+    return checker(one, harness);
   });
 }
 
@@ -41,12 +41,12 @@ CheckResult after_plain_epochs(const SuiteCase& one, const char* check, const ch
 CheckResult check_scenario(const SuiteCase& one, const Scenario& scenario, const char* help) {
   if (one.info.kind == StageKind::source) return not_applicable("a source cuts its own blocks");
   return over_forms(one, help, [&](const InputForm& form) {
-    Bench bench(one, form, scenario);
-    bench.begin();
-    bench.run();
-    Finding finding = shape_differs(one, bench);
-    if (!finding) finding = range_left(one, bench);
-    return finding ? finding : epoch_not_ended(one, bench, scenario);
+    SuiteHarness harness(one, form, scenario);
+    harness.begin();
+    harness.run();
+    Finding finding = shape_differs(one, harness);
+    if (!finding) finding = range_left(one, harness);
+    return finding ? finding : epoch_not_ended(one, harness, scenario);
   });
 }
 
@@ -62,10 +62,10 @@ CheckResult check_runs(const SuiteCase& one) {
             "declare what infer accepts, or give parameters that fit it: --with '{...}'", false};
   return over_forms(one, "an epoch of 4 blocks of 8 rows, twice, has to go through",
                     [&](const InputForm& form) -> Finding {
-                      Bench bench(one, form, kPlain);
-                      bench.begin();
-                      run_for("runs", bench);
-                      bench.close();
+                      SuiteHarness harness(one, form, kPlain);
+                      harness.begin();
+                      run_for("runs", harness);
+                      harness.close();
                       return {};
                     });
 }
@@ -80,9 +80,9 @@ CheckResult check_range(const SuiteCase& one) {
 }
 
 CheckResult check_end(const SuiteCase& one) {
-  return after_plain_epochs(one, "epoch-not-ended",
-                            "hand on last_in_epoch of the input, with the last packet of each output",
-                            [](const SuiteCase& c, const Bench& bench) { return epoch_not_ended(c, bench, kPlain); });
+  return after_plain_epochs(
+      one, "epoch-not-ended", "hand on last_in_epoch of the input, with the last packet of each output",
+      [](const SuiteCase& c, const SuiteHarness& harness) { return epoch_not_ended(c, harness, kPlain); });
 }
 
 CheckResult check_one_row(const SuiteCase& one) {

@@ -16,21 +16,21 @@ namespace {
 
 const Scenario kManyBlocks{{8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8}}, kThreeEpochs{{8, 8}, {8, 8}, {8, 8}};
 
-struct Seen {
+struct Observed {
   std::vector<std::string> packets;
   std::vector<std::string> reports;
 };
 
-Seen seen_of(const Bench& bench) {
-  Seen seen{lines_of(bench.all_sent()), {bench.printed}};
-  for (const Metrics& metrics : bench.reported_metrics)
+Observed seen_of(const SuiteHarness& harness) {
+  Observed seen{lines_of(harness.all_sent()), {harness.printed}};
+  for (const Metrics& metrics : harness.reported_metrics)
     for (const auto& [name, value] : metrics.values)
       seen.reports.push_back(fmt::format("{} {}={}", metrics.epoch, name, value));
-  if (bench.reported_model) seen.reports.push_back(bench.reported_model->weights_sha256());
+  if (harness.reported_model) seen.reports.push_back(harness.reported_model->weights_sha256());
   return seen;
 }
 
-Finding differs(const Seen& first, const Seen& second, const std::string& how) {
+Finding differs(const Observed& first, const Observed& second, const std::string& how) {
   if (first.packets.size() != second.packets.size())
     return fmt::format("{}, then {} {}", counted(first.packets.size(), "packet"), second.packets.size(), how);
   for (std::size_t i = 0; i < first.packets.size(); ++i)
@@ -39,21 +39,21 @@ Finding differs(const Seen& first, const Seen& second, const std::string& how) {
   return first.reports == second.reports ? Finding() : fmt::format("what it reports differs {}", how);
 }
 
-Seen run_once(const SuiteCase& one, const InputForm& form, const Scenario& scenario, bool on_many_threads) {
-  Bench bench(one, form, scenario);
-  bench.begin();
-  bench.run(on_many_threads);
-  return seen_of(bench);
+Observed run_once(const SuiteCase& one, const InputForm& form, const Scenario& scenario, bool on_many_threads) {
+  SuiteHarness harness(one, form, scenario);
+  harness.begin();
+  harness.run(on_many_threads);
+  return seen_of(harness);
 }
 
 Finding transform_differs(const SuiteCase& one, const InputForm& form) {
-  const Seen expected = run_once(one, form, kManyBlocks, false);
+  const Observed expected = run_once(one, form, kManyBlocks, false);
   for (const std::size_t threads : {1, 2, 4}) {
-    Bench bench(one, form, kManyBlocks);
-    bench.begin();
-    bench.run_out_of_order(threads);
+    SuiteHarness harness(one, form, kManyBlocks);
+    harness.begin();
+    harness.run_out_of_order(threads);
     if (Finding finding =
-            differs(expected, seen_of(bench), fmt::format("with {}, out of order", counted(threads, "thread"))))
+            differs(expected, seen_of(harness), fmt::format("with {}, out of order", counted(threads, "thread"))))
       return finding;
   }
   return {};
@@ -62,9 +62,9 @@ Finding transform_differs(const SuiteCase& one, const InputForm& form) {
 // Rows of an epoch behind one another, whatever packets they came in.
 using Rows = std::map<std::string, std::string>;
 
-Rows rows_of(const Bench& bench) {
+Rows rows_of(const SuiteHarness& harness) {
   Rows rows;
-  for (const Sent& sent : bench.all_sent())
+  for (const Sent& sent : harness.all_sent())
     for (const Field& field : sent.packet.fields)
       rows[fmt::format("`{}` of epoch {}", sent.port, sent.packet.header.epoch) +
            (field.name == kValueField ? "" : ", field " + field.name)]
@@ -81,10 +81,10 @@ Finding rows_differ(const Rows& first, const Rows& second, const std::string& ho
 }
 
 Rows rows_after(const SuiteCase& one, const InputForm& form, const Scenario& scenario) {
-  Bench bench(one, form, scenario);
-  bench.begin();
-  bench.run();
-  return rows_of(bench);
+  SuiteHarness harness(one, form, scenario);
+  harness.begin();
+  harness.run();
+  return rows_of(harness);
 }
 
 // A source is told through the parameter that sources have for it.
@@ -109,24 +109,24 @@ CheckResult check_source_blocks(const SuiteCase& one) {
       });
 }
 
-Seen last_epoch(Bench& bench) {
-  bench.sent.assign(bench.calls.size(), {});
-  bench.reported_metrics.clear();
-  bench.printed.clear();
-  bench.run_epoch(2);
-  return seen_of(bench);
+Observed last_epoch(SuiteHarness& harness) {
+  harness.sent.assign(harness.calls.size(), {});
+  harness.reported_metrics.clear();
+  harness.printed.clear();
+  harness.run_epoch(2);
+  return seen_of(harness);
 }
 
-std::string state_text(const Bench& bench) {
+std::string state_text(const SuiteHarness& harness) {
   std::string text;
-  const StageState state = bench.save();
+  const StageState state = harness.save();
   for (const auto& [name, bytes] : state.entries()) text += fmt::format("{} {}\n", name, sha256_hex(std::span(bytes)));
   return text;
 }
 
 Finding state_differs(const SuiteCase& one, const InputForm& form) {
   const bool saves = one.info.spec.state() == StateKind::checkpointable;
-  Bench kept(one, form, kThreeEpochs), fresh(one, form, kThreeEpochs, 3);
+  SuiteHarness kept(one, form, kThreeEpochs), fresh(one, form, kThreeEpochs, 3);
   kept.begin();
   kept.run_epoch(0);
   kept.run_epoch(1);

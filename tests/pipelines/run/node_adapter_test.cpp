@@ -52,7 +52,7 @@ class Grouping final : public GroupedTransform {
 };
 
 /// The nodes of a TestGraph, run by hand: source, one node under test, sink.
-struct Bench {
+struct AdapterHarness {
   TestGraph graph;
   StopState stop{nullptr};
   std::unique_ptr<Device> device = open_device({"cpu", 0});
@@ -82,7 +82,7 @@ struct Bench {
     }
     ledger->start();
   }
-  ~Bench() {
+  ~AdapterHarness() {
     ledger->close();
     for (HandQueue& queue : queues) queue.works.clear();
   }
@@ -104,43 +104,43 @@ struct Bench {
 }  // namespace
 
 TEST_CASE("a batch holds the credits of every block it was made from", "[adapter]") {
-  Bench bench;
+  AdapterHarness harness;
   Seen seen;
-  bench.graph.source("src", 100, 4);
-  bench.graph.add("batches", std::make_unique<TestBatcher>(8), {{"in", "src"}}, {{"out", numbers(8)}})
+  harness.graph.source("src", 100, 4);
+  harness.graph.add("batches", std::make_unique<TestBatcher>(8), {{"in", "src"}}, {{"out", numbers(8)}})
       .accumulates_rows = 8;
-  bench.graph.sink("end", "batches", seen);
-  bench.build(3);
-  bench.step(0), bench.step(1);
-  CHECK(bench.queued(2) == 0);
-  CHECK(bench.alive() == 2);  // block 0 in the batcher, and the credit that waits
-  bench.step(0), bench.step(1);
-  CHECK(bench.queued(2) == 1);
-  CHECK(bench.alive() == 3);
-  CHECK(bench.queued(0) == 1);
-  bench.step(0);
-  CHECK(bench.queued(0) == 0);  // three blocks are alive: the batch of two, and the one that waits for the batcher
-  bench.step(2);
-  CHECK(bench.alive() == 2);
-  CHECK(bench.queued(0) == 1);
+  harness.graph.sink("end", "batches", seen);
+  harness.build(3);
+  harness.step(0), harness.step(1);
+  CHECK(harness.queued(2) == 0);
+  CHECK(harness.alive() == 2);  // block 0 in the batcher, and the credit that waits
+  harness.step(0), harness.step(1);
+  CHECK(harness.queued(2) == 1);
+  CHECK(harness.alive() == 3);
+  CHECK(harness.queued(0) == 1);
+  harness.step(0);
+  CHECK(harness.queued(0) == 0);  // three blocks are alive: the batch of two, and the one that waits for the batcher
+  harness.step(2);
+  CHECK(harness.alive() == 2);
+  CHECK(harness.queued(0) == 1);
   CHECK(seen.rows == expected_rows(8, 1));
 }
 
 TEST_CASE("a serial that keeps no rows gives its input back with its output", "[adapter]") {
-  Bench bench;
+  AdapterHarness harness;
   Seen seen;
-  bench.graph.source("src", 100, 4);
-  bench.graph.serial("every_second", "src", [](SerialContext& ctx) {
+  harness.graph.source("src", 100, 4);
+  harness.graph.serial("every_second", "src", [](SerialContext& ctx) {
     if (ctx.input().header.seq % 2 == 1) pass_on_serial(ctx);
   });
-  bench.graph.sink("end", "every_second", seen);
-  bench.build(2);
-  bench.step(0), bench.step(1);
-  CHECK(bench.alive() == 1);  // only the next credit
-  bench.step(0), bench.step(1);
-  CHECK(bench.alive() == 2);
-  bench.step(2);
-  CHECK(bench.alive() == 1);
+  harness.graph.sink("end", "every_second", seen);
+  harness.build(2);
+  harness.step(0), harness.step(1);
+  CHECK(harness.alive() == 1);  // only the next credit
+  harness.step(0), harness.step(1);
+  CHECK(harness.alive() == 2);
+  harness.step(2);
+  CHECK(harness.alive() == 1);
 }
 
 TEST_CASE("a call that goes on after an event comes before every later packet, and holds its input until then",
@@ -150,12 +150,12 @@ TEST_CASE("a call that goes on after an event comes before every later packet, a
     bool done() override { return happened; }
     void synchronize() override { happened.wait(false); }
   };
-  Bench bench;
+  AdapterHarness harness;
   Seen seen;
   std::vector<std::string> calls;
   const auto event = std::make_shared<Later>();
-  bench.graph.source("src", 100, 4);
-  bench.graph.serial("late", "src", [&](SerialContext& ctx) {
+  harness.graph.source("src", 100, 4);
+  harness.graph.serial("late", "src", [&](SerialContext& ctx) {
     const std::uint64_t seq = ctx.input().header.seq;
     calls.push_back("begin " + std::to_string(seq));
     ctx.when(seq == 0 ? Event(event) : Event(), [&](SerialContext& later) {
@@ -163,156 +163,156 @@ TEST_CASE("a call that goes on after an event comes before every later packet, a
       pass_on_serial(later);
     });
   });
-  bench.graph.sink("end", "late", seen);
-  bench.build(2);
-  bench.step(0), bench.step(0);
-  bench.step(1), bench.step(1);  // the second packet comes while the first call waits
+  harness.graph.sink("end", "late", seen);
+  harness.build(2);
+  harness.step(0), harness.step(0);
+  harness.step(1), harness.step(1);  // the second packet comes while the first call waits
   CHECK(calls == std::vector<std::string>{"begin 0"});
-  CHECK(bench.alive() == 2);
+  CHECK(harness.alive() == 2);
   event->happened = true;
-  bench.wait_for_work(1);
-  bench.step(1);
+  harness.wait_for_work(1);
+  harness.step(1);
   CHECK(calls == std::vector<std::string>{"begin 0", "end 0", "begin 1", "end 1"});
-  CHECK(bench.nodes[1]->inputs()[0]->taken == 2);
-  bench.step(2), bench.step(2);
+  CHECK(harness.nodes[1]->inputs()[0]->taken == 2);
+  harness.step(2), harness.step(2);
   CHECK(seen.rows == expected_rows(8, 1));
 }
 
 TEST_CASE("metrics and models hold their epoch but no block", "[adapter]") {
-  Bench bench;
+  AdapterHarness harness;
   Seen seen;
-  bench.graph.source("src", 4, 4);
-  bench.graph.add("learn", std::make_unique<FunctionSerial>([](SerialContext& ctx) {
-                    OutputPacket metrics;
-                    metrics.metrics = std::make_shared<Metrics>();
-                    ctx.emit("metrics", std::move(metrics));
-                  }),
-                  {{"in", "src"}}, {{"metrics", PortSpec::of_kind(PortKind::metrics)}});
-  bench.graph.sink("end", "learn.metrics", seen);
-  bench.build(1);
-  bench.step(0), bench.step(1);  // pass 1
-  CHECK(bench.queued(2) == 1);
-  CHECK(bench.queued(0) == 1);   // the only block is free again
-  bench.step(0), bench.step(1);  // pass 2
-  CHECK(bench.queued(0) == 0);   // pass 3 waits for the metrics of epoch 1
-  bench.step(2);
-  CHECK(bench.queued(0) == 1);
+  harness.graph.source("src", 4, 4);
+  harness.graph.add("learn", std::make_unique<FunctionSerial>([](SerialContext& ctx) {
+                      OutputPacket metrics;
+                      metrics.metrics = std::make_shared<Metrics>();
+                      ctx.emit("metrics", std::move(metrics));
+                    }),
+                    {{"in", "src"}}, {{"metrics", PortSpec::of_kind(PortKind::metrics)}});
+  harness.graph.sink("end", "learn.metrics", seen);
+  harness.build(1);
+  harness.step(0), harness.step(1);  // pass 1
+  CHECK(harness.queued(2) == 1);
+  CHECK(harness.queued(0) == 1);     // the only block is free again
+  harness.step(0), harness.step(1);  // pass 2
+  CHECK(harness.queued(0) == 0);     // pass 3 waits for the metrics of epoch 1
+  harness.step(2);
+  CHECK(harness.queued(0) == 1);
 }
 
 TEST_CASE("a serial node queues its packets in order, a transform passes on the lease", "[adapter]") {
-  Bench bench;
+  AdapterHarness harness;
   Seen seen;
-  bench.graph.source("src", 100, 4);
-  bench.graph.transform("map", "src");
-  bench.graph.sink("end", "map", seen);
-  bench.build(3);
-  bench.step(0), bench.step(0), bench.step(0);
-  REQUIRE(bench.queued(1) == 3);
-  std::swap(bench.queues[1].works[0], bench.queues[1].works[2]);
-  bench.step(1), bench.step(1);
-  CHECK(bench.queued(2) == 0);
-  CHECK(bench.nodes[2]->waiting(0) == 2);
-  bench.step(1);
-  CHECK(bench.queued(2) == 3);
-  CHECK(bench.alive() == 3);
-  bench.step(2), bench.step(2), bench.step(2);
+  harness.graph.source("src", 100, 4);
+  harness.graph.transform("map", "src");
+  harness.graph.sink("end", "map", seen);
+  harness.build(3);
+  harness.step(0), harness.step(0), harness.step(0);
+  REQUIRE(harness.queued(1) == 3);
+  std::swap(harness.queues[1].works[0], harness.queues[1].works[2]);
+  harness.step(1), harness.step(1);
+  CHECK(harness.queued(2) == 0);
+  CHECK(harness.nodes[2]->waiting(0) == 2);
+  harness.step(1);
+  CHECK(harness.queued(2) == 3);
+  CHECK(harness.alive() == 3);
+  harness.step(2), harness.step(2), harness.step(2);
   CHECK(seen.rows == expected_rows(12, 1));
-  CHECK(bench.alive() == 1);
+  CHECK(harness.alive() == 1);
 }
 
 TEST_CASE("a grouped transform is given all packets that wait, in order, and each leaves with its own credits",
           "[adapter]") {
-  Bench bench;
+  AdapterHarness harness;
   Seen seen;
   Groups groups;
-  bench.graph.source("src", 100, 4);
-  bench.graph.add("group", std::make_unique<Grouping>(groups), {{"in", "src"}}, {{"out", numbers(4)}});
-  bench.graph.sink("end", "group", seen);
-  bench.build(3);
-  bench.step(0), bench.step(0), bench.step(0);
-  for (int i = 0; i < 3; ++i) bench.step(1);  // the first takes all three, the others find nothing
+  harness.graph.source("src", 100, 4);
+  harness.graph.add("group", std::make_unique<Grouping>(groups), {{"in", "src"}}, {{"out", numbers(4)}});
+  harness.graph.sink("end", "group", seen);
+  harness.build(3);
+  harness.step(0), harness.step(0), harness.step(0);
+  for (int i = 0; i < 3; ++i) harness.step(1);  // the first takes all three, the others find nothing
   CHECK(groups == Groups{{0, 1, 2}});
-  CHECK(bench.nodes[1]->report().packets == 3);
-  CHECK(bench.alive() == 3);
-  bench.step(2);
-  CHECK(bench.alive() == 3);  // one came back, and is the next credit
-  CHECK(bench.queued(0) == 1);
-  bench.step(0), bench.step(1);
+  CHECK(harness.nodes[1]->report().packets == 3);
+  CHECK(harness.alive() == 3);
+  harness.step(2);
+  CHECK(harness.alive() == 3);  // one came back, and is the next credit
+  CHECK(harness.queued(0) == 1);
+  harness.step(0), harness.step(1);
   CHECK(groups.back() == std::vector<std::uint64_t>{3});
-  bench.step(2), bench.step(2), bench.step(2);
+  harness.step(2), harness.step(2), harness.step(2);
   CHECK(seen.rows == expected_rows(16, 1));
 }
 
 TEST_CASE("packets that wait for a grouped transform when the run stops count as discarded", "[adapter]") {
-  Bench bench;
+  AdapterHarness harness;
   Seen seen;
   Groups groups;
-  bench.graph.source("src", 100, 4);
-  bench.graph.add("group", std::make_unique<Grouping>(groups), {{"in", "src"}}, {{"out", numbers(4)}});
-  bench.graph.sink("end", "group", seen);
-  bench.build(4);
-  bench.step(0), bench.step(0);
-  bench.stop.fail(RunFailure());
-  bench.step(0), bench.step(1), bench.step(1);
+  harness.graph.source("src", 100, 4);
+  harness.graph.add("group", std::make_unique<Grouping>(groups), {{"in", "src"}}, {{"out", numbers(4)}});
+  harness.graph.sink("end", "group", seen);
+  harness.build(4);
+  harness.step(0), harness.step(0);
+  harness.stop.fail(RunFailure());
+  harness.step(0), harness.step(1), harness.step(1);
   CHECK(groups.empty());
-  CHECK(bench.nodes[1]->report().discarded == 2);
-  CHECK(bench.nodes[1]->report().packets == 0);
-  CHECK(bench.alive() == 0);
+  CHECK(harness.nodes[1]->report().discarded == 2);
+  CHECK(harness.nodes[1]->report().packets == 0);
+  CHECK(harness.alive() == 0);
 }
 
 TEST_CASE("a grouped transform that forgets a packet is told so", "[adapter]") {
-  Bench bench;
+  AdapterHarness harness;
   Groups groups;
-  bench.graph.source("src", 100, 4);
-  bench.graph.add("group", std::make_unique<Grouping>(groups, 1), {{"in", "src"}}, {{"out", numbers(4)}});
-  bench.build(2);
-  bench.step(0), bench.step(0), bench.step(1);
-  REQUIRE(bench.stop.failures().size() == 1);
-  CHECK(bench.stop.failures().front().name == "transform-contract");
-  CHECK(bench.stop.failures().front().packet == 1);
+  harness.graph.source("src", 100, 4);
+  harness.graph.add("group", std::make_unique<Grouping>(groups, 1), {{"in", "src"}}, {{"out", numbers(4)}});
+  harness.build(2);
+  harness.step(0), harness.step(0), harness.step(1);
+  REQUIRE(harness.stop.failures().size() == 1);
+  CHECK(harness.stop.failures().front().name == "transform-contract");
+  CHECK(harness.stop.failures().front().packet == 1);
 }
 
 TEST_CASE("a group lies in one epoch, so that what fails in it fails in that one", "[adapter]") {
-  Bench bench;
+  AdapterHarness harness;
   Groups groups;
-  bench.graph.source("src", 8, 4);
-  bench.graph.add("group", std::make_unique<Grouping>(groups, 2), {{"in", "src"}}, {{"out", numbers(4)}});
-  bench.build(4);
-  for (int i = 0; i < 3; ++i) bench.step(0);
-  bench.step(1);
+  harness.graph.source("src", 8, 4);
+  harness.graph.add("group", std::make_unique<Grouping>(groups, 2), {{"in", "src"}}, {{"out", numbers(4)}});
+  harness.build(4);
+  for (int i = 0; i < 3; ++i) harness.step(0);
+  harness.step(1);
   CHECK(groups == Groups{{0, 1}, {2}});
-  REQUIRE(bench.stop.failures().size() == 1);
-  CHECK(bench.stop.failures().front().epoch == 2);
+  REQUIRE(harness.stop.failures().size() == 1);
+  CHECK(harness.stop.failures().front().epoch == 2);
 }
 
 TEST_CASE("once the run stops, arriving, queued and waiting packets count as discarded", "[adapter]") {
-  Bench bench;
+  AdapterHarness harness;
   Seen seen;
-  bench.graph.source("src", 100, 4);
-  bench.graph.transform("map", "src");
-  bench.graph.sink("end", "map", seen);
-  bench.build(4);
-  for (int i = 0; i < 4; ++i) bench.step(0);
-  std::swap(bench.queues[1].works[0], bench.queues[1].works[1]);
-  bench.step(1);  // packet 1, which waits for packet 0 at the sink
-  bench.stop.fail(RunFailure());
-  bench.step(1), bench.step(1), bench.step(1);
-  CHECK(bench.nodes[1]->report().packets == 1);
-  CHECK(bench.nodes[1]->report().discarded == 3);
-  CHECK(bench.nodes[2]->report().discarded == 0);
-  bench.nodes[2]->discard_waiting();
-  CHECK(bench.nodes[2]->report().discarded == 1);
+  harness.graph.source("src", 100, 4);
+  harness.graph.transform("map", "src");
+  harness.graph.sink("end", "map", seen);
+  harness.build(4);
+  for (int i = 0; i < 4; ++i) harness.step(0);
+  std::swap(harness.queues[1].works[0], harness.queues[1].works[1]);
+  harness.step(1);  // packet 1, which waits for packet 0 at the sink
+  harness.stop.fail(RunFailure());
+  harness.step(1), harness.step(1), harness.step(1);
+  CHECK(harness.nodes[1]->report().packets == 1);
+  CHECK(harness.nodes[1]->report().discarded == 3);
+  CHECK(harness.nodes[2]->report().discarded == 0);
+  harness.nodes[2]->discard_waiting();
+  CHECK(harness.nodes[2]->report().discarded == 1);
   CHECK(seen.packets.empty());
-  CHECK(bench.alive() == 0);
+  CHECK(harness.alive() == 0);
 }
 
 TEST_CASE("an unconsumed output does not keep blocks alive", "[adapter]") {
-  Bench bench;
-  bench.graph.source("src", 100, 4);
-  bench.graph
+  AdapterHarness harness;
+  harness.graph.source("src", 100, 4);
+  harness.graph
       .add("batches", std::make_unique<FunctionSerial>([](SerialContext&) {}), {{"in", "src"}}, {{"out", numbers(8)}})
       .accumulates_rows = 8;
-  bench.build(1);
-  for (int i = 0; i < 5; ++i) bench.step(0), bench.step(1);
-  CHECK(bench.nodes[1]->report().packets == 5);
+  harness.build(1);
+  for (int i = 0; i < 5; ++i) harness.step(0), harness.step(1);
+  CHECK(harness.nodes[1]->report().packets == 5);
 }

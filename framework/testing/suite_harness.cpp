@@ -1,6 +1,6 @@
 // Fault injection by counting: each use of the context (allocation, output, print, metrics) has a number, and the chosen one throws.
 // What a stage sent becomes lines with hashes, to be compared.
-#include "suite_bench.hpp"
+#include "suite_harness.hpp"
 
 #include "test_call.hpp"
 
@@ -69,7 +69,8 @@ std::string field_text(const Field& field) {
 
 }  // namespace
 
-Bench::Bench(const SuiteCase& one, const InputForm& form, const Scenario& scenario, std::uint32_t first_epoch)
+SuiteHarness::SuiteHarness(const SuiteCase& one, const InputForm& form, const Scenario& scenario,
+                           std::uint32_t first_epoch)
     : StageHarness(one.info, one.params, std::make_unique<CountedCpu>()),
       epochs_(scenario.size()),
       inputs_(make_host_allocator()) {
@@ -84,40 +85,40 @@ Bench::Bench(const SuiteCase& one, const InputForm& form, const Scenario& scenar
   sent.resize(calls.size());
 }
 
-void Bench::use() {
+void SuiteHarness::use() {
   if (++uses_ != fails_at_) return;
   injected_ = true;
   throw Error(ErrorKind::run, "injected", "the suite lets this use of the context fail");
 }
 
-void Bench::fail_at(std::int64_t use) {
+void SuiteHarness::fail_at(std::int64_t use) {
   uses_ = 0;
   fails_at_ = use;
 }
 
-void Bench::epoch_metrics(const Metrics& metrics) {
+void SuiteHarness::epoch_metrics(const Metrics& metrics) {
   use();
   StageHarness::epoch_metrics(metrics);
 }
 
-void Bench::print(std::string_view text) {
+void SuiteHarness::print(std::string_view text) {
   use();
   StageHarness::print(text);
 }
 
-void Bench::collect(std::size_t index, std::size_t output, Packet packet) {
+void SuiteHarness::collect(std::size_t index, std::size_t output, Packet packet) {
   use();
   sent[index].push_back({output_ports.name(output), std::move(packet)});
 }
 
-void Bench::call(std::size_t index) {
+void SuiteHarness::call(std::size_t index) {
   TestClock clock;
   TestCall engine(device(), clock,
                   [&](std::size_t output, Packet packet) { collect(index, output, std::move(packet)); });
   process(engine, calls[index].packets, calls[index].port);
 }
 
-bool Bench::produce_once(std::uint32_t epoch) {
+bool SuiteHarness::produce_once(std::uint32_t epoch) {
   sent.emplace_back();
   TestClock clock;
   TestCall engine(device(), clock,
@@ -125,7 +126,7 @@ bool Bench::produce_once(std::uint32_t epoch) {
   return produce(engine, epoch);
 }
 
-void Bench::produce_epoch(std::uint32_t epoch, bool on_many_threads) {
+void SuiteHarness::produce_epoch(std::uint32_t epoch, bool on_many_threads) {
   begin_epoch(epoch);
   for (bool last = false; !last;) {
     const auto one = [&] { last = produce_once(epoch); };
@@ -133,7 +134,7 @@ void Bench::produce_epoch(std::uint32_t epoch, bool on_many_threads) {
   }
 }
 
-void Bench::run_epoch(std::size_t epoch, bool on_many_threads) {
+void SuiteHarness::run_epoch(std::size_t epoch, bool on_many_threads) {
   if (info.kind == StageKind::source) return produce_epoch(static_cast<std::uint32_t>(epoch + 1), on_many_threads);
   for (std::size_t i = 0; i < calls.size(); ++i) {
     if (calls[i].epoch != epoch) continue;
@@ -144,11 +145,11 @@ void Bench::run_epoch(std::size_t epoch, bool on_many_threads) {
   }
 }
 
-void Bench::run(bool on_many_threads) {
+void SuiteHarness::run(bool on_many_threads) {
   for (std::size_t epoch = 0; epoch < epochs_; ++epoch) run_epoch(epoch, on_many_threads);
 }
 
-void Bench::run_out_of_order(std::size_t threads) {
+void SuiteHarness::run_out_of_order(std::size_t threads) {
   std::mutex mutex;
   std::exception_ptr failure;
   const auto part = [&](std::size_t which) {
@@ -166,7 +167,7 @@ void Bench::run_out_of_order(std::size_t threads) {
   if (failure) std::rethrow_exception(failure);
 }
 
-void Bench::run_part() {
+void SuiteHarness::run_part() {
   if (info.kind == StageKind::source) {
     begin_epoch(1);
     produce_once(1);
@@ -175,7 +176,7 @@ void Bench::run_part() {
   for (std::size_t i = 0; i + 1 < calls.size() && calls[i + 1].epoch == 0; ++i) call(i);
 }
 
-void Bench::drop_all() {
+void SuiteHarness::drop_all() {
   calls.clear();
   sent.clear();
   reported_metrics.clear();
@@ -183,9 +184,9 @@ void Bench::drop_all() {
   printed.clear();
 }
 
-std::size_t Bench::bytes_held() const { return memory_->live_bytes() + inputs_->live_bytes(); }
+std::size_t SuiteHarness::bytes_held() const { return memory_->live_bytes() + inputs_->live_bytes(); }
 
-std::vector<Sent> Bench::all_sent() const {
+std::vector<Sent> SuiteHarness::all_sent() const {
   std::vector<Sent> all;
   for (const std::vector<Sent>& packets : sent) all.insert(all.end(), packets.begin(), packets.end());
   return all;

@@ -18,10 +18,10 @@ struct Sent {
   Packet packet;
 };
 
-class Bench final : public StageHarness {
+class SuiteHarness final : public StageHarness {
  public:
   /// `memory` is the stage's; it is asked for what is live there.
-  Bench(const SuiteCase& one, const InputForm& form, const Scenario& scenario, std::uint32_t first_epoch = 1);
+  SuiteHarness(const SuiteCase& one, const InputForm& form, const Scenario& scenario, std::uint32_t first_epoch = 1);
 
   /// infer and open; throws what they throw or report.
   void begin() { open_once(); }
