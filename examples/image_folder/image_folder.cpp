@@ -3,7 +3,6 @@
 //   images:  u8 [n, height, width], or [n, height, width, 3] with `color: rgb`
 //   labels:  u8 [n] (i32 for more than 256 classes), with the classes' names
 //   example: train: {stage: image_folder, with: {folder: shapes, shuffle: true}}
-#include <millrace/byte_reader.hpp>
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>
 #include <millrace/random.hpp>

@@ -1,9 +1,9 @@
 // Which process of how many this is, as launchers tell it in the environment.
+#include <millrace/detail/environment.hpp>
 #include <millrace/peers.hpp>
 
 #include <charconv>
-#include <cstdlib>
-#include <cstring>
+#include <string>
 
 namespace millrace {
 namespace {
@@ -21,9 +21,9 @@ constexpr Launcher kLaunchers[] = {
 };
 
 int number(const char* variable, int otherwise) {
-  const char* text = std::getenv(variable);
+  const std::string text = environment(variable);
   int value = otherwise;
-  if (text != nullptr) std::from_chars(text, text + std::strlen(text), value);
+  std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
 }
 

@@ -1,13 +1,13 @@
 // A table of the known data sets, and a search in order: MILLRACE_DATA_DIR, the user's cache, torchvision's folder, Debian's package.
-#include <millrace/byte_reader.hpp>
 #include <millrace/dataset.hpp>
+#include <millrace/detail/environment.hpp>
+#include <millrace/input_file.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -75,13 +75,8 @@ const std::array<DatasetInfo, 2>& datasets() {
   return all;
 }
 
-// An empty variable counts as unset, as the XDG specification wants it.
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 std::string cache_home() {
+  // An empty variable counts as unset, as the XDG specification wants it.
   if (std::string cache = environment("XDG_CACHE_HOME"); !cache.empty()) return cache;
   const std::string home = environment("HOME");
   return (home.empty() ? std::string(".") : home) + "/.cache";

@@ -1,5 +1,5 @@
 // A path comes from a config, and a config may come from anybody: nothing is opened that would wait, act or tell secrets.
-#include <millrace/byte_reader.hpp>
+#include <millrace/detail/environment.hpp>
 #include <millrace/detail/system_failure.hpp>
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>
@@ -73,7 +73,7 @@ bool is_made_up(int descriptor) {
 // In the environment, as a stage may run in a process of its own.
 constexpr const char* kAllowed = "MILLRACE_INPUT_PLACES";
 
-std::vector<std::string> allowed_places(const char* list) {
+std::vector<std::string> allowed_places(const std::string& list) {
   std::vector<std::string> places;
   std::istringstream lines(list);
   for (std::string line; std::getline(lines, line);) places.push_back(line);
@@ -82,10 +82,10 @@ std::vector<std::string> allowed_places(const char* list) {
 
 // By the file that was opened: a path may lead elsewhere a moment later.
 void require_allowed(int descriptor, const std::string& path) {
-  const char* list = std::getenv(kAllowed);
-  if (list == nullptr) return;
+  const std::optional<std::string> list = find_environment(kAllowed);
+  if (!list) return;
   const std::string opened = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", descriptor)).string();
-  if (!is_below(opened, allowed_places(list))) fail_as_outside(path, opened);
+  if (!is_below(opened, allowed_places(*list))) fail_as_outside(path, opened);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "elf_reader.hpp"
 #include "plugin_entry.hpp"
 #include "plugin_trust.hpp"
+#include "process/timeouts.hpp"
 
 #include <millrace/error.hpp>
 
@@ -70,7 +71,7 @@ std::vector<std::string> load_plugin(const std::string& path, StageRegistry& reg
   require_same_build(path, note);
   require_same_layout(path, note, read_plugin_layout(path));
   // What is wrong with any stage is known before one of them is here.
-  require_new_names(probe(file, probe_limit(), trial), file, registry);
+  require_new_names(probe(file, plugin_timeout(), trial), file, registry);
   return load_tried_plugin(file, registry, trial);
 }
 

@@ -4,10 +4,11 @@
 #include "plugin_loader.hpp"
 #include "plugin_trust.hpp"
 
-#include <millrace/byte_reader.hpp>
 #include <millrace/detail/counted.hpp>
+#include <millrace/detail/environment.hpp>
 #include <millrace/detail/system_failure.hpp>
 #include <millrace/device.hpp>
+#include <millrace/input_file.hpp>
 
 #include <fmt/format.h>
 
@@ -21,11 +22,6 @@ namespace millrace::pipelines {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
 
 void add_users_folder(std::vector<PluginFolder>& folders) {
   const std::string data = environment("XDG_DATA_HOME"), home = environment("HOME");

@@ -4,16 +4,13 @@
 #include "descriptor_check.hpp"
 #include "plugin_entry.hpp"
 #include "process/ipc/asked_child.hpp"
+#include "process/ipc/wire.hpp"
 
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <sstream>
 #include <system_error>
 
 namespace millrace::pipelines {
@@ -54,29 +51,20 @@ int threads_of_this_process() {
   return count;
 }
 
-// The threads that it has started, then the stages, a line each.
+// The threads that it has started, then the stages.
 std::string tried(const std::string& file) {
   const int before = threads_of_this_process();
   const std::vector<StageInfo> stages = enter_plugin(file);
   for (const StageInfo& stage : stages) check_descriptor(stage);
-  std::string answer = fmt::format("{}", threads_of_this_process() - before);
-  for (const StageInfo& stage : stages) answer += "\n" + stage.name;
-  return answer;
+  std::vector<std::string> names;
+  for (const StageInfo& stage : stages) names.push_back(stage.name);
+  WireWriter answer;
+  answer.put(threads_of_this_process() - before);
+  write(answer, names);
+  return answer.bytes();
 }
 
 }  // namespace
-
-std::chrono::milliseconds probe_limit() {
-  const char* text = std::getenv("MILLRACE_PLUGIN_TIMEOUT_MS");
-  if (text == nullptr || *text == '\0') return std::chrono::seconds(10);
-  int limit = 0;
-  const char* end = text + std::strlen(text);
-  const auto [rest, error] = std::from_chars(text, end, limit);
-  if (error != std::errc() || rest != end || limit < 1)
-    throw Error(ErrorKind::usage, "wrong-arguments", fmt::format("MILLRACE_PLUGIN_TIMEOUT_MS is `{}`", text),
-                "a positive number of milliseconds");
-  return std::chrono::milliseconds(limit);
-}
 
 std::vector<std::string> probe(const std::string& file, std::chrono::milliseconds limit, const PluginTrial& trial) {
   Question question{trial.program, {kTryPlugin, file}, limit, {}};
@@ -87,11 +75,9 @@ std::vector<std::string> probe(const std::string& file, std::chrono::millisecond
     if (!end.last_words.empty()) error.add_note("the last it said: " + end.last_words);
     throw error;
   }
-  std::istringstream answer(end.result);
-  int threads = 0;
-  answer >> threads;
-  std::vector<std::string> stages;
-  for (std::string name; answer >> name;) stages.push_back(name);
+  WireReader answer(end.result);
+  const int threads = answer.get<int>();
+  std::vector<std::string> stages = read_texts(answer);
   if (threads > 0 && trial.starts_threads) trial.starts_threads(file, threads);
   return stages;
 }

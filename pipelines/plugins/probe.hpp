@@ -22,10 +22,6 @@ struct PluginTrial {
 /// The first argument of the program that tries a plugin; the process that asks and the plugin's file follow.
 inline constexpr const char* kTryPlugin = "__try_plugin";
 
-/// How long a plugin may take to register: MILLRACE_PLUGIN_TIMEOUT_MS, or 10 s. Throws Error("wrong-arguments", usage) when
-/// the variable is no positive number.
-std::chrono::milliseconds probe_limit();
-
 /// Lets another process load `file`, check its descriptors and end. Returns the names of its stages. Throws what went wrong
 /// there, if that was an Error. Otherwise throws Error(plugin), with the last line that the process wrote to standard error as a note:
 /// plugin-crashes (a signal ended it), plugin-exits (it ended itself), plugin-hangs (it was not done within `limit`).

@@ -11,10 +11,6 @@
 
 namespace millrace {
 
-/// What to do about a file or folder that the system does not let one read; for the help of an Error.
-inline constexpr const char* kLetYourselfRead =
-    "let yourself read it: `ls -l` shows the permissions of the file and its folder";
-
 /// Reads once, from front to back. One thread at a time. Errors are of kind data and name the file and the byte offset.
 class MILLRACE_EXPORT ByteReader {
  public:

@@ -14,6 +14,10 @@ namespace millrace {
 
 class Error;
 
+/// What to do about a file or folder that the system does not let one read; for the help of an Error.
+inline constexpr const char* kLetYourselfRead =
+    "let yourself read it: `ls -l` shows the permissions of the file and its folder";
+
 /// A regular file. Opening it never waits, whatever the path names: a fifo, a socket, a device, a folder and the files that the
 /// kernel makes up (/proc, /sys) are refused. One thread at a time. Errors are of kind data unless said.
 class MILLRACE_EXPORT InputFile {

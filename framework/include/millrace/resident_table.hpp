@@ -3,7 +3,7 @@
 //
 //   const Tensor batch(spec, table, numbers);   // rows numbers[0], numbers[1], ... of the table
 //
-// Who knows nothing of this reads Tensor::bytes() as ever: the host's copy of the rows is then made, once for all views of them.
+// Other readers may still call Tensor::bytes(): a copy of the rows is then made on the host, once for all views of them.
 #pragma once
 
 #include <millrace/detail/export.hpp>

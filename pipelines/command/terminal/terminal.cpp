@@ -1,8 +1,7 @@
 // The environment and the descriptor decide together; the conventions are those of no-color.org and POSIX.
 #include "terminal.hpp"
 
-#include "process/environment.hpp"
-
+#include <millrace/detail/environment.hpp>
 #include <millrace/error.hpp>
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 // Every way in which a plugin can be wrong, each with the name of the error that tells it.
 #include "plugins/elf_reader.hpp"
+#include "process/timeouts.hpp"
 #include "spoilt_plugin.hpp"
 
 #include <millrace/registry.hpp>
@@ -200,7 +201,7 @@ TEST_CASE("a plugin that never returns is ended and refused") {
 TEST_CASE("a limit that is no positive number is a wrong argument") {
   for (const char* limit : {"0", "-1", "soon", "1.5", "1s"}) {
     const Variable variable("MILLRACE_PLUGIN_TIMEOUT_MS", limit);
-    CHECK_THROWS_AS(probe_limit(), Error);
+    CHECK_THROWS_AS(plugin_timeout(), Error);
   }
 }
 
