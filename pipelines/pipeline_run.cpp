@@ -5,7 +5,6 @@
 #include "command/pages/exit_note.hpp"
 #include "command/pages/run_json.hpp"
 #include "command/terminal/terminal.hpp"
-#include "diagnostics/thrown_error.hpp"
 #include "process/call_limit.hpp"
 #include "process/command_error.hpp"
 #include "process/crash_line.hpp"
@@ -31,7 +30,7 @@ struct Telling {
 };
 
 int report(const millrace::Error& error, const Telling& telling) {
-  const Diagnostic diagnostic = to_diagnostic(error);
+  const Diagnostic diagnostic{error.problem()};
   write_note(render(diagnostic, look_of(STDERR_FILENO, telling.color)));
   Diagnostics diagnostics;
   diagnostics.add(diagnostic);

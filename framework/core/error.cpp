@@ -5,15 +5,14 @@
 
 namespace millrace {
 
+Error::Error(Problem problem)
+    : std::runtime_error(fmt::format("error[{}]: {}", problem.name, problem.message)), problem_(std::move(problem)) {}
+
 Error::Error(ErrorKind kind, std::string name, std::string message, std::string help)
-    : std::runtime_error(fmt::format("error[{}]: {}", name, message)),
-      kind_(kind),
-      name_(std::move(name)),
-      message_(std::move(message)),
-      help_(std::move(help)) {}
+    : Error(Problem{.kind = kind, .name = std::move(name), .message = std::move(message), .help = std::move(help)}) {}
 
 Error& Error::add_note(std::string note) {
-  notes_.push_back(std::move(note));
+  problem_.notes.push_back(std::move(note));
   return *this;
 }
 
@@ -24,8 +23,8 @@ Error& Error::about_param(std::string path) {
 
 std::string Error::render() const {
   std::string text = what();
-  for (const std::string& note : notes_) text += fmt::format("\n   = note: {}", note);
-  if (!help_.empty()) text += fmt::format("\n   = help: {}", help_);
+  for (const std::string& note : notes()) text += fmt::format("\n   = note: {}", note);
+  if (!help().empty()) text += fmt::format("\n   = help: {}", help());
   return text;
 }
 

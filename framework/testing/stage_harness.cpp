@@ -78,7 +78,9 @@ void StageHarness::will_report(std::string_view input, std::string prefix) {
 }
 
 void StageHarness::error(ErrorSite site, std::string name, std::string message, std::string help) {
-  errors.push_back({std::move(site), std::move(name), std::move(message), std::move(help)});
+  errors.push_back(
+      {{.kind = ErrorKind::config, .name = std::move(name), .message = std::move(message), .help = std::move(help)},
+       std::move(site)});
 }
 
 std::size_t StageHarness::set_input(std::string_view name, PortSpec spec) {

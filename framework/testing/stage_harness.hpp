@@ -65,13 +65,16 @@ class StageHarness : public PortInference,
 
   // InferNotes and RunWarnings.
   void warning(ErrorSite site, std::string name, std::string message, std::string help) override {
-    warnings.push_back({std::move(site), std::move(name), std::move(message), std::move(help)});
+    warnings.push_back(
+        {{.kind = ErrorKind::config, .name = std::move(name), .message = std::move(message), .help = std::move(help)},
+         std::move(site)});
   }
   // Once a name, as a run tells them: a stage that warns in every epoch is not one that keeps memory.
   void warning(std::string name, std::string message, std::string help) override {
     const auto is_told = [&](const InferError& told) { return told.name == name; };
     if (std::any_of(warnings.begin(), warnings.end(), is_told)) return;
-    warnings.push_back({ErrorSite::node(), std::move(name), std::move(message), std::move(help)});
+    warnings.push_back(
+        {{.name = std::move(name), .message = std::move(message), .help = std::move(help)}, ErrorSite::node()});
   }
 
   /// Declares an input, or changes its spec. Returns its index.

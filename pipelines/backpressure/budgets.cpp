@@ -2,9 +2,6 @@
 // deadlock, so it is raised.
 #include "budgets.hpp"
 
-#include "config/params/config_schema.hpp"
-#include "config/params/param_check.hpp"
-
 #include <algorithm>
 #include <map>
 
@@ -47,17 +44,14 @@ void decide(const ParamValue& declared, std::int64_t kept, ValidatedNode& node) 
 
 }  // namespace
 
-void decide_budgets(const GraphSpec& spec, ValidatedGraph& graph) {
+void decide_budgets(const CheckedGraph& checked, ValidatedGraph& graph) {
   const std::vector<std::int64_t> kept = rows_kept_below(graph);
   const std::vector<bool> crosses = crosses_below(graph);
-  std::map<std::string_view, const NodeSpec*> specs;
-  for (const NodeSpec& node : spec.nodes) specs.emplace(node.name, &node);
+  std::map<std::string_view, const ParamValue*> declared;
+  for (const CheckedNode& node : checked.nodes) declared.emplace(node.spec->name, &node.run);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     if (graph.nodes[i].info->kind != StageKind::source) continue;
-    Diagnostics checked_before;
-    const NodeSpec& node = *specs.at(graph.nodes[i].name);
-    decide(check_params(node.run, run_params(), {"run", "run"}, node.where, checked_before),
-           crosses[i] ? kBatchesBehindADevice * kept[i] : kept[i], graph.nodes[i]);
+    decide(*declared.at(graph.nodes[i].name), crosses[i] ? kBatchesBehindADevice * kept[i] : kept[i], graph.nodes[i]);
   }
 }
 

@@ -1,13 +1,13 @@
 // How much of a source may be alive at once.
 #pragma once
 
+#include "check/graph/checked_graph.hpp"
 #include "check/graph/validated_graph.hpp"
-#include "config/spec/graph_spec.hpp"
 
 namespace millrace::pipelines {
 
 /// Fills the budgets of the sources. What the user declares is widened so that every stage downstream that keeps rows
 /// back can fill: blocks >= ceil(rows kept back downstream / rows of a block) + 1, and bytes to match.
-void decide_budgets(const GraphSpec& spec, ValidatedGraph& graph);
+void decide_budgets(const CheckedGraph& checked, ValidatedGraph& graph);
 
 }  // namespace millrace::pipelines

@@ -26,15 +26,14 @@ void check_device_reads(const CheckedGraph& checked, const DeviceId& device, Dia
       const CheckedNode& from = checked.nodes[edge.from];
       if (node.info == nullptr || from.info == nullptr || edge.kind != PortKind::data) continue;
       if (!from.info->spec.does_copy_to_device() || node.info->spec.does_read_on_device()) continue;
-      diagnostics.add(
-          {ErrorKind::config,
-           "needs-host-memory",
-           fmt::format("node `{}` ({}) reads on the host, `{}` ({}) has copied its data to {}", node.spec->name,
-                       node.spec->stage, from.spec->name, from.spec->stage, to_string(device)),
-           edge.spec->where,
-           "lies on the device",
-           fmt::format("take it before `{}`, or run with `device: cpu`", from.spec->name),
-           {}});
+      diagnostics.add({{.kind = ErrorKind::config,
+                        .name = "needs-host-memory",
+                        .message = fmt::format("node `{}` ({}) reads on the host, `{}` ({}) has copied its data to {}",
+                                               node.spec->name, node.spec->stage, from.spec->name, from.spec->stage,
+                                               to_string(device)),
+                        .help = fmt::format("take it before `{}`, or run with `device: cpu`", from.spec->name)},
+                       edge.spec->where,
+                       "lies on the device"});
     }
 }
 

@@ -75,15 +75,23 @@ class NodeInference final : public PortInference,
 
   void error(ErrorSite site, std::string name, std::string message, std::string help) override {
     failed_ = true;
-    diagnostics_.add({ErrorKind::config, std::move(name),
-                      fmt::format("node `{}` ({}): {}", node_.spec->name, node_.spec->stage, message), place_of(site),
-                      "", with_node(std::move(help)), notes_for(site, message)});
+    diagnostics_.add({{.kind = ErrorKind::config,
+                       .name = std::move(name),
+                       .message = fmt::format("node `{}` ({}): {}", node_.spec->name, node_.spec->stage, message),
+                       .help = with_node(std::move(help)),
+                       .notes = notes_for(site, message)},
+                      place_of(site)});
   }
   void warning(ErrorSite site, std::string name, std::string message, std::string help) override {
     std::vector<std::string> notes = notes_for(site, message);
-    Diagnostic warning{ErrorKind::config, std::move(name), std::move(message), place_of(site), "",
-                       std::move(help),   std::move(notes)};
-    warning.severity = Severity::warning;
+    Diagnostic warning{{.kind = ErrorKind::config,
+                        .name = std::move(name),
+                        .message = std::move(message),
+                        .help = std::move(help),
+                        .notes = std::move(notes)},
+                       place_of(site),
+                       {},
+                       Severity::warning};
     std::string node = fmt::format("`{}` ({})", node_.spec->name, node_.spec->stage);
     if (site.what == ErrorSite::What::input) return input_warnings_.add(std::move(node), std::move(warning));
     warning.message = fmt::format("node {}: {}", node, warning.message);
@@ -167,17 +175,16 @@ class NodeInference final : public PortInference,
 };
 
 void report_throw(const CheckedNode& node, const Error& e, Diagnostics& diagnostics) {
-  diagnostics.add({e.kind() == ErrorKind::run ? ErrorKind::plugin : e.kind(), e.name(),
-                   fmt::format("node `{}` ({}): {}", node.spec->name, node.spec->stage, e.message()),
-                   e.param().empty() ? node.spec->where : place_of_param(*node.spec, e.param()), "", e.help(),
-                   e.notes()});
+  Diagnostic told{e.problem(), e.param().empty() ? node.spec->where : place_of_param(*node.spec, e.param())};
+  if (told.kind == ErrorKind::run) told.kind = ErrorKind::plugin;
+  told.message = fmt::format("node `{}` ({}): {}", node.spec->name, node.spec->stage, e.message());
+  diagnostics.add(std::move(told));
 }
 
 void report_unset(const CheckedNode& node, const ValidatedNode& result, Diagnostics& diagnostics) {
   for (const PortDecl& port : node.outputs) {
     if (result.find_output(port.name) != nullptr) continue;
-    const Error error = unset_output_error(node.spec->stage, port.name);
-    diagnostics.add({error.kind(), error.name(), error.message(), node.spec->where, "", error.help(), {}});
+    diagnostics.add({unset_output_error(node.spec->stage, port.name).problem(), node.spec->where});
   }
 }
 

@@ -160,15 +160,16 @@ void check_memory(const ValidatedGraph& graph, Diagnostics& diagnostics) {
   const std::optional<Shortage> shortage = shortage_of(graph, estimate);
   if (!shortage) return;
   const std::vector<Term> terms = terms_of(graph, estimate, *shortage);
-  Diagnostic diagnostic;
-  diagnostic.name = "too-little-memory";
-  diagnostic.message = fmt::format("{} may take {} of memory, and there are {} ({})", shortage->who,
-                                   text_of(shortage->needed), text_of(shortage->limit.value), shortage->limit.from);
+  Diagnostic diagnostic{
+      {.kind = ErrorKind::config,
+       .name = "too-little-memory",
+       .message = fmt::format("{} may take {} of memory, and there are {} ({})", shortage->who,
+                              text_of(shortage->needed), text_of(shortage->limit.value), shortage->limit.from),
+       .help = "lower what takes most, or run where there is more memory; `pipeline-run plan` has all terms"}};
   const auto largest = std::find_if(terms.begin(), terms.end(), [](const Term& t) { return t.node != SIZE_MAX; });
   if (largest != terms.end()) diagnostic.where = graph.nodes[largest->node].where;
   for (std::size_t i = 0; i < std::min(kTermsShown, terms.size()); ++i)
     if (terms[i].bytes > 0) diagnostic.notes.push_back(fmt::format("{} {}", text_of(terms[i].bytes), terms[i].text));
-  diagnostic.help = "lower what takes most, or run where there is more memory; `pipeline-run plan` has all terms";
   diagnostics.add(std::move(diagnostic));
 }
 

@@ -24,14 +24,8 @@ KnownFile find_file(const std::string& sha256) {
 }
 
 Diagnostic warning_of(const ValidatedNode& node, const Error& error) {
-  Diagnostic warning;
-  warning.kind = error.kind();
-  warning.name = error.name();
+  Diagnostic warning{error.problem(), node.place_of_param("dataset"), {}, Severity::warning};
   warning.message = fmt::format("node `{}` ({}): {}", node.name, node.info->name, error.message());
-  warning.where = node.place_of_param("dataset");
-  warning.help = error.help();
-  warning.notes = error.notes();
-  warning.severity = Severity::warning;
   return warning;
 }
 

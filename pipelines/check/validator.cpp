@@ -33,7 +33,7 @@ DeviceChoice decide_device(const GraphSpec& spec, const RankInfo& ranks, Diagnos
   try {
     return choose_device(spec.device, ranks.local_rank, ranks.local_size);
   } catch (const Error& e) {
-    diagnostics.add({e.kind(), e.name(), e.message(), spec.device_where, "", e.help(), e.notes()});
+    diagnostics.add({e.problem(), spec.device_where});
     return {};  // the other checks go on as on a CPU
   }
 }
@@ -75,13 +75,11 @@ void require_whole_nodes(const CheckedGraph& checked, Diagnostics& diagnostics) 
   for (const CheckedNode& node : checked.nodes) {
     if (diagnostics.has_errors()) return;
     if (node.broken || node.info == nullptr)
-      diagnostics.add({ErrorKind::run,
-                       "internal-error",
-                       fmt::format("node `{}` cannot be used, and no check has said why", node.spec->name),
-                       node.spec->where,
-                       "",
-                       "this is a defect of Millrace: please report it with the config",
-                       {}});
+      diagnostics.add({{.kind = ErrorKind::run,
+                        .name = "internal-error",
+                        .message = fmt::format("node `{}` cannot be used, and no check has said why", node.spec->name),
+                        .help = "this is a defect of Millrace: please report it with the config"},
+                       node.spec->where});
   }
 }
 
@@ -105,7 +103,7 @@ ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Di
   if (!diagnostics.has_errors()) warn_of_measurements(graph, diagnostics);
   if (diagnostics.has_errors()) return graph;
   mark_device_feeds(graph);
-  decide_budgets(spec, graph);
+  decide_budgets(checked, graph);
   graph.config_hash = config_hash(spec, graph);
   return graph;
 }

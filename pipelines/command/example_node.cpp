@@ -28,13 +28,11 @@ void add_given(const std::string& with, DocNode& params, Diagnostics& diagnostic
   const std::optional<DocNode> given = read_value(with, "command line, --with", diagnostics);
   if (!given) return;
   if (given->is_map()) return replace_members(*given, params);
-  diagnostics.add({ErrorKind::usage,
-                   "wrong-type",
-                   fmt::format("--with is {}, expected a map of parameters", kind_of(*given)),
-                   given->where,
-                   "",
-                   "--with '{name: value}'",
-                   {}});
+  diagnostics.add({{.kind = ErrorKind::usage,
+                    .name = "wrong-type",
+                    .message = fmt::format("--with is {}, expected a map of parameters", kind_of(*given)),
+                    .help = "--with '{name: value}'"},
+                   given->where});
 }
 
 // `in: x` means the port `in`, or the only one.

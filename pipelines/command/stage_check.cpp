@@ -1,9 +1,10 @@
-// What crosses between the two processes is text: the question as arguments, the answer in three parts.
+// What crosses between the two processes: the question as arguments, the answer as wire.hpp writes it.
 #include "stage_check.hpp"
 
 #include "example_node.hpp"
 #include "plugins/plugin_loader.hpp"
 #include "plugins/suite_library.hpp"
+#include "process/ipc/wire.hpp"
 
 #include <millrace/error.hpp>
 
@@ -19,11 +20,13 @@ using testing::CheckResult;
 using testing::SuiteCheck;
 using testing::Verdict;
 
-constexpr char kBetween = '\x1f';  // of no text that anybody prints
-
 std::string packed(const CheckResult& result) {
-  return fmt::format("{}{}{}{}{}{}", static_cast<int>(result.verdict), result.lacks_data ? 1 : 0, kBetween, result.seen,
-                     kBetween, result.help);
+  WireWriter to;
+  to.put(result.verdict);
+  to.put(result.lacks_data);
+  to.text(result.seen);
+  to.text(result.help);
+  return to.bytes();
 }
 
 const StageInfo& loaded(const StageCheck& check, StageRegistry& registry) {
@@ -53,9 +56,13 @@ Question question_of(const StageCheck& check, std::chrono::milliseconds limit) {
 }
 
 CheckResult result_of_answer(const std::string& answer) {
-  const std::size_t first = answer.find(kBetween), second = answer.find(kBetween, first + 1);
-  return {static_cast<Verdict>(answer[0] - '0'), answer.substr(first + 1, second - first - 1),
-          answer.substr(second + 1), answer[1] == '1'};
+  WireReader from(answer);
+  CheckResult result;
+  result.verdict = from.one_of(Verdict::not_applicable);
+  result.lacks_data = from.flag();
+  result.seen = from.text();
+  result.help = from.text();
+  return result;
 }
 
 int serve_stage_check(long parent, const std::vector<std::string>& arguments) {

@@ -37,14 +37,10 @@ std::string place_text(const Location&);
 /// Errors end the command. Warnings are told and counted, and change neither the run nor its exit code.
 enum class Severity : std::uint8_t { error, warning };
 
-struct Diagnostic {
-  ErrorKind kind = ErrorKind::config;
-  std::string name;     ///< stable, in brackets: "unknown-parameter"
-  std::string message;  ///< the headline: "`class` of stage `one_hot`"
-  Location where;
-  std::string label;  ///< after the carets: "not a parameter of `one_hot`"
-  std::string help;   ///< what to do
-  std::vector<std::string> notes;
+/// A problem and the user's own text that it is about. The headline names the thing: "`class` of stage `one_hot`".
+struct Diagnostic : Problem {
+  Location where = {};
+  std::string label = {};  ///< after the carets: "not a parameter of `one_hot`"
   Severity severity = Severity::error;
 };
 

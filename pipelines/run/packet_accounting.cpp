@@ -11,12 +11,7 @@ namespace millrace::pipelines {
 namespace {
 
 RunFailure failure_of(std::string name, std::string message, std::string help) {
-  RunFailure failure;
-  failure.kind = ErrorKind::run;
-  failure.name = std::move(name);
-  failure.message = std::move(message);
-  failure.help = std::move(help);
-  return failure;
+  return {{.name = std::move(name), .message = std::move(message), .help = std::move(help)}};
 }
 
 RunFailure lost(const EdgeCount& edge, const std::string& what, std::string help) {

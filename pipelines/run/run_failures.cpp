@@ -30,16 +30,16 @@ std::vector<std::string> who_waits(const ValidatedGraph& graph, std::size_t hung
   return notes;
 }
 
-RunFailure nothing_reached(const ValidatedNode& node, std::string name, std::string message) {
-  RunFailure failure;
-  failure.kind = ErrorKind::run;
-  failure.name = std::move(name);
-  failure.message = std::move(message);
-  failure.help = "no row has reached it: look at its sources, and at stages upstream that drop rows";
-  failure.node = node.name;
-  failure.stage = node.info->name;
+RunFailure of_node(const ValidatedNode& node, Problem problem) {
+  RunFailure failure{std::move(problem), node.name, node.info->name};
   failure.where = node.where;
   return failure;
+}
+
+RunFailure nothing_reached(const ValidatedNode& node, std::string name, std::string message) {
+  return of_node(node, {.name = std::move(name),
+                        .message = std::move(message),
+                        .help = "no row has reached it: look at its sources, and at stages upstream that drop rows"});
 }
 
 bool is_transform(const ValidatedGraph& graph, const std::string& name) {
@@ -52,19 +52,18 @@ bool is_transform(const ValidatedGraph& graph, const std::string& name) {
 
 RunFailure hung_stage(const ValidatedGraph& graph, std::size_t index, const RunPosition& at) {
   const ValidatedNode& node = graph.nodes[index];
-  RunFailure failure;
-  failure.kind = ErrorKind::stalled;
-  failure.name = "stage-hung";
-  failure.message = fmt::format("a call of the stage has not returned for {} s",
-                                static_cast<double>(node.call_timeout.count()) / 1000);
-  failure.help = fmt::format(
-      "look for a wait or an endless loop in the stage; `--set {}.timeout=SECONDS` gives it longer{}", node.run_path,
-      node.can_be_isolated ? fmt::format(", `--set {}.isolate=process` lets the run end it in order", node.run_path)
-                           : "");
-  failure.notes = who_waits(graph, index);
-  failure.node = node.name;
-  failure.stage = node.info->name;
-  failure.where = node.where;
+  RunFailure failure = of_node(
+      node, {.kind = ErrorKind::stalled,
+             .name = "stage-hung",
+             .message = fmt::format("a call of the stage has not returned for {} s",
+                                    static_cast<double>(node.call_timeout.count()) / 1000),
+             .help = fmt::format(
+                 "look for a wait or an endless loop in the stage; `--set {}.timeout=SECONDS` gives it longer{}",
+                 node.run_path,
+                 node.can_be_isolated
+                     ? fmt::format(", `--set {}.isolate=process` lets the run end it in order", node.run_path)
+                     : ""),
+             .notes = who_waits(graph, index)});
   failure.epoch = at.epoch;
   failure.packet = at.packet;
   failure.batch = at.batch;
@@ -101,16 +100,10 @@ RunFailure nothing_measured(const ValidatedNode& node, std::uint32_t epochs) {
 
 RunFailure missing_epochs(const ValidatedNode& node, const std::string& port,
                           const std::vector<std::uint32_t>& epochs) {
-  RunFailure failure;
-  failure.kind = ErrorKind::run;
-  failure.name = "missing-epoch";
-  failure.message = fmt::format("`{}.{}` has told nothing of {} {}", node.name, port,
-                                epochs.size() == 1 ? "epoch" : "epochs", fmt::join(epochs, ", "));
-  failure.help = "a stage that trains emits the metrics of every epoch, at its end";
-  failure.node = node.name;
-  failure.stage = node.info->name;
-  failure.where = node.where;
-  return failure;
+  return of_node(node, {.name = "missing-epoch",
+                        .message = fmt::format("`{}.{}` has told nothing of {} {}", node.name, port,
+                                               epochs.size() == 1 ? "epoch" : "epochs", fmt::join(epochs, ", ")),
+                        .help = "a stage that trains emits the metrics of every epoch, at its end"});
 }
 
 std::string text_for_peers(const RunFailure& failure) {
@@ -121,12 +114,9 @@ std::string text_for_peers(const RunFailure& failure) {
 }
 
 RunFailure leaked_memory(std::size_t bytes) {
-  RunFailure failure;
-  failure.kind = ErrorKind::run;
-  failure.name = "leaked-memory";
-  failure.message = fmt::format("after every stage is gone, {} of tensors still take memory", counted(bytes, "byte"));
-  failure.help = "this is a defect of a stage or plugin: something outlives it, a static variable perhaps";
-  return failure;
+  return {{.name = "leaked-memory",
+           .message = fmt::format("after every stage is gone, {} of tensors still take memory", counted(bytes, "byte")),
+           .help = "this is a defect of a stage or plugin: something outlives it, a static variable perhaps"}};
 }
 
 namespace {

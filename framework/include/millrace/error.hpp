@@ -22,20 +22,28 @@ enum class ErrorKind : int {
   stalled = 75,  ///< stopped by a stall or a lost peer; resumable
 };
 
+/// What is told of something that is wrong, wherever it is told: thrown as an Error, printed of a config, kept of a run. Those
+/// add where it is.
+struct Problem {
+  ErrorKind kind = ErrorKind::run;
+  std::string name = {};                ///< stable, what tests and scripts match: "idx-short", "label-out-of-range"
+  std::string message = {};             ///< one sentence for a person
+  std::string help = {};                ///< what to do; may be empty
+  std::vector<std::string> notes = {};  ///< context, the innermost first: node, stage, epoch, batch, config line
+};
+
 /// Thrown by stages, devices and the engine alike; exported, so it keeps one identity across shared objects.
-///
-/// `name` is stable and is what tests and scripts match (`idx-short`, `label-out-of-range`); `message` is one sentence for
-/// a person; `help`, if any, says what to do.
 class MILLRACE_EXPORT Error : public std::runtime_error {
  public:
+  explicit Error(Problem problem);
   Error(ErrorKind kind, std::string name, std::string message, std::string help = {});
 
-  ErrorKind kind() const { return kind_; }
-  const std::string& name() const { return name_; }
-  const std::string& message() const { return message_; }
-  const std::string& help() const { return help_; }
-  /// Context added on the way up: node, stage, epoch, batch, config line; the innermost first.
-  const std::vector<std::string>& notes() const { return notes_; }
+  const Problem& problem() const { return problem_; }
+  ErrorKind kind() const { return problem_.kind; }
+  const std::string& name() const { return problem_.name; }
+  const std::string& message() const { return problem_.message; }
+  const std::string& help() const { return problem_.help; }
+  const std::vector<std::string>& notes() const { return problem_.notes; }
 
   /// Adds a line of context. Returns *this, so that it can be thrown again.
   Error& add_note(std::string note);
@@ -44,14 +52,13 @@ class MILLRACE_EXPORT Error : public std::runtime_error {
   Error& about_param(std::string path);
   const std::string& param() const { return param_; }
 
-  int exit_code() const { return static_cast<int>(kind_); }
+  int exit_code() const { return static_cast<int>(kind()); }
   /// The whole error as a person reads it: `error[name]: message`, then `= note:` and `= help:` lines.
   std::string render() const;
 
  private:
-  ErrorKind kind_;
-  std::string name_, message_, help_, param_;
-  std::vector<std::string> notes_;
+  Problem problem_;
+  std::string param_;
 };
 
 }  // namespace millrace

@@ -115,7 +115,9 @@ constexpr void add_descriptor_types(LayoutHash& hash) {
 }
 
 constexpr void add_context_types(LayoutHash& hash) {
-  hash.type<Error>()
+  hash.type<Problem>(MILLRACE_DETAIL_AT(Problem, name), MILLRACE_DETAIL_AT(Problem, message),
+                     MILLRACE_DETAIL_AT(Problem, help), MILLRACE_DETAIL_AT(Problem, notes))
+      .type<Error>()
       .type<ErrorSite>(MILLRACE_DETAIL_AT(ErrorSite, path))
       .type<OutputPacket>(MILLRACE_DETAIL_AT(OutputPacket, ids), MILLRACE_DETAIL_AT(OutputPacket, first_row),
                           MILLRACE_DETAIL_AT(OutputPacket, last_in_epoch), MILLRACE_DETAIL_AT(OutputPacket, metrics),

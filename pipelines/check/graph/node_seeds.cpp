@@ -60,13 +60,11 @@ class SeedNumbers {
     const std::string& name = owner(*node.spec);
     // Of a node with errors it is not known.
     if (node.spec->seed.is_null() || node.broken || drawing_.contains(name) || !wrong_.insert(name).second) return;
-    diagnostics_.add({ErrorKind::config,
-                      "unused-seed",
-                      fmt::format("node `{}` has a seed and draws nothing at random", name),
-                      node.spec->seed.where,
-                      "",
-                      "remove it, or switch on what draws, such as `shuffle: true`",
-                      {}});
+    diagnostics_.add({{.kind = ErrorKind::config,
+                       .name = "unused-seed",
+                       .message = fmt::format("node `{}` has a seed and draws nothing at random", name),
+                       .help = "remove it, or switch on what draws, such as `shuffle: true`"},
+                      node.spec->seed.where});
   }
 
   static const std::string& owner(const NodeSpec& spec) { return spec.chain.empty() ? spec.name : spec.chain; }

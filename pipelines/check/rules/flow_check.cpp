@@ -68,14 +68,15 @@ class FlowCheck {
       if (!domain) continue;
       if (!first) first = domain;
       if (*domain == *first) continue;
-      diagnostics_.add({ErrorKind::config,
-                        "join-mismatch",
-                        fmt::format("node `{}` joins packets that are not numbered together", node.spec->name),
-                        edge.spec->where,
-                        "numbered by another node than the first input",
-                        "take both from one source, or join before the stage that drops or regroups rows",
-                        {fmt::format("`{}` is numbered by {}", node.inputs.front().port, text_of(*first)),
-                         fmt::format("`{}` is numbered by {}", edge.port, text_of(*domain))}});
+      diagnostics_.add(
+          {{.kind = ErrorKind::config,
+            .name = "join-mismatch",
+            .message = fmt::format("node `{}` joins packets that are not numbered together", node.spec->name),
+            .help = "take both from one source, or join before the stage that drops or regroups rows",
+            .notes = {fmt::format("`{}` is numbered by {}", node.inputs.front().port, text_of(*first)),
+                      fmt::format("`{}` is numbered by {}", edge.port, text_of(*domain))}},
+           edge.spec->where,
+           "numbered by another node than the first input"});
     }
   }
 
@@ -164,10 +165,14 @@ class FlowCheck {
                         "its whole epoch",
                         source_text(wait.holder), source_text(wait.source), wait.ports.until, source_text(wait.other)));
     }
-    diagnostics_.add({ErrorKind::config, "starvation", std::move(message), find_input(holder, ports.data)->spec->where,
-                      fmt::format("held until `{}` of the same epoch arrives", ports.until),
-                      fmt::format("read the data a second time, with a source of its own for `{}`", ports.data),
-                      std::move(notes)});
+    diagnostics_.add(
+        {{.kind = ErrorKind::config,
+          .name = "starvation",
+          .message = std::move(message),
+          .help = fmt::format("read the data a second time, with a source of its own for `{}`", ports.data),
+          .notes = std::move(notes)},
+         find_input(holder, ports.data)->spec->where,
+         fmt::format("held until `{}` of the same epoch arrives", ports.until)});
   }
 
   const CheckedGraph& graph_;
@@ -199,13 +204,12 @@ void check_uses(const CheckedGraph& graph, Diagnostics& diagnostics) {
     const bool measures = std::any_of(node.outputs.begin(), node.outputs.end(),
                                       [](const PortDecl& port) { return port.kind == PortKind::metrics; });
     if (node.info == nullptr || is_sink || measures || used.contains(node.spec->name)) continue;
-    diagnostics.add({ErrorKind::config,
-                     "unused-node",
-                     fmt::format("nobody uses what node `{}` gives", node.spec->name),
+    diagnostics.add({{.kind = ErrorKind::config,
+                      .name = "unused-node",
+                      .message = fmt::format("nobody uses what node `{}` gives", node.spec->name),
+                      .help = "use it as an input of another node, or remove the node"},
                      node.spec->where,
-                     "no output is used",
-                     "use it as an input of another node, or remove the node",
-                     {}});
+                     "no output is used"});
   }
 }
 

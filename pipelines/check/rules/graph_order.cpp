@@ -47,13 +47,12 @@ void report_cycle(const CheckedGraph& graph, const std::vector<std::size_t>& aga
   const auto& inputs = graph.nodes[against_flow.front()].inputs;
   const auto closing =
       std::find_if(inputs.begin(), inputs.end(), [&](const CheckedEdge& e) { return e.from == before; });
-  diagnostics.add({ErrorKind::config,
-                   "cycle",
-                   fmt::format("the nodes feed each other: {}", path),
+  diagnostics.add({{.kind = ErrorKind::config,
+                    .name = "cycle",
+                    .message = fmt::format("the nodes feed each other: {}", path),
+                    .help = "a dataflow has no cycles: take this input from further upstream"},
                    closing->spec->where,
-                   "this input closes the circle",
-                   "a dataflow has no cycles: take this input from further upstream",
-                   {}});
+                   "this input closes the circle"});
 }
 
 }  // namespace

@@ -17,13 +17,13 @@ std::string nodes_that_can(const CheckedGraph& graph) {
 
 void report(const CheckedGraph& graph, const CheckedNode& node, const DocMember& isolate, Diagnostics& diagnostics) {
   diagnostics.add(
-      {ErrorKind::config,
-       "cannot-isolate",
-       fmt::format("node `{}` (stage {}) cannot run in a process of its own", node.spec->name, node.info->name),
+      {{.kind = ErrorKind::config,
+        .name = "cannot-isolate",
+        .message =
+            fmt::format("node `{}` (stage {}) cannot run in a process of its own", node.spec->name, node.info->name),
+        .help = "sources, transforms, and serial stages whose ports carry data can; here: " + nodes_that_can(graph)},
        isolate.value.where,
-       why_not_isolated(node),
-       "sources, transforms, and serial stages whose ports carry data can; here: " + nodes_that_can(graph),
-       {}});
+       why_not_isolated(node)});
 }
 
 void check(const CheckedGraph& graph, const CheckedNode& node, Diagnostics& diagnostics) {

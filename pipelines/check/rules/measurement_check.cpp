@@ -45,15 +45,15 @@ std::set<std::size_t> sources_of(const ValidatedGraph& graph, const ValidatedNod
 
 Diagnostic overlap(const ValidatedNode& measured, const ValidatedNode& trained, const RowsRead& rows,
                    std::int64_t first, std::int64_t end, const std::string& trainer) {
-  Diagnostic warning;
-  warning.name = "train-evaluate-overlap";
-  warning.message =
-      fmt::format("node `{}` ({}): rows {} to {} of {} measure a model that `{}` trains on them too, from node `{}`",
-                  measured.name, measured.info->name, first, end - 1, rows.origin, trainer, trained.name);
-  warning.where = measured.where;
-  warning.help = "measure on rows that were not trained on: another split, or `rows: [first, count]` on both nodes";
-  warning.severity = Severity::warning;
-  return warning;
+  return {{.kind = ErrorKind::config,
+           .name = "train-evaluate-overlap",
+           .message = fmt::format(
+               "node `{}` ({}): rows {} to {} of {} measure a model that `{}` trains on them too, from node `{}`",
+               measured.name, measured.info->name, first, end - 1, rows.origin, trainer, trained.name),
+           .help = "measure on rows that were not trained on: another split, or `rows: [first, count]` on both nodes"},
+          measured.where,
+          {},
+          Severity::warning};
 }
 
 void compare(const ValidatedNode& measured, const ValidatedNode& trained, const std::string& trainer,
@@ -83,13 +83,13 @@ std::vector<FieldPair> fields_of_one_name(const ValidatedGraph& graph, const Val
 }
 
 Diagnostic difference(const char* name, const ValidatedNode& node, std::string message, const char* help) {
-  Diagnostic warning;
-  warning.name = name;
-  warning.message = fmt::format("node `{}` ({}): {}", node.name, node.info->name, std::move(message));
-  warning.where = node.where;
-  warning.help = help;
-  warning.severity = Severity::warning;
-  return warning;
+  return {{.kind = ErrorKind::config,
+           .name = name,
+           .message = fmt::format("node `{}` ({}): {}", node.name, node.info->name, std::move(message)),
+           .help = help},
+          node.where,
+          {},
+          Severity::warning};
 }
 
 // The first class that is another one; of those that only one side has nothing is said.

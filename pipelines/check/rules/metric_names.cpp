@@ -106,26 +106,26 @@ class MetricNames {
   }
 
   void report_reserved(const ReportedPort& port, const std::string& name) {
-    diagnostics_.add(
-        {ErrorKind::config,
-         "reserved-metric",
-         fmt::format("`{}.{}` would tell a metric `{}`, which no metric may be called", port.node, port.port, name),
-         port.where,
-         "gives that name",
-         "wire it into a metrics_sink under another name than `train`",
-         {}});
+    diagnostics_.add({{.kind = ErrorKind::config,
+                       .name = "reserved-metric",
+                       .message = fmt::format("`{}.{}` would tell a metric `{}`, which no metric may be called",
+                                              port.node, port.port, name),
+                       .help = "wire it into a metrics_sink under another name than `train`"},
+                      port.where,
+                      "gives that name"});
   }
 
   void report(const ReportedPort& first, const ReportedPort& second, const std::string& name) {
-    diagnostics_.add({ErrorKind::config,
-                      "metric-clash",
-                      fmt::format("`{}` would be both a metric of `{}.{}` and one of `{}.{}`", name, first.node,
-                                  first.port, second.node, second.port),
-                      second.where,
-                      "gives that name too",
-                      "wire one of the two into a metrics_sink under another name: `train` adds nothing, `valid` adds "
-                      "`val_`, any other name itself",
-                      {fmt::format("the first gets its name at {}", place_text(first.where))}});
+    diagnostics_.add(
+        {{.kind = ErrorKind::config,
+          .name = "metric-clash",
+          .message = fmt::format("`{}` would be both a metric of `{}.{}` and one of `{}.{}`", name, first.node,
+                                 first.port, second.node, second.port),
+          .help = "wire one of the two into a metrics_sink under another name: `train` adds nothing, `valid` adds "
+                  "`val_`, any other name itself",
+          .notes = {fmt::format("the first gets its name at {}", place_text(first.where))}},
+         second.where,
+         "gives that name too"});
   }
 
   const CheckedGraph& checked_;

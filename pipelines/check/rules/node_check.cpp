@@ -23,13 +23,12 @@ std::string help_for_stage(const std::string& stage, const StageRegistry& regist
 }
 
 void report_unknown_stage(const NodeSpec& node, const StageRegistry& registry, Diagnostics& diagnostics) {
-  diagnostics.add({ErrorKind::config,
-                   "unknown-stage",
-                   fmt::format("`{}`", shown(node.stage)),
+  diagnostics.add({{.kind = ErrorKind::config,
+                    .name = "unknown-stage",
+                    .message = fmt::format("`{}`", shown(node.stage)),
+                    .help = help_for_stage(node.stage, registry)},
                    node.stage_where,
-                   "no stage has this name",
-                   help_for_stage(node.stage, registry),
-                   {}});
+                   "no stage has this name"});
 }
 
 bool is_one_in_one_out(const StageDescriptor& spec) {
@@ -44,13 +43,11 @@ void check_run(CheckedNode& node, Diagnostics& diagnostics) {
   const bool has_budget = std::any_of(run.members.begin(), run.members.end(),
                                       [](const DocMember& member) { return is_budget(member.key); });
   if (node.info->kind == StageKind::source || !has_budget) return;
-  diagnostics.add({ErrorKind::config,
-                   "run-without-source",
-                   fmt::format("node `{}` is no source, so it has no budget of its own", node.spec->name),
-                   run.where,
-                   "",
-                   "set `run` of the source upstream",
-                   {}});
+  diagnostics.add({{.kind = ErrorKind::config,
+                    .name = "run-without-source",
+                    .message = fmt::format("node `{}` is no source, so it has no budget of its own", node.spec->name),
+                    .help = "set `run` of the source upstream"},
+                   run.where});
 }
 
 // Outputs may be named by a parameter; when that one is wrong, references to them cannot be checked.
@@ -74,13 +71,12 @@ CheckedNode check_node(const NodeSpec& spec, const StageRegistry& registry, Diag
     report_unknown_stage(spec, registry, found);
   } else {
     if (!spec.chain.empty() && !is_one_in_one_out(node.info->spec))
-      found.add({ErrorKind::config,
-                 "chain-stage",
-                 fmt::format("`{}` cannot be part of a chain", spec.stage),
+      found.add({{.kind = ErrorKind::config,
+                  .name = "chain-stage",
+                  .message = fmt::format("`{}` cannot be part of a chain", spec.stage),
+                  .help = "make it a node of its own"},
                  spec.stage_where,
-                 "has not exactly one input and one output",
-                 "make it a node of its own",
-                 {}});
+                 "has not exactly one input and one output"});
     const ParamOwner owner{fmt::format("stage `{}`", spec.stage), spec.stage};
     node.params = check_params(spec.with, node.info->spec.params(), owner, spec.stage_where, found);
     find_outputs(node);

@@ -26,14 +26,15 @@ class RowReports {
   void add(const ValidatedNode& node, const std::string& what, std::string label, std::string help) {
     if (!told_.emplace(&node, what).second) return;
     named_.insert(&node);
-    diagnostics_.add({ErrorKind::config,
-                      "rank-rows",
-                      fmt::format("node `{}` ({}) {}", node.name, node.info->name, what),
-                      node.where,
-                      std::move(label),
-                      std::move(help),
-                      {fmt::format("this is a run over {} processes, each of which works on its part of every batch",
-                                   graph_.ranks.size)}});
+    diagnostics_.add(
+        {{.kind = ErrorKind::config,
+          .name = "rank-rows",
+          .message = fmt::format("node `{}` ({}) {}", node.name, node.info->name, what),
+          .help = std::move(help),
+          .notes = {fmt::format("this is a run over {} processes, each of which works on its part of every batch",
+                                graph_.ranks.size)}},
+         node.where,
+         std::move(label)});
   }
   bool has_named(const ValidatedNode& node) const { return named_.contains(&node); }
 

@@ -12,7 +12,6 @@
 #include "config/spec/document_reader.hpp"
 #include "config/spec/spec_builder.hpp"
 #include "config_plugins.hpp"
-#include "diagnostics/thrown_error.hpp"
 #include "named_config.hpp"
 #include "plugin_loading.hpp"
 #include "plugins/plugin_loader.hpp"
@@ -94,7 +93,7 @@ Diagnostics with_refusals(const Diagnostics& found, const std::vector<LookedAt>&
 void warn_of_shadowed(const std::vector<LookedAt>& looked, Diagnostics& found) {
   for (const LookedAt& place : looked) {
     if (!place.refusal || place.refusal->name() != "duplicate-stage") continue;
-    Diagnostic warning = to_diagnostic(*place.refusal);
+    Diagnostic warning{place.refusal->problem()};
     warning.name = "plugin-shadowed";
     warning.message = fmt::format("plugin `{}` is not used: {}", place.path, warning.message);
     warning.help = "remove the copy that is not meant, or name the one that is with --plugin";

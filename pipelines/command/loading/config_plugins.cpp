@@ -3,7 +3,6 @@
 
 #include "config/spec/document_reader.hpp"
 #include "config/spec/overrides.hpp"
-#include "diagnostics/thrown_error.hpp"
 #include "named_config.hpp"
 #include "plugin_loading.hpp"
 #include "plugins/plugin_loader.hpp"
@@ -69,9 +68,7 @@ bool load_each(const DocNode& document, const ConfigOptions& options, StageRegis
       require_allowed(plugins[i], where, options);
       load_plugin(plugin_path(plugins[i], where), registry, warning_trial(diagnostics, where));
     } catch (const Error& error) {
-      Diagnostic diagnostic = to_diagnostic(error);
-      diagnostic.where = where;
-      diagnostics.add(std::move(diagnostic));
+      diagnostics.add({error.problem(), where});
       all = false;
     }
   }

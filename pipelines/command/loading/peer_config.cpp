@@ -71,17 +71,13 @@ std::string differences(std::size_t rank, const std::string& theirs, const std::
 }
 
 Diagnostic difference(std::size_t rank, const std::string& theirs, const std::string& first) {
-  Diagnostic diagnostic;
-  diagnostic.kind = ErrorKind::config;
-  diagnostic.name = "rank-config";
-  diagnostic.help =
-      "start every process with the same files, arguments, environment, build, plugins and device "
-      "of one model; ONEDNN_MAX_CPU_ISA gives unlike processors the same instructions";
-  if (theirs == kInvalid)
-    diagnostic.message = fmt::format("the config of rank {} is not valid; its errors are above or below", rank);
-  else
-    diagnostic.message = differences(rank, theirs, first);
-  return diagnostic;
+  return {{.kind = ErrorKind::config,
+           .name = "rank-config",
+           .message = theirs == kInvalid
+                          ? fmt::format("the config of rank {} is not valid; its errors are above or below", rank)
+                          : differences(rank, theirs, first),
+           .help = "start every process with the same files, arguments, environment, build, plugins and device "
+                   "of one model; ONEDNN_MAX_CPU_ISA gives unlike processors the same instructions"}};
 }
 
 std::string paths_text(const DataInfo& source) {
@@ -107,14 +103,12 @@ void compare_source(Peers& peers, const ValidatedGraph& graph, const DataInfo& s
                                  [&](const ValidatedNode& n) { return n.name == source.node; });
   for (std::size_t rank = 1; rank < all.size(); ++rank)
     if (all[rank] != all.front())
-      found.add({ErrorKind::config,
-                 "rank-data",
-                 fmt::format("node `{}` ({}) reads other data on rank {} than on rank 0: {}; instead of {}",
-                             source.node, node->info->name, rank, all[rank], all.front()),
-                 node->where,
-                 "",
-                 fmt::format("give every process the same content of {}", paths_text(source)),
-                 {}});
+      found.add({{.kind = ErrorKind::config,
+                  .name = "rank-data",
+                  .message = fmt::format("node `{}` ({}) reads other data on rank {} than on rank 0: {}; instead of {}",
+                                         source.node, node->info->name, rank, all[rank], all.front()),
+                  .help = fmt::format("give every process the same content of {}", paths_text(source))},
+                 node->where});
 }
 
 }  // namespace

@@ -16,7 +16,9 @@ namespace millrace::pipelines {
 namespace {
 
 Diagnostic warning(std::string name, std::string message, std::string help, const Location& where) {
-  Diagnostic found{ErrorKind::plugin, std::move(name), std::move(message), where, {}, std::move(help), {}};
+  Diagnostic found{
+      {.kind = ErrorKind::plugin, .name = std::move(name), .message = std::move(message), .help = std::move(help)},
+      where};
   found.severity = Severity::warning;
   return found;
 }

@@ -30,25 +30,24 @@ Location location_of(const StageCall& call) {
 }
 
 Diagnostic exits(const StageCall& call, int code) {
-  return {ErrorKind::run,
-          "stage-exits",
-          who(call) + (code == ExitWatch::kEndsThread ? " ends its thread, which the run needs"
-                                                      : fmt::format(" ends the program, with exit code {}", code)),
-          location_of(call),
-          "",
-          "throw millrace::Error instead of calling exit() or pthread_exit(); an isolated stage (`run: {isolate: "
-          "process}`) ends alone",
-          {}};
+  return {{.name = "stage-exits",
+           .message =
+               who(call) + (code == ExitWatch::kEndsThread ? " ends its thread, which the run needs"
+                                                           : fmt::format(" ends the program, with exit code {}", code)),
+           .help = "throw millrace::Error instead of calling exit() or pthread_exit(); an isolated stage (`run: "
+                   "{isolate: process}`) ends alone"},
+          location_of(call)};
 }
 
 Diagnostic hangs(const LongCall& hung) {
-  return {ErrorKind::stalled,
-          "stage-hung",
-          fmt::format("{} has not returned for {} s", who(hung.call), static_cast<double>(hung.age.count()) / 1000),
-          location_of(hung.call),
-          "",
-          "look for a wait or an endless loop in the stage; `run: {timeout: SECONDS}` of the node gives it longer",
-          {}};
+  return {
+      {.kind = ErrorKind::stalled,
+       .name = "stage-hung",
+       .message =
+           fmt::format("{} has not returned for {} s", who(hung.call), static_cast<double>(hung.age.count()) / 1000),
+       .help =
+           "look for a wait or an endless loop in the stage; `run: {timeout: SECONDS}` of the node gives it longer"},
+      location_of(hung.call)};
 }
 
 // The process ends anyhow, by whichever code: of what is thrown here nobody could make anything.

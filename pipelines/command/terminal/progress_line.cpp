@@ -24,8 +24,10 @@ constexpr double kNever = -std::numeric_limits<double>::infinity();
 }  // namespace
 
 std::string warning_note(const RunWarning& warning, Look look) {
-  Diagnostic told{ErrorKind::run, warning.name, warning.message,  warning.where, {},
-                  warning.help,   {},           Severity::warning};
+  Diagnostic told{{.kind = ErrorKind::run, .name = warning.name, .message = warning.message, .help = warning.help},
+                  warning.where,
+                  {},
+                  Severity::warning};
   if (!warning.node.empty()) told.notes.push_back(fmt::format("in node `{}` (stage {})", warning.node, warning.stage));
   return render(told, look) + "\n";
 }

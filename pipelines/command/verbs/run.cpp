@@ -10,7 +10,6 @@
 #include "command/terminal/run_output.hpp"
 #include "command/terminal/stopping.hpp"
 #include "diagnostics/printable_text.hpp"
-#include "diagnostics/thrown_error.hpp"
 #include "process/command_error.hpp"
 #include "process/exit_watch.hpp"
 #include "process/process_info.hpp"
@@ -41,7 +40,12 @@ double now_seconds() {
 Diagnostics failures_of(const RunReport& report) {
   Diagnostics found;
   for (const RunFailure& failure : report.failures) {
-    Diagnostic diagnostic{failure.kind, failure.name, failure.message, failure.where, {}, failure.help, failure.notes};
+    Diagnostic diagnostic{{.kind = failure.kind,
+                           .name = failure.name,
+                           .message = failure.message,
+                           .help = failure.help,
+                           .notes = failure.notes},
+                          failure.where};
     if (!failure.node.empty()) {
       std::string place = fmt::format("in node `{}` (stage {})", failure.node, failure.stage);
       if (failure.epoch > 0)
@@ -62,8 +66,7 @@ Error unwritable(int write_error) {
 
 /// What made the run fail stays its exit code.
 void tell_lost(RunReport& report, const Error& error) {
-  report.failures.push_back(
-      {error.kind(), error.name(), error.message(), error.help(), error.notes(), {}, {}, 0, 0, 0, {}});
+  report.failures.push_back({error.problem()});
   if (report.exit_code != 0) return;
   report.exit_code = static_cast<int>(ErrorKind::output);
   report.reason = "output lost";
@@ -197,7 +200,7 @@ void tell_failure(const Error& error, const RunVerbOptions& options, Peers& peer
   try {
     if (error.name() != "peer-lost") peers.failed(printable_line(shortened(error.message(), kMostMessageBytes)));
     Diagnostics found;
-    found.add(to_diagnostic(error));
+    found.add({error.problem()});
     write_errors(found, options, &peers);
     if (options.json && error.kind() != ErrorKind::output) write_result(errors_json(found));
   } catch (...) {  // the process ends anyhow, by the code of `error`

@@ -6,9 +6,10 @@
 #include "encoding_check.hpp"
 #include "limits.hpp"
 
+#include <millrace/detail/environment.hpp>
+
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -26,7 +27,9 @@ struct Replacement {
 using Replace = std::function<std::optional<Replacement>(std::string_view inside, const DocNode& at)>;
 
 void fault(Diagnostics& diagnostics, const DocNode& at, std::string name, std::string message, std::string help) {
-  diagnostics.add({ErrorKind::config, std::move(name), std::move(message), at.where, "", std::move(help), {}});
+  diagnostics.add(
+      {{.kind = ErrorKind::config, .name = std::move(name), .message = std::move(message), .help = std::move(help)},
+       at.where});
 }
 
 // Where the reference at the front of `text` ends, those inside of it counted; npos when its brace is missing.
@@ -99,21 +102,20 @@ void replace_environment(DocNode& node, Diagnostics& diagnostics) {
     inside.remove_prefix(4);
     const std::size_t split = inside.find(":-");
     const std::string name(inside.substr(0, split));
-    const char* value = std::getenv(name.c_str());
+    const std::optional<std::string> value = find_environment(name.c_str());
     defaults = std::exchange(last, &at) == &at ? defaults + 1 : 1;
-    if (value == nullptr && defaults > kMostDefaults) {
+    if (!value && defaults > kMostDefaults) {
       fault(diagnostics, at, "bad-reference", fmt::format("more than {} defaults in one text", kMostDefaults),
             "write out those that are inside of others");
       return Replacement{};
     }
-    if (value == nullptr && split != std::string_view::npos)
-      return Replacement{std::string(inside.substr(split + 2)), true};
-    if (value == nullptr) {
+    if (!value && split != std::string_view::npos) return Replacement{std::string(inside.substr(split + 2)), true};
+    if (!value) {
       fault(diagnostics, at, "unset-variable", fmt::format("the environment variable `{}` is not set", shown(name)),
             fmt::format("set it, or write a default: ${{env:{}:-value}}", shown(name)));
       return Replacement{};
     }
-    const std::string_view text = value;
+    const std::string_view text = *value;
     bytes += text.size();
     if (bytes > kMostReplacedBytes) {
       if (bytes - text.size() <= kMostReplacedBytes)

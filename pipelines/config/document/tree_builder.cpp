@@ -32,17 +32,15 @@ TreeBuilder::TreeBuilder(TextPositions positions, Diagnostics& diagnostics, std:
     : positions_(std::move(positions)), diagnostics_(diagnostics), nodes_(values) {}
 
 void TreeBuilder::fault(TextMark mark, std::string name, std::string message, std::string help) {
-  diagnostics_.add({ErrorKind::config,
-                    std::move(name),
-                    std::move(message),
-                    positions_.at(mark.line, mark.column),
-                    "",
-                    std::move(help),
-                    {}});
+  diagnostics_.add(
+      {{.kind = ErrorKind::config, .name = std::move(name), .message = std::move(message), .help = std::move(help)},
+       positions_.at(mark.line, mark.column)});
 }
 
 void TreeBuilder::stop(const Location& where, std::string name, std::string message, std::string help) {
-  diagnostics_.add({ErrorKind::config, std::move(name), std::move(message), where, "", std::move(help), {}});
+  diagnostics_.add(
+      {{.kind = ErrorKind::config, .name = std::move(name), .message = std::move(message), .help = std::move(help)},
+       where});
   throw ParseStopped{};
 }
 
@@ -145,21 +143,24 @@ void TreeBuilder::take_key(Open& map, DocNode node) {
   map.member.key = node.is_scalar() && node.quoted && node.text == "<<" ? "\"<<\"" : node.text;
   if (!node.is_scalar()) {
     map.repeated = true;
-    diagnostics_.add(
-        {ErrorKind::config, "yaml-key", "a key must be a text", node.where, "", "write a name before the `:`", {}});
+    diagnostics_.add({{.kind = ErrorKind::config,
+                       .name = "yaml-key",
+                       .message = "a key must be a text",
+                       .help = "write a name before the `:`"},
+                      node.where});
     return;
   }
   const auto [first, inserted] = map.keys.try_emplace(map.member.key, node.where);
   if (inserted) return;
   map.repeated = true;
-  diagnostics_.add({ErrorKind::config,
-                    "duplicate-key",
-                    fmt::format("`{}` is written twice in one map", node.text),
+  diagnostics_.add({{.kind = ErrorKind::config,
+                     .name = "duplicate-key",
+                     .message = fmt::format("`{}` is written twice in one map", node.text),
+                     .help = "remove one of the two",
+                     .notes = {fmt::format("the first one is at line {}, column {}", first->second.line,
+                                           positions_.shown_column(first->second))}},
                     node.where,
-                    "the second one",
-                    "remove one of the two",
-                    {fmt::format("the first one is at line {}, column {}", first->second.line,
-                                 positions_.shown_column(first->second))}});
+                    "the second one"});
 }
 
 void TreeBuilder::take_value(Open& map, DocNode node) {
@@ -176,13 +177,11 @@ void TreeBuilder::take_value(Open& map, DocNode node) {
   if (maps)
     map.merged.push_back(std::move(node));
   else
-    diagnostics_.add({ErrorKind::config,
-                      "yaml-merge",
-                      "`<<` merges a map, or a list of maps",
-                      node.where,
-                      "",
-                      "write `<<: *name_of_a_map`",
-                      {}});
+    diagnostics_.add({{.kind = ErrorKind::config,
+                       .name = "yaml-merge",
+                       .message = "`<<` merges a map, or a list of maps",
+                       .help = "write `<<: *name_of_a_map`"},
+                      node.where});
 }
 
 // Keys of the map itself win over merged ones, earlier merged maps over later ones.

@@ -99,14 +99,12 @@ bool has_encoding_fault(const std::shared_ptr<const SourceText>& source, Diagnos
   const auto line_start = std::find(std::make_reverse_iterator(at), source->text.rend(), '\n').base();
   const Location where{source, static_cast<int>(std::count(begin, at, '\n')) + 1, static_cast<int>(at - line_start) + 1,
                        1};
-  diagnostics.add({ErrorKind::config,
-                   "yaml-encoding",
-                   fault->message,
-                   where,
-                   "",
-                   source->is_argument ? "write it in double quotes as YAML does: \"\\e\", \"\\u00e9\""
-                                       : "save the file as plain UTF-8",
-                   {}});
+  diagnostics.add({{.kind = ErrorKind::config,
+                    .name = "yaml-encoding",
+                    .message = fault->message,
+                    .help = source->is_argument ? "write it in double quotes as YAML does: \"\\e\", \"\\u00e9\""
+                                                : "save the file as plain UTF-8"},
+                   where});
   return true;
 }
 

@@ -117,13 +117,12 @@ void report(const std::vector<ParamFault>& faults, const DocNode& root, const Lo
     const bool is_key = fault.place == ParamFault::Place::key && !fault.path.empty();
     const std::vector<ParamStep> above(fault.path.begin(), fault.path.end() - (is_key ? 1 : 0));
     const bool is_of_root = fault.path.empty() && fault.name == "missing-parameter";
-    diagnostics.add({ErrorKind::config,
-                     fault.name,
-                     fmt::format("{} {}", fault.subject, fault.found),
+    diagnostics.add({{.kind = ErrorKind::config,
+                      .name = fault.name,
+                      .message = fmt::format("{} {}", fault.subject, fault.found),
+                      .help = help_for(fault, *found.node, *find(root, above, where_missing).node)},
                      fault.place == ParamFault::Place::key || is_of_root ? found.key_where : found.node->where,
-                     fault.expected,
-                     help_for(fault, *found.node, *find(root, above, where_missing).node),
-                     {}});
+                     fault.expected});
   }
 }
 

@@ -18,13 +18,12 @@ std::vector<ChainItem> chain_items(const DocNode& chain, Diagnostics& diagnostic
       const DocMember& member = entry.members.front();
       item = {"", member.key, member.key_where, &member.value};
     } else {
-      diagnostics.add({ErrorKind::config,
-                       "wrong-type",
-                       "this is no stage of a chain",
+      diagnostics.add({{.kind = ErrorKind::config,
+                        .name = "wrong-type",
+                        .message = "this is no stage of a chain",
+                        .help = "for example [flatten, normalize: {scale: 1/255}]"},
                        entry.where,
-                       "expected: stage, or stage: {parameters}",
-                       "for example [flatten, normalize: {scale: 1/255}]",
-                       {}});
+                       "expected: stage, or stage: {parameters}"});
       continue;
     }
     const int use = ++uses[item.stage];

@@ -175,7 +175,9 @@ class DocumentReader {
   }
 
   void add(std::string name, std::string message, const Location& where, std::string help) {
-    diagnostics_.add({ErrorKind::config, std::move(name), std::move(message), where, "", std::move(help), {}});
+    diagnostics_.add(
+        {{.kind = ErrorKind::config, .name = std::move(name), .message = std::move(message), .help = std::move(help)},
+         where});
   }
 
   // What to write for a file that is not there.
@@ -232,13 +234,13 @@ class DocumentReader {
     if (extends == nullptr) return document;
     const Location where = extends->value.where;
     if (!extends->value.is_scalar()) {
-      diagnostics_.add({ErrorKind::config,
-                        "wrong-type",
-                        fmt::format("`extends` takes the name of one file, and this is {}", kind_of(extends->value)),
-                        where,
-                        "expected: text",
-                        one_base(extends->value),
-                        {}});
+      diagnostics_.add(
+          {{.kind = ErrorKind::config,
+            .name = "wrong-type",
+            .message = fmt::format("`extends` takes the name of one file, and this is {}", kind_of(extends->value)),
+            .help = one_base(extends->value)},
+           where,
+           "expected: text"});
       return std::nullopt;  // what is missing would stand in the file that nobody has named
     }
     const std::string& written = extends->value.text;
@@ -257,13 +259,11 @@ class DocumentReader {
     if (first == open_.end() && open_.size() < kMaxDepth) return false;
     std::string chain;
     for (auto it = first == open_.end() ? open_.begin() : first; it != open_.end(); ++it) chain += *it + " > ";
-    diagnostics_.add({ErrorKind::config,
-                      "extends-cycle",
-                      fmt::format("a file extends itself: {}{}", chain, base),
-                      where,
-                      "",
-                      "break the circle",
-                      {}});
+    diagnostics_.add({{.kind = ErrorKind::config,
+                       .name = "extends-cycle",
+                       .message = fmt::format("a file extends itself: {}{}", chain, base),
+                       .help = "break the circle"},
+                      where});
     return true;
   }
 

@@ -64,7 +64,9 @@ class NodeReader {
  private:
   void error(std::string name, std::string message, const Location& where, std::string label, std::string help) {
     diagnostics_.add(
-        {ErrorKind::config, std::move(name), std::move(message), where, std::move(label), std::move(help), {}});
+        {{.kind = ErrorKind::config, .name = std::move(name), .message = std::move(message), .help = std::move(help)},
+         where,
+         std::move(label)});
   }
 
   // Null counts as absent.

@@ -250,13 +250,11 @@ void say_where(const Diagnostics& found, const DocNode& document, const StageReg
 void report_syntax(const std::shared_ptr<const SourceText>& source, Diagnostics& diagnostics) {
   const std::string_view text = source->text;
   const int length = static_cast<int>(std::max<std::size_t>(1, text.size()));
-  diagnostics.add({ErrorKind::usage,
-                   "override-syntax",
-                   fmt::format("`{}` is not PATH=VALUE", shown(text)),
-                   Location{source, 1, 1, length},
-                   "",
-                   text.starts_with('~') ? in_our_words(text, "") : "for example --set epochs=1",
-                   {}});
+  diagnostics.add({{.kind = ErrorKind::usage,
+                    .name = "override-syntax",
+                    .message = fmt::format("`{}` is not PATH=VALUE", shown(text)),
+                    .help = text.starts_with('~') ? in_our_words(text, "") : "for example --set epochs=1"},
+                   Location{source, 1, 1, length}});
 }
 
 void apply_one(DocNode& document, const Override& override, const StageRegistry& registry, Diagnostics& diagnostics) {

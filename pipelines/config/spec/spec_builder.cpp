@@ -43,17 +43,17 @@ void report_missing(const DocNode& document, Diagnostics& diagnostics) {
   const bool version = document.find("version") != nullptr, graph = document.find("graph") != nullptr;
   if (version && graph) return;
   diagnostics.add(
-      {ErrorKind::config,
-       "missing-key",
-       fmt::format("the config has {}", version ? "no `graph`"
-                                        : graph ? "no `version`"
-                                                : "neither `version` nor `graph`"),
-       document.where,
-       "",
-       version ? "add `graph:` with the nodes"
-       : graph ? "add `version: 1`"
-               : "add `version: 1`, and `graph:` with the nodes; `pipeline-run show mnist_mlp` prints such a config",
-       {}});
+      {{.kind = ErrorKind::config,
+        .name = "missing-key",
+        .message = fmt::format("the config has {}", version ? "no `graph`"
+                                                    : graph ? "no `version`"
+                                                            : "neither `version` nor `graph`"),
+        .help =
+            version ? "add `graph:` with the nodes"
+            : graph
+                ? "add `version: 1`"
+                : "add `version: 1`, and `graph:` with the nodes; `pipeline-run show mnist_mlp` prints such a config"},
+       document.where});
 }
 
 // `epochs 5` and `epochs:5` in a last line are a key without a value.
@@ -69,22 +69,22 @@ void check_keys(const DocNode& document, Diagnostics& diagnostics) {
   for (const DocMember& m : document.members) {
     if (is_top_level_key(m.key) || is_free_key(m.key)) continue;
     if (!foreign.empty())
-      return diagnostics.add({ErrorKind::config,
-                              "unknown-key",
-                              fmt::format("`{}` at the top of a config", shown(m.key)),
-                              m.key_where,
-                              fmt::format("this looks like a file of {}", foreign),
-                              "here `graph:` says what is done; `pipeline-run show mnist_mlp` prints such a config",
-                              {}});
+      return diagnostics.add(
+          {{.kind = ErrorKind::config,
+            .name = "unknown-key",
+            .message = fmt::format("`{}` at the top of a config", shown(m.key)),
+            .help = "here `graph:` says what is done; `pipeline-run show mnist_mlp` prints such a config"},
+           m.key_where,
+           fmt::format("this looks like a file of {}", foreign)});
     const std::string cut = m.value.is_null() ? without_colon(m.key) : std::string();
     diagnostics.add(
-        {ErrorKind::config,
-         "unknown-key",
-         fmt::format("`{}` at the top of a config", shown(m.key)),
+        {{.kind = ErrorKind::config,
+          .name = "unknown-key",
+          .message = fmt::format("`{}` at the top of a config", shown(m.key)),
+          .help = cut.empty() ? did_you_mean(m.key, top_level_keys(), "keys") + "; keys that start with `x-` are free"
+                              : cut},
          m.key_where,
-         "not a key of a config",
-         cut.empty() ? did_you_mean(m.key, top_level_keys(), "keys") + "; keys that start with `x-` are free" : cut,
-         {}});
+         "not a key of a config"});
   }
   report_missing(document, diagnostics);
 }
@@ -97,13 +97,12 @@ void check_device(GraphSpec& spec, Diagnostics& diagnostics) {
   const auto index = has_index ? read_number(wish.substr(kind.size() + 1)).integer : std::optional<std::int64_t>(0);
   const bool known = std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
   if (known && index && *index >= 0 && !(has_index && (kind == "auto" || kind == "cpu"))) return;
-  diagnostics.add({ErrorKind::config,
-                   "unknown-choice",
-                   fmt::format("`device` is `{}`", shown(wish)),
+  diagnostics.add({{.kind = ErrorKind::config,
+                    .name = "unknown-choice",
+                    .message = fmt::format("`device` is `{}`", shown(wish)),
+                    .help = did_you_mean(kind, {"auto", "cpu", "cuda"}, "devices")},
                    spec.device_where,
-                   "expected: auto, cpu, cuda or cuda:N",
-                   did_you_mean(kind, {"auto", "cpu", "cuda"}, "devices"),
-                   {}});
+                   "expected: auto, cpu, cuda or cuda:N"});
   spec.device = "auto";
 }
 
@@ -158,13 +157,12 @@ void read_top(const DocNode& document, GraphSpec& spec, Diagnostics& diagnostics
   const ParamValue values = check_top(document, diagnostics);
   spec.name = top(values, "name").is_text() ? top(values, "name").text() : name_from_file(document);
   if (spec.name.find('\n') != std::string::npos)
-    diagnostics.add({ErrorKind::config,
-                     "bad-name",
-                     fmt::format("`{}` is no name for a run", shown(spec.name)),
+    diagnostics.add({{.kind = ErrorKind::config,
+                      .name = "bad-name",
+                      .message = fmt::format("`{}` is no name for a run", shown(spec.name)),
+                      .help = "write it on one line"},
                      value_location(document, "name"),
-                     "has more than one line",
-                     "write it on one line",
-                     {}});
+                     "has more than one line"});
   spec.device = top(values, "device").text();
   spec.device_where = value_location(document, "device");
   spec.threads = top(values, "threads").is_integer() ? static_cast<int>(top(values, "threads").integer()) : 0;

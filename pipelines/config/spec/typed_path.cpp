@@ -69,7 +69,9 @@ std::size_t index_of(const PathSegment& segment, std::size_t size) {
 std::string TypedPath::value_text() const { return flow_text(value_); }
 
 void TypedPath::unknown(const PathSegment& at, const std::string& message, std::string help) {
-  diagnostics_.add({ErrorKind::config, "unknown-path", message, at.where, "nothing to set here", std::move(help), {}});
+  diagnostics_.add({{.kind = ErrorKind::config, .name = "unknown-path", .message = message, .help = std::move(help)},
+                    at.where,
+                    "nothing to set here"});
 }
 
 // A list is added item by item, anything else as one item.

@@ -1,9 +1,10 @@
-// Polls two pipes, the report and the error output, until the report is complete, the child has ended or the time is up. Each text of a
-// report ends with a zero byte, so that a part of one does not pass for all.
+// Polls two pipes, the report and the error output, until the report is complete, the child has ended or the time is up. A report begins
+// with its size, so that a part of one does not pass for all.
 #include "asked_child.hpp"
 
 #include "child_process.hpp"
 #include "process/exit_watch.hpp"
+#include "wire.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -33,8 +34,6 @@ constexpr int kLookMs = 20;
 constexpr auto kSlow = std::chrono::seconds(1);
 constexpr int kReport = ChildProcess::kFirstDescriptor;  // of the child's
 constexpr std::size_t kMostBytes = 1U << 16U;
-// What the process writes: kDone and a text, or kError and three; each ends with a zero. Less than that is a death.
-constexpr char kDone = 'D', kError = 'E';
 
 /// A pipe whose ends close with it.
 class Pipe {
@@ -61,18 +60,33 @@ class Pipe {
   std::array<int, 2> ends_{-1, -1};
 };
 
-void write_report(std::string_view text) {
+void write_all(std::string_view text) {
   while (!text.empty()) {
-    const ssize_t written = write(kReport, text.data(), text.size());
+    const ssize_t written = ::write(kReport, text.data(), text.size());
     if (written <= 0) exit_now(1);
     text.remove_prefix(static_cast<std::size_t>(written));
   }
 }
 
-std::string report_of(const Error& error) {
-  std::string report(1, kError);
-  for (const std::string& text : {error.name(), error.message(), error.help()}) report += text + '\0';
-  return report;
+// Less than all of it is a death.
+void write_report(const WireWriter& report) {
+  WireWriter whole;
+  whole.text(report.bytes());
+  write_all(whole.bytes());
+}
+
+void write_done(std::string_view answer) {
+  WireWriter report;
+  report.put(true);
+  report.text(answer);
+  write_report(report);
+}
+
+void write_problem(const Problem& problem) {
+  WireWriter report;
+  report.put(false);
+  write(report, problem);
+  write_report(report);
 }
 
 // Dies with whoever asked; leaves no core file; a plugin that talks is not listened to.
@@ -118,8 +132,10 @@ class Child {
 
  private:
   bool is_complete() const {
-    const auto texts = std::count(report_.begin(), report_.end(), '\0');
-    return (report_.starts_with(kDone) && texts == 1) || (report_.starts_with(kError) && texts == 3);
+    std::uint64_t size = 0;
+    if (report_.size() < sizeof size) return false;
+    std::memcpy(&size, report_.data(), sizeof size);
+    return report_.size() - sizeof size >= size;
   }
 
   void listen() {
@@ -150,23 +166,18 @@ class Child {
   }
 
   ChildEnd how_it_ended() const {
-    if (is_complete() && report_[0] == kDone)
-      return {ChildEnd::How::returned, report_.substr(1, report_.size() - 2), {}, 0, {}};
-    if (is_complete()) return {ChildEnd::How::threw, {}, reported_error(), 0, {}};
+    if (is_complete()) return reported();
     if (!status_) return {ChildEnd::How::hung, {}, {}, 0, {}};
     if (*status_ == ChildProcess::kUnknownEnd) return {ChildEnd::How::exited, {}, {}, *status_, {}};
     if (WIFSIGNALED(*status_)) return {ChildEnd::How::crashed, {}, {}, WTERMSIG(*status_), {}};
     return {ChildEnd::How::exited, {}, {}, WEXITSTATUS(*status_), {}};
   }
 
-  Error reported_error() const {
-    std::array<std::string, 3> texts;
-    std::size_t at = 1;
-    for (std::string& text : texts) {
-      text = report_.c_str() + at;
-      at += text.size() + 1;
-    }
-    return {ErrorKind::plugin, texts[0], texts[1], texts[2]};
+  ChildEnd reported() const {
+    const std::string report = WireReader(report_).text();
+    WireReader from(report);
+    if (from.flag()) return {ChildEnd::How::returned, from.text(), {}, 0, {}};
+    return {ChildEnd::How::threw, {}, Error(read_problem(from)), 0, {}};
   }
 
   std::string last_words() const {
@@ -197,9 +208,9 @@ int answer_parent(long parent, const std::function<std::string()>& body) {
     return static_cast<int>(ErrorKind::usage);
   }
   try {
-    write_report(kDone + body() + '\0');
+    write_done(body());
   } catch (const Error& error) {
-    write_report(report_of(error));
+    write_problem(error.problem());
   } catch (...) {
     exit_now(1);
   }

@@ -14,8 +14,8 @@ namespace millrace::pipelines {
 
 struct ChildEnd {
   enum class How : std::uint8_t { returned, threw, crashed, exited, hung } how = How::returned;
-  std::string result;          ///< returned: the answer, up to its first zero byte
-  std::optional<Error> error;  ///< threw: name, message and help of its Error; the kind is plugin
+  std::string result;          ///< returned: the answer
+  std::optional<Error> error;  ///< threw: its Error
   int number = 0;              ///< crashed: the signal; exited: the exit code, or kUnknownEnd
   std::string last_words;      ///< the last line that it wrote to standard error
 };

@@ -193,13 +193,29 @@ Metrics read_metrics(WireReader& from) {
   return metrics;
 }
 
+void write(WireWriter& to, const Problem& problem) {
+  to.put(static_cast<std::int32_t>(problem.kind));
+  for (const std::string& text : {problem.name, problem.message, problem.help}) to.text(text);
+  write(to, problem.notes);
+}
+
+Problem read_problem(WireReader& from) {
+  const auto kind = from.get<std::int32_t>();
+  // The kind becomes the exit code, so it must be one that there is.
+  const bool known = (kind >= 1 && kind <= 8) || kind == static_cast<std::int32_t>(ErrorKind::stalled);
+  if (!known) WireReader::garbled(fmt::format("an error of kind {}", kind));
+  Problem problem{.kind = static_cast<ErrorKind>(kind)};
+  for (std::string* text : {&problem.name, &problem.message, &problem.help}) *text = from.text();
+  problem.notes = read_texts(from);
+  return problem;
+}
+
 namespace {
 
 void write_error(WireWriter& to, const Error& error) {
   to.put(Thrown::error);
-  to.put(static_cast<std::int32_t>(error.kind()));
-  for (const std::string& text : {error.name(), error.message(), error.help(), error.param()}) to.text(text);
-  write(to, error.notes());
+  write(to, error.problem());
+  to.text(error.param());
 }
 
 }  // namespace
@@ -224,14 +240,8 @@ void write_exception(WireWriter& to, const std::exception_ptr& thrown) {
 void throw_exception(WireReader& from) {
   switch (from.one_of(Thrown::unknown)) {
     case Thrown::error: {
-      const auto kind = from.get<std::int32_t>();
-      // The kind becomes the exit code, so it must be one that there is.
-      const bool known = (kind >= 1 && kind <= 8) || kind == static_cast<std::int32_t>(ErrorKind::stalled);
-      if (!known) WireReader::garbled(fmt::format("an error of kind {}", kind));
-      std::string name = from.text(), message = from.text(), help = from.text(), param = from.text();
-      Error error(static_cast<ErrorKind>(kind), std::move(name), std::move(message), std::move(help));
-      for (std::string& note : read_texts(from)) error.add_note(std::move(note));
-      if (!param.empty()) error.about_param(std::move(param));
+      Error error(read_problem(from));
+      error.about_param(from.text());
       throw error;
     }
     case Thrown::bad_alloc:

@@ -1,5 +1,5 @@
-// What the two processes of an isolated stage write to each other, as bytes: both run the same program on the same machine,
-// so numbers stay as they lie in memory.
+// What two processes of this program write to each other, as bytes: both run the same program on the same machine, so numbers
+// stay as they lie in memory.
 #pragma once
 
 #include <millrace/error.hpp>
@@ -72,12 +72,14 @@ void write(WireWriter& to, const TensorSpec& spec);
 void write(WireWriter& to, const PortSpec& port);  ///< data ports only
 void write(WireWriter& to, const Metrics& metrics);
 void write(WireWriter& to, const std::vector<std::string>& texts);
+void write(WireWriter& to, const Problem& problem);
 
 ParamValue read_param(WireReader& from);
 TensorSpec read_tensor_spec(WireReader& from);
 PortSpec read_port(WireReader& from);
 Metrics read_metrics(WireReader& from);
 std::vector<std::string> read_texts(WireReader& from);
+Problem read_problem(WireReader& from);
 
 /// Whatever a stage throws, so that the other side throws the like: an Error with all its parts, std::bad_alloc, a
 /// std::exception with its text, or something that is no std::exception.

@@ -51,8 +51,10 @@ class StageContext final : public NodeOpening, public RunReporter, public RunWar
   // Under `--strict` it is a failure and no warning, so that it is told once.
   void warning(std::string name, std::string message, std::string help) override {
     if (strict_) return fail(std::move(name), std::move(message), std::move(help));
-    history_.warning(
-        {std::move(name), std::move(message), std::move(help), node(), node_.node().info->name, node_.node().where, 0});
+    history_.warning({{.name = std::move(name), .message = std::move(message), .help = std::move(help)},
+                      node(),
+                      node_.node().info->name,
+                      node_.node().where});
   }
 
  private:
@@ -72,14 +74,12 @@ class StageContext final : public NodeOpening, public RunReporter, public RunWar
 
   void fail(std::string name, std::string message, std::string help) {
     if (has_failed_.exchange(true)) return;
-    RunFailure failure;
-    failure.kind = ErrorKind::run;
-    failure.name = std::move(name);
-    failure.message = std::move(message);
-    failure.help = std::move(help);
-    failure.notes.emplace_back("a warning without `--strict`");
-    failure.node = node();
-    failure.stage = node_.node().info->name;
+    RunFailure failure{{.name = std::move(name),
+                        .message = std::move(message),
+                        .help = std::move(help),
+                        .notes = {"a warning without `--strict`"}},
+                       node(),
+                       node_.node().info->name};
     failure.where = node_.node().where;
     if (const std::optional<StageCall> call = call_in_epoch()) {
       failure.epoch = call->epoch;

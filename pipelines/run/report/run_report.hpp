@@ -17,10 +17,9 @@
 namespace millrace::pipelines {
 
 /// What a stage found worth telling while it ran on: once for each node and name.
-struct RunWarning {
-  std::string name, message, help;  ///< as it was told first
-  std::string node, stage;
-  Location where;
+struct RunWarning : Problem {  ///< as it was told first
+  std::string node = {}, stage = {};
+  Location where = {};
   std::uint64_t count = 0;  ///< how often the node has told it
 };
 
@@ -35,15 +34,12 @@ struct NodeReport {
 };
 
 /// One failure; several stages may fail at once and all are kept.
-struct RunFailure {
-  ErrorKind kind;
-  std::string name, message, help;
-  std::vector<std::string> notes;
-  std::string node, stage;
+struct RunFailure : Problem {
+  std::string node = {}, stage = {};
   std::uint32_t epoch = 0;
   std::uint64_t packet = 0;  ///< its place in the order of all packets of the edge, from 0
   std::uint64_t batch = 0;   ///< of the epoch, from 1; 0 for what is no batch
-  Location where;
+  Location where = {};
 };
 
 /// The last model of a node whose weights are all finite.

@@ -62,16 +62,7 @@ std::vector<RunFailure> StopState::failures() const {
   return {describe_exception(std::make_exception_ptr(std::bad_alloc()))};
 }
 
-RunFailure describe_exception(const std::exception_ptr& thrown) {
-  const Error error = stage_error(thrown);
-  RunFailure failure;
-  failure.kind = error.kind();
-  failure.name = error.name();
-  failure.message = error.message();
-  failure.help = error.help();
-  failure.notes = error.notes();
-  return failure;
-}
+RunFailure describe_exception(const std::exception_ptr& thrown) { return {stage_error(thrown).problem()}; }
 
 namespace {
 

@@ -247,7 +247,7 @@ TEST_CASE("the node that worked most since the epoch before is named as the limi
 }
 
 TEST_CASE("a failure that earlier epochs still hold up is told at once") {
-  RunFailure failure{ErrorKind::data, "planted", "a planted failure", "", {}, "crop", "faulty", 3, 0, 0, {}};
+  RunFailure failure{{.kind = ErrorKind::data, .name = "planted", .message = "a planted failure"}, "crop", "faulty", 3};
   Screen screen(kTerminal);
   screen.line.ending(failure);
   REQUIRE(screen.notes.size() == 1);

@@ -21,7 +21,7 @@ std::shared_ptr<const SourceText> source(std::string name, std::string text, boo
 }
 
 Diagnostic diagnostic(std::string name, Location where, ErrorKind kind = ErrorKind::config) {
-  return {kind, std::move(name), "message", std::move(where), "", "", {}};
+  return {{.kind = kind, .name = std::move(name), .message = "message"}, std::move(where)};
 }
 
 TEST_CASE("an error shows the user's line with carets under the token, then notes and help") {

@@ -34,9 +34,8 @@ Tensor rows(RowShape row_shape, const std::vector<T>& values, std::optional<Valu
 }
 
 /// An error that infer reported, or a warning.
-struct InferError {
-  ErrorSite site;
-  std::string name, message, help;
+struct InferError : Problem {
+  ErrorSite site = ErrorSite::node();
 };
 
 /// Drives one stage through its life. infer and open run at the first push, pull or pop; infer errors are then thrown as an
