@@ -55,6 +55,7 @@ class VerbParser {
   CLI::App app_;
   std::unique_ptr<VerbOptions> options_;
   std::string target_;
+  const Option* alone_ = nullptr;  ///< given, and takes the place of the target
 };
 
 void VerbParser::add(const Verb& verb) {
@@ -73,6 +74,7 @@ void VerbParser::add_option(const Option& option, CLI::App& to) {
   else if (option.kind == ValueKind::flag)
     to.add_flag_callback(names, [this, &option] {
         option.store(*options_, "");
+        if (option.stands_alone) alone_ = &option;
       })->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   else
     to.add_option_function<std::string>(names, [this, &option](const std::string& value) { store(option, value); })
@@ -108,7 +110,9 @@ void VerbParser::refuse_extras() const {
 
 void VerbParser::take_target() {
   const Target& target = verb_.target;
-  if (target_.empty() && !target.missing.empty()) fail(verb_, "wrong-arguments", target.missing);
+  if (alone_ != nullptr && !target_.empty())
+    fail(verb_, "wrong-arguments", fmt::format("--{} takes no {}", alone_->name, target.name));
+  if (target_.empty() && alone_ == nullptr && !target.missing.empty()) fail(verb_, "wrong-arguments", target.missing);
   if (target_.empty()) return;
   try {
     target.store(*options_, target_);

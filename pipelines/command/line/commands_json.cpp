@@ -21,6 +21,7 @@ Json option_object(const Option& option) {
   add_unless_empty("value", option.placeholder, object);
   add_unless_empty("example", option.example, object);
   if (!option.choices.empty()) object["choices"] = option.choices;
+  if (option.stands_alone) object["stands_alone"] = true;
   return object;
 }
 

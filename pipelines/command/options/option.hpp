@@ -56,6 +56,7 @@ struct Option {
   std::vector<std::string> choices =
       {};  ///< of `choice`: all values; of another kind: words that it takes besides, or among others
   CountRange range = {};
+  bool stands_alone = false;  ///< where it is given, the verb takes no target; only of a flag
   std::function<void(VerbOptions&, const std::string&)> store = {};  ///< puts a right value where it belongs
   Candidates candidates = {};                                        ///< values that depend on what is typed already
 };

@@ -1,5 +1,6 @@
 // `pipeline-run check CONFIG`: every error and warning, no data moved.
 #include "check/memory_check.hpp"
+#include "check/rules/rule_list.hpp"
 #include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
 #include "command/pages/loaded_plugins.hpp"
@@ -15,7 +16,23 @@
 namespace millrace::pipelines {
 namespace {
 
-int act(const ConfigOptions& options) {
+struct CheckOptions : ConfigOptions {
+  bool rules = false;
+};
+
+int print_rules(bool json) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  std::string text;
+  for (const Rule& rule : rules()) {
+    all.push_back({{"name", rule.name}, {"rule", rule.sentence}});
+    text += fmt::format("{:<25} {}\n", rule.name, rule.sentence);
+  }
+  json ? write_result(json_line(all)) : answer(text);
+  return 0;
+}
+
+int act(const CheckOptions& options) {
+  if (options.rules) return print_rules(options.json);
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   note_loaded_plugins(checked->registry);
   look_for_data(*checked, options);
@@ -32,13 +49,18 @@ int act(const ConfigOptions& options) {
   return 0;
 }
 
-const RegisteredVerb kVerb({.name = "check",
-                            .group = VerbGroup::config,
-                            .summary = "find every error of a config; moves no data",
-                            .target = config_target(),
-                            .options = config_options({json_option()}),
-                            .examples = {"pipeline-run check mnist_mlp"}},
-                           act);
+const RegisteredVerb kVerb(
+    {.name = "check",
+     .group = VerbGroup::config,
+     .summary = "find every error of a config; moves no data",
+     .target = config_target(),
+     .options = config_options({json_option(),
+                                {.name = "rules",
+                                 .help = "Print what is checked, by the names of errors; takes no CONFIG",
+                                 .stands_alone = true,
+                                 .store = into(&CheckOptions::rules)}}),
+     .examples = {"pipeline-run check mnist_mlp", "pipeline-run check --rules"}},
+    act);
 
 }  // namespace
 }  // namespace millrace::pipelines

@@ -35,6 +35,24 @@ class Plugins(WithFolder):
         self.assertEqual(run("check", "-", "--set", "plugins.0=nowhere.so", input=config).returncode, 6)
 
 
+class Rules(unittest.TestCase):
+    def test_each_is_a_name_and_a_sentence(self):
+        rules = result_of(run("check", "--rules", "--json"))
+        names = [rule["name"] for rule in rules]
+        self.assertGreater(len(names), 80)
+        self.assertEqual(len(names), len(set(names)))
+        self.assertIn({"name": "unused-chain", "rule": "Every chain is used."}, rules)
+        lines = run("check", "--rules").stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in lines], names)
+        self.assertEqual([line.split(maxsplit=1)[1] for line in lines], [rule["rule"] for rule in rules])
+
+    def test_they_are_told_of_no_config_and_a_config_is_not_left_out_otherwise(self):
+        for arguments, told in [(["mnist_mlp", "--rules"], "--rules takes no CONFIG"), ([], "no config given")]:
+            process = run("check", *arguments)
+            self.assertEqual(process.returncode, 2)
+            self.assertIn(told, process.stderr)
+
+
 class Labels(WithFolder):
     def config(self, labels, head=b""):
         images = struct.pack(">HBBIII", 0, 8, 3, 20, 2, 2) + bytes(80)
