@@ -39,7 +39,6 @@ void in_making(const char* name, const Body& body) {
 NodeInfo node_info_of(const StageInfo& info) {
   NodeInfo node_info;
   node_info.name = info.name;
-  node_info.seed = 42;
   node_info.epochs = 5;
   return node_info;
 }
@@ -70,9 +69,9 @@ const PortSpec& StageHarness::output(std::string_view name) const {
   return output_ports.spec(output);
 }
 
-void StageHarness::will_measure(std::string_view output, std::vector<std::string>) { output_ports.index_of(output); }
+void StageHarness::measures(std::string_view output, std::vector<std::string>) { output_ports.index_of(output); }
 
-void StageHarness::will_report(std::string_view input, std::string prefix) {
+void StageHarness::reports(std::string_view input, std::string prefix) {
   input_ports.index_of(input);
   prefixes.insert_or_assign(std::string(input), std::move(prefix));
 }
@@ -81,6 +80,11 @@ void StageHarness::error(ErrorSite site, std::string name, std::string message, 
   errors.push_back(
       {{.kind = ErrorKind::config, .name = std::move(name), .message = std::move(message), .help = std::move(help)},
        std::move(site)});
+}
+
+void StageHarness::set_seed(std::uint64_t seed) {
+  seed_ = seed;
+  for (auto& of_purpose : node_info_.seeds) of_purpose.second = seed;
 }
 
 std::size_t StageHarness::set_input(std::string_view name, PortSpec spec) {

@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,12 +18,7 @@
 
 namespace millrace::testing {
 
-class StageHarness : public PortInference,
-                     public InferClaims,
-                     public InferNotes,
-                     public NodeOpening,
-                     public RunReporter,
-                     public RunWarnings {
+class StageHarness : public PortInference, public NodeOpening, public RunReporter {
  public:
   /// `params` are checked and complete. `info` must outlive this. Throws what the constructor throws, as making_error names it.
   StageHarness(const StageInfo& info, const ParamValue& params, std::unique_ptr<Device> device);
@@ -39,21 +33,17 @@ class StageHarness : public PortInference,
   const PortSpec& output(std::string_view name) const override;
   const DeviceId& device() const override { return device_->id(); }
   Device& device() override { return *device_; }
-  std::uint64_t seed() const override { return node_info_.seed; }
   std::uint32_t epochs() const override { return node_info_.epochs; }
 
   // InferContext.
   void error(ErrorSite site, std::string name, std::string message, std::string help) override;
   void uses_memory(std::string, std::size_t) override {}
   void accumulates(std::int64_t) override {}
-  void will_draw(std::string_view purpose) override { purposes.emplace(purpose); }
-  void will_measure(std::string_view output, std::vector<std::string> names) override;
-  void will_report(std::string_view input, std::string prefix) override;
+  void draws(std::string_view purpose) override { node_info_.seeds.emplace_back(purpose, seed_); }
+  void measures(std::string_view output, std::vector<std::string> names) override;
+  void reports(std::string_view input, std::string prefix) override;
 
   // OpenContext.
-  std::optional<std::uint64_t> find_seed(std::string_view purpose) const override {
-    return purposes.contains(purpose) ? std::optional(node_info_.seed) : std::nullopt;
-  }
   Communicator& communicator() override { return others != nullptr ? *others : *alone_; }
   RunReporter& reporter() override { return *this; }
 
@@ -63,14 +53,14 @@ class StageHarness : public PortInference,
   void model(std::shared_ptr<const ModelSnapshot> snapshot) override { reported_model = std::move(snapshot); }
   void print(std::string_view text) override { printed += text; }
 
-  // InferNotes and RunWarnings.
-  void warning(ErrorSite site, std::string name, std::string message, std::string help) override {
+  // What InferContext and RunReporter both have.
+  void warn(ErrorSite site, std::string name, std::string message, std::string help) override {
     warnings.push_back(
         {{.kind = ErrorKind::config, .name = std::move(name), .message = std::move(message), .help = std::move(help)},
          std::move(site)});
   }
   // Once a name, as a run tells them: a stage that warns in every epoch is not one that keeps memory.
-  void warning(std::string name, std::string message, std::string help) override {
+  void warn(std::string name, std::string message, std::string help) override {
     const auto is_told = [&](const InferError& told) { return told.name == name; };
     if (std::any_of(warnings.begin(), warnings.end(), is_told)) return;
     warnings.push_back(
@@ -81,6 +71,8 @@ class StageHarness : public PortInference,
   std::size_t set_input(std::string_view name, PortSpec spec);
   bool takes_input(std::string_view name) const;
   NodeInfo& node_info() { return node_info_; }
+  /// The seed of every purpose that infer declares.
+  void set_seed(std::uint64_t seed);
   bool has_inferred() const { return inferred_; }
   /// infer, the first time; its errors are in `errors`. Throws what it throws, as making_error names it, and
   /// Error("infer-incomplete", plugin).
@@ -105,7 +97,6 @@ class StageHarness : public PortInference,
   PortTable input_ports, output_ports;  ///< those that are connected; those that are declared
   Communicator* others = nullptr;
   std::vector<InferError> errors, warnings;
-  std::set<std::string, std::less<>> purposes;               ///< that infer has said it draws for
   std::map<std::string, std::string, std::less<>> prefixes;  ///< by metrics input, of what the stage tells of it
   std::vector<Metrics> reported_metrics;
   std::string printed;
@@ -114,6 +105,7 @@ class StageHarness : public PortInference,
  private:
   void set_output(std::size_t output, PortSpec spec) override;
 
+  std::uint64_t seed_ = 42;
   std::unique_ptr<Device> device_;
   std::unique_ptr<Communicator> alone_;
   std::vector<bool> is_set_;  ///< by output: infer has said what it carries

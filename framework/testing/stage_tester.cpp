@@ -180,7 +180,7 @@ StageTester::StageTester(const StageRegistry& registry, std::string_view stage, 
 StageTester::~StageTester() = default;
 
 StageTester& StageTester::seed(std::uint64_t seed) {
-  state_->node_info().seed = seed;
+  state_->set_seed(seed);
   return *this;
 }
 

@@ -77,7 +77,7 @@ SuiteHarness::SuiteHarness(const SuiteCase& one, const InputForm& form, const Sc
   auto& cpu = dynamic_cast<CountedCpu&>(device());
   cpu.on_allocation = [this] { use(); };
   memory_ = &cpu.memory();
-  node_info_.seed = one.seed;
+  set_seed(one.seed);
   node_info_.epochs = static_cast<std::uint32_t>(epochs_);
   node_info_.first_epoch = first_epoch;
   for (const auto& [name, port] : form.inputs) set_input(name, with_rows(port, scenario));

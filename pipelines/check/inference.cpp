@@ -50,12 +50,7 @@ Location place_of_param(const NodeSpec& node, std::string_view path) {
   return where;
 }
 
-class NodeInference final : public PortInference,
-                            public InferClaims,
-                            public InferFiles,
-                            public InferNotes,
-                            public InferMemory,
-                            public IsolationInfer {
+class NodeInference final : public PortInference {
  public:
   NodeInference(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
                 const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics, InputWarnings& input_warnings)
@@ -82,7 +77,7 @@ class NodeInference final : public PortInference,
                        .notes = notes_for(site, message)},
                       place_of(site)});
   }
-  void warning(ErrorSite site, std::string name, std::string message, std::string help) override {
+  void warn(ErrorSite site, std::string name, std::string message, std::string help) override {
     std::vector<std::string> notes = notes_for(site, message);
     Diagnostic warning{{.kind = ErrorKind::config,
                         .name = std::move(name),
@@ -98,29 +93,28 @@ class NodeInference final : public PortInference,
     warning.help = with_node(std::move(warning.help));
     diagnostics_.add(std::move(warning));
   }
-  void rows_read(std::string origin, std::int64_t first, std::int64_t end) override {
+  void reads_rows(std::string origin, std::int64_t first, std::int64_t end) override {
     result_.rows_read.push_back({std::move(origin), first, end});
   }
   void uses_memory(std::string what, std::size_t bytes) override { result_.memory.push_back({std::move(what), bytes}); }
-  void memory_possible(std::string what, std::size_t most_bytes) override {
+  void may_use_memory(std::string what, std::size_t most_bytes) override {
     result_.possible_memory.push_back({std::move(what), most_bytes});
   }
   void accumulates(std::int64_t rows) override { result_.accumulates_rows = std::max(result_.accumulates_rows, rows); }
   const DeviceId& device() const override { return graph_.device.id; }
-  std::uint64_t seed() const override { return graph_.seed; }
   std::uint32_t epochs() const override { return graph_.epochs; }
-  bool will_be_isolated() const override { return result_.isolated; }
-  void will_draw(std::string_view purpose) override {
+  bool is_isolated() const override { return result_.isolated; }
+  void draws(std::string_view purpose) override {
     const auto same = [&](const NodeSeed& seed) { return seed.purpose == purpose; };
     if (std::none_of(result_.seeds.begin(), result_.seeds.end(), same)) result_.seeds.push_back({std::string(purpose)});
   }
-  void will_measure(std::string_view output, std::vector<std::string> names) override {
+  void measures(std::string_view output, std::vector<std::string> names) override {
     result_.measures.emplace_back(output, std::move(names));
   }
-  void will_report(std::string_view input, std::string prefix) override {
+  void reports(std::string_view input, std::string prefix) override {
     result_.reports.emplace_back(input, std::move(prefix));
   }
-  void file_read(std::string path, std::string sha256) override {
+  void reads_file(std::string path, std::string sha256) override {
     result_.files.push_back({std::move(path), std::move(sha256)});
   }
 

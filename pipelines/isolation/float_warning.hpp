@@ -6,6 +6,6 @@
 namespace millrace::pipelines {
 
 /// Tells the run "float-environment". What the stage has changed was put back after each call.
-void warn_of_changed_floats(RunWarnings& of);
+void warn_of_changed_floats(RunReporter& of);
 
 }  // namespace millrace::pipelines

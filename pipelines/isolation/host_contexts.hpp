@@ -53,7 +53,6 @@ class HostedInference final : public PortInference {
   void uses_memory(std::string, std::size_t) override {}
   void accumulates(std::int64_t) override {}
   const DeviceId& device() const override { return node_.device; }
-  std::uint64_t seed() const override { return node_.node_info.seed; }
   std::uint32_t epochs() const override { return node_.node_info.epochs; }
 
  private:
@@ -62,7 +61,7 @@ class HostedInference final : public PortInference {
   const HostedNode& node_;
 };
 
-class HostedOpening final : public NodeOpening, public RunReporter, public RunWarnings {
+class HostedOpening final : public NodeOpening, public RunReporter {
  public:
   HostedOpening(const HostedNode& node, RunConnection& connection)
       : NodeOpening(node.node_info, node.inputs, node.outputs), connection_(connection) {}
@@ -95,7 +94,7 @@ class HostedOpening final : public NodeOpening, public RunReporter, public RunWa
     message.text(text);
     connection_.send(message);
   }
-  void warning(std::string name, std::string text, std::string help) override {
+  void warn(std::string name, std::string text, std::string help) override {
     WireWriter message;
     message.put(WorkerMessage::warning);
     for (const std::string& part : {name, text, help}) message.text(part);

@@ -161,7 +161,6 @@ class Remote {
     write_ports(to, isolation_.outputs);
     to.text(device.kind);
     to.put(static_cast<std::int32_t>(device.index));
-    to.put(isolation_.seed);
     to.put(static_cast<std::uint64_t>(isolation_.seeds.size()));
     for (const auto& [purpose, seed] : isolation_.seeds) {
       to.text(purpose);

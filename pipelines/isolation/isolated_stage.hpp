@@ -22,7 +22,6 @@ struct Isolation {
   std::chrono::milliseconds limit{300'000};               ///< of one call
   /// Told what goes wrong where nothing may be thrown: while the stage closes or is destroyed.
   std::function<void(std::exception_ptr)> fail;
-  std::uint64_t seed = 0;                                         ///< the run's
   std::vector<std::pair<std::string, std::uint64_t>> seeds = {};  ///< by purpose
 };
 

@@ -36,7 +36,6 @@ PortTable read_ports(WireReader& from, PortDirection direction, const std::strin
 NodeInfo read_node_info(WireReader& from, std::string name) {
   NodeInfo node_info;
   node_info.name = std::move(name);
-  node_info.seed = from.get<std::uint64_t>();
   for (std::uint64_t left = from.count(); left > 0; --left) {
     std::string purpose = from.text();
     node_info.seeds.emplace_back(std::move(purpose), from.get<std::uint64_t>());

@@ -131,7 +131,7 @@ void Run::open_device() {
 void Run::isolate_stages() {
   for (ValidatedNode& node : graph_.nodes) {
     if (!node.isolated) continue;
-    Isolation isolation{node.info, node.params, node.outputs, worker_program_, node.call_timeout, {}, graph_.seed};
+    Isolation isolation{node.info, node.params, node.outputs, worker_program_, node.call_timeout, {}};
     for (const NodeSeed& seed : node.seeds) isolation.seeds.emplace_back(seed.purpose, seed.seed);
     isolation.fail = [this, &node](const std::exception_ptr& thrown) { stop_.fail(thrown, &node); };
     node.asked = std::move(node.stage);

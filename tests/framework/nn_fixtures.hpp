@@ -34,7 +34,6 @@ class CollectingContext final : public InferContext {
   void uses_memory(std::string, std::size_t) override {}
   void accumulates(std::int64_t) override {}
   const DeviceId& device() const override { return device_; }
-  std::uint64_t seed() const override { return 0; }
   std::uint32_t epochs() const override { return 1; }
 
  private:

@@ -178,10 +178,9 @@ constexpr std::uint64_t hash_of_public_types() {
 
 /// What lies in section MILLRACE_LAYOUT_SECTION of every plugin. `own`: hash of what the file that defines it adds.
 struct LayoutNote {
-  using Tables = TableEnds<Stage, Source, Transform, GroupedTransform, Serial, InferContext, IsolationInfer,
-                           InferClaims, InferFiles, NodeSeeds, RunReporter, OpenContext, WorkContext, SourceContext,
-                           TransformContext, SerialContext, Communicator, PendingSum, Allocator, Stream, Device,
-                           Event::State, TrainStep, EvaluationStep>;
+  using Tables = TableEnds<Stage, Source, Transform, GroupedTransform, Serial, InferContext, RunReporter, OpenContext,
+                           WorkContext, SourceContext, TransformContext, SerialContext, Communicator, PendingSum,
+                           Allocator, Stream, Device, Event::State, TrainStep, EvaluationStep>;
   std::uint64_t types = 0, own = 0;
   Tables tables;
 

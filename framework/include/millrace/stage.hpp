@@ -59,73 +59,32 @@ class MILLRACE_EXPORT InferContext {
   virtual void accumulates(std::int64_t rows) = 0;
 
   virtual const DeviceId& device() const = 0;
-
- private:
-  virtual std::uint64_t seed() const = 0;  // of plugins that are built already
-
- public:
   virtual std::uint32_t epochs() const = 0;
 
+  // What follows is heard by those who check a whole graph; who lets a stage infer for another purpose need not hear it.
+
   /// The stage will open and work in a process of its own, which has no device but its host.
-  bool is_isolated() const;
+  virtual bool is_isolated() const { return false; }
   /// The stage will draw random numbers for `purpose`, a fixed text in the code ("shuffle"); OpenContext::random gives them.
   /// Nodes that draw for one purpose each draw numbers of their own, unless the config gives them one `seed`.
-  void draws(std::string_view purpose);
+  virtual void draws(std::string_view /*purpose*/) {}
   /// The names of what a metrics output will carry, in order. Two nodes whose metrics would bear one name are then an error of
   /// the config and not of the run.
-  void measures(std::string_view output, std::vector<std::string> names);
+  virtual void measures(std::string_view /*output*/, std::vector<std::string> /*names*/) {}
   /// What comes on a metrics input is told to the user with `prefix` before each name, and not by the engine's own names.
-  void reports(std::string_view input, std::string prefix);
+  virtual void reports(std::string_view /*input*/, std::string /*prefix*/) {}
   /// The stage will read this file: the run's JSON names its digest, and the processes of a run compare theirs before any of
   /// them trains. `sha256`: of the content that the stage will insist on, when it knows it.
-  void reads_file(std::string path, std::string sha256 = {});
+  virtual void reads_file(std::string /*path*/, std::string /*sha256*/ = {}) {}
   /// Reports what runs and is probably not meant. Shown as errors are, with the same places; the run goes on unless the user
   /// asked for `--strict`.
-  void warn(ErrorSite site, std::string name, std::string message, std::string help = {});
+  virtual void warn(ErrorSite /*site*/, std::string /*name*/, std::string /*message*/, std::string /*help*/ = {}) {}
   /// A source sends rows `first` to `end` - 1 of `origin`, which names data that other nodes may read too, such as a file's
   /// real path. Rows that train a model and evaluate it as well are warned of.
-  void reads_rows(std::string origin, std::int64_t first, std::int64_t end);
+  virtual void reads_rows(std::string /*origin*/, std::int64_t /*first*/, std::int64_t /*end*/) {}
   /// Memory beyond uses_memory that the stage will hold only if as many rows come as it would take, where nobody knows how many
   /// will. `plan` tells of it, and no run is refused for it.
-  void may_use_memory(std::string what, std::size_t most_bytes);
-};
-
-/// For those who check a whole graph: beside InferContext, as a second base. Without it what it would hear is dropped.
-class MILLRACE_EXPORT InferClaims {
- public:
-  virtual ~InferClaims();
-  virtual void will_draw(std::string_view purpose) = 0;
-  virtual void will_measure(std::string_view output, std::vector<std::string> names) = 0;
-  virtual void will_report(std::string_view input, std::string prefix) = 0;
-};
-
-/// For those who want to know what a graph reads: beside InferContext, as a second base.
-class MILLRACE_EXPORT InferFiles {
- public:
-  virtual ~InferFiles();
-  virtual void file_read(std::string path, std::string sha256) = 0;
-};
-
-/// For those who run stages in processes of their own: beside InferContext, as a second base.
-class MILLRACE_EXPORT IsolationInfer {
- public:
-  virtual ~IsolationInfer();
-  virtual bool will_be_isolated() const = 0;
-};
-
-/// For those who plan memory: beside InferContext, as a second base. Without it what it would hear is dropped.
-class MILLRACE_EXPORT InferMemory {
- public:
-  virtual ~InferMemory();
-  virtual void memory_possible(std::string what, std::size_t most_bytes) = 0;
-};
-
-/// For those who tell warnings: beside InferContext, as a second base. Without it they are dropped.
-class MILLRACE_EXPORT InferNotes {
- public:
-  virtual ~InferNotes();
-  virtual void warning(ErrorSite site, std::string name, std::string message, std::string help) = 0;
-  virtual void rows_read(std::string /*origin*/, std::int64_t /*first*/, std::int64_t /*end*/) {}  // NOLINT
+  virtual void may_use_memory(std::string /*what*/, std::size_t /*most_bytes*/) {}
 };
 
 /// Where a stage tells the user how far it is. What leaves by its ports of metrics and models reaches the history and the report
@@ -145,14 +104,7 @@ class MILLRACE_EXPORT RunReporter {
   virtual void print(std::string_view text) = 0;
   /// What the user should know although the run goes on: told once for each node and name, and counted. `--strict` makes it a
   /// failure. Any thread.
-  void warn(std::string name, std::string message, std::string help = {});
-};
-
-/// For those who tell warnings apart from other texts: beside RunReporter, as a second base. Without it they are printed.
-class MILLRACE_EXPORT RunWarnings {
- public:
-  virtual ~RunWarnings();
-  virtual void warning(std::string name, std::string message, std::string help) = 0;
+  virtual void warn(std::string name, std::string message, std::string help = {}) = 0;
 };
 
 /// Given to `open`; everything it refers to outlives the stage.
@@ -168,12 +120,6 @@ class MILLRACE_EXPORT OpenContext {
   /// In a run over several processes: the rows of an epoch that are this one's. The whole epoch elsewhere.
   virtual RowShare share() const;
   virtual RunReporter& reporter() = 0;
-
- private:
-  virtual std::uint64_t seed()
-      const = 0;  // of plugins that are built already; random() cannot be the same for two nodes
-
- public:
   virtual std::uint32_t epochs() const = 0;
   /// The pass the run starts with: 1, or later when it resumes.
   virtual std::uint32_t first_epoch() const = 0;
@@ -184,15 +130,7 @@ class MILLRACE_EXPORT OpenContext {
   /// Error("undeclared-purpose", plugin) unless infer has said draws(purpose).
   Random random(std::string_view purpose) const { return {seed(purpose), purpose}; }
   /// The seed of random(purpose), for who draws for several ends under one purpose.
-  std::uint64_t seed(std::string_view purpose) const;
-};
-
-/// For those who open stages of a graph: beside OpenContext, as a second base. Without it every purpose has the run's seed.
-class MILLRACE_EXPORT NodeSeeds {
- public:
-  virtual ~NodeSeeds();
-  /// Empty for a purpose that infer has not declared.
-  virtual std::optional<std::uint64_t> find_seed(std::string_view purpose) const = 0;
+  virtual std::uint64_t seed(std::string_view purpose) const = 0;
 };
 
 /// A packet to be sent. `fields` follow the order of the port's spec.

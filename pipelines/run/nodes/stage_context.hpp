@@ -20,7 +20,7 @@
 namespace millrace::pipelines {
 
 /// Outlives its stage, and tells the history of whom it hears.
-class StageContext final : public NodeOpening, public RunReporter, public RunWarnings {
+class StageContext final : public NodeOpening, public RunReporter {
  public:
   /// Waits for the other processes, if there are any and the stage talks to them.
   StageContext(const ValidatedGraph& graph, NodeAdapter& node, RunHistory& history, Peers* peers, bool strict)
@@ -49,7 +49,7 @@ class StageContext final : public NodeOpening, public RunReporter, public RunWar
     history_.print(node(), call ? std::optional(call->epoch) : std::nullopt, text);
   }
   // Under `--strict` it is a failure and no warning, so that it is told once.
-  void warning(std::string name, std::string message, std::string help) override {
+  void warn(std::string name, std::string message, std::string help) override {
     if (strict_) return fail(std::move(name), std::move(message), std::move(help));
     history_.warning({{.name = std::move(name), .message = std::move(message), .help = std::move(help)},
                       node(),
@@ -59,9 +59,8 @@ class StageContext final : public NodeOpening, public RunReporter, public RunWar
 
  private:
   static NodeInfo node_info_of(const ValidatedGraph& graph, const ValidatedNode& node) {
-    NodeInfo node_info{
-        node.name,        graph.seed, {}, graph.epochs, graph.epochs == 0 ? 0U : 1U, share_of(node, graph.ranks),
-        node.feeds_device};
+    NodeInfo node_info{node.name,        {}, graph.epochs, graph.epochs == 0 ? 0U : 1U, share_of(node, graph.ranks),
+                       node.feeds_device};
     for (const NodeSeed& seed : node.seeds) node_info.seeds.emplace_back(seed.purpose, seed.seed);
     return node_info;
   }

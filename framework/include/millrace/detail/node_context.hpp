@@ -7,7 +7,6 @@
 #include <millrace/stage.hpp>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,7 +17,6 @@ namespace millrace {
 /// A node and its run, as its stage sees them.
 struct MILLRACE_EXPORT NodeInfo {
   std::string name;
-  std::uint64_t seed = 0;                                    ///< the run's
   std::vector<std::pair<std::string, std::uint64_t>> seeds;  ///< by purpose, of those that infer has declared
   std::uint32_t epochs = 1, first_epoch = 1;
   RowShare share;
@@ -45,7 +43,7 @@ class MILLRACE_EXPORT PortInference : public InferContext {
 };
 
 /// For who opens a stage: all but what the stage works with, which are device, communicator and reporter.
-class MILLRACE_EXPORT NodeOpening : public OpenContext, public NodeSeeds {
+class MILLRACE_EXPORT NodeOpening : public OpenContext {
  public:
   /// The tables must outlive this.
   NodeOpening(NodeInfo node_info, const PortTable& inputs, const PortTable& outputs)
@@ -57,8 +55,7 @@ class MILLRACE_EXPORT NodeOpening : public OpenContext, public NodeSeeds {
   const PortSpec& output(std::string_view name) const override { return outputs_.at(name); }
   std::vector<std::string> inputs() const override { return inputs_.names(); }
   RowShare share() const override { return node_info_.share; }
-  std::uint64_t seed() const override { return node_info_.seed; }
-  std::optional<std::uint64_t> find_seed(std::string_view purpose) const override;
+  std::uint64_t seed(std::string_view purpose) const override;
   std::uint32_t epochs() const override { return node_info_.epochs; }
   std::uint32_t first_epoch() const override { return node_info_.first_epoch; }
   bool feeds_device() const override { return node_info_.feeds_device; }
