@@ -1,8 +1,6 @@
 // Copies are memcpy and events are empty; the report comes from /proc/cpuinfo, the processor's features, and the limits of this process.
 #include "device/cpu_device.hpp"
 
-#include "device/row_gatherer.hpp"
-
 #include <millrace/detail/counted.hpp>
 #include <millrace/process_limits.hpp>
 
@@ -18,12 +16,12 @@
 namespace millrace {
 namespace {
 
-class CpuStream final : public Stream, public RowGatherer {
+class CpuStream final : public Stream {
  public:
   void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
   Event record() override { return {}; }
   void wait(const Event& event) override { event.synchronize(); }
-  void gather_rows(std::span<const RowGather> gathers) override {
+  void gather(std::span<const RowGather> gathers) override {
     for (const RowGather& gather : gathers) gather_on_host(gather);
   }
 };

@@ -2,8 +2,6 @@
 #include "device/cpu_device.hpp"
 #include "device/cuda_choice.hpp"
 #include "device/device_kinds.hpp"
-#include "device/native_stream.hpp"
-#include "device/row_gatherer.hpp"
 
 #include <millrace/detail/device_bits.hpp>
 #include <millrace/device.hpp>
@@ -40,22 +38,11 @@ void register_device_kind(const std::string& kind, DeviceOpener open) { further_
 
 Event::State::~State() = default;
 Stream::~Stream() = default;
-NativeStream::~NativeStream() = default;
-RowGatherer::~RowGatherer() = default;
 Device::~Device() = default;
 
-// This and gather() are not virtual, so that plugins which are built already stay as they are (decision 0031).
-void* Stream::native_handle() const {
-  const auto* native = dynamic_cast<const NativeStream*>(this);
-  return native == nullptr ? nullptr : native->handle();
-}
-
-void Stream::gather(std::span<const RowGather> gathers) {
-  auto* gatherer = dynamic_cast<RowGatherer*>(this);
-  if (gatherer == nullptr)
-    throw Error(ErrorKind::device, "cannot-gather", "this device cannot bring rows of a table together",
-                "leave out `cache: device`");
-  gatherer->gather_rows(gathers);
+void Stream::gather(std::span<const RowGather>) {
+  throw Error(ErrorKind::device, "cannot-gather", "this device cannot bring rows of a table together",
+              "leave out `cache: device`");
 }
 
 void gather_on_host(const RowGather& gather) {

@@ -267,7 +267,7 @@ void SimStream::compute(const std::vector<ByteRange>& reads, const std::vector<B
 }
 
 // Which rows it reads is known on the device alone, so it may be any of the table's.
-void SimStream::gather_rows(std::span<const RowGather> gathers) {
+void SimStream::gather(std::span<const RowGather> gathers) {
   const std::lock_guard lock(world_->mutex_);
   refuse_if_abandoned();
   for (const RowGather& gather : gathers) {

@@ -6,8 +6,6 @@
 #include "shadow.hpp"
 
 #include "device/device_timeline.hpp"
-#include "device/native_stream.hpp"
-#include "device/row_gatherer.hpp"
 
 #include <millrace/device.hpp>
 
@@ -105,7 +103,7 @@ class World : public std::enable_shared_from_this<World> {
   std::size_t live_when_abandoned_ = 0;
 };
 
-class SimStream final : public NativeStream, public RowGatherer {
+class SimStream final : public Stream {
  public:
   explicit SimStream(std::shared_ptr<World> world);
   /// Waits for its work, unless the device was given up.
@@ -116,9 +114,9 @@ class SimStream final : public NativeStream, public RowGatherer {
   void copy(void* to, const void* from, std::size_t bytes) override;
   Event record() override;
   void wait(const Event& event) override;
-  void gather_rows(std::span<const RowGather> gathers) override;
+  void gather(std::span<const RowGather> gathers) override;
   /// The stream itself, whose `compute` stands for launching a kernel.
-  void* handle() const override { return const_cast<SimStream*>(this); }
+  void* native_handle() const override { return const_cast<SimStream*>(this); }
   /// Enqueues a computation that reads and writes these bytes. `asked`: when the host had its input in hand.
   void compute(const std::vector<ByteRange>& reads, const std::vector<ByteRange>& writes, double asked, double seconds,
                std::function<void()> body);

@@ -6,8 +6,6 @@
 #include "cuda/device/cuda_event.hpp"
 #include "cuda/device/shared_workspace.hpp"
 #include "cuda/kernels/launch.hpp"
-#include "device/native_stream.hpp"
-#include "device/row_gatherer.hpp"
 
 #include <fmt/format.h>
 
@@ -22,7 +20,7 @@ namespace {
 constexpr std::size_t kDeviceSlabBytes = std::size_t{128} << 20;
 constexpr std::size_t kPinnedSlabBytes = std::size_t{16} << 20;
 
-class CudaStream final : public NativeStream, public RowGatherer {
+class CudaStream final : public Stream {
  public:
   CudaStream(int device_index, SharedLiveness liveness, SharedGpuClock clock)
       : device_(device_index), liveness_(std::move(liveness)) {
@@ -34,7 +32,7 @@ class CudaStream final : public NativeStream, public RowGatherer {
     begin_copying();
     MILLRACE_CUDA(cudaMemcpyAsync, to, from, bytes, cudaMemcpyDefault, stream_.get());
   }
-  void gather_rows(std::span<const RowGather> gathers) override {
+  void gather(std::span<const RowGather> gathers) override {
     begin_copying();
     for (const GatherRows& op : gather_launches(gathers)) launch(op, stream_.get());
   }
@@ -49,7 +47,7 @@ class CudaStream final : public NativeStream, public RowGatherer {
     use_device(device_);
     wait_for_event(stream_.get(), event);
   }
-  void* handle() const override { return stream_.get(); }
+  void* native_handle() const override { return stream_.get(); }
 
  private:
   void begin_copying() {

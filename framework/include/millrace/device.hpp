@@ -93,7 +93,7 @@ class MILLRACE_EXPORT Stream {
 
   /// Enqueues all of them; does not synchronize. What they read and write must live until an event recorded after them is done.
   /// On the CPU they happen at once. Throws Error("cannot-gather", device) on a device that has no such operation.
-  void gather(std::span<const RowGather> gathers);
+  virtual void gather(std::span<const RowGather> gathers);
 
   /// The stream as the device's own library knows it, for kernels of a stage: a cudaStream_t on `cuda`. Null where there is no
   /// such library, as on the CPU.
@@ -101,7 +101,7 @@ class MILLRACE_EXPORT Stream {
   /// an event that is recorded later. So all that those calls ask for holds for it too; whoever enqueues hands the event behind
   /// it to WorkContext::keep_until. The stream owns the handle: nobody else destroys it, changes it or synchronizes with it.
   /// CUDA keeps a current GPU a thread: make the GPU Device::id().index current (cudaSetDevice) before each use.
-  void* native_handle() const;
+  virtual void* native_handle() const { return nullptr; }
 };
 
 /// What a device's time went into, in seconds of the device's own clock, from its first copy or computation to its last.
