@@ -34,10 +34,6 @@ std::size_t train_step_bytes(const TrainSpec& spec, const DeviceId& device) {
   return factory_of(device.kind).train_bytes(spec);
 }
 
-std::size_t evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows, const DeviceId& device) {
-  return evaluation_step_bytes(model, max_batch_rows, device, Precision::float32);
-}
-
 std::size_t evaluation_step_bytes(const ModelSpec& model, std::int64_t max_batch_rows, const DeviceId& device,
                                   Precision precision) {
   return factory_of(device.kind).evaluation_bytes(model, max_batch_rows, precision);
@@ -53,12 +49,6 @@ std::string why_no_reduction(const TrainSpec& spec, const DeviceId& device) {
 
 std::unique_ptr<TrainStep> make_train_step(Device& device, const TrainSpec& spec) {
   return factory_of(device.id().kind).make_train(device, spec);
-}
-
-std::unique_ptr<EvaluationStep> make_evaluation_step(Device& device, std::shared_ptr<const ModelSpec> model, Loss loss,
-                                                     const TensorSpec& inputs, const TensorSpec& targets,
-                                                     std::int64_t max_batch_rows) {
-  return make_evaluation_step(device, std::move(model), loss, inputs, targets, max_batch_rows, Precision::float32);
 }
 
 std::unique_ptr<EvaluationStep> make_evaluation_step(Device& device, std::shared_ptr<const ModelSpec> model, Loss loss,

@@ -202,24 +202,20 @@ class MILLRACE_EXPORT EvaluationStep {
 
 /// Bytes that make_train_step and make_evaluation_step will take from the device's memory, for `plan`. Pure arithmetic.
 MILLRACE_EXPORT std::size_t train_step_bytes(const TrainSpec&, const DeviceId& = {});
-MILLRACE_EXPORT std::size_t evaluation_step_bytes(const ModelSpec&, std::int64_t max_batch_rows, const DeviceId& = {});
-MILLRACE_EXPORT std::size_t evaluation_step_bytes(const ModelSpec&, std::int64_t max_batch_rows, const DeviceId&,
-                                                  Precision);
+MILLRACE_EXPORT std::size_t evaluation_step_bytes(const ModelSpec&, std::int64_t max_batch_rows, const DeviceId& = {},
+                                                  Precision = Precision::float32);
 
 /// Why steps of a device cannot sum gradients over the ranks of `spec.communicator`, or in the order of `spec.reduction`; empty
 /// when they can, or need not.
 MILLRACE_EXPORT std::string why_no_reduction(const TrainSpec&, const DeviceId&);
 
-/// The steps of a device. nn/cpu and cuda register theirs by device kind; device/ knows none of them.
+/// The steps of a device, with factors of products rounded as the precision allows. nn/cpu and cuda register theirs by device
+/// kind; device/ knows none of them.
 MILLRACE_EXPORT std::unique_ptr<TrainStep> make_train_step(Device&, const TrainSpec&);
 MILLRACE_EXPORT std::unique_ptr<EvaluationStep> make_evaluation_step(Device&, std::shared_ptr<const ModelSpec>, Loss,
                                                                      const TensorSpec& inputs,
                                                                      const TensorSpec& targets,
-                                                                     std::int64_t max_batch_rows);
-/// With factors of products rounded as TrainSpec::precision allows; the one before takes float32.
-MILLRACE_EXPORT std::unique_ptr<EvaluationStep> make_evaluation_step(Device&, std::shared_ptr<const ModelSpec>, Loss,
-                                                                     const TensorSpec& inputs,
-                                                                     const TensorSpec& targets,
-                                                                     std::int64_t max_batch_rows, Precision);
+                                                                     std::int64_t max_batch_rows,
+                                                                     Precision = Precision::float32);
 
 }  // namespace millrace
