@@ -107,7 +107,7 @@ class Headers(unittest.TestCase):
         self.assertEqual(self.refusal("tensor.hpp", "  Encoding encoding;\n", "  Encoding encoding;\n  int more = 0;\n"), "plugin-layout")
 
     def test_a_further_virtual_function_is_seen_at_the_end_too(self):
-        old = "  virtual void print(std::string_view text) = 0;\n"
+        old = "  virtual void warn(std::string name, std::string message, std::string help = {}) = 0;\n"
         self.assertEqual(self.refusal("stage.hpp", old, old + "  virtual void more();\n"), "plugin-layout")
 
     def test_an_enumerator_put_in_between_is_seen(self):

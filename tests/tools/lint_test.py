@@ -143,6 +143,31 @@ class Lint(unittest.TestCase):
         (self.root / "framework/device/more0.hpp").unlink()
         self.accepts(name)
 
+    def test_layout(self):
+        name, layout = "check_layout", "framework/include/millrace/layout.hpp"
+        self.reports("there is no framework/include/millrace/layout.hpp", name)
+        note = ("#pragma once\ninline void count(Hash& hash) {\n  hash.type<StageThing>().values(Order::first, Order::second);\n}\n"
+                "using Tables = TableEnds<Stage, Stage::Part>;\n")
+        self.write(layout, note)
+        header, text = "framework/include/millrace/stage.hpp", (
+            "// What a stage is.\n#pragma once\nnamespace millrace {\nstruct StageThing {};\nenum class Order : int { first, second };\n"
+            "class Stage {\n public:\n  virtual ~Stage();\n  struct Part {\n    virtual void work() = 0;\n  };\n private:\n  struct Own {};\n};\n"
+            "template <class T>\nstruct Any {};\ninline int rows() {\n  struct Row {};\n  return 1;\n}\nstruct Row;\n}\n")
+        self.write(header, text)
+        self.accepts(name)
+        for old, new, what in (
+                ("second };", "second, third };", "stage.hpp:5: layout.hpp does not count third of Order"),
+                ("{ first,", "{ zeroth, first,", "does not count zeroth of Order"),
+                ("struct StageThing {};", "struct StageThing {}; struct More {};", "stage.hpp:4: layout.hpp does not count More"),
+                ("struct StageThing {};", "struct StageThing { virtual void turn(); };", "no table of the virtual functions of StageThing"),
+                ("  struct Part {", "  struct Half {};\n  struct Part {", "does not count Stage::Half")):
+            self.write(header, text.replace(old, new))
+            self.reports(what, name)
+        self.write(header, text)
+        for gone in (", Order::second", ", Stage::Part"):
+            self.write(layout, note.replace(gone, ""))
+            self.assertEqual(self.lint(name).returncode, 1)
+
     def test_tests_built(self):
         commands = [{"directory": str(self.root), "file": "tests/stages/flatten_test.cpp"}]
         self.write("build/compile_commands.json", json.dumps(commands))

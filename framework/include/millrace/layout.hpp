@@ -9,12 +9,16 @@
 #include <millrace/dataset.hpp>
 #include <millrace/detail/build_info.hpp>
 #include <millrace/digest.hpp>
+#include <millrace/float_environment.hpp>
 #include <millrace/input_file.hpp>
 #include <millrace/model.hpp>
 #include <millrace/peers.hpp>
+#include <millrace/process_limits.hpp>
 #include <millrace/random.hpp>
 #include <millrace/resident_table.hpp>
 #include <millrace/stage.hpp>
+#include <millrace/target_check.hpp>
+#include <millrace/wait_order.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -68,6 +72,7 @@ constexpr void add_data_types(LayoutHash& hash) {
                       MILLRACE_DETAIL_AT(Encoding, classes))
       .type<TensorSpec>(MILLRACE_DETAIL_AT(TensorSpec, row_shape), MILLRACE_DETAIL_AT(TensorSpec, range),
                         MILLRACE_DETAIL_AT(TensorSpec, encoding), MILLRACE_DETAIL_AT(TensorSpec, class_names))
+      .type<ClassNames>()
       .type<Tensor>()
       .type<OutTensor>()
       .type<ResidentTable>()
@@ -88,8 +93,7 @@ constexpr void add_data_types(LayoutHash& hash) {
       .type<PortSpec>(MILLRACE_DETAIL_AT(PortSpec, fields), MILLRACE_DETAIL_AT(PortSpec, rows_per_epoch),
                       MILLRACE_DETAIL_AT(PortSpec, max_rows), MILLRACE_DETAIL_AT(PortSpec, model),
                       MILLRACE_DETAIL_AT(PortSpec, loss), MILLRACE_DETAIL_AT(PortSpec, range_location),
-                      MILLRACE_DETAIL_AT(PortSpec, reduction))
-      .values(DType::f64, EncodingKind::indicator, PortKind::model);
+                      MILLRACE_DETAIL_AT(PortSpec, reduction));
 }
 
 constexpr void add_descriptor_types(LayoutHash& hash) {
@@ -110,8 +114,7 @@ constexpr void add_descriptor_types(LayoutHash& hash) {
                       MILLRACE_DETAIL_AT(PortType, record), MILLRACE_DETAIL_AT(PortType, note))
       .type<PortDecl>(MILLRACE_DETAIL_AT(PortDecl, name), MILLRACE_DETAIL_AT(PortDecl, optional))
       .type<StageDescriptor>()
-      .type<StageDescriptor::Wait>()
-      .values(StageKind::serial, InputMode::independent, StateKind::volatile_, ParamType::Kind::any_of);
+      .type<StageDescriptor::Wait>();
 }
 
 constexpr void add_context_types(LayoutHash& hash) {
@@ -139,11 +142,14 @@ constexpr void add_context_types(LayoutHash& hash) {
       .type<DatasetFile>()
       .type<DatasetInfo>()
       .type<BuildInfo>()
-      .values(ErrorSite::What::input, ErrorKind::diverged, ErrorKind::stalled);
+      .type<FloatGuard>()
+      .type<ProcessLimit>()
+      .type<WaitOrder>();
 }
 
 constexpr void add_model_types(LayoutHash& hash) {
-  hash.type<LayerSpec>(MILLRACE_DETAIL_AT(LayerSpec, inputs), MILLRACE_DETAIL_AT(LayerSpec, activation),
+  hash.type<TargetFault>(MILLRACE_DETAIL_AT(TargetFault, row))
+      .type<LayerSpec>(MILLRACE_DETAIL_AT(LayerSpec, inputs), MILLRACE_DETAIL_AT(LayerSpec, activation),
                        MILLRACE_DETAIL_AT(LayerSpec, use_bias), MILLRACE_DETAIL_AT(LayerSpec, l2),
                        MILLRACE_DETAIL_AT(LayerSpec, rate), MILLRACE_DETAIL_AT(LayerSpec, kernel_initializer),
                        MILLRACE_DETAIL_AT(LayerSpec, kernel_offset))
@@ -160,8 +166,28 @@ constexpr void add_model_types(LayoutHash& hash) {
                         MILLRACE_DETAIL_AT(TrainBatch, rows_over_ranks), MILLRACE_DETAIL_AT(TrainBatch, last_in_epoch),
                         MILLRACE_DETAIL_AT(TrainBatch, part_rows))
       .type<BatchSums>(MILLRACE_DETAIL_AT(BatchSums, penalty), MILLRACE_DETAIL_AT(BatchSums, correct),
-                       MILLRACE_DETAIL_AT(BatchSums, absolute_error), MILLRACE_DETAIL_AT(BatchSums, samples))
-      .values(Activation::softmax, Loss::mse, LayerKind::dropout, Precision::bf16, Reduction::ordered);
+                       MILLRACE_DETAIL_AT(BatchSums, absolute_error), MILLRACE_DETAIL_AT(BatchSums, samples));
+}
+
+/// Every enumerator of every enumeration, so that one put in between, behind the others or in another place changes the number.
+constexpr void add_enumerators(LayoutHash& hash) {
+  hash.values(DType::u8, DType::i8, DType::i16, DType::i32, DType::f32, DType::f64)
+      .values(EncodingKind::dense, EncodingKind::affine_u8, EncodingKind::indicator)
+      .values(PortKind::data, PortKind::metrics, PortKind::model)
+      .values(ParamType::Kind::boolean, ParamType::Kind::integer, ParamType::Kind::number, ParamType::Kind::text,
+              ParamType::Kind::scalar, ParamType::Kind::choice, ParamType::Kind::list, ParamType::Kind::map,
+              ParamType::Kind::record, ParamType::Kind::one_of, ParamType::Kind::any_of, ParamType::Kind::float32)
+      .values(InputMode::joined, InputMode::independent)
+      .values(StateKind::stateless, StateKind::checkpointable, StateKind::volatile_)
+      .values(StageKind::source, StageKind::transform, StageKind::serial)
+      .values(ErrorSite::What::node, ErrorSite::What::param, ErrorSite::What::input)
+      .values(ErrorKind::run, ErrorKind::usage, ErrorKind::config, ErrorKind::data, ErrorKind::device,
+              ErrorKind::plugin, ErrorKind::output, ErrorKind::diverged, ErrorKind::stalled)
+      .values(Activation::linear, Activation::relu, Activation::sigmoid, Activation::tanh, Activation::softmax)
+      .values(Loss::categorical_crossentropy, Loss::binary_crossentropy, Loss::mse)
+      .values(LayerKind::dense, LayerKind::dropout)
+      .values(Precision::float32, Precision::tf32, Precision::bf16)
+      .values(Reduction::fast, Reduction::ordered);
 }
 
 #undef MILLRACE_DETAIL_AT
@@ -173,13 +199,14 @@ constexpr std::uint64_t hash_of_public_types() {
   add_descriptor_types(hash);
   add_context_types(hash);
   add_model_types(hash);
+  add_enumerators(hash);
   return hash.value();
 }
 
 /// What lies in section MILLRACE_LAYOUT_SECTION of every plugin. `own`: hash of what the file that defines it adds.
 struct LayoutNote {
   using Tables = TableEnds<Stage, Source, Transform, GroupedTransform, Serial, InferContext, RunReporter, OpenContext,
-                           WorkContext, SourceContext, TransformContext, SerialContext, Communicator, PendingSum,
+                           WorkContext, SourceContext, TransformContext, SerialContext, Communicator, PendingSum, Peers,
                            Allocator, Stream, Device, Event::State, TrainStep, EvaluationStep>;
   std::uint64_t types = 0, own = 0;
   Tables tables;
