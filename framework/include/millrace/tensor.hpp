@@ -23,6 +23,7 @@ namespace millrace {
 class Allocator;
 class Event;
 class ResidentTable;
+class TableRows;
 
 enum class DType : std::uint8_t { u8, i8, i16, i32, f32, f64 };
 
@@ -168,6 +169,7 @@ class MILLRACE_EXPORT Tensor {
  private:
   struct State;
   explicit Tensor(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  Tensor(std::shared_ptr<const TableRows> from, TensorSpec&& spec);
   void require_stored(DType) const;
   std::shared_ptr<const State> state_;
 };
