@@ -1,8 +1,8 @@
 # Sources of nn and nn/cpu, part of millrace_framework.
 target_sources(millrace_framework PRIVATE
-  nn/batch_sums.cpp
   nn/descriptors.cpp
   nn/initializers.cpp
+  nn/metric_sums.cpp
   nn/model.cpp
   nn/optimizer.cpp
   nn/snapshot.cpp
