@@ -1,7 +1,7 @@
 // Finds devices by name. The only place that knows which kinds this build has.
+#include "device/device_kinds.hpp"
 #include "device/cpu_device.hpp"
 #include "device/cuda_choice.hpp"
-#include "device/device_kinds.hpp"
 
 #include <millrace/detail/device_bits.hpp>
 #include <millrace/device.hpp>

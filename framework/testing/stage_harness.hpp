@@ -5,7 +5,7 @@
 #include <millrace/detail/node_context.hpp>
 #include <millrace/detail/stage_call.hpp>
 #include <millrace/registry.hpp>
-#include <millrace/testing/stage_tester.hpp>
+#include <millrace/testing/infer_error.hpp>
 
 #include <algorithm>
 #include <map>

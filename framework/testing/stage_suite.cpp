@@ -4,6 +4,7 @@
 #include "suite_same_checks.hpp"
 
 #include <millrace/detail/suite_entry.hpp>
+#include <millrace/testing/stage_suite.hpp>
 
 namespace millrace::testing {
 

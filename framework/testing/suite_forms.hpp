@@ -2,7 +2,7 @@
 #pragma once
 
 #include <millrace/stage_descriptor.hpp>
-#include <millrace/testing/stage_suite.hpp>
+#include <millrace/testing/suite_case.hpp>
 
 #include <cstdint>
 #include <string>

@@ -1,7 +1,7 @@
 // Checks of what a stage holds: nothing of what it was given is changed, nothing stays behind it, also not after an error.
 #pragma once
 
-#include <millrace/testing/stage_suite.hpp>
+#include <millrace/testing/suite_case.hpp>
 
 namespace millrace::testing {
 

@@ -1,7 +1,7 @@
 // Checks of what a stage sends: that it comes, is what was promised, and ends each epoch, whatever the blocks.
 #pragma once
 
-#include <millrace/testing/stage_suite.hpp>
+#include <millrace/testing/suite_case.hpp>
 
 namespace millrace::testing {
 

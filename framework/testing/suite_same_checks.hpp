@@ -1,7 +1,7 @@
 // Checks that a stage does the same again: in a second run, on other threads, in other blocks, from a saved state.
 #pragma once
 
-#include <millrace/testing/stage_suite.hpp>
+#include <millrace/testing/suite_case.hpp>
 
 namespace millrace::testing {
 

@@ -1,7 +1,7 @@
 // The conformance suite, which no run needs: a library that is opened when `test-stage` asks for it.
 #pragma once
 
-#include <millrace/testing/stage_suite.hpp>
+#include <millrace/testing/suite_case.hpp>
 
 #include <vector>
 

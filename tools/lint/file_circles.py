@@ -1,15 +1,11 @@
 """Files that include each other in a circle. A header and its source count as one: what they need together is what either needs.
-The header of a source is the one beside it, or else the public one of its name; but for those below."""
+The header of a source is the one beside it, or else the public one of its name."""
 import header_truth
-
-# Interfaces whose source is made of what implements or reads the interface: each would close a circle, so these sources stand alone.
-APART = {f"framework/include/millrace/{name}.hpp" for name in (
-    "detail/batch_sums", "device", "tensor", "testing/stage_suite", "testing/stage_tester")}
 
 
 def unit(path, headers):
     header = None if path in headers else header_truth.header_of(path, headers)
-    return (header if header and header.as_posix() not in APART else path).with_suffix("")
+    return (header or path).with_suffix("")
 
 
 def arrows(includes):

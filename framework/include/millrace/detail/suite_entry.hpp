@@ -1,7 +1,7 @@
 // How a program that is not linked with the conformance suite comes to it: it opens the library and asks for this function.
 #pragma once
 
-#include <millrace/testing/stage_suite.hpp>
+#include <millrace/testing/suite_case.hpp>
 
 #include <vector>
 

@@ -8,6 +8,7 @@
 #include <millrace/detail/export.hpp>
 #include <millrace/registry.hpp>
 #include <millrace/stage.hpp>
+#include <millrace/testing/infer_error.hpp>
 
 #include <cstring>
 #include <initializer_list>
@@ -32,11 +33,6 @@ Tensor rows(RowShape row_shape, const std::vector<T>& values, std::optional<Valu
   if (!values.empty()) std::memcpy(out.bytes(), values.data(), values.size() * sizeof(T));
   return std::move(out).freeze();
 }
-
-/// An error that infer reported, or a warning.
-struct InferError : Problem {
-  ErrorSite site = ErrorSite::node();
-};
 
 /// Drives one stage through its life. infer and open run at the first push, pull or pop; infer errors are then thrown as an
 /// Error of the first one's name. One thread at a time.
