@@ -1,8 +1,9 @@
 // What ranks tell each other behind the gradient, and the pieces in which gradients leave. Shared by all training steps.
 #pragma once
 
-#include <array>
-#include <csignal>
+#include <millrace/detail/host_device.hpp>
+#include <millrace/detail/stop_signals.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -10,9 +11,52 @@
 
 namespace millrace::nn {
 
-/// Floats behind the gradient, each 0 or 1; a sum over the ranks that is not 0 means that some rank has set it.
-inline constexpr std::array<int, 3> kStopSignals{SIGINT, SIGTERM, SIGUSR1};
-inline constexpr std::size_t kDivergedFlag = kStopSignals.size(), kFlags = kStopSignals.size() + 1;
+/// Floats behind the gradient, 0 or more; a sum over the ranks that is not 0 means that some rank has set it. How many they are is
+/// part of what gives bits: sums over more than two ranks are cut by the number of floats. So signals share the flags for them.
+inline constexpr std::size_t kStopFlags = 3, kDivergedFlag = kStopFlags, kFlags = kStopFlags + 1;
+
+/// What is told of a step, as bits: bit i for kStopSignals[i], and this one when a loss or gradient was not finite.
+inline constexpr std::size_t kDivergedBit = kStopSignals.size();
+
+/// The bit of a signal; none for 0.
+inline std::uint32_t stop_bit(int signal) {
+  for (std::size_t i = 0; i < kStopSignals.size(); ++i)
+    if (signal == kStopSignals[i]) return 1U << i;
+  return 0;
+}
+/// The first signal among the bits of a step; 0 when there is none.
+inline int stop_signal(std::uint32_t bits) {
+  for (std::size_t i = 0; i < kStopSignals.size(); ++i)
+    if ((bits >> i & 1U) != 0) return kStopSignals[i];
+  return 0;
+}
+
+/// Signal i sets flag i % kStopFlags to this: so much more than signal i - kStopFlags that no sum over ranks of the smaller comes near.
+MILLRACE_HOST_DEVICE constexpr float stop_weight(std::size_t i) {
+  constexpr float kFar = 0x1p40F;
+  float weight = 1;
+  for (std::size_t turn = i / kStopFlags; turn > 0; --turn) weight *= kFar;
+  return weight;
+}
+static_assert(stop_weight(kStopSignals.size() - 1) < 1e30F);  // times the ranks it stays finite
+
+/// This rank's flags of a step, from the bits of the signals that it was sent.
+MILLRACE_HOST_DEVICE inline void set_rank_flags(std::uint32_t stop_bits, bool is_finite, float* flags) {
+  for (std::size_t f = 0; f < kStopFlags; ++f) flags[f] = 0;
+  for (std::size_t i = 0; i < kDivergedBit; ++i)
+    if ((stop_bits >> i & 1U) != 0) flags[i % kStopFlags] += stop_weight(i);
+  flags[kDivergedFlag] = is_finite ? 0.0F : 1.0F;
+}
+/// The bits of a step from flags that are summed over the ranks. Of signals that share a flag the last is told.
+MILLRACE_HOST_DEVICE inline std::uint32_t bits_of_flags(const float* flags) {
+  std::uint32_t bits = flags[kDivergedFlag] == 0 ? 0U : 1U << kDivergedBit;
+  for (std::size_t i = 0; i < kDivergedBit; ++i) {
+    const std::size_t above = i + kStopFlags;
+    const bool is_told = flags[i % kStopFlags] >= stop_weight(i);
+    if (is_told && (above >= kDivergedBit || flags[i % kStopFlags] < stop_weight(above))) bits |= 1U << i;
+  }
+  return bits;
+}
 
 /// Gradients go out in pieces of at least this many floats, while those of earlier layers are still being found. Measured
 /// in decision 0023.

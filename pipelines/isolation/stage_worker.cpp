@@ -5,6 +5,7 @@
 #include "float_warning.hpp"
 #include "host_contexts.hpp"
 
+#include <millrace/detail/stop_signals.hpp>
 #include <millrace/float_environment.hpp>
 
 #include <poll.h>
@@ -269,7 +270,8 @@ bool follow_to_the_end(long parent) {
 // that signals every process of a job means the run, which then stops in order and asks the stage to close.
 bool bind_to(long parent) {
   if (!follow_to_the_end(parent)) prctl(PR_SET_PDEATHSIG, SIGKILL);
-  for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2}) std::signal(number, SIG_IGN);
+  for (const int number : kStopSignals) std::signal(number, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
   return getppid() == parent;
 }
 

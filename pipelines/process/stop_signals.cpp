@@ -1,6 +1,8 @@
 // All threads block the signals, and one takes them with sigwait(); a second signal ends the process at once, without destructors.
 #include "stop_signals.hpp"
 
+#include <millrace/detail/stop_signals.hpp>
+
 #include <pthread.h>
 #include <unistd.h>
 
@@ -22,7 +24,7 @@ bool is_ignored(int number) {
 sigset_t stop_set() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU})
+  for (const int number : kStopSignals)
     if (!is_ignored(number)) sigaddset(&set, number);
   return set;
 }

@@ -1,5 +1,5 @@
-// The signals that ask a run to stop, as a number that it looks at: SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 and
-// SIGXCPU, by which batch systems say that time is up, but for those that were ignored when the process started.
+// The signals that ask a run to stop (detail/stop_signals.hpp), as a number that it looks at, but for those that were ignored when the
+// process started.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,9 @@
 // Training steps whose gradients are summed over ranks, with threads of this process as ranks.
+#include "nn/rank_flags.hpp"
 #include "nn_fixtures.hpp"
 
 #include <algorithm>
+#include <array>
 #include <barrier>
 #include <cmath>
 #include <csignal>
@@ -212,9 +214,32 @@ TEST_CASE("fast: every rank has the same weights, and says how far its gradient 
 }
 
 TEST_CASE("a signal that one rank has got is agreed on by all, after the same batch") {
+  const int signal = GENERATE(SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU);
   for (const Reduction reduction : {Reduction::fast, Reduction::ordered})
-    for (const Outcome& outcome : train_on(4, reduction, dense_batch(9), {SIGTERM, false}))
-      CHECK(outcome.agreed == std::vector<int>{0, SIGTERM, SIGTERM});
+    for (const Outcome& outcome : train_on(4, reduction, dense_batch(9), {signal, false}))
+      CHECK(outcome.agreed == std::vector<int>{0, signal, signal});
+}
+
+TEST_CASE("signals that share a flag are told apart, on however many ranks") {
+  const auto summed = [](int ranks, int signal, int last) {
+    std::array<float, nn::kFlags> sum{}, own{};
+    for (int rank = 0; rank < ranks; ++rank) {
+      nn::set_rank_flags(nn::stop_bit(rank + 1 == ranks ? last : signal), true, own.data());
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += own[i];
+    }
+    return nn::bits_of_flags(sum.data());
+  };
+  for (const int ranks : {1, 2, 3, 5000}) {
+    CHECK(summed(ranks, 0, 0) == 0);
+    for (const int signal : kStopSignals) {
+      CHECK(nn::stop_signal(summed(ranks, signal, signal)) == signal);
+      CHECK(nn::stop_signal(summed(ranks, 0, signal)) == signal);
+      for (const int last : kStopSignals) {
+        const int told = nn::stop_signal(summed(ranks, signal, last));
+        CHECK((told == signal || told == last));
+      }
+    }
+  }
 }
 
 // What ranks say at the end of a pass would be cancelled; the trainer has them agree once the epoch is told (ranks_test).

@@ -95,12 +95,12 @@ class Faults(unittest.TestCase):
         self.assertIn("the config of rank 1 is not valid", process.stderr)
 
     def test_a_signal_to_one_rank_stops_all_after_the_same_batch(self):
-        process = with_fault(2, 1, "signal", "--json", "--set", "epochs=100000")
-        self.assertEqual(process.returncode, 128 + signal.SIGUSR1, process.stderr)
-        result = json.loads(process.stdout)
-        self.assertEqual(result["exit"], {"code": 128 + signal.SIGUSR1, "reason": f"signal {int(signal.SIGUSR1)}"},
-                         process.stderr)
-        self.assertNotIn("error[", process.stderr)
+        for fault, number in (("signal", signal.SIGUSR1), ("time_up", signal.SIGXCPU)):
+            process = with_fault(2, 1, fault, "--json", "--set", "epochs=100000")
+            self.assertEqual(process.returncode, 128 + number, process.stderr)
+            result = json.loads(process.stdout)
+            self.assertEqual(result["exit"], {"code": 128 + number, "reason": f"signal {int(number)}"}, process.stderr)
+            self.assertNotIn("error[", process.stderr)
 
 
 if __name__ == "__main__":

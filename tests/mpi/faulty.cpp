@@ -21,7 +21,8 @@ class Faulty final : public Transform {
         .input("in", RecordType::any())
         .output("out", RecordType::like("in"))
         .param(Param("rank", T::integer().at_least(0), "the rank that fails"))
-        .param(Param("fault", T::choice({"throw", "throw_number", "hang", "freeze", "die", "leave", "signal"}),
+        .param(Param("fault",
+                     T::choice({"throw", "throw_number", "hang", "freeze", "die", "leave", "signal", "time_up"}),
                      "how it fails"))
         .param(Param("epoch", T::integer().at_least(1), "in which epoch").or_default(2))
         .example("faults: {stage: faulty, in: points.x, with: {rank: 1, fault: hang}}");
@@ -48,6 +49,7 @@ class Faulty final : public Transform {
     if (fault_ == "die") kill(getpid(), SIGKILL);
     if (fault_ == "leave") _exit(0);
     if (fault_ == "signal" && !signaled_.exchange(true)) kill(getpid(), SIGUSR1);  // a second one would end it at once
+    if (fault_ == "time_up" && !signaled_.exchange(true)) kill(getpid(), SIGXCPU);
   }
 
   std::int64_t rank_;

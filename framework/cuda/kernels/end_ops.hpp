@@ -46,9 +46,7 @@ struct WriteFlags {
   MILLRACE_HOST_DEVICE bool is_finite(std::int64_t row) const { return results[row].loss - results[row].loss == 0; }
   /// Everything after the look at the rows; one thread.
   MILLRACE_HOST_DEVICE void set(bool all_finite) const {
-    for (std::size_t i = 0; i < nn::kDivergedFlag; ++i)
-      flags[i] = (state->input.requested_stops >> i & 1U) != 0 ? 1.0F : 0.0F;
-    flags[nn::kDivergedFlag] = all_finite ? 0.0F : 1.0F;
+    nn::set_rank_flags(state->input.requested_stops, all_finite, flags);
   }
 };
 
@@ -155,15 +153,13 @@ struct FinishStep {
   }
   /// Everything after the sums over the weights and the verdicts; one thread.
   MILLRACE_HOST_DEVICE void finish(const WeightSums& sums, bool is_finite) const {
-    state->flags = 0;
-    for (std::size_t i = 0; flags != nullptr && i < nn::kFlags; ++i)
-      if (!(flags[i] == 0)) state->flags |= 1U << i;
+    state->flags = flags != nullptr ? nn::bits_of_flags(flags) : 0U;
     if (state->diverged_step != 0) return;
     const bool loss_is_finite =  // x - x is 0 for finite x only
         flags != nullptr ? flags[nn::kDivergedFlag] == 0 : batch->loss - batch->loss == 0;
     is_finite = is_finite && loss_is_finite && sums.gradient_squares - sums.gradient_squares == 0;
     if (training && !is_finite) {
-      state->flags |= 1U << nn::kDivergedFlag;  // sums over the ranks are the same on all of them
+      state->flags |= 1U << nn::kDivergedBit;  // sums over the ranks are the same on all of them
       state->diverged_step = state->input.step;
       return;
     }

@@ -22,7 +22,7 @@ struct StepInput {
   std::uint32_t epoch = 0;
   nn::Coefficients coefficients;
   std::int64_t mean_rows = 0;                 ///< rows over all ranks, of which the loss is the mean; 0: `rows`
-  std::uint32_t requested_stops = 0;          ///< bit i: this rank was asked to stop by nn::kStopSignals[i]
+  std::uint32_t requested_stops = 0;          ///< bit i: this rank was asked to stop by kStopSignals[i]
   const std::byte* places[kBatchParts] = {};  ///< where parts lie on the GPU; null: in the step's own memory
 };
 
@@ -42,7 +42,7 @@ struct StepState {
   double waited = 0;  ///< and seconds with nothing left to compute before the ranks' gradients were summed
   std::uint64_t diverged_step = 0;  ///< the first step whose loss or gradient was not finite; 0: none. No update since.
   float gradient_factor = 1;        ///< of this step: below 1 when the gradient is clipped
-  std::uint32_t flags = 0;          ///< of this step: bit i when some rank has set flag i
+  std::uint32_t flags = 0;          ///< of this step: nn::bits_of_flags over all ranks
   std::uint64_t page_writes = 0;    ///< ProgressPage::writes, kept here because reading it would cross the bus
   ReadyTimes ready;                 ///< of this step
 };

@@ -17,23 +17,13 @@ class RankAgreement {
   static constexpr std::size_t kLag = 8;
 
   explicit RankAgreement(Communicator& communicator) : communicator_(communicator) {}
-  /// What this rank has to say of the next step: bit i for nn::kStopSignals[i].
-  std::uint32_t requested_stops() const {
-    const int signal = communicator_.requested_stop();
-    std::uint32_t bits = 0;
-    for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
-      if (signal == nn::kStopSignals[i]) bits |= 1U << i;
-    return bits;
-  }
-  static bool has_diverged(std::uint32_t flags) { return (flags >> nn::kDivergedFlag & 1U) != 0; }
+  /// What this rank has to say of the next step: bit i for kStopSignals[i].
+  std::uint32_t requested_stops() const { return nn::stop_bit(communicator_.requested_stop()); }
+  static bool has_diverged(std::uint32_t flags) { return (flags >> nn::kDivergedBit & 1U) != 0; }
   /// Acts on StepState::flags of a step that is over, each once, in their order. Returns whether some rank has diverged.
   bool read_flags(std::uint32_t flags) const {
     if (has_diverged(flags)) return true;
-    for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
-      if ((flags >> i & 1U) != 0) {
-        communicator_.on_stop_agreed(nn::kStopSignals[i]);
-        break;
-      }
+    if (const int signal = nn::stop_signal(flags)) communicator_.on_stop_agreed(signal);
     return false;
   }
 

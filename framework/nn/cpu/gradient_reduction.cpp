@@ -4,7 +4,6 @@
 
 #include "nn/cpu/pass/gradient_tree.hpp"
 
-#include <algorithm>
 #include <cstdint>
 
 namespace millrace::cpu {
@@ -82,17 +81,13 @@ std::unique_ptr<GradientReduction> make_gradient_reduction(const TrainSpec& spec
 }
 
 void write_flags(const Communicator& communicator, bool is_finite, float* flags) {
-  std::fill_n(flags, nn::kFlags, 0.0F);
-  flags[nn::kDivergedFlag] = is_finite ? 0.0F : 1.0F;
-  for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
-    if (communicator.requested_stop() == nn::kStopSignals[i]) flags[i] = 1.0F;
+  nn::set_rank_flags(nn::stop_bit(communicator.requested_stop()), is_finite, flags);
 }
 
-bool some_diverged(const float* flags) { return flags[nn::kDivergedFlag] != 0; }
+bool some_diverged(const float* flags) { return (nn::bits_of_flags(flags) >> nn::kDivergedBit & 1U) != 0; }
 
 void agree_on_stop(Communicator& communicator, const float* flags) {
-  for (std::size_t i = 0; i < nn::kStopSignals.size(); ++i)
-    if (flags[i] != 0) return communicator.on_stop_agreed(nn::kStopSignals[i]);
+  if (const int signal = nn::stop_signal(nn::bits_of_flags(flags))) communicator.on_stop_agreed(signal);
 }
 
 }  // namespace millrace::cpu

@@ -380,17 +380,18 @@ TEST_CASE("a rank whose loss is not finite keeps every rank from updating, at th
 }
 
 TEST_CASE("a signal to one rank is heard by all, of the same step", "[ranks]") {
+  const int signal = GENERATE(SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU);
   const Batch batch = random_batch(8, 20, 5);
   Rank first(wide_spec(batch), kAll, 0, 2), second(wide_spec(batch), kAll, 1, 2);
   for (int step = 1; step <= 3; ++step) {
-    if (step == 2) second.peers.wish = SIGUSR1;
+    if (step == 2) second.peers.wish = signal;
     if (step == 3) second.peers.wish = 0;
     first.bring(part_of(batch, 0, 4), 8), second.bring(part_of(batch, 4, 4), 8);
     step_together({&first, &second});
     for (Rank* rank : {&first, &second}) {
       rank->peers.agreed = 0;
       CHECK_FALSE(RankAgreement(rank->peers).read_flags(rank->memory.state().flags));
-      CHECK(rank->peers.agreed == (step == 2 ? SIGUSR1 : 0));
+      CHECK(rank->peers.agreed == (step == 2 ? signal : 0));
     }
   }
 }

@@ -294,7 +294,8 @@ class Left(unittest.TestCase):
     def test_signals_to_the_stage_are_the_runs_affair(self):
         process = self.start("--set", "epochs=1000000")
         stage = self.stage_of(process)
-        os.kill(stage, signal.SIGTERM)
+        for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR2, signal.SIGXCPU, signal.SIGTERM):
+            os.kill(stage, number)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 128 + signal.SIGTERM, err)
