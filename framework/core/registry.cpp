@@ -44,10 +44,9 @@ class Distance {
   std::array<std::uint64_t, 256> at_{};
 };
 
-// A node of a chain takes its parameters beside these keys.
 void require_free_names(const StageInfo& info) {
   for (const Param& param : info.spec.params())
-    for (const std::string_view reserved : {"stage", "chain", "in", "with", "run"})
+    for (const std::string& reserved : node_keys())
       if (param.name == reserved)
         throw Error(ErrorKind::plugin, "reserved-parameter",
                     fmt::format("stage `{}` has a parameter `{}`, which is a key of every node", info.name, reserved),
@@ -55,6 +54,11 @@ void require_free_names(const StageInfo& info) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& node_keys() {
+  static const std::vector<std::string> keys{"stage", "chain", "in", "with", "seed", "run"};
+  return keys;
+}
 
 void StageRegistry::add(StageInfo info) {
   require_free_names(info);

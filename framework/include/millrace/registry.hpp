@@ -28,8 +28,8 @@ struct StageInfo {
 /// Stages by name. Not thread-safe while stages are added.
 class MILLRACE_EXPORT StageRegistry {
  public:
-  /// Throws Error: duplicate-stage when the name is taken, reserved-parameter for a parameter named like a key of nodes (stage,
-  /// chain, in, with, run); both of kind plugin.
+  /// Throws Error: duplicate-stage when the name is taken, reserved-parameter for a parameter named like one of node_keys(); both of
+  /// kind plugin.
   void add(StageInfo);
   /// Null when unknown.
   const StageInfo* find(std::string_view name) const;
@@ -41,6 +41,10 @@ class MILLRACE_EXPORT StageRegistry {
   std::map<std::string, StageInfo, std::less<>> stages_;
   StageInfo origin_;
 };
+
+/// The keys of a node in a config: stage, chain, in, with, seed, run. A node of a chain takes its parameters beside them, so no
+/// parameter bears such a name.
+MILLRACE_EXPORT const std::vector<std::string>& node_keys();
 
 /// Names close to `name`, the closest first: at most three, by edit distance. For "did you mean".
 MILLRACE_EXPORT std::vector<std::string> close_names(std::string_view name, const std::vector<std::string>& known);

@@ -1,5 +1,7 @@
-// Constant tables, made at their first use: the top-level keys, those of a node and those of its `run`, with type, range and default.
+// Constant tables, made at their first use: the top-level keys and those of a node's `run`, with type, range and default.
 #include "config_schema.hpp"
+
+#include <millrace/registry.hpp>
 
 #include <algorithm>
 
@@ -39,11 +41,6 @@ const std::vector<std::string>& top_level_keys() {
     all.insert(all.end(), {"extends", "chains", "graph"});
     return all;
   }();
-  return keys;
-}
-
-const std::vector<std::string>& node_keys() {
-  static const std::vector<std::string> keys{"stage", "chain", "in", "with", "seed", "run"};
   return keys;
 }
 

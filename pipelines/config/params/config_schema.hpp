@@ -13,8 +13,6 @@ namespace millrace::pipelines {
 const std::vector<Param>& top_level_params();
 /// Every top-level key, those that hold structure (extends, chains, graph) included.
 const std::vector<std::string>& top_level_keys();
-/// Keys of a node: stage, chain, in, with, seed, run.
-const std::vector<std::string>& node_keys();
 /// What `run` of a node takes: blocks and bytes for a source, isolate and timeout for every stage that can be isolated.
 const std::vector<Param>& run_params();
 /// blocks or bytes: a budget, which only a source has.
