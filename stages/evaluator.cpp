@@ -191,13 +191,9 @@ class Evaluator final : public Serial {
   // The quarters of the whole batch that are this rank's, as the trainer cuts its own: the same products, sums and bits on
   // 1, 2 and 4 ranks.
   std::vector<std::int64_t> parts_of(const Packet& packet, std::size_t index) const {
-    constexpr int kParts = 4;
     const std::int64_t rows =
         share_.is_whole() ? packet.rows : share_.rows_of_batch(static_cast<std::int64_t>(index), *data_.rows_per_epoch);
-    std::vector<std::int64_t> parts;
-    for (int part = share_.rank * kParts / share_.size; part < (share_.rank + 1) * kParts / share_.size; ++part)
-      parts.push_back(rows * (part + 1) / kParts - rows * part / kParts);
-    return parts;
+    return share_.ordered_parts(rows);
   }
 
   std::shared_ptr<const Metrics> metrics_of(const BatchSums& sums, std::uint32_t epoch) const {

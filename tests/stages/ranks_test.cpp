@@ -173,6 +173,23 @@ TEST_CASE("a stop in any other batch takes effect with it") {
   CHECK(peer.agreed == SIGTERM);
 }
 
+TEST_CASE("the parts of a batch are the same on 1, 2 and 4 ranks") {
+  for (const std::int64_t rows : {0, 1, 3, 7, 32, 601}) {
+    const std::vector<std::int64_t> whole = RowShare{0, 1, rows}.ordered_parts(rows);
+    CHECK(std::ssize(whole) == RowShare::kOrderedParts);
+    for (const int size : {2, 4}) {
+      std::vector<std::int64_t> all;
+      for (int rank = 0; rank < size; ++rank) {
+        const RowShare share{rank, size, rows};
+        const std::vector<std::int64_t> own = share.ordered_parts(rows);
+        CHECK(std::accumulate(own.begin(), own.end(), std::int64_t{0}) == share.part_rows(rows));
+        all.insert(all.end(), own.begin(), own.end());
+      }
+      CHECK(all == whole);
+    }
+  }
+}
+
 TEST_CASE("sums over ranks are taken in rank order") {
   PretendedPeer peer;
   double values[] = {1.5, -2};

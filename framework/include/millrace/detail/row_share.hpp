@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace millrace {
 
@@ -32,6 +33,18 @@ struct RowShare {
   std::int64_t rows_of_batch(std::int64_t index, std::int64_t total) const {
     const std::int64_t left = total - index * batch_rows;
     return left < batch_rows ? left : batch_rows;
+  }
+
+  /// `reduction: ordered` cuts each batch into so many parts by position, whatever the number of ranks: 1, 2 or 4 of them, of which
+  /// each has 4, 2 or 1 parts.
+  static constexpr int kOrderedParts = 4;
+  /// Rows of each part that this rank has of a batch of `rows` rows over all ranks, in order. A part of a small batch may be empty.
+  std::vector<std::int64_t> ordered_parts(std::int64_t rows) const {
+    std::vector<std::int64_t> parts;
+    const int each = kOrderedParts / size;
+    for (int part = rank * each; part < (rank + 1) * each; ++part)
+      parts.push_back(rows * (part + 1) / kOrderedParts - rows * part / kOrderedParts);
+    return parts;
   }
 };
 

@@ -1,18 +1,26 @@
 // Pairwise summation: a recursion over the parts of a rank, then recursive doubling between ranks, which goes on with the same binary tree.
 #include "gradient_tree.hpp"
 
+#include <millrace/detail/row_share.hpp>
+
+#include <utility>
+
 namespace millrace::cpu {
+namespace {
+
+constexpr int kParts = RowShare::kOrderedParts;
+
+}  // namespace
 
 std::size_t parts_in_rank(int ranks) { return static_cast<std::size_t>(kParts / ranks); }
 
 std::int64_t most_rows_of_part(std::int64_t rows, int ranks) { return (rows * ranks + kParts - 1) / kParts; }
 
 std::vector<Range> parts_of_rank(std::int64_t rows, int rank, int ranks) {
-  const int each = kParts / ranks;
-  const auto begin = [&](int part) { return rows * part / kParts; };
   std::vector<Range> parts;
-  for (int part = rank * each; part < (rank + 1) * each; ++part)
-    parts.push_back({begin(part) - begin(rank * each), begin(part + 1) - begin(part)});
+  std::int64_t first = 0;
+  for (const std::int64_t own : RowShare{rank, ranks, rows}.ordered_parts(rows))
+    parts.push_back({std::exchange(first, first + own), own});
   return parts;
 }
 

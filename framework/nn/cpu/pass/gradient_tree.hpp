@@ -14,8 +14,6 @@
 
 namespace millrace::cpu {
 
-inline constexpr int kParts = 4;
-
 /// How many of them a rank of `ranks` (1, 2 or 4) has, and the most rows that one can have where a rank has at most `rows`.
 std::size_t parts_in_rank(int ranks);
 std::int64_t most_rows_of_part(std::int64_t rows, int ranks);
