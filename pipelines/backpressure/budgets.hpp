@@ -8,6 +8,7 @@ namespace millrace::pipelines {
 
 /// Fills the budgets of the sources. What the user declares is widened so that every stage downstream that keeps rows
 /// back can fill: blocks >= ceil(rows kept back downstream / rows of a block) + 1, and bytes to match.
+/// That is enough because of when KeptLeases gives back what a stage keeps.
 void decide_budgets(const CheckedGraph& checked, ValidatedGraph& graph);
 
 }  // namespace millrace::pipelines

@@ -1,55 +1,51 @@
 // A node that takes packets one at a time, in order, and may emit any number.
 #include "serial_adapter.hpp"
 
+#include "backpressure/kept_leases.hpp"
 #include "node_call.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace millrace::pipelines {
 namespace {
 
-/// What a data output holds: the inputs that its next packet is made from.
-struct Gathered {
-  std::vector<LeasePtr> leases;
-  bool emitted = false;  ///< by the call in hand
-};
-
-/// What one call emits goes on at once, and holds what was gathered for its output.
+/// What one call emits goes on at once, and keeps what was gathered for its output.
 class EmittedPackets final : public NodeCall {
  public:
-  EmittedPackets(NodeAdapter& node, const Work& work, std::vector<Gathered>& outputs)
-      : NodeCall(node, work.inputs[work.port].header.epoch), work_(work), outputs_(outputs) {}
+  EmittedPackets(NodeAdapter& node, const Work& work, KeptLeases& kept)
+      : NodeCall(node, work.inputs[work.port].header.epoch), work_(work), kept_(kept) {}
 
   void send(std::size_t index, Packet packet) override {
-    Gathered& output = outputs_[index];
-    const bool is_data = node_.output_ports().spec(index).kind == PortKind::data;
-    packet.lease = is_data ? combine(output.leases) : epoch_only(lease_of(work_.inputs[work_.port]));
-    output.emitted = true;
+    packet.lease = kept_.emitted(index, work_.inputs[work_.port]);
     node_.send(index, std::move(packet));
   }
 
  private:
   const Work& work_;
-  std::vector<Gathered>& outputs_;
+  KeptLeases& kept_;
 };
+
+std::vector<PortKind> kinds_of(const PortTable& ports) {
+  std::vector<PortKind> kinds;
+  for (std::size_t i = 0; i < ports.size(); ++i) kinds.push_back(ports.spec(i).kind);
+  return kinds;
+}
 
 class SerialAdapter final : public NodeAdapter {
  public:
   SerialAdapter(ValidatedNode& node, const NodeServices& services)
       : NodeAdapter(node, services),
         serial_(dynamic_cast<Serial&>(*node.stage)),
-        accumulates_(node.accumulates_rows > 0),
-        gathered_(node.outputs.size()),
+        kept_(kinds_of(output_ports()), node.accumulates_rows > 0),
         progress_(output_ports(), node.info->spec.input_mode(), services.ledger.first_epoch()) {}
   void release_holds() override {
     rest_ = {};
-    release(true);
+    kept_.release(true);
   }
 
  private:
   void process(Work& work) override {
-    EmittedPackets packets(*this, work, gathered_);
+    EmittedPackets packets(*this, work, kept_);
     SerialCall call(packets, input_ports(), progress_, work.inputs, work.port);
     if (work.resumes) {
       const auto body = std::exchange(rest_.body, nullptr);
@@ -61,7 +57,7 @@ class SerialAdapter final : public NodeAdapter {
     }
     rest_ = call.take_rest();
     if (rest_.body) return pause(work, rest_.event);
-    release(work.inputs[work.port].header.last_in_epoch);
+    kept_.release(work.inputs[work.port].header.last_in_epoch);
     call.finish();
   }
   void skip(Work& work) override {
@@ -69,26 +65,12 @@ class SerialAdapter final : public NodeAdapter {
   }
 
   void gather(const Work& work) {
-    for (std::size_t i = 0; i < gathered_.size(); ++i) {
-      if (output_ports().spec(i).kind != PortKind::data || outputs()[i]->targets.empty()) continue;
-      for (const Packet& packet : work.inputs)
-        if (packet.lease && (gathered_[i].leases.empty() || gathered_[i].leases.back() != packet.lease))
-          gathered_[i].leases.push_back(lease_of(packet));
-    }
-  }
-
-  // Rows that stay behind after an emission are at most one packet's; their credits come back with the packet in hand,
-  // so that a budget of ceil(batch / block) + 1 blocks is always enough.
-  void release(bool end_of_epoch) {
-    for (Gathered& output : gathered_) {
-      if (output.emitted || end_of_epoch || !accumulates_) output.leases.clear();
-      output.emitted = false;
-    }
+    for (std::size_t i = 0; i < outputs().size(); ++i)
+      if (!outputs()[i]->targets.empty()) kept_.gather(i, work.inputs);
   }
 
   Serial& serial_;
-  bool accumulates_;
-  std::vector<Gathered> gathered_;
+  KeptLeases kept_;
   SerialProgress progress_;
   CallRest rest_;
 };
