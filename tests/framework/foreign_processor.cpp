@@ -1,5 +1,5 @@
 // A program of a library that was built for a processor which nobody has: it must end before its main, and before its objects are made.
-#include "core/processor_check.hpp"
+#include "system/processor_check.hpp"
 
 #include <cstdio>
 

@@ -16,6 +16,7 @@ ARROWS = {
     "framework/include": [],
     "framework/core": [PUBLIC],
     "framework/files": [PUBLIC],
+    "framework/system": [PUBLIC],
     "framework/testing": [PUBLIC, "framework/core"],
     "framework/device": [PUBLIC, "framework/core"],
     "framework/nn": [PUBLIC, "framework/core", "framework/device"],

@@ -6,7 +6,7 @@ PUBLIC = "framework/include"
 LAUNCHES = "framework/cuda/kernels/launch.hpp"
 # Sources that register themselves or are entered from outside: nothing of theirs is called by name from another file.
 NO_HEADER = re.compile(r"stages/[^/]*\.cpp|examples/.*|pipelines/command/verbs/[^/]*\.cpp|pipelines/[^/]*\.cpp"
-                       r"|framework/cuda/backend_entry\.cpp|framework/comm/mpi/mpi_peers\.cpp|framework/core/processor_needs\.cpp")
+                       r"|framework/cuda/backend_entry\.cpp|framework/comm/mpi/mpi_peers\.cpp|framework/system/processor_needs\.cpp")
 FUNCTION = re.compile(r"^(?!using|template|typedef|static_assert|#|//|return|struct|class|enum|namespace|friend|\})"
                       r"[\w:<>,&*\s\[\]]*?\b((?:\w+::)*~?\w+)\(")
 ATTRIBUTE = re.compile(r"^(\[\[.*?\]\]\s*)+")

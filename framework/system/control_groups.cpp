@@ -1,5 +1,5 @@
 // Parses /proc/self/mountinfo and /proc/self/cgroup, of versions 1 and 2, and lists the folders from this process's group up to the mount point.
-#include "device/control_groups.hpp"
+#include "system/control_groups.hpp"
 
 #include <algorithm>
 #include <fstream>

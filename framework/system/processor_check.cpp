@@ -1,6 +1,6 @@
 // Compiled for every processor of the family. Nothing of the standard library is called: the linker may take its inline functions
 // from a file that was compiled for the other processor.
-#include "core/processor_check.hpp"
+#include "system/processor_check.hpp"
 
 #include <unistd.h>
 

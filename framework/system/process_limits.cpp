@@ -1,5 +1,5 @@
 // Each limit by itself, and the least of them.
-#include "device/control_groups.hpp"
+#include "system/control_groups.hpp"
 
 #include <millrace/process_limits.hpp>
 

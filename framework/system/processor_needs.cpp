@@ -1,6 +1,6 @@
 // Compiled as all the rest, so that the compiler tells what it may use; only data, as code of this file could not run where the
 // check has to.
-#include "core/processor_check.hpp"
+#include "system/processor_check.hpp"
 
 namespace millrace {
 
