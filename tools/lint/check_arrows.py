@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks the shape of the tree: folders include each other only along the arrows of framework/README.md, and each library of others
-is included only where it belongs; files do not include each other in circles; each source has its header, and no header declares
+is included only where it belongs, and no arrow is idle; files do not include each other in circles; each source has its header, and no header declares
 what another file defines; sources and folders keep a size that one can look over."""
 import pathlib
 import re
@@ -17,16 +17,15 @@ ARROWS = {
     "framework/core": [PUBLIC],
     "framework/files": [PUBLIC],
     "framework/system": [PUBLIC],
-    "framework/testing": [PUBLIC, "framework/core"],
-    "framework/device": [PUBLIC, "framework/core"],
-    "framework/nn": [PUBLIC, "framework/core", "framework/device"],
-    "framework/nn/cpu": [PUBLIC, "framework/core", "framework/device", "framework/nn", "framework/nn/cpu/pass",
-                         "framework/nn/cpu/kernels"],
-    "framework/nn/cpu/pass": [PUBLIC, "framework/core", "framework/nn", "framework/nn/cpu/kernels"],
-    "framework/nn/cpu/kernels": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
-    "framework/comm": [PUBLIC, "framework/core", "framework/device", "framework/nn"],
+    "framework/testing": [PUBLIC],
+    "framework/device": [PUBLIC],
+    "framework/nn": [PUBLIC],
+    "framework/nn/cpu": [PUBLIC, "framework/nn", "framework/nn/cpu/pass", "framework/nn/cpu/kernels"],
+    "framework/nn/cpu/pass": [PUBLIC, "framework/nn", "framework/nn/cpu/kernels"],
+    "framework/nn/cpu/kernels": [PUBLIC, "framework/core", "framework/nn"],
+    "framework/comm": [PUBLIC],
     "framework/comm/mpi": [PUBLIC, "framework/comm"],
-    "framework/comm/nccl": [PUBLIC, "framework/comm"],
+    "framework/comm/nccl": [PUBLIC],
     "framework/cuda/runtime": [PUBLIC],
     "framework/cuda/kernels": [PUBLIC, "framework/core", "framework/nn", "framework/cuda/runtime"],
     "framework/cuda/device": [PUBLIC, "framework/device", "framework/cuda/runtime", "framework/cuda/kernels"],
@@ -44,24 +43,22 @@ ARROWS = {
     "pipelines/process": [PUBLIC],
     "pipelines/process/ipc": [PUBLIC, "pipelines/process"],
     "pipelines/plugins": [PUBLIC, "pipelines/process", "pipelines/process/ipc"],
-    "pipelines/check/graph": [PUBLIC, "pipelines/diagnostics", "pipelines/config/document", "pipelines/config/params", "pipelines/config/spec",
-                              "pipelines/process"],
-    "pipelines/check/rules": [PUBLIC, "pipelines/diagnostics", "pipelines/config/document", "pipelines/config/params", "pipelines/config/spec",
-                              "pipelines/check/graph"],
+    "pipelines/check/graph": [PUBLIC, "pipelines/diagnostics", "pipelines/config/params", "pipelines/config/spec", "pipelines/process"],
+    "pipelines/check/rules": [PUBLIC, "pipelines/diagnostics", "pipelines/config/params", "pipelines/check/graph"],
     "pipelines/check": [PUBLIC, "pipelines/diagnostics", "pipelines/config/params", "pipelines/config/spec", "pipelines/process", "pipelines/check/graph",
                         "pipelines/check/rules", "pipelines/backpressure"],
     "pipelines/backpressure": [PUBLIC, "pipelines/check/graph", "pipelines/check/rules"],
-    "pipelines/isolation": [PUBLIC, "pipelines/process", "pipelines/process/ipc"],
-    "pipelines/run/report": [PUBLIC, "pipelines/diagnostics", "pipelines/process", "pipelines/check/graph", "pipelines/check/rules"],
+    "pipelines/isolation": [PUBLIC, "pipelines/process/ipc"],
+    "pipelines/run/report": [PUBLIC, "pipelines/check/graph", "pipelines/check/rules"],
     "pipelines/run/nodes": [PUBLIC, "pipelines/diagnostics", "pipelines/process", "pipelines/check/graph",
                             "pipelines/backpressure", "pipelines/run/report"],
-    "pipelines/run": [PUBLIC, "pipelines/diagnostics", "pipelines/process", "pipelines/check/graph", "pipelines/check/rules",
+    "pipelines/run": [PUBLIC, "pipelines/diagnostics", "pipelines/process", "pipelines/check/graph",
                       "pipelines/isolation", "pipelines/backpressure", "pipelines/run/report", "pipelines/run/nodes"],
     "pipelines/command/terminal": [PUBLIC, "pipelines/diagnostics", "pipelines/process", "pipelines/run/report"],
     "pipelines/command/options": [PUBLIC, "pipelines/command/terminal"],
-    "pipelines/command/pages": [PUBLIC, "pipelines/diagnostics", "pipelines/config/params", "pipelines/config/spec", "pipelines/process", "pipelines/plugins",
+    "pipelines/command/pages": [PUBLIC, "pipelines/diagnostics", "pipelines/config/params", "pipelines/process", "pipelines/plugins",
                                 "pipelines/check", "pipelines/check/graph", "pipelines/run/report", "pipelines/command/terminal"],
-    "pipelines/command/loading": [PUBLIC, "pipelines/diagnostics", "pipelines/config/document", "pipelines/config/params", "pipelines/config/spec",
+    "pipelines/command/loading": [PUBLIC, "pipelines/diagnostics", "pipelines/config/document", "pipelines/config/spec",
                                   "pipelines/process", "pipelines/plugins", "pipelines/check", "pipelines/check/graph",
                                   "pipelines/command/terminal", "pipelines/command/options", "pipelines/command/pages"],
     "pipelines/command/line": [PUBLIC, "pipelines/diagnostics", "pipelines/config/params", "pipelines/config/spec", "pipelines/command/terminal",
@@ -75,7 +72,7 @@ ARROWS = {
                                 "pipelines/command", "pipelines/command/terminal", "pipelines/command/options",
                                 "pipelines/command/pages", "pipelines/command/loading", "pipelines/command/line",
                                 "pipelines/command/new_stage"],
-    "pipelines": [PUBLIC, "pipelines/diagnostics", "pipelines/process", "pipelines/command", "pipelines/command/terminal",
+    "pipelines": [PUBLIC, "pipelines/process", "pipelines/command", "pipelines/command/terminal",
                   "pipelines/command/pages", "pipelines/command/line"],
 }
 
@@ -137,6 +134,15 @@ def check_include(root, path, line, quote, target):
     return None
 
 
+def idle_arrows(used, folders):
+    """Arrows of the list along which nothing is included: a door that nobody uses is open to the first who leans on it.
+    `used`: (folder, folder that it includes); `folders`: those that there are. Everybody may include the public headers."""
+    for source, destinations in ARROWS.items():
+        for destination in destinations:
+            if destination != PUBLIC and {source, destination} <= folders and (source, destination) not in used:
+                yield f"{source} may include {destination}, and does not: take the arrow out of the list and of the README's picture"
+
+
 def includes(text):
     """(line, quote, target) of each include of a source."""
     for number, line in enumerate(text.splitlines(), 1):
@@ -153,6 +159,8 @@ def main():
         for line, quote, target in includes(text):
             problems.append(check_include(root, path, line, quote, target))
             ours[path].append(resolve(root, path, quote, target))
+    used = {(folder_of(path), folder_of(target)) for path, targets in ours.items() for target in targets if target}
+    problems += idle_arrows(used, {folder_of(path) for path in sources})
     problems += file_circles.problems(ours)
     problems += header_truth.problems(sources)
     problems += tree_sizes.problems(sources)
