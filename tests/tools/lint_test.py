@@ -126,6 +126,32 @@ class Lint(unittest.TestCase):
         self.plant("framework/device/other.cpp", "int host_cores() {\n  return 2;\n}\n",
                    "framework/device/host.hpp:3: declares host_cores, which framework/device/other.cpp defines", name)
 
+    def test_members_that_another_file_defines(self):
+        name = "check_arrows"
+        host = "framework/device/host"
+        self.write(f"{host}.hpp", "// The host.\n#pragma once\nclass Host {\n  int cores();\n  int threads();\n  class Part;\n};\nint host_cores();\n")
+        self.write(f"{host}.cpp", '// One core.\n#include "host.hpp"\nint host_cores() {\n  return 1;\n}\nint Host::cores() { return 1; }\n')
+        self.accepts(name)
+        self.write("framework/device/other.hpp", "// Others.\n#pragma once\nclass Other {\n  int cores();\n};\n")
+        opening = '// Others.\n#include "other.hpp"\n'
+        what = "framework/device/other.cpp: defines Host::{}, of a class of framework/device/host.hpp"
+        for member, text in {
+            "threads": "int Host::threads() {\n  return 2;\n}\n",
+            "Host": "Host::Host() = default;\n",
+            "~Host": "constexpr int kTwo = 2;\nHost::~Host() {}\nint other;\n",
+            "Part::run": "void Host::Part::run(int rows,\n                     int columns) {\n}\n",
+        }.items():
+            self.plant("framework/device/other.cpp", opening + text, what.format(member), name)
+        self.tolerate("framework/device/other.cpp", opening + "int Other::cores() {\n  return 2;\n}\n", name)
+        # A namesake of its own, and a class that its header only announces.
+        self.tolerate("framework/device/other.cpp", opening + "class Host {\n};\nint Host::threads() {\n  return 2;\n}\n", name)
+        self.write("framework/device/more.hpp", "// More.\n#pragma once\nclass Other;\n")
+        self.plant("framework/device/more.cpp", '// More.\n#include "more.hpp"\nint Other::cores() {\n  return 2;\n}\n',
+                   "framework/device/more.cpp: defines Other::cores", name)
+        # A public class may have several sources.
+        self.write("framework/include/millrace/stage.hpp", "// What a stage is.\n#pragma once\nclass MILLRACE_EXPORT Stage {\n  int run();\n};\n")
+        self.tolerate("framework/device/other.cpp", opening + "int Stage::run() {\n  return 2;\n}\n", name)
+
     def test_headers_that_lie_with_attributes_and_kernels(self):
         name = "check_arrows"
         self.write("framework/device/host.cpp", '// Nothing.\n#include "host.hpp"\n')
