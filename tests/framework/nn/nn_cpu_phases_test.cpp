@@ -1,7 +1,7 @@
 // Phases: every task once, one phase after the other, each task at home where it can be, errors come out.
 #include "nn/cpu/kernels/parallel.hpp"
 
-#include "../support/catch.hpp"
+#include "catch.hpp"
 
 #include <millrace/float_environment.hpp>
 
