@@ -2,7 +2,7 @@
 #include "runner.hpp"
 
 #include "process/crash_line.hpp"
-#include "run_state.hpp"
+#include "run.hpp"
 
 namespace millrace::pipelines {
 

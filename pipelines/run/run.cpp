@@ -1,5 +1,5 @@
 // Everything one run owns.
-#include "run_state.hpp"
+#include "run.hpp"
 
 #include "backpressure/source_budgets.hpp"
 #include "check/graph/node_place.hpp"
