@@ -2,6 +2,7 @@
 // system cost more than the copy that fills them. What is kept and what is live never exceed the most that was live: where
 // sizes change, blocks of other classes go back to the system first.
 #include <millrace/detail/counted.hpp>
+#include <millrace/detail/host_allocator.hpp>
 #include <millrace/device.hpp>
 #include <millrace/error.hpp>
 
@@ -18,6 +19,7 @@ namespace millrace {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kClassesPerPower = 8;  // at most 12.5 % of a request is slack
 // No host has more than this; a larger request is a size that went wrong, and rounding it up could overflow.
 constexpr std::size_t kLargestBlock = std::size_t{1} << 40;
 
@@ -34,11 +36,12 @@ constexpr bool kKeepsBlocks = true;
 constexpr bool kKeepsBlocks = true;
 #endif
 
-// Classes are an eighth of a power of two apart: at most 12.5 % of a request is slack.
+// Classes are a fixed part of a power of two apart, and an alignment at least.
 std::size_t size_class(std::size_t bytes) {
-  if (bytes <= 512) return (bytes + kAlignment - 1) / kAlignment * kAlignment + (bytes == 0 ? kAlignment : 0);
+  if (bytes <= kClassesPerPower * kAlignment)
+    return (bytes + kAlignment - 1) / kAlignment * kAlignment + (bytes == 0 ? kAlignment : 0);
   if (bytes >= kLargestBlock) return kLargestBlock;
-  const std::size_t step = std::max(kAlignment, std::bit_floor(bytes - 1) / 8);
+  const std::size_t step = std::max(kAlignment, std::bit_floor(bytes - 1) / kClassesPerPower);
   return (bytes + step - 1) / step * step;
 }
 
@@ -137,6 +140,10 @@ class HostAllocator final : public Allocator {
 }  // namespace
 
 Allocator::~Allocator() = default;
+
+std::size_t with_slack(std::size_t bytes, std::size_t blocks) {
+  return bytes + bytes / kClassesPerPower + kAlignment * blocks;
+}
 
 std::unique_ptr<Allocator> make_host_allocator() { return std::make_unique<HostAllocator>(); }
 

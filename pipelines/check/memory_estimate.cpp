@@ -3,6 +3,7 @@
 
 #include "process/process_info.hpp"
 
+#include <millrace/detail/host_allocator.hpp>
 #include <millrace/model.hpp>
 
 #include <algorithm>
@@ -53,9 +54,6 @@ std::vector<std::size_t> rows_alive(const ValidatedGraph& graph, const BlocksByS
   }
   return rows;
 }
-
-// The allocator hands out blocks of size classes an eighth apart, and of 64 bytes at least.
-std::size_t with_slack(std::size_t bytes, std::size_t blocks) { return bytes + bytes / 8 + 64 * blocks; }
 
 // Two packets more than what is alive: the one being written, and a short packet in memory of full size.
 std::size_t flowing_bytes(const ValidatedNode& node, std::size_t rows) {

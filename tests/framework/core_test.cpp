@@ -6,6 +6,7 @@
 #include <millrace/communicator.hpp>
 #include <millrace/detail/build_info.hpp>
 #include <millrace/detail/counted.hpp>
+#include <millrace/detail/host_allocator.hpp>
 #include <millrace/device.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
@@ -17,7 +18,9 @@
 
 #include <cfenv>
 #include <cstring>
+#include <memory>
 #include <thread>
+#include <vector>
 
 using namespace millrace;
 using Catch::Matchers::ContainsSubstring;
@@ -122,6 +125,21 @@ TEST_CASE("the host allocator counts what is alive and reuses what came back") {
   const std::size_t live = allocator->live_bytes();
   CHECK(name_of([&] { allocator->allocate(std::size_t{1} << 60); }) == "out-of-memory");
   CHECK(allocator->live_bytes() == live);
+}
+
+TEST_CASE("no block takes more than its slack allows") {
+  const auto allocator = make_host_allocator();
+  std::size_t asked = 0, blocks = 0;
+  std::vector<std::shared_ptr<std::byte>> kept;
+  for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 63, 64, 65, 511, 512, 513, 575, 1024, 1025,
+                                                                   4097, 65535, 65537, 1'000'001}) {
+    const std::size_t before = allocator->live_bytes();
+    kept.push_back(allocator->allocate(size));
+    CHECK(allocator->live_bytes() - before >= size);
+    CHECK(allocator->live_bytes() - before <= with_slack(size, 1));
+    asked += size;
+    CHECK(allocator->live_bytes() <= with_slack(asked, ++blocks));
+  }
 }
 
 TEST_CASE("the host allocator keeps no more than was alive at once, however the sizes change") {
