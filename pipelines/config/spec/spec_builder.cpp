@@ -23,6 +23,8 @@
 namespace millrace::pipelines {
 namespace {
 
+constexpr std::string_view kSeed = "seed";
+
 Location value_location(const DocNode& document, std::string_view key) {
   const DocMember* member = document.find(key);
   return member != nullptr ? member->value.where : document.where;
@@ -124,28 +126,23 @@ ParamValue check_version(const DocNode& value, const Param& param, Diagnostics& 
   return version;
 }
 
-// The keys at the top that are checked like parameters; missing `version` is reported with the other missing keys.
-ParamValue check_top(const DocNode& document, Diagnostics& diagnostics) {
-  ParamValue::Map values;
-  for (const Param& param : top_level_params()) {
-    const DocMember* member = document.find(param.name);
-    if (member != nullptr)
-      values.emplace_back(param.name,
-                          param.name == "version"
-                              ? check_version(member->value, param, diagnostics)
-                              : check_value(member->value, param.type, fmt::format("`{}`", param.name), diagnostics));
-    if ((member == nullptr || values.back().second.is_null()) && param.default_value)
-      values.emplace_back(param.name, *param.default_value);
-  }
-  return values;
+// What the key at the top says, or its default.
+ParamValue check_top(const DocNode& document, const Param& param, Diagnostics& diagnostics) {
+  ParamValue value;
+  if (const DocMember* member = document.find(param.name))
+    value = param.name == "version"
+                ? check_version(member->value, param, diagnostics)
+                : check_value(member->value, param.type, fmt::format("`{}`", param.name), diagnostics);
+  return value.is_null() && param.default_value ? *param.default_value : value;
 }
 
-const ParamValue& top(const ParamValue& values, std::string_view key) {
-  static const ParamValue none;
-  const ParamValue* found = &none;
-  for (const auto& [name, value] : values.map())
-    if (name == key) found = &value;  // a default stands behind the wrong value that it replaces
-  return *found;
+// The keys at the top that are checked like parameters; missing `version` is reported with the other missing keys. The seed is
+// needed before the rest, because `${seed}` may stand anywhere, and has been checked.
+ParamValue check_rest_of_top(const DocNode& document, Diagnostics& diagnostics) {
+  ParamValue::Map values;
+  for (const Param& param : top_level_params())
+    if (param.name != kSeed) values.emplace_back(param.name, check_top(document, param, diagnostics));
+  return values;
 }
 
 std::string name_from_file(const DocNode& document) {
@@ -154,8 +151,8 @@ std::string name_from_file(const DocNode& document) {
 }
 
 void read_top(const DocNode& document, GraphSpec& spec, Diagnostics& diagnostics) {
-  const ParamValue values = check_top(document, diagnostics);
-  spec.name = top(values, "name").is_text() ? top(values, "name").text() : name_from_file(document);
+  const ParamValue top = check_rest_of_top(document, diagnostics);
+  spec.name = top["name"].is_text() ? top["name"].text() : name_from_file(document);
   if (spec.name.find('\n') != std::string::npos)
     diagnostics.add({{.kind = ErrorKind::config,
                       .name = "bad-name",
@@ -163,22 +160,19 @@ void read_top(const DocNode& document, GraphSpec& spec, Diagnostics& diagnostics
                       .help = "write it on one line"},
                      value_location(document, "name"),
                      "has more than one line"});
-  spec.device = top(values, "device").text();
+  spec.device = top["device"].text();
   spec.device_where = value_location(document, "device");
-  spec.threads = top(values, "threads").is_integer() ? static_cast<int>(top(values, "threads").integer()) : 0;
-  spec.epochs = static_cast<std::uint32_t>(top(values, "epochs").integer());
-  spec.epochs_ahead = static_cast<std::uint32_t>(top(values, "epochs_ahead").integer());
+  spec.threads = top["threads"].is_integer() ? static_cast<int>(top["threads"].integer()) : 0;
+  spec.epochs = static_cast<std::uint32_t>(top["epochs"].integer());
+  spec.epochs_ahead = static_cast<std::uint32_t>(top["epochs_ahead"].integer());
   check_device(spec, diagnostics);
   read_plugins(document, spec);
 }
 
-// The seed is needed before the rest, because `${seed}` may stand anywhere; what is wrong with it is reported with the rest.
-std::uint64_t seed_of(const DocNode& document) {
-  Diagnostics ignored;
-  const DocMember* member = document.find("seed");
-  const ParamValue seed =
-      member != nullptr ? check_value(member->value, ParamType::integer().at_least(0), "", ignored) : ParamValue(0);
-  return seed.is_integer() ? static_cast<std::uint64_t>(seed.integer()) : 0;
+std::uint64_t read_seed(const DocNode& document, Diagnostics& diagnostics) {
+  const auto& params = top_level_params();
+  const auto seed = std::find_if(params.begin(), params.end(), [](const Param& param) { return param.name == kSeed; });
+  return static_cast<std::uint64_t>(check_top(document, *seed, diagnostics).integer());
 }
 
 }  // namespace
@@ -187,7 +181,7 @@ GraphSpec build_spec(DocNode document, const std::vector<Override>& overrides, c
                      Diagnostics& diagnostics) {
   GraphSpec spec;
   apply_overrides(document, overrides, registry, diagnostics);
-  spec.seed = seed_of(document);
+  spec.seed = read_seed(document, diagnostics);
   replace_seed(document, spec.seed, diagnostics);
   check_keys(document, diagnostics);
   read_top(document, spec, diagnostics);
