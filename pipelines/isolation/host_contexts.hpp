@@ -97,7 +97,7 @@ class HostedOpening final : public NodeOpening, public RunReporter {
   void warn(std::string name, std::string text, std::string help) override {
     WireWriter message;
     message.put(WorkerMessage::warning);
-    for (const std::string& part : {name, text, help}) message.text(part);
+    write(message, Problem{.name = std::move(name), .message = std::move(text), .help = std::move(help)});
     connection_.send(message);
   }
 

@@ -218,8 +218,8 @@ class Remote {
   }
 
   void warn(WireReader& reader) {
-    std::string name = reader.text(), message = reader.text(), help = reader.text();
-    reporter_->warn(std::move(name), std::move(message), std::move(help));
+    Problem told = read_problem(reader);
+    reporter_->warn(std::move(told.name), std::move(told.message), std::move(told.help));
   }
 
   void stop_after(std::uint32_t epoch, WorkContext& context) {
