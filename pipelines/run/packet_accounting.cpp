@@ -10,16 +10,12 @@
 namespace millrace::pipelines {
 namespace {
 
-RunFailure failure_of(std::string name, std::string message, std::string help) {
-  return {{.name = std::move(name), .message = std::move(message), .help = std::move(help)}};
-}
-
 RunFailure lost(const EdgeCount& edge, const std::string& what, std::string help) {
-  RunFailure failure =
-      failure_of("lost-packet", fmt::format("edge {} -> {}: {}", edge.from, edge.to, what), std::move(help));
-  failure.notes.push_back(fmt::format("emitted {}, taken {}, discarded {}, waiting {}", edge.emitted, edge.taken,
-                                      edge.discarded, edge.waiting));
-  return failure;
+  return {{.name = "lost-packet",
+           .message = fmt::format("edge {} -> {}: {}", edge.from, edge.to, what),
+           .help = std::move(help),
+           .notes = {fmt::format("emitted {}, taken {}, discarded {}, waiting {}", edge.emitted, edge.taken,
+                                 edge.discarded, edge.waiting)}}};
 }
 
 bool balances(const EdgeCount& edge) { return edge.emitted == edge.taken + edge.discarded + edge.waiting; }
@@ -48,21 +44,18 @@ void check_edge(const EdgeCount& edge, std::uint32_t epochs, bool cut_short, std
 }
 
 RunFailure kept_packet(const KeptCount& kept) {
-  RunFailure failure = failure_of("kept-packet",
-                                  fmt::format("node `{}` still kept {} when the run had ended", kept.node,
-                                              counted(kept.count, "block or epoch", "blocks or epochs")),
-                                  "a stage must let go of every packet of an epoch by its last_in_epoch");
-  failure.node = kept.node;
-  failure.stage = kept.stage;
-  failure.where = kept.where;
-  return failure;
+  return failure_of_node(kept.node, kept.stage, kept.where,
+                         {.name = "kept-packet",
+                          .message = fmt::format("node `{}` still kept {} when the run had ended", kept.node,
+                                                 counted(kept.count, "block or epoch", "blocks or epochs")),
+                          .help = "a stage must let go of every packet of an epoch by its last_in_epoch"});
 }
 
 RunFailure lost_hold(std::size_t count) {
-  return failure_of("kept-packet",
-                    fmt::format("after every stage is gone, something still keeps {}",
-                                counted(count, "block or epoch", "blocks or epochs")),
-                    "something outlives its stage and keeps a packet: a static variable or a thread of a plugin");
+  return {{.name = "kept-packet",
+           .message = fmt::format("after every stage is gone, something still keeps {}",
+                                  counted(count, "block or epoch", "blocks or epochs")),
+           .help = "something outlives its stage and keeps a packet: a static variable or a thread of a plugin"}};
 }
 
 std::string help_for(const SourceCount& source) {
@@ -77,15 +70,12 @@ std::string help_for(const SourceCount& source) {
 
 RunFailure unfinished_epoch(const SourceCount& source, std::uint32_t epochs) {
   const bool by_bytes = source.limit == CreditLedger::Limit::bytes;
-  RunFailure failure = failure_of(
-      "unfinished-epoch",
-      fmt::format("source `{}` finished {} of {}, then nothing moved any more: {}", source.node, source.epochs,
-                  counted(epochs, "epoch", "epochs"), by_bytes ? "its limit of bytes is reached" : "it got no credit"),
-      help_for(source));
-  failure.node = source.node;
-  failure.stage = source.stage;
-  failure.where = source.where;
-  return failure;
+  return failure_of_node(source.node, source.stage, source.where,
+                         {.name = "unfinished-epoch",
+                          .message = fmt::format("source `{}` finished {} of {}, then nothing moved any more: {}",
+                                                 source.node, source.epochs, counted(epochs, "epoch", "epochs"),
+                                                 by_bytes ? "its limit of bytes is reached" : "it got no credit"),
+                          .help = help_for(source)});
 }
 
 }  // namespace

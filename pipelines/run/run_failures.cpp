@@ -30,16 +30,11 @@ std::vector<std::string> who_waits(const ValidatedGraph& graph, std::size_t hung
   return notes;
 }
 
-RunFailure of_node(const ValidatedNode& node, Problem problem) {
-  RunFailure failure{std::move(problem), node.name, node.info->name};
-  failure.where = node.where;
-  return failure;
-}
-
 RunFailure nothing_reached(const ValidatedNode& node, std::string name, std::string message) {
-  return of_node(node, {.name = std::move(name),
-                        .message = std::move(message),
-                        .help = "no row has reached it: look at its sources, and at stages upstream that drop rows"});
+  return failure_of_node(node,
+                         {.name = std::move(name),
+                          .message = std::move(message),
+                          .help = "no row has reached it: look at its sources, and at stages upstream that drop rows"});
 }
 
 bool is_transform(const ValidatedGraph& graph, const std::string& name) {
@@ -52,7 +47,7 @@ bool is_transform(const ValidatedGraph& graph, const std::string& name) {
 
 RunFailure hung_stage(const ValidatedGraph& graph, std::size_t index, const RunPosition& at) {
   const ValidatedNode& node = graph.nodes[index];
-  RunFailure failure = of_node(
+  RunFailure failure = failure_of_node(
       node, {.kind = ErrorKind::stalled,
              .name = "stage-hung",
              .message = fmt::format("a call of the stage has not returned for {} s",
@@ -100,15 +95,15 @@ RunFailure nothing_measured(const ValidatedNode& node, std::uint32_t epochs) {
 
 RunFailure missing_epochs(const ValidatedNode& node, const std::string& port,
                           const std::vector<std::uint32_t>& epochs) {
-  return of_node(node, {.name = "missing-epoch",
-                        .message = fmt::format("`{}.{}` has told nothing of {} {}", node.name, port,
-                                               epochs.size() == 1 ? "epoch" : "epochs", fmt::join(epochs, ", ")),
-                        .help = "a stage that trains emits the metrics of every epoch, at its end"});
+  return failure_of_node(node,
+                         {.name = "missing-epoch",
+                          .message = fmt::format("`{}.{}` has told nothing of {} {}", node.name, port,
+                                                 epochs.size() == 1 ? "epoch" : "epochs", fmt::join(epochs, ", ")),
+                          .help = "a stage that trains emits the metrics of every epoch, at its end"});
 }
 
 std::string text_for_peers(const RunFailure& failure) {
-  const std::string place =
-      failure.node.empty() ? "" : fmt::format("node `{}` (stage {}): ", failure.node, failure.stage);
+  const std::string place = failure.node.empty() ? "" : node_text(failure.node, failure.stage) + ": ";
   return printable_line(
       fmt::format("{}error[{}]: {}", place, failure.name, shortened(failure.message, kMostMessageBytes)));
 }

@@ -24,11 +24,8 @@ constexpr double kNever = -std::numeric_limits<double>::infinity();
 }  // namespace
 
 std::string warning_note(const RunWarning& warning, Look look) {
-  Diagnostic told{{.kind = ErrorKind::run, .name = warning.name, .message = warning.message, .help = warning.help},
-                  warning.where,
-                  {},
-                  Severity::warning};
-  if (!warning.node.empty()) told.notes.push_back(fmt::format("in node `{}` (stage {})", warning.node, warning.stage));
+  Diagnostic told{warning, warning.where, {}, Severity::warning};
+  if (!warning.node.empty()) told.notes.push_back("in " + node_text(warning.node, warning.stage));
   return render(told, look) + "\n";
 }
 

@@ -40,14 +40,9 @@ double now_seconds() {
 Diagnostics failures_of(const RunReport& report) {
   Diagnostics found;
   for (const RunFailure& failure : report.failures) {
-    Diagnostic diagnostic{{.kind = failure.kind,
-                           .name = failure.name,
-                           .message = failure.message,
-                           .help = failure.help,
-                           .notes = failure.notes},
-                          failure.where};
+    Diagnostic diagnostic{failure, failure.where};
     if (!failure.node.empty()) {
-      std::string place = fmt::format("in node `{}` (stage {})", failure.node, failure.stage);
+      std::string place = "in " + node_text(failure.node, failure.stage);
       if (failure.epoch > 0)
         place += failure.batch > 0 ? fmt::format(", epoch {}, batch {}", failure.epoch, failure.batch)
                                    : fmt::format(", epoch {}, packet {}", failure.epoch, failure.packet);

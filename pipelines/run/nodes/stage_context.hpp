@@ -73,13 +73,10 @@ class StageContext final : public NodeOpening, public RunReporter {
 
   void fail(std::string name, std::string message, std::string help) {
     if (has_failed_.exchange(true)) return;
-    RunFailure failure{{.name = std::move(name),
-                        .message = std::move(message),
-                        .help = std::move(help),
-                        .notes = {"a warning without `--strict`"}},
-                       node(),
-                       node_.node().info->name};
-    failure.where = node_.node().where;
+    RunFailure failure = failure_of_node(node_.node(), {.name = std::move(name),
+                                                        .message = std::move(message),
+                                                        .help = std::move(help),
+                                                        .notes = {"a warning without `--strict`"}});
     if (const std::optional<StageCall> call = call_in_epoch()) {
       failure.epoch = call->epoch;
       failure.packet = call->packet;

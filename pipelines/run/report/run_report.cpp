@@ -1,9 +1,27 @@
-// Picks the model of the only trainer as that of the run, and reads the reduction's deviation from the last epoch's metrics.
+// Says where a failure is, picks the model of the only trainer as that of the run, and reads the reduction's deviation from the last
+// epoch's metrics.
 #include "run_report.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 namespace millrace::pipelines {
+
+RunFailure failure_of_node(std::string node, std::string stage, const Location& where, Problem problem) {
+  RunFailure failure{std::move(problem), std::move(node), std::move(stage)};
+  failure.where = where;
+  return failure;
+}
+
+RunFailure failure_of_node(const ValidatedNode& node, Problem problem) {
+  return failure_of_node(node.name, node.info->name, node.where, std::move(problem));
+}
+
+std::string node_text(std::string_view node, std::string_view stage) {
+  return fmt::format("node `{}` (stage {})", node, stage);
+}
 
 // Of several trainers none is the run's, also when only one of them has come to the end of an epoch.
 void take_single_model(const ValidatedGraph& graph, RunReport& report) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millrace::pipelines {
@@ -41,6 +42,13 @@ struct RunFailure : Problem {
   std::uint64_t batch = 0;   ///< of the epoch, from 1; 0 for what is no batch
   Location where = {};
 };
+
+/// A failure of a node, at its place in the config.
+RunFailure failure_of_node(std::string node, std::string stage, const Location& where, Problem problem);
+RunFailure failure_of_node(const ValidatedNode& node, Problem problem);
+
+/// "node `crop` (stage pad)", for messages and notes.
+std::string node_text(std::string_view node, std::string_view stage);
 
 /// The last model of a node whose weights are all finite.
 struct TrainedModel {

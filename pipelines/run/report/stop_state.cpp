@@ -80,11 +80,8 @@ std::string param_of(const std::exception_ptr& thrown) {
 }  // namespace
 
 RunFailure failure_of(const ValidatedNode& node, const std::exception_ptr& thrown) {
-  RunFailure failure = describe_exception(thrown);
-  failure.node = node.name;
-  failure.stage = node.info->name;
-  const std::string param = param_of(thrown);
-  failure.where = param.empty() ? node.where : node.place_of_param(param);
+  RunFailure failure = failure_of_node(node, stage_error(thrown).problem());
+  if (const std::string param = param_of(thrown); !param.empty()) failure.where = node.place_of_param(param);
   return failure;
 }
 

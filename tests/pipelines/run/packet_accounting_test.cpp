@@ -94,6 +94,7 @@ TEST_CASE("who keeps an epoch is the cause of the epochs that cannot begin", "[a
   const auto failures = check_ends({source(3, Limit::epoch)}, {{"keeper", "stage_of_keeper", {}, 1}}, 0, 5);
   REQUIRE(names(failures) == std::vector<std::string>{"kept-packet"});
   CHECK(failures[0].node == "keeper");
+  CHECK(failures[0].stage == "stage_of_keeper");
   CHECK(names(check_ends({source(3, Limit::epoch)}, {}, 1, 5)) == std::vector<std::string>{"kept-packet"});
   CHECK(names(check_ends({source(3, Limit::epoch)}, {}, 0, 5)) == std::vector<std::string>{"unfinished-epoch"});
 }
