@@ -180,13 +180,13 @@ void CpuTrainStep::add_clip_factor(std::vector<Phase>& phases, StepPlan& plan) {
 void CpuTrainStep::add_over_slabs(std::vector<Phase>& phases, StepPlan& plan, SlabTask task, std::size_t first_layer,
                                   std::size_t end_layer) {
   std::vector<std::size_t> wanted;
-  std::vector<double> places;
+  std::vector<double> affinities;
   for (std::size_t i = 0; i < plan.slabs.size(); ++i) {
     if (plan.slabs[i].layer < first_layer || plan.slabs[i].layer >= end_layer) continue;
     wanted.push_back(i);
-    places.push_back(place_of(model(), plan.slabs[i]));
+    affinities.push_back(affinity_of(model(), plan.slabs[i]));
   }
-  phases.emplace_back(places, [this, &plan, task, wanted](std::size_t task_index, std::size_t thread) {
+  phases.emplace_back(affinities, [this, &plan, task, wanted](std::size_t task_index, std::size_t thread) {
     const std::size_t i = wanted[task_index];
     (this->*task)(plan, i, gradient_of(plan, i, thread));
   });

@@ -1,4 +1,4 @@
-// Phases: every task once, one phase after the other, each task at home where it can be, errors come out.
+// Phases: every task once, one phase after the other, each task on the thread of its affinity where it can be, errors come out.
 #include "nn/cpu/kernels/parallel.hpp"
 
 #include "catch.hpp"
@@ -88,16 +88,16 @@ TEST_CASE("two tasks never have the same thread at once") {
   CHECK(clashes == 0);
 }
 
-TEST_CASE("a thread does the tasks that are at home with it first, in their order") {
+TEST_CASE("a thread first does the tasks with an affinity to it, in their order") {
   std::vector<std::size_t> order;
   std::vector<Phase> phases;
   phases.emplace_back(std::vector<double>{0.6, 0.2, 0.7, 0.1}, [&](std::size_t i, std::size_t) { order.push_back(i); });
   const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
-                                  1);  // two places, one thread that comes
+                                  1);  // two threads in the arena, of which one comes
   tbb::task_arena arena(2);
   arena.execute([&] { run_phases(phases); });
-  const std::vector<std::size_t> first_home{1, 3, 0, 2}, second_home{0, 2, 1, 3};
-  CHECK((order == first_home || order == second_home));
+  const std::vector<std::size_t> first_thread{1, 3, 0, 2}, second_thread{0, 2, 1, 3};
+  CHECK((order == first_thread || order == second_thread));
 }
 
 TEST_CASE("what a task throws comes out, and no later phase begins") {

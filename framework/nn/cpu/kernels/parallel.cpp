@@ -1,4 +1,5 @@
-// run_tasks: one oneTBB parallel region, isolated. run_phases: several, that keep their threads and their homes.
+// run_tasks: one oneTBB parallel region, isolated. run_phases: several, that keep their threads, with thread affinity and a
+// spin-then-yield barrier after each phase.
 //
 // Why not a parallel_for for each phase: a phase of a small batch takes 20 to 100 microseconds, and waking a thread that has
 // gone to sleep between two of them takes as long. Why not oneTBB's affinity_partitioner: each region would remember for
@@ -49,7 +50,8 @@ void run_tasks(std::size_t count, const std::function<void(std::size_t)>& task) 
 std::size_t max_threads() { return static_cast<std::size_t>(tbb::this_task_arena::max_concurrency()); }
 
 struct Phase::State {
-  struct alignas(64) Home {  // a cache line each: threads count in them at the same time
+  /// The tasks that prefer one thread. A cache line each: threads count in them at the same time.
+  struct alignas(64) ThreadQueue {
     std::vector<std::size_t> tasks;
     std::atomic<std::size_t> next{0};
   };
@@ -58,34 +60,35 @@ struct Phase::State {
     std::atomic<std::size_t> tasks{0};
   };
 
-  State(std::vector<double> of_tasks, Task to_run) : places(std::move(of_tasks)), task(std::move(to_run)) {}
+  State(std::vector<double> of_tasks, Task to_run) : affinities(std::move(of_tasks)), task(std::move(to_run)) {}
 
   void begin(std::size_t threads) {
-    if (homes.size() != threads) settle(threads);
-    for (Home& home : homes) home.next.store(0, std::memory_order_relaxed);
-    left.tasks.store(places.size(), std::memory_order_relaxed);
+    if (queues.size() != threads) assign(threads);
+    for (ThreadQueue& queue : queues) queue.next.store(0, std::memory_order_relaxed);
+    left.tasks.store(affinities.size(), std::memory_order_relaxed);
   }
 
-  void settle(std::size_t threads) {
-    homes = std::vector<Home>(threads);
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      const auto home = static_cast<std::size_t>(places[i] * static_cast<double>(threads));
-      homes[std::min(threads - 1, home)].tasks.push_back(i);
+  void assign(std::size_t threads) {
+    queues = std::vector<ThreadQueue>(threads);
+    for (std::size_t i = 0; i < affinities.size(); ++i) {
+      const auto thread = static_cast<std::size_t>(affinities[i] * static_cast<double>(threads));
+      queues[std::min(threads - 1, thread)].tasks.push_back(i);
     }
   }
 
-  std::vector<double> places;
+  std::vector<double> affinities;
   Task task;
-  std::vector<Home> homes;
+  std::vector<ThreadQueue> queues;
   Left left;
 };
 
-Phase::Phase(const std::vector<double>& places, Task task) : state_(std::make_unique<State>(places, std::move(task))) {}
+Phase::Phase(const std::vector<double>& affinities, Task task)
+    : state_(std::make_unique<State>(affinities, std::move(task))) {}
 
 Phase::Phase(std::size_t count, Task task) {
-  std::vector<double> places;
-  for (std::size_t i = 0; i < count; ++i) places.push_back(static_cast<double>(i) / static_cast<double>(count));
-  state_ = std::make_unique<State>(std::move(places), std::move(task));
+  std::vector<double> affinities;
+  for (std::size_t i = 0; i < count; ++i) affinities.push_back(static_cast<double>(i) / static_cast<double>(count));
+  state_ = std::make_unique<State>(std::move(affinities), std::move(task));
 }
 
 Phase::~Phase() = default;
@@ -98,7 +101,7 @@ class PhaseRun {
   PhaseRun(std::vector<Phase>& phases, std::size_t threads) : phases_(phases), threads_(threads) {
     for (Phase& phase : phases_) {
       phase.state_->begin(threads);
-      most_tasks_ = std::max(most_tasks_, phase.state_->places.size());
+      most_tasks_ = std::max(most_tasks_, phase.state_->affinities.size());
     }
   }
 
@@ -117,12 +120,12 @@ class PhaseRun {
     }
   }
 
-  /// Its own tasks first, then those of threads that are late.
+  /// Runs the tasks that prefer `thread` first, then steals those of threads that are late.
   void work(Phase::State& phase, std::size_t thread) {
     for (std::size_t i = 0; i < threads_; ++i) {
-      Phase::State::Home& home = phase.homes[(thread + i) % threads_];
-      for (std::size_t at; (at = home.next.fetch_add(1, std::memory_order_relaxed)) < home.tasks.size();) {
-        call(phase, home.tasks[at], thread);
+      Phase::State::ThreadQueue& queue = phase.queues[(thread + i) % threads_];
+      for (std::size_t at; (at = queue.next.fetch_add(1, std::memory_order_relaxed)) < queue.tasks.size();) {
+        call(phase, queue.tasks[at], thread);
         phase.left.tasks.fetch_sub(1, std::memory_order_release);
       }
     }
@@ -137,7 +140,7 @@ class PhaseRun {
     }
   }
 
-  // Who waits looks again and again, and lets others run that have no core.
+  // The spin-then-yield barrier: a phase ends within microseconds, and yielding lets threads without a core finish theirs.
   static void wait(const Phase::State& phase) {
     for (int looks = 0; phase.left.tasks.load(std::memory_order_acquire) > 0; ++looks)
       looks < 2000 ? relax() : std::this_thread::yield();

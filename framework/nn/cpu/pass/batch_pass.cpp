@@ -10,13 +10,13 @@
 namespace millrace::cpu {
 namespace {
 
-/// A phase over tiles of products of `columns` columns, each at home with its columns. run(tile, part).
+/// A phase over tiles of products of `columns` columns, each with the affinity of its columns. run(tile, part).
 using TileTask = std::function<void(const Tile&, std::size_t)>;
 Phase by_columns(const std::vector<Range>& parts, std::int64_t columns, TileTask run) {
   std::vector<PartTile> tiles = product_tiles(parts, columns);
-  std::vector<double> places;
-  for (const PartTile& each : tiles) places.push_back(place_of(each.tile.columns, columns));
-  return {places, [tiles = std::move(tiles), run = std::move(run)](std::size_t i, std::size_t) {
+  std::vector<double> affinities;
+  for (const PartTile& each : tiles) affinities.push_back(affinity_of(each.tile.columns, columns));
+  return {affinities, [tiles = std::move(tiles), run = std::move(run)](std::size_t i, std::size_t) {
             run(tiles[i].tile, tiles[i].part);
           }};
 }
@@ -73,14 +73,14 @@ class FirstLayer {
     forward_.run_dense(0, tile, nonzero.count(), nonzero.inputs_from(tile.rows.first - parts_[part].first),
                        nonzero.weights_of(tile.columns));
   }
-  /// Shards of rows, then for each part ranges of the kernel's columns, which are at home where they are multiplied.
+  /// Shards of rows, then for each part ranges of the kernel's columns, each with the affinity of its product.
   Phase packing(const std::vector<PartShard>& shards) const {
-    std::vector<double> places;
-    for (const PartShard& shard : shards) places.push_back(place_of(shard.rows, parts_[shard.part].count));
+    std::vector<double> affinities;
+    for (const PartShard& shard : shards) affinities.push_back(affinity_of(shard.rows, parts_[shard.part].count));
     const std::vector<Range> ranges = tile_columns(layer_.outputs);
     for (std::size_t part = 0; part < parts_.size(); ++part)
-      for (const Range& range : ranges) places.push_back(place_of(range, layer_.outputs));
-    return {places, [self = *this, shards, ranges](std::size_t i, std::size_t) {
+      for (const Range& range : ranges) affinities.push_back(affinity_of(range, layer_.outputs));
+    return {affinities, [self = *this, shards, ranges](std::size_t i, std::size_t) {
               const bool is_shard = i < shards.size();
               const std::size_t at = is_shard ? i : i - shards.size();
               const std::size_t part = is_shard ? shards[at].part : at / ranges.size();

@@ -68,7 +68,7 @@ std::vector<PartTile> product_tiles(const std::vector<Range>& parts, std::int64_
   return tiles;
 }
 
-double place_of(const Range& range, std::int64_t count) {
+double affinity_of(const Range& range, std::int64_t count) {
   return (static_cast<double>(range.first) + 0.5 * static_cast<double>(range.count)) / static_cast<double>(count);
 }
 
@@ -92,9 +92,9 @@ std::int64_t weights_of(const ModelSpec& model, const Slab& slab) {
   return slab.is_bias ? slab.range.count : slab.range.count * model.layers[slab.layer].outputs;
 }
 
-double place_of(const ModelSpec& model, const Slab& slab) {
+double affinity_of(const ModelSpec& model, const Slab& slab) {
   const LayerSpec& layer = model.layers[slab.layer];
-  return place_of(slab.range, slab.is_bias ? layer.outputs : layer.inputs);
+  return affinity_of(slab.range, slab.is_bias ? layer.outputs : layer.inputs);
 }
 
 std::vector<Slab> weight_slabs(const ModelSpec& model, std::int64_t rows) {

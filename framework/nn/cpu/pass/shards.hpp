@@ -42,8 +42,9 @@ std::vector<PartTile> product_tiles(const std::vector<Range>& parts, std::int64_
 /// The ranges of columns of these tiles.
 std::vector<Range> tile_columns(std::int64_t columns);
 
-/// Where a range lies in all `count`, from 0 to 1: what is near each other in memory has its home with the same thread.
-double place_of(const Range& range, std::int64_t count);
+/// The thread affinity (Phase) of work on a range of `count` rows or columns: the middle of the range, from 0 to 1, so that
+/// neighbors in memory prefer the same thread.
+double affinity_of(const Range& range, std::int64_t count);
 
 /// Whether a layer has so many weights that each core should keep its own part of them.
 bool is_wide(const LayerSpec& layer);
@@ -60,8 +61,8 @@ struct Slab {
 /// Where a slab begins in the flat buffer of weights, and how many floats it has: its rows are contiguous.
 std::int64_t offset_of(const ModelSpec& model, const Slab& slab);
 std::int64_t weights_of(const ModelSpec& model, const Slab& slab);
-/// Where it lies in its layer, from 0 to 1.
-double place_of(const ModelSpec& model, const Slab& slab);
+/// The thread affinity of work on a slab: its middle in its layer, from 0 to 1.
+double affinity_of(const ModelSpec& model, const Slab& slab);
 
 /// Every weight of the model in exactly one slab; the large ones first, so that no thread ends up alone with one.
 std::vector<Slab> weight_slabs(const ModelSpec& model, std::int64_t rows);
