@@ -40,7 +40,7 @@ void check_edge(const EdgeCount& edge, std::uint32_t epochs, bool cut_short, std
     failures.push_back(lost(
         edge,
         fmt::format("the end of {} arrived, expected were {}", counted(edge.epochs_ended, "epoch", "epochs"), epochs),
-        "a stage must pass on last_in_epoch once a pass on every data output"));
+        "a stage must pass on last_in_epoch once an epoch on every data output"));
 }
 
 RunFailure kept_packet(const KeptCount& kept) {

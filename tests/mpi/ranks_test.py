@@ -50,7 +50,7 @@ class Ranks(unittest.TestCase):
                 process = launch(n, POINTS, "--json")
                 run = result_of(process)
                 self.assertEqual(run["ranks"], n)
-                # Three passes of six steps in float32; a row too many or too few changes the second digit.
+                # Three epochs of six steps in float32; a row too many or too few changes the second digit.
                 self.close(metrics_of(run), metrics_of(one), 1e-4)
                 if n == 3:
                     self.assertNotIn("reduction_deviation", run)

@@ -112,7 +112,7 @@ TEST_CASE("evaluator is given no batch that it cannot measure, also while others
   CHECK(error_of([&] { t.push("data", wide); }).name() == "shape-mismatch");
 }
 
-TEST_CASE("evaluator matches passes and models by epoch, whichever comes first") {
+TEST_CASE("evaluator matches data and models by epoch, whichever comes first") {
   StageTester t("evaluator", {{"metrics", List{"loss", "accuracy"}}});
   declare(t);
   t.push("data", data_packet(1, true, {1}, {1}));

@@ -36,37 +36,37 @@ struct SmallSet {
 };
 
 /// Everything an epoch sends, block by block.
-struct Pass {
+struct EpochRows {
   std::vector<std::int64_t> blocks;
   std::vector<std::uint64_t> ids;
   std::vector<std::uint8_t> pixels, labels;
 };
 
-Pass pull_epoch(StageTester& t) {
-  Pass pass;
+EpochRows pull_epoch(StageTester& t) {
+  EpochRows epoch;
   for (bool last = false; !last;) {
     const Packet images = (t.pull(), t.pop("images")), labels = t.pop("labels");
-    CHECK(images.header.first_row == pass.ids.size());
-    CHECK(labels.header.first_row == pass.ids.size());
+    CHECK(images.header.first_row == epoch.ids.size());
+    CHECK(labels.header.first_row == epoch.ids.size());
     CHECK(labels.rows == images.rows);
     CHECK(std::ranges::equal(labels.sample_ids(), images.sample_ids()));
-    pass.blocks.push_back(images.rows);
-    pass.ids.insert(pass.ids.end(), images.sample_ids().begin(), images.sample_ids().end());
+    epoch.blocks.push_back(images.rows);
+    epoch.ids.insert(epoch.ids.end(), images.sample_ids().begin(), images.sample_ids().end());
     const auto p = images.tensor().stored<std::uint8_t>(), l = labels.tensor().stored<std::uint8_t>();
-    pass.pixels.insert(pass.pixels.end(), p.begin(), p.end());
-    pass.labels.insert(pass.labels.end(), l.begin(), l.end());
+    epoch.pixels.insert(epoch.pixels.end(), p.begin(), p.end());
+    epoch.labels.insert(epoch.labels.end(), l.begin(), l.end());
     last = images.header.last_in_epoch;
     CHECK(labels.header.last_in_epoch == last);
   }
-  return pass;
+  return epoch;
 }
 
-void check_rows_belong_to_ids(const Pass& pass) {
-  for (std::size_t i = 0; i < pass.ids.size(); ++i) {
+void check_rows_belong_to_ids(const EpochRows& epoch) {
+  for (std::size_t i = 0; i < epoch.ids.size(); ++i) {
     CAPTURE(i);
-    CHECK(pass.pixels[4 * i] == static_cast<std::uint8_t>(4 * pass.ids[i]));
-    CHECK(pass.pixels[4 * i + 3] == static_cast<std::uint8_t>(4 * pass.ids[i] + 3));
-    CHECK(pass.labels[i] == pass.ids[i] % 10);
+    CHECK(epoch.pixels[4 * i] == static_cast<std::uint8_t>(4 * epoch.ids[i]));
+    CHECK(epoch.pixels[4 * i + 3] == static_cast<std::uint8_t>(4 * epoch.ids[i] + 3));
+    CHECK(epoch.labels[i] == epoch.ids[i] % 10);
   }
 }
 
@@ -86,20 +86,20 @@ TEST_CASE("Rows come in blocks, in the order of the file, raw and gzip alike") {
   const bool packed = GENERATE(false, true);
   const SmallSet set(50, packed);
   StageTester t("idx_loader", set.params({{"block_rows", 20}}));
-  for (int epoch = 1; epoch <= 2; ++epoch) {
-    const Pass pass = pull_epoch(t);
-    CHECK(pass.blocks == std::vector<std::int64_t>{20, 20, 10});
-    CHECK(pass.ids == counted(0, 50));
-    check_rows_belong_to_ids(pass);
+  for (int i = 0; i < 2; ++i) {
+    const EpochRows epoch = pull_epoch(t);
+    CHECK(epoch.blocks == std::vector<std::int64_t>{20, 20, 10});
+    CHECK(epoch.ids == counted(0, 50));
+    check_rows_belong_to_ids(epoch);
   }
 }
 
 TEST_CASE("One row is an epoch") {
   const SmallSet set(1);
   StageTester t("idx_loader", set.params());
-  const Pass pass = pull_epoch(t);
-  CHECK(pass.blocks == std::vector<std::int64_t>{1});
-  CHECK(pass.pixels == std::vector<std::uint8_t>{0, 1, 2, 3});
+  const EpochRows epoch = pull_epoch(t);
+  CHECK(epoch.blocks == std::vector<std::int64_t>{1});
+  CHECK(epoch.pixels == std::vector<std::uint8_t>{0, 1, 2, 3});
 }
 
 TEST_CASE("The block size may be larger than the file, equal to it, or one") {
@@ -109,17 +109,17 @@ TEST_CASE("The block size may be larger than the file, equal to it, or one") {
   CHECK(pull_epoch(t).blocks.size() == blocks);
 }
 
-TEST_CASE("Shuffled passes hold every row once, each epoch in another order, the same order for the same seed") {
+TEST_CASE("Shuffled epochs hold every row once, each epoch in another order, the same order for the same seed") {
   const SmallSet set(60);
-  const auto passes = [&](std::uint64_t seed, int block) {
+  const auto epochs = [&](std::uint64_t seed, int block) {
     StageTester t("idx_loader", set.params({{"shuffle", true}, {"block_rows", block}}));
     t.seed(seed);
-    return std::vector<Pass>{pull_epoch(t), pull_epoch(t)};
+    return std::vector<EpochRows>{pull_epoch(t), pull_epoch(t)};
   };
-  const std::vector<Pass> one = passes(7, 16), again = passes(7, 60), other = passes(8, 16);
-  for (const Pass& pass : one) {
-    check_rows_belong_to_ids(pass);
-    CHECK(std::set<std::uint64_t>(pass.ids.begin(), pass.ids.end()).size() == 60);
+  const std::vector<EpochRows> one = epochs(7, 16), again = epochs(7, 60), other = epochs(8, 16);
+  for (const EpochRows& epoch : one) {
+    check_rows_belong_to_ids(epoch);
+    CHECK(std::set<std::uint64_t>(epoch.ids.begin(), epoch.ids.end()).size() == 60);
   }
   CHECK(one[0].ids != one[1].ids);
   CHECK(one[0].ids != counted(0, 60));
@@ -135,10 +135,10 @@ TEST_CASE("A row range sends those rows only, and ids stay row numbers of the fi
   const bool shuffle = GENERATE(false, true);
   StageTester t("idx_loader", set.params({{"rows", range}, {"shuffle", shuffle}, {"block_rows", 4}}));
   CHECK(t.output_spec("images").rows_per_epoch == 10);
-  Pass pass = pull_epoch(t);
-  check_rows_belong_to_ids(pass);
-  std::sort(pass.ids.begin(), pass.ids.end());
-  CHECK(pass.ids == counted(5, 10));
+  EpochRows epoch = pull_epoch(t);
+  check_rows_belong_to_ids(epoch);
+  std::sort(epoch.ids.begin(), epoch.ids.end());
+  CHECK(epoch.ids == counted(5, 10));
 }
 
 TEST_CASE("A row range beyond the file is refused before the run") {

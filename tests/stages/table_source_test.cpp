@@ -68,13 +68,13 @@ TEST_CASE("A column may hold vectors, and integers where asked for") {
   CHECK(t.pop("label").tensor().stored<std::int32_t>()[0] == 1);
 }
 
-TEST_CASE("Rows come in blocks, pass after pass, shuffled when asked for") {
+TEST_CASE("Rows come in blocks, epoch after epoch, shuffled when asked for") {
   ParamValue::List values;
   for (int i = 0; i < 10; ++i) values.emplace_back(10 * i);
   const bool shuffle = GENERATE(false, true);
   StageTester t("table_source", columns({{"x", values}}, {{"block_rows", 4}, {"shuffle", shuffle}}));
-  std::vector<std::vector<std::uint64_t>> passes(2);
-  for (auto& ids : passes)
+  std::vector<std::vector<std::uint64_t>> epochs(2);
+  for (auto& ids : epochs)
     for (const std::int64_t expected : {4, 4, 2}) {
       const Packet packet = (t.pull(), t.pop("x"));
       CHECK(packet.rows == expected);
@@ -84,8 +84,8 @@ TEST_CASE("Rows come in blocks, pass after pass, shuffled when asked for") {
         CHECK(packet.tensor().f32()[i] == static_cast<float>(10 * packet.sample_ids()[i]));
       ids.insert(ids.end(), packet.sample_ids().begin(), packet.sample_ids().end());
     }
-  CHECK((passes[0] != passes[1]) == shuffle);
-  for (auto& ids : passes) {
+  CHECK((epochs[0] != epochs[1]) == shuffle);
+  for (auto& ids : epochs) {
     std::sort(ids.begin(), ids.end());
     for (std::size_t i = 0; i < ids.size(); ++i) CHECK(ids[i] == i);
   }

@@ -57,7 +57,7 @@ PortSpec port_of(RowShape inputs, RowShape targets) {
   return port;
 }
 
-void train_pass(StageTester& t, std::uint32_t epoch) {
+void train_epoch(StageTester& t, std::uint32_t epoch) {
   for (int i = 0; i < 4; ++i) t.push("in", batch(16, epoch, i == 3, static_cast<std::uint64_t>(i) * 16));
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("trainer learns what can be learned") {
                                        {"optimizer", Map{{"adam", Map{{"learning_rate", 0.05}}}}}}));
   double first = 0, last = 0, accuracy = 0;
   for (std::uint32_t epoch = 1; epoch <= 30; ++epoch) {
-    train_pass(t, epoch);
+    train_epoch(t, epoch);
     const Packet packet = t.pop("metrics");
     last = packet.metrics->find("loss").value();
     accuracy = packet.metrics->find("accuracy").value();
@@ -125,11 +125,11 @@ TEST_CASE("two epochs give the weights of one epoch, save, load into a fresh tra
   const auto optimizer = GENERATE(as<std::string>{}, "rmsprop", "adam", "sgd");
   const Map params = classifier({{"optimizer", ParamValue(optimizer)}});
   StageTester whole("trainer", params), begun("trainer", params), resumed("trainer", params);
-  train_pass(whole, 1);
-  train_pass(whole, 2);
-  train_pass(begun, 1);
+  train_epoch(whole, 1);
+  train_epoch(whole, 2);
+  train_epoch(begun, 1);
   resumed.load(begun.save());
-  train_pass(resumed, 2);
+  train_epoch(resumed, 2);
   CHECK(resumed.reported_model()->weights_sha256() == whole.reported_model()->weights_sha256());
   CHECK(begun.reported_model()->weights_sha256() != whole.reported_model()->weights_sha256());
 }
@@ -230,13 +230,13 @@ TEST_CASE("a trainer's model port tells what will come") {
 TEST_CASE("a precision is a permission: on the CPU each gives the bits of float32") {
   const auto hash = [](const char* precision) {
     StageTester t("trainer", classifier({{"precision", precision}}));
-    train_pass(t, 1);
+    train_epoch(t, 1);
     return t.reported_model()->weights_sha256();
   };
   CHECK(hash("tf32") == hash("float32"));
   CHECK(hash("bf16") == hash("float32"));
   StageTester plain("trainer", classifier());
-  train_pass(plain, 1);
+  train_epoch(plain, 1);
   CHECK(plain.reported_model()->weights_sha256() == hash("float32"));
 }
 

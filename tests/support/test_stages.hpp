@@ -161,10 +161,10 @@ inline std::unique_ptr<Stage> sink(Seen& seen) {
   return std::make_unique<FunctionSerial>([&seen](SerialContext& ctx) { seen.add(ctx.input(ctx.port())); });
 }
 
-/// Rows of `passes` passes of 0 ... rows-1.
-inline std::vector<std::int32_t> expected_rows(std::int32_t rows, int passes) {
+/// Rows of `epochs` epochs of 0 ... rows-1.
+inline std::vector<std::int32_t> expected_rows(std::int32_t rows, int epochs) {
   std::vector<std::int32_t> all;
-  for (int pass = 0; pass < passes; ++pass)
+  for (int epoch = 0; epoch < epochs; ++epoch)
     for (std::int32_t row = 0; row < rows; ++row) all.push_back(row);
   return all;
 }

@@ -121,7 +121,7 @@ class MILLRACE_EXPORT OpenContext {
   virtual RowShare share() const;
   virtual RunReporter& reporter() = 0;
   virtual std::uint32_t epochs() const = 0;
-  /// The pass the run starts with: 1, or later when it resumes.
+  /// The epoch that the run starts with: 1, or later when it resumes.
   virtual std::uint32_t first_epoch() const = 0;
   /// The input port is fed by memory that a GPU will copy from, so write it into device().staging().
   virtual bool feeds_device() const = 0;

@@ -123,7 +123,7 @@ BatchSums CpuTrainStep::train(const TrainBatch& batch) {
   return sum_in_pairs(sums_);
 }
 
-// A stop cancels what the ranks say to each other, also at the end of the pass. After an epoch's last batch it waits for
+// A stop cancels what the ranks say to each other, also at the end of the epoch. After an epoch's last batch it waits for
 // that: the trainer agrees on it once the epoch is told.
 void CpuTrainStep::reduce(const TrainBatch& batch, std::int64_t rows) {
   reduction_->finish();

@@ -92,28 +92,28 @@ class FussyEvaluator final : public Serial {
   void infer(InferContext& ctx) override { ctx.output("metrics", PortSpec::of_kind(PortKind::metrics)); }
   void process(SerialContext& ctx) override {
     const Packet& packet = ctx.input(ctx.port());
-    Pass& pass = passes_[packet.header.epoch];
-    pass.has_model = pass.has_model || ctx.port() == "model";
-    if (ctx.port() == "data") pass.kept.push_back(packet);
-    if (!pass.has_model) return;
+    EpochPackets& epoch = epochs_[packet.header.epoch];
+    epoch.has_model = epoch.has_model || ctx.port() == "model";
+    if (ctx.port() == "data") epoch.kept.push_back(packet);
+    if (!epoch.has_model) return;
     bool is_last = false;
-    for (const Packet& batch : pass.kept) {
+    for (const Packet& batch : epoch.kept) {
       if (batch.header.epoch == 2 && batch.header.first_row == 40)
         throw PacketError(Error(ErrorKind::run, "fussy", "does not like it"), batch);
       is_last = batch.header.last_in_epoch;
     }
-    pass.kept.clear();
+    epoch.kept.clear();
     if (is_last) end_epoch(ctx, packet.header.epoch);
   }
-  void close() noexcept override { passes_.clear(); }
+  void close() noexcept override { epochs_.clear(); }
 
  private:
-  struct Pass {
+  struct EpochPackets {
     bool has_model = false;
     std::vector<Packet> kept;
   };
   void end_epoch(SerialContext& ctx, std::uint32_t epoch) {
-    passes_.erase(epoch);
+    epochs_.erase(epoch);
     auto metrics = std::make_shared<Metrics>();
     metrics->epoch = epoch;
     metrics->set("loss", 1);
@@ -122,7 +122,7 @@ class FussyEvaluator final : public Serial {
     output_packet.last_in_epoch = true;
     ctx.emit("metrics", std::move(output_packet));
   }
-  std::map<std::uint32_t, Pass> passes_;
+  std::map<std::uint32_t, EpochPackets> epochs_;
 };
 
 const StageRegistry& stages() {

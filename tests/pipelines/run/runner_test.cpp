@@ -27,9 +27,9 @@ struct Recorder : pipelines::RunObserver {
   void print(std::string_view t) override { text += t; }
 };
 
-std::vector<std::pair<std::uint32_t, std::uint64_t>> packets_of(int passes, int blocks) {
+std::vector<std::pair<std::uint32_t, std::uint64_t>> packets_of(int epochs, int blocks) {
   std::vector<std::pair<std::uint32_t, std::uint64_t>> all;
-  for (int i = 0; i < passes * blocks; ++i) all.emplace_back(i / blocks + 1, i);
+  for (int i = 0; i < epochs * blocks; ++i) all.emplace_back(i / blocks + 1, i);
   return all;
 }
 

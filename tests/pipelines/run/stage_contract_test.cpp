@@ -162,7 +162,7 @@ TEST_CASE("a Serial ends each epoch once on each output, in order", "[runner]") 
     CHECK(report.failures[0].stage == "stage_of_bad");
     return report.failures[0].epoch;
   };
-  const auto pass_on_later = [] {  // the packets of even passes go with the next
+  const auto pass_on_later = [] {  // the packets of even epochs go with the next
     return [kept = std::make_shared<std::vector<Packet>>()](SerialContext& ctx) {
       const Packet& in = ctx.input(ctx.port());
       kept->push_back(in);
@@ -196,7 +196,7 @@ TEST_CASE("a stage that keeps packets is caught by name", "[runner]") {
     CHECK(report.failures[0].node == "keeper");
     CHECK(report.leaked_bytes == 0);
   }
-  SECTION("all packets, and no pass can begin any more") {
+  SECTION("all packets, and no epoch can begin any more") {
     const auto epochs = GENERATE(1U, 5U);
     TestGraph graph(epochs, 2);
     graph.source("src", 40, 4);
