@@ -38,7 +38,7 @@ PortSpec spec_of(const Packet& packet) {
 }
 
 // What a graph hangs its credits on; a packet that is there has a lease.
-void give_hold(Packet& packet) {
+void give_lease(Packet& packet) {
   static const std::shared_ptr<const void> kLease = std::make_shared<int>();
   if (!packet.lease) packet.lease = kLease;
 }
@@ -115,7 +115,7 @@ struct StageTester::State : public StageHarness {
   void accept(std::size_t port, Packet& packet) {
     require_possible(port, packet);
     packet.header.seq = input_states[port].next_seq++;
-    give_hold(packet);
+    give_lease(packet);
   }
   bool run_next();
   void run(const std::vector<Packet>& packets, std::size_t port);

@@ -68,11 +68,11 @@ std::shared_ptr<const ModelSnapshot> make_snapshot(const PortSpec& port, const R
 
 class CallMaker {
  public:
-  CallMaker(const SuiteCase& one, const InputForm& form, Allocator& memory, std::shared_ptr<const void> token)
-      : one_(one), form_(form), memory_(memory), token_(std::move(token)) {}
+  CallMaker(const SuiteCase& one, const InputForm& form, Allocator& memory, std::shared_ptr<const void> lease)
+      : one_(one), form_(form), memory_(memory), lease_(std::move(lease)) {}
 
   void epoch(std::size_t epoch, const std::vector<std::int64_t>& blocks) {
-    pass_ = epoch;
+    epoch_ = epoch;
     first_row_ = 0;
     const bool joined = one_.info.spec.input_mode() == InputMode::joined;
     for (std::size_t i = 0; i < blocks.size(); ++i) {
@@ -101,7 +101,7 @@ class CallMaker {
   template <class Wanted>
   void add_call(Wanted wanted) {
     const std::size_t ports = form_.inputs.size();
-    Call call{pass_, std::vector<Packet>(ports), ports};
+    Call call{epoch_, std::vector<Packet>(ports), ports};
     for (std::size_t i = 0; i < ports; ++i) {
       if (!wanted(form_.inputs[i].second)) continue;
       call.port = std::min(call.port, i);
@@ -111,10 +111,10 @@ class CallMaker {
   }
 
   Packet packet(const std::string& name, const PortSpec& port) {
-    const auto epoch = static_cast<std::uint32_t>(pass_ + 1);
+    const auto epoch = static_cast<std::uint32_t>(epoch_ + 1);
     Packet packet;
     packet.header = {seq_[name]++, epoch, first_row_, last_ || port.kind != PortKind::data};
-    packet.lease = token_;
+    packet.lease = lease_;
     const Random random(one_.seed, "test-stage/" + name);
     if (port.kind == PortKind::metrics)
       packet.metrics = std::make_shared<const Metrics>(Metrics{epoch, {{"loss", 0.5}, {"accuracy", 0.25}}});
@@ -134,16 +134,16 @@ class CallMaker {
   const SuiteCase& one_;
   const InputForm& form_;
   Allocator& memory_;
-  std::shared_ptr<const void> token_;
+  std::shared_ptr<const void> lease_;
   std::map<std::string, std::uint64_t> seq_;
-  std::size_t pass_ = 0;
+  std::size_t epoch_ = 0;
   std::int64_t rows_ = 0;
   std::uint64_t first_row_ = 0;
   bool last_ = false;
 };
 
-// As the engine would give them, where what is held has come first.
-std::vector<Call> in_order_of_holds(const StageDescriptor& spec, const InputForm& form, std::vector<Call> calls) {
+// In the order in which the engine would make them: inputs that others wait for come first (WaitOrder).
+std::vector<Call> in_wait_order(const StageDescriptor& spec, const InputForm& form, std::vector<Call> calls) {
   std::vector<std::string> ports;
   for (const auto& [name, port] : form.inputs) ports.push_back(name);
   WaitOrder order(spec, ports);
@@ -174,11 +174,11 @@ std::vector<Call> in_order_of_holds(const StageDescriptor& spec, const InputForm
 }  // namespace
 
 std::vector<Call> make_calls(const SuiteCase& one, const InputForm& form, const Scenario& scenario, Allocator& memory,
-                             const std::shared_ptr<const void>& token) {
-  CallMaker maker(one, form, memory, token);
+                             const std::shared_ptr<const void>& lease) {
+  CallMaker maker(one, form, memory, lease);
   for (std::size_t epoch = 0; epoch < scenario.size(); ++epoch) maker.epoch(epoch, scenario[epoch]);
   if (one.info.spec.waits().empty()) return std::move(maker.calls);
-  return in_order_of_holds(one.info.spec, form, std::move(maker.calls));
+  return in_wait_order(one.info.spec, form, std::move(maker.calls));
 }
 
 }  // namespace millrace::testing

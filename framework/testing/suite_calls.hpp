@@ -19,8 +19,8 @@ struct Call {
   std::size_t port = 0;         ///< the input that the call is for
 };
 
-/// The calls of all epochs, in order. TensorType lie in `memory`; every packet holds `token`.
+/// The calls of all epochs, in order. Their tensors lie in `memory`, and every packet keeps a copy of `lease`.
 std::vector<Call> make_calls(const SuiteCase& one, const InputForm& form, const Scenario& scenario, Allocator& memory,
-                             const std::shared_ptr<const void>& token);
+                             const std::shared_ptr<const void>& lease);
 
 }  // namespace millrace::testing

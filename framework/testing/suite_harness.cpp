@@ -81,7 +81,7 @@ SuiteHarness::SuiteHarness(const SuiteCase& one, const InputForm& form, const Sc
   node_info_.epochs = static_cast<std::uint32_t>(epochs_);
   node_info_.first_epoch = first_epoch;
   for (const auto& [name, port] : form.inputs) set_input(name, with_rows(port, scenario));
-  calls = make_calls(one, form, scenario, *inputs_, token_);
+  calls = make_calls(one, form, scenario, *inputs_, lease_);
   sent.resize(calls.size());
 }
 

@@ -40,7 +40,7 @@ class SuiteHarness final : public StageHarness {
 
   /// Gives up everything that is not the stage's own: packets sent and fed, what it has reported.
   void drop_all();
-  std::size_t packets_held() const { return static_cast<std::size_t>(token_.use_count()) - 1; }
+  std::size_t packets_held() const { return static_cast<std::size_t>(lease_.use_count()) - 1; }
   std::size_t bytes_held() const;
 
   void epoch_metrics(const Metrics& metrics) override;
@@ -59,7 +59,7 @@ class SuiteHarness final : public StageHarness {
 
   std::size_t epochs_;
   std::unique_ptr<Allocator> inputs_;
-  std::shared_ptr<const void> token_ = std::make_shared<int>();
+  std::shared_ptr<const void> lease_ = std::make_shared<int>();
   std::atomic<std::int64_t> uses_{0};
   std::int64_t fails_at_ = 0;
   std::atomic<bool> injected_{false};

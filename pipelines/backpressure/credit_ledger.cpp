@@ -213,11 +213,11 @@ CreditLedger::SourceState CreditLedger::source(std::size_t index) const {
   return state;
 }
 
-std::size_t CreditLedger::held() const {
+std::size_t CreditLedger::outstanding() const {
   const std::lock_guard lock(mutex_);
-  std::size_t held = epochs_alive_;
-  for (const Account& account : accounts_) held += static_cast<std::size_t>(account.state.alive);
-  return held;
+  std::size_t leases = epochs_alive_;
+  for (const Account& account : accounts_) leases += static_cast<std::size_t>(account.state.alive);
+  return leases;
 }
 
 }  // namespace millrace::pipelines

@@ -74,14 +74,14 @@ class CreditLedger : public std::enable_shared_from_this<CreditLedger> {
   enum class Limit : std::uint8_t { none, blocks, bytes, epoch };
   struct SourceState {
     std::uint32_t epochs = 0;   ///< finished
-    std::int64_t alive = 0;     ///< blocks that something holds
+    std::int64_t alive = 0;     ///< blocks whose credit is out
     std::int64_t high = 0;      ///< the most blocks that were alive at once
     std::int64_t widened = 0;   ///< blocks that were added to the budget
     Limit limit = Limit::none;  ///< as it is now
   };
   SourceState source(std::size_t index) const;
-  /// Blocks and epochs that something outside the ledger holds.
-  std::size_t held() const;
+  /// Blocks and epochs on which a lease is still out.
+  std::size_t outstanding() const;
 
  private:
   struct BlockCredit;

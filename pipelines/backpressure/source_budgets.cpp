@@ -26,9 +26,8 @@ std::vector<SourceBudget> source_budgets(const ValidatedGraph& graph, const std:
   for (const std::size_t index : sources) {
     const ValidatedNode& node = graph.nodes[index];
     budgets.push_back({node.name, node.budget_blocks, node.budget_bytes, block_bytes(node), {}});
-    for (std::size_t line = 0; line < sources.size(); ++line)
-      if (std::count(waits[index].begin(), waits[index].end(), sources[line]) != 0)
-        budgets.back().waits_for.push_back(line);
+    for (std::size_t i = 0; i < sources.size(); ++i)
+      if (std::count(waits[index].begin(), waits[index].end(), sources[i]) != 0) budgets.back().waits_for.push_back(i);
   }
   return budgets;
 }

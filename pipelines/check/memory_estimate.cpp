@@ -19,7 +19,7 @@ constexpr std::size_t kIdBytes = sizeof(std::uint64_t);
 constexpr std::size_t kEngineBytes = 6 * kMiB, kComputeBytes = 12 * kMiB;
 // The touched part of a stack, the C library's pool of a thread, and the matrix library's packed tiles.
 constexpr std::size_t kThreadBytes = 2 * kMiB;
-// A packet with its hold, its fields and their specs, in the queues of all who take it.
+// A packet with its lease, its fields and their specs, in the queues of all who take it.
 constexpr std::size_t kPacketBytes = 640;
 // Of an epoch in the report and in the JSON object that is made of it, and of each value that a node gives.
 constexpr std::size_t kEpochBytes = 400, kValueBytes = 160, kValuesOfNode = 5;

@@ -51,7 +51,7 @@ RunFailure kept_packet(const KeptCount& kept) {
                           .help = "a stage must let go of every packet of an epoch by its last_in_epoch"});
 }
 
-RunFailure lost_hold(std::size_t count) {
+RunFailure leaked_leases(std::size_t count) {
   return {{.name = "kept-packet",
            .message = fmt::format("after every stage is gone, something still keeps {}",
                                   counted(count, "block or epoch", "blocks or epochs")),
@@ -91,7 +91,7 @@ bool is_unfinished(const std::vector<SourceCount>& sources, std::uint32_t epochs
 }
 
 std::vector<RunFailure> check_ends(const std::vector<SourceCount>& sources, const std::vector<KeptCount>& kept,
-                                   std::size_t lost, std::uint32_t epochs) {
+                                   std::size_t leaked, std::uint32_t epochs) {
   using Limit = CreditLedger::Limit;
   const auto is_stuck = [&](const SourceCount& s, Limit limit) { return s.epochs != epochs && s.limit == limit; };
   std::vector<RunFailure> failures;
@@ -104,7 +104,7 @@ std::vector<RunFailure> check_ends(const std::vector<SourceCount>& sources, cons
           fmt::format("node `{}` kept {}", k.node, counted(k.count, "block or epoch", "blocks or epochs")));
   if (!failures.empty()) return failures;
   for (const KeptCount& k : kept) failures.push_back(kept_packet(k));
-  if (lost != 0) failures.push_back(lost_hold(lost));
+  if (leaked != 0) failures.push_back(leaked_leases(leaked));
   if (!failures.empty()) return failures;
   for (const SourceCount& source : sources)
     if (source.epochs != epochs) failures.push_back(unfinished_epoch(source, epochs));

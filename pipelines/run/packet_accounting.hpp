@@ -46,8 +46,8 @@ bool is_unfinished(const std::vector<SourceCount>& sources, std::uint32_t epochs
 
 /// Failures `kept-packet` and `unfinished-epoch`: the causes only. Whoever keeps an epoch keeps the next epoch from beginning, and
 /// is the cause; a limit of bytes is the cause of what is still held behind it.
-/// `lost`: blocks and epochs that are still held when every stage is gone.
+/// `leaked`: blocks and epochs whose leases are still out when every stage is gone.
 std::vector<RunFailure> check_ends(const std::vector<SourceCount>& sources, const std::vector<KeptCount>& kept,
-                                   std::size_t lost, std::uint32_t epochs);
+                                   std::size_t leaked, std::uint32_t epochs);
 
 }  // namespace millrace::pipelines

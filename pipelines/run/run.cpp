@@ -321,17 +321,17 @@ void Run::discard_waiting() {
   }
 }
 
-// Whoever still keeps a packet shows by what comes back when it goes. A run that was stopped owes nothing.
+// Leases that come back while a stage closes or goes were kept by that stage. After a stop, leases still out are no error.
 void Run::close_stages() {
   stopped_ = stopped_ || stop_.stopped();
   const auto let_go = [&](std::size_t node, const auto& how) {
-    const std::size_t before = ledger_->held();
+    const std::size_t before = ledger_->outstanding();
     const StageMark mark(nodes_[node]->place(), "while it closes");
     const FloatGuard guard(&nodes_[node]->changes_floats());
     opening_or_closing_ = node;
     how(*graph_.nodes[node].stage);
     opening_or_closing_ = SIZE_MAX;
-    kept_[node] += before - std::min(before, ledger_->held());
+    kept_[node] += before - std::min(before, ledger_->outstanding());
   };
   for (auto it = opened_.rbegin(); it != opened_.rend(); ++it) let_go(*it, [](Stage& stage) { stage.close(); });
   for (std::size_t i = nodes_.size(); i-- > 0;) let_go(i, [&](Stage&) { graph_.nodes[i].stage.reset(); });
@@ -341,7 +341,8 @@ void Run::close_stages() {
     const ValidatedNode& node = graph_.nodes[i];
     if (kept_[i] != 0) counts.push_back({node.name, node.info->name, node.where, kept_[i]});
   }
-  for (const RunFailure& failure : check_ends(source_counts_, counts, ledger_->held(), epochs_)) stop_.fail(failure);
+  for (const RunFailure& failure : check_ends(source_counts_, counts, ledger_->outstanding(), epochs_))
+    stop_.fail(failure);
 }
 
 void Run::tell_changed_floats() {

@@ -9,7 +9,7 @@
 namespace millrace::stages {
 namespace {
 
-// TensorType begin at such addresses, as they do in memory of their own.
+// Tensors begin at such addresses, as they do in memory of their own.
 constexpr std::size_t kAlignment = 256;
 
 std::size_t aligned(std::size_t bytes, std::size_t alignment) {

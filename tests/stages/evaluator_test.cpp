@@ -132,13 +132,13 @@ TEST_CASE("evaluator lets go of the packets it held once they are measured") {
   StageTester t("evaluator");
   declare(t);
   Packet packet = data_packet(1, true, {1}, {1});
-  const auto hold = std::make_shared<int>(0);
-  packet.lease = hold;
+  const auto lease = std::make_shared<int>(0);
+  packet.lease = lease;
   t.push("data", std::move(packet));
-  CHECK(hold.use_count() > 1);
+  CHECK(lease.use_count() > 1);
   t.push("model", model_packet(1, 3));
   t.pop("metrics");
-  CHECK(hold.use_count() == 1);
+  CHECK(lease.use_count() == 1);
 }
 
 TEST_CASE("evaluator takes epoch 0 as any other") {

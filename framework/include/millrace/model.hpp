@@ -130,7 +130,7 @@ struct TrainSpec {
   Communicator* communicator = nullptr;  ///< null, or of one rank: a process that is alone; outlives the step
 };
 
-/// One batch. TensorType are only read. `weights` is null unless the spec says weighted: f32, one a row. A row's weight scales
+/// One batch. Its tensors are only read. `weights` is null unless the spec says weighted: f32, one a row. A row's weight scales
 /// its loss and gradient; the mean is taken over the rows, as Keras does. Other metrics are not weighted.
 struct TrainBatch {
   const Tensor* inputs = nullptr;

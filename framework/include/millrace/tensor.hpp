@@ -1,4 +1,4 @@
-// TensorType: rows of numbers that are shared and read-only once they flow.
+// Tensors: rows of numbers that are shared and read-only once they flow.
 //
 // A tensor has a logical spec (what its values mean) and an encoding (how they lie in memory). A stage that asks for
 // `f32()` gets float32 values whatever the encoding; a stage that knows the encoding may move the stored bytes instead,

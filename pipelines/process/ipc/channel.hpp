@@ -1,4 +1,4 @@
-// Messages between the two processes of an isolated stage, over a socket. TensorType do not go this way.
+// Messages between the two processes of an isolated stage, over a socket. Tensors do not go this way.
 #pragma once
 
 #include <atomic>

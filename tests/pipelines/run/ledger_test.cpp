@@ -110,10 +110,10 @@ TEST_CASE("an epoch ends when every source has made its epoch and nothing of it 
   CHECK(desk.ended.empty());
   LeasePtr held = desk.produce(true);  // source 1
   CHECK(desk.ended.empty());
-  CHECK(desk.ledger->held() == 2);
+  CHECK(desk.ledger->outstanding() == 2);
   held.reset();
   CHECK(desk.ended == std::vector<std::uint32_t>{1});
-  CHECK(desk.ledger->held() == 0);
+  CHECK(desk.ledger->outstanding() == 0);
 }
 
 TEST_CASE("epochs that die out of order end in order", "[ledger]") {
@@ -134,7 +134,7 @@ TEST_CASE("an epoch can be held without its blocks", "[ledger]") {
   CHECK(desk.credits.size() == 1);
 }
 
-TEST_CASE("a combined hold keeps every part, and one hold twice is itself", "[ledger]") {
+TEST_CASE("a combined lease keeps every part, and one lease twice is itself", "[ledger]") {
   Desk desk({budget(3)}, 1, 1);
   std::vector<LeasePtr> parts = {desk.produce(), desk.produce()};
   LeasePtr both = combine(parts);
@@ -191,7 +191,7 @@ TEST_CASE("a credit that cannot be started fails the run and keeps nothing", "[l
   block.reset();
   desk.credits.clear();
   desk.ledger->close();
-  CHECK(desk.ledger->held() == 0);
+  CHECK(desk.ledger->outstanding() == 0);
 }
 
 TEST_CASE("stop_after makes the epoch behind it the last", "[ledger]") {
@@ -223,7 +223,7 @@ TEST_CASE("a run that is being stopped gets no credits and ends no epochs", "[le
   held.reset();
   CHECK(desk.credits.empty());
   CHECK(desk.ended.empty());
-  CHECK(desk.ledger->held() == 0);
+  CHECK(desk.ledger->outstanding() == 0);
 }
 
 TEST_CASE("of a run that gives up an epoch those before it go on, and end", "[ledger]") {
@@ -248,11 +248,11 @@ TEST_CASE("a closed ledger is inert but still counts what comes back", "[ledger]
   Desk desk({budget(1)}, 5, 1);
   LeasePtr held = desk.produce();
   desk.ledger->close();
-  CHECK(desk.ledger->held() == 2);
+  CHECK(desk.ledger->outstanding() == 2);
   held.reset();
   CHECK(desk.credits.empty());
   CHECK(desk.ended.empty());
-  CHECK(desk.ledger->held() == 0);
+  CHECK(desk.ledger->outstanding() == 0);
 }
 
 TEST_CASE("a lease may outlive everybody who knew the ledger", "[ledger]") {
