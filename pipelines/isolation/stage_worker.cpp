@@ -3,7 +3,7 @@
 #include "stage_worker.hpp"
 
 #include "float_warning.hpp"
-#include "host_contexts.hpp"
+#include "worker_contexts.hpp"
 
 #include <millrace/detail/stop_signals.hpp>
 #include <millrace/float_environment.hpp>

@@ -1,6 +1,6 @@
 // Each input slot is mapped once, read-only; outputs are allocated in a shared file, from a free list by size. Only offsets and headers go
 // over the socket.
-#include "host_packets.hpp"
+#include "worker_packets.hpp"
 
 #include "protocol.hpp"
 #include "sent_packets.hpp"

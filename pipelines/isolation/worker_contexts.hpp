@@ -1,9 +1,9 @@
 // The contexts of a stage in a process of its own: what it asks for is here already, what it says goes to the run.
 #pragma once
 
-#include "host_packets.hpp"
 #include "process/ipc/channel.hpp"
 #include "protocol.hpp"
+#include "worker_packets.hpp"
 
 #include <millrace/detail/node_context.hpp>
 #include <millrace/detail/stage_call.hpp>
