@@ -53,10 +53,10 @@ class Remote {
   Remote& operator=(const Remote&) = delete;
 
   void open(OpenContext& context) {
-    require_host();
+    require_worker();
     reporter_ = &context.reporter();
     for (const std::string& name : context.inputs()) inputs_.emplace_back(name, context.input(name));
-    process_ = std::make_unique<StageProcess>(isolation_.host, isolation_.limit);
+    process_ = std::make_unique<StageProcess>(isolation_.worker_program, isolation_.limit);
     WireWriter request;
     request.put(Request::open);
     request.text(isolation_.stage->file);
@@ -127,12 +127,12 @@ class Remote {
   }
 
  private:
-  void require_host() const {
-    if (!isolation_.host.empty() && !isolation_.stage->file.empty()) return;
-    throw Error(ErrorKind::run, "no-stage-host",
+  void require_worker() const {
+    if (!isolation_.worker_program.empty() && !isolation_.stage->file.empty()) return;
+    throw Error(ErrorKind::run, "no-stage-worker",
                 fmt::format("`{}` cannot run in a process of its own: {}", isolation_.stage->name,
-                            isolation_.host.empty() ? "this program names none that serves stages"
-                                                    : "it is part of this program and not of a plugin"),
+                            isolation_.worker_program.empty() ? "this program names none that serves stages"
+                                                              : "it is part of this program and not of a plugin"),
                 "set `isolate: none`, or start the run with pipeline-run");
   }
 

@@ -18,7 +18,7 @@ struct Isolation {
   const StageInfo* stage = nullptr;
   ParamValue params;
   std::vector<std::pair<std::string, PortSpec>> outputs;  ///< as infer has promised them
-  std::string host;                                       ///< the program that serves stages
+  std::string worker_program;                             ///< the program that serves stages
   std::chrono::milliseconds limit{300'000};               ///< of one call
   /// Told what goes wrong where nothing may be thrown: while the stage closes or is destroyed.
   std::function<void(std::exception_ptr)> fail;

@@ -61,14 +61,14 @@ std::string what_to_do(int status) {
 
 }  // namespace
 
-StageProcess::StageProcess(const std::string& host, std::chrono::milliseconds limit)
+StageProcess::StageProcess(const std::string& worker_program, std::chrono::milliseconds limit)
     : limit_(limit), inputs_("millrace inputs"), outputs_("millrace outputs"), packets_(inputs_, outputs_) {
   inputs_.grow_to(whole_pages(1));
   const SocketPair sockets = make_sockets();
   channel_ = std::make_unique<Channel>(sockets.ours, limit, [this] { return !process_ || !process_->has_ended(); });
   try {
     process_ = std::make_unique<ChildProcess>(
-        host, std::vector<std::string>{"pipeline-run", kStageWorkerArgument, fmt::format("{}", getpid())},
+        worker_program, std::vector<std::string>{"pipeline-run", kStageWorkerArgument, fmt::format("{}", getpid())},
         std::vector<int>{sockets.theirs, inputs_.descriptor(), outputs_.descriptor()}, STDERR_FILENO);
   } catch (...) {
     close(sockets.theirs);

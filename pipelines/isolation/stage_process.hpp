@@ -16,8 +16,8 @@ namespace millrace::pipelines {
 /// One request at a time. Its destructor ends the process: in order when it still answers.
 class StageProcess {
  public:
-  /// `host`: the program that serves stages. `limit`: the longest that it may work on a request.
-  StageProcess(const std::string& host, std::chrono::milliseconds limit);
+  /// `worker_program`: the program that serves stages. `limit`: the longest that it may work on a request.
+  StageProcess(const std::string& worker_program, std::chrono::milliseconds limit);
   ~StageProcess();
   StageProcess(const StageProcess&) = delete;
   StageProcess& operator=(const StageProcess&) = delete;

@@ -50,7 +50,7 @@ NodeInfo read_node_info(WireReader& from, std::string name) {
   return node_info;
 }
 
-HostedNode read_node(WireReader& from) {
+WorkerNode read_node(WireReader& from) {
   std::string name = from.text();
   PortTable inputs = read_ports(from, PortDirection::input, name);
   PortTable outputs = read_ports(from, PortDirection::output, name);
@@ -61,15 +61,15 @@ HostedNode read_node(WireReader& from) {
 }
 
 /// A stage that was opened, with what is told of its node and what it has sent.
-struct HostedStage {
-  HostedStage(HostedNode told, const StageInfo& info, const ParamValue& params, RunConnection& connection)
+struct OpenedStage {
+  OpenedStage(WorkerNode told, const StageInfo& info, const ParamValue& params, RunConnection& connection)
       : node(std::move(told)),
         opening(node, connection),
         source_progress(node.outputs, node.node_info.share),
         serial_progress(node.outputs, info.spec.input_mode(), node.node_info.first_epoch),
         stage(info.make(params)) {}
-  HostedNode node;
-  HostedOpening opening;
+  WorkerNode node;
+  WorkerOpening opening;
   SourceProgress source_progress;
   SerialProgress serial_progress;
   std::unique_ptr<Stage> stage;  ///< the first to go
@@ -122,9 +122,9 @@ class StageWorker {
   }
 
   void tell_changed_floats() {
-    if (!changes_floats_ || tells_floats_ || !hosted_) return;
+    if (!changes_floats_ || tells_floats_ || !opened_) return;
     tells_floats_ = true;
-    warn_of_changed_floats(hosted_->opening);
+    warn_of_changed_floats(opened_->opening);
   }
 
   void failed(WireWriter& result) {
@@ -149,7 +149,7 @@ class StageWorker {
       case Request::load:
         return load(request);
       case Request::close:
-        return hosted_->stage->close();
+        return opened_->stage->close();
       case Request::end:
         return;  // ends the loop before
     }
@@ -158,57 +158,57 @@ class StageWorker {
   void open(WireReader& request) {
     const std::string file = request.text(), stage = request.text();
     const ParamValue params = read_param(request);
-    HostedNode node = read_node(request);
+    WorkerNode node = read_node(request);
     const std::vector<StageInfo> stages = enter_plugin_(file);
     const auto info = std::find_if(stages.begin(), stages.end(), [&](const StageInfo& s) { return s.name == stage; });
     if (info == stages.end())
       throw Error(ErrorKind::plugin, "unknown-stage", fmt::format("`{}` has no stage `{}` any more", file, stage),
                   "the file was changed while the run began: start it again");
     make(*info, params, std::move(node));
-    hosted_->stage->open(hosted_->opening);
+    opened_->stage->open(opened_->opening);
   }
 
-  void make(const StageInfo& info, const ParamValue& params, HostedNode node) {
+  void make(const StageInfo& info, const ParamValue& params, WorkerNode node) {
     const FloatGuard told_by_the_check;
-    hosted_ = std::make_unique<HostedStage>(std::move(node), info, params, connection_);
-    HostedInference inference(hosted_->node);
-    hosted_->stage->infer(inference);
+    opened_ = std::make_unique<OpenedStage>(std::move(node), info, params, connection_);
+    WorkerInference inference(opened_->node);
+    opened_->stage->infer(inference);
   }
 
   void begin_epoch(std::uint32_t epoch) {
-    dynamic_cast<Source&>(*hosted_->stage).begin_epoch(epoch);
-    hosted_->source_progress.begin_epoch();
+    dynamic_cast<Source&>(*opened_->stage).begin_epoch(epoch);
+    opened_->source_progress.begin_epoch();
   }
 
   void produce(std::uint32_t epoch) {
-    HostedCall engine(hosted_->node, connection_, packets_);
-    SourceCall call(engine, hosted_->node.outputs, hosted_->source_progress, epoch);
-    dynamic_cast<Source&>(*hosted_->stage).produce(call);
+    WorkerCall engine(opened_->node, connection_, packets_);
+    SourceCall call(engine, opened_->node.outputs, opened_->source_progress, epoch);
+    dynamic_cast<Source&>(*opened_->stage).produce(call);
     call.finish();
   }
 
   void process(WireReader& request) {
-    const HostedNode& node = hosted_->node;
+    const WorkerNode& node = opened_->node;
     const std::string port = request.text();
     std::vector<Packet> packets(node.inputs.size());
     for (std::uint64_t left = request.count(); left > 0; --left) {
       const std::size_t input = node.inputs.index_of(request.text());
       packets[input] = packets_.read(request, node.inputs.spec(input));
     }
-    HostedCall engine(node, connection_, packets_);
-    if (const auto* transform = dynamic_cast<const Transform*>(hosted_->stage.get())) {
+    WorkerCall engine(node, connection_, packets_);
+    if (const auto* transform = dynamic_cast<const Transform*>(opened_->stage.get())) {
       TransformCall call(engine, node.inputs, node.outputs, packets);
       transform->process(call);
       return call.finish();
     }
-    SerialCall call(engine, node.inputs, hosted_->serial_progress, packets, node.inputs.index_of(port));
-    dynamic_cast<Serial&>(*hosted_->stage).process(call);
+    SerialCall call(engine, node.inputs, opened_->serial_progress, packets, node.inputs.index_of(port));
+    dynamic_cast<Serial&>(*opened_->stage).process(call);
     call.finish();
   }
 
   void save(WireWriter& value) const {
     StageState state;
-    const Stage* stage = hosted_->stage.get();
+    const Stage* stage = opened_->stage.get();
     if (const auto* source = dynamic_cast<const Source*>(stage)) source->save(state);
     if (const auto* serial = dynamic_cast<const Serial*>(stage)) serial->save(state);
     value.put(static_cast<std::uint64_t>(state.entries().size()));
@@ -225,8 +225,8 @@ class StageWorker {
       const std::string bytes = request.text();
       state.put(std::move(name), std::as_bytes(std::span(bytes)));
     }
-    if (auto* source = dynamic_cast<Source*>(hosted_->stage.get())) source->load(state);
-    if (auto* serial = dynamic_cast<Serial*>(hosted_->stage.get())) serial->load(state);
+    if (auto* source = dynamic_cast<Source*>(opened_->stage.get())) source->load(state);
+    if (auto* serial = dynamic_cast<Serial*>(opened_->stage.get())) serial->load(state);
   }
 
   const EnterPlugin& enter_plugin_;
@@ -235,8 +235,8 @@ class StageWorker {
   Channel channel_{kSocketDescriptor, std::chrono::milliseconds(0)};
   RunConnection connection_{channel_};
   SharedFile inputs_{kInputsDescriptor}, outputs_{kOutputsDescriptor};
-  HostPackets packets_{inputs_, outputs_};
-  std::unique_ptr<HostedStage> hosted_;
+  WorkerPackets packets_{inputs_, outputs_};
+  std::unique_ptr<OpenedStage> opened_;
 };
 
 [[noreturn]] void end_group_with(int parent) {

@@ -19,7 +19,7 @@
 namespace millrace::pipelines {
 
 /// What the run says of the node when it opens the stage.
-struct HostedNode {
+struct WorkerNode {
   NodeInfo node_info;
   PortTable inputs, outputs;
   DeviceId device;
@@ -44,9 +44,9 @@ class RunConnection {
   std::mutex mutex_;
 };
 
-class HostedInference final : public PortInference {
+class WorkerInference final : public PortInference {
  public:
-  explicit HostedInference(const HostedNode& node) : PortInference(node.inputs, node.outputs), node_(node) {}
+  explicit WorkerInference(const WorkerNode& node) : PortInference(node.inputs, node.outputs), node_(node) {}
   void error(ErrorSite, std::string name, std::string message, std::string help) override {
     throw Error(ErrorKind::config, std::move(name), std::move(message), std::move(help));
   }
@@ -58,12 +58,12 @@ class HostedInference final : public PortInference {
  private:
   void set_output(std::size_t, PortSpec) override {}  // the run has asked before, and goes by what it was told then
 
-  const HostedNode& node_;
+  const WorkerNode& node_;
 };
 
-class HostedOpening final : public NodeOpening, public RunReporter {
+class WorkerOpening final : public NodeOpening, public RunReporter {
  public:
-  HostedOpening(const HostedNode& node, RunConnection& connection)
+  WorkerOpening(const WorkerNode& node, RunConnection& connection)
       : NodeOpening(node.node_info, node.inputs, node.outputs), connection_(connection) {}
 
   Device& device() override { return *device_; }
@@ -108,9 +108,9 @@ class HostedOpening final : public NodeOpening, public RunReporter {
 };
 
 /// What the process supplies for one call. Nothing of it is on a device that works beside it.
-class HostedCall final : public CallEngine {
+class WorkerCall final : public CallEngine {
  public:
-  HostedCall(const HostedNode& node, RunConnection& connection, HostPackets& packets)
+  WorkerCall(const WorkerNode& node, RunConnection& connection, WorkerPackets& packets)
       : node_(node), connection_(connection), packets_(packets) {}
 
   OutTensor allocate(TensorSpec spec, std::int64_t rows) override {
@@ -135,9 +135,9 @@ class HostedCall final : public CallEngine {
   }
 
  private:
-  const HostedNode& node_;
+  const WorkerNode& node_;
   RunConnection& connection_;
-  HostPackets& packets_;
+  WorkerPackets& packets_;
 };
 
 }  // namespace millrace::pipelines

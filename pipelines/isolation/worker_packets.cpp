@@ -70,29 +70,29 @@ std::optional<std::uint64_t> OutputArena::offset_of(const std::byte* bytes, std:
 }
 
 /// Slots whose packets nobody has any more; told at the end of a call.
-struct HostPackets::Released {
+struct WorkerPackets::Released {
   std::mutex mutex;
   std::vector<std::uint32_t> slots;
 };
 
-HostPackets::HostPackets(SharedFile& inputs, SharedFile& outputs)
+WorkerPackets::WorkerPackets(SharedFile& inputs, SharedFile& outputs)
     : inputs_(inputs),
       flag_(inputs.map(0, whole_pages(1), false)),
       arena_(outputs),
       released_(std::make_shared<Released>()) {}
 
-bool HostPackets::is_stopping() const {
+bool WorkerPackets::is_stopping() const {
   return __atomic_load_n(reinterpret_cast<const StopFlag*>(flag_), __ATOMIC_RELAXED) != 0;
 }
 
 // A slot never moves, so it is mapped once. Read-only: a stage that writes into its input faults here and nowhere else.
-const HostPackets::Slot& HostPackets::slot(std::uint64_t number, std::uint64_t offset, std::uint64_t bytes) {
+const WorkerPackets::Slot& WorkerPackets::slot(std::uint64_t number, std::uint64_t offset, std::uint64_t bytes) {
   const auto [found, is_new] = slots_.try_emplace(static_cast<std::uint32_t>(number));
   if (is_new) found->second = {inputs_.map(offset, bytes, false), bytes};
   return found->second;
 }
 
-Packet HostPackets::read(WireReader& from, const PortSpec& port) {
+Packet WorkerPackets::read(WireReader& from, const PortSpec& port) {
   const auto number = from.get<std::uint64_t>(), offset = from.get<std::uint64_t>(), bytes = from.get<std::uint64_t>();
   std::byte* memory = slot(number, offset, bytes).memory;
   const auto slot_number = static_cast<std::uint32_t>(number);
@@ -122,7 +122,7 @@ Packet HostPackets::read(WireReader& from, const PortSpec& port) {
   return packet;
 }
 
-std::optional<std::uint32_t> HostPackets::slot_of(const std::byte* bytes, std::size_t size) const {
+std::optional<std::uint32_t> WorkerPackets::slot_of(const std::byte* bytes, std::size_t size) const {
   for (const auto& [number, slot] : slots_)
     if (bytes >= slot.memory && bytes <= slot.memory + slot.bytes &&
         size <= static_cast<std::size_t>(slot.memory + slot.bytes - bytes))
@@ -130,14 +130,14 @@ std::optional<std::uint32_t> HostPackets::slot_of(const std::byte* bytes, std::s
   return std::nullopt;
 }
 
-std::uint64_t HostPackets::copy_out(const std::byte* bytes, std::size_t size) {
+std::uint64_t WorkerPackets::copy_out(const std::byte* bytes, std::size_t size) {
   const std::shared_ptr<std::byte> copy = arena_.allocate(size);
   if (size != 0) std::memcpy(copy.get(), bytes, size);
   copies_.push_back(copy);
   return *arena_.offset_of(copy.get(), size);
 }
 
-void HostPackets::write(WireWriter& to, const Packet& packet, const PortSpec& port) {
+void WorkerPackets::write(WireWriter& to, const Packet& packet, const PortSpec& port) {
   to.put(packet.header.first_row);
   to.put(static_cast<std::uint8_t>(packet.header.last_in_epoch));
   write_ids(to, packet.ids);
@@ -145,7 +145,7 @@ void HostPackets::write(WireWriter& to, const Packet& packet, const PortSpec& po
   for (std::size_t i = 0; i < packet.fields.size(); ++i) write_field(to, packet.fields[i], port, i);
 }
 
-void HostPackets::write_ids(WireWriter& to, const SampleIds& ids) {
+void WorkerPackets::write_ids(WireWriter& to, const SampleIds& ids) {
   if (!ids) return to.put(Region::none);
   for (const auto& [input, slot] : ids_)
     if (input == ids) {
@@ -161,7 +161,7 @@ void HostPackets::write_ids(WireWriter& to, const SampleIds& ids) {
   to.put(static_cast<std::uint64_t>(ids->size()));
 }
 
-void HostPackets::write_field(WireWriter& to, const Field& field, const PortSpec& port, std::size_t index) {
+void WorkerPackets::write_field(WireWriter& to, const Field& field, const PortSpec& port, std::size_t index) {
   to.text(field.name);
   if (!field.tensor) return to.put(Region::none);
   emitted_.push_back(field.tensor);
@@ -177,12 +177,12 @@ void HostPackets::write_field(WireWriter& to, const Field& field, const PortSpec
   to.put(static_cast<std::uint64_t>(field.tensor.bytes() - slots_.at(*slot).memory));
 }
 
-void HostPackets::write_place(WireWriter& to, const Tensor& tensor) {
+void WorkerPackets::write_place(WireWriter& to, const Tensor& tensor) {
   const auto offset = arena_.offset_of(tensor.bytes(), tensor.size_bytes());
   to.put(offset ? *offset : copy_out(tensor.bytes(), tensor.size_bytes()));
 }
 
-void HostPackets::end_call(WireWriter& to) {
+void WorkerPackets::end_call(WireWriter& to) {
   ids_.clear();
   emitted_ids_.clear();
   emitted_.clear();

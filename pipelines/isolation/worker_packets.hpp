@@ -32,9 +32,9 @@ class OutputArena final : public Allocator {
 };
 
 /// Reading and emitting: one thread at a time. Packets may be let go of by any thread.
-class HostPackets {
+class WorkerPackets {
  public:
-  HostPackets(SharedFile& inputs, SharedFile& outputs);
+  WorkerPackets(SharedFile& inputs, SharedFile& outputs);
 
   /// A packet that the run has written; `port` is what flows on its edge.
   Packet read(WireReader& from, const PortSpec& port);

@@ -72,7 +72,7 @@ std::vector<std::int32_t> values_of(const Packet& packet) {
 }
 
 /// src -> the stage, isolated -> end.
-RunReport run_apart(const std::string& host, Seen& seen, std::int64_t rows = 40) {
+RunReport run_apart(const std::string& worker_program, Seen& seen, std::int64_t rows = 40) {
   TestGraph graph(2, 2);
   graph.source("src", rows, 4);
   ValidatedNode& node = graph.transform("apart", "src");
@@ -82,7 +82,7 @@ RunReport run_apart(const std::string& host, Seen& seen, std::int64_t rows = 40)
   node.call_timeout = std::chrono::minutes(5);
   graph.sink("end", "apart", seen);
   RunOptions options;
-  options.worker_program = host;
+  options.worker_program = worker_program;
   return graph.run(options);
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("runs at the same time in one process have their own stages", "[isolat
 
 TEST_CASE("a program that serves no stages says so", "[isolation]") {
   Seen seen;
-  CHECK(failure_names(run_apart("", seen)) == std::vector<std::string>{"no-stage-host"});
+  CHECK(failure_names(run_apart("", seen)) == std::vector<std::string>{"no-stage-worker"});
   CHECK(failure_names(run_apart("/nowhere/at/all", seen)) == std::vector<std::string>{"no-process"});
   CHECK(failure_names(run_apart("/bin/true", seen)) == std::vector<std::string>{"stage-crashed"});
   CHECK(seen.packets.empty());
