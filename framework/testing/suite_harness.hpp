@@ -1,4 +1,4 @@
-// One stage of the suite at work: its calls, on one thread or several, what they sent, and what it holds afterwards.
+// One stage of the suite at work: its calls, on one thread or several, what they sent, and what it holds afterward.
 #pragma once
 
 #include "stage_harness.hpp"

@@ -90,7 +90,7 @@ void StageProcess::give_up() {
 }
 
 void StageProcess::require_there() const {
-  if (gone_) throw Error(ErrorKind::run, "cancelled", "the process of the stage has ended");
+  if (gone_) throw Error(ErrorKind::run, "canceled", "the process of the stage has ended");
 }
 
 void StageProcess::throw_end() {

@@ -33,7 +33,7 @@ class StageProcess {
 
   SentPackets& packets() { return packets_; }
   bool is_gone() const { return gone_; }
-  /// Throws Error("cancelled", run) when it has ended: whoever saw that has said so.
+  /// Throws Error("canceled", run) when it has ended: whoever saw that has said so.
   void require_there() const;
   /// Ends it in order: the stage is destroyed there. Throws "stage-crashed" or "stage-hung" when that goes wrong.
   void end();

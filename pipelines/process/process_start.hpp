@@ -3,7 +3,7 @@
 
 namespace millrace::pipelines {
 
-/// The first thing that `main` does. Descriptors 0 to 2 are open afterwards, so that nothing else gets these numbers; reading
+/// The first thing that `main` does. Descriptors 0 to 2 are open afterward, so that nothing else gets these numbers; reading
 /// or writing one that was closed fails as before. A write to a pipe without a reader, or beyond the largest file, is an
 /// error of the write, and the end of a child can be waited for. Before any thread exists.
 void start_process();

@@ -14,7 +14,7 @@ void block_stop_signals();
 
 /// While it lives, the first signal is kept in `first()`; the second ends the process at once with 128 + its number.
 /// The kernel sends SIGXCPU every second: only the first counts. Make it
-/// before any other thread. Afterwards a signal does in this thread what it did before: what still runs can be ended.
+/// before any other thread. Afterward a signal does in this thread what it did before: what still runs can be ended.
 class StopSignals {
  public:
   /// `on_first` hears the number of the first signal, on a thread of its own; it must not wait for anything.

@@ -120,7 +120,7 @@ bool World::hangs() const {
          std::none_of(streams_.begin(), streams_.end(), [](const SimStream* stream) { return stream->can_go_on(); });
 }
 
-// What a stream is in the midst of ends first: afterwards nothing touches the memory that is let go.
+// What a stream is in the midst of ends first: afterward nothing touches the memory that is let go.
 void World::abandon() {
   std::unique_lock lock(mutex_);
   if (abandoned_) return;

@@ -51,7 +51,7 @@ class PretendedPeer final : public Communicator {
  private:
   // As over MPI, a stop cancels what the ranks say to each other after it.
   void require_not_stopped() const {
-    if (agreed != 0) throw Error(ErrorKind::run, "cancelled", "the run is being stopped");
+    if (agreed != 0) throw Error(ErrorKind::run, "canceled", "the run is being stopped");
   }
 };
 

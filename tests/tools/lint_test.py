@@ -57,13 +57,13 @@ class Lint(unittest.TestCase):
         self.assertIn(what, done.stdout)
 
     def plant(self, path, text, what, name, *arguments):
-        """`text` in `path` is reported with `what`; afterwards the tree is as it was."""
+        """`text` in `path` is reported with `what`; afterward the tree is as it was."""
         self.write(path, text)
         self.reports(what, name, *arguments)
         self.restore(path)
 
     def tolerate(self, path, text, name):
-        """`text` in `path` is accepted; afterwards the tree is as it was."""
+        """`text` in `path` is accepted; afterward the tree is as it was."""
         self.write(path, text)
         self.accepts(name)
         self.restore(path)

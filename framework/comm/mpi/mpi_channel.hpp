@@ -34,7 +34,7 @@ struct Operation {
 
   // Under the thread's lock.
   bool over = false;
-  enum class End : std::uint8_t { done, cancelled } end = End::done;
+  enum class End : std::uint8_t { done, canceled } end = End::done;
 };
 
 /// The MPI thread only.

@@ -107,7 +107,7 @@ void MpiThread::loop() {
     check_timeouts(now);
     check_liveness();
     resolve_probe(now);
-    if (cancelled_)
+    if (canceled_)
       for (const auto& channel : channels_) channel->drain();
     end_failed_run(now);
     if (may_leave()) return finalize();
@@ -122,8 +122,8 @@ void MpiThread::take_posted() {
     posted.swap(posted_);
   }
   for (auto& [channel, operation] : posted) {
-    if (cancelled_) {
-      over(operation, Operation::End::cancelled);
+    if (canceled_) {
+      over(operation, Operation::End::canceled);
       continue;
     }
     channels_[static_cast<std::size_t>(channel)]->add(std::move(operation));
@@ -133,7 +133,7 @@ void MpiThread::take_posted() {
 
 // By index: an operation that is over may add a channel.
 bool MpiThread::progress() {
-  if (cancelled_) return false;
+  if (canceled_) return false;
   bool active = false;
   for (std::size_t i = 0; i < channels_.size(); ++i) {
     while (const auto done = channels_[i]->progress()) over(done, Operation::End::done);
@@ -179,7 +179,7 @@ void MpiThread::handle(int from, const Message& message) {
 }
 
 void MpiThread::check_timeouts(Clock::time_point now) {
-  if (probe_ || cancelled_) return;
+  if (probe_ || canceled_) return;
   for (std::size_t i = 0; i < channels_.size(); ++i) {
     const Operation* front = channels_[i]->front();
     if (front == nullptr || !front->started || now - front->began < timeout_) continue;
@@ -192,7 +192,7 @@ void MpiThread::check_timeouts(Clock::time_point now) {
 // ranks to stop: then everybody answers.
 void MpiThread::check_liveness() {
   const int signal = requested_stop();
-  if (signal == 0 || signal == asked_for_signal_ || probe_ || cancelled_) return;
+  if (signal == 0 || signal == asked_for_signal_ || probe_ || canceled_) return;
   asked_for_signal_ = signal;
   probe_.emplace(*box_, rank_, size_, kStartChannel, 0, kPatience);
 }
@@ -203,7 +203,7 @@ void MpiThread::resolve_probe(Clock::time_point now) {
   const std::string blame = probe.blame();
   const Operation* front = channels_[static_cast<std::size_t>(probe.channel())]->front();
   const bool late = front != nullptr && front->started && now - front->began >= timeout_;
-  if (cancelled_ || (blame.empty() && !late)) return;
+  if (canceled_ || (blame.empty() && !late)) return;
   if (late)
     declare_failed((blame.empty() ? "every rank is alive, but the data do not come through" : blame) + ": " +
                        channels_[static_cast<std::size_t>(probe.channel())]->name_of(*front) + " has taken more than " +
@@ -240,15 +240,15 @@ void MpiThread::notice_own_failure() {
     told_ = true;
     box_->send_to_all(failed_message("rank " + std::to_string(rank_) + " failed: " + failure->text));
   }
-  if (!cancelled_ && (failure || agreed_stop_ != 0)) cancel_all();
+  if (!canceled_ && (failure || agreed_stop_ != 0)) cancel_all();
 }
 
 void MpiThread::cancel_all() {
-  if (cancelled_) return;
-  cancelled_ = true;
+  if (canceled_) return;
+  canceled_ = true;
   probe_.reset();
   for (const auto& channel : channels_)
-    for (const auto& operation : channel->give_up()) over(operation, Operation::End::cancelled);
+    for (const auto& operation : channel->give_up()) over(operation, Operation::End::canceled);
 }
 
 // A message that is under way is worth a spin, a rank that is late is not.
@@ -303,7 +303,7 @@ void MpiThread::finalize() {
   mpi_call(MPI_Ibarrier(channels_.front()->communicator(), &barrier), "MPI_Ibarrier");
   for (int done = 0; done == 0; usleep(20)) {
     for (const auto& channel : channels_)
-      if (cancelled_) channel->drain();
+      if (canceled_) channel->drain();
     read_messages();
     mpi_call(MPI_Test(&barrier, &done, MPI_STATUS_IGNORE), "MPI_Test");
     if (done == 0 && Clock::now() > until) end_process("another rank does not end");
@@ -352,7 +352,7 @@ void MpiThread::wait(Operation& operation) {
   if (failure_ && !failure_->own)
     throw Error(ErrorKind::stalled, "peer-lost", failure_->text + arrival_text(operation),
                 "look at what that rank has printed; if it is only slow, raise MILLRACE_PEER_TIMEOUT (seconds)");
-  throw Error(ErrorKind::run, "cancelled", "the run is stopping");
+  throw Error(ErrorKind::run, "canceled", "the run is stopping");
 }
 
 void MpiThread::wait_quietly(Operation& operation) noexcept {

@@ -38,7 +38,7 @@ class MpiThread {
   int open_channel(const std::string& node, const std::string& stage);
   std::shared_ptr<Operation> post(int channel, const char* what, std::vector<Round> rounds,
                                   std::vector<float> scratch = {});
-  /// Throws Error("peer-lost", stalled) or Error("cancelled", run); no message touches the operation's buffers after that.
+  /// Throws Error("peer-lost", stalled) or Error("canceled", run); no message touches the operation's buffers after that.
   void wait(Operation& operation);
   void wait_quietly(Operation& operation) noexcept;
   void watch(const std::atomic<int>* request) { request_ = request; }
@@ -87,7 +87,7 @@ class MpiThread {
   std::vector<std::unique_ptr<MpiChannel>> channels_;
   std::optional<LivenessProbe> probe_;
   int asked_for_signal_ = 0;
-  bool told_ = false, cancelled_ = false, gone_sent_ = false;
+  bool told_ = false, canceled_ = false, gone_sent_ = false;
   std::vector<bool> gone_;
   Clock::time_point changed_;
 

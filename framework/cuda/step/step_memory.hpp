@@ -26,7 +26,7 @@ class StepMemory {
   StepMemory(Device& device, const StepDemand& demand, std::byte* workspace = nullptr);
   StepMemory(const StepMemory&) = delete;
   StepMemory& operator=(const StepMemory&) = delete;
-  /// Synchronises the stream, so that nothing reads memory that goes away; not that of an abandoned device, whose memory stays.
+  /// Synchronizes the stream, so that nothing reads memory that goes away; not that of an abandoned device, whose memory stays.
   ~StepMemory();
 
   int device_index() const { return device_index_; }
@@ -41,12 +41,12 @@ class StepMemory {
   /// All of the step's memory becomes 0, all sums with it; or a part. Neither synchronizes.
   void clear();
   void zero(std::size_t offset, std::size_t bytes);
-  /// The weights, and their bf16 copies where products take them so. Synchronises the stream.
+  /// The weights, and their bf16 copies where products take them so. Synchronizes the stream.
   void set_weights(std::span<const float> flat);
-  /// Weights or optimizer state, in the model's flat order. Synchronises the stream.
+  /// Weights or optimizer state, in the model's flat order. Synchronizes the stream.
   void upload(std::span<const float> flat, std::size_t buffer);
   std::vector<float> download(std::size_t buffer) const;
-  /// `bytes` bytes at `offset` of the step's memory. Synchronises the stream.
+  /// `bytes` bytes at `offset` of the step's memory. Synchronizes the stream.
   void read(void* to, std::size_t offset, std::size_t bytes) const;
 
   /// Refuses a batch that does not fit: Error("batch-too-large" | "shape-mismatch", run).
@@ -69,7 +69,7 @@ class StepMemory {
 
   /// Sums of the steps that are done; any moment.
   ProgressPage look() const;
-  /// Synchronises the stream; sums start again at 0.
+  /// Synchronizes the stream; sums start again at 0.
   BatchSums take_sums();
   bool has_untaken() const { return untaken_; }
 

@@ -31,7 +31,7 @@ class StepProgram {
   /// Throws Error("no-algorithm", run) when cuBLASLt has none for a product without epilogue.
   StepProgram(const Ops& ops, StepOrder order, const WorkStreams& streams, ReduceOverRanks reduce = {});
 
-  /// Enqueues the kernels one by one; what is enqueued on the chain's stream afterwards comes behind all of them. The first
+  /// Enqueues the kernels one by one; what is enqueued on the chain's stream afterward comes behind all of them. The first
   /// time this loads them, which may synchronize.
   void enqueue() const;
   /// Records them into a graph; `enqueue` must have run before, because nothing may be loaded while capturing.

@@ -22,7 +22,7 @@ class MILLRACE_EXPORT PendingSum {
 /// the same order.
 ///
 /// Calls block. They throw Error("peer-lost", stalled) when a rank is gone, failed or did not come within the timeout, and
-/// Error("cancelled", run) when this rank is stopping; a stage lets both pass.
+/// Error("canceled", run) when this rank is stopping; a stage lets both pass.
 class MILLRACE_EXPORT Communicator {
  public:
   virtual ~Communicator();

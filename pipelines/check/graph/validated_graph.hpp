@@ -17,7 +17,7 @@
 
 namespace millrace::pipelines {
 
-/// One input of a node. Edges point backwards: from the consumer to the producer.
+/// One input of a node. Edges point backward: from the consumer to the producer.
 struct ValidatedEdge {
   std::string port;
   std::size_t from_node = 0;  ///< index into ValidatedGraph::nodes; always smaller than the consumer's own

@@ -203,7 +203,7 @@ class EdgeCheck {
   Diagnostics& diagnostics_;
   std::map<std::string, std::size_t> index_;
   std::unordered_map<const CheckedNode*, std::unordered_map<std::string_view, const PortDecl*>> outputs_;  // by name
-  std::vector<std::string> names_;  // of all nodes, once one is misspelt
+  std::vector<std::string> names_;  // of all nodes, once one is misspelled
   std::size_t unknown_ = 0;
 };
 

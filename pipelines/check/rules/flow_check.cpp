@@ -189,13 +189,13 @@ void check_uses(const CheckedGraph& graph, Diagnostics& diagnostics) {
   std::vector<std::string> names;
   for (const CheckedNode& node : graph.nodes) names.push_back(node.spec->name);
   const std::set<std::string> known(names.begin(), names.end());
-  std::size_t misspelt = 0;
+  std::size_t misspelled = 0;
   for (const CheckedNode& node : graph.nodes)
     for (const EdgeSpec& edge : node.spec->in) {
       used.insert(edge.from_node);
-      // A misspelt reference is one error, not two. Of very many, whom they mean is no longer asked: any node may be.
+      // A misspelled reference is one error, not two. Of very many, whom they mean is no longer asked: any node may be.
       if (known.contains(edge.from_node)) continue;
-      if (++misspelt > kMostShownErrors) return;
+      if (++misspelled > kMostShownErrors) return;
       for (const std::string& meant : close_names(edge.from_node, names)) used.insert(meant);
     }
   for (const CheckedNode& node : graph.nodes) {

@@ -101,7 +101,7 @@ std::string help_for(const ParamFault& fault, const DocNode& node, const DocNode
 }
 
 // `class` for `classes` is one mistake: the fault of the unknown name already says what is meant.
-bool is_misspelt(const ParamFault& missing, const std::vector<ParamFault>& faults) {
+bool is_misspelled(const ParamFault& missing, const std::vector<ParamFault>& faults) {
   return std::any_of(faults.begin(), faults.end(), [&](const ParamFault& fault) {
     const bool beside = fault.name == "unknown-parameter" && fault.path.size() == missing.path.size() + 1 &&
                         std::equal(missing.path.begin(), missing.path.end(), fault.path.begin());
@@ -112,7 +112,7 @@ bool is_misspelt(const ParamFault& missing, const std::vector<ParamFault>& fault
 void report(const std::vector<ParamFault>& faults, const DocNode& root, const Location& where_missing,
             Diagnostics& diagnostics) {
   for (const ParamFault& fault : faults) {
-    if (fault.name == "missing-parameter" && is_misspelt(fault, faults)) continue;
+    if (fault.name == "missing-parameter" && is_misspelled(fault, faults)) continue;
     const Found found = find(root, fault.path, where_missing);
     const bool is_key = fault.place == ParamFault::Place::key && !fault.path.empty();
     const std::vector<ParamStep> above(fault.path.begin(), fault.path.end() - (is_key ? 1 : 0));

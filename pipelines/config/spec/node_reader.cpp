@@ -134,7 +134,7 @@ class NodeReader {
     return (stage == nullptr) != (chain == nullptr);
   }
 
-  // In a file that extends another one, a node without a stage is one of the other whose name is misspelt.
+  // In a file that extends another one, a node without a stage is one of the other whose name is misspelled.
   std::string help_without_stage(const DocMember& member) const {
     std::vector<std::string> others;
     if (++without_stage_ <= kMostShownErrors)

@@ -23,7 +23,7 @@ bool StopState::has_signal() const {
 }
 
 void StopState::fail(const RunFailure& failure) {
-  if (failure.name == "cancelled" && stopping()) {
+  if (failure.name == "canceled" && stopping()) {
     if (failure.epoch > 0) give_up(failure.epoch);
     return;
   }

@@ -38,7 +38,7 @@ class StopState {
   bool stopping(std::uint32_t epoch) const;
   /// Whether anybody has stopped so far; a request that nobody has noticed does not count.
   bool stopped() const { return failed_.load(std::memory_order_acquire) || signal() != 0; }
-  /// What was cancelled because the run is stopping is no failure of its own.
+  /// What was canceled because the run is stopping is no failure of its own.
   void fail(const RunFailure& failure);
   /// What was thrown, as a failure of `node` if there is one. Also when memory is lacking for the words.
   void fail(const std::exception_ptr& thrown, const ValidatedNode* node = nullptr, const RunPosition& at = {}) noexcept;

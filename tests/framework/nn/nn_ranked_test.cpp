@@ -242,7 +242,7 @@ TEST_CASE("signals that share a flag are told apart, on however many ranks") {
   }
 }
 
-// What ranks say at the end of an epoch would be cancelled; the trainer has them agree once the epoch is told (ranks_test).
+// What ranks say at the end of an epoch would be canceled; the trainer has them agree once the epoch is told (ranks_test).
 TEST_CASE("after the last batch of an epoch a step leaves the agreement to the trainer") {
   for (const Reduction reduction : {Reduction::fast, Reduction::ordered})
     for (const Outcome& outcome : train_on(4, reduction, dense_batch(9), {SIGTERM, true}))

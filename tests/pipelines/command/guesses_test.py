@@ -320,7 +320,7 @@ class Guesses(unittest.TestCase):
         self.assertIn("error[duplicate-metric]", process.stderr)
         self.assertNotIn("= note: ", process.stderr)
 
-    def test_a_misspelt_node_of_a_child_is_that_of_the_base(self):
+    def test_a_misspelled_node_of_a_child_is_that_of_the_base(self):
         with tempfile.TemporaryDirectory() as folder:
             child = pathlib.Path(folder) / "child.yaml"
             child.write_text(f"version: 1\nextends: {os.path.abspath(MNIST)}\ngraph:\n  lern: {{with: {{loss: mse}}}}\n")

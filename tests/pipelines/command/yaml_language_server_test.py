@@ -15,7 +15,7 @@ from program import run
 
 SERVER = os.environ.get("YAML_LANGUAGE_SERVER") or shutil.which("yaml-language-server")
 WRONG = {
-    "a misspelt parameter": ("with: {classes: 10}}", "with: {class: 10}}", "class"),
+    "a misspelled parameter": ("with: {classes: 10}}", "with: {class: 10}}", "class"),
     "a value out of range": ("batch_size: 32", "batch_size: 0", "0"),
     "an unknown stage": ("stage: batcher, in: {inputs: train_inputs", "stage: bacher, in: {inputs: train_inputs", "bacher"),
     "a wrong type": ("shuffle: true", "shuffle: 7", "7"),

@@ -172,7 +172,7 @@ std::vector<Mutant> mutants_of(const std::string& text) {
   return mutants;
 }
 
-std::vector<Mutant> spoilt_files(const std::string& text, std::uint32_t seed, int count) {
+std::vector<Mutant> spoiled_files(const std::string& text, std::uint32_t seed, int count) {
   static constexpr std::array kPieces{"\t",
                                       "\r",
                                       "\n",
@@ -206,21 +206,21 @@ std::vector<Mutant> spoilt_files(const std::string& text, std::uint32_t seed, in
   std::mt19937 random(seed);
   std::vector<Mutant> files;
   for (int i = 0; i < count; ++i) {
-    std::string spoilt = text;
+    std::string spoiled = text;
     const std::size_t at = random() % text.size(), other = random() % text.size(), kind = random() % 6;
-    if (kind == 0) spoilt.resize(at);
-    if (kind == 1) spoilt[at] = static_cast<char>(random() % 256);
-    if (kind == 2) spoilt[at] = static_cast<char>(static_cast<unsigned char>(spoilt[at]) ^ (1U << random() % 8));
-    if (kind == 3) spoilt.insert(at, kPieces[random() % kPieces.size()]);
-    if (kind == 4) spoilt.insert(at, spoilt.substr(other, 200));
-    if (kind == 5) spoilt.erase(at, random() % 200);
-    if (random() % 8 == 0) spoilt.insert(other % spoilt.size(), 1, '\0');
-    files.push_back({fmt::format("kind {} of seed {}, number {}", kind, seed, i), std::move(spoilt)});
+    if (kind == 0) spoiled.resize(at);
+    if (kind == 1) spoiled[at] = static_cast<char>(random() % 256);
+    if (kind == 2) spoiled[at] = static_cast<char>(static_cast<unsigned char>(spoiled[at]) ^ (1U << random() % 8));
+    if (kind == 3) spoiled.insert(at, kPieces[random() % kPieces.size()]);
+    if (kind == 4) spoiled.insert(at, spoiled.substr(other, 200));
+    if (kind == 5) spoiled.erase(at, random() % 200);
+    if (random() % 8 == 0) spoiled.insert(other % spoiled.size(), 1, '\0');
+    files.push_back({fmt::format("kind {} of seed {}, number {}", kind, seed, i), std::move(spoiled)});
   }
   return files;
 }
 
-std::string misspelt_nodes(int count) {
+std::string misspelled_nodes(int count) {
   return graph(kSource + repeated(count, [](int i) {
                  return fmt::format("  {}: {{stage: {}, in: {}x}}\n", long_name(i), long_name(i), long_name(i));
                }));
@@ -233,8 +233,8 @@ std::string columns(int count) {
 std::vector<Mutant> extreme_files() {
   const auto used = [](int i) { return fmt::format("  {}: {{stage: print, in: {}x}}\n", long_name(i), long_name(i)); };
   std::vector<Mutant> files{
-      {"999 misspelt inputs", graph(kSource + repeated(998, used))},
-      {"999 misspelt stages and inputs", misspelt_nodes(998)},
+      {"999 misspelled inputs", graph(kSource + repeated(998, used))},
+      {"999 misspelled stages and inputs", misspelled_nodes(998)},
       {"unknown keys", graph(kSource) + repeated(30'000, [](int i) { return fmt::format("k{}: 1\n", i); })},
       {"unknown parameters", graph("  t: {stage: batcher, with: {" +
                                    repeated(30'000, [](int i) { return fmt::format("k{}: 1, ", i); }) + "}}\n")},

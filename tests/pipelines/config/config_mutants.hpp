@@ -16,10 +16,10 @@ struct Mutant {
 /// twice, swapped with the next, wrapped, and replaced by one of another kind.
 std::vector<Mutant> mutants_of(const std::string& text);
 /// `text` cut off, with bytes changed and put in, lines moved; the same ones for the same seed.
-std::vector<Mutant> spoilt_files(const std::string& text, std::uint32_t seed, int count);
+std::vector<Mutant> spoiled_files(const std::string& text, std::uint32_t seed, int count);
 /// Texts that are deep, long, or more when they are expanded.
 std::vector<Mutant> extreme_files();
 /// `count` nodes of 54 letters, each with a stage and an input that there are not.
-std::string misspelt_nodes(int count);
+std::string misspelled_nodes(int count);
 
 }  // namespace millrace::pipelines

@@ -95,14 +95,14 @@ TEST_CASE("a config with any value or key changed, removed, doubled or swapped i
 
 TEST_CASE("a file that is cut off, garbled or made of other files is answered") {
   for (const char* config : {"mnist_mlp.yaml", "linear_fit.yaml", "colors_onehot.yaml", "mnist_mlp_augmented.yaml"})
-    check_all(spoilt_files(text_of(config), 1, 250), takes_all() ? 1 : 13);
+    check_all(spoiled_files(text_of(config), 1, 250), takes_all() ? 1 : 13);
 }
 
-// Processor time for a config of which `count` nodes have an input and a stage that are misspelt.
+// Processor time for a config of which `count` nodes have an input and a stage that are misspelled.
 double seconds_for(int count) {
   const testing::TempFolder folder;
-  const std::string path = folder.path() + "/misspelt.yaml";
-  std::ofstream(path) << misspelt_nodes(count);
+  const std::string path = folder.path() + "/misspelled.yaml";
+  std::ofstream(path) << misspelled_nodes(count);
   Diagnostics diagnostics;
   const double start = processor_seconds();
   load_graph(path, {}, built_in_stages(), diagnostics);

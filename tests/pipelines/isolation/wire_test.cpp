@@ -51,7 +51,7 @@ Packet packet_of(std::vector<std::int32_t> values, Allocator& memory) {
   return packet;
 }
 
-/// An emission of one field as the stage's process would describe it; every number can be spoilt.
+/// An emission of one field as the stage's process would describe it; every number can be spoiled.
 struct Described {
   std::uint8_t region = 2, promised = 1;
   std::int64_t rows = 3;

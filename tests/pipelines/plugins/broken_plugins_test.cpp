@@ -1,7 +1,7 @@
 // Every way in which a plugin can be wrong, each with the name of the error that tells it.
 #include "plugins/elf_reader.hpp"
 #include "process/timeouts.hpp"
-#include "spoilt_plugin.hpp"
+#include "spoiled_plugin.hpp"
 
 #include <millrace/registry.hpp>
 
@@ -19,11 +19,11 @@ namespace {
 
 struct BrokenFile {
   const char* what;
-  std::function<void(SpoiltPlugin&)> spoil;
+  std::function<void(SpoiledPlugin&)> spoil;
   std::vector<std::string> names;  ///< any of these
 };
 
-void cut(SpoiltPlugin& plugin, std::size_t length) { plugin.bytes.resize(length); }
+void cut(SpoiledPlugin& plugin, std::size_t length) { plugin.bytes.resize(length); }
 
 constexpr std::size_t kNote = offsetof(millrace_plugin_note, api_version);
 
@@ -159,13 +159,13 @@ constexpr BrokenCode kBrokenCode[] = {
 TEST_CASE("every broken file is refused by name, with what mends it, and never mapped") {
   for (const BrokenFile& broken : broken_files()) {
     INFO(broken.what);
-    SpoiltPlugin plugin;
+    SpoiledPlugin plugin;
     broken.spoil(plugin);
     StageRegistry registry;
     const auto refusal = refusal_of(plugin.file(), registry);
     REQUIRE(refusal);
     CHECK(std::count(broken.names.begin(), broken.names.end(), refusal->name()) == 1);
-    CHECK(refusal->message().find("spoilt.so") != std::string::npos);
+    CHECK(refusal->message().find("spoiled.so") != std::string::npos);
     CHECK_FALSE(refusal->help().empty());
     CHECK_FALSE(is_mapped(plugin.folder()));
     CHECK(registry.names().empty());
@@ -175,7 +175,7 @@ TEST_CASE("every broken file is refused by name, with what mends it, and never m
 TEST_CASE("every plugin that misbehaves is refused by name, and its code never runs in this process") {
   for (const BrokenCode& broken : kBrokenCode) {
     INFO(broken.way);
-    const SpoiltPlugin plugin(broken.way);
+    const SpoiledPlugin plugin(broken.way);
     StageRegistry registry;
     const auto refusal = refusal_of(plugin.file(), registry);
     REQUIRE(refusal);
@@ -189,7 +189,7 @@ TEST_CASE("every plugin that misbehaves is refused by name, and its code never r
 TEST_CASE("a plugin that never returns is ended and refused") {
   const Variable soon("MILLRACE_PLUGIN_TIMEOUT_MS", "100");
   for (const char* way : {"global hangs", "register hangs"}) {
-    const SpoiltPlugin plugin(way);
+    const SpoiledPlugin plugin(way);
     StageRegistry registry;
     const auto refusal = refusal_of(plugin.file(), registry);
     REQUIRE(refusal);
@@ -207,7 +207,7 @@ TEST_CASE("a limit that is no positive number is a wrong argument") {
 
 TEST_CASE("the last line a plugin said before it died is told") {
   StageRegistry registry;
-  const SpoiltPlugin plugin("global complains and aborts");
+  const SpoiledPlugin plugin("global complains and aborts");
   const auto refusal = refusal_of(plugin.file(), registry);
   REQUIRE(refusal);
   REQUIRE(refusal->notes().size() == 1);
@@ -216,7 +216,7 @@ TEST_CASE("the last line a plugin said before it died is told") {
 
 TEST_CASE("what a global object throws is told") {
   StageRegistry registry;
-  const SpoiltPlugin plugin("global throws");
+  const SpoiledPlugin plugin("global throws");
   const auto refusal = refusal_of(plugin.file(), registry);
   REQUIRE(refusal);  // the loader ends the process, or lets the exception pass: both happen
   CHECK((refusal->name() == "plugin-crashes" || refusal->name() == "plugin-throws"));
@@ -228,7 +228,7 @@ TEST_CASE("no code runs of a plugin that its note already refuses") {
   const std::string mark = folder.path() + "/mark";
   const Variable variable("MILLRACE_TEST_MARK", mark);
   for (const bool refused : {true, false}) {
-    SpoiltPlugin plugin;
+    SpoiledPlugin plugin;
     if (refused) plugin.put_note(kNote, "\x63");
     StageRegistry registry;
     CHECK(refusal_of(plugin.file(), registry).has_value() == refused);
@@ -237,7 +237,7 @@ TEST_CASE("no code runs of a plugin that its note already refuses") {
 }
 
 TEST_CASE("a missing library and a missing symbol are named, as the source names them") {
-  SpoiltPlugin library, symbol;
+  SpoiledPlugin library, symbol;
   library.replace("libmillrace.so.0", "libmillrace.so.7");
   StageRegistry registry;
   auto refusal = refusal_of(library.file(), registry);
@@ -258,11 +258,11 @@ TEST_CASE("a plugin whose types are laid out otherwise, or that does not say how
   const testing::TempFolder folder;
   const std::string mark = folder.path() + "/mark";
   const Variable variable("MILLRACE_TEST_MARK", mark);
-  SpoiltPlugin other, silent;
+  SpoiledPlugin other, silent;
   const std::size_t at = other.section(".note.millrace.layout").sh_offset;
   other.put(at, std::string(1, static_cast<char>(~other.bytes[at])));
   silent.replace(".note.millrace.layout", ".note.millrace.l_yout");
-  for (const SpoiltPlugin* plugin : {&other, &silent}) {
+  for (const SpoiledPlugin* plugin : {&other, &silent}) {
     StageRegistry registry;
     const auto refusal = refusal_of(plugin->file(), registry);
     REQUIRE(refusal);
@@ -273,7 +273,7 @@ TEST_CASE("a plugin whose types are laid out otherwise, or that does not say how
 }
 
 TEST_CASE("an entry point by another name is none") {
-  SpoiltPlugin plugin;
+  SpoiledPlugin plugin;
   plugin.replace("millrace_plugin_entry", "millrace_plugin_gate_");
   StageRegistry registry;
   const auto refusal = refusal_of(plugin.file(), registry);
@@ -303,14 +303,14 @@ bool load_in_fork(const std::string& file) {
 }  // namespace
 
 TEST_CASE("one wrong byte anywhere in the headers and the dynamic section takes nobody down") {
-  const SpoiltPlugin whole;
+  const SpoiledPlugin whole;
   const Elf64_Phdr dynamic = whole.segment(whole.segment_of_type(PT_DYNAMIC));
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < sizeof(Elf64_Ehdr) + whole.header.e_phnum * sizeof(Elf64_Phdr); i += 7)
     places.push_back(i);
   for (std::size_t i = 0; i < dynamic.p_filesz; i += 11) places.push_back(dynamic.p_offset + i);
   for (const std::size_t place : places) {
-    SpoiltPlugin plugin;
+    SpoiledPlugin plugin;
     plugin.bytes[place] = static_cast<char>(~plugin.bytes[place]);
     const std::string file = plugin.file();
     try {

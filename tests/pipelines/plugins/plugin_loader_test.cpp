@@ -2,7 +2,7 @@
 #include "plugins/plugin_loader.hpp"
 #include "plugins/descriptor_check.hpp"
 #include "plugins/elf_reader.hpp"
-#include "spoilt_plugin.hpp"
+#include "spoiled_plugin.hpp"
 
 #include <millrace/detail/build_info.hpp>
 
@@ -42,7 +42,7 @@ TEST_CASE("the descriptors of the built-in stages are complete") {
 }
 
 TEST_CASE("a good plugin is registered with its origin and stays mapped for ever") {
-  const SpoiltPlugin plugin;
+  const SpoiledPlugin plugin;
   const std::string file = plugin.file();
   {
     StageRegistry registry;
@@ -56,31 +56,31 @@ TEST_CASE("a good plugin is registered with its origin and stays mapped for ever
 }
 
 TEST_CASE("a plugin that says neither name nor version is still one") {
-  const SpoiltPlugin plugin("entry without texts");
+  const SpoiledPlugin plugin("entry without texts");
   StageRegistry registry;
   CHECK_FALSE(refusal_of(plugin.file(), registry));
   CHECK(registry.find("moody")->plugin.empty());
 }
 
 TEST_CASE("one file is loaded once, by whatever name") {
-  const SpoiltPlugin plugin;
+  const SpoiledPlugin plugin;
   const std::string file = plugin.file();
   const std::string link = plugin.folder() + "/link.so", hard_link = plugin.folder() + "/hard.so";
   fs::create_symlink(file, link);
   fs::create_hard_link(file, hard_link);
   StageRegistry registry;
-  for (const std::string& path : {file, file, link, hard_link, plugin.folder() + "/./spoilt.so"})
+  for (const std::string& path : {file, file, link, hard_link, plugin.folder() + "/./spoiled.so"})
     CHECK(load_plugin(path, registry, kTrial) == std::vector<std::string>{"moody"});
   CHECK(registry.names().size() == 1);
 }
 
 TEST_CASE("of two plugins with one stage the second is refused whole, and both files are named") {
-  const SpoiltPlugin first, second, builtin("built-in name");
+  const SpoiledPlugin first, second, builtin("built-in name");
   StageRegistry registry;
   load_builtin_plugin(registry);
   REQUIRE_FALSE(refusal_of(first.file(), registry));
   const std::size_t count = registry.names().size();
-  for (const SpoiltPlugin* plugin : {&second, &builtin}) {
+  for (const SpoiledPlugin* plugin : {&second, &builtin}) {
     const auto refusal = refusal_of(plugin->file(), registry);
     REQUIRE(refusal);
     CHECK(refusal->name() == "duplicate-stage");
@@ -103,9 +103,9 @@ TEST_CASE("what is no shared object is refused by name") {
 }
 
 TEST_CASE("a plugin that is cut off anywhere is refused and never mapped") {
-  const SpoiltPlugin whole;
+  const SpoiledPlugin whole;
   for (std::size_t length = 64; length < whole.bytes.size(); length += whole.bytes.size() / 37) {
-    SpoiltPlugin plugin;
+    SpoiledPlugin plugin;
     plugin.bytes.resize(length);
     INFO("cut at " << length << " of " << whole.bytes.size());
     CHECK(name_of_refusal(plugin.file()) == "plugin-truncated");
@@ -114,7 +114,7 @@ TEST_CASE("a plugin that is cut off anywhere is refused and never mapped") {
 }
 
 TEST_CASE("texts of a note that do not end are ended") {
-  SpoiltPlugin plugin;
+  SpoiledPlugin plugin;
   plugin.put_note(offsetof(millrace_plugin_note, sanitizer), std::string(sizeof(millrace_plugin_note::sanitizer), 'x'));
   const std::string file = plugin.file();
   CHECK(name_of_refusal(file) == "plugin-sanitizer");

@@ -1,7 +1,7 @@
 // In which order folders are searched, what is said of every file in them, and that what anybody may write to is refused.
 #include "plugins/plugin_search.hpp"
 #include "error_of.hpp"
-#include "spoilt_plugin.hpp"
+#include "spoiled_plugin.hpp"
 
 #include <filesystem>
 
@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void put(const SpoiltPlugin& plugin, const std::string& file) {
+void put(const SpoiledPlugin& plugin, const std::string& file) {
   fs::create_directories(fs::path(file).parent_path());
   fs::copy_file(plugin.file(), file, fs::copy_options::overwrite_existing);
 }
@@ -38,7 +38,7 @@ TEST_CASE("plugin folders come in order: the variable's, the user's, then the bu
 TEST_CASE("a bare name is looked for in every folder, a path is itself") {
   const TempFolder empty, folder;
   const Variable path("MILLRACE_PLUGIN_PATH", empty.path() + ":" + folder.path()), data("XDG_DATA_HOME", empty.path());
-  put(SpoiltPlugin(), folder.path() + "/moody.so");
+  put(SpoiledPlugin(), folder.path() + "/moody.so");
   CHECK(find_plugin("moody") == folder.path() + "/moody.so");
   CHECK(find_plugin("./moody") == "./moody");
   CHECK(find_plugin("moody.so") == "moody.so");
@@ -52,9 +52,9 @@ TEST_CASE("every place that was looked at is told, with what it brought or why i
   const TempFolder first, second;
   const Variable path("MILLRACE_PLUGIN_PATH", first.path() + ":" + second.path() + ":/nowhere"),
       data("XDG_DATA_HOME", first.path());
-  put(SpoiltPlugin("register crashes"), first.path() + "/a.so");
-  put(SpoiltPlugin(), first.path() + "/b.so");
-  put(SpoiltPlugin(), second.path() + "/later.so");
+  put(SpoiledPlugin("register crashes"), first.path() + "/a.so");
+  put(SpoiledPlugin(), first.path() + "/b.so");
+  put(SpoiledPlugin(), second.path() + "/later.so");
   second.file("readme.txt", "no plugin");
   fs::create_directories(first.path() + "/millrace/plugins");
   StageRegistry registry;
@@ -75,8 +75,8 @@ TEST_CASE("what anybody may write to is refused unseen") {
   const TempFolder open_file, open_folder;
   const Variable path("MILLRACE_PLUGIN_PATH", open_file.path() + ":" + open_folder.path()),
       data("XDG_DATA_HOME", "/nowhere");
-  put(SpoiltPlugin(), open_file.path() + "/a.so");
-  put(SpoiltPlugin(), open_folder.path() + "/b.so");
+  put(SpoiledPlugin(), open_file.path() + "/a.so");
+  put(SpoiledPlugin(), open_folder.path() + "/b.so");
   fs::permissions(open_file.path() + "/a.so", fs::perms::others_write, fs::perm_options::add);
   fs::permissions(open_folder.path(), fs::perms::others_write, fs::perm_options::add);
   StageRegistry registry;
@@ -93,9 +93,9 @@ TEST_CASE("what anybody may write to is refused unseen") {
 TEST_CASE("a plugin that was mended is there at once: nothing remembers that it was refused") {
   const TempFolder folder;
   const Variable path("MILLRACE_PLUGIN_PATH", folder.path()), data("XDG_DATA_HOME", "/nowhere");
-  put(SpoiltPlugin("register crashes"), folder.path() + "/moody.so");
+  put(SpoiledPlugin("register crashes"), folder.path() + "/moody.so");
   StageRegistry registry;
   CHECK(load_plugins_of_folders(registry, kTrial)[0].refusal);
-  put(SpoiltPlugin(), folder.path() + "/moody.so");
+  put(SpoiledPlugin(), folder.path() + "/moody.so");
   CHECK(load_plugins_of_folders(registry, kTrial)[0].stages == std::vector<std::string>{"moody"});
 }

@@ -38,13 +38,13 @@ TEST_CASE("a failure in an epoch leaves those before it, one in none leaves noth
   CHECK(stop.stopping(1));
 }
 
-TEST_CASE("work that was cancelled is no failure, but its epoch cannot be complete", "[stop_state]") {
+TEST_CASE("work that was canceled is no failure, but its epoch cannot be complete", "[stop_state]") {
   pipelines::StopState stop(nullptr);
   RunFailure failure;
   failure.epoch = 5;
   stop.fail(failure);
   failure.epoch = 4;
-  failure.name = "cancelled";
+  failure.name = "canceled";
   stop.fail(failure);
   CHECK(stop.failures().size() == 1);
   CHECK(stop.stopping(4));

@@ -36,34 +36,34 @@ inline std::optional<Error> refusal_of(const std::string& file, StageRegistry& r
 }
 
 /// Its bytes in memory, and a file of them that goes with it.
-class SpoiltPlugin {
+class SpoiledPlugin {
  public:
-  SpoiltPlugin() {
+  SpoiledPlugin() {
     std::ifstream file(MILLRACE_TEST_MOODY_PLUGIN, std::ios::binary);
     bytes.assign(std::istreambuf_iterator<char>(file), {});
     std::memcpy(&header, bytes.data(), sizeof header);
   }
   /// One that misbehaves in a way of fixtures/moody.cpp.
-  explicit SpoiltPlugin(std::string_view way) : SpoiltPlugin() {
+  explicit SpoiledPlugin(std::string_view way) : SpoiledPlugin() {
     put(bytes.find("mood:good") + 5, std::string(way) + '\0');
   }
 
-  SpoiltPlugin& put(std::size_t offset, std::string_view text) {
+  SpoiledPlugin& put(std::size_t offset, std::string_view text) {
     bytes.replace(offset, text.size(), text);
     return *this;
   }
   template <class T>
-  SpoiltPlugin& put_number(std::size_t offset, T number) {
+  SpoiledPlugin& put_number(std::size_t offset, T number) {
     return put(offset, std::string_view(reinterpret_cast<const char*>(&number), sizeof number));
   }
   /// Replaces every occurrence of a text by one of the same length.
-  SpoiltPlugin& replace(std::string_view from, std::string_view to) {
+  SpoiledPlugin& replace(std::string_view from, std::string_view to) {
     REQUIRE(from.size() == to.size());
     REQUIRE(bytes.find(from) != std::string::npos);
     for (std::size_t at = bytes.find(from); at != std::string::npos; at = bytes.find(from, at + 1)) put(at, to);
     return *this;
   }
-  SpoiltPlugin& put_note(std::size_t member, std::string_view text) {
+  SpoiledPlugin& put_note(std::size_t member, std::string_view text) {
     return put(section(".note.millrace").sh_offset + member, text);
   }
 
@@ -86,7 +86,7 @@ class SpoiltPlugin {
   Elf64_Shdr section(std::string_view name) const { return at<Elf64_Shdr>(section_offset(name)); }
 
   /// Writes the file; it must not be rewritten once it was loaded.
-  std::string file() const { return folder_.file("spoilt.so", bytes); }
+  std::string file() const { return folder_.file("spoiled.so", bytes); }
   const std::string& folder() const { return folder_.path(); }
 
   std::string bytes;
