@@ -57,9 +57,9 @@ Opened open_object(const CudaPlaces& places) {
 
 }  // namespace
 
-std::string cuda_object_path() {
+std::string cuda_backend_path() {
   Dl_info self;
-  if (dladdr(reinterpret_cast<const void*>(&cuda_object_path), &self) == 0) return {};
+  if (dladdr(reinterpret_cast<const void*>(&cuda_backend_path), &self) == 0) return {};
   const fs::path folder = fs::path(self.dli_fname).parent_path();
   for (const char* place : {"millrace_cuda.so", "millrace/millrace_cuda.so"})
     if (std::error_code failed; fs::exists(folder / place, failed)) return fs::canonical(folder / place).string();

@@ -46,7 +46,7 @@ inline constexpr const char* kCudaBackendSymbol = "millrace_cuda_backend";
 /// Where to look; tests look elsewhere.
 struct CudaPlaces {
   std::string driver = "libcuda.so.1";
-  std::string object = cuda_object_path();
+  std::string object = cuda_backend_path();
 };
 
 /// Opens the driver, then the object, and asks it. The object stays open for the life of the process.

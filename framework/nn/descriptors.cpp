@@ -25,18 +25,19 @@ std::vector<std::string> names_of(Types types) {
 }
 
 Alternative dense() {
-  return {"dense",
-          "Every output is a weighted sum of all inputs, then the activation.",
-          {Param("units", ParamType::integer().at_least(1).at_most(1 << 20), "Number of outputs."),
-           Param("activation", ParamType::choice(names_of(nn::Activations())), "Function applied to the sums.")
-               .or_default("linear"),
-           Param("use_bias", ParamType::boolean(), "Adds a trained constant to every output.").or_default(true),
-           Param("kernel_initializer", nn::initializer_param_type(), "Where the weights start.")
-               .or_default(alternative("glorot_uniform")),
-           Param("bias_initializer", nn::initializer_param_type(), "Where the biases start.")
-               .or_default(alternative("zeros")),
-           Param("l2", ParamType::float32().at_least(0), "Adds l2 * sum(weights^2) to the loss; biases are left out.")
-               .or_default(0.0)}};
+  return {
+      "dense",
+      "Every output is a weighted sum of all inputs, then the activation.",
+      {Param("units", ParamType::integer().at_least(1).at_most(1 << 20), "Number of outputs."),
+       Param("activation", ParamType::choice(names_of(nn::Activations())), "Function applied to the pre-activations.")
+           .or_default("linear"),
+       Param("use_bias", ParamType::boolean(), "Adds a trained constant to every output.").or_default(true),
+       Param("kernel_initializer", nn::initializer_param_type(), "Where the weights start.")
+           .or_default(alternative("glorot_uniform")),
+       Param("bias_initializer", nn::initializer_param_type(), "Where the biases start.")
+           .or_default(alternative("zeros")),
+       Param("l2", ParamType::float32().at_least(0), "Adds l2 * sum(weights^2) to the loss; biases are left out.")
+           .or_default(0.0)}};
 }
 
 Alternative dropout() {

@@ -102,7 +102,7 @@ MILLRACE_HOST_DEVICE constexpr decltype(auto) visit(Loss loss, F&& f) {
 }
 
 /// In place: logits become outputs, where there are no targets.
-MILLRACE_HOST_DEVICE inline void activate_outputs(Activation activation, float* z, std::int64_t n) {
+MILLRACE_HOST_DEVICE inline void apply_activation(Activation activation, float* z, std::int64_t n) {
   visit(activation, [&](auto tag) { decltype(tag)::Type::activate_row(z, n); });
 }
 

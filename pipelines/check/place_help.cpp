@@ -53,7 +53,7 @@ bool wants_place(const Diagnostic& d) {
          !d.label.starts_with("this looks like");
 }
 
-std::string place_text(const std::vector<SettablePath>& meant) {
+std::string where_it_belongs(const std::vector<SettablePath>& meant) {
   constexpr std::size_t kMost = 4;
   std::string text;
   for (std::size_t i = 0; i < std::min(meant.size(), kMost); ++i)
@@ -77,7 +77,7 @@ Diagnostics with_places(const Diagnostics& found, const DocNode& document, const
     if (!paths) paths = settable_paths(document, registry);
     const std::string wrong = path_of_key(document, d.where);
     const std::vector<SettablePath> meant = wrong.empty() ? std::vector<SettablePath>() : paths_meant(wrong, *paths);
-    if (!meant.empty() && meant.front().path != wrong) d.help = fmt::format("{}; {}", place_text(meant), d.help);
+    if (!meant.empty() && meant.front().path != wrong) d.help = fmt::format("{}; {}", where_it_belongs(meant), d.help);
     return true;
   });
 }

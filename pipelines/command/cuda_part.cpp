@@ -63,7 +63,7 @@ CudaPart cuda_part(const CudaFinding& finding) {
 }
 
 CudaFinding cuda_finding(std::string why_no_gpu) {
-  return {CudaBuild::MILLRACE_CUDA_BUILD, MILLRACE_CUDA_COMPILER, cuda_object_path(), std::move(why_no_gpu),
+  return {CudaBuild::MILLRACE_CUDA_BUILD, MILLRACE_CUDA_COMPILER, cuda_backend_path(), std::move(why_no_gpu),
           build_folder()};
 }
 

@@ -22,7 +22,7 @@ class SentPackets {
 
   /// Copies the packet's bytes into shared memory and describes it. `port`: what flows on its edge.
   void write(WireWriter& to, const Packet& packet, const PortSpec& port);
-  /// An emission, its bytes copied out of shared memory into memory of the run, or those of the packet that they came with.
+  /// An output packet, its bytes copied out of shared memory into memory of the run, or those of the packet that they came with.
   /// `port`: what was promised for its output. Throws Error("stage-garbled", run).
   OutputPacket read(WireReader& from, const PortSpec& port, WorkContext& context);
   /// The stage has let go of these.

@@ -43,7 +43,7 @@ void add_own_folder(std::vector<PluginFolder>& folders) {
 std::vector<std::string> shared_objects(const std::string& folder, std::error_code& error) {
   std::vector<std::string> files;
   std::error_code none;
-  const std::string device = cuda_object_path();
+  const std::string device = cuda_backend_path();
   for (const auto& entry : fs::directory_iterator(folder, error))
     if (entry.path().extension() == ".so" && !fs::equivalent(entry.path(), device, none))
       files.push_back(entry.path().string());

@@ -24,7 +24,7 @@ IdxData load_by_name(const IdxChoice& choice, std::string_view role, const IdxRo
 
 void require_equal_counts(const IdxChoice& choice, std::int64_t images, std::int64_t labels) {
   if (images == labels) return;
-  throw Error(ErrorKind::data, "count-mismatch",
+  throw Error(ErrorKind::data, "rows-mismatch",
               fmt::format("{} has {}, {} has {} (at byte 4 of each)", choice.images, counted(images, "row"),
                           choice.labels, labels),
               "images and labels must be of the same split of the same data set");

@@ -21,7 +21,7 @@ struct IdxChoice {
 const DatasetFile& file_of(const IdxChoice& choice, std::string_view role);
 /// Its rows, verified. Throws as read_dataset_file() does.
 IdxData load_by_name(const IdxChoice& choice, std::string_view role, const IdxRows& rows);
-/// Throws Error("count-mismatch", data) unless there is a label for each image.
+/// Throws Error("rows-mismatch", data) unless there is a label for each image.
 void require_equal_counts(const IdxChoice& choice, std::int64_t images, std::int64_t labels);
 
 }  // namespace millrace::stages

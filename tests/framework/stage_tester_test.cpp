@@ -1,4 +1,4 @@
-// The bench that stages are tested with, on two small stages: what it passes on, what it completes, and which breaches of contract it names.
+// StageTester, which drives one stage in a test, on two small stages: what it passes on, what it completes, and which breaches of contract it names.
 #include "catch.hpp"
 #include "error_of.hpp"
 

@@ -212,7 +212,7 @@ TEST_CASE("Every rank from one to eight is read") {
 TEST_CASE("Images and labels of different counts are refused with both counts") {
   const SmallSet ten(10), nine(9);
   const Error error = infer_error({{"images", ten.images}, {"labels", nine.labels}});
-  CHECK(error.name() == "count-mismatch");
+  CHECK(error.name() == "rows-mismatch");
   CHECK(error.kind() == ErrorKind::data);
   CHECK_THAT(error.message(), ContainsSubstring("10 rows") && ContainsSubstring("has 9"));
   const SmallSet one(1);

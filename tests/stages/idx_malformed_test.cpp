@@ -170,7 +170,7 @@ TEST_CASE("Malformed labels are refused like malformed images") {
         .name();
   };
   CHECK(refuse(idx_of_bytes({3}, {1, 2})) == "idx-size");
-  CHECK(refuse(idx_of_bytes({2}, {1, 2})) == "count-mismatch");
+  CHECK(refuse(idx_of_bytes({2}, {1, 2})) == "rows-mismatch");
   CHECK(refuse(gzip(idx_of_bytes({3}, {1, 2, 3})).substr(0, 20)) == "gzip-truncated");
   CHECK(refuse("") == "idx-short");
 }

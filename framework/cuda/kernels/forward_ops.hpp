@@ -265,7 +265,7 @@ struct FinishRow {
     if (targets || classes)
       compute_results(row, z, d, n);
     else
-      nn::activate_outputs(activation, z, n);
+      nn::apply_activation(activation, z, n);
     for (std::int64_t j = 0; j < n; ++j) out[j] = z[j];
   }
 

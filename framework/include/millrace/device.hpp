@@ -176,6 +176,6 @@ MILLRACE_EXPORT std::vector<DeviceReport> list_devices();
 MILLRACE_EXPORT DeviceReport report_cpu();
 
 /// The shared object with the CUDA device that belongs to this library; empty when it was built without. Opens nothing.
-MILLRACE_EXPORT std::string cuda_object_path();
+MILLRACE_EXPORT std::string cuda_backend_path();
 
 }  // namespace millrace

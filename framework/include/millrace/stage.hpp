@@ -55,7 +55,7 @@ class MILLRACE_EXPORT InferContext {
   /// Memory the stage will hold besides what flows: a data set, a partial batch, weights and activations.
   virtual void uses_memory(std::string what, std::size_t bytes) = 0;
   /// The stage keeps up to `rows` input rows that it has not emitted yet. The engine widens the sources' budgets so that
-  /// this many rows can be alive, and keeps the credits of those rows until the next emission.
+  /// this many rows can be alive, and keeps the credits of those rows until its next output packet.
   virtual void accumulates(std::int64_t rows) = 0;
 
   virtual const DeviceId& device() const = 0;

@@ -46,7 +46,7 @@ std::string refusal_text(const Error& error) {
   return error.help().empty() ? text : text + fmt::format("    help: {}\n", printable_message(error.help(), 6));
 }
 
-std::string place_text(const LookedAt& place) {
+std::string described(const LookedAt& place) {
   const std::string head = fmt::format("  {}: {}\n", place.origin, printable_line(place.path));
   if (place.refusal) return head + refusal_text(*place.refusal);
   const std::string remark = place.remark.empty() ? "" : fmt::format("    {}\n", place.remark);
@@ -60,7 +60,7 @@ std::string page(const std::string& name, const StageInfo* info, const std::vect
                                                    printable_line(info->plugin), printable_line(info->file))
                                      : fmt::format("no plugin brings a stage `{}`\n", printable_line(name));
   text += "\nLooked at, in this order:\n";
-  for (const LookedAt& place : places) text += place_text(place);
+  for (const LookedAt& place : places) text += described(place);
   if (info == nullptr && !close.empty()) text += fmt::format("\nDid you mean `{}`?\n", fmt::join(close, "` or `"));
   return text;
 }

@@ -105,7 +105,7 @@ std::string json() {
                  {"build", build.describe()},
                  {"onednn", build.onednn},
                  {"isa", build.isa},
-                 {"cuda_object", cuda_object_path()},
+                 {"cuda_object", cuda_backend_path()},
                  {"cuda_part", {{"state", part.state}, {"detail", part.detail}}},
                  {"curl", can_download()},
                  {"mpi", {{"available", mpi.available}, {"detail", mpi.detail}}},

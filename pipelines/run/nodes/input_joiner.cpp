@@ -1,4 +1,4 @@
-// Puts a node's input packets back into order and joins them.
+// Packets wait in a map by number for each port; those whose number is next are joined across ports.
 #include "input_joiner.hpp"
 
 #include <millrace/detail/counted.hpp>

@@ -1,4 +1,4 @@
-// Puts a node's input packets back into order and joins them: what a node may work on next.
+// The reorder buffer of a node: puts its input packets back into order and joins them: what the node may work on next.
 #pragma once
 
 #include "backpressure/credit_ledger.hpp"

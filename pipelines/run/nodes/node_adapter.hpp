@@ -87,7 +87,7 @@ class NodeAdapter {
   virtual void execute(Work& work) noexcept;
   /// After the drain of a stopped run: counts what still waits for its neighbors as discarded.
   void discard_waiting();
-  /// After the drain: gives back what an emission that never came would have held.
+  /// After the drain: gives back the leases kept for output packets that never came.
   virtual void release_holds() {}
 
   const ValidatedNode& node() const { return node_; }

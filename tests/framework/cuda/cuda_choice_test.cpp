@@ -122,5 +122,5 @@ TEST_CASE("bits of a GPU depend on its type and the runtime, not on its place, i
 }
 
 TEST_CASE("the framework finds the object that was built with it, and only that") {
-  CHECK(cuda_object_path() == REAL_OBJECT);  // empty without nvcc
+  CHECK(cuda_backend_path() == REAL_OBJECT);  // empty without nvcc
 }

@@ -51,7 +51,7 @@ Packet packet_of(std::vector<std::int32_t> values, Allocator& memory) {
   return packet;
 }
 
-/// An emission of one field as the stage's process would describe it; every number can be spoiled.
+/// An output packet of one field as the stage's process would describe it; every number can be spoiled.
 struct Described {
   std::uint8_t region = 2, promised = 1;
   std::int64_t rows = 3;
@@ -145,7 +145,7 @@ TEST_CASE("what is thrown there is thrown here", "[isolation]") {
   CHECK_FALSE(is_exception);
 }
 
-TEST_CASE("an emission is copied out, or is a view of the packet it came with", "[isolation]") {
+TEST_CASE("an output packet is copied out, or is a view of the packet it came with", "[isolation]") {
   SharedFile inputs("in"), outputs("out");
   SentPackets packets(inputs, outputs);
   HeapContext context;

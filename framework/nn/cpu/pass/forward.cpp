@@ -172,7 +172,7 @@ void Forward::finish_row(std::int64_t row) const {
   const std::int64_t n = model_.outputs();
   const Activation activation = model_.layers.back().activation;
   float* out = outputs_.back() + row * n;
-  if (!target_tensor_) return nn::activate_outputs(activation, out, n);
+  if (!target_tensor_) return nn::apply_activation(activation, out, n);
   const nn::TargetRow y = target(row);
   const float loss = nn::finish_outputs(loss_, activation, out, n, y) * weight(row);
   results_[row] = nn::measure_row(loss, out, n, y);
