@@ -1,4 +1,4 @@
-// Where a device's time goes.
+// The idle time before a computation is cut where a possible cause begins or ends, and each piece charged to one cause.
 #include "device/device_timeline.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// One stage outside of a graph.
+// Every exception of the stage comes out as the Error that a run would report; names as stage_error.hpp gives them.
 #include "stage_harness.hpp"
 
 #include "misuse.hpp"

@@ -1,4 +1,4 @@
-// What every check of the suite is written with.
+// Runs a check over each accepted form of input until one fails; what the stage throws is a finding too.
 #include "suite_check.hpp"
 
 #include <millrace/detail/stage_error.hpp>

@@ -1,4 +1,4 @@
-// Checks of what a stage sends.
+// Each check drives a new stage through a scenario (one row, empty epochs, odd blocks) and looks at what it sent.
 #include "suite_output_checks.hpp"
 
 #include "suite_check.hpp"

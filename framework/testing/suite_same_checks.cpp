@@ -1,4 +1,4 @@
-// Checks that a stage does the same again.
+// Each check writes what two runs sent and reported as lines of text, and compares them line by line.
 #include "suite_same_checks.hpp"
 
 #include "suite_check.hpp"

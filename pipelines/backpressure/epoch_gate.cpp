@@ -1,4 +1,4 @@
-// When an epoch may start.
+// A ring of epochs_ahead + 1 entries, one for each epoch that may be alive at once.
 #include "epoch_gate.hpp"
 
 #include <algorithm>

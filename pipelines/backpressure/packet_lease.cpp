@@ -1,4 +1,4 @@
-// What a packet keeps taken while any copy of it lives.
+// Reference counts do the work: a lease ends when the last packet that points to it goes.
 #include "packet_lease.hpp"
 
 #include <algorithm>

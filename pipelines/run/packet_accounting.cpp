@@ -1,4 +1,4 @@
-// Nothing is lost silently.
+// Compares the counts of each edge and source after the run, and says which stage is likely at fault.
 #include "packet_accounting.hpp"
 
 #include <millrace/detail/counted.hpp>

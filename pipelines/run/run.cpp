@@ -1,4 +1,4 @@
-// Everything one run owns.
+// Builds the nodes, opens the stages in order, closes them in reverse, and attributes leases that come back to the stage that kept them.
 #include "run.hpp"
 
 #include "backpressure/source_budgets.hpp"

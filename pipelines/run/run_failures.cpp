@@ -1,4 +1,4 @@
-// What a run says of a node that has failed it in other ways than by an exception.
+// A node that hangs is told with those that wait for it; one that nothing has reached, with where to look.
 #include "run_failures.hpp"
 
 #include "diagnostics/printable_text.hpp"

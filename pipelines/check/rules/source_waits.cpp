@@ -1,4 +1,4 @@
-// Which sources wait for which.
+// Carries sorted sets of sources down the graph: for each node all that lie before it, and those that its rows come from.
 #include "source_waits.hpp"
 
 #include <algorithm>

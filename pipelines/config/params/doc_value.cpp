@@ -1,4 +1,4 @@
-// A value of a config's text, as the check of parameters reads it.
+// Adapts a DocNode to WrittenValue; numbers are read by the rules of a config's text, fractions such as 1/255 included.
 #include "doc_value.hpp"
 
 #include "config/document/scalars.hpp"

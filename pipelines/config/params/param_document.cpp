@@ -1,4 +1,4 @@
-// Values back to documents: the defaults of a descriptor, as the user could have written them.
+// Walks the descriptor beside the document, and writes each default where the document leaves the parameter out.
 #include "param_document.hpp"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// Notices a stage that does not return.
+// One thread looks at all nodes at every tenth of the shortest limit, and counts the looks at which a call was still the same.
 #include "call_watch.hpp"
 
 #include <algorithm>

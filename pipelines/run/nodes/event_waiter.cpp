@@ -1,4 +1,4 @@
-// Waits for the device, so that no thread of the graph has to.
+// One thread, started with the first entry, waits for the events one after the other, in slices of 10 ms.
 #include "event_waiter.hpp"
 
 #include <millrace/error.hpp>

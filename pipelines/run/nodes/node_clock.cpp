@@ -1,4 +1,4 @@
-// Where a node's time goes.
+// Charges the time since the last change to the state that ends with it.
 #include "node_clock.hpp"
 
 namespace millrace::pipelines {

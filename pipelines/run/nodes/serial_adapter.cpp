@@ -1,4 +1,4 @@
-// A node that takes packets one at a time, in order, and may emit any number.
+// Keeps the leases of a call's inputs for the output packets that are made of them (decision 0002).
 #include "serial_adapter.hpp"
 
 #include "backpressure/kept_leases.hpp"

@@ -1,4 +1,4 @@
-// A node that produces: one call of produce for each credit.
+// Sends the packets of a call only when it has returned, each with the lease of its credit.
 #include "source_adapter.hpp"
 
 #include "node_call.hpp"

@@ -1,4 +1,4 @@
-// A node that maps packets, one out for one in, on any number of threads.
+// An output packet takes over the lease of its inputs.
 #include "transform_adapter.hpp"
 
 #include "node_call.hpp"

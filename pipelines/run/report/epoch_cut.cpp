@@ -1,4 +1,4 @@
-// What is reported of a run that has failed.
+// The cut lies at the earliest epoch that has a failure; of that epoch a trainer that diverged is still told, with its inputs.
 #include "epoch_cut.hpp"
 
 #include <algorithm>

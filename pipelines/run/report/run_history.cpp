@@ -1,4 +1,4 @@
-// What a run has to tell its user.
+// Values are kept by epoch and node under one lock, which any thread may take, and told when their epoch has ended.
 #include "run_history.hpp"
 
 #include "check/rules/metric_names.hpp"

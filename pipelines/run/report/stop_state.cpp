@@ -1,4 +1,4 @@
-// Whether a run is being stopped, and why.
+// Flags are read without a lock, for every packet asks; only the list of failures has one.
 #include "stop_state.hpp"
 
 #include <millrace/detail/stage_error.hpp>
