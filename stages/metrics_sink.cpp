@@ -28,7 +28,7 @@ class MetricsSink final : public Serial {
     for (const std::string& port : ctx.inputs()) ctx.reports(port, prefix_of(port));
   }
 
-  // What goes into the history does so when it is emitted, so that a run that ends has it whoever was faster.
+  // What goes into the history does so when it is emitted, so that a run that ends has it, however the threads race.
   void process(SerialContext&) override {}
 };
 

@@ -154,7 +154,7 @@ class ClassCsv final : public Serial {
     write();
   }
 
-  // Whole, under another name, then renamed: whoever reads it meanwhile has all of the epochs so far or of those before.
+  // Whole, under another name, then renamed: a reader meanwhile has all of the epochs so far or of those before.
   void write() const {
     if (communicator_->rank() != 0) return;
     const std::string part = file_ + ".part";

@@ -1,4 +1,4 @@
-// A copy, because whoever changes the environment later may move what `getenv` points to.
+// A copy, because a later change of the environment may move what `getenv` points to.
 #include <millrace/detail/environment.hpp>
 
 #include <cstdlib>

@@ -34,7 +34,7 @@ class CountedAllocator final : public Allocator {
   std::function<void()> use_;
 };
 
-/// The CPU with its memory counted. Whoever waits behind it is told of each allocation.
+/// The CPU with its memory counted. Calls a function at each allocation.
 class CountedCpu final : public Device {
  public:
   const DeviceId& id() const override { return cpu_->id(); }

@@ -140,7 +140,7 @@ void CreditLedger::end_epoch(std::uint32_t epoch) noexcept {
   pump(std::move(lock));
 }
 
-// Whoever tells goes on with what ends meanwhile: two threads might tell two ends in the wrong order.
+// One thread tells all ends, those that come meanwhile too: two threads might tell them in the wrong order.
 void CreditLedger::tell_ends(Lock& lock) noexcept {
   if (telling_) return;
   telling_ = true;

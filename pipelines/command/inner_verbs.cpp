@@ -1,4 +1,4 @@
-// The words that start them are constants of whoever starts such a process.
+// The words that start them are constants of the files that start such a process.
 #include "inner_verbs.hpp"
 
 #include "isolation/protocol.hpp"

@@ -81,7 +81,7 @@ StageProcess::~StageProcess() {
   if (!gone_) give_up();
 }
 
-// Nothing that it has said is believed any more, and nothing that it was given is kept.
+// Ends the worker and discards its state: unread messages, and the packets that it was lent.
 void StageProcess::give_up() {
   gone_ = true;
   process_->kill();

@@ -33,7 +33,7 @@ class StageProcess {
 
   SentPackets& packets() { return packets_; }
   bool is_gone() const { return gone_; }
-  /// Throws Error("canceled", run) when it has ended: whoever saw that has said so.
+  /// Throws Error("canceled", run) when it has ended; the call that saw it end has thrown why.
   void require_there() const;
   /// Ends it in order: the stage is destroyed there. Throws "stage-crashed" or "stage-hung" when that goes wrong.
   void end();

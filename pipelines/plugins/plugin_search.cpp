@@ -59,7 +59,7 @@ void require_readable(const std::string& folder, const std::error_code& error) {
                 fmt::format("cannot look into the folder `{}`: {}", folder, error.message()), kLetYourselfRead);
 }
 
-// The current folder is whoever's one happens to be in.
+// The current folder may belong to anybody.
 bool is_searched(const PluginFolder& folder) { return fs::path(folder.path).is_absolute(); }
 
 void require_absolute(const PluginFolder& folder) {

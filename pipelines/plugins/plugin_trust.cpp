@@ -30,7 +30,7 @@ std::optional<struct stat> status_of(const char* path, int (*look)(const char*, 
   throw Error(ErrorKind::plugin, name, message, std::move(help));
 }
 
-// Whoever owns the program or the root of all files could do worse than to change a plugin. The latter is not 0 where a container
+// The owner of the program or of the root folder could do worse than to change a plugin. The latter is not 0 where a container
 // shows its users by other numbers.
 bool is_trusted(uid_t owner) {
   if (owner == 0 || owner == geteuid()) return true;
@@ -80,7 +80,7 @@ void require_closed(const fs::path& path, const struct stat& status, int level) 
            fmt::format("chmod g-w '{}'", path.string()));
 }
 
-// Whoever may change a folder that holds the program too could change the program.
+// A user who may change a folder that holds the program could change the program.
 bool holds_program(const fs::path& folder) {
   std::error_code failed;
   const fs::path program = fs::read_symlink("/proc/self/exe", failed);

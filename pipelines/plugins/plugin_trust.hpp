@@ -1,4 +1,4 @@
-// Who could have written a plugin: its code runs with the rights of whoever starts the program.
+// Who could have written a plugin: its code runs with the rights of the user who starts the program.
 #pragma once
 
 #include <string>

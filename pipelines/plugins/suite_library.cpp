@@ -1,4 +1,4 @@
-// Opens the conformance suite by its full path: a bare name is looked for on the search path of whoever calls dlopen, which under
+// Opens the conformance suite by its full path: a bare name is looked for on the search path of the caller of dlopen, which under
 // AddressSanitizer is the sanitizer's own library.
 #include "suite_library.hpp"
 

@@ -44,7 +44,7 @@ CallLimits::Entries::iterator CallLimits::begin(const StageCall& call, milliseco
   return entry;
 }
 
-// Where no thread can be had nobody watches; whoever cannot do without one tells so.
+// Where no thread can be had nothing is watched; code that needs a thread reports that itself.
 void CallLimits::start() {
   if (thread_.joinable()) return;
   try {

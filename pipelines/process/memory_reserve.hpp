@@ -1,4 +1,4 @@
-// What happens when the system gives no more memory: small requests are served from a reserve, so that whoever is told of it can
+// What happens when the system gives no more memory: small requests are served from a reserve, so that code that is told of it can
 // say so; when that is used up too, the process ends with a message and an exit code.
 #pragma once
 
@@ -27,7 +27,7 @@ std::size_t usable_bytes(void* memory) noexcept;
 /// mmap(); a small piece of memory without a file ends the process when the system does not give it.
 void* map_or_end(void* at, std::size_t bytes, int protection, int flags, int file, off_t offset) noexcept;
 
-/// Where an object is owed to whoever reads the results, if the process has to end for want of memory; -1: nowhere.
+/// Where an object is owed to the reader of the results, if the process has to end for want of memory; -1: nowhere.
 void owe_results(int descriptor) noexcept;
 /// From now on std::bad_alloc that nobody catches ends the process in the same way.
 void end_on_uncaught_bad_alloc();

@@ -18,7 +18,7 @@ std::size_t resident_bytes() {
   return resident_pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-// getrusage() would give the peak of whoever started the program where that is higher: it survives exec.
+// getrusage() would give the peak of the parent process where that is higher: it survives exec.
 std::size_t peak_resident_bytes() {
   std::ifstream file("/proc/self/status");
   for (std::string line; std::getline(file, line);)

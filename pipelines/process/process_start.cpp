@@ -32,7 +32,7 @@
 namespace millrace::pipelines {
 namespace {
 
-// Input and output the wrong way round: whoever needs one that was closed is told so, and is not given nothing for something.
+// Input and output the wrong way round: a read or write of one that was closed fails, and does not look like an empty file.
 constexpr std::array kWays = {O_WRONLY, O_RDONLY, O_WRONLY};
 
 void occupy_standard_descriptors() {

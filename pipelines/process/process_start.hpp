@@ -1,4 +1,4 @@
-// How the process begins and ends, whatever whoever started it has left open, closed or ignored.
+// How the process begins and ends, whatever its parent has left open, closed or ignored.
 #pragma once
 
 namespace millrace::pipelines {

@@ -19,7 +19,7 @@ bool is_ignored(int number) {
   return sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-// What whoever started the process has set to be ignored stays so: nohup, or `&` in a script. Taking it with sigwait would
+// Signals that the parent process has set to be ignored stay so: nohup, or `&` in a script. Taking it with sigwait would
 // bring it back.
 sigset_t stop_set() {
   sigset_t set;
@@ -59,7 +59,7 @@ void StopSignals::wait() {
   for (int number = 0; sigwait(&set, &number) == 0 && !over_;) {
     if (sigismember(&heeded, number) == 0) continue;
     if (first_ != 0 && number == SIGXCPU) continue;
-    // No destructors and no flushing: whoever asks twice does not want to wait for a stage that hangs.
+    // No destructors and no flushing: a user who asks twice does not want to wait for a stage that hangs.
     if (first_ != 0) _exit(128 + number);
     first_ = number;
     if (on_first_) on_first_(number);

@@ -114,7 +114,7 @@ struct FlowGraph::Impl {
     const auto wanted = static_cast<std::size_t>(threads);
     if (wanted > tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism))
       more_threads.emplace(tbb::global_control::max_allowed_parallelism, wanted);
-    arena.initialize();  // here: whoever comes after one that has failed in it waits for ever
+    arena.initialize();  // here: after a failure inside it, every later caller waits for ever
   }
 };
 

@@ -44,7 +44,7 @@ std::vector<RunFailure> check_edges(const std::vector<EdgeCount>& edges, std::ui
 /// The sources that did not come to their end, in a run that nobody stopped.
 bool is_unfinished(const std::vector<SourceCount>& sources, std::uint32_t epochs);
 
-/// Failures `kept-packet` and `unfinished-epoch`: the causes only. Whoever keeps an epoch keeps the next epoch from beginning, and
+/// Failures `kept-packet` and `unfinished-epoch`: the causes only. A stage that keeps an epoch keeps the next one from beginning, and
 /// is the cause; a limit of bytes is the cause of what is still held behind it.
 /// `leaked`: blocks and epochs whose leases are still out when every stage is gone.
 std::vector<RunFailure> check_ends(const std::vector<SourceCount>& sources, const std::vector<KeptCount>& kept,

@@ -25,7 +25,7 @@ struct RunOptions {
   /// Tells who is at work while the run lasts. May be null.
   ActiveNodes* at_work = nullptr;
   /// A call has lasted longer than its node allows, and may never return: told what the run has come to, on a thread of its own
-  /// while everything else goes on. Whoever must not wait ends the process here. May be empty.
+  /// while everything else goes on. A program that must not wait ends the process here. May be empty.
   std::function<void(RunReport)> on_hung;
   /// The program that serves stages in processes of their own: pipeline-run. Empty: no node can be isolated.
   std::string worker_program;

@@ -23,7 +23,7 @@ class PacketBundle {
  public:
   /// Gathers the packets in memory of `staging`, and takes memory on the device.
   PacketBundle(Calls calls, Allocator& staging);
-  /// Enqueues the copy, and behind it the gathering of rows. Whoever shares the stream holds its lock.
+  /// Enqueues the copy, and behind it the gathering of rows. The caller holds the lock of a stream that it shares.
   Event enqueue(Stream& stream);
   /// Keeps what the device still uses until `ready`, then emits every packet. The parts of the bundle share its memory.
   void send(const Event& ready);

@@ -74,7 +74,7 @@ TEST_CASE("an indicator is 1 at its class and 0 elsewhere") {
   CHECK(name_of([&] { bad.f32(); }) == "label-out-of-range");
 }
 
-TEST_CASE("a decoded copy is made once, whoever asks, and charged to the allocator") {
+TEST_CASE("a decoded copy is made once, however many ask, and charged to the allocator") {
   const Tensor t =
       make<std::uint8_t>({4096}, std::vector<std::uint8_t>(4096, 7), {EncodingKind::affine_u8, 1, 0, 0}, DType::f32);
   const std::size_t before = memory().live_bytes();

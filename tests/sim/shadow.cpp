@@ -163,7 +163,7 @@ void Shadow::write(const VectorClock& clock, const Access& access, Block& block)
            bytes_text(access.begin, access.end) + " are written while earlier work may still use them");
     break;
   }
-  // What this write follows and covers needs no memory of its own: whoever follows the write follows that too.
+  // What this write follows and covers needs no memory of its own: what follows the write follows that too.
   std::erase_if(block.accesses, [&](const Access& old) {
     return access.begin <= old.begin && old.end <= access.end && follows(clock, old);
   });

@@ -13,7 +13,7 @@
 namespace millrace::sim {
 namespace {
 
-// The same bytes without a share in them: the shadow must notice when whoever handed them in lets them go too soon.
+// The same bytes without a share in them: the shadow must notice when the caller lets them go too soon.
 Tensor borrowed(const Tensor* tensor) {
   if (tensor == nullptr) return {};
   const std::shared_ptr<const std::byte> bytes(tensor->bytes(), [](const std::byte*) {});

@@ -16,7 +16,7 @@ namespace millrace::comm {
 
 using Clock = std::chrono::steady_clock;
 
-/// A collective under way. Its owner is whoever waits for it; the MPI thread works on it until it is over.
+/// A collective under way. Owned by the thread that waits for it; the MPI thread works on it until it is over.
 struct Operation {
   const char* what = "";  ///< "all-reduce"
   std::vector<Round> rounds;

@@ -267,7 +267,7 @@ bool MpiThread::may_leave() {
   return leave_code_.has_value() && !failure_;
 }
 
-// Others get the time to unwind; whoever has not by then is ended by the launcher.
+// Others get the time to unwind; ranks that have not ended by then are ended by the launcher.
 void MpiThread::end_failed_run(Clock::time_point now) {
   std::optional<int> code;
   Clock::time_point when;

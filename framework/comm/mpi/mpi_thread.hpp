@@ -82,7 +82,7 @@ class MpiThread {
   std::atomic<const std::atomic<int>*> request_{nullptr};
   std::atomic<int> agreed_stop_{0};
 
-  // Of the thread.
+  // Owned by the MPI thread.
   std::unique_ptr<MessageBox> box_;
   std::vector<std::unique_ptr<MpiChannel>> channels_;
   std::optional<LivenessProbe> probe_;
@@ -91,7 +91,7 @@ class MpiThread {
   std::vector<bool> gone_;
   Clock::time_point changed_;
 
-  // Under the lock.
+  // Guarded by mutex_.
   mutable std::mutex mutex_;
   std::condition_variable wake_, over_;
   std::vector<std::pair<int, std::shared_ptr<Operation>>> posted_;

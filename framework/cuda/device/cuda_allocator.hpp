@@ -19,7 +19,7 @@ class CudaAllocator : public Allocator {
 };
 
 /// Slabs are of `slab_bytes` or, for a larger request, of its size; they go back to CUDA with the allocator and with the last
-/// piece of memory, whichever is last. Memory that comes back is handed out again at once: whoever gives it back has seen the
+/// piece of memory, whichever is last. Memory that comes back is handed out again at once: the code that gives it back has seen the
 /// end of the work that used it. Of an abandoned device nothing goes back to CUDA.
 std::unique_ptr<CudaAllocator> make_cuda_allocator(int device_index, MemoryKind kind, std::size_t slab_bytes,
                                                    SharedLiveness liveness);

@@ -18,7 +18,7 @@ class CudaEvent final : public Event::State {
     MILLRACE_CUDA(cudaEventRecord, event_.get(), stream);
   }
   ~CudaEvent() override {
-    if (!liveness_->is_abandoned()) try_device(device_);  // for the handle, whoever drops it last
+    if (!liveness_->is_abandoned()) try_device(device_);  // for the handle, which any thread may drop
   }
   CudaEvent(const CudaEvent&) = delete;
   CudaEvent& operator=(const CudaEvent&) = delete;

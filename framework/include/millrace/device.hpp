@@ -98,7 +98,7 @@ class MILLRACE_EXPORT Stream {
   /// The stream as the device's own library knows it, for kernels of a stage: a cudaStream_t on `cuda`. Null where there is no
   /// such library, as on the CPU.
   /// What is enqueued through the handle takes its place among the calls above: behind what the stream was told to wait for, before
-  /// an event that is recorded later. So all that those calls ask for holds for it too; whoever enqueues hands the event behind
+  /// an event that is recorded later. So all that those calls ask for holds for it too; the code that enqueues hands the event behind
   /// it to WorkContext::keep_until. The stream owns the handle: nobody else destroys it, changes it or synchronizes with it.
   /// CUDA keeps a current GPU a thread: make the GPU Device::id().index current (cudaSetDevice) before each use.
   virtual void* native_handle() const { return nullptr; }

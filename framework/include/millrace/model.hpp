@@ -181,7 +181,7 @@ class MILLRACE_EXPORT TrainStep {
   virtual std::optional<double> reduction_deviation() const { return {}; }
   /// Bytes of weights, gradients, optimizer state and activations.
   virtual std::size_t memory_bytes() const = 0;
-  /// Behind the work of the last batch: whoever handed it in keeps it alive until this is done, and thereby no more batches
+  /// Behind the work of the last batch: the caller keeps the batch alive until this is done, and thereby no more batches
   /// are under way than the budgets of the sources allow. Already done where `train` returns when all is done.
   virtual Event enqueued() { return {}; }
 };

@@ -35,8 +35,8 @@ struct RowsRead {
   std::int64_t first = 0, end = 0;
 };
 
-/// A purpose that a node draws random numbers for. `number`: the how manieth of the nodes that draw for it, in the order of
-/// the file, from 1; `is_own`: the node has a `seed` of its own.
+/// A purpose that a node draws random numbers for. `number`: its place among the nodes that draw for this purpose, counted
+/// from 1 in the order of the file; `is_own`: the node has a `seed` of its own.
 struct NodeSeed {
   std::string purpose;
   std::uint64_t seed = 0;

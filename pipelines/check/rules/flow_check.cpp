@@ -105,7 +105,7 @@ class FlowCheck {
     return nodes;
   }
 
-  // A source that waits for itself, whoever stands between, would wait for ever once its budget is used up.
+  // A source that waits for itself, directly or by way of others, would wait for ever once its budget is used up.
   void check_waits() {
     const std::vector<SourceWait> waits = source_waits(flow_nodes());
     const std::vector<std::vector<std::size_t>> in_turn = waits_in_turn(waits, graph_.order.size());

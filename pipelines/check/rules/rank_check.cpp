@@ -1,5 +1,5 @@
-// A depth-first walk upstream from each stage that communicates marks the nodes that see only this rank's rows; then whoever reads such rows is
-// checked for taking the part for the whole.
+// A depth-first walk upstream from each stage that communicates marks the nodes that see only this rank's rows; then the readers of
+// such rows are checked for taking the part for the whole.
 #include "rank_check.hpp"
 
 #include <millrace/detail/counted.hpp>

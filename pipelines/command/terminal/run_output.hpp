@@ -20,7 +20,7 @@ namespace millrace::pipelines {
 /// Safe from any thread. On one terminal the two streams never mix: the live line is removed before anything else is written.
 class RunOutput final : public ProgressOutput {
  public:
-  /// The most that is kept for a reader that takes nothing; whoever prints more waits for the reader.
+  /// The most that is kept for a reader that takes nothing; printing more than that waits for the reader.
   static constexpr std::size_t kMostKept = std::size_t{16} << 20U;
 
   /// Descriptors; they stay open and belong to the caller. Starts the thread.

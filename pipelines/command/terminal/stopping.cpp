@@ -1,4 +1,4 @@
-// A signal must get an answer also while the run's own thread waits: for a stage's call, or for whoever reads the results.
+// A signal must get an answer also while the run's own thread waits: for a stage's call, or for a slow reader of the results.
 #include "stopping.hpp"
 
 #include "process/call_limit.hpp"

@@ -94,7 +94,7 @@ void tell_end(const ValidatedGraph& graph, RunReport& report, const RunVerbOptio
   if (output.write_error() != 0) tell_lost(report, unwritable(output.write_error()));
   try {
     if (options.json) write_result(run_json(graph, report, launch_seconds, info, checked));
-  } catch (const Error& error) {  // whoever called is to hear of the run's failures all the same
+  } catch (const Error& error) {  // the caller is to hear of the run's failures all the same
     tell_lost(report, error);
   }
   output.finish();

@@ -89,7 +89,7 @@ void write_problem(const Problem& problem) {
   write_report(report);
 }
 
-// Dies with whoever asked; leaves no core file; a plugin that talks is not listened to.
+// Dies with its parent; leaves no core file; a plugin that talks is not listened to.
 bool enter_quarantine(long parent) {
   struct stat facts {};
   if (fstat(kReport, &facts) != 0 || !S_ISFIFO(facts.st_mode)) return false;

@@ -1,4 +1,4 @@
-// memfd_create with a seal against shrinking: whoever has mapped a file that another process cuts off dies of SIGBUS.
+// memfd_create with a seal against shrinking: a process that has mapped a file dies of SIGBUS when another one cuts it off.
 #include "shared_file.hpp"
 
 #include "child_process.hpp"

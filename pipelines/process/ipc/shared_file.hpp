@@ -7,8 +7,8 @@
 
 namespace millrace::pipelines {
 
-/// Owns its descriptor. The file grows and never shrinks, so that what has been read once can be read again. Whoever does
-/// not trust the other side uses `read` and `write`, which fail with an error where a mapping would fault.
+/// Owns its descriptor. The file grows and never shrinks, so that what has been read once can be read again. Use
+/// `read` and `write` where the other side is not trusted: they fail with an error where a mapping would fault.
 /// All throw Error("no-shared-memory", run).
 class SharedFile {
  public:

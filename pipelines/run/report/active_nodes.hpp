@@ -15,7 +15,7 @@ struct PendingWork {
       on_device;  ///< others, which keep what the device works on, or go on when it has done something
 };
 
-/// Which nodes are at work while a run lasts, for whoever waits for it. Safe from any thread, and never asks the device.
+/// Which nodes are at work while a run lasts, for a user who waits for it. Safe from any thread, and never asks the device.
 class ActiveNodes {
  public:
   using Ask = std::function<PendingWork()>;

@@ -14,7 +14,7 @@
 
 namespace millrace::pipelines {
 
-/// Safe from any thread; the observer is never called twice at once. Whoever is faster changes nothing: values, models and texts
+/// Safe from any thread; the observer is never called twice at once. Races change nothing: values, models and texts
 /// stand in the order of the nodes, and the same in every epoch.
 class RunHistory final {
  public:

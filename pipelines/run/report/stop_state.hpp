@@ -1,4 +1,4 @@
-// Whether a run is being stopped, and why. Everybody asks it; whoever fails tells it.
+// Whether a run is being stopped, and why. Every part of the run asks it, and reports its failures to it.
 #pragma once
 
 #include "run_report.hpp"

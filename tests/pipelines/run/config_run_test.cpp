@@ -18,7 +18,7 @@
 namespace millrace::pipelines {
 namespace {
 
-// Passes packets on; gives every other thread the chance to get ahead, so that whoever waits for it has to wait.
+// Passes packets on; gives every other thread the chance to get ahead, so that others that wait for it have to wait.
 class Dawdle final : public Transform {
  public:
   static void describe(StageDescriptor& spec) {

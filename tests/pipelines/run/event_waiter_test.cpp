@@ -106,7 +106,8 @@ TEST_CASE("closing the waiter waits for all that is kept", "[waiter]") {
   CHECK(desk.released == 20);
 }
 
-TEST_CASE("an error of the device reaches whoever kept something for it, and the next event counts again", "[waiter]") {
+TEST_CASE("an error of the device reaches all that kept something for it, and the next event counts again",
+          "[waiter]") {
   Desk desk;
   const auto fails = std::make_shared<ManualEvent>(), succeeds = std::make_shared<ManualEvent>();
   desk.keep(fails, nullptr, "first");

@@ -68,7 +68,7 @@ std::string name_of_error(const Body& body) {
 
 }  // namespace
 
-TEST_CASE("metrics of one epoch stand in the order of the graph, whoever comes first", "[history]") {
+TEST_CASE("metrics of one epoch stand in the order of the graph, in whichever order they come", "[history]") {
   Log log;
   RunHistory history = history_of(&log);
   history.own_metrics("count", metrics(1, {{"rows", 3}}));

@@ -5,7 +5,7 @@
 using namespace millrace;
 using pipelines::RunFailure;
 
-TEST_CASE("whoever hears of a failure finds it stored", "[stop_state]") {
+TEST_CASE("a listener to failures finds each of them stored", "[stop_state]") {
   pipelines::StopState stop(nullptr);
   std::size_t stored = 0;
   bool stopping = false;
