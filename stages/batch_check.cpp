@@ -84,18 +84,18 @@ void check_batches(Loss loss, const ModelSpec& model, const PortSpec& batches, c
 
 bool is_classification(Loss loss, const ModelSpec& model, const TensorSpec& targets) {
   if (takes_probabilities(loss) || targets.encoding.kind == EncodingKind::indicator) return true;
-  const Activation last = model.layers.back().activation;
-  return last == Activation::softmax || last == Activation::sigmoid;
+  return gives_probabilities(model.layers.back().activation);
 }
 
-void check_accuracy(Loss loss, const ModelSpec& model, const TensorSpec& targets, std::size_t index,
-                    InferContext& ctx) {
-  if (is_classification(loss, model, targets)) return;
-  ctx.warn(ErrorSite::param(fmt::format("metrics.{}", index)), "accuracy-of-a-regression",
-           fmt::format("`accuracy` counts right classes, and a model with the loss `{}` and a last layer that is `{}` "
-                       "gives quantities",
-                       to_string(loss), to_string(model.layers.back().activation)),
-           "ask for `mae`, or leave it out");
+void check_metrics(const std::vector<std::string>& metrics, Loss loss, const ModelSpec& model,
+                   const TensorSpec& targets, InferContext& ctx) {
+  for (std::size_t i = 0; i < metrics.size(); ++i)
+    if (is_for_classes(metrics[i]) && !is_classification(loss, model, targets))
+      ctx.warn(ErrorSite::param(fmt::format("metrics.{}", i)), "accuracy-of-a-regression",
+               fmt::format("`{}` counts right classes, and a model with the loss `{}` and a last layer that is `{}` "
+                           "gives quantities",
+                           metrics[i], to_string(loss), to_string(model.layers.back().activation)),
+               "ask for `mae`, or leave it out");
 }
 
 void require_different_metrics(const std::vector<std::string>& metrics, InferContext& ctx) {

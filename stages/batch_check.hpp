@@ -17,8 +17,9 @@ void check_batches(Loss loss, const ModelSpec& model, const PortSpec& batches, c
 
 /// Whether rows are sorted into classes, so that a share of right ones means something.
 bool is_classification(Loss loss, const ModelSpec& model, const TensorSpec& targets);
-/// Warns at item `index` of the parameter `metrics`, which asks for accuracy, where there is none.
-void check_accuracy(Loss loss, const ModelSpec& model, const TensorSpec& targets, std::size_t index, InferContext& ctx);
+/// Warns at each item of the parameter `metrics` that is for classes where rows are not sorted into any.
+void check_metrics(const std::vector<std::string>& metrics, Loss loss, const ModelSpec& model,
+                   const TensorSpec& targets, InferContext& ctx);
 
 /// Error("duplicate-metric", config) at each item of the parameter `metrics` that says again what one before it says.
 void require_different_metrics(const std::vector<std::string>& metrics, InferContext& ctx);

@@ -13,7 +13,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
@@ -79,7 +78,7 @@ class Evaluator final : public Serial {
     const PortSpec& data = ctx.input("data");
     const std::shared_ptr<const ModelSpec>& model = ctx.input("model").model;
     // A plugin's model port may not say what will come, nor for which loss.
-    if (model) check_asked_accuracy(ctx, *model, *data.find("targets"));
+    if (model) check_metrics(metrics_, ctx.input("model").loss, *model, *data.find("targets"), ctx);
     if (model) choose_metrics(ctx.input("model").loss);
     require_different_metrics(metrics_, ctx);
     if (!metrics_.empty()) ctx.measures("metrics", names_of_metrics());
@@ -131,12 +130,9 @@ class Evaluator final : public Serial {
   void choose_metrics(Loss loss) {
     if (!metrics_.empty()) return;
     metrics_.emplace_back("loss");
-    if (takes_probabilities(loss)) metrics_.emplace_back("accuracy");
-  }
-
-  void check_asked_accuracy(InferContext& ctx, const ModelSpec& model, const TensorSpec& targets) const {
-    for (std::size_t i = 0; i < metrics_.size(); ++i)
-      if (metrics_[i] == "accuracy") check_accuracy(ctx.input("model").loss, model, targets, i, ctx);
+    if (!takes_probabilities(loss)) return;
+    for (const std::string& metric : metric_names())
+      if (is_for_classes(metric)) metrics_.push_back(metric);
   }
 
   std::vector<std::string> names_of_metrics() const {
@@ -169,7 +165,7 @@ class Evaluator final : public Serial {
   /// The first batch that is not finite is the one to look at. A device that works asynchronously has given zeros: there the
   /// metrics of the epoch are looked at when they are emitted.
   void require_finite(const BatchSums& sums, const Packet& packet) const {
-    if (std::isfinite(sums.loss) && std::isfinite(sums.absolute_error)) return;
+    if (sums.is_finite()) return;
     const double loss = without_nan_sign(sums.loss / sums.samples);
     if (const std::string data = device_->is_host() ? not_finite_in(packet) : ""; !data.empty())
       throw Error(ErrorKind::diverged, "diverged", fmt::format("the loss on this batch is {}: {}", loss, data),

@@ -106,8 +106,7 @@ class Trainer final : public Serial {
       return ctx.error(ErrorSite::param("reduction"), "rank-count", why, kOtherRanks);
     infer_model(in, *in.find("inputs"), *in.find("targets"), ctx);
     check_batches(spec_.loss, *spec_.model, in, "in", ctx);
-    for (std::size_t i = 0; i < metrics_.size(); ++i)
-      if (metrics_[i] == "accuracy") check_accuracy(spec_.loss, *spec_.model, spec_.targets, i, ctx);
+    check_metrics(metrics_, spec_.loss, *spec_.model, spec_.targets, ctx);
   }
 
   void open(OpenContext& ctx) override {

@@ -14,10 +14,13 @@
 
 namespace millrace::nn {
 
+// Each activation has kGivesProbabilities, whether its values may be taken for probabilities of classes, and kOnlyLast, whether it is for the
+// last layer alone.
+
 /// Activations that change each value by itself: `Derived` has value(z) and derivative(a), a = value(z).
 template <class Derived>
 struct PerValue {
-  static constexpr bool kIsPerValue = true;
+  static constexpr bool kIsPerValue = true, kGivesProbabilities = false, kOnlyLast = false;
   /// In place: pre-activations become activations.
   MILLRACE_HOST_DEVICE static void activate_row(float* z, std::int64_t n) {
     for (std::int64_t j = 0; j < n; ++j) z[j] = Derived::value(z[j]);
@@ -32,6 +35,7 @@ struct Linear {
   static constexpr Activation kKind = Activation::linear;
   static constexpr const char* kName = "linear";
   static constexpr bool kIsPerValue = false;  // there is nothing to do
+  static constexpr bool kGivesProbabilities = false, kOnlyLast = false;
   MILLRACE_HOST_DEVICE static void activate_row(float* /*z*/, std::int64_t /*n*/) {}
   MILLRACE_HOST_DEVICE static void backward_row(const float* /*a*/, std::int64_t /*n*/, float* /*delta*/) {}
 };
@@ -48,6 +52,7 @@ struct Relu : PerValue<Relu> {
 struct Sigmoid : PerValue<Sigmoid> {
   static constexpr Activation kKind = Activation::sigmoid;
   static constexpr const char* kName = "sigmoid";
+  static constexpr bool kGivesProbabilities = true;
   MILLRACE_HOST_DEVICE static float value(float z) { return 1.0F / (1.0F + math::exponential(-z)); }
   MILLRACE_HOST_DEVICE static float derivative(float a) { return a * (1.0F - a); }
 };
@@ -66,11 +71,11 @@ struct Tanh : PerValue<Tanh> {
   MILLRACE_HOST_DEVICE static float derivative(float a) { return 1.0F - a * a; }
 };
 
-/// e^z / sum of e^z over the row; for the last layer alone.
+/// e^z / sum of e^z over the row.
 struct Softmax {
   static constexpr Activation kKind = Activation::softmax;
   static constexpr const char* kName = "softmax";
-  static constexpr bool kIsPerValue = false;
+  static constexpr bool kIsPerValue = false, kGivesProbabilities = true, kOnlyLast = true;
 
   MILLRACE_HOST_DEVICE static void activate_row(float* z, std::int64_t n) {
     shift(z, n);

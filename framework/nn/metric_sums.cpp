@@ -1,10 +1,11 @@
-// Sums over rows: of a batch's parts, of batches, and of ranks.
+// What is said of metrics by name, and sums over rows: of a batch's parts, of batches, and of ranks.
 #include "metrics.hpp"
 
 #include <millrace/communicator.hpp>
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -41,6 +42,24 @@ void BatchSums::add(const BatchSums& other) {
     using Metric = typename decltype(tag)::Type;
     Metric::in(*this) += Metric::in(other);
   });
+}
+
+bool BatchSums::is_finite() const {
+  bool all_finite = std::isfinite(loss);
+  nn::for_each_type(nn::RowMetrics(), [&](auto tag) {
+    using Metric = typename decltype(tag)::Type;
+    all_finite = all_finite && std::isfinite(Metric::in(*this));
+  });
+  return all_finite;
+}
+
+bool is_for_classes(std::string_view metric) {
+  bool is_for = false;
+  nn::for_each_type(nn::RowMetrics(), [&](auto tag) {
+    using Metric = typename decltype(tag)::Type;
+    is_for = is_for || (metric == Metric::kName && Metric::kForClasses);
+  });
+  return is_for;
 }
 
 double mean_of(std::string_view metric, const BatchSums& sums) {

@@ -20,12 +20,13 @@ struct RowResult {
   float loss = 0, absolute_error = 0, correct = 0;
 };
 
-// Each metric has of_row(p, n, y), the metric of outputs p; in(row), its place in a RowResult; and in(sums), in BatchSums.
+// Each metric has kForClasses, whether it means something only where rows are sorted into classes; of_row(p, n, y), the metric of outputs p; in(row), its place in a RowResult; and in(sums), in BatchSums.
 
 /// Whether the largest output stands where the largest target stands (the first of equals); of a single output, whether both
 /// are on the same side of 0.5.
 struct Accuracy {
   static constexpr const char* kName = "accuracy";
+  static constexpr bool kForClasses = true;
   template <class Sums>
   MILLRACE_HOST_DEVICE static auto& in(Sums& sums) {
     return sums.correct;
@@ -47,6 +48,7 @@ struct Accuracy {
 
 struct MeanAbsoluteError {
   static constexpr const char* kName = "mae";
+  static constexpr bool kForClasses = false;
   template <class Sums>
   MILLRACE_HOST_DEVICE static auto& in(Sums& sums) {
     return sums.absolute_error;

@@ -66,6 +66,10 @@ void check_initializer(const ParamValue& initializer, InferContext& ctx, const s
             "`minval` must be below `maxval`");
 }
 
+bool is_only_last(Activation activation) {
+  return nn::visit(activation, [](auto tag) { return decltype(tag)::Type::kOnlyLast; });
+}
+
 /// Where the stack as a whole cannot be trained: reported at the layer that is to blame.
 void check_order(const ModelSpec& model, InferContext& ctx, const std::string& path) {
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
@@ -74,9 +78,11 @@ void check_order(const ModelSpec& model, InferContext& ctx, const std::string& p
     const bool last = i + 1 == model.layers.size();
     check_initializer(layer.kernel_initializer, ctx, at + ".kernel_initializer");
     check_initializer(layer.bias_initializer, ctx, at + ".bias_initializer");
-    if (!last && layer.activation == Activation::softmax)
-      ctx.error(ErrorSite::param(at + ".activation"), "softmax-not-last", "softmax stands before the last layer",
-                "softmax makes probabilities of the outputs; use relu, tanh or sigmoid in between");
+    if (!last && is_only_last(layer.activation))
+      ctx.error(ErrorSite::param(at + ".activation"), "softmax-not-last",
+                fmt::format("{} stands before the last layer", to_string(layer.activation)),
+                fmt::format("{} makes probabilities of the outputs; use relu, tanh or sigmoid in between",
+                            to_string(layer.activation)));
     if (last && layer.kind == LayerKind::dropout)
       ctx.error(ErrorSite::param(at), "dropout-last",
                 "the last layer is a dropout, so outputs would be zeroed at random",
@@ -91,6 +97,9 @@ std::string_view to_string(Activation activation) {
 }
 std::string_view to_string(Loss loss) {
   return nn::visit(loss, [](auto tag) { return std::string_view(decltype(tag)::Type::kName); });
+}
+bool gives_probabilities(Activation activation) {
+  return nn::visit(activation, [](auto tag) { return decltype(tag)::Type::kGivesProbabilities; });
 }
 std::string_view to_string(LayerKind kind) { return kind == LayerKind::dense ? "dense" : "dropout"; }
 

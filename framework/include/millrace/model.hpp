@@ -30,6 +30,8 @@ MILLRACE_EXPORT std::string_view to_string(Precision);
 MILLRACE_EXPORT Precision precision_from(std::string_view name);
 /// The loss of a checked value of loss_param_type(). Throws Error("unknown-loss", run).
 MILLRACE_EXPORT Loss loss_from(std::string_view name);
+/// Whether the activation's values may be taken for probabilities of classes.
+MILLRACE_EXPORT bool gives_probabilities(Activation);
 /// What the last layer must be, where the gradient of loss and activation is that of the pair.
 MILLRACE_EXPORT std::optional<Activation> needed_activation(Loss);
 
@@ -74,6 +76,8 @@ MILLRACE_EXPORT ParamType loss_param_type();
 MILLRACE_EXPORT ParamType precision_param_type();
 /// The metrics beside the loss, in the order in which they are reported.
 MILLRACE_EXPORT std::vector<std::string> metric_names();
+/// Whether a metric means something only where rows are sorted into classes. False for a name that no metric has.
+MILLRACE_EXPORT bool is_for_classes(std::string_view metric);
 /// Choice of the metrics that a trainer can be asked for. The loss always comes.
 MILLRACE_EXPORT ParamType metric_param_type();
 /// rmsprop with Keras's defaults.

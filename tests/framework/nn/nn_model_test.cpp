@@ -2,6 +2,7 @@
 #include "nn_fixtures.hpp"
 
 #include <cmath>
+#include <limits>
 
 using namespace millrace;
 using namespace millrace::nn_test;
@@ -124,4 +125,22 @@ TEST_CASE("the hash of weights is SHA-256 of their float32 bytes") {
   // printf '\x00\x00\x80\x3f\x00\x00\x00\xc0' | sha256sum
   CHECK(snapshot.weights_sha256() == "ee4ac73c2bd27756ab82780f27c73a7bc4d3f0bb6acb37e008bc27eccd7e588b");
   CHECK(ModelSnapshot(model, Loss::mse, 2, {1.0F, -2.5F}).weights_sha256() != snapshot.weights_sha256());
+}
+
+TEST_CASE("activations and metrics say what they are for") {
+  for (const Activation activation : {Activation::sigmoid, Activation::softmax}) CHECK(gives_probabilities(activation));
+  for (const Activation activation : {Activation::linear, Activation::relu, Activation::tanh})
+    CHECK_FALSE(gives_probabilities(activation));
+  CHECK(is_for_classes("accuracy"));
+  for (const char* other : {"loss", "mae", "seconds"}) CHECK_FALSE(is_for_classes(other));
+}
+
+TEST_CASE("sums are finite when the loss and each metric are") {
+  CHECK(BatchSums{}.is_finite());
+  BatchSums sums;
+  sums.loss = std::numeric_limits<double>::quiet_NaN();
+  CHECK_FALSE(sums.is_finite());
+  sums = {};
+  sums.absolute_error = std::numeric_limits<double>::infinity();
+  CHECK_FALSE(sums.is_finite());
 }

@@ -13,6 +13,8 @@ struct MILLRACE_EXPORT BatchSums {
   double absolute_error = 0;  ///< sum over rows of the mean absolute error of the row
   double samples = 0;         ///< rows
   void add(const BatchSums&);
+  /// Whether the loss and each metric are finite.
+  bool is_finite() const;
 };
 
 }  // namespace millrace
