@@ -10,6 +10,7 @@
 #include "run/nodes/source_adapter.hpp"
 #include "run/nodes/transform_adapter.hpp"
 #include "run_failures.hpp"
+#include "work_check.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
@@ -288,30 +289,8 @@ void Run::account() {
   for (const RunFailure& failure : check_edges(count_edges(nodes_), epochs_, cut_short)) stop_.fail(failure);
   discard_waiting();
   if (cut_short || stop_.stopped()) return;
-  require_every_epoch();
-  require_training();
-}
-
-void Run::require_every_epoch() {
-  for (const ValidatedNode& node : graph_.nodes) {
-    if (!graph_.is_trainer(node)) continue;
-    for (const auto& [port, spec] : node.outputs) {
-      if (spec.kind != PortKind::metrics) continue;
-      const auto missing = history_.missing(node.name, port, ledger_->first_epoch(), ledger_->last_epoch());
-      if (!missing.empty()) stop_.fail(missing_epochs(node, port, missing));
-    }
-  }
-}
-
-// The model of a node that has told neither a step nor a metric is the one that it began with.
-void Run::require_training() {
-  if (graph_.epochs == 0) return;
-  for (const TrainedModel& trained : history_.models())
-    for (const ValidatedNode& node : graph_.nodes)
-      if (node.name == trained.node && graph_.is_trainer(node) && !history_.has_worked(node.name))
-        stop_.fail(nothing_trained(node, graph_.epochs));
-  for (const ValidatedNode& node : graph_.nodes)
-    if (graph_.is_evaluator(node) && !history_.has_worked(node.name)) stop_.fail(nothing_measured(node, graph_.epochs));
+  for (const RunFailure& failure : check_work(graph_, history_, ledger_->first_epoch(), ledger_->last_epoch()))
+    stop_.fail(failure);
 }
 
 void Run::discard_waiting() {

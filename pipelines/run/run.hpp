@@ -43,8 +43,6 @@ class Run {
   void open_stages();
   void flow();
   void account();
-  void require_every_epoch();
-  void require_training();
   void tell_rest();
   void discard_waiting();
   void close_stages();
