@@ -7,7 +7,7 @@
 #include "idx/dataset_file.hpp"
 #include "idx/idx_choice.hpp"
 #include "idx/idx_file.hpp"
-#include "idx/labels.hpp"
+#include "idx/idx_inference.hpp"
 
 #include <millrace/dataset.hpp>
 #include <millrace/detail/counted.hpp>
@@ -27,7 +27,6 @@
 namespace millrace::stages {
 namespace {
 
-constexpr std::uint64_t kMaxLabelBytesAtInfer = std::uint64_t{64} << 20;
 constexpr const char* kCacheElsewhere =
     "a stage in a process of its own cannot keep rows in the memory of the run's device";
 constexpr const char* kCacheElsewhereHelp = "leave out `cache: device`, or set `isolate: none`";
@@ -42,28 +41,6 @@ void prefetch(const std::byte* row, std::size_t bytes) {
 }
 
 std::string text_or_empty(const ParamValue& value) { return value.is_null() ? "" : value.text(); }
-
-TensorSpec spec_of(const IdxHeader& header) {
-  TensorSpec spec{header.dtype, header.row_shape, {}, {}, {}};
-  if (header.dtype == DType::u8) spec.range = ValueRange{0, 255};
-  return spec;
-}
-
-/// The error of a file points at the parameter that names it.
-template <class Read>
-auto about(const char* param, Read read) {
-  try {
-    return read();
-  } catch (Error& error) {
-    error.about_param(param);
-    throw;
-  }
-}
-
-IdxHeader header_of(const std::string& path, std::uint64_t max_bytes) {
-  ByteReader reader(path);
-  return read_idx_header(reader, max_bytes);
-}
 
 class IdxLoader final : public Source {
  public:
@@ -115,17 +92,12 @@ class IdxLoader final : public Source {
   void infer(InferContext& ctx) override {
     if (shuffle_) ctx.draws("shuffle");
     if (!choice_is_complete(ctx) || !cache_can_be_reached(ctx)) return;
-    std::int64_t rows = 0;
-    TensorSpec images, labels;
-    if (choice_.dataset != nullptr)
-      rows = infer_named(images, labels);
-    else
-      rows = infer_files(images, labels);
+    auto [images, labels, rows] = types_of(choice_, max_bytes_);
     file_rows_ = rows;
     if (!rows_are_there(ctx, rows) || !is_small_enough(ctx)) return;
     ctx.reads_rows(origin(), first_, first_ + count_);
     std::string range_location;
-    if (choice_.dataset == nullptr) labels.range = label_range(range_location);
+    if (choice_.dataset == nullptr) labels.range = label_range(choice_, max_bytes_, {first_, count_}, range_location);
     tell_files(ctx);
     ctx.uses_memory("data set", data_bytes(count_, images) + data_bytes(count_, labels));
     if (shuffle_) ctx.uses_memory("order of the rows", static_cast<std::size_t>(count_) * sizeof(std::uint32_t));
@@ -210,61 +182,11 @@ class IdxLoader final : public Source {
     return false;
   }
 
-  // From the table alone, so that `check` needs no files.
-  std::int64_t infer_named(TensorSpec& images, TensorSpec& labels) const {
-    const DatasetInfo& info = *choice_.dataset;
-    images = {DType::u8, info.image_shape, ValueRange{0, 255}, {}, {}};
-    labels = {DType::u8, {}, ValueRange{0, static_cast<double>(info.class_names.size()) - 1}, {}, info.class_names};
-    return file_of(choice_, "images").rows;
-  }
-
-  // The first error ends this, so that of the labels goes with it.
-  IdxHeader header_of_images() const {
-    try {
-      return about("images", [&] { return header_of(choice_.images, max_bytes_); });
-    } catch (Error& error) {
-      try {
-        if (!choice_.labels.empty()) header_of(choice_.labels, max_bytes_);
-      } catch (const Error& of_labels) {
-        error.add_note(fmt::format("of `labels`: {}", of_labels.message()));
-      }
-      throw;
-    }
-  }
-
-  std::int64_t infer_files(TensorSpec& images, TensorSpec& labels) const {
-    const IdxHeader header = header_of_images();
-    images = spec_of(header);
-    labels = {DType::u8, {0}, {}, {}, {}};
-    if (choice_.labels.empty()) return header.rows;
-    const IdxHeader label_header = about("labels", [&] { return header_of(choice_.labels, max_bytes_); });
-    about("labels", [&] { require_equal_counts(choice_, header.rows, label_header.rows); });
-    labels = spec_of(label_header);
-    return header.rows;
-  }
-
   void tell_files(InferContext& ctx) const {
     for (const char* role : {"images", "labels"})
       if (choice_.dataset != nullptr) ctx.reads_file(file_of(choice_, role).stem, file_of(choice_, role).sha256);
     if (!choice_.images.empty()) ctx.reads_file(choice_.images);
     if (!choice_.labels.empty()) ctx.reads_file(choice_.labels);
-  }
-
-  // Of the labels that will flow, so that `check` can compare them with the classes, and say which one does not fit.
-  std::optional<ValueRange> label_range(std::string& range_location) const {
-    if (choice_.labels.empty() || header_of(choice_.labels, max_bytes_).payload_bytes > kMaxLabelBytesAtInfer)
-      return {};
-    const IdxData data = about("labels", [&] { return read_idx_file(choice_.labels, max_bytes_, {first_, count_}); });
-    const auto row_bytes = data.header.row_bytes();
-    const auto first = static_cast<std::size_t>(first_) * row_bytes;
-    const auto found =
-        extremes_of_integers(data.header.dtype, data.payload.get(), static_cast<std::size_t>(count_) * row_bytes);
-    if (!found) return {};
-    const std::size_t at =
-        first + (found->least < 0 ? found->least_at : found->greatest_at) * size_of(data.header.dtype);
-    range_location =
-        fmt::format("{}: row {} at byte {}", choice_.labels, at / row_bytes, data.header.header_bytes + at);
-    return ValueRange{static_cast<double>(found->least), static_cast<double>(found->greatest)};
   }
 
   bool rows_are_there(InferContext& ctx, std::int64_t rows) {
