@@ -203,6 +203,17 @@ class Lint(unittest.TestCase):
             self.write(layout, note.replace(gone, ""))
             self.assertEqual(self.lint(name).returncode, 1)
 
+    def test_sizes_of_tests_and_tools(self):
+        name = "check_arrows"
+        for path in ("tests/stages/long_test.cpp", "tests/stages/long_test.py", "tools/long.py", "tools/long", "tests/fuzz/long"):
+            self.tolerate(path, "#!/bin/sh\n" + "# a line\n" * 399, name)
+            self.plant(path, "#!/bin/sh\n" + "# a line\n" * 400, f"{path}: has 401 lines", name)
+        self.tolerate("tests/fuzz/corpus/long", "no program\n" * 401, name)
+        self.tolerate("tests/long.yaml", "a: 1\n" * 401, name)
+        for number in range(25):
+            self.write(f"tests/stages/more{number}_test.py", "")
+        self.reports("tests/stages: holds 26 sources and headers", name)
+
     def test_tests_built(self):
         commands = [{"directory": str(self.root), "file": "tests/stages/flatten_test.cpp"}]
         self.write("build/compile_commands.json", json.dumps(commands))

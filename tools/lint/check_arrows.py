@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the shape of the tree: folders include each other only along the arrows of framework/README.md, and each library of others
 is included only where it belongs, and no arrow is idle; files do not include each other in circles; each source has its header, and no header declares
-what another file defines; sources and folders keep a size that one can look over."""
+what another file defines; sources and folders, those of tests and tools too, keep a size that one can look over."""
 import pathlib
 import re
 
@@ -163,7 +163,7 @@ def main():
     problems += idle_arrows(used, {folder_of(path) for path in sources})
     problems += file_circles.problems(ours)
     problems += header_truth.problems(sources)
-    problems += tree_sizes.problems(sources)
+    problems += tree_sizes.problems(sources | dict(tree_sizes.programs(root)))
     source_tree.finish("check_arrows", [p for p in problems if p], len(sources))
 
 

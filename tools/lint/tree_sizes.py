@@ -1,10 +1,23 @@
-"""Sizes that one can look over: a source has at most 400 lines, a folder at most 25 sources and headers."""
+"""Sizes that one can look over: a source has at most 400 lines, a folder at most 25 sources and headers. Tests and tools too, with their
+programs in Python and for the shell."""
 import collections
+
+import source_tree
 
 MOST_LINES = 400
 MOST_FILES = 25
 # One self-registering file each: the list of files is the list of what there is.
 LISTS = ("stages", "pipelines/command/verbs")
+
+
+def programs(root):
+    """The text of each file of tests and tools that somebody has written to be run or compiled."""
+    for path in source_tree.files(root, None):
+        if path.parts[0] not in ("tests", "tools") or path.suffix not in ("", ".py", *source_tree.CPP_SUFFIXES):
+            continue
+        text = source_tree.text(root / path)
+        if path.suffix or text.startswith("#!"):
+            yield path, text
 
 
 def problems(sources):
