@@ -3,7 +3,7 @@
 //   data:    inputs [n, I], targets [n, O], optional weights [n]
 //   model:   snapshots, one an epoch
 //   metrics: at the end of each epoch: the metrics asked for, and the seconds that the evaluation took
-#include "batch_check.hpp"
+#include "batch/batch_check.hpp"
 
 #include <millrace/detail/number_text.hpp>
 #include <millrace/error.hpp>

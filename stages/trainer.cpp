@@ -3,7 +3,7 @@
 //   in:      inputs [n, I], targets [n, O], optional weights [n]
 //   metrics: at the end of each epoch: loss, the metrics asked for, seconds, samples_per_second
 //   model:   at the end of each epoch: an immutable snapshot of the weights
-#include "batch_check.hpp"
+#include "batch/batch_check.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
