@@ -4,6 +4,7 @@
 #include <millrace/registry.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -222,7 +223,7 @@ std::string said_of(std::string_view name) {
 
 namespace {
 
-std::vector<std::string> suggestions(std::string_view name, const std::vector<std::string>& known) {
+std::vector<std::string> names_meant(std::string_view name, const std::vector<std::string>& known) {
   if (name.size() > 64) return {};
   const auto is_known = [&](std::string_view n) { return std::find(known.begin(), known.end(), n) != known.end(); };
   const std::string ours = in_our_spelling(name);
@@ -237,22 +238,30 @@ std::vector<std::string> suggestions(std::string_view name, const std::vector<st
 }  // namespace
 
 std::string meant_by(std::string_view name, const std::vector<std::string>& known) {
-  const std::vector<std::string> found = suggestions(name, known);
+  const std::vector<std::string> found = names_meant(name, known);
   return found.empty() ? "" : found.front();
 }
 
+std::string suggestion(const std::vector<std::string>& meant) {
+  return meant.empty() ? std::string() : fmt::format("did you mean `{}`?", fmt::join(meant, "` or `"));
+}
+
+std::string with_list(const std::string& suggested, std::string_view list_title,
+                      const std::vector<std::string>& known) {
+  const std::string list = fmt::format("{}: {}", list_title, name_list(known));
+  return suggested.empty() ? list : fmt::format("{}  ({})", suggested, list);
+}
+
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known) {
-  std::string text;
-  for (const std::string& s : suggestions(name, known)) text += fmt::format("{}`{}`", text.empty() ? "" : " or ", s);
-  if (!text.empty()) text = fmt::format("did you mean {}?", text);
-  const std::string said = text == fmt::format("did you mean `{}`?", in_our_spelling(name)) ? "" : said_of(name);
+  const std::vector<std::string> meant = names_meant(name, known);
+  const std::string text = suggestion(meant);
+  const bool is_only_spelled_otherwise = meant == std::vector<std::string>{in_our_spelling(name)};
+  const std::string said = is_only_spelled_otherwise ? "" : said_of(name);
   return said.empty() || text.empty() ? said + text : fmt::format("{}; {}", said, text);
 }
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known, std::string_view list_title) {
-  const std::string suggestion = did_you_mean(name, known);
-  const std::string list = fmt::format("{}: {}", list_title, name_list(known));
-  return suggestion.empty() ? list : fmt::format("{}  ({})", suggestion, list);
+  return with_list(did_you_mean(name, known), list_title, known);
 }
 
 std::string name_list(const std::vector<std::string>& names) {

@@ -105,7 +105,7 @@ std::string instead_of_option(const Verb& verb, const std::string& word, const s
   if (asks_for_version(name)) return "write pipeline-run version; `--version` is understood as the first word only";
   const std::string value = equals != std::string::npos ? word.substr(equals + 1) : next.starts_with('-') ? "" : next;
   const std::string meant = option_meant(verb, name);
-  std::string help = meant.empty() ? "" : fmt::format("did you mean `--{}`?", meant);
+  std::string help = meant.empty() ? "" : suggestion({"--" + meant});
   const std::string set = takes_overrides(verb) ? set_instead_of(name, value, config_path(target)) : "";
   if (set.empty() && takes_overrides(verb))
     if (std::string said = option_elsewhere(name); !said.empty()) return said;
@@ -132,7 +132,7 @@ std::string instead_of_verb(const std::string& word, const std::string& config) 
   if (std::string meant = did_you_mean(word, first_words()); !meant.empty()) return meant;
   const auto begins = [&](const std::string& name) { return name.starts_with(word); };
   if (const auto one = std::find_if(names.begin(), names.end(), begins); one != names.end())
-    return fmt::format("did you mean `{}`?  (configs: {})", *one, name_list(names));
+    return with_list(suggestion({*one}), "configs", names);
   return fmt::format("configs: {}; verbs: {}", name_list(names), name_list(verb_names()));
 }
 

@@ -12,7 +12,6 @@
 #include <millrace/registry.hpp>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -33,9 +32,8 @@ constexpr std::uint64_t kGzipOverhead = 1U << 20U;  // a file that gzip cannot s
 
 const DatasetInfo& dataset_or_fail(const std::string& name) {
   if (const DatasetInfo* info = find_dataset(name)) return *info;
-  const std::string suggestion = did_you_mean(name, dataset_names());
   throw Error(ErrorKind::usage, "unknown-dataset", fmt::format("there is no data set `{}`", name),
-              suggestion.empty() ? fmt::format("known: {}", fmt::join(dataset_names(), ", ")) : suggestion);
+              did_you_mean(name, dataset_names(), "known"));
 }
 
 std::string without_slash(std::string address) {

@@ -18,7 +18,6 @@
 #include <millrace/testing/stage_suite.hpp>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -133,7 +132,7 @@ std::string plugin_file(const std::string& plugin, const std::vector<std::string
   if (meant.empty()) throw;
   throw Error(error.kind(), error.name(), error.message(),
               is_stage ? fmt::format("the built-in stage is `{}:{}`", kBuiltIn, meant)
-                       : fmt::format("did you mean `{}:{}`?  Else {}", kBuiltIn, meant, error.help()));
+                       : fmt::format("{}  Else {}", suggestion({fmt::format("{}:{}", kBuiltIn, meant)}), error.help()));
 }
 
 std::vector<std::string> stages_of(const Wanted& wanted, StageRegistry& registry) {
@@ -141,10 +140,9 @@ std::vector<std::string> stages_of(const Wanted& wanted, StageRegistry& registry
   if (wanted.plugin != kBuiltIn) names = load_plugin(plugin_file(wanted.plugin, names), registry, waiting_trial());
   if (wanted.stage.empty()) return names;
   if (std::find(names.begin(), names.end(), wanted.stage) != names.end()) return {wanted.stage};
-  const std::string suggestion = did_you_mean(wanted.stage, names);
   throw Error(ErrorKind::usage, "unknown-stage",
               fmt::format("plugin `{}` has no stage `{}`", wanted.plugin, wanted.stage),
-              fmt::format("{}{}it has: {}", suggestion, suggestion.empty() ? "" : "  ", fmt::join(names, ", ")));
+              did_you_mean(wanted.stage, names, "it has"));
 }
 
 StageOutcome test(const StageInfo& info, const ExampleNode& node, const TestStageOptions& options) {

@@ -8,6 +8,7 @@
 #include "config/params/config_schema.hpp"
 #include "config/params/doc_value.hpp"
 #include "diagnostics/printable_text.hpp"
+#include "diagnostics/suggestions.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>
@@ -93,13 +94,13 @@ std::string close_files(const fs::path& path, const fs::path& written, const std
       files.push_back((written.parent_path() / file.filename()).string());
     }
   }
-  std::string text;
+  std::vector<std::string> meant;
   const std::string wanted = path.stem().string();
   const std::vector<std::string> close = close_names(wanted, stems);
   for (std::size_t i = 0; i < stems.size(); ++i)
     if (stems[i] == wanted || std::find(close.begin(), close.end(), stems[i]) != close.end())
-      text += fmt::format("{}`{}`", text.empty() ? "did you mean " : " or ", shown(files[i]));
-  return text.empty() ? text : text + "?";
+      meant.push_back(shown(files[i]));
+  return suggestion(meant);
 }
 
 // A map with the keys of a config, and not some other file that happens to be YAML.

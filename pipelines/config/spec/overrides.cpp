@@ -200,7 +200,7 @@ class OverrideApplier {
     const std::string stage = item.is_map() && item.members.size() == 1 ? item.members.front().key : item.text;
     if (path.front().text != stage)
       return typed_.unknown(path.front(), fmt::format("this item is the stage `{}`", shown(stage)),
-                            fmt::format("did you mean `{}`?", stage));
+                            suggestion({stage}));
     const PathSegment as_written{stage, item.is_scalar() ? item.where : path.front().where};
     set_stage_param(member_of(item, as_written).value, stage, path.subspan(1));
   }

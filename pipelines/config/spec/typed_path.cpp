@@ -195,7 +195,7 @@ void TypedPath::set_alternative(DocNode& node, const ParamType& type, Path path,
       names.push_back(a.name);
       if (find_param(a.params, name.text) != nullptr && node.is_map() && node.find(a.name) != nullptr)
         return unknown(name, fmt::format("`{}` is a parameter of `{}`", name.text, a.name),
-                       fmt::format("did you mean `{}.{}`?", a.name, name.text));
+                       suggestion({fmt::format("{}.{}", a.name, name.text)}));
     }
     return unknown(name, fmt::format("`{}` is not one of the choices", shown(name.text)),
                    did_you_mean(name.text, names, "choices"));

@@ -244,6 +244,14 @@ TEST_CASE("suggestions know close spellings, other cases and what others call it
   CHECK(did_you_mean("batch", {"batch_size"}) == "did you mean `batch_size`?");
   CHECK(did_you_mean("lr", {"learning_rate", "rho"}) == "did you mean `learning_rate`?");
   CHECK(did_you_mean("xyzzy", {"classes", "dtype"}).empty());
+  CHECK(did_you_mean("clases", {"classes"}, "it takes") == "did you mean `classes`?  (it takes: classes)");
+  CHECK(did_you_mean("xyzzy", {"classes", "dtype"}, "it takes") == "it takes: classes, dtype");
+}
+
+TEST_CASE("who knows what is meant suggests it in the same words") {
+  CHECK(suggestion({}).empty());
+  CHECK(suggestion({"--threads"}) == "did you mean `--threads`?");
+  CHECK(suggestion({"a.yaml", "b.yaml"}) == "did you mean `a.yaml` or `b.yaml`?");
 }
 
 // Says nothing about its output.
