@@ -49,8 +49,7 @@ void add_firsts(const DocNode& at, const std::set<Place>& places, std::set<std::
 
 bool wants_place(const Diagnostic& d) {
   const bool is_unknown = d.name == "unknown-key" || d.name == "unknown-parameter";
-  return is_unknown && d.where.source && !d.where.source->is_argument && !d.help.starts_with("did you mean") &&
-         !d.label.starts_with("this looks like");
+  return is_unknown && d.where.source && !d.where.source->is_argument && !d.suggests;
 }
 
 std::string where_it_belongs(const std::vector<SettablePath>& meant) {

@@ -42,6 +42,7 @@ struct Diagnostic : Problem {
   Location where = {};
   std::string label = {};  ///< after the carets: "not a parameter of `one_hot`"
   Severity severity = Severity::error;
+  bool suggests = false;  ///< help or label says already what is meant, so that nobody looks for it elsewhere
 };
 
 /// So many errors are shown, and so many names are looked for that may be meant: nobody reads more of them.

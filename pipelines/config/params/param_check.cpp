@@ -122,7 +122,9 @@ void report(const std::vector<ParamFault>& faults, const DocNode& root, const Lo
                       .message = fmt::format("{} {}", fault.subject, fault.found),
                       .help = help_for(fault, *found.node, *find(root, above, where_missing).node)},
                      fault.place == ParamFault::Place::key || is_of_root ? found.key_where : found.node->where,
-                     fault.expected});
+                     fault.expected,
+                     Severity::error,
+                     fault.name == "unknown-parameter" && !meant_by(fault.given, fault.choices).empty()});
   }
 }
 

@@ -62,11 +62,14 @@ class NodeReader {
   }
 
  private:
-  void error(std::string name, std::string message, const Location& where, std::string label, std::string help) {
+  void error(std::string name, std::string message, const Location& where, std::string label, std::string help,
+             bool suggests = false) {
     diagnostics_.add(
         {{.kind = ErrorKind::config, .name = std::move(name), .message = std::move(message), .help = std::move(help)},
          where,
-         std::move(label)});
+         std::move(label),
+         Severity::error,
+         suggests});
   }
 
   // Null counts as absent.
@@ -123,7 +126,8 @@ class NodeReader {
       if (!is_node_key(m.key))
         error("unknown-key", fmt::format("`{}` of node `{}`", shown(m.key), member.key), m.key_where,
               "not a key of a node",
-              did_you_mean(m.key, node_keys(), "a node takes") + "; parameters of the stage go under `with`");
+              did_you_mean(m.key, node_keys(), "a node takes") + "; parameters of the stage go under `with`",
+              !meant_by(m.key, node_keys()).empty());
     const DocMember *stage = node.find("stage"), *chain = node.find("chain");
     if (stage == nullptr && chain == nullptr)
       error("missing-key", fmt::format("node `{}` has no `stage`", member.key), member.key_where, "",
@@ -251,7 +255,8 @@ class NodeReader {
     for (const DocMember& m : node.with.members)
       if (std::find(instances.begin(), instances.end(), m.key) == instances.end())
         error("unknown-parameter", fmt::format("`{}` of chain `{}`", shown(m.key), chain), m.key_where,
-              "not a stage of this chain", did_you_mean(m.key, instances, "its stages"));
+              "not a stage of this chain", did_you_mean(m.key, instances, "its stages"),
+              !meant_by(m.key, instances).empty());
   }
 
   // A chain's parameters, and over them what this use of the chain says: `with: {normalize: {scale: 1/128}}`.

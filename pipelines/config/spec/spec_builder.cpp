@@ -77,7 +77,9 @@ void check_keys(const DocNode& document, Diagnostics& diagnostics) {
             .message = fmt::format("`{}` at the top of a config", shown(m.key)),
             .help = "here `graph:` says what is done; `pipeline-run show mnist_mlp` prints such a config"},
            m.key_where,
-           fmt::format("this looks like a file of {}", foreign)});
+           fmt::format("this looks like a file of {}", foreign),
+           Severity::error,
+           true});
     const std::string cut = m.value.is_null() ? without_colon(m.key) : std::string();
     diagnostics.add(
         {{.kind = ErrorKind::config,
@@ -86,7 +88,9 @@ void check_keys(const DocNode& document, Diagnostics& diagnostics) {
           .help = cut.empty() ? did_you_mean(m.key, top_level_keys(), "keys") + "; keys that start with `x-` are free"
                               : cut},
          m.key_where,
-         "not a key of a config"});
+         "not a key of a config",
+         Severity::error,
+         cut.empty() && !meant_by(m.key, top_level_keys()).empty()});
   }
   report_missing(document, diagnostics);
 }

@@ -31,6 +31,18 @@ GraphSpec spec_of_text(const std::string& text, const std::vector<std::string>& 
   return spec;
 }
 
+/// Of the first fault of a text: whether it says what is meant.
+bool suggests(const std::string& text) {
+  const testing::TempFolder configs;
+  Diagnostics diagnostics;
+  std::optional<DocNode> document = read_document(configs.file("config.yaml", text), diagnostics);
+  REQUIRE(document);
+  build_spec(std::move(*document), {}, built_in_stages(), diagnostics);
+  INFO(render(diagnostics));
+  REQUIRE(diagnostics.has_errors());
+  return diagnostics.sorted().front().suggests;
+}
+
 const std::string kTable = R"(version: 1
 chains:
   rows: [flatten, normalize: {scale: 1/4}, normalize: {mean: 1, std: 2}]
@@ -49,6 +61,14 @@ graph:
   learn: {stage: trainer, in: batches, with: {model: [{dense: {units: 1}}], loss: mse}}
   log: {stage: metrics_sink, in: {train: learn.metrics}}
 )";
+
+TEST_CASE("an unknown key says whether it has found what is meant") {
+  CHECK(suggests("version: 1\nepoch: 2\ngraph: {}\n"));
+  CHECK_FALSE(suggests("version: 1\nxyzzy: 2\ngraph: {}\n"));
+  CHECK(suggests("input_features: []\n"));  // a file of Ludwig
+  CHECK(suggests("version: 1\ngraph:\n  a: {stag: print}\n"));
+  CHECK_FALSE(suggests("version: 1\ngraph:\n  a: {xyzzy: 1, stage: print}\n"));
+}
 
 TEST_CASE("the headline config is accepted") {
   const ValidatedGraph graph = graph_of(MILLRACE_CONFIGS "/mnist_mlp.yaml");
