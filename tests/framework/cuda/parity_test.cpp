@@ -1,5 +1,6 @@
 // Every layer, loss and optimizer on every device that this machine has, against float64. On a machine without a GPU only the
 // CPU is looked at, and the program says why.
+#include "nn_activations.hpp"
 #include "nn_run.hpp"
 
 #include <millrace/device.hpp>
@@ -62,7 +63,7 @@ TEST_CASE("parity: every optimizer follows float64 on every device") {
 }
 
 TEST_CASE("parity: every activation and loss follows float64 on every device") {
-  const char* hidden = GENERATE("linear", "relu", "sigmoid", "tanh");
+  const char* hidden = GENERATE(from_range(hidden_activations()));
   const bool use_bias = GENERATE(true, false);
   const auto [loss, last] = GENERATE(table<Loss, const char*>({{Loss::categorical_crossentropy, "softmax"},
                                                                {Loss::binary_crossentropy, "sigmoid"},

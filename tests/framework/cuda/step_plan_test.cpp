@@ -3,6 +3,7 @@
 #include "cuda/step/step_plan.hpp"
 
 #include "emulated_step.hpp"
+#include "nn_activations.hpp"
 #include "nn_run.hpp"
 
 #include <algorithm>
@@ -63,7 +64,7 @@ TEST_CASE("twenty emulated steps follow float64, for every optimizer and every s
 
 TEST_CASE("every activation and loss follows float64, with and without bias") {
   const CanFuse can_fuse = GENERATE(as<CanFuse>{}, kAll, kNone);
-  const char* hidden = GENERATE("linear", "relu", "sigmoid", "tanh");
+  const char* hidden = GENERATE(from_range(hidden_activations()));
   const bool use_bias = GENERATE(true, false);
   const auto [loss, last] = GENERATE(table<Loss, const char*>({{Loss::categorical_crossentropy, "softmax"},
                                                                {Loss::binary_crossentropy, "sigmoid"},
