@@ -305,7 +305,7 @@ class IdxLoader final : public Source {
   bool caches_;  ///< once inferred: on a device with memory of its own
   IdxChoice choice_;
   std::int64_t first_ = 0, count_ = 0;
-  std::int64_t file_rows_ = 0;  ///< of the whole file, as infer found it
+  std::int64_t file_rows_ = 0;  ///< rows of the whole file, as infer found it
   std::optional<std::int64_t> wanted_;
   IdxData images_, labels_;
   std::optional<DeviceCache> cache_;

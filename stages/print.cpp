@@ -185,9 +185,9 @@ class Print final : public Serial {
   bool all_;
   RunReporter* reporter_ = nullptr;
   std::uint32_t epochs_ = 0;
-  bool is_part_ = false;  ///< of the rows: other processes have the rest
+  bool is_part_ = false;  ///< this process has a part of the rows, others the rest
   std::vector<Listing> listings_;
-  std::int64_t rows_ = 0;  ///< of the epoch so far
+  std::int64_t rows_ = 0;  ///< rows of the epoch so far
 };
 
 MILLRACE_REGISTER_STAGE("print", Print);

@@ -347,7 +347,7 @@ class Trainer final : public Serial {
   std::int64_t epoch_rows_ = 0;  ///< over all ranks, when they share the rows
   BatchCheck check_;
   std::unique_ptr<TrainStep> step_;
-  BatchSums sums_;                  ///< of the running epoch
+  BatchSums sums_;                  ///< sums of the running epoch
   std::vector<BatchSums> batches_;  ///< the same batch by batch, where the order of the ranks' sums is by batch
   StepProgress progress_;
   bool started_ = false, on_host_ = false;

@@ -177,7 +177,7 @@ class ClassCsv final : public Serial {
   std::unique_ptr<Device> processor_;
   std::unique_ptr<EvaluationStep> step_;
   Epoch epoch_;
-  std::string lines_;  ///< of all epochs so far
+  std::string lines_;  ///< lines of all epochs so far
 };
 
 MILLRACE_REGISTER_STAGE("class_csv", ClassCsv);

@@ -252,8 +252,8 @@ class ImageFolder final : public Source {
   std::optional<Random> random_;
   std::vector<std::uint32_t> order_;
   RowShare share_;
-  std::int64_t rows_ = 0;  ///< of this rank in an epoch
-  std::int64_t at_ = 0;    ///< of those, sent so far
+  std::int64_t rows_ = 0;  ///< rows that this rank sends in an epoch
+  std::int64_t at_ = 0;    ///< rows of this epoch that have been sent
 };
 
 MILLRACE_REGISTER_STAGE("image_folder", ImageFolder);

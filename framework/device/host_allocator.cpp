@@ -118,7 +118,7 @@ class Pool {
   }
 
   mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> free_;  ///< by size class
+  std::map<std::size_t, std::vector<void*>> free_;  ///< free blocks by size class
   std::size_t live_ = 0, peak_ = 0;
   std::size_t kept_ = 0;  ///< bytes of blocks in free_
 };

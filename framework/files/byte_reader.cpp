@@ -15,7 +15,7 @@
 namespace millrace {
 namespace {
 
-constexpr std::size_t kChunk = std::size_t{256} << 10;  ///< of compressed bytes read at once
+constexpr std::size_t kChunk = std::size_t{256} << 10;  ///< compressed bytes that are read at once
 
 [[noreturn]] void fail(const char* name, const std::string& path, const std::string& what, std::string help = {}) {
   throw Error(ErrorKind::data, name, fmt::format("{}: {}", path, what), std::move(help));

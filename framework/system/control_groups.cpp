@@ -14,7 +14,7 @@ struct Mount {
   std::string group;  ///< the group that is seen at `point`
   std::string point;
   int version = 2;
-  std::string controllers;  ///< of version 1: the mount's options, "rw,cpu,cpuacct"
+  std::string controllers;  ///< for version 1 the mount's options, "rw,cpu,cpuacct"
 };
 
 std::vector<std::string> split(const std::string& text, char by) {

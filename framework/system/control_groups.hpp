@@ -9,7 +9,7 @@ namespace millrace {
 /// Folders of the group of this process and of all groups above it that can be seen from here, the own one first.
 struct ControlGroups {
   int version = 2;
-  std::vector<std::string> folders;  ///< behind `root`
+  std::vector<std::string> folders;  ///< paths relative to `root`
 };
 
 /// The hierarchies that may hold files of `controller` ("cpu", "memory"): the one of version 2, and the one of version 1 that has

@@ -108,7 +108,7 @@ class StageHarness : public PortInference, public NodeOpening, public RunReporte
   std::uint64_t seed_ = 42;
   std::unique_ptr<Device> device_;
   std::unique_ptr<Communicator> alone_;
-  std::vector<bool> is_set_;  ///< by output: infer has said what it carries
+  std::vector<bool> is_set_;  ///< one an output: infer has said what it carries
   std::optional<SourceProgress> source_progress_;
   std::optional<SerialProgress> serial_progress_;
   bool inferred_ = false, open_ = false;

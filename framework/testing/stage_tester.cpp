@@ -125,8 +125,8 @@ struct StageTester::State : public StageHarness {
   TestClock clock;
   std::uint32_t epoch = 0;
   bool in_epoch = false, is_closed = false;
-  std::deque<InputState> input_states;     ///< by port of input_ports
-  std::vector<std::deque<Packet>> queues;  ///< by port of output_ports
+  std::deque<InputState> input_states;     ///< one a port of input_ports
+  std::vector<std::deque<Packet>> queues;  ///< one a port of output_ports
   std::optional<StageState> to_load;
   WaitOrder order;
 };

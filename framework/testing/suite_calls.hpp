@@ -15,7 +15,7 @@ namespace millrace::testing {
 /// One call of process.
 struct Call {
   std::size_t epoch = 0;
-  std::vector<Packet> packets;  ///< by input of the form; those that do not come have no lease
+  std::vector<Packet> packets;  ///< one an input of the form; a packet that does not come has no lease
   std::size_t port = 0;         ///< the input that the call is for
 };
 

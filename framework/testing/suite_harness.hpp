@@ -47,7 +47,7 @@ class SuiteHarness final : public StageHarness {
   void print(std::string_view text) override;
 
   std::vector<Call> calls;
-  std::vector<std::vector<Sent>> sent;  ///< by call
+  std::vector<std::vector<Sent>> sent;  ///< packets sent, one list a call
   std::vector<Sent> all_sent() const;
 
  private:

@@ -11,7 +11,7 @@ namespace millrace::pipelines {
 
 struct PacketLease {
   std::shared_ptr<const void> epoch;
-  std::vector<std::shared_ptr<const void>> credits;  ///< of blocks, or leases of other packets
+  std::vector<std::shared_ptr<const void>> credits;  ///< credits of blocks, or leases of other packets
 };
 using LeasePtr = std::shared_ptr<const PacketLease>;
 

@@ -27,7 +27,7 @@ class InputWarnings {
     Diagnostic warning;
     std::vector<Place> places;
   };
-  std::map<std::tuple<std::string, std::string, std::string>, Told> told_;  ///< by name, message and help
+  std::map<std::tuple<std::string, std::string, std::string>, Told> told_;  ///< warnings by name, message and help
 };
 
 }  // namespace millrace::pipelines

@@ -33,7 +33,7 @@ class TemporaryFile {
   void replace();
   void sweep() const;
   std::string folder_, final_path_;
-  std::string pattern_;  ///< of names beside the final place
+  std::string pattern_;  ///< pattern of names beside the final place
   std::string name_;     ///< a path; empty while there is none
   int descriptor_ = -1;
 };

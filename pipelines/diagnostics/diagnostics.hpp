@@ -79,7 +79,7 @@ class Diagnostics {
 struct Look {
   bool color = false;  ///< ANSI colors
   std::size_t columns =
-      0;  ///< of the terminal, to which lines of the user's text are cut, so that carets stand under them; 0: of none
+      0;  ///< columns of the terminal; lines of the user's text are cut to them, so that carets stand under them; 0: no terminal
 };
 
 /// One diagnostic as rustc prints it: headline, arrow, source line with carets, help and notes.

@@ -8,8 +8,8 @@
 namespace millrace::pipelines {
 
 struct Excerpt {
-  std::string text;        ///< with `...` where something was left out
-  std::size_t column = 0;  ///< of the place, from 0, in bytes of `text`
+  std::string text;        ///< the excerpt, with `...` where something was left out
+  std::size_t column = 0;  ///< column of the place, from 0, in bytes of `text`
 };
 
 /// `at`: the place, in bytes of `line`. `cells`: how much room there is on a terminal, 0 where there is no end to it; then a line

@@ -17,9 +17,9 @@ namespace millrace::pipelines {
 struct Isolation {
   const StageInfo* stage = nullptr;
   ParamValue params;
-  std::vector<std::pair<std::string, PortSpec>> outputs;  ///< as infer has promised them
+  std::vector<std::pair<std::string, PortSpec>> outputs;  ///< outputs as infer has promised them
   std::string worker_program;                             ///< the program that serves stages
-  std::chrono::milliseconds limit{300'000};               ///< of one call
+  std::chrono::milliseconds limit{300'000};               ///< the longest that one call may take
   /// Told what goes wrong where nothing may be thrown: while the stage closes or is destroyed.
   std::function<void(std::exception_ptr)> fail;
   std::vector<std::pair<std::string, std::uint64_t>> seeds = {};  ///< by purpose

@@ -54,10 +54,11 @@ class SentPackets {
 
   SharedFile& inputs_;
   const SharedFile& outputs_;
-  std::uint64_t end_ = whole_pages(1);  ///< of the slots; the first page is StopFlag's
+  std::uint64_t end_ = whole_pages(1);  ///< where the slots end; the first page is StopFlag's
   std::vector<Slot> slots_;
-  std::map<std::uint32_t, Held> held_;              ///< by slot
-  std::map<std::uint64_t, SampleIds> emitted_ids_;  ///< by the call in hand, so that equal ids stay one list; by offset
+  std::map<std::uint32_t, Held> held_;  ///< packets by slot
+  std::map<std::uint64_t, SampleIds>
+      emitted_ids_;  ///< ids that the current call has emitted, by offset, so that equal ids stay one list
 };
 
 /// Where the bytes of an emitted field or its ids lie.

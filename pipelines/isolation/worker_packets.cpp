@@ -19,7 +19,7 @@ struct OutputArena::Blocks {
   mutable std::mutex mutex;
   std::uint64_t end = 0;
   std::map<const std::byte*, Block> all;
-  std::multimap<std::uint64_t, std::byte*> free;  ///< by size
+  std::multimap<std::uint64_t, std::byte*> free;  ///< free blocks by size
   std::size_t live = 0, peak = 0;
 
   explicit Blocks(SharedFile& f) : file(f) {}

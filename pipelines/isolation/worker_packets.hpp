@@ -63,12 +63,13 @@ class WorkerPackets {
   SharedFile& inputs_;
   const std::byte* flag_;
   OutputArena arena_;
-  std::unique_ptr<Allocator> heap_ = make_host_allocator();  ///< for what inputs are decoded to
+  std::unique_ptr<Allocator> heap_ = make_host_allocator();  ///< memory that inputs are decoded to
   std::shared_ptr<Released> released_;
   std::map<std::uint32_t, Slot> slots_;
-  std::vector<std::pair<SampleIds, std::uint32_t>> ids_;          ///< of the call's inputs, and their slots
-  std::vector<std::pair<SampleIds, std::uint64_t>> emitted_ids_;  ///< by the call, and where their copies lie
-  std::vector<Tensor> emitted_;                                   ///< by the call
+  std::vector<std::pair<SampleIds, std::uint32_t>> ids_;  ///< ids of the call's inputs, and their slots
+  std::vector<std::pair<SampleIds, std::uint64_t>>
+      emitted_ids_;              ///< ids that the call has emitted, and where their copies lie
+  std::vector<Tensor> emitted_;  ///< tensors that the call has emitted
   std::vector<std::shared_ptr<const std::byte>> copies_;
 };
 

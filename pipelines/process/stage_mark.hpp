@@ -13,7 +13,7 @@ namespace millrace::pipelines {
 struct StagePlace {
   std::string text;    ///< "node `flat` (stage flatten, a.yaml:3:2)"
   std::string advice;  ///< what to do; may be empty
-  std::string file;    ///< of the config; may be empty
+  std::string file;    ///< the config's file; may be empty
   int line = 0, column = 0;
 };
 

@@ -81,7 +81,7 @@ class FlowQueue final : public WorkQueue {
   bool is_concurrent_;
   std::mutex mutex_;
   std::deque<Work> waiting_;  ///< the oldest first
-  bool is_busy_ = false;      ///< of a node that takes one at a time: somebody is at it
+  bool is_busy_ = false;      ///< a thread is at a node that takes one at a time
   flow::function_node<int, flow::continue_msg, flow::queueing> node_;
 };
 

@@ -24,8 +24,9 @@ struct SourceCount {
   Location where;
   std::uint32_t epochs = 0;
   std::int64_t blocks_alive = 0;
-  std::size_t bytes = 0, block_bytes = 0;  ///< of its budget; 0: no limit
-  std::size_t declared_bytes = 0;  ///< as the user wrote them; the budget has more where batches behind it need more
+  std::size_t bytes = 0, block_bytes = 0;  ///< bytes of its budget and of a block; 0: no limit
+  std::size_t declared_bytes =
+      0;  ///< the limit that the user wrote; the budget has more where batches behind it need more
   CreditLedger::Limit limit = CreditLedger::Limit::none;
 };
 

@@ -46,7 +46,7 @@ class BatchCheck {
   void require_weights(const Packet& batch);
   Loss loss_{};
   bool looks_at_values_ = false, looks_at_sums_ = false, looks_at_weights_ = false;
-  bool has_rows_ = false, has_weight_ = false;  ///< of the epoch
+  bool has_rows_ = false, has_weight_ = false;  ///< the epoch has had rows, and a weight that is not 0
 };
 
 }  // namespace millrace::stages

@@ -36,9 +36,9 @@ struct IdxRows {
 
 /// Values in native byte order.
 struct IdxData {
-  IdxHeader header;                          ///< of the whole file
-  std::shared_ptr<const std::byte> payload;  ///< of the wanted rows that there are
-  std::string sha256;                        ///< of the decompressed file; empty unless asked for
+  IdxHeader header;                          ///< header of the whole file
+  std::shared_ptr<const std::byte> payload;  ///< bytes of the wanted rows that there are
+  std::string sha256;                        ///< hash of the decompressed file; empty unless asked for
 };
 
 /// Reads a whole file and keeps the wanted rows. Throws as read_idx_header does, and gzip-limit (more data than declared), idx-size

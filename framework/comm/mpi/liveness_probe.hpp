@@ -26,7 +26,7 @@ class LivenessProbe {
   int rank_, channel_;
   std::uint64_t entered_;
   Clock::time_point until_;
-  std::vector<std::optional<std::uint64_t>> answers_;  ///< by rank
+  std::vector<std::optional<std::uint64_t>> answers_;  ///< one answer a rank
 };
 
 }  // namespace millrace::comm

@@ -48,7 +48,7 @@ class MpiThread {
   void fail(const std::string& text) noexcept;
   void leave(int exit_code) noexcept;
 
-  static constexpr int kStartChannel = 0;  ///< for what concerns the whole run
+  static constexpr int kStartChannel = 0;  ///< the channel of what concerns the whole run
 
  private:
   struct Failure {

@@ -10,7 +10,7 @@ namespace millrace::cuda {
 /// First fit over one range of `size` bytes; neighbors that come back are joined. One thread at a time.
 class SlabMap {
  public:
-  static constexpr std::size_t kAlignment = 256;  ///< of cudaMalloc, and what cuBLASLt wants of a workspace
+  static constexpr std::size_t kAlignment = 256;  ///< what cudaMalloc gives, and cuBLASLt wants of a workspace
 
   explicit SlabMap(std::size_t size);
   /// Rounded up to the alignment; never 0.

@@ -135,7 +135,7 @@ struct FinishStep {
   const BatchSums* batch = nullptr;
   const WeightSums* partials = nullptr;
   std::int64_t partial_count = 0;
-  const std::uint32_t* verdicts = nullptr;  ///< of CheckFinite; may be null
+  const std::uint32_t* verdicts = nullptr;  ///< what CheckFinite found; may be null
   const float* flags = nullptr;             ///< summed over the ranks; null when there is one
   double clip_norm = 0;                     ///< 0: none
   bool training = false;  ///< a loss or gradient that is not finite stops everything; when evaluating it is a result
@@ -182,8 +182,9 @@ struct Update {
   std::int64_t elements = 0;
   FloatOut weights;
   const float* gradient = nullptr;
-  float* slots[nn::kMostStateSlots] = {};   ///< the optimizer's state; null: what the rule does not keep
-  const std::uint32_t* verdicts = nullptr;  ///< of CheckFinite; null: `state` has been told what this step came to
+  float* slots[nn::kMostStateSlots] = {};  ///< the optimizer's state; null: what the rule does not keep
+  const std::uint32_t* verdicts =
+      nullptr;  ///< what CheckFinite found; null: `state` has been told what this step came to
   const StepState* state = nullptr;
 
   void accesses(AccessCollector& to) const {

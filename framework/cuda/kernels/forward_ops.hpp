@@ -45,8 +45,9 @@ struct Decode {
   BatchPart part = BatchPart::inputs;
   const std::byte* stored = nullptr;  ///< where the step does not say otherwise
   Stored form = Stored::f32;
-  float scale = 1, offset = 0;                   ///< affine_u8
-  std::int64_t rows = 0, width = 0, stride = 0;  ///< of the output; the input lies `width` apart, class ids 1
+  float scale = 1, offset = 0;  ///< affine_u8
+  std::int64_t rows = 0, width = 0,
+               stride = 0;  ///< the output's size; rows of the input lie `width` apart, class ids 1
   FloatOut out;
   const StepState* state = nullptr;
 

@@ -22,7 +22,7 @@ struct GatherRows {
     std::byte* to;
     const std::byte* table;
     const std::uint32_t* rows;
-    std::int64_t units, row_units;  ///< of all rows, and of one
+    std::int64_t units, row_units;  ///< units of all rows, and of one row
     std::uint32_t unit_bytes;
   };
   Job jobs[kMostJobs];

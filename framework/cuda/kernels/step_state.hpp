@@ -17,8 +17,8 @@ inline constexpr std::size_t kBatchParts = 3;
 
 /// What the host says about a step.
 struct StepInput {
-  std::int64_t rows = 0;   ///< of this batch; the rest of the buffers' rows count for nothing
-  std::uint64_t step = 0;  ///< from 1
+  std::int64_t rows = 0;   ///< rows of this batch; the rest of the buffers' rows count for nothing
+  std::uint64_t step = 0;  ///< the step's number, from 1
   std::uint32_t epoch = 0;
   nn::Coefficients coefficients;
   std::int64_t mean_rows = 0;                 ///< rows over all ranks, of which the loss is the mean; 0: `rows`
@@ -44,7 +44,7 @@ struct StepState {
   float gradient_factor = 1;        ///< of this step: below 1 when the gradient is clipped
   std::uint32_t flags = 0;          ///< of this step: nn::bits_of_flags over all ranks
   std::uint64_t page_writes = 0;    ///< ProgressPage::writes, kept here because reading it would cross the bus
-  ReadyTimes ready;                 ///< of this step
+  ReadyTimes ready;                 ///< when the chain and the weights of this step were ready
 };
 
 /// In mapped host memory. Written by the GPU: `writes` is odd while the rest changes.

@@ -23,7 +23,7 @@ inline constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 
 /// Where a dense layer's weights lie in the padded flat buffer, in floats. Kernel [padded(inputs), padded(outputs)].
 struct PaddedLayer {
-  std::size_t layer = 0;  ///< in the model
+  std::size_t layer = 0;  ///< index of the layer in the model
   std::int64_t inputs = 0, outputs = 0, stride = 0;
   std::int64_t kernel = 0, bias = -1;  ///< bias: -1 when there is none
 };
@@ -32,7 +32,7 @@ struct PaddedLayer {
 class PaddedWeights {
  public:
   explicit PaddedWeights(const ModelSpec& model);
-  std::int64_t size() const { return size_; }  ///< in floats
+  std::int64_t size() const { return size_; }  ///< size in floats
   const std::vector<PaddedLayer>& layers() const { return layers_; }
   const PaddedLayer& of(std::size_t layer) const;
   /// Between the model's flat order and the padded one; what is padding becomes 0. Sizes must fit.
@@ -49,7 +49,7 @@ class PaddedWeights {
 struct StepDemand {
   std::shared_ptr<const ModelSpec> model;
   std::int64_t rows = 0;
-  std::size_t input_row_bytes = 0, target_row_bytes = 0;  ///< as stored
+  std::size_t input_row_bytes = 0, target_row_bytes = 0;  ///< bytes of a row as stored
   std::size_t state_slots = 0;                            ///< values of the optimizer beside each weight
   double clip_norm = 0;
   std::uint64_t seed = 0;

@@ -49,7 +49,7 @@ class StepProgram {
   StepOrder order_;
   WorkStreams streams_;
   ReduceOverRanks reduce_;
-  std::map<std::size_t, EventOwner> events_;  ///< behind the operations that another stream waits for
+  std::map<std::size_t, EventOwner> events_;  ///< events behind the operations that another stream waits for
   GraphExecOwner graph_;
 };
 

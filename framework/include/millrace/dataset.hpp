@@ -18,7 +18,7 @@ struct DatasetFile {
   std::string role;         ///< "images", "labels"
   std::string stem;         ///< "train-images-idx3-ubyte"; found as it is or with ".gz"
   std::uint64_t bytes = 0;  ///< decompressed
-  std::string sha256;       ///< of the decompressed bytes, so that every honest copy passes
+  std::string sha256;       ///< hash of the decompressed bytes, so that every honest copy passes
   std::int64_t rows = 0;
 };
 
@@ -27,7 +27,7 @@ struct DatasetInfo {
   std::string title;  ///< "MNIST handwritten digits"
   std::string license;
   RowShape image_shape;
-  std::vector<std::string> class_names;  ///< in the order of the labels
+  std::vector<std::string> class_names;  ///< names in the order of the labels
   std::vector<DatasetFile> files;
   std::vector<std::string> mirrors;  ///< base addresses; a file is at <base>/<stem>.gz
   std::string debian_package;        ///< "" when there is none

@@ -108,7 +108,7 @@ class MILLRACE_EXPORT Stream {
 /// busy + idle() = seconds; copy_hidden <= copy. framework/device/device_timeline.hpp says how an idle second finds its cause.
 struct DeviceTimes {
   double seconds = 0;
-  double busy = 0;         ///< at least one stream computes
+  double busy = 0;         ///< seconds in which at least one stream computes
   double copy = 0;         ///< sum over copies to and from the device, and over gathering rows for them
   double copy_hidden = 0;  ///< the part of it during which the device computed
   double idle_input = 0;   ///< no batch was there, or its copy was under way
@@ -157,17 +157,17 @@ MILLRACE_EXPORT DeviceChoice choose_device(std::string_view wish, int local_rank
 struct DeviceReport {
   std::string kind;
   bool available = false;
-  std::string name;    ///< of the processor or the GPU
+  std::string name;    ///< name of the processor or the GPU
   std::string detail;  ///< cores and vector extensions; or why it is not available
-  int cores = 0;       ///< of a CPU: those that this process may use
+  int cores = 0;       ///< cores of a CPU that this process may use
   std::size_t memory_bytes = 0;
   std::vector<std::string> extensions;
-  int index = 0;  ///< of a GPU
+  int index = 0;  ///< number of a GPU
   std::size_t memory_free_bytes = 0, memory_used_bytes = 0;
   std::string capability, driver, runtime;  ///< "9.0", "13.0", "13.0"; empty for a CPU
   std::vector<int> peers;                   ///< indices of the GPUs that it can read and write directly
-  std::string cores_from;                   ///< of a CPU: what sets `cores`, "cpu.max of /sys/fs/cgroup/work"
-  std::size_t memory_limit_bytes = 0;       ///< of a CPU: what this process can have of the memory
+  std::string cores_from;                   ///< what sets `cores` of a CPU, "cpu.max of /sys/fs/cgroup/work"
+  std::size_t memory_limit_bytes = 0;       ///< the memory of a CPU that this process can have
   std::string memory_limit_from;            ///< what sets that, "memory.max of /sys/fs/cgroup/work", "ulimit -v"
 };
 /// Every GPU and the CPU, the CPU first.

@@ -62,7 +62,7 @@ struct MILLRACE_EXPORT ModelSpec {
 
 /// Optimizer with its parameters; `params` is the checked record of the chosen alternative.
 struct OptimizerSpec {
-  std::string name;  ///< of an alternative of optimizer_param_type()
+  std::string name;  ///< name of an alternative of optimizer_param_type()
   ParamValue params;
 };
 

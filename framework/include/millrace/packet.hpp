@@ -41,7 +41,7 @@ struct MILLRACE_EXPORT Packet {
   PacketHeader header;
   std::int64_t rows = 0;
   SampleIds ids;              ///< rows of them; null for metrics and model packets
-  std::vector<Field> fields;  ///< in the order of the port's spec
+  std::vector<Field> fields;  ///< fields in the order of the port's spec
   std::shared_ptr<const Metrics> metrics;
   std::shared_ptr<const ModelSnapshot> model;
   std::shared_ptr<const void> lease;  ///< credits and the epoch's handle; opaque to stages

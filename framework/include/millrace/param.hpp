@@ -22,7 +22,8 @@ namespace millrace {
 class MILLRACE_EXPORT ParamValue {
  public:
   using List = std::vector<ParamValue>;
-  using Map = std::vector<std::pair<std::string, ParamValue>>;  ///< in the order of the descriptor, or of the user
+  using Map =
+      std::vector<std::pair<std::string, ParamValue>>;  ///< entries in the order of the descriptor, or of the user
 
   ParamValue() = default;
   ParamValue(bool v) : value_(v) {}

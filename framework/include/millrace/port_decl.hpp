@@ -29,7 +29,7 @@ struct MILLRACE_EXPORT TensorType {
   std::optional<RowShape> row_shape;
   std::optional<ValueRange> range;
   std::string below_param;                   ///< the values are 0 to this parameter - 1; of a list, its length counts
-  std::string dtype_of, shape_of, range_of;  ///< as that of the input with this name
+  std::string dtype_of, shape_of, range_of;  ///< names of inputs whose dtype, shape or range this one has
   std::string note;                          ///< what the data cannot say, for people; may be empty
   std::string advice;                        ///< help of the error when something else is connected; may be empty
 
@@ -68,7 +68,7 @@ struct MILLRACE_EXPORT RecordType {
   };
   std::vector<Field> fields;  ///< empty: any
   std::string like_input;     ///< the fields of the input with this name
-  std::string note, advice;   ///< as those of TensorType
+  std::string note, advice;   ///< the same as in TensorType
 
   static RecordType any() { return {}; }
   static RecordType like(std::string input);

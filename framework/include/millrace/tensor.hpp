@@ -91,11 +91,11 @@ class ClassNames {
 
 /// What a tensor of any number of rows looks like.
 struct MILLRACE_EXPORT TensorSpec {
-  DType dtype = DType::f32;         ///< of the logical values
-  RowShape row_shape;               ///< of the logical values
+  DType dtype = DType::f32;         ///< the type of a logical value
+  RowShape row_shape;               ///< the shape of a row of logical values
   std::optional<ValueRange> range;  ///< unknown when empty
   Encoding encoding;
-  ClassNames class_names;  ///< for class ids that stand for names; else empty
+  ClassNames class_names;  ///< names that class ids stand for; else empty
 
   bool operator==(const TensorSpec&) const = default;
 

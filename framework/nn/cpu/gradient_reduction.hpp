@@ -21,7 +21,8 @@ int rank_of(const TrainSpec& spec);
 /// Where a reduction keeps what it needs beside the gradient.
 struct GradientReductionLayout {
   GradientReductionLayout(const TrainSpec& spec, ScratchLayout& scratch);
-  std::size_t theirs = 0;  ///< of another rank, as long as the gradient with its flags; 0 where none is exchanged
+  std::size_t theirs =
+      0;  ///< where another rank's gradient lies, as long as the own one with its flags; 0 where none is exchanged
 };
 
 /// One batch at a time: the gradients of each bucket are computed, then it is begun; after the last, finish.

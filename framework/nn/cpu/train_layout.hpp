@@ -22,7 +22,7 @@ struct TrainLayout {
   TrainedWeightsLayout weights;
   std::size_t gradient;  ///< the flat buffer; over several ranks with the flags behind it
   GradientPassLayout gradient_pass;
-  std::size_t no_gradient = 0;  ///< of a row of the first layer, where columns may be left out
+  std::size_t no_gradient = 0;  ///< a row of zeros for the first layer, where columns may be left out
   GradientReductionLayout reduction;
   std::optional<ReductionDeviationLayout> deviation;
 };

@@ -25,9 +25,9 @@ namespace {
 
 /// The work of a step over batches of the same number of rows.
 struct StepPlan {
-  std::vector<Range> parts;  ///< of this rank's rows
+  std::vector<Range> parts;  ///< the parts of this rank's rows
   std::vector<Slab> slabs;
-  std::vector<SlabSums> sums;          ///< by slab
+  std::vector<SlabSums> sums;          ///< one for each slab
   std::vector<Phase> phases;           ///< up to the update; over several ranks up to the gradient
   std::vector<Phase> after_reduction;  ///< over several ranks: the update
 };
@@ -81,7 +81,7 @@ class CpuTrainStep final : public TrainStep {
   float* no_gradient_;  ///< zeros
   /// By rows of this rank and over all ranks; two entries: full batches and the last one.
   std::map<std::pair<std::int64_t, std::int64_t>, StepPlan> plans_;
-  std::vector<BatchSums> sums_;  ///< of the batch in hand, by part
+  std::vector<BatchSums> sums_;  ///< sums of the current batch, one for each part
   std::optional<double> deviation_;
 };
 

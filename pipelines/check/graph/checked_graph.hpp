@@ -31,7 +31,7 @@ struct CheckedNode {
 };
 
 struct CheckedGraph {
-  std::vector<CheckedNode> nodes;  ///< as in the spec
+  std::vector<CheckedNode> nodes;  ///< nodes in the order of the spec
   std::vector<std::size_t> order;  ///< topological, ties in the user's order; without the nodes of cycles
 };
 

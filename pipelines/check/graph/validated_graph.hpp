@@ -47,7 +47,7 @@ struct NodeSeed {
 /// A metrics output whose values stand in the history, each with `prefix` before its name.
 struct ReportedPort {
   std::string node, port, prefix;
-  Location where;  ///< of what gives the prefix: an input of a sink, or the node
+  Location where;  ///< place of what gives the prefix: an input of a sink, or the node
 };
 
 /// A file that a stage has said it reads; `sha256` of the content that it insists on, or empty.
@@ -66,19 +66,20 @@ struct ValidatedNode {
   const StageInfo* info = nullptr;
   ParamValue params;  ///< checked, defaults filled in
   std::unique_ptr<Stage> stage;
-  std::unique_ptr<Stage> asked;       ///< of a node that runs elsewhere: the stage whose infer was called here
-  std::vector<ValidatedEdge> inputs;  ///< in the user's order
+  std::unique_ptr<Stage> asked;       ///< for a node that runs elsewhere, the stage whose infer was called here
+  std::vector<ValidatedEdge> inputs;  ///< inputs in the user's order
   std::vector<std::pair<std::string, PortSpec>> outputs;
-  std::unordered_map<std::string, std::size_t> output_places;  ///< of `outputs` by name, as set_output() keeps it
+  std::unordered_map<std::string, std::size_t> output_places;  ///< index in `outputs` by name, as set_output() keeps it
   std::vector<MemoryUse> memory;
   std::vector<MemoryUse> possible_memory;  ///< beyond it, if as many rows come as the stage would take
   std::vector<FileRead> files;
-  std::vector<RowsRead> rows_read;  ///< by a source that says so
+  std::vector<RowsRead> rows_read;  ///< rows that a source says it reads
   std::int64_t accumulates_rows = 0;
-  std::vector<NodeSeed> seeds;                                             ///< by purpose, as infer has named them
-  std::vector<std::pair<std::string, std::vector<std::string>>> measures;  ///< by metrics output: names, where known
-  std::vector<std::pair<std::string, std::string>> reports;                ///< by metrics input: the prefix it gives
-  bool feeds_device = false;  ///< what it emits goes to a device other than the host
+  std::vector<NodeSeed> seeds;  ///< seeds by purpose, as infer has named them
+  std::vector<std::pair<std::string, std::vector<std::string>>>
+      measures;  ///< names of the metrics of each metrics output, where known
+  std::vector<std::pair<std::string, std::string>> reports;  ///< the prefix that each metrics input gives
+  bool feeds_device = false;                                 ///< what it emits goes to a device other than the host
 
   /// Sources: blocks and bytes that may be alive at once, after widening; bytes 0 means no limit of its own.
   std::int64_t budget_blocks = 0;
@@ -89,7 +90,7 @@ struct ValidatedNode {
   /// Rows of a batch over all processes where each has its part of it; 0: this process has every row.
   std::int64_t shared_batch_rows = 0;
 
-  std::int64_t batch_rows = 0;  ///< of the batches that come in; 0 when they are none
+  std::int64_t batch_rows = 0;  ///< rows of the batches that come in; 0 when none do
   bool can_be_isolated = false;
   bool isolated = false;                      ///< its stage runs in a process of its own
   std::chrono::milliseconds call_timeout{0};  ///< the longest that one call may take; 0: without end
@@ -99,7 +100,7 @@ struct ValidatedNode {
 
   Location where;
   std::vector<ParamPlace>
-      param_places;  ///< of all parameters that are written, and of what is in maps and in lists of maps
+      param_places;  ///< places of all written parameters, and of what is in maps and in lists of maps
 
   /// It passes rows on and nothing says how many: a Serial that gives data, unless it does nothing but cut batches.
   bool may_drop_rows() const;
@@ -133,8 +134,8 @@ struct ValidatedGraph {
   std::uint32_t epochs = 1;
   std::uint32_t epochs_ahead = 1;
   std::string config_hash;             ///< SHA-256 of the resolved config without origins
-  std::vector<ValidatedNode> nodes;    ///< in topological order, ties in the user's order
-  std::vector<ReportedPort> reported;  ///< in the order in which the history shows them
+  std::vector<ValidatedNode> nodes;    ///< nodes in topological order, ties in the user's order
+  std::vector<ReportedPort> reported;  ///< ports in the order in which the history shows them
 
   const PortSpec& spec_of(const ValidatedEdge& edge) const {
     return *nodes[edge.from_node].find_output(edge.from_port);

@@ -26,7 +26,7 @@ class MetricNames {
   }
 
  private:
-  using Port = std::pair<std::size_t, std::string>;  ///< of a node
+  using Port = std::pair<std::size_t, std::string>;  ///< a node and its port
   struct Given {
     std::string prefix;
     Location where;

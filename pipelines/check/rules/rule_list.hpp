@@ -7,7 +7,7 @@
 namespace millrace::pipelines {
 
 struct Rule {
-  std::string_view name;      ///< as errors and warnings bear it
+  std::string_view name;      ///< name of the errors and warnings that it gives
   std::string_view sentence;  ///< what holds where it is kept
 };
 

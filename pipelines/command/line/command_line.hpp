@@ -12,7 +12,7 @@ namespace millrace::pipelines {
 struct ParsedCommand {
   const Verb* verb = nullptr;
   std::unique_ptr<VerbOptions> options;  ///< what the verb acts on; null: `page` is all there is to do
-  std::string page;                      ///< of --help
+  std::string page;                      ///< what --help prints
 };
 
 /// `arguments` without the program's name. Throws Error(usage): unknown-verb, unknown-option, wrong-arguments, and what a target is

@@ -22,7 +22,7 @@ struct CheckedConfig {
   StageRegistry registry;  ///< outlives the graph
   Diagnostics diagnostics;
   GraphSpec spec;
-  ValidatedGraph graph;  ///< to be used only when `diagnostics` has no errors
+  ValidatedGraph graph;  ///< valid only when `diagnostics` has no errors
   bool draws_as_before =
       false;  ///< nodes draw what they drew beside those that `--set` took away; `spec` alone gives other numbers
 };

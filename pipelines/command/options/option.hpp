@@ -40,7 +40,7 @@ struct CountRange {
 /// What stands on the command line already when a word is to be completed.
 struct TypedWords {
   std::string target;
-  std::vector<std::string> plugins;  ///< of --plugin
+  std::vector<std::string> plugins;  ///< values of --plugin
 };
 /// Words that may come next; kFileCandidates among them stands for names of files. Throws Error where a plugin cannot be loaded.
 using Candidates = std::function<std::vector<std::string>(const TypedWords&)>;
@@ -54,7 +54,7 @@ struct Option {
   std::string help;
   std::string example = {};  ///< a value that it takes; empty for a flag
   std::vector<std::string> choices =
-      {};  ///< of `choice`: all values; of another kind: words that it takes besides, or among others
+      {};  ///< for `choice` all values; for another kind words that it takes besides, or among others
   CountRange range = {};
   bool stands_alone = false;  ///< where it is given, the verb takes no target; only of a flag
   std::function<void(VerbOptions&, const std::string&)> store = {};  ///< puts a right value where it belongs

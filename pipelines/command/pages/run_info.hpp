@@ -19,7 +19,7 @@ struct UsedPlugin {
 /// sizes and 64 samples of 64 KiB at fixed places beyond. Empty when the source names no file.
 struct DataInfo {
   std::string node;
-  std::int64_t rows = -1;  ///< of an epoch, over all processes; negative when unknown
+  std::int64_t rows = -1;  ///< rows of an epoch over all processes; negative when unknown
   std::vector<std::string> files;
   std::string sha256;
   bool whole = true;

@@ -57,10 +57,10 @@ class RunOutput final : public ProgressOutput {
   std::condition_variable written_;  ///< something has been done by it
   std::deque<Piece> kept_;
   std::size_t kept_bytes_ = 0;
-  std::optional<std::string> live_;  ///< to be drawn; empty: to be removed
+  std::optional<std::string> live_;  ///< the live line to be drawn; empty: to be removed
   bool is_writing_ = false, is_over_ = false;
   int write_error_ = 0;
-  std::size_t drawn_columns_ = 0;  ///< of the live line on the screen; the thread's alone
+  std::size_t drawn_columns_ = 0;  ///< width of the live line on the screen; owned by the thread
   std::thread thread_;
 };
 

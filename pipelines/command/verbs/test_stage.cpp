@@ -37,7 +37,7 @@ constexpr const char* kBuiltIn = "built-in";
 struct TestStageOptions : VerbOptions {
   std::string plugin;                ///< PLUGIN[:NAME]
   std::string with;                  ///< parameters, a YAML map
-  std::uint64_t seed = 42;           ///< of the inputs
+  std::uint64_t seed = 42;           ///< seed of the inputs
   std::chrono::seconds timeout{60};  ///< for one check
 };
 

@@ -17,7 +17,7 @@ namespace {
 /// What a path leads to.
 struct Found {
   const DocNode* node;
-  Location key_where;  ///< of the last step that the text has
+  Location key_where;  ///< place of the last step that the text has
 };
 
 // A path may go on where the text does not: what is missing from `rmsprop` is told at that word.

@@ -12,7 +12,7 @@ namespace millrace::pipelines {
 struct ChainItem {
   std::string instance;  ///< its part of the node's name: the stage, or <stage>_2 for a repeat
   std::string stage;
-  Location where;                 ///< of the stage's name
+  Location where;                 ///< place of the stage's name
   const DocNode* with = nullptr;  ///< null when the user gave no parameters
 };
 

@@ -15,15 +15,15 @@ namespace millrace::pipelines {
 struct EdgeSpec {
   std::string port;  ///< "" when the user named none: the stage's only input
   std::string from_node, from_port;
-  Location where;       ///< of the reference
-  Location port_where;  ///< of the port's name, if written
+  Location where;       ///< place of the reference
+  Location port_where;  ///< place of the port's name, if written
 };
 
 struct NodeSpec {
   std::string name, stage;
   std::string chain;     ///< the chain it was expanded from, or ""
-  Location where;        ///< of the node's name
-  Location stage_where;  ///< of the stage's name
+  Location where;        ///< place of the node's name
+  Location stage_where;  ///< place of the stage's name
   std::vector<EdgeSpec> in;
   Location in_where;
   DocNode with;  ///< parameters, unchecked; null or a map

@@ -19,7 +19,7 @@ namespace millrace::pipelines {
 struct SettablePath {
   std::string path;
   const ParamType* type = nullptr;  ///< null: whatever one likes
-  const DocNode* value = nullptr;   ///< as it is written; null where a default holds
+  const DocNode* value = nullptr;   ///< the value as written; null where a default holds
 };
 
 /// "epochs", "learn.optimizer", "learn.optimizer.rmsprop.rho", "learn.model.0.dense.units": keys at the top and parameters of nodes,

@@ -62,7 +62,7 @@ class Channel {
   std::atomic<State> state_ = State::open;
   Clock::duration waited_{};
   std::string received_;
-  std::size_t taken_ = 0;  ///< of received_
+  std::size_t taken_ = 0;  ///< bytes of received_ that have been taken
 };
 
 }  // namespace millrace::pipelines

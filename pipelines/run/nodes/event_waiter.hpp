@@ -61,7 +61,7 @@ class EventWaiter {
   std::condition_variable changed_;
   std::deque<Entry> entries_;
   bool closing_ = false;
-  bool given_up_ = false;  ///< of the waiter's own thread
+  bool given_up_ = false;  ///< owned by the waiter's thread
   std::thread thread_;
 };
 

@@ -18,7 +18,7 @@ namespace millrace::pipelines {
 
 /// One call of a stage: the packets it is for, or a source's credit.
 struct Work {
-  std::vector<Packet> inputs;  ///< by port; independent inputs have one at `port` only
+  std::vector<Packet> inputs;  ///< one packet a port; independent inputs have one at `port` only
   std::size_t port = 0;
   Credit credit;
   bool resumes = false;   ///< the rest of a call that waited for the device

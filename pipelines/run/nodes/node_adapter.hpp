@@ -40,7 +40,7 @@ struct NodeServices {
   StopState& stop;
   CreditLedger& ledger;
   Device& device;
-  Allocator& host_memory;  ///< for what stays on the host
+  Allocator& host_memory;  ///< memory of what stays on the host
   EventWaiter& waiter;
   RankInfo ranks = {};
   RunHistory* history = nullptr;  ///< hears of every packet of metrics and every model; null where nobody does
@@ -157,9 +157,9 @@ class NodeAdapter {
   std::vector<std::unique_ptr<InputPort>> inputs_;
   std::vector<std::unique_ptr<OutputPort>> outputs_;
   WorkQueue* queue_ = nullptr;
-  mutable std::mutex mutex_;  ///< of joiner_, and of the order in the queue
+  mutable std::mutex mutex_;  ///< guards joiner_ and the order in the queue
   std::unique_ptr<InputJoiner> joiner_;
-  bool paused_ = false;       ///< of a Serial, whose calls never overlap
+  bool paused_ = false;       ///< a Serial waits for its event; its calls never overlap
   std::deque<Work> backlog_;  ///< what came while it was paused
   NodeClock clock_;
   std::atomic<std::uint64_t> calls_{0};

@@ -26,7 +26,7 @@ class NodeClock {
   void close();
 
   struct Sums {
-    double busy = 0;     ///< in the stage's code, summed over threads
+    double busy = 0;     ///< seconds in the stage's code, summed over threads
     double idle = 0;     ///< nothing queued and nothing running
     double waiting = 0;  ///< something queued and nothing running
   };

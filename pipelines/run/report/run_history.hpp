@@ -86,8 +86,8 @@ class RunHistory final {
   std::chrono::steady_clock::time_point began_;
   std::map<std::uint32_t, Places> epochs_;
   std::map<std::pair<std::string, std::string>, std::set<std::uint32_t>> told_;  ///< epochs, by node and port
-  std::map<std::size_t, std::map<std::uint32_t, TrainedModel>> models_;          ///< by node and epoch
-  std::map<std::uint32_t, std::map<std::size_t, std::string>> texts_;            ///< by epoch and node
+  std::map<std::size_t, std::map<std::uint32_t, TrainedModel>> models_;          ///< models by node and epoch
+  std::map<std::uint32_t, std::map<std::size_t, std::string>> texts_;            ///< texts by epoch and node
   std::vector<RunWarning> warnings_;
   std::set<std::string, std::less<>> worked_;  ///< nodes that have told a step or a metric
   double first_step_ = 0;

@@ -31,7 +31,7 @@ struct NodeReport {
   double busy = 0, starved = 0, blocked = 0;
   std::uint64_t packets = 0;  ///< calls: taken from the inputs (a joined set counts once), or produced by a source
   std::uint64_t emitted = 0;
-  std::uint64_t discarded = 0;  ///< on purpose, after a signal or a failure
+  std::uint64_t discarded = 0;  ///< packets discarded on purpose, after a signal or a failure
 };
 
 /// One failure; several stages may fail at once and all are kept.
@@ -39,7 +39,7 @@ struct RunFailure : Problem {
   std::string node = {}, stage = {};
   std::uint32_t epoch = 0;
   std::uint64_t packet = 0;  ///< its place in the order of all packets of the edge, from 0
-  std::uint64_t batch = 0;   ///< of the epoch, from 1; 0 for what is no batch
+  std::uint64_t batch = 0;   ///< number of the batch in its epoch, from 1; 0 for what is no batch
   Location where = {};
 };
 
@@ -70,12 +70,12 @@ struct RunReport {
   std::shared_ptr<const ModelSnapshot> model;
   std::vector<NodeReport> nodes;
   std::vector<RunFailure> failures;
-  std::vector<RunWarning> warnings;    ///< in the order in which they were told first
+  std::vector<RunWarning> warnings;    ///< warnings in the order in which they were told first
   std::vector<WidenedBudget> widened;  ///< in the order of the graph
   int exit_code = 0;
   std::string reason = "done";                  ///< "done", "failed", "signal 2"
   std::size_t peak_bytes = 0;                   ///< sum of the high waters of all allocators
-  std::size_t device_peak_bytes = 0;            ///< of the device's own memory, which is the host's on a CPU
+  std::size_t device_peak_bytes = 0;            ///< peak of the device's own memory, which is the host's on a CPU
   std::optional<std::size_t> leaked_bytes = 0;  ///< empty where stages are still there
   double seconds = 0, first_batch_seconds = 0;
   std::optional<DeviceTimes> device_times;  ///< empty for a device that keeps no account

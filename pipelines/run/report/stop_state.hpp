@@ -17,7 +17,7 @@ namespace millrace::pipelines {
 struct RunPosition {
   std::uint32_t epoch = 0;
   std::uint64_t packet = 0;
-  std::uint64_t batch = 0;  ///< of the epoch, from 1; 0 for what is no batch
+  std::uint64_t batch = 0;  ///< number of the batch in its epoch, from 1; 0 for what is no batch
 };
 
 /// A run stops at the first failure or at a signal, and never starts again. A signal and a failure that belongs to no epoch end the

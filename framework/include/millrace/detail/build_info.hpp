@@ -8,7 +8,7 @@
 namespace millrace {
 
 struct BuildInfo {
-  std::string version;    ///< of Millrace
+  std::string version;    ///< version of Millrace
   std::string compiler;   ///< "g++ 12.2.0"
   std::string flags;      ///< build type, processor flags, sanitizer: "Release -march=native"
   std::string onednn;     ///< version of the library that is loaded

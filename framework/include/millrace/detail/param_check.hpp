@@ -34,7 +34,7 @@ struct MILLRACE_EXPORT ParamFault {
   /// Stable: "unknown-parameter", "missing-parameter", "wrong-type", "wrong-length", "unknown-choice", "out-of-range",
   /// "not-finite", "leading-zero".
   std::string name;
-  std::vector<ParamStep> path;  ///< of what is missing: to whom it is missed
+  std::vector<ParamStep> path;  ///< path of the parameter that lacks it, where something is missing
   Place place = Place::value;
   std::string subject, found;
   std::string expected, help;                  ///< either may be empty

@@ -42,7 +42,7 @@ class MILLRACE_EXPORT PortTable {
   std::string owner_;
   std::vector<std::string> names_;
   std::vector<PortSpec> specs_;
-  std::map<std::string, std::size_t, std::less<>> places_;  ///< of all ports where they are many
+  std::map<std::string, std::size_t, std::less<>> places_;  ///< index of each port by name, where there are many ports
 };
 
 }  // namespace millrace

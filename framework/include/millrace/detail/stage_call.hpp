@@ -96,7 +96,8 @@ class MILLRACE_EXPORT SourceProgress {
 
   std::uint64_t next_seq_ = 0;
   std::int64_t epoch_rows_ = 0;
-  std::vector<std::int64_t> promised_rows_;  ///< by each output that infer has promised rows of
+  std::vector<std::int64_t>
+      promised_rows_;  ///< rows of an epoch that infer has promised, one number an output that promises any
 };
 
 /// One call of produce. Throws from emit: Error("no-such-port" | "output-mismatch" | "source-contract", run).

@@ -23,7 +23,7 @@ namespace millrace::cpu {
 /// Where that lies in the scratch memory, for parts as `reduction` has them on this rank.
 struct GradientPassLayout {
   GradientPassLayout(const TrainSpec& spec, Reduction reduction, ScratchLayout& scratch);
-  std::vector<NonzeroColumnsLayout> columns;  ///< by part; empty where the model has no nonzero columns
+  std::vector<NonzeroColumnsLayout> columns;  ///< one for each part; empty where the model has no nonzero columns
   std::vector<std::size_t> halves;            ///< a gradient for each halving of the parts
 };
 
@@ -57,7 +57,7 @@ class GradientPass {
   const ModelSpec& model_;
   const Forward& forward_;
   const Backward& backward_;
-  std::vector<NonzeroColumns> columns_;  ///< by part
+  std::vector<NonzeroColumns> columns_;  ///< one for each part
   std::vector<float*> halves_;
 };
 

@@ -17,7 +17,7 @@ namespace millrace::cpu {
 struct TrainPassLayout {
   TrainPassLayout(const TrainSpec& spec, ScratchLayout& scratch);
   ForwardLayout forward;
-  std::vector<std::size_t> deltas;  ///< by layer; 0 for layers that are not dense
+  std::vector<std::size_t> deltas;  ///< one offset a layer; 0 for layers that are not dense
 };
 
 /// `spec` and `scratch` belong to the caller and outlive what is made.
