@@ -163,7 +163,7 @@ bool CreditLedger::waits_for_another(const Account& account) const {
 bool CreditLedger::widen() noexcept {
   Lock lock(mutex_);
   if (closed_) return false;
-  // Decided for all before any is changed: who waits for another does so still.
+  // Decided for all before any is changed: until then each source still waits for those it waited for.
   for (Account& account : accounts_)
     account.starves = !is_done(account) && limit_of(account) == Limit::blocks && !waits_for_another(account);
   bool widened = false;

@@ -9,7 +9,7 @@
 
 namespace millrace::pipelines {
 
-/// How plugins are tried, and who hears of it.
+/// How plugins are tried, and what is told of it.
 struct PluginTrial {
   std::string program = "/proc/self/exe";  ///< pipeline-run: what tries them when its first argument is kTryPlugin
   std::function<void(const std::string& file, std::chrono::milliseconds limit)>

@@ -15,7 +15,7 @@
 namespace millrace::pipelines {
 namespace {
 
-/// Who waits for a node, and who for them: what stands still while it does not return.
+/// The nodes that wait for a node, directly or by way of others: they stand still until it returns.
 std::vector<std::string> who_waits(const ValidatedGraph& graph, std::size_t hung) {
   constexpr std::size_t kMost = 8;
   std::vector<std::string> notes;

@@ -16,13 +16,13 @@ namespace millrace::pipelines {
 
 struct RunOptions {
   RunObserver* observer = nullptr;
-  /// Set from outside to n to stop after the batch in hand with exit code 128+n. May be null.
+  /// Set from outside to n to stop after the current batch with exit code 128+n. May be null.
   const std::atomic<int>* stop_signal = nullptr;
   /// A device that has work and gets none of it done for this long is given up: Error("device-hung", stalled).
   std::chrono::milliseconds device_timeout{60'000};
   /// The other processes of the run, or null. With peers it is they who watch for the signal and agree to stop.
   Peers* peers = nullptr;
-  /// Tells who is at work while the run lasts. May be null.
+  /// Tells which nodes are at work while the run lasts. May be null.
   ActiveNodes* at_work = nullptr;
   /// A call has lasted longer than its node allows, and may never return: told what the run has come to, on a thread of its own
   /// while everything else goes on. A program that must not wait ends the process here. May be empty.

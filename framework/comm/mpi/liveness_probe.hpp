@@ -1,4 +1,4 @@
-// Finds out who keeps the others waiting: every rank is asked how far it is, and who is behind or does not answer is named.
+// Finds the ranks that keep the others waiting: asks every rank how far it is, and names those that are behind or do not answer.
 #pragma once
 
 #include "mpi_channel.hpp"
@@ -13,7 +13,7 @@ namespace millrace::comm {
 /// One question to all ranks. The MPI thread only.
 class LivenessProbe {
  public:
-  /// Asks. `entered`: the collective of `channel` that is waited for; 0 asks only who is alive.
+  /// Asks. `entered`: the collective of `channel` that is waited for; 0 asks only which ranks are alive.
   LivenessProbe(MessageBox& box, int rank, int size, int channel, std::uint64_t entered, Clock::duration patience);
   void answer(int from, const Message& message);
   /// Everybody has answered, or the patience is over.

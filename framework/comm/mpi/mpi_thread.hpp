@@ -1,5 +1,5 @@
 // The one thread that calls MPI. It progresses the collectives of all channels without blocking in one, answers other
-// ranks, and notices who is lost.
+// ranks, and notices ranks that are lost.
 //
 // Open MPI moves nothing in the background, so somebody has to call it all the time; with one thread that does, MPI needs
 // no thread support beyond MPI_THREAD_FUNNELED.

@@ -11,8 +11,8 @@ namespace millrace::pipelines {
 /// that, whatever its number is. Reports `unused-seed`: a node that has one and draws nothing.
 void number_seeds(const CheckedGraph& checked, ValidatedGraph& graph, Diagnostics&);
 
-/// `graph` is `whole` without some nodes: each purpose of a node gets the number that it has there, so that who is left draws what
-/// it drew beside them. Whether any of them would draw otherwise without it.
+/// `graph` is `whole` without some nodes: each purpose of a node gets the number that it has there, so that the nodes left draw what
+/// they drew beside the others. Whether any of them would draw otherwise without it.
 bool keep_seed_numbers(const ValidatedGraph& whole, ValidatedGraph& graph);
 
 }  // namespace millrace::pipelines

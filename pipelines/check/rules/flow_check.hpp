@@ -1,4 +1,4 @@
-// Whether packets can flow to everybody who waits for them.
+// Whether packets can flow to every node that waits for them.
 #pragma once
 
 #include "check/graph/checked_graph.hpp"

@@ -54,7 +54,7 @@ void destroy_stages(ValidatedGraph& graph) {
   }
 }
 
-// What the command line takes away keeps its number among those that draw: who is left draws what it drew beside it.
+// What the command line takes away keeps its number among the nodes that draw, so that the others draw the same numbers as beside it.
 void keep_numbers(const DocNode& document, const ConfigOptions& options, const Peers* peers, CheckedConfig& checked) {
   const std::vector<Override> rest = without_removals(document, options.overrides);
   if (rest.size() == options.overrides.size()) return;

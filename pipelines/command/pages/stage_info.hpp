@@ -1,4 +1,4 @@
-// What a stage's kind means for who calls it and for resuming, in words.
+// What a stage's kind means for its callers and for resuming, in words.
 #pragma once
 
 #include <millrace/registry.hpp>

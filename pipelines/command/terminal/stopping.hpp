@@ -39,7 +39,7 @@ class Following {
   StopNote& note_;
 };
 
-/// The signals of a run, and who hears of them.
+/// The signals of a run, and what answers them.
 struct Stopping {
   StopNote note;
   std::atomic<bool> is_telling{false};

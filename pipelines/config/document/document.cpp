@@ -1,4 +1,4 @@
-// Linear search, because members keep the order of the file; who looks up many keys of one map builds an index.
+// Linear search, because members keep the order of the file; callers that look up many keys of one map build an index.
 #include "document.hpp"
 
 #include <algorithm>

@@ -129,7 +129,7 @@ class NodeAdapter {
   virtual void skip(Work& /*work*/) {}
   /// After the drain: work that no call was made for, because starting it failed.
   virtual std::vector<Work> take_waiting();
-  /// The call in hand goes on when `event` is done, as work that resumes; until then no other is made. Serial nodes only.
+  /// The current call goes on when `event` is done, as work that resumes; until then no other is made. Serial nodes only.
   void pause(const Work& work, const Event& event);
   bool is_joined() const;
   static std::uint32_t epoch_of(const Work& work);

@@ -1,4 +1,4 @@
-// Who is told what a run does while it lasts.
+// An observer is told what a run does while it lasts.
 #pragma once
 
 #include "run_report.hpp"

@@ -1,6 +1,6 @@
 // Parameters against their descriptor: one check for what a config says, what a test gives and what a descriptor has as a default.
 //
-// A fault says by a path which value it is about; who has a text finds the place in it and adds what can be said of the text alone.
+// A fault says by a path which value it is about; a caller that has a text finds the place in it, and adds what only the text shows.
 #pragma once
 
 #include <millrace/detail/export.hpp>
@@ -14,7 +14,7 @@
 
 namespace millrace {
 
-/// Who has the parameters: "stage `one_hot`" in sentences, "one_hot" where there is no room.
+/// What the parameters belong to: "stage `one_hot`" in sentences, "one_hot" where there is no room.
 struct MILLRACE_EXPORT ParamOwner {
   std::string title, name;
 };
