@@ -259,6 +259,34 @@ class Lint(unittest.TestCase):
         self.plant("tools/test", "curl de" + "b.example.org\n", "registry's host name", "check_words")
         self.plant("README.md", "as the last sess" + "ion found\n", "how the text came to be", "check_words")
 
+    def test_spelling(self):
+        name = "check_words"
+        for word in ("behavio" + "ur", "Spoil" + "tPlugin", "is_normalis" + "ed", "gr" + "ey", "cancell" + "ed", "toward" + "s"):
+            self.plant("README.md", f"see `{word}`\n", f"`{word.removeprefix('is_').removesuffix('Plugin')}` is British spelling", name)
+        self.tolerate("README.md", "analyses of parallelism, precisely promised; a colored program, otherwise realistic\n", name)
+        self.tolerate("CHANGELOG.md", "`license` was licen" + "ce\n", name)
+
+    def test_openings_that_repeat_the_header(self):
+        name, what = "check_words", "opens with the words of its header"
+        self.plant("framework/device/host.cpp", '// The cores of the host.\n#include "host.hpp"\n', what, name)
+        self.plant("framework/device/host.cpp", '// The cores of\n#include "host.hpp"\n', what, name)
+        self.tolerate("framework/device/host.cpp", '// The cores of the host. Asked once.\n#include "host.hpp"\n', name)
+
+    def test_rules(self):
+        name, file = "check_rules", "stages/flatten.cpp"
+        self.accepts(name)
+        self.plant("README.md", "line\n" * 111, "README.md: 111 lines", name)
+        self.tolerate("README.md", "line\n" * 110, name)
+        self.plant(file, "// Rows.\nint begin_" + "pass(int epoch);\n", "stages/flatten.cpp:2: `begin_" + "pass` has given way to begin_epoch", name)
+        self.plant(file, "// Rows.\ndiagnostics.add({ErrorKind::config, name});\n", "made by named fields", name)
+        self.plant(file, "// Rows.\nthrow Error(Problem{ErrorKind::run, name});\n", "made by named fields", name)
+        self.tolerate(file, "// Rows.\ndiagnostics.add({.kind = ErrorKind::config});\n", name)
+        for allocation in ("auto* rows = new Rows(3);", "return new float[3];", "void* rows = std::malloc(3);"):
+            self.plant(file, f"// Rows.\n{allocation}\n", "stages/flatten.cpp:2: no `new` or malloc here", name)
+            self.tolerate("framework/device/pool.cpp", f"// Rows.\n{allocation}\n", name)
+        for other in ("#include <new>", "page = new (memory) Page;", 'say("a new row, malloc(3)");', "int rows;  // a new row", "void* operator new(std::size_t);"):
+            self.tolerate(file, f"// Rows.\n{other}\n", name)
+
     def test_openings(self):
         name, what = "check_words", "does not open with a `//` sentence"
         for folder in ("framework/device", "stages", "pipelines/run", "examples", "tests/stages", "tools"):
@@ -297,7 +325,7 @@ class Lint(unittest.TestCase):
 
     def test_an_empty_tree_is_a_mistake_and_not_a_success(self):
         with tempfile.TemporaryDirectory() as empty:
-            for name in ("check_arrows", "check_docs", "check_words", "check_headers"):
+            for name in ("check_arrows", "check_docs", "check_words", "check_rules", "check_headers"):
                 done = subprocess.run([sys.executable, str(LINT / f"{name}.py"), "--root", empty], capture_output=True, check=False)
                 self.assertEqual(done.returncode, 1, name)
 
