@@ -3,6 +3,7 @@
 
 #include "excerpt.hpp"
 #include "printable_text.hpp"
+#include "problem_json.hpp"
 #include "text_cells.hpp"
 
 #include <millrace/detail/counted.hpp>
@@ -243,28 +244,18 @@ std::string render(const Diagnostics& diagnostics, Look look) {
 
 std::string warnings_text(std::size_t count) { return counted(count, "warning"); }
 
-namespace {
-
-std::vector<std::string> notes_of(const Diagnostic& d) {
-  std::vector<std::string> notes;
-  for (const std::string& note : d.notes) notes.push_back(shortened(note, kMostMessageBytes));
-  return notes;
-}
-
-}  // namespace
-
 std::string render_json(const Diagnostics& diagnostics, Severity severity) {
   nlohmann::ordered_json array = nlohmann::ordered_json::array();
   Columns columns;
-  for (const Diagnostic& d : diagnostics.sorted())
-    if (d.severity == severity)
-      array.push_back({{"name", d.name},
-                       {"file", d.where.source ? d.where.source->name : ""},
-                       {"line", d.where.line},
-                       {"column", columns.of(d.where)},
-                       {"message", shortened(d.message, kMostMessageBytes)},
-                       {"help", shortened(d.help, kMostMessageBytes)},
-                       {"notes", notes_of(d)}});
+  for (const Diagnostic& d : diagnostics.sorted()) {
+    if (d.severity != severity) continue;
+    nlohmann::ordered_json& object = array.emplace_back(nlohmann::ordered_json::object());
+    add_members(object, d, {"name"});
+    object["file"] = d.where.source ? d.where.source->name : std::string();
+    object["line"] = d.where.line;
+    object["column"] = columns.of(d.where);
+    add_members(object, d, {"message", "help", "notes"});
+  }
   return printable_json(array.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 

@@ -2,7 +2,7 @@
 #include "run_json.hpp"
 
 #include "command/terminal/answer.hpp"
-#include "diagnostics/printable_text.hpp"
+#include "diagnostics/problem_json.hpp"
 #include "process/process_info.hpp"
 #include "run_summary.hpp"
 
@@ -45,33 +45,25 @@ void add_place(const Location& where, Json& object) {
   if (where.source) object.update({{"file", where.source->name}, {"line", where.line}, {"column", column_of(where)}});
 }
 
-// A plugin writes these, as long as it likes.
-std::string text_of(const std::string& text) { return shortened(text, kMostMessageBytes); }
-
-Json texts_of(const std::vector<std::string>& notes) {
-  Json texts = Json::array();
-  for (const std::string& note : notes) texts.push_back(text_of(note));
-  return texts;
-}
-
 Json failure_object(const RunFailure& failure) {
-  Json object = {{"name", text_of(failure.name)}, {"message", text_of(failure.message)}};
+  Json object = Json::object();
+  add_members(object, failure, {"name", "message"});
   if (!failure.node.empty())
     object.update(
         {{"node", failure.node}, {"stage", failure.stage}, {"epoch", failure.epoch}, {"packet", failure.packet}});
   if (failure.batch > 0) object["batch"] = failure.batch;
   add_place(failure.where, object);
-  object.update({{"help", text_of(failure.help)}, {"notes", texts_of(failure.notes)}});
+  add_members(object, failure, {"help", "notes"});
   return object;
 }
 
 Json warning_object(const RunWarning& warning) {
-  Json object = {{"name", text_of(warning.name)},
-                 {"message", text_of(warning.message)},
-                 {"node", warning.node},
-                 {"stage", warning.stage}};
+  Json object = Json::object();
+  add_members(object, warning, {"name", "message"});
+  object.update({{"node", warning.node}, {"stage", warning.stage}});
   add_place(warning.where, object);
-  object.update({{"help", text_of(warning.help)}, {"count", warning.count}});
+  add_members(object, warning, {"help"});
+  object["count"] = warning.count;
   return object;
 }
 

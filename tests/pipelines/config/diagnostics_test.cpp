@@ -216,6 +216,14 @@ TEST_CASE("errors as JSON have name, place, message, help and notes, whatever th
   CHECK(text.find("\"line\": 3") != std::string::npos);
   CHECK(text.find("\"column\": 7") != std::string::npos);
   CHECK(text.find("\xFF") == std::string::npos);
+  std::size_t at = 0;
+  for (const char* member : {"name", "file", "line", "column", "message", "help", "notes"}) {
+    CAPTURE(member);
+    const std::size_t found = text.find(std::string("\"") + member + "\":");
+    REQUIRE(found != std::string::npos);
+    CHECK(found > at);
+    at = found;
+  }
   CHECK(render_json(Diagnostics()) == "[]");
 }
 
