@@ -5,6 +5,8 @@
 //
 // `shuffled` and `resident` lie on the device; `shuffled` brings the rows of each epoch together in an order of its own, as a run
 // with `cache: device` does, `resident` takes them as they lie. Prints one JSON object. DEVICE is cpu, cuda or cuda:N; exit code 5 when it is not there.
+#include "mnist_model.hpp"
+
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
 #include <millrace/stage.hpp>
@@ -23,34 +25,13 @@
 namespace {
 
 using namespace millrace;
+using bench::mnist_model;
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
-}
-
-LayerSpec dense(std::int64_t inputs, std::int64_t outputs, Activation activation, std::int64_t offset) {
-  LayerSpec layer;
-  layer.inputs = inputs;
-  layer.outputs = outputs;
-  layer.activation = activation;
-  layer.kernel_initializer = ParamValue::Map{{"glorot_uniform", ParamValue(ParamValue::Map{})}};
-  layer.bias_initializer = ParamValue::Map{{"zeros", ParamValue(ParamValue::Map{})}};
-  layer.kernel_offset = offset;
-  layer.bias_offset = offset + inputs * outputs;
-  return layer;
-}
-
-/// 784-512-512-10.
-std::shared_ptr<const ModelSpec> mnist_model() {
-  ModelSpec model;
-  model.inputs = 784;
-  model.layers.push_back(dense(784, 512, Activation::relu, 0));
-  model.layers.push_back(dense(512, 512, Activation::relu, model.parameters()));
-  model.layers.push_back(dense(512, 10, Activation::softmax, model.parameters()));
-  return std::make_shared<const ModelSpec>(std::move(model));
 }
 
 /// Rows of random bytes below `below`, where `place` says.

@@ -1,6 +1,7 @@
 // Measures the CPU training step alone, on made-up MNIST-shaped rows already in memory, and the matrix product it is made of.
 //
 //   training_step THREADS BATCH [ROWS]   one JSON object: seconds for ROWS rows, GFLOP/s of the step and of one thread's sgemm
+#include "mnist_model.hpp"
 #include "nn/cpu/kernels/gemm.hpp"
 
 #include <millrace/error.hpp>
@@ -19,29 +20,9 @@
 namespace {
 
 using namespace millrace;
+using bench::mnist_model;
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-LayerSpec dense(std::int64_t inputs, std::int64_t outputs, Activation activation, std::int64_t offset) {
-  LayerSpec layer;
-  layer.inputs = inputs;
-  layer.outputs = outputs;
-  layer.activation = activation;
-  layer.kernel_initializer = ParamValue::Map{{"glorot_uniform", ParamValue(ParamValue::Map{})}};
-  layer.kernel_offset = offset;
-  layer.bias_offset = offset + inputs * outputs;
-  return layer;
-}
-
-/// 784-512-512-10.
-std::shared_ptr<const ModelSpec> mnist_model() {
-  ModelSpec model;
-  model.inputs = 784;
-  model.layers.push_back(dense(784, 512, Activation::relu, 0));
-  model.layers.push_back(dense(512, 512, Activation::relu, model.parameters()));
-  model.layers.push_back(dense(512, 10, Activation::softmax, model.parameters()));
-  return std::make_shared<const ModelSpec>(std::move(model));
-}
 
 Tensor bytes(std::int64_t rows, RowShape shape, Encoding encoding, std::uint32_t below, Allocator& allocator) {
   OutTensor out(TensorSpec{DType::f32, std::move(shape), {}, encoding, {}}, rows, allocator);
