@@ -296,7 +296,7 @@ void Run::account() {
 void Run::discard_waiting() {
   for (const auto& node : nodes_) {
     node->discard_waiting();
-    node->release_holds();
+    node->release_leases();
   }
 }
 

@@ -12,7 +12,6 @@ FUNCTION = re.compile(r"^(?!using|template|typedef|static_assert|#|//|return|str
 # Headers that a source stands for beside its own.
 ALSO = {
     "framework/comm/nccl/no_nccl.cpp": ["nccl_sum"],  # a build without NCCL takes it in place of nccl_sum.cpp
-    "framework/device/device.cpp": ["device_kinds", "native_stream", "row_gatherer"],  # second bases of the streams that it opens
 }
 ATTRIBUTE = re.compile(r"^(\[\[.*?\]\]\s*)+")
 CLASS = re.compile(r"^(?:class|struct) (?:MILLRACE_EXPORT |alignas\([^)]*\) |\[\[.*?\]\] )*(\w+)(?=[^;{(]*\{)", re.M)

@@ -88,7 +88,7 @@ class NodeAdapter {
   /// After the drain of a stopped run: counts what still waits for its neighbors as discarded.
   void discard_waiting();
   /// After the drain: gives back the leases kept for output packets that never came.
-  virtual void release_holds() {}
+  virtual void release_leases() {}
 
   const ValidatedNode& node() const { return node_; }
   const std::vector<std::unique_ptr<InputPort>>& inputs() const { return inputs_; }

@@ -38,7 +38,7 @@ class SerialAdapter final : public NodeAdapter {
         serial_(dynamic_cast<Serial&>(*node.stage)),
         kept_(kinds_of(output_ports()), node.accumulates_rows > 0),
         progress_(output_ports(), node.info->spec.input_mode(), services.ledger.first_epoch()) {}
-  void release_holds() override {
+  void release_leases() override {
     rest_ = {};
     kept_.release(true);
   }
