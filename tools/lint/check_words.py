@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks names and words: files say what they hold, by their names and in their first line, no text speaks of a machine or a place that
 its reader does not have, and the spelling is American."""
+import functools
 import itertools
 import re
 
@@ -23,8 +24,8 @@ BRITISH_WORDS = """behavio.ur colo.ur favo.ur flavo.ur hono.ur labo.ur neighbo.u
     modell.ed modell.ing signall.ed signall.ing travell.ed travell.ing tunnell.ed marshall.ed fuell.ed totall.ed channell.ed misspel.t spoil.t spel.t learn.t
     burn.t dream.t gre.y cent.re fib.re lit.re theat.re calib.re licen.ce defen.ce offen.ce toward.s afterward.s backward.s whil.st among.st
     catalog.ue analy.sed analy.ser analy.sing artef.act judg.ement practi.se skilf.ul""".split()
-BRITISH = re.compile("|".join([rf"(?<![a-z])(?:de|re|un)?(?:{'|'.join(IZE_STEMS)})is(?:e[drs]?|ers|ing|ations?)(?![a-z])",
-                               *("(?<![a-z])" + word.replace(".", "") for word in BRITISH_WORDS)]), re.IGNORECASE)
+BRITISH = re.compile("|".join([rf"(?:de|re|un)?(?:{'|'.join(IZE_STEMS)})is(?:e[drs]?|ers|ing|ations?)(?![a-z])",
+                               *(word.replace(".", "") for word in BRITISH_WORDS)]))
 # Words that users of other programs write and are answered, and old names that the changelog tells.
 FOREIGN_SPELLINGS = {
     "CHANGELOG.md": {"normalis.ed", "licen.ce"},
@@ -68,10 +69,20 @@ def repeated_opening(root, path, text):
     return [f"{path}:1: opens with the words of its header; a source says how, or why"] if repeats else []
 
 
-def spelling(path, number, line):
+@functools.lru_cache(maxsize=None)
+def british(word):
+    """The British beginning of a word of letters, or None."""
+    match = BRITISH.match(word)
+    return match.group(0) if match else None
+
+
+def spelling(path, text):
     allowed = {word.replace(".", "") for word in FOREIGN_SPELLINGS.get(path.as_posix(), ())}
-    return [f"{path}:{number}: `{match.group(0)}` is British spelling" for match in BRITISH.finditer(line)
-            if match.group(0).lower() not in allowed]
+    wrong = {word for word in set(re.findall("[A-Za-z]+", text)) if british(word.lower()) and british(word.lower()) not in allowed}
+    if not wrong:
+        return []
+    return [f"{path}:{number}: `{word[:len(british(word.lower()))]}` is British spelling" for number, line in enumerate(text.splitlines(), 1)
+            for word in re.findall("[A-Za-z]+", line) if word in wrong]
 
 
 def words(path, text):
@@ -81,8 +92,7 @@ def words(path, text):
             match = re.search(pattern, line)
             if match:
                 found.append(f"{path}:{number}: `{match.group(0)}` is {what}")
-        found += spelling(path, number, line)
-    return found
+    return found + spelling(path, text)
 
 
 def main():

@@ -185,7 +185,8 @@ class DocumentReader {
   std::string meant_by(const std::string& path, const std::string& written, bool is_base) const {
     if (!is_base) return close_files(path, path, {});
     if (names_several(written)) return kOneBase;
-    const std::string close = close_files(path, written, open_), name = fs::path(written).stem().string();
+    std::string close = close_files(path, written, open_);
+    const std::string name = fs::path(written).stem().string();
     if (!close.empty() || fs::path(written).has_parent_path() || named(name).empty()) return close;
     return fmt::format("`extends: {}` names the config of Millrace", shown(name));
   }
@@ -195,7 +196,7 @@ class DocumentReader {
   // A path is relative to the file that extends; a name that is no file there is one of Millrace's own, unless a file with the
   // suffix of a config is there, which may be meant.
   std::string base_of(const std::string& path, const std::string& written) const {
-    const std::string base = (fs::path(path).parent_path() / written).lexically_normal().string();
+    std::string base = (fs::path(path).parent_path() / written).lexically_normal().string();
     std::error_code ignored;
     if (written.find_first_of("/.") != std::string::npos) return base;
     for (const char* suffix : {"", ".yaml", ".yml"})
