@@ -27,7 +27,7 @@ namespace {
 }
 
 [[noreturn]] void fail_as_no_file(const std::string& path) {
-  fail("not-a-file", path, "not a regular file", "name a file, raw or gzip, not a folder, a pipe or a device");
+  fail("not-a-file", path, "not a regular file", "name a file, not a folder, a pipe or a device");
 }
 
 // No fault of the file: the limit is the process's, or the system's.

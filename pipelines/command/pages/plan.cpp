@@ -255,7 +255,7 @@ std::string threads_note(const ValidatedGraph& graph) {
 }  // namespace
 
 std::string plan_text(const ValidatedGraph& graph) {
-  const std::string head = fmt::format("{}: {}, epochs {}, seed {}, threads {}, device {} ({})\n", graph.name,
+  const std::string head = fmt::format("{}: {}, epochs {}, seed {}, threads {}\ndevice: {} ({})\n", graph.name,
                                        counted(graph.nodes.size(), "node"), graph.epochs, graph.seed, graph.threads,
                                        to_string(graph.device.id), graph.device.reason);
   return printable(head + threads_note(graph) + models_text(graph) + seeds_text(graph) + edges_text(graph) +

@@ -41,6 +41,14 @@ class Pages(unittest.TestCase):
         terms = sum(node["working"] + node["flowing"] + node["snapshots"] for node in plan["memory"])
         self.assertEqual(plan["memory_bound_bytes"], terms + sum(plan["memory_of_process"].values()))
 
+    def test_plan_fits_80_columns_and_begins_with_the_run_and_its_model(self):
+        for config in ("configs/linear_fit.yaml", "configs/mnist_mlp.yaml"):
+            lines = run("plan", config).stdout.splitlines()
+            self.assertEqual([line for line in lines if len(line) > 80], [], config)
+            self.assertRegex(lines[0], r"^\w+: \d+ nodes, epochs \d+, seed \d+, threads \d+$")
+            self.assertTrue(lines[1].startswith("device: cpu ("), lines[1])
+            self.assertLess(next(i for i, line in enumerate(lines) if "parameters" in line), 6, config)
+
     def test_plan_widens_a_budget_that_a_batch_needs(self):
         plan = result_of(run("plan", "configs/mnist_mlp.yaml", "-s", "train_batches.batch_size=4096", "--json"))
         self.assertEqual(plan["budgets"][0], {"source": "train", "declared_blocks": 8, "effective_blocks": 17,
