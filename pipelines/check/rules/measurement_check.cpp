@@ -66,9 +66,10 @@ void compare(const ValidatedNode& measured, const ValidatedNode& trained, const 
     }
 }
 
-/// A field of the data that trains a model, and the one of that name that measures it.
+/// A field of the data that trains a model, and the one of that name that measures it; each with the edge along which it comes.
 struct FieldPair {
   const PortSpec::FieldSpec &measured, &trained;
+  const ValidatedEdge &measured_edge, &trained_edge;
 };
 
 std::vector<FieldPair> fields_of_one_name(const ValidatedGraph& graph, const ValidatedNode& node,
@@ -78,7 +79,7 @@ std::vector<FieldPair> fields_of_one_name(const ValidatedGraph& graph, const Val
     for (const ValidatedEdge& theirs : trainer.inputs)
       for (const PortSpec::FieldSpec& measured : graph.spec_of(mine).fields)
         for (const PortSpec::FieldSpec& trained : graph.spec_of(theirs).fields)
-          if (measured.name == trained.name) pairs.push_back({measured, trained});
+          if (measured.name == trained.name) pairs.push_back({measured, trained, mine, theirs});
   return pairs;
 }
 
@@ -106,10 +107,41 @@ void compare_classes(const ValidatedNode& node, const ValidatedNode& trainer, co
                  "name the classes in one order for both, for example by one_hot with `classes: [NAME, ...]`"));
 }
 
-// Of a table the range is that of its values, which may differ; inputs of files have that of their type.
+// Of a table the range is that of its values, which may differ; images of files have that of their type.
 bool come_from_files(const ValidatedGraph& graph, const std::set<std::size_t>& sources) {
   const auto is_table = [&](std::size_t source) { return graph.nodes[source].rows_read.empty(); };
   return !sources.empty() && std::none_of(sources.begin(), sources.end(), is_table);
+}
+
+/// The inputs that make field `name` of what `node` emits: the one that is named so, as in a batcher, or else all.
+std::vector<const ValidatedEdge*> inputs_of_field(const ValidatedNode& node, const std::string& name) {
+  std::vector<const ValidatedEdge*> inputs;
+  for (const ValidatedEdge& edge : node.inputs) {
+    if (edge.port == name) return {&edge};
+    inputs.push_back(&edge);
+  }
+  return inputs;
+}
+
+// Labels of a path have the range of their values, as a table has: some rows may lack the highest class.
+bool has_range_of_values(const ValidatedGraph& graph, const ValidatedEdge& edge, const std::string& field) {
+  std::set<std::size_t> seen;
+  std::vector<const ValidatedEdge*> open{&edge};
+  while (!open.empty()) {
+    const ValidatedEdge& at = *open.back();
+    open.pop_back();
+    if (!graph.spec_of(at).range_location.empty()) return true;
+    if (!seen.insert(at.from_node).second) continue;
+    for (const ValidatedEdge* input : inputs_of_field(graph.nodes[at.from_node], field)) open.push_back(input);
+  }
+  return false;
+}
+
+// Classes are compared by their names.
+bool has_range_of_type(const ValidatedGraph& graph, const FieldPair& pair) {
+  return pair.measured.spec.class_names.empty() && pair.trained.spec.class_names.empty() &&
+         !has_range_of_values(graph, pair.measured_edge, pair.measured.name) &&
+         !has_range_of_values(graph, pair.trained_edge, pair.trained.name);
 }
 
 // A range within the other one is nothing by itself, since rows that train may be varied; but one that is the other times a
@@ -135,7 +167,7 @@ void compare_fields(const ValidatedGraph& graph, const ValidatedNode& node, cons
                     Diagnostics& diagnostics) {
   for (const FieldPair& pair : fields_of_one_name(graph, node, trainer)) {
     compare_classes(node, trainer, pair, diagnostics);
-    if (of_files && pair.measured.name == "inputs") compare_ranges(node, trainer, pair, diagnostics);
+    if (of_files && has_range_of_type(graph, pair)) compare_ranges(node, trainer, pair, diagnostics);
   }
 }
 
