@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace millrace::stages {
 namespace {
@@ -50,13 +51,34 @@ std::uint64_t sample_of(const Packet& batch, std::int64_t row) {
   return batch.sample_ids()[static_cast<std::size_t>(row)];
 }
 
-/// Place of the first value that is not finite; the number of values when there is none. Other types than f32 hold none.
-std::size_t first_not_finite(const Tensor& tensor) {
+/// A value of a tensor, and what a message calls it.
+struct PlacedValue {
+  std::size_t place = 0;
+  std::string text;
+};
+
+// Steps compute in float32, and a large float64 is infinite there.
+template <class T>
+std::optional<PlacedValue> first_not_finite_of(const Tensor& tensor) {
   const auto values = static_cast<std::size_t>(tensor.rows() * tensor.spec().stored_elements());
-  if (tensor.spec().stored_dtype() != DType::f32) return values;
-  const auto* data = reinterpret_cast<const float*>(tensor.bytes());
-  const float* bad = std::find_if(data, data + values, [](float value) { return !std::isfinite(value); });
-  return static_cast<std::size_t>(bad - data);
+  const auto* data = reinterpret_cast<const T*>(tensor.bytes());
+  const T* bad = std::find_if(data, data + values, [](T value) { return !std::isfinite(static_cast<float>(value)); });
+  if (bad == data + values) return {};
+  const auto place = static_cast<std::size_t>(bad - data);
+  if (std::isfinite(*bad)) return PlacedValue{place, fmt::format("{} ({} as float32)", *bad, static_cast<float>(*bad))};
+  return PlacedValue{place, fmt::format("{}", without_nan_sign(*bad))};
+}
+
+/// Other types than these two hold none.
+std::optional<PlacedValue> first_not_finite(const Tensor& tensor) {
+  switch (tensor.spec().stored_dtype()) {
+    case DType::f32:
+      return first_not_finite_of<float>(tensor);
+    case DType::f64:
+      return first_not_finite_of<double>(tensor);
+    default:
+      return {};
+  }
 }
 
 void warn_of_class_ids(Loss loss, const TensorSpec& targets, const char* port, InferContext& ctx) {
@@ -120,11 +142,10 @@ void require_own_part(const RowShare& share, const Packet& packet, std::int64_t 
 
 std::string not_finite_in(const Packet& batch) {
   for (const Field& field : batch.fields) {
-    const auto elements = static_cast<std::size_t>(field.tensor.spec().stored_elements());
-    const std::size_t place = first_not_finite(field.tensor), row = place / std::max<std::size_t>(1, elements);
-    if (row >= static_cast<std::size_t>(batch.rows)) continue;
-    const float value = reinterpret_cast<const float*>(field.tensor.bytes())[place];
-    return fmt::format("sample {} has {} in `{}`", batch.sample_ids()[row], without_nan_sign(value), field.name);
+    const std::optional<PlacedValue> bad = first_not_finite(field.tensor);
+    if (!bad) continue;
+    const std::size_t row = bad->place / static_cast<std::size_t>(field.tensor.spec().stored_elements());
+    return fmt::format("sample {} has {} in `{}`", batch.sample_ids()[row], bad->text, field.name);
   }
   return {};
 }

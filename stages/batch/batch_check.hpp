@@ -29,7 +29,8 @@ void require_own_part(const RowShare& share, const Packet& packet, std::int64_t 
 
 /// What to do about it.
 inline constexpr const char* kFiniteData = "mend that row or leave it out: data must be finite";
-/// "sample 7 has nan in `inputs`": the first value of the batch that is not finite; empty when all are. The batch lies on the host.
+/// "sample 7 has nan in `inputs`": the first value of the batch that is not finite as float32; empty when all are. The batch
+/// lies on the host.
 std::string not_finite_in(const Packet& batch);
 
 /// Looks at the values of batches where that is not known. One thread at a time.

@@ -90,6 +90,19 @@ TEST_CASE("evaluator tells a loss that is no number without a sign") {
   CHECK(error.help() == "mend that row or leave it out: data must be finite");
 }
 
+TEST_CASE("evaluator names the sample and the field of a float64 that is not finite") {
+  StageTester t("evaluator");
+  PortSpec port = data_port({1}, {1});
+  port.fields[0].spec.dtype = DType::f64;
+  t.input("data", port).input("model", model_port());
+  t.push("model", model_packet(1, 2));
+  Packet packet = data_packet(1, true, {1}, {1});
+  packet.fields[0].tensor = rows<double>({1}, {std::numeric_limits<double>::quiet_NaN()});
+  const Error error = error_of([&] { t.push("data", packet); });
+  CHECK_THAT(error.message(), Catch::Matchers::EndsWith("is nan: sample 0 has nan in `inputs`"));
+  CHECK(error.help() == "mend that row or leave it out: data must be finite");
+}
+
 TEST_CASE("evaluator names the learning rate first where weights have grown until their outputs overflow") {
   const auto failure = [](std::uint32_t epoch) {
     StageTester t("evaluator");

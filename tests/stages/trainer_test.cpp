@@ -13,6 +13,7 @@
 using namespace millrace;
 using namespace millrace::testing;
 using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::EndsWith;
 using Map = ParamValue::Map;
 using List = ParamValue::List;
 
@@ -156,6 +157,21 @@ TEST_CASE("a trainer's loss that is not finite stops the run") {
   CHECK_THAT(error.message(), Catch::Matchers::EndsWith("is not finite: sample 1 has nan in `inputs`"));
   CHECK(error.help() == "mend that row or leave it out: data must be finite");
   CHECK(error.notes().empty());
+}
+
+TEST_CASE("a float64 that is not finite, also as float32, is named with its sample and field") {
+  const auto told_of = [](double value) {
+    StageTester t("trainer", params_of({dense(2, "linear")}, "mse"));
+    Packet packet = batch(2, 1, false);
+    packet.fields[0].tensor = rows<double>({2}, {1, 2, 3, value});
+    const Error error = error_of([&] { t.push("in", packet); });
+    CHECK(error.name() == "diverged");
+    CHECK(error.help() == "mend that row or leave it out: data must be finite");
+    return error.message();
+  };
+  CHECK_THAT(told_of(std::numeric_limits<double>::quiet_NaN()), EndsWith("sample 1 has nan in `inputs`"));
+  CHECK_THAT(told_of(-std::numeric_limits<double>::infinity()), EndsWith("sample 1 has -inf in `inputs`"));
+  CHECK_THAT(told_of(1e300), EndsWith("sample 1 has 1e+300 (inf as float32) in `inputs`"));
 }
 
 TEST_CASE("trainer asks for a flatten when rows are no vectors") {
