@@ -33,7 +33,7 @@ struct Column {
 
 /// What is wrong with a column, and where.
 struct Fault {
-  std::string path, name, message;
+  std::string path, name, message, help = {};
 };
 
 template <class T>
@@ -48,11 +48,22 @@ void add_text(Column& column, const std::string& text) {
   put(column, id->second);
 }
 
-std::optional<Fault> add_number(Column& column, double value, const std::string& path, ValueRange& range) {
+std::string help_for_float32(const Column& column, const ParamValue& number) {
+  if (!number.is_integer()) return {};
+  const bool fits = number.integer() >= INT32_MIN && number.integer() <= INT32_MAX;
+  return fmt::format("{}write {}.0 if it may be rounded",
+                     fits ? fmt::format("keep integers by `dtypes: {{{}: i32}}`, or ", column.name) : "",
+                     number.integer());
+}
+
+std::optional<Fault> add_number(Column& column, const ParamValue& number, const std::string& path, ValueRange& range) {
+  const double value = number.number();
   range = {std::min(range.lo, value), std::max(range.hi, value)};
   if (column.spec.dtype == DType::f32) {
-    const std::string rounded = ParamType::float32().why_no_float32(value);
-    if (!rounded.empty()) return Fault{path, "out-of-range", fmt::format("{} is {}", value, rounded)};
+    const std::string rounded = ParamType::float32().why_no_float32(number);
+    if (!rounded.empty())
+      return Fault{path, "out-of-range", fmt::format("{} is {}", number.render(), rounded),
+                   help_for_float32(column, number)};
     put(column, static_cast<float>(value));
     return {};
   }
@@ -76,7 +87,7 @@ std::optional<Fault> add_cell(Column& column, const ParamValue& cell, const std:
       return Fault{path, "dtype-mismatch", "numbers and texts in one column"};
     if (value.is_text())
       add_text(column, value.text());
-    else if (auto fault = add_number(column, value.number(), path, range))
+    else if (auto fault = add_number(column, value, path, range))
       return fault;
   }
   return {};
@@ -174,7 +185,7 @@ class TableSource final : public Source {
     ValueRange range{HUGE_VAL, -HUGE_VAL};
     for (std::size_t i = 0; i < cells.size(); ++i)
       if (const auto fault = add_cell(column, cells[i], fmt::format("columns.{}.{}", name, i), range)) {
-        ctx.error(ErrorSite::param(fault->path), fault->name, fault->message);
+        ctx.error(ErrorSite::param(fault->path), fault->name, fault->message, fault->help);
         return false;
       }
     column.ids = {};

@@ -45,6 +45,12 @@ std::string quoted(const std::string& text) {
   return out + '"';
 }
 
+// 2^63 is a float32 and no std::int64_t.
+bool float32_holds(std::int64_t integer) {
+  const auto kept = static_cast<float>(integer);
+  return kept < 0x1p63F && static_cast<std::int64_t>(kept) == integer;
+}
+
 }  // namespace
 
 bool ParamValue::boolean() const {
@@ -214,8 +220,11 @@ ParamType& ParamType::length(std::size_t least, std::size_t most) {
   return *this;
 }
 
-std::string ParamType::why_no_float32(double value) const {
+std::string ParamType::why_no_float32(const ParamValue& number) const {
   if (kind_ != Kind::float32) return {};
+  if (number.is_integer() && !float32_holds(number.integer()))
+    return fmt::format("{:.0f} as float32", static_cast<float>(number.integer()));
+  const double value = number.number();
   const auto kept = static_cast<float>(value);
   const double seen = kept;
   const bool vanishes = seen == 0 && value != 0;

@@ -218,7 +218,7 @@ class ParamCheck {
   ParamValue in_range(const WrittenValue& value, const ParamType& type, double number, ParamValue result) {
     const bool low = type.lo() && (type.lo_is_strict() ? number <= *type.lo() : number < *type.lo());
     const bool high = type.hi() && (type.hi_is_strict() ? number >= *type.hi() : number > *type.hi());
-    const std::string rounded = low || high ? std::string() : type.why_no_float32(number);
+    const std::string rounded = low || high ? std::string() : type.why_no_float32(result);
     if (!low && !high && rounded.empty()) return result;
     fail("out-of-range", fmt::format("is {}", value.written()),
          fmt::format("{}expected: {}", rounded.empty() ? "" : rounded + "; ", type.describe()));

@@ -260,3 +260,13 @@ TEST_CASE("a float32 is a number that stays within its bounds when it is rounded
   CHECK(rate.why_no_float32(0.9999999).empty());
   CHECK(ParamType::number().why_no_float32(1e300).empty());
 }
+
+TEST_CASE("an integer is a float32 only where it is held as it is, and a number with a point is rounded") {
+  const ParamType any = ParamType::float32();
+  for (const std::int64_t held : {std::int64_t{16777216}, std::int64_t{-16777218}, std::int64_t{1} << 62, INT64_MIN})
+    CHECK(any.why_no_float32(held).empty());
+  CHECK(any.why_no_float32(16777217) == "16777216 as float32");
+  CHECK(any.why_no_float32(-1700000001) == "-1700000000 as float32");
+  CHECK(any.why_no_float32(INT64_MAX) == "9223372036854775808 as float32");
+  CHECK(any.why_no_float32(16777217.0).empty());
+}

@@ -133,6 +133,21 @@ TEST_CASE("A number that the column's type does not hold is refused at its cell"
   CHECK(t.pop("x").tensor().stored<std::int32_t>()[0] == INT32_MIN);
 }
 
+TEST_CASE("An integer that float32 would round is refused with the type that keeps it") {
+  const ParamValue::List values{1, 1700000001};
+  const auto rounded = errors_of(columns({{"x", values}}));
+  REQUIRE(rounded.size() == 1);
+  CHECK(rounded[0].name == "out-of-range");
+  CHECK(rounded[0].site.path == "columns.x.1");
+  CHECK_THAT(rounded[0].help, Catch::Matchers::ContainsSubstring("`dtypes: {x: i32}`"));
+  StageTester t("table_source", columns({{"x", values}}, {{"dtypes", ParamValue::Map{{"x", "i32"}}}}));
+  CHECK((t.pull(), t.pop("x").tensor().stored<std::int32_t>()[1]) == 1700000001);
+  const auto beyond = errors_of(columns({{"x", ParamValue::List{std::int64_t{9007199254740993}}}}));
+  REQUIRE(beyond.size() == 1);
+  CHECK(beyond[0].help == "write 9007199254740993.0 if it may be rounded");
+  CHECK(errors_of(columns({{"x", ParamValue::List{16777216, 16777217.0, 0.1}}})).empty());
+}
+
 TEST_CASE("A column of very many texts is read, and its classes found, in a time that grows with it only") {
   constexpr int kTexts = 200'000;  // by comparing each with all others this would take minutes
   ParamValue::List texts, classes;

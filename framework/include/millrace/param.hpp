@@ -126,7 +126,8 @@ class MILLRACE_EXPORT ParamType {
   std::size_t most_length() const { return most_length_; }
 
   /// What keeps a number from being a float32 within the bounds: "1 as float32"; empty when nothing does, and for other types.
-  std::string why_no_float32(double value) const;
+  /// An integer has to be held as it is; what has a point or an exponent is rounded.
+  std::string why_no_float32(const ParamValue& number) const;
   /// "integer, at least 1", "one of: linear, relu", "list of dense | dropout".
   std::string describe() const;
 
