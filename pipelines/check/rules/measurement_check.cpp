@@ -2,6 +2,8 @@
 // What is prepared otherwise is told by what inference knows of the two inputs.
 #include "measurement_check.hpp"
 
+#include "file_copies.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -43,13 +45,13 @@ std::set<std::size_t> sources_of(const ValidatedGraph& graph, const ValidatedNod
   return sources;
 }
 
-Diagnostic overlap(const ValidatedNode& measured, const ValidatedNode& trained, const RowsRead& rows,
+Diagnostic overlap(const ValidatedNode& measured, const ValidatedNode& trained, const std::string& origin,
                    std::int64_t first, std::int64_t end, const std::string& trainer) {
   return {{.kind = ErrorKind::config,
            .name = "train-evaluate-overlap",
            .message = fmt::format(
                "node `{}` ({}): rows {} to {} of {} measure a model that `{}` trains on them too, from node `{}`",
-               measured.name, measured.info->name, first, end - 1, rows.origin, trainer, trained.name),
+               measured.name, measured.info->name, first, end - 1, origin, trainer, trained.name),
            .help = "measure on rows that were not trained on: another split, or `rows: [first, count]` on both nodes"},
           measured.where,
           {},
@@ -61,8 +63,12 @@ void compare(const ValidatedNode& measured, const ValidatedNode& trained, const 
   for (const RowsRead& mine : measured.rows_read)
     for (const RowsRead& theirs : trained.rows_read) {
       const std::int64_t first = std::max(mine.first, theirs.first), end = std::min(mine.end, theirs.end);
-      if (mine.origin == theirs.origin && first < end)
-        diagnostics.add(overlap(measured, trained, mine, first, end, trainer));
+      if (first >= end) continue;
+      if (mine.origin == theirs.origin)
+        diagnostics.add(overlap(measured, trained, mine.origin, first, end, trainer));
+      else if (are_copies(measured.files, trained.files))
+        diagnostics.add(overlap(measured, trained, fmt::format("{}, a copy of {},", mine.origin, theirs.origin), first,
+                                end, trainer));
     }
 }
 

@@ -1,6 +1,7 @@
 // Rows that measure the model that they train: who is told of, and how much is looked at for it.
 #include "check/rules/measurement_check.hpp"
 #include "catch.hpp"
+#include "temp_folder.hpp"
 
 namespace millrace::pipelines {
 namespace {
@@ -11,6 +12,13 @@ class Sketch {
   std::size_t source(const std::string& name, std::int64_t first, std::int64_t end) {
     const std::size_t index = add(name, source_, {}, PortKind::data);
     graph_.nodes[index].rows_read.push_back({"the file", first, end});
+    return index;
+  }
+  /// All ten rows of `files`, images first.
+  std::size_t source(const std::string& name, std::vector<FileRead> files) {
+    const std::size_t index = add(name, source_, {}, PortKind::data);
+    graph_.nodes[index].rows_read.push_back({files.front().path, 0, 10});
+    graph_.nodes[index].files = std::move(files);
     return index;
   }
   std::size_t transform(const std::string& name, const std::vector<std::size_t>& from) {
@@ -67,6 +75,32 @@ TEST_CASE("rows that train two models are told of for each, also at one place of
   sketch.evaluator("one", {all, first});
   sketch.evaluator("two", {all, second});
   CHECK(sketch.warnings().size() == 2);
+}
+
+std::vector<std::string> warnings_of(const std::vector<FileRead>& trained, const std::vector<FileRead>& measured) {
+  Sketch sketch;
+  const std::size_t rows = sketch.source("rows", trained), others = sketch.source("others", measured);
+  sketch.evaluator("evaluate", {others, sketch.trainer("learn", rows)});
+  return sketch.warnings();
+}
+
+TEST_CASE("a copy of the files that train a model is told with both names") {
+  const testing::TempFolder folder;
+  const std::string text(3 << 20, 'x');
+  const FileRead images{folder.file("images", text), {}}, labels{folder.file("labels", "0123"), {}},
+      copy{folder.file("copy", text), {}}, other{folder.file("other", text.substr(1) + "y"), {}},
+      shorter{folder.file("shorter", text.substr(1)), {}}, absent{folder.path() + "/absent", {}};
+  const std::vector<std::string> told = warnings_of({images, labels}, {copy, labels});
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].find(copy.path + ", a copy of " + images.path + ", measure") != std::string::npos);
+  for (const FileRead& file : {other, shorter, absent}) CHECK(warnings_of({images}, {file}).empty());
+  CHECK(warnings_of({images, labels}, {copy}).empty());
+}
+
+TEST_CASE("files of which the digest is known are compared by it and not opened") {
+  CHECK(warnings_of({{"one", "ab"}}, {{"two", "ab"}}).size() == 1);
+  CHECK(warnings_of({{"one", "ab"}}, {{"two", "cd"}}).empty());
+  CHECK(warnings_of({{"one", "ab"}}, {{"two", ""}}).empty());
 }
 
 TEST_CASE("each node is looked at once, however many ways lead through it") {
