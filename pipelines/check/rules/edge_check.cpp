@@ -45,6 +45,13 @@ class EdgeCheck {
          std::move(label)});
   }
 
+  // A help that compares with every name there is, for as many errors as are shown: of a source with thousands of columns each may be
+  // misspelled.
+  template <typename MakeHelp>
+  std::string help_if_shown(const MakeHelp& make_help) {
+    return ++helped_ <= kMostShownErrors ? make_help() : std::string();
+  }
+
   bool check_edge(CheckedNode& node, const EdgeSpec& edge) {
     CheckedEdge checked;
     checked.spec = &edge;
@@ -79,9 +86,8 @@ class EdgeCheck {
   void report_unknown_node(const EdgeSpec& edge) {
     if (names_.empty())
       for (const CheckedNode& n : graph_.nodes) names_.push_back(n.spec->name);
-    const bool is_shown = ++unknown_ <= kMostShownErrors;
     error("unknown-node", fmt::format("`{}`", shown(edge.from_node)), edge.where, "no node has this name",
-          is_shown ? did_you_mean(edge.from_node, names_, "nodes") : "");
+          help_if_shown([&] { return did_you_mean(edge.from_node, names_, "nodes"); }));
   }
 
   bool find_output(const CheckedNode& node, const CheckedNode& producer, const EdgeSpec& edge, const PortDecl* wanted,
@@ -99,12 +105,16 @@ class EdgeCheck {
     const std::string list = fmt::format("`{}` is a {}, which gives", name, producer.spec->stage);
     if (edge.from_port.empty() && !outputs.empty())
       error("ambiguous-output", fmt::format("node `{}` has several outputs", name), edge.where, "which one?",
-            fmt::format("write {}  ({}: {})", likely_edge(node, producer, wanted), list, name_list(names_of(outputs))));
+            help_if_shown([&] {
+              return fmt::format("write {}  ({}: {})", likely_edge(node, producer, wanted), list,
+                                 name_list(names_of(outputs)));
+            }));
     else
       error("unknown-output",
             fmt::format("node `{}` has no output{}", name,
                         edge.from_port.empty() ? "" : fmt::format(" `{}`", shown(edge.from_port))),
-            edge.where, "no such output", did_you_mean(edge.from_port, names_of(outputs), list));
+            edge.where, "no such output",
+            help_if_shown([&] { return did_you_mean(edge.from_port, names_of(outputs), list); }));
     return false;
   }
 
@@ -136,9 +146,9 @@ class EdgeCheck {
 
   std::optional<PortDecl> find_input(const CheckedNode& node, const EdgeSpec& edge) {
     const StageDescriptor& spec = node.info->spec;
-    const auto names = names_of(spec.inputs());
     if (const PortDecl* port = spec.find_input(edge.port)) return *port;
     if (spec.any_input() != nullptr && !edge.port.empty()) return PortDecl(edge.port, *spec.any_input());
+    const auto names = names_of(spec.inputs());
     if (const PortDecl* main_port = edge.port.empty() ? spec.find_input("in") : nullptr) return *main_port;
     if (edge.port.empty() && names.size() == 1) return spec.inputs().front();
     if (edge.port.empty() && (names.size() > 1 || spec.any_input() != nullptr))
@@ -152,8 +162,9 @@ class EdgeCheck {
       error("unknown-input",
             names.empty() ? fmt::format("stage `{}` takes no input", node.spec->stage)
                           : fmt::format("stage `{}` has no input `{}`", node.spec->stage, shown(edge.port)),
-            edge.port_where, "no such input",
-            names.empty() ? "remove `in`" : did_you_mean(edge.port, names, fmt::format("{} takes", node.spec->stage)));
+            edge.port_where, "no such input", names.empty() ? "remove `in`" : help_if_shown([&] {
+              return did_you_mean(edge.port, names, fmt::format("{} takes", node.spec->stage));
+            }));
     return std::nullopt;
   }
 
@@ -165,7 +176,7 @@ class EdgeCheck {
           fmt::format("`{}.{}` carries {}, input `{}` of `{}` takes {}", producer.spec->name, edge.from_port,
                       to_string(edge.kind), input.name, node.spec->stage, to_string(input.kind)),
           edge.spec->where, fmt::format("carries {}", to_string(edge.kind)),
-          help_for_kind(node, producer, edge, input));
+          help_if_shown([&] { return help_for_kind(node, producer, edge, input); }));
     return false;
   }
 
@@ -204,7 +215,7 @@ class EdgeCheck {
   std::map<std::string, std::size_t> index_;
   std::unordered_map<const CheckedNode*, std::unordered_map<std::string_view, const PortDecl*>> outputs_;  // by name
   std::vector<std::string> names_;  // of all nodes, once one is misspelled
-  std::size_t unknown_ = 0;
+  std::size_t helped_ = 0;
 };
 
 }  // namespace

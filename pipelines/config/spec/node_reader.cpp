@@ -72,6 +72,9 @@ class NodeReader {
          suggests});
   }
 
+  // Comparing with every name there is ends with the errors that are shown.
+  bool is_helped() const { return ++helped_ <= kMostShownErrors; }
+
   // Null counts as absent.
   bool require_map(const DocNode& node, std::string_view what) {
     if (node.is_map() || (node.is_null() && !node.where.source)) return true;
@@ -141,7 +144,7 @@ class NodeReader {
   // In a file that extends another one, a node without a stage is one of the other whose name is misspelled.
   std::string help_without_stage(const DocMember& member) const {
     std::vector<std::string> others;
-    if (++without_stage_ <= kMostShownErrors)
+    if (is_helped())
       for (const DocMember& other : graph_.members)
         if (other.value.find("stage") != nullptr || other.value.find("chain") != nullptr) others.push_back(other.key);
     const std::string meant = did_you_mean(member.key, others);
@@ -216,13 +219,17 @@ class NodeReader {
     node.in.push_back({port, reference.text, "", reference.where, port_where});
   }
 
+  std::string help_for_chain(const std::string& name) const {
+    std::vector<std::string> known;
+    for (const DocMember& m : chains_.members) known.push_back(m.key);
+    return did_you_mean(name, known, "there are the chains");
+  }
+
   void expand(const NodeSpec& node, const DocNode& chain) {
     const auto found = chain_of_.find(chain.text);
     if (found == chain_of_.end()) {
-      std::vector<std::string> known;
-      for (const DocMember& m : chains_.members) known.push_back(m.key);
       return error("unknown-chain", fmt::format("`{}`", shown(chain.text)), chain.where, "no chain has this name",
-                   did_you_mean(chain.text, known, "there are the chains"));
+                   is_helped() ? help_for_chain(chain.text) : "");
     }
     const DocNode& list = *found->second;
     std::vector<ChainItem> items = chain_items(list, diagnostics_);
@@ -252,11 +259,14 @@ class NodeReader {
   void check_instances(const NodeSpec& node, const std::string& chain, const std::vector<ChainItem>& items) {
     std::vector<std::string> instances;
     for (const ChainItem& item : items) instances.push_back(item.instance);
-    for (const DocMember& m : node.with.members)
-      if (std::find(instances.begin(), instances.end(), m.key) == instances.end())
-        error("unknown-parameter", fmt::format("`{}` of chain `{}`", shown(m.key), chain), m.key_where,
-              "not a stage of this chain", did_you_mean(m.key, instances, "its stages"),
-              !meant_by(m.key, instances).empty());
+    const std::set<std::string_view> known(instances.begin(), instances.end());
+    for (const DocMember& m : node.with.members) {
+      if (known.contains(m.key)) continue;
+      const bool helped = is_helped();
+      error("unknown-parameter", fmt::format("`{}` of chain `{}`", shown(m.key), chain), m.key_where,
+            "not a stage of this chain", helped ? did_you_mean(m.key, instances, "its stages") : "",
+            helped && !meant_by(m.key, instances).empty());
+    }
   }
 
   // A chain's parameters, and over them what this use of the chain says: `with: {normalize: {scale: 1/128}}`.
@@ -331,7 +341,7 @@ class NodeReader {
   std::unordered_map<std::string_view, const DocNode*> chain_of_;
   std::size_t expanded_ = 0;  // values of the chains, as often as they are used
   bool is_too_large_ = false;
-  mutable std::size_t without_stage_ = 0;
+  mutable std::size_t helped_ = 0;
   bool broken_ = false;  // the node that is being read
 };
 

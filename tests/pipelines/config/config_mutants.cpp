@@ -230,11 +230,20 @@ std::string columns(int count) {
   return repeated(count, [](int i) { return fmt::format("c{}: [1], ", i); });
 }
 
+std::string batch_of_columns(int count, const std::string& ending) {
+  return "  t: {stage: table_source, with: {columns: {" + columns(count) + "}}}\n  b: {stage: batcher, in: {" +
+         repeated(count, [&](int i) { return fmt::format("i{0}: t.c{0}{1}, ", i, ending); }) +
+         "}, with: {batch_size: 1}}\n";
+}
+
+std::string misspelled_outputs(int count) { return graph(batch_of_columns(count, "x")); }
+
 std::vector<Mutant> extreme_files() {
   const auto used = [](int i) { return fmt::format("  {}: {{stage: print, in: {}x}}\n", long_name(i), long_name(i)); };
   std::vector<Mutant> files{
       {"999 misspelled inputs", graph(kSource + repeated(998, used))},
       {"999 misspelled stages and inputs", misspelled_nodes(998)},
+      {"misspelled outputs", misspelled_outputs(8'000)},
       {"unknown keys", graph(kSource) + repeated(30'000, [](int i) { return fmt::format("k{}: 1\n", i); })},
       {"unknown parameters", graph("  t: {stage: batcher, with: {" +
                                    repeated(30'000, [](int i) { return fmt::format("k{}: 1, ", i); }) + "}}\n")},

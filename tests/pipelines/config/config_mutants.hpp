@@ -21,5 +21,7 @@ std::vector<Mutant> spoiled_files(const std::string& text, std::uint32_t seed, i
 std::vector<Mutant> extreme_files();
 /// `count` nodes of 54 letters, each with a stage and an input that there are not.
 std::string misspelled_nodes(int count);
+/// A batch of `count` columns, of which each is misspelled.
+std::string misspelled_outputs(int count);
 
 }  // namespace millrace::pipelines

@@ -116,6 +116,49 @@ TEST_CASE("time grows with the number of errors, not with its square") {
   CHECK(many < 10 * few + 0.05);  // 16 times as long if each name were compared with each other
 }
 
+Diagnostics diagnostics_of(const std::string& text) {
+  const testing::TempFolder folder;
+  const std::string path = folder.path() + "/config.yaml";
+  std::ofstream(path) << text;
+  Diagnostics diagnostics;
+  load_graph(path, {}, built_in_stages(), diagnostics);
+  return diagnostics;
+}
+
+TEST_CASE("names are compared for as many errors as are shown") {
+  struct Case {
+    std::string name, text;
+  };
+  const std::string source = "  t: {stage: table_source, with: {columns: {x: [1], y: [2]}}}\n";
+  const auto inputs = [](const std::string& from) {
+    std::string text;
+    for (int i = 0; i < 300; ++i) text += fmt::format("k{}: {}, ", i, from);
+    return text;
+  };
+  std::string chains;
+  for (int i = 0; i < 300; ++i) chains += fmt::format("  n{0}: {{chain: d{0}, in: t.x}}\n", i);
+  const std::vector<Case> cases{
+      {"unknown-output", misspelled_outputs(300)},
+      {"ambiguous-output", "version: 1\ngraph:\n" + source + "  b: {stage: batcher, in: {" + inputs("t") + "}}\n"},
+      {"unknown-input", "version: 1\ngraph:\n" + source + "  l: {stage: trainer, in: {" + inputs("t.x") + "}}\n"},
+      {"port-kind", "version: 1\ngraph:\n" + source + "  m: {stage: metrics_sink, in: {" + inputs("t.x") + "}}\n"},
+      {"unknown-chain", "version: 1\nchains: {c: [flatten]}\ngraph:\n" + source + chains},
+      {"unknown-parameter", "version: 1\nchains: {c: [flatten]}\ngraph:\n" + source +
+                                "  n: {chain: c, in: t.x, with: {" + inputs("1") + "}}\n"},
+  };
+  for (const Case& each : cases) {
+    INFO(each.name);
+    std::size_t found = 0, helped = 0;
+    for (const Diagnostic& d : diagnostics_of(each.text).sorted()) {
+      if (d.name != each.name) continue;
+      ++found;
+      helped += d.help.empty() ? 0 : 1;
+    }
+    CHECK(found == 300);
+    CHECK(helped == kMostShownErrors);
+  }
+}
+
 // One model that `count` evaluators measure.
 std::string measured_by(int count) {
   std::string text = "version: 1\ngraph:\n";
