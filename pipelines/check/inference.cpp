@@ -23,7 +23,9 @@
 #include <cmath>
 #include <exception>
 #include <optional>
+#include <set>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace millrace::pipelines {
@@ -52,14 +54,13 @@ Location place_of_param(const NodeSpec& node, std::string_view path) {
 
 class NodeInference final : public PortInference {
  public:
-  NodeInference(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
-                const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics, InputWarnings& input_warnings)
+  NodeInference(const ValidatedGraph& graph, const CheckedNode& node, ValidatedNode& result, ShapeNotes& shape_notes,
+                Diagnostics& diagnostics, InputWarnings& input_warnings)
       : PortInference(inputs_, declared_),
-        checked_(checked),
         graph_(graph),
-        positions_(positions),
         node_(node),
         result_(result),
+        shape_notes_(shape_notes),
         diagnostics_(diagnostics),
         input_warnings_(input_warnings),
         inputs_(PortDirection::input, result.info->name),
@@ -70,15 +71,18 @@ class NodeInference final : public PortInference {
 
   void error(ErrorSite site, std::string name, std::string message, std::string help) override {
     failed_ = true;
+    // Of two with one name at one place only the first is shown: a batch may have thousands of fields that nobody knows.
+    const bool is_new = told_.emplace(site.what, site.path, name).second;
+    std::vector<std::string> notes = is_new ? shape_notes_.notes_for(node_, site, message) : std::vector<std::string>();
     diagnostics_.add({{.kind = ErrorKind::config,
                        .name = std::move(name),
                        .message = fmt::format("node `{}` ({}): {}", node_.spec->name, node_.spec->stage, message),
                        .help = with_node(std::move(help)),
-                       .notes = notes_for(site, message)},
+                       .notes = std::move(notes)},
                       place_of(site)});
   }
   void warn(ErrorSite site, std::string name, std::string message, std::string help) override {
-    std::vector<std::string> notes = notes_for(site, message);
+    std::vector<std::string> notes = shape_notes_.notes_for(node_, site, message);
     Diagnostic warning{{.kind = ErrorKind::config,
                         .name = std::move(name),
                         .message = std::move(message),
@@ -127,10 +131,8 @@ class NodeInference final : public PortInference {
 
   Location place_of(const ErrorSite& site) const {
     if (site.what == ErrorSite::What::param) return place_of_param(*node_.spec, site.path);
-    if (site.what == ErrorSite::What::input)
-      for (const CheckedEdge& edge : node_.inputs)
-        if (edge.port == site.path) return edge.spec->where;
-    return node_.spec->where;
+    const auto input = site.what == ErrorSite::What::input ? inputs_.find(site.path) : std::nullopt;
+    return input ? node_.inputs[*input].spec->where : node_.spec->where;
   }
 
   // `model.2.dense.units` of a stage is `learn.model.2.dense.units` of the config, and that is what `--set` takes.
@@ -144,27 +146,14 @@ class NodeInference final : public PortInference {
     return help;
   }
 
-  // A parameter that does not fit its data is as much an error of the edge as one that names the input. Of a batch with several
-  // fields it is one only of those that the message names.
-  std::vector<std::string> notes_for(const ErrorSite& site, const std::string& message) const {
-    std::vector<std::string> notes;
-    for (const CheckedEdge& edge : node_.inputs) {
-      if (edge.kind != PortKind::data || (site.what == ErrorSite::What::input && edge.port != site.path)) continue;
-      const auto more =
-          shape_notes(checked_, graph_, positions_, node_, {edge.port, site.what == ErrorSite::What::input}, message);
-      notes.insert(notes.end(), more.begin(), more.end());
-    }
-    return notes;
-  }
-
-  const CheckedGraph& checked_;
   const ValidatedGraph& graph_;
-  const std::vector<std::size_t>& positions_;
   const CheckedNode& node_;
   ValidatedNode& result_;
+  ShapeNotes& shape_notes_;
   Diagnostics& diagnostics_;
   InputWarnings& input_warnings_;
-  PortTable inputs_, declared_;  // declared_: the outputs
+  PortTable inputs_, declared_;                                           // declared_: the outputs
+  std::set<std::tuple<ErrorSite::What, std::string, std::string>> told_;  // errors, by site and name
   bool failed_ = false;
 };
 
@@ -200,10 +189,9 @@ void make_and_infer(const CheckedNode& node, NodeInference& context, ValidatedNo
 }
 
 // True when the node may be built upon.
-bool infer_node(const CheckedGraph& checked, const ValidatedGraph& graph, const std::vector<std::size_t>& positions,
-                const CheckedNode& node, ValidatedNode& result, Diagnostics& diagnostics,
-                InputWarnings& input_warnings) {
-  NodeInference context(checked, graph, positions, node, result, diagnostics, input_warnings);
+bool infer_node(const ValidatedGraph& graph, const CheckedNode& node, ValidatedNode& result, ShapeNotes& shape_notes,
+                Diagnostics& diagnostics, InputWarnings& input_warnings) {
+  NodeInference context(graph, node, result, shape_notes, diagnostics, input_warnings);
   Diagnostics found;
   std::atomic<bool> changes_floats{false};
   try {
@@ -284,6 +272,7 @@ std::int64_t batch_rows_into(const ValidatedGraph& graph, const ValidatedNode& n
 
 void infer_nodes(CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diagnostics) {
   std::vector<std::size_t> positions(checked.nodes.size(), 0);
+  ShapeNotes shape_notes(checked, graph, positions);
   InputWarnings input_warnings;
   graph.nodes.reserve(checked.order.size());
   for (const std::size_t i : checked.order) {
@@ -294,7 +283,7 @@ void infer_nodes(CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diag
     const auto is_broken = [&](const CheckedEdge& e) { return checked.nodes[e.from].broken; };
     node.broken = node.broken || std::any_of(node.inputs.begin(), node.inputs.end(), is_broken);
     if (!node.broken)
-      node.broken = !infer_node(checked, graph, positions, node, graph.nodes.back(), diagnostics, input_warnings);
+      node.broken = !infer_node(graph, node, graph.nodes.back(), shape_notes, diagnostics, input_warnings);
     if (node.broken) graph.nodes.back().clear_outputs();
   }
   input_warnings.tell(diagnostics);

@@ -1,5 +1,9 @@
 // Follows a field upstream as long as its shape stays the same: the node where that ends has set it.
+//
+// One walk upstream looks at each edge at most once, and a batch may have as many fields as edges: walks are limited in number.
 #include "shape_notes.hpp"
+
+#include "diagnostics/diagnostics.hpp"
 
 #include <fmt/format.h>
 
@@ -7,6 +11,8 @@
 
 namespace millrace::pipelines {
 namespace {
+
+using FieldSpec = PortSpec::FieldSpec;
 
 class ShapeOrigin {
  public:
@@ -36,29 +42,44 @@ class ShapeOrigin {
   const std::vector<std::size_t>& positions_;
 };
 
+// Those that the message names; where it names none, all if the input is to blame or has one field.
+std::vector<const FieldSpec*> fields_meant(const PortSpec& spec, bool is_to_blame, const std::string& message) {
+  std::vector<const FieldSpec*> all, named;
+  for (const FieldSpec& field : spec.fields) {
+    all.push_back(&field);
+    if (message.find(fmt::format("`{}`", field.name)) != std::string::npos) named.push_back(&field);
+  }
+  if (!named.empty()) return named;
+  return is_to_blame || all.size() == 1 ? all : std::vector<const FieldSpec*>();
+}
+
+std::string note_of(const FieldSpec& field, const CheckedNode& node, const CheckedEdge& edge,
+                    const ShapeOrigin& origin) {
+  const NodeSpec& setter = *origin.setter(edge.from, field.spec.row_shape, field.name).spec;
+  const std::string of = field.name == kValueField ? std::string() : fmt::format("`{}` of ", field.name);
+  return fmt::format("{}`{}.{}` is {}, as node `{}` ({}) gives it at {}", of, node.spec->name, edge.port,
+                     field.spec.describe(), setter.name, setter.stage, place_text(setter.where));
+}
+
 }  // namespace
 
-std::vector<std::string> shape_notes(const CheckedGraph& checked, const ValidatedGraph& graph,
-                                     const std::vector<std::size_t>& positions, const CheckedNode& node,
-                                     const NotedInput& input, const std::string& message) {
+// A parameter that does not fit its data is as much an error of the edge as one that names the input. Of a batch with several
+// fields it is one only of those that the message names.
+std::vector<std::string> ShapeNotes::notes_for(const CheckedNode& node, const ErrorSite& site,
+                                               const std::string& message) {
+  if (++asked_ > kMostShownErrors) return {};
+  const ShapeOrigin origin(checked_, graph_, positions_);
+  const bool is_to_blame = site.what == ErrorSite::What::input;
   std::vector<std::string> notes;
-  const ShapeOrigin origin(checked, graph, positions);
+  std::size_t meant = 0;
   for (const CheckedEdge& edge : node.inputs) {
-    const PortSpec* spec = edge.port == input.port ? origin.spec_of(edge) : nullptr;
+    if (edge.kind != PortKind::data || (is_to_blame && edge.port != site.path)) continue;
+    const PortSpec* spec = origin.spec_of(edge);
     if (spec == nullptr) continue;
-    const auto is_named = [&](const PortSpec::FieldSpec& field) {
-      return message.find(fmt::format("`{}`", field.name)) != std::string::npos;
-    };
-    const bool names_some = std::any_of(spec->fields.begin(), spec->fields.end(), is_named);
-    if (!names_some && !input.is_to_blame && spec->fields.size() > 1) continue;
-    for (const PortSpec::FieldSpec& field : spec->fields) {
-      if (names_some && !is_named(field)) continue;
-      const NodeSpec& setter = *origin.setter(edge.from, field.spec.row_shape, field.name).spec;
-      const std::string of = field.name == kValueField ? std::string() : fmt::format("`{}` of ", field.name);
-      notes.push_back(fmt::format("{}`{}.{}` is {}, as node `{}` ({}) gives it at {}", of, node.spec->name, input.port,
-                                  field.spec.describe(), setter.name, setter.stage, place_text(setter.where)));
-    }
+    for (const FieldSpec* field : fields_meant(*spec, is_to_blame, message))
+      if (++meant <= kMostNotedFields) notes.push_back(note_of(*field, node, edge, origin));
   }
+  if (meant > notes.size()) notes.push_back(fmt::format("and {} more", meant - notes.size()));
   return notes;
 }
 

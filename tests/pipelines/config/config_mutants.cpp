@@ -238,12 +238,18 @@ std::string batch_of_columns(int count, const std::string& ending) {
 
 std::string misspelled_outputs(int count) { return graph(batch_of_columns(count, "x")); }
 
+std::string unknown_fields(int count) {
+  return graph(batch_of_columns(count, "") +
+               "  l: {stage: trainer, in: b, with: {model: [dense: {units: 1}], loss: mse}}\n");
+}
+
 std::vector<Mutant> extreme_files() {
   const auto used = [](int i) { return fmt::format("  {}: {{stage: print, in: {}x}}\n", long_name(i), long_name(i)); };
   std::vector<Mutant> files{
       {"999 misspelled inputs", graph(kSource + repeated(998, used))},
       {"999 misspelled stages and inputs", misspelled_nodes(998)},
       {"misspelled outputs", misspelled_outputs(8'000)},
+      {"a batch of unknown fields", unknown_fields(8'000)},
       {"unknown keys", graph(kSource) + repeated(30'000, [](int i) { return fmt::format("k{}: 1\n", i); })},
       {"unknown parameters", graph("  t: {stage: batcher, with: {" +
                                    repeated(30'000, [](int i) { return fmt::format("k{}: 1, ", i); }) + "}}\n")},

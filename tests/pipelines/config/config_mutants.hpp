@@ -23,5 +23,7 @@ std::vector<Mutant> extreme_files();
 std::string misspelled_nodes(int count);
 /// A batch of `count` columns, of which each is misspelled.
 std::string misspelled_outputs(int count);
+/// A trainer whose batch has `count` fields that it does not know, and none that it needs.
+std::string unknown_fields(int count);
 
 }  // namespace millrace::pipelines

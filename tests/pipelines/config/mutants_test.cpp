@@ -3,6 +3,7 @@
 // MILLRACE_ALL_MUTANTS=1 tries every mutant, as `tools/test --full` does; without it a sample.
 #include "built_in_graph.hpp"
 #include "catch.hpp"
+#include "check/shape_notes.hpp"
 #include "config_mutants.hpp"
 #include "temp_folder.hpp"
 
@@ -157,6 +158,18 @@ TEST_CASE("names are compared for as many errors as are shown") {
     CHECK(found == 300);
     CHECK(helped == kMostShownErrors);
   }
+}
+
+TEST_CASE("of a batch with many fields a few are noted, and the number of the others") {
+  std::size_t found = 0;
+  for (const Diagnostic& d : diagnostics_of(unknown_fields(300)).sorted()) {
+    if (d.name != "missing-field") continue;
+    ++found;
+    REQUIRE(d.notes.size() == kMostNotedFields + 1);
+    CHECK(d.notes.front().starts_with("`i0` of `l.in` is "));
+    CHECK(d.notes.back() == fmt::format("and {} more", 300 - kMostNotedFields));
+  }
+  CHECK(found == 1);
 }
 
 // One model that `count` evaluators measure.
