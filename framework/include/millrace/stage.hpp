@@ -62,6 +62,7 @@ class MILLRACE_EXPORT InferContext {
   virtual std::uint32_t epochs() const = 0;
 
   // What follows is heard by those who check a whole graph; who lets a stage infer for another purpose need not hear it.
+  // NOLINTBEGIN(performance-unnecessary-value-param): those who hear it keep what they are given
 
   /// The stage will open and work in a process of its own, which has no device but its host.
   virtual bool is_isolated() const { return false; }
@@ -85,6 +86,7 @@ class MILLRACE_EXPORT InferContext {
   /// Memory beyond uses_memory that the stage will hold only if as many rows come as it would take, where nobody knows how many
   /// will. `plan` tells of it, and no run is refused for it.
   virtual void may_use_memory(std::string /*what*/, std::size_t /*most_bytes*/) {}
+  // NOLINTEND(performance-unnecessary-value-param)
 };
 
 /// Where a stage tells the user how far it is. What leaves by its ports of metrics and models reaches the history and the report
