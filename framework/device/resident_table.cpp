@@ -33,7 +33,7 @@ class GatheredRows final : public TableRows {
   mutable std::shared_ptr<std::byte> bytes_;
 };
 
-std::shared_ptr<const TableRows> checked_rows(const TensorSpec& spec, std::shared_ptr<const ResidentTable> table,
+std::shared_ptr<const TableRows> checked_rows(const TensorSpec& spec, const std::shared_ptr<const ResidentTable>& table,
                                               RowNumbers numbers) {
   if (spec.stored_row_bytes() != table->row_bytes())
     throw Error(ErrorKind::run, "shape-mismatch",
@@ -41,7 +41,7 @@ std::shared_ptr<const TableRows> checked_rows(const TensorSpec& spec, std::share
   for (const std::uint32_t number : *numbers)
     if (number >= table->rows())
       throw Error(ErrorKind::run, "rows-mismatch", fmt::format("row {} of {}", number, counted(table->rows(), "row")));
-  return std::make_shared<const GatheredRows>(std::move(table), std::move(numbers));
+  return std::make_shared<const GatheredRows>(table, std::move(numbers));
 }
 
 }  // namespace
@@ -55,7 +55,8 @@ ResidentTable::ResidentTable(Tensor on_host, Tensor on_device, Allocator& memory
                     on_host_.spec().describe(), counted(on_device_.rows(), "row"), on_device_.spec().describe()));
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the header promises values
 Tensor::Tensor(TensorSpec spec, std::shared_ptr<const ResidentTable> table, RowNumbers numbers)
-    : Tensor(checked_rows(spec, std::move(table), std::move(numbers)), std::move(spec)) {}
+    : Tensor(checked_rows(spec, table, std::move(numbers)), std::move(spec)) {}
 
 }  // namespace millrace
