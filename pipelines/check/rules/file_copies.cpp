@@ -16,9 +16,9 @@ constexpr std::uint64_t kMostCompared = std::uint64_t{64} << 20;
 constexpr std::size_t kPiece = std::size_t{1} << 20;
 
 bool have_equal_bytes(InputFile& left, InputFile& right) {
-  if (left.bytes() != right.bytes()) return false;
+  if (left.bytes() != right.bytes() || left.bytes() > kMostCompared) return false;
   std::vector<std::byte> mine(kPiece), theirs(kPiece);
-  for (std::uint64_t at = 0; at < std::min(left.bytes(), kMostCompared); at += kPiece) {
+  for (std::uint64_t at = 0; at < left.bytes(); at += kPiece) {
     const std::size_t bytes = left.read_at(at, mine);
     if (right.read_at(at, theirs) != bytes) return false;
     if (!std::equal(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(bytes), theirs.begin())) return false;
@@ -36,15 +36,19 @@ bool have_equal_content(const std::string& left, const std::string& right) {
   }
 }
 
-bool is_copy(const FileRead& left, const FileRead& right) {
-  if (!left.sha256.empty() || !right.sha256.empty()) return left.sha256 == right.sha256;
-  return left.path == right.path || have_equal_content(left.path, right.path);
-}
-
 }  // namespace
 
-bool are_copies(const std::vector<FileRead>& left, const std::vector<FileRead>& right) {
-  return !left.empty() && std::equal(left.begin(), left.end(), right.begin(), right.end(), is_copy);
+bool FileCopies::is_copy(const FileRead& left, const FileRead& right) {
+  if (!left.sha256.empty() || !right.sha256.empty()) return left.sha256 == right.sha256;
+  if (left.path == right.path) return true;
+  const auto [known, is_new] = compared_.try_emplace(std::minmax(left.path, right.path), false);
+  if (is_new) known->second = have_equal_content(left.path, right.path);
+  return known->second;
+}
+
+bool FileCopies::are_copies(const std::vector<FileRead>& left, const std::vector<FileRead>& right) {
+  const auto is_one = [this](const FileRead& a, const FileRead& b) { return is_copy(a, b); };
+  return !left.empty() && std::equal(left.begin(), left.end(), right.begin(), right.end(), is_one);
 }
 
 }  // namespace millrace::pipelines

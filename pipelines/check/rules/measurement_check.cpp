@@ -59,14 +59,14 @@ Diagnostic overlap(const ValidatedNode& measured, const ValidatedNode& trained, 
 }
 
 void compare(const ValidatedNode& measured, const ValidatedNode& trained, const std::string& trainer,
-             Diagnostics& diagnostics) {
+             FileCopies& copies, Diagnostics& diagnostics) {
   for (const RowsRead& mine : measured.rows_read)
     for (const RowsRead& theirs : trained.rows_read) {
       const std::int64_t first = std::max(mine.first, theirs.first), end = std::min(mine.end, theirs.end);
       if (first >= end) continue;
       if (mine.origin == theirs.origin)
         diagnostics.add(overlap(measured, trained, mine.origin, first, end, trainer));
-      else if (are_copies(measured.files, trained.files))
+      else if (copies.are_copies(measured.files, trained.files))
         diagnostics.add(overlap(measured, trained, fmt::format("{}, a copy of {},", mine.origin, theirs.origin), first,
                                 end, trainer));
     }
@@ -177,7 +177,8 @@ void compare_fields(const ValidatedGraph& graph, const ValidatedNode& node, cons
   }
 }
 
-void check_measurement(const ValidatedGraph& graph, const ValidatedNode& node, Diagnostics& diagnostics) {
+void check_measurement(const ValidatedGraph& graph, const ValidatedNode& node, FileCopies& copies,
+                       Diagnostics& diagnostics) {
   const std::set<std::size_t> measuring = sources_of(graph, node);
   for (const ValidatedEdge& edge : node.inputs) {
     if (kind_of(graph, edge) != PortKind::model) continue;
@@ -185,7 +186,7 @@ void check_measurement(const ValidatedGraph& graph, const ValidatedNode& node, D
     const std::set<std::size_t> training = sources_of(graph, trainer);
     for (const std::size_t mine : measuring)
       for (const std::size_t theirs : training)
-        compare(graph.nodes[mine], graph.nodes[theirs], trainer.name, diagnostics);
+        compare(graph.nodes[mine], graph.nodes[theirs], trainer.name, copies, diagnostics);
     compare_fields(graph, node, trainer, come_from_files(graph, measuring) && come_from_files(graph, training),
                    diagnostics);
   }
@@ -194,8 +195,9 @@ void check_measurement(const ValidatedGraph& graph, const ValidatedNode& node, D
 }  // namespace
 
 void warn_of_measurements(const ValidatedGraph& graph, Diagnostics& diagnostics) {
+  FileCopies copies;
   for (const ValidatedNode& node : graph.nodes)
-    if (measures_a_model(graph, node)) check_measurement(graph, node, diagnostics);
+    if (measures_a_model(graph, node)) check_measurement(graph, node, copies, diagnostics);
 }
 
 }  // namespace millrace::pipelines

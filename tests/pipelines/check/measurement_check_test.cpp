@@ -1,7 +1,10 @@
 // Rows that measure the model that they train: who is told of, and how much is looked at for it.
 #include "check/rules/measurement_check.hpp"
 #include "catch.hpp"
+#include "check/rules/file_copies.hpp"
 #include "temp_folder.hpp"
+
+#include <filesystem>
 
 namespace millrace::pipelines {
 namespace {
@@ -95,6 +98,19 @@ TEST_CASE("a copy of the files that train a model is told with both names") {
   CHECK(told[0].find(copy.path + ", a copy of " + images.path + ", measure") != std::string::npos);
   for (const FileRead& file : {other, shorter, absent}) CHECK(warnings_of({images}, {file}).empty());
   CHECK(warnings_of({images, labels}, {copy}).empty());
+}
+
+TEST_CASE("files that are too large to be compared are no copies, and the others are read once") {
+  const testing::TempFolder folder;
+  const FileRead one{folder.file("one", ""), {}}, two{folder.file("two", ""), {}};
+  for (const FileRead& file : {one, two}) std::filesystem::resize_file(file.path, (64U << 20U) + 1);
+  CHECK(warnings_of({one}, {two}).empty());
+  for (const FileRead& file : {one, two}) std::filesystem::resize_file(file.path, 64);
+  FileCopies copies;
+  CHECK(copies.are_copies({one}, {two}));
+  std::filesystem::remove(one.path);
+  CHECK(copies.are_copies({two}, {one}));
+  CHECK_FALSE(FileCopies().are_copies({two}, {one}));
 }
 
 TEST_CASE("files of which the digest is known are compared by it and not opened") {
