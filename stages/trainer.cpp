@@ -4,6 +4,8 @@
 //   metrics: at the end of each epoch: loss, the metrics asked for, seconds, samples_per_second
 //   model:   at the end of each epoch: an immutable snapshot of the weights
 #include "batch/batch_check.hpp"
+#include "training/rank_agreement.hpp"
+#include "training/running_epoch.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/model.hpp>
@@ -80,7 +82,7 @@ class Trainer final : public Serial {
                      "How gradients are summed over processes: fast, or ordered for the same weights on 1, 2 and 4 "
                      "processes.")
                    .or_default("fast"))
-        .state(StateKind::checkpointable)
+        .state(StateKind::resumable)
         .reads_on_device()
         .communicates()
         .example(
@@ -122,7 +124,8 @@ class Trainer final : public Serial {
 
   void process(SerialContext& ctx) override {
     const Packet& batch = ctx.input("in");
-    if (batch.header.epoch > 0 && rows_over_ranks(batch) > 0) {
+    if (!epoch_.is(batch.header.epoch)) epoch_.begin(batch.header.epoch);
+    if (batch.header.epoch > 0 && rows_over_ranks(batch) > 0 && !epoch_.was_taken(batch.header)) {
       train(ctx, batch);
       ctx.keep_until(step_->enqueued(), batch);
     }
@@ -132,8 +135,15 @@ class Trainer final : public Serial {
 
   void close() noexcept override { step_.reset(); }
 
-  void save(StageState& state) const override { step_->save(state); }
-  void load(const StageState& state) override { step_->load(state); }
+  // save has waited for all batches, so that their sums are known.
+  void save(StageState& state) const override {
+    step_->save(state);
+    epoch_.save(state, step_->sums_so_far());
+  }
+  void load(const StageState& state) override {
+    step_->load(state);
+    epoch_.load(state);
+  }
 
  private:
   static constexpr const char* kPurpose =
@@ -148,6 +158,7 @@ class Trainer final : public Serial {
     communicator_ = &ctx.communicator();
     share_ = ctx.share();
     spec_.communicator = communicator_;
+    epoch_.open(*communicator_, spec_.reduction);
     const int ranks = communicator_->size();
     if (const std::string why = why_not_ordered(ranks); !why.empty())
       throw Error(ErrorKind::config, "rank-count", why, kOtherRanks);
@@ -165,7 +176,7 @@ class Trainer final : public Serial {
 
   /// Rows of the batch in hand over all ranks.
   std::int64_t rows_over_ranks(const Packet& packet) const {
-    return share_.is_whole() ? packet.rows : share_.rows_of_batch(progress_.step, epoch_rows_);
+    return share_.is_whole() ? packet.rows : share_.rows_of_batch(epoch_.batches(), epoch_rows_);
   }
 
   void infer_model(const PortSpec& in, const TensorSpec& inputs, const TensorSpec& targets, InferContext& ctx) {
@@ -188,22 +199,20 @@ class Trainer final : public Serial {
   }
 
   void train(SerialContext& ctx, const Packet& packet) {
-    const double start = ctx.seconds();
-    if (!started_) mark_ = start;
-    if (progress_.step == 0) epoch_start_ = start;
-    started_ = true;
+    epoch_.begin_batch(ctx.seconds());
+    const std::int64_t rows = rows_over_ranks(packet);
     TrainBatch batch;
     batch.inputs = &packet.tensor("inputs");
     batch.targets = &packet.tensor("targets");
     if (spec_.weighted) batch.weights = &packet.tensor("weights");
     batch.epoch = packet.header.epoch;
     batch.sample_ids = packet.sample_ids();
-    batch.rows_over_ranks = rows_over_ranks(packet);
+    batch.rows_over_ranks = rows;
     batch.last_in_epoch = packet.header.last_in_epoch;
-    require_own_part(share_, packet, progress_.step, epoch_rows_);
+    require_own_part(share_, packet, epoch_.batches(), epoch_rows_);
     check_.require(packet, *reporter_);
-    add_sums(train_step(batch, packet));
-    last_step_end_ = ctx.seconds();
+    const BatchSums sums = train_step(batch, packet);
+    epoch_.end_batch(sums, rows, ctx.seconds());
     report(packet.header.epoch);
   }
 
@@ -232,31 +241,19 @@ class Trainer final : public Serial {
   }
 
   void report(std::uint32_t epoch) {
-    progress_.epoch = epoch;
-    ++progress_.step;
-    progress_.steps = steps_per_epoch_;
-    BatchSums known = sums_;
+    StepProgress progress;
+    progress.epoch = epoch;
+    progress.step = epoch_.batches();
+    progress.steps = steps_per_epoch_;
+    BatchSums known = epoch_.sums();
     known.add(step_->sums_so_far());  // on a device that works asynchronously, those of the batches that are done
-    progress_.samples = share_.is_whole() ? static_cast<std::int64_t>(known.samples)
-                                          : std::min(progress_.step * share_.batch_rows, epoch_rows_);
-    if (known.samples > 0) progress_.loss = mean_of("loss", known);
-    if (known.samples > 0 && wants("accuracy")) progress_.accuracy = mean_of("accuracy", known);
-    progress_.seconds = last_step_end_ - epoch_start_;
-    reporter_->step(progress_);
+    progress.samples = share_.is_whole() ? static_cast<std::int64_t>(known.samples)
+                                         : std::min(progress.step * share_.batch_rows, epoch_rows_);
+    if (known.samples > 0) progress.loss = mean_of("loss", known);
+    if (known.samples > 0 && wants("accuracy")) progress.accuracy = mean_of("accuracy", known);
+    progress.seconds = epoch_.seconds_of_batches();
+    reporter_->step(progress);
   }
-
-  /// An asynchronous device gives its sums here, once an epoch; its last step ends when they are there.
-  void take_late_sums(const SerialContext& ctx) {
-    const BatchSums late = step_->take_sums();
-    add_sums(late);
-    if (late.samples != 0) last_step_end_ = ctx.seconds();
-  }
-
-  void add_sums(const BatchSums& batch) {
-    sums_.add(batch);
-    if (adds_by_batch()) batches_.push_back(batch);
-  }
-  bool adds_by_batch() const { return communicator_->size() > 1 && spec_.reduction == Reduction::ordered; }
 
   bool wants(std::string_view metric) const {
     return std::find(metrics_.begin(), metrics_.end(), metric) != metrics_.end();
@@ -273,68 +270,32 @@ class Trainer final : public Serial {
   std::shared_ptr<const Metrics> epoch_metrics_of(std::uint32_t epoch) {
     auto metrics = std::make_shared<Metrics>();
     metrics->epoch = epoch;
-    if (sums_.samples == 0) return metrics;
-    const double seconds = last_step_end_ - mark_;
-    metrics->set("loss", mean_of("loss", sums_));
+    const BatchSums& sums = epoch_.sums();
+    if (sums.samples == 0) return metrics;
+    const double seconds = epoch_.seconds();
+    metrics->set("loss", mean_of("loss", sums));
     for (const std::string& name : millrace::metric_names())
-      if (wants(name)) metrics->set(name, mean_of(name, sums_));
+      if (wants(name)) metrics->set(name, mean_of(name, sums));
     metrics->set("seconds", seconds);
-    metrics->set("samples_per_second", sums_.samples / std::max(seconds, 1e-9));
+    metrics->set("samples_per_second", sums.samples / std::max(seconds, 1e-9));
     if (const auto deviation = step_->reduction_deviation()) metrics->set("reduction_deviation", *deviation);
     return metrics;
-  }
-
-  void add_up_ranks() {
-    const std::span<const BatchSums> mine =
-        adds_by_batch() ? std::span<const BatchSums>(batches_) : std::span(&sums_, 1);
-    sums_ = sum_over_ranks(*communicator_, mine, spec_.reduction);
-    batches_.clear();
-  }
-
-  // A stop in the last batch of an epoch is agreed on here, when the epoch is told; before, it would cancel what that needs.
-  void agree_on_stop() {
-    if (communicator_->size() == 1) return;
-    const int wish = communicator_->requested_stop();
-    const std::vector<std::byte> all = communicator_->all_gather(std::as_bytes(std::span(&wish, 1)));
-    for (std::size_t at = 0; at < all.size(); at += sizeof wish) {
-      int asked = 0;
-      std::memcpy(&asked, all.data() + at, sizeof asked);
-      if (asked != 0) return communicator_->on_stop_agreed(asked);
-    }
-  }
-
-  // Every rank updates its own copy of the weights; nothing but this would show that one has gone astray.
-  void require_equal_weights(const ModelSnapshot& model, std::uint32_t epoch) {
-    if (communicator_->size() == 1) return;
-    const std::string mine = model.weights_sha256();
-    const std::vector<std::byte> all = communicator_->all_gather(std::as_bytes(std::span(mine)));
-    for (int rank = 0; rank < communicator_->size(); ++rank) {
-      const std::string theirs(reinterpret_cast<const char*>(all.data()) + mine.size() * static_cast<std::size_t>(rank),
-                               mine.size());
-      if (theirs == mine) continue;
-      throw Error(ErrorKind::run, "ranks-differ",
-                  fmt::format("after epoch {} the weights of rank {} are {}, those of rank {} are {}", epoch,
-                              communicator_->rank(), mine, rank, theirs),
-                  "all processes must run the same build on processors of the same type");
-    }
   }
 
   void end_epoch(SerialContext& ctx, std::uint32_t epoch) {
     OutputPacket metrics, model;
     check_.end_epoch(*reporter_);
-    take_late_sums(ctx);
-    add_up_ranks();
+    const BatchSums late = step_->take_sums();
+    epoch_.add_late(late, ctx.seconds());
+    epoch_.add_up_ranks();
     metrics.metrics = epoch_metrics_of(epoch);
     model.model = step_->snapshot(epoch);
-    require_equal_weights(*model.model, epoch);
+    require_equal_weights(*communicator_, *model.model, epoch);
     metrics.last_in_epoch = model.last_in_epoch = true;
     // The model first: an epoch whose weights are not finite is not listed.
     ctx.emit("model", std::move(model));
     ctx.emit("metrics", std::move(metrics));
-    mark_ = last_step_end_;
-    sums_ = {};
-    progress_ = {};
-    agree_on_stop();
+    agree_on_stop(*communicator_);
   }
 
   ParamValue layers_;
@@ -347,11 +308,8 @@ class Trainer final : public Serial {
   std::int64_t epoch_rows_ = 0;  ///< over all ranks, when they share the rows
   BatchCheck check_;
   std::unique_ptr<TrainStep> step_;
-  BatchSums sums_;                  ///< sums of the running epoch
-  std::vector<BatchSums> batches_;  ///< the same batch by batch, where the order of the ranks' sums is by batch
-  StepProgress progress_;
-  bool started_ = false, on_host_ = false;
-  double mark_ = 0, epoch_start_ = 0, last_step_end_ = 0;  ///< in seconds; mark_: end of the epoch before
+  RunningEpoch epoch_;
+  bool on_host_ = false;
 };
 
 MILLRACE_REGISTER_STAGE("trainer", Trainer);

@@ -145,6 +145,17 @@ void SuiteHarness::run_epoch(std::size_t epoch, bool on_many_threads) {
   }
 }
 
+void SuiteHarness::run_calls(std::size_t epoch, std::size_t first, std::size_t count) {
+  std::size_t number = 0;
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    if (calls[i].epoch == epoch && number++ >= first && number <= first + count) call(i);
+}
+
+std::size_t SuiteHarness::calls_in(std::size_t epoch) const {
+  return static_cast<std::size_t>(
+      std::count_if(calls.begin(), calls.end(), [&](const Call& call) { return call.epoch == epoch; }));
+}
+
 void SuiteHarness::run(bool on_many_threads) {
   for (std::size_t epoch = 0; epoch < epochs_; ++epoch) run_epoch(epoch, on_many_threads);
 }

@@ -28,6 +28,9 @@ class SuiteHarness final : public StageHarness {
   /// All calls of an epoch, in order, each on a thread of its own when `on_many_threads`. Throws as the calls of StageHarness do.
   void run_epoch(std::size_t epoch, bool on_many_threads = false);
   void run(bool on_many_threads = false);
+  /// The same on this thread, of an epoch's calls only `count` from number `first` on, from 0.
+  void run_calls(std::size_t epoch, std::size_t first, std::size_t count);
+  std::size_t calls_in(std::size_t epoch) const;
   /// The calls of a Transform, spread over `threads`, each of which goes through its part from the end.
   void run_out_of_order(std::size_t threads);
   /// Calls of the first epoch but the last one, as when the run fails elsewhere. Sources: the first produce.

@@ -109,10 +109,15 @@ CheckResult check_source_blocks(const SuiteCase& one) {
       });
 }
 
-Observed last_epoch(SuiteHarness& harness) {
+/// What is sent and reported from now on is all that will be seen.
+void forget(SuiteHarness& harness) {
   harness.sent.assign(harness.calls.size(), {});
   harness.reported_metrics.clear();
   harness.printed.clear();
+}
+
+Observed last_epoch(SuiteHarness& harness) {
+  forget(harness);
   harness.run_epoch(2);
   return seen_of(harness);
 }
@@ -125,7 +130,7 @@ std::string state_text(const SuiteHarness& harness) {
 }
 
 Finding state_differs(const SuiteCase& one, const InputForm& form) {
-  const bool saves = one.info.spec.state() == StateKind::checkpointable;
+  const bool saves = one.info.spec.state() != StateKind::stateless;
   SuiteHarness kept(one, form, kThreeEpochs), fresh(one, form, kThreeEpochs, 3);
   kept.begin();
   kept.run_epoch(0);
@@ -137,6 +142,34 @@ Finding state_differs(const SuiteCase& one, const InputForm& form) {
       saves ? "after the state was saved and loaded" : "in a stage that starts at that epoch; it is declared stateless";
   if (Finding finding = differs(last_epoch(kept), last_epoch(fresh), how)) return "in epoch 3, " + *finding;
   if (state_text(kept) != state_text(fresh)) return "what it saves after epoch 3 differs " + how;
+  return {};
+}
+
+/// A stage whose state was saved behind call `stop` of epoch 2, against one into which it was loaded and which is given the whole epoch.
+Finding goes_on_otherwise(const SuiteCase& one, const InputForm& form, std::size_t stop) {
+  SuiteHarness kept(one, form, kThreeEpochs), fresh(one, form, kThreeEpochs, 2);
+  kept.begin();
+  kept.run_epoch(0);
+  kept.run_calls(1, 0, stop);
+  const StageState state = kept.save();
+  forget(kept);
+  kept.run_calls(1, stop, kept.calls_in(1));
+  kept.run_epoch(2);
+  fresh.begin();
+  fresh.load(state);
+  fresh.run_epoch(1);
+  fresh.run_epoch(2);
+  const std::string how =
+      fmt::format("when its state of behind call {} of epoch 2 was loaded and that epoch came again", stop);
+  if (Finding finding = differs(seen_of(kept), seen_of(fresh), how)) return finding;
+  return state_text(kept) == state_text(fresh) ? Finding() : "what it saves after epoch 3 differs " + how;
+}
+
+Finding resumes_otherwise(const SuiteCase& one, const InputForm& form) {
+  if (one.info.spec.state() != StateKind::resumable) return {};
+  const std::size_t calls = SuiteHarness(one, form, kThreeEpochs).calls_in(1);
+  for (std::size_t stop = 1; stop < calls; ++stop)
+    if (Finding finding = goes_on_otherwise(one, form, stop)) return finding;
   return {};
 }
 
@@ -180,9 +213,11 @@ CheckResult check_blocks(const SuiteCase& one) {
 
 CheckResult check_state(const SuiteCase& one) {
   if (one.info.spec.state() == StateKind::volatile_) return not_applicable("its state is declared volatile");
-  return over_forms(one,
-                    "save and load every member that a later epoch depends on, or declare StateKind::checkpointable",
-                    [&](const InputForm& form) { return state_differs(one, form); });
+  return over_forms(one, "save and load every member that a later epoch depends on, or declare it as StateKind has it",
+                    [&](const InputForm& form) {
+                      const Finding finding = state_differs(one, form);
+                      return finding ? finding : resumes_otherwise(one, form);
+                    });
 }
 
 }  // namespace millrace::testing

@@ -66,6 +66,7 @@ ValidatedGraph start_graph(const GraphSpec& spec, const RankInfo& ranks, int cor
   decide_threads(spec.threads, cores, graph);
   graph.ranks = ranks;
   graph.epochs = spec.epochs;
+  graph.first_epoch = std::min(spec.epochs, 1U);
   graph.epochs_ahead = spec.epochs_ahead;
   return graph;
 }

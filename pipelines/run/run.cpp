@@ -54,6 +54,9 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
       device_timeout_(options.device_timeout),
       worker_program_(options.worker_program),
       strict_(options.strict),
+      states_(options.states),
+      loaded_(options.loaded),
+      earlier_epochs_(options.earlier_epochs),
       on_hung_(options.on_hung) {
   if (peers_ != nullptr) stop_.end_all_at_once();  // the others hear of it now, and wait for nobody
   stop_.set_listener([this](const RunFailure& failure) {
@@ -145,7 +148,6 @@ void Run::build() {
   isolate_stages();
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
     if (graph_.nodes[i].info->kind == StageKind::source) sources_.push_back(i);
-  const std::uint32_t first = graph_.epochs == 0 ? 0 : 1;
   LedgerHooks hooks;
   hooks.start = [this](Credit credit) {
     Work work;
@@ -164,13 +166,14 @@ void Run::build() {
     }
   };
   ledger_ = CreditLedger::make(source_budgets(graph_, sources_),
-                               EpochGate(first, graph_.epochs, graph_.epochs_ahead, sources_.size()), std::move(hooks));
+                               EpochGate(graph_.first_epoch, graph_.epochs, graph_.epochs_ahead, sources_.size()),
+                               std::move(hooks));
   WaiterHooks wait_hooks;
   wait_hooks.reserve = [this] { flow_->reserve(); };
   wait_hooks.release = [this] { flow_->release(); };
   wait_hooks.give_up = [this] { device_->abandon(); };
   waiter_ = std::make_unique<EventWaiter>(device_timeout_, std::move(wait_hooks));
-  const NodeServices services{stop_, *ledger_, *device_, memory_->host(), *waiter_, graph_.ranks, &history_};
+  const NodeServices services{stop_, *ledger_, *device_, memory_->host(), *waiter_, graph_.ranks, &history_, states_};
   for (ValidatedNode& node : graph_.nodes) {
     nodes_.push_back(make_adapter(node, services));
     contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_, peers_, strict_));
@@ -258,12 +261,18 @@ void Run::open_stages() {
       opening_or_closing_ = i;
       graph_.nodes[i].stage->open(*contexts_[i]);
       opened_.push_back(i);
+      load_state(i);
     } catch (...) {
       stop_.fail(std::current_exception(), &graph_.nodes[i]);
     }
     opening_or_closing_ = SIZE_MAX;
     if (stop_.stopping()) return;
   }
+}
+
+void Run::load_state(std::size_t node) {
+  for (const NodeState& loaded : loaded_)
+    if (loaded.node == graph_.nodes[node].name) nodes_[node]->load(loaded);
 }
 
 void Run::flow() {
@@ -300,9 +309,16 @@ void Run::discard_waiting() {
   }
 }
 
+// Ranks do not stop behind the same batch's sums, so that one's alone would be no state of the run.
+void Run::save_at_stop() {
+  if (!stopped_ || peers_ != nullptr) return;
+  for (const std::size_t node : opened_) nodes_[node]->save_at_stop();
+}
+
 // Leases that come back while a stage closes or goes were kept by that stage. After a stop, leases still out are no error.
 void Run::close_stages() {
   stopped_ = stopped_ || stop_.stopped();
+  save_at_stop();
   const auto let_go = [&](std::size_t node, const auto& how) {
     const std::size_t before = ledger_->outstanding();
     const StageMark mark(nodes_[node]->place(), "while it closes");
@@ -351,7 +367,8 @@ EpochCut Run::cut() const {
 }
 
 void Run::conclude(RunReport& report, const EpochCut& cut) const {
-  report.epochs = history_.epochs(cut);
+  report.epochs = earlier_epochs_;
+  for (Metrics& epoch : history_.epochs(cut)) report.epochs.push_back(std::move(epoch));
   report.models = history_.models(cut);
   take_single_model(graph_, report);
   report.failures = first_failures();

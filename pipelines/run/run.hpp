@@ -41,10 +41,12 @@ class Run {
   void tell_hung(std::size_t node);
   RunReport report_so_far();
   void open_stages();
+  void load_state(std::size_t node);
   void flow();
   void account();
   void tell_rest();
   void discard_waiting();
+  void save_at_stop();
   void close_stages();
   void tell_changed_floats();
   void measure_memory();
@@ -69,6 +71,9 @@ class Run {
   std::chrono::milliseconds device_timeout_;
   std::string worker_program_;
   bool strict_;
+  StateSink* states_;
+  std::vector<NodeState> loaded_;
+  std::vector<Metrics> earlier_epochs_;
   std::shared_ptr<CreditLedger> ledger_;
   std::vector<std::unique_ptr<StageContext>> contexts_;
   std::vector<std::unique_ptr<NodeAdapter>> nodes_;

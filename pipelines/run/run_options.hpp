@@ -4,6 +4,7 @@
 #include "report/active_nodes.hpp"
 #include "report/run_observer.hpp"
 #include "report/run_report.hpp"
+#include "report/state_sink.hpp"
 
 #include <millrace/peers.hpp>
 
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace millrace::pipelines {
 
@@ -31,6 +33,12 @@ struct RunOptions {
   std::string worker_program;
   /// A warning of a stage is a failure.
   bool strict = false;
+  /// Takes the states of stages, so that another run can go on from them. May be null.
+  StateSink* states = nullptr;
+  /// Loaded into the stages of their nodes once they are open: a run that goes on from ValidatedGraph::first_epoch.
+  std::vector<NodeState> loaded = {};
+  /// What the epochs before the first have come to; stands first in the report.
+  std::vector<Metrics> earlier_epochs = {};
 };
 
 }  // namespace millrace::pipelines

@@ -178,7 +178,7 @@ constexpr void add_enumerators(LayoutHash& hash) {
               ParamType::Kind::scalar, ParamType::Kind::choice, ParamType::Kind::list, ParamType::Kind::map,
               ParamType::Kind::record, ParamType::Kind::one_of, ParamType::Kind::any_of, ParamType::Kind::float32)
       .values(InputMode::joined, InputMode::independent)
-      .values(StateKind::stateless, StateKind::checkpointable, StateKind::volatile_)
+      .values(StateKind::stateless, StateKind::checkpointable, StateKind::volatile_, StateKind::resumable)
       .values(StageKind::source, StageKind::transform, StageKind::serial)
       .values(ErrorSite::What::node, ErrorSite::What::param, ErrorSite::What::input)
       .values(ErrorKind::run, ErrorKind::usage, ErrorKind::config, ErrorKind::data, ErrorKind::device,

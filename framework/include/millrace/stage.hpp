@@ -263,8 +263,10 @@ class MILLRACE_EXPORT GroupedTransform : public Transform {
 class MILLRACE_EXPORT Serial : public Stage {
  public:
   virtual void process(SerialContext&) = 0;
-  /// Taken after a packet with last_in_epoch, never in the middle of an epoch.
+  /// Taken after a packet with last_in_epoch; in the middle of an epoch only of a StateKind::resumable stage. Never while it is in a call
+  /// or waits in `when`.
   virtual void save(StageState&) const {}
+  /// After open, before the first packet.
   virtual void load(const StageState&) {}
 };
 

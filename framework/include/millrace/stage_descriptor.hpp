@@ -22,8 +22,9 @@ enum class Reduction : std::uint8_t;
 
 /// Several input ports: one call for all packets of equal `seq` (joined), or one call a packet of any port (independent).
 enum class InputMode : std::uint8_t { joined, independent };
-/// Whether a Source or Serial has state between epochs, and whether save/load carry it.
-enum class StateKind : std::uint8_t { stateless, checkpointable, volatile_ };
+/// Whether a Source or Serial has state between epochs, and whether save/load carry it. `resumable`, for a Serial: also between any two
+/// packets of an epoch; once loaded, it leaves out the packets of that epoch that it has had, should they come again; at the last one it does what the end of an epoch asks for.
+enum class StateKind : std::uint8_t { stateless, checkpointable, volatile_, resumable };
 enum class StageKind : std::uint8_t { source, transform, serial };
 MILLRACE_EXPORT std::string_view to_string(StageKind);
 

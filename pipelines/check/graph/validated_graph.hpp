@@ -132,6 +132,7 @@ struct ValidatedGraph {
   std::string threads_reason;
   RankInfo ranks;
   std::uint32_t epochs = 1;
+  std::uint32_t first_epoch = 1;  ///< later for a run that goes on from a checkpoint; 0 where `epochs` is 0
   std::uint32_t epochs_ahead = 1;
   std::string config_hash;             ///< SHA-256 of the resolved config without origins
   std::vector<ValidatedNode> nodes;    ///< nodes in topological order, ties in the user's order

@@ -6,6 +6,7 @@ namespace millrace::pipelines {
 std::string state_word(StateKind state) {
   return state == StateKind::stateless        ? "stateless"
          : state == StateKind::checkpointable ? "checkpointable"
+         : state == StateKind::resumable      ? "resumable"
                                               : "volatile";
 }
 

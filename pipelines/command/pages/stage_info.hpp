@@ -7,7 +7,7 @@
 
 namespace millrace::pipelines {
 
-/// "stateless", "checkpointable" or "volatile".
+/// "stateless", "checkpointable", "resumable" or "volatile".
 std::string state_word(StateKind state);
 /// "any number of threads at once; one packet out for one in; stateless".
 std::string threads_and_state(const StageInfo& info);

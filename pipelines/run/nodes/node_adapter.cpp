@@ -268,6 +268,53 @@ OutTensor NodeAdapter::allocate(TensorSpec spec, std::int64_t rows) const {
   return OutTensor(std::move(spec), rows, memory);
 }
 
+bool NodeAdapter::ends_epoch(const PacketHeader& header) const {
+  if (!header.last_in_epoch) return false;
+  const std::uint64_t ended = header.epoch - services_.ledger.first_epoch() + 1;
+  return is_joined() ||
+         std::all_of(inputs_.begin(), inputs_.end(), [&](const auto& port) { return port->epochs_ended >= ended; });
+}
+
+void NodeAdapter::load(const NodeState& loaded) {
+  if (auto* serial = dynamic_cast<Serial*>(node_.stage.get())) serial->load(loaded.state);
+  if (auto* source = dynamic_cast<Source*>(node_.stage.get())) source->load(loaded.state);
+  loaded_ = loaded.position;
+}
+
+void NodeAdapter::save_behind(const Packet& packet) noexcept {
+  const StateKind kind = node_.info->spec.state();
+  if (services_.states == nullptr || kind == StateKind::stateless || kind == StateKind::volatile_) return;
+  taken_ = {packet.header.epoch, position_of(packet.header, packet.rows).batch,
+            packet.header.first_row + static_cast<std::uint64_t>(packet.rows), ends_epoch(packet.header)};
+  const bool comes_again = taken_.epoch == loaded_.epoch && taken_.row <= loaded_.row;
+  const bool may_be_wanted = kind == StateKind::resumable && !comes_again;
+  if (taken_.is_epoch_end || (may_be_wanted && services_.states->wants(node_.name, taken_))) give_state(taken_);
+}
+
+void NodeAdapter::save_behind_epoch(std::uint32_t epoch) noexcept {
+  if (services_.states == nullptr || node_.info->spec.state() != StateKind::checkpointable) return;
+  give_state({epoch, 0, 0, true});
+}
+
+void NodeAdapter::save_at_stop() noexcept {
+  if (services_.states == nullptr || node_.info->spec.state() != StateKind::resumable || failed_) return;
+  // Packets of before the state that was loaded may still be coming again: that state is not lost.
+  const bool is_new = taken_.epoch != loaded_.epoch || taken_.row > loaded_.row;
+  if (taken_.epoch > 0 && !taken_.is_epoch_end && is_new) give_state(taken_);
+}
+
+// A state that cannot be taken is no failure of the run: whoever keeps states decides that.
+void NodeAdapter::give_state(const StatePosition& at) noexcept {
+  try {
+    NodeState copy{node_.name, at, {}};
+    if (const auto* serial = dynamic_cast<const Serial*>(node_.stage.get())) serial->save(copy.state);
+    if (const auto* source = dynamic_cast<const Source*>(node_.stage.get())) source->save(copy.state);
+    services_.states->take(std::move(copy));
+  } catch (...) {
+    services_.states->failed(node_.name, at, describe_exception(std::current_exception()).message);
+  }
+}
+
 RunPosition NodeAdapter::position_in_hand() const {
   return {epoch_in_hand_.load(std::memory_order_relaxed), calls_ - std::min<std::uint64_t>(calls_, 1), 0};
 }

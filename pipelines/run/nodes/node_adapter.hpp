@@ -9,6 +9,7 @@
 #include "input_joiner.hpp"
 #include "node_clock.hpp"
 #include "process/stage_mark.hpp"
+#include "run/report/state_sink.hpp"
 #include "run/report/stop_state.hpp"
 
 #include <millrace/detail/port_table.hpp>
@@ -44,6 +45,7 @@ struct NodeServices {
   EventWaiter& waiter;
   RankInfo ranks = {};
   RunHistory* history = nullptr;  ///< hears of every packet of metrics and every model; null where nobody does
+  StateSink* states = nullptr;    ///< takes the states of stages; null where nobody does
 };
 
 class NodeAdapter;
@@ -89,6 +91,11 @@ class NodeAdapter {
   void discard_waiting();
   /// After the drain: gives back the leases kept for output packets that never came.
   virtual void release_leases() {}
+  /// Loads a state into the stage, which is open: the sink hears of no position up to that of the state.
+  void load(const NodeState&);
+  /// After the drain of a run that has not come to its own end: gives the state of a StateKind::resumable stage that has not failed to the
+  /// sink, if there is one.
+  void save_at_stop() noexcept;
 
   const ValidatedNode& node() const { return node_; }
   const std::vector<std::unique_ptr<InputPort>>& inputs() const { return inputs_; }
@@ -132,6 +139,10 @@ class NodeAdapter {
   /// The current call goes on when `event` is done, as work that resumes; until then no other is made. Serial nodes only.
   void pause(const Work& work, const Event& event);
   bool is_joined() const;
+  /// Between two calls of a stage that takes one at a time: gives its state to the sink where that wants it. `packet` is what it took last.
+  void save_behind(const Packet& packet) noexcept;
+  /// The same for a source that has sent the last block of an epoch.
+  void save_behind_epoch(std::uint32_t epoch) noexcept;
   static std::uint32_t epoch_of(const Work& work);
 
  private:
@@ -140,6 +151,10 @@ class NodeAdapter {
   Position position_of(const PacketHeader& header, std::int64_t rows) const;
   void count(const Work& work, bool taken);
   void keep_back(Work& work) noexcept;
+  /// Takes the state of the stage for the sink, and tells it where that fails.
+  void give_state(const StatePosition& at) noexcept;
+  /// The last of an epoch on every input that carries epochs.
+  bool ends_epoch(const PacketHeader& header) const;
   void fail_at(const Position& at, const std::exception_ptr& thrown) noexcept;
   /// This node waits for the device until the last copy of the result is gone.
   std::shared_ptr<const void> begin_device_wait();
@@ -159,6 +174,8 @@ class NodeAdapter {
   WorkQueue* queue_ = nullptr;
   mutable std::mutex mutex_;  ///< guards joiner_ and the order in the queue
   std::unique_ptr<InputJoiner> joiner_;
+  StatePosition taken_;       ///< of a stage with a state: behind the packet that it took last
+  StatePosition loaded_;      ///< of the state that was loaded
   bool paused_ = false;       ///< a Serial waits for its event; its calls never overlap
   std::deque<Work> backlog_;  ///< what came while it was paused
   NodeClock clock_;

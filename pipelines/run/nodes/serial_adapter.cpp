@@ -59,6 +59,7 @@ class SerialAdapter final : public NodeAdapter {
     if (rest_.body) return pause(work, rest_.event);
     kept_.release(work.inputs[work.port].header.last_in_epoch);
     call.finish();
+    save_behind(work.inputs[work.port]);
   }
   void skip(Work& work) override {
     if (work.resumes) rest_ = {};  // it may keep packets

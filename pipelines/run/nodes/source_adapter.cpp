@@ -48,6 +48,7 @@ class SourceAdapter final : public NodeAdapter {
     SourceCall call(packets, output_ports(), progress_, work.credit.epoch);
     source_.produce(call);
     call.finish();
+    if (call.was_last()) save_behind_epoch(work.credit.epoch);
     services().ledger.produced(work.credit.source, call.was_last());
     packets.send_all();
   }

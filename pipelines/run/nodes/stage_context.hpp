@@ -59,8 +59,7 @@ class StageContext final : public NodeOpening, public RunReporter {
 
  private:
   static NodeInfo node_info_of(const ValidatedGraph& graph, const ValidatedNode& node) {
-    NodeInfo node_info{node.name,        {}, graph.epochs, graph.epochs == 0 ? 0U : 1U, share_of(node, graph.ranks),
-                       node.feeds_device};
+    NodeInfo node_info{node.name, {}, graph.epochs, graph.first_epoch, share_of(node, graph.ranks), node.feeds_device};
     for (const NodeSeed& seed : node.seeds) node_info.seeds.emplace_back(seed.purpose, seed.seed);
     return node_info;
   }

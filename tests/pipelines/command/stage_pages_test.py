@@ -92,10 +92,10 @@ class Pages(unittest.TestCase):
 
     def test_a_page_says_which_threads_call_a_stage_and_what_it_keeps(self):
         self.assertIn("any number of threads at once", run("stages", "flatten").stdout)
-        self.assertIn("one thread at a time, in order; checkpointable", run("stages", "trainer").stdout)
+        self.assertIn("one thread at a time, in order; resumable", run("stages", "trainer").stdout)
         facts = {stage["name"]: stage for stage in stages()}
         self.assertTrue(facts["flatten"]["any_number_of_threads"])
-        self.assertEqual(facts["trainer"]["state"], "checkpointable")
+        self.assertEqual(facts["trainer"]["state"], "resumable")
 
 
 class Schema(unittest.TestCase):

@@ -28,6 +28,7 @@ FAULTS = {
     "faulty_throw": "throw-leaves-packet",
     "faulty_swallow": "throw-leaves-packet",
     "faulty_state": "state-differs",
+    "faulty_resume": "state-differs",
     "faulty_crash": "runs",
     "faulty_exit": "runs",
 }
