@@ -4,6 +4,8 @@
 
 #include "text_cells.hpp"
 
+#include <millrace/detail/utf8.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -6,8 +6,6 @@
 
 namespace millrace::pipelines {
 
-/// Bytes of the well-formed UTF-8 sequence at the front of `text`; 0 when there is none (Unicode 15, table 3-7).
-std::size_t sequence_length(std::string_view text);
 /// Takes one character from the front; a byte that is not UTF-8 counts as U+FFFD.
 char32_t take_character(std::string_view& text);
 /// Cells of a terminal: 2 for wide characters such as Chinese ones, 0 for marks that stand on the one before.

@@ -1,7 +1,7 @@
 // yaml-cpp takes UTF-16 and replaces bad bytes in silence, so positions and names would no longer be the user's.
 #include "encoding_check.hpp"
 
-#include "diagnostics/text_cells.hpp"
+#include <millrace/detail/utf8.hpp>
 
 #include <fmt/format.h>
 
