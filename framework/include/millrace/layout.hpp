@@ -9,6 +9,7 @@
 #include <millrace/dataset.hpp>
 #include <millrace/detail/build_info.hpp>
 #include <millrace/digest.hpp>
+#include <millrace/files/atomic_file.hpp>
 #include <millrace/float_environment.hpp>
 #include <millrace/input_file.hpp>
 #include <millrace/model.hpp>
@@ -138,6 +139,7 @@ constexpr void add_context_types(LayoutHash& hash) {
       .type<PeersSupport>()
       .type<ByteReader>()
       .type<InputFile>()
+      .type<AtomicFile>()
       .type<Sha256>()
       .type<DatasetFile>()
       .type<DatasetInfo>()
