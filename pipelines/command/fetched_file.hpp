@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/dataset.hpp>
+#include <millrace/files/atomic_file.hpp>
 
 #include <string>
 
@@ -10,32 +11,25 @@ namespace millrace::pipelines {
 /// "" when the unpacked content of `path` is what `file` says, else what is wrong with it. Reads no further than needed.
 std::string content_problem(const std::string& path, const DatasetFile& file);
 
-/// A file beside its final place. It has no name until it is published where the system can do that, so nothing is left
-/// whatever ends the process; elsewhere it has one that nobody can guess, and the next one removes what a killed process left.
-class TemporaryFile {
+/// A file of a data set, beside its final place. Throws Error("output-unwritable", output).
+class FetchedFile {
  public:
-  /// Makes `folder` where it is missing. Throws Error("output-unwritable", output).
-  TemporaryFile(const std::string& folder, const std::string& name);
-  ~TemporaryFile();
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  /// Makes `folder` where it is missing, and removes from it what killed processes have left.
+  FetchedFile(const std::string& folder, const std::string& name);
 
-  int descriptor() const { return descriptor_; }
+  int descriptor() const { return file_.descriptor(); }
   /// To read it, as long as this lives.
-  std::string path() const;
-  /// Brings the bytes to the disk, then gives it its name: after a power cut there is the old file or the whole new one.
+  std::string path() const { return file_.readable_path(); }
+  /// After a power cut there is the old file or the whole new one.
   void publish();
   /// Throws Error("output-unwritable", output): what could not be done, and the system's reason in `error`.
-  [[noreturn]] void fail(const char* what, int error) const;
+  [[noreturn]] void fail(const char* what, int error) const { fail(folder_, what, error); }
 
  private:
-  void open_named();
-  void replace();
-  void sweep() const;
-  std::string folder_, final_path_;
-  std::string pattern_;  ///< pattern of names beside the final place
-  std::string name_;     ///< a path; empty while there is none
-  int descriptor_ = -1;
+  [[noreturn]] static void fail(const std::string& folder, const char* what, int error);
+  static const std::string& made(const std::string& folder);
+  std::string folder_;
+  AtomicFile file_;
 };
 
 }  // namespace millrace::pipelines

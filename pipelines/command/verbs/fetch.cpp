@@ -102,12 +102,12 @@ bool Fetch::is_present(const DatasetFile& file) {
 }
 
 std::string Fetch::try_address(const std::string& address, const DatasetFile& file) const {
-  TemporaryFile temporary(folder_, file.stem + ".gz");
-  const Download got = download(address, temporary.descriptor(), file.bytes + kGzipOverhead, stop_);
-  if (got.write_error != 0) temporary.fail("write a file in", got.write_error);
+  FetchedFile fetched(folder_, file.stem + ".gz");
+  const Download got = download(address, fetched.descriptor(), file.bytes + kGzipOverhead, stop_);
+  if (got.write_error != 0) fetched.fail("write a file in", got.write_error);
   std::string problem = got.problem;
-  if (problem.empty()) problem = content_problem(temporary.path(), file);
-  if (problem.empty()) temporary.publish();
+  if (problem.empty()) problem = content_problem(fetched.path(), file);
+  if (problem.empty()) fetched.publish();
   return problem;
 }
 

@@ -156,14 +156,14 @@ class Fetch(unittest.TestCase):
 
     def test_what_a_killed_fetch_has_left_is_removed_but_not_what_another_one_writes(self):
         self.folder.mkdir()
-        name = ".train-images-idx3-ubyte.gz."
-        for ending in ("abcdef", "locked", "longer.abcdef"):
-            (self.folder / (name + ending)).write_bytes(b"left")
-        with open(self.folder / (name + "locked"), "rb") as used:
-            fcntl.flock(used, fcntl.LOCK_EX)
+        left, used, similar = (f".millrace-{digit * 32}{ending}" for digit, ending in (("0", ".part"), ("1", ".part"), ("2", ".parts")))
+        for name in (left, used, similar):
+            (self.folder / name).write_bytes(b"left")
+        with open(self.folder / used, "rb") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX)
             with Mirror(lambda _: whole(404, b"")) as mirror:
                 self.fetch(mirror.address)
-            self.assertEqual({path.name for path in self.folder.iterdir()}, {name + "locked", name + "longer.abcdef"})
+            self.assertEqual({path.name for path in self.folder.iterdir()}, {used, similar})
 
     def test_a_kill_leaves_nothing_that_the_next_one_does_not_remove(self):
         asked, goes_on = threading.Event(), threading.Event()
