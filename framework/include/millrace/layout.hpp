@@ -10,6 +10,7 @@
 #include <millrace/detail/build_info.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/files/atomic_file.hpp>
+#include <millrace/files/journal.hpp>
 #include <millrace/float_environment.hpp>
 #include <millrace/input_file.hpp>
 #include <millrace/model.hpp>
@@ -140,6 +141,11 @@ constexpr void add_context_types(LayoutHash& hash) {
       .type<ByteReader>()
       .type<InputFile>()
       .type<AtomicFile>()
+      .type<JournalPosition>(MILLRACE_DETAIL_AT(JournalPosition, batch))
+      .type<JournalLine>(MILLRACE_DETAIL_AT(JournalLine, position), MILLRACE_DETAIL_AT(JournalLine, kind),
+                         MILLRACE_DETAIL_AT(JournalLine, values))
+      .type<JournalExtent>(MILLRACE_DETAIL_AT(JournalExtent, whole_bytes), MILLRACE_DETAIL_AT(JournalExtent, torn_bytes))
+      .type<Journal>()
       .type<Sha256>()
       .type<DatasetFile>()
       .type<DatasetInfo>()
