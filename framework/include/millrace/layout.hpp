@@ -10,6 +10,7 @@
 #include <millrace/detail/build_info.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/files/atomic_file.hpp>
+#include <millrace/files/claim.hpp>
 #include <millrace/files/journal.hpp>
 #include <millrace/float_environment.hpp>
 #include <millrace/input_file.hpp>
@@ -146,6 +147,9 @@ constexpr void add_context_types(LayoutHash& hash) {
                          MILLRACE_DETAIL_AT(JournalLine, values))
       .type<JournalExtent>(MILLRACE_DETAIL_AT(JournalExtent, whole_bytes), MILLRACE_DETAIL_AT(JournalExtent, torn_bytes))
       .type<Journal>()
+      .type<Claim>()
+      .type<ClaimHolder>(MILLRACE_DETAIL_AT(ClaimHolder, is_over), MILLRACE_DETAIL_AT(ClaimHolder, host),
+                         MILLRACE_DETAIL_AT(ClaimHolder, pid), MILLRACE_DETAIL_AT(ClaimHolder, silent_s))
       .type<Sha256>()
       .type<DatasetFile>()
       .type<DatasetInfo>()
