@@ -1,4 +1,5 @@
 // Seed and purpose are hashed into the key; normal numbers come from the Box-Muller transform, permutations from a Fisher-Yates shuffle.
+#include "core/murmur_finalizer.hpp"
 #include "core/philox.hpp"
 
 #include <millrace/random.hpp>
@@ -14,15 +15,11 @@ namespace {
 
 __extension__ using Wide = unsigned __int128;
 
-// FNV-1a over the purpose, then the finalizer of MurmurHash3 over both: every bit of seed and purpose reaches every bit of
-// the key.
+// FNV-1a over the purpose, then a finalizer over both: every bit of seed and purpose reaches every bit of the key.
 std::uint64_t key_of(std::uint64_t seed, std::string_view purpose) {
   std::uint64_t h = 0xcbf29ce484222325;
   for (const char c : purpose) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  h ^= seed;
-  h = (h ^ (h >> 33)) * 0xff51afd7ed558ccd;
-  h = (h ^ (h >> 33)) * 0xc4ceb9fe1a85ec53;
-  return h ^ (h >> 33);
+  return detail::murmur_finalizer(h ^ seed);
 }
 
 }  // namespace

@@ -131,6 +131,7 @@ constexpr void add_context_types(LayoutHash& hash) {
       .type<StageState>()
       .type<RowShare>(MILLRACE_DETAIL_AT(RowShare, size), MILLRACE_DETAIL_AT(RowShare, batch_rows))
       .type<Random>()
+      .type<RowOrder>()
       .type<DeviceId>(MILLRACE_DETAIL_AT(DeviceId, index))
       .type<Event>()
       .type<RowGather>()
