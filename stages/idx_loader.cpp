@@ -100,7 +100,7 @@ class IdxLoader final : public Source {
     if (choice_.dataset == nullptr) labels.range = label_range(choice_, max_bytes_, {first_, count_}, range_location);
     tell_files(ctx);
     ctx.uses_memory("data set", data_bytes(count_, images) + data_bytes(count_, labels));
-    if (shuffle_) ctx.uses_memory("order of the rows", static_cast<std::size_t>(count_) * sizeof(std::uint32_t));
+    if (shuffle_) ctx.uses_memory("order of the rows", RowOrder::memory_bytes(count_));
     caches_ = caches_ && ctx.device().kind != "cpu";
     if (caches_ && !cache_is_possible(ctx, images, labels)) return;
     ctx.output("images", PortSpec::single(std::move(images), count_, std::min(count_, block_rows_)));
@@ -122,15 +122,14 @@ class IdxLoader final : public Source {
     require_as_inferred(images_, ctx.output("images").only(), choice_.images);
     if (labels_.payload) require_as_inferred(labels_, ctx.output("labels").only(), choice_.labels);
     if (caches_) open_cache(ctx);
-    if (shuffle_) random_ = ctx.random("shuffle");
+    if (shuffle_) order_.emplace(ctx.random("shuffle"), count_);
     share_ = ctx.share();
     rows_ = share_.rows_of_epoch(count_);
-    if (shuffle_) order_.resize(static_cast<std::size_t>(count_));
   }
 
   void begin_epoch(std::uint32_t epoch) override {
     at_ = 0;
-    if (shuffle_) random_->permute(order_, epoch);
+    if (order_) order_->begin_epoch(epoch);
   }
 
   void produce(SourceContext& ctx) override {
@@ -197,10 +196,7 @@ class IdxLoader final : public Source {
                 "`rows: [first, count]` counts from 0");
       return false;
     }
-    if (!shuffle_ || count_ <= INT32_MAX) return true;
-    ctx.error(ErrorSite::param("shuffle"), "row-range", fmt::format("{} rows are too many to shuffle", count_),
-              "use `rows` to take fewer");
-    return false;
+    return true;
   }
 
   // Files tell their size themselves.
@@ -256,8 +252,8 @@ class IdxLoader final : public Source {
   SampleIds next_ids(std::int64_t rows) const {
     auto ids = std::make_shared<std::vector<std::uint64_t>>(static_cast<std::size_t>(rows));
     for (std::size_t i = 0; i < ids->size(); ++i) {
-      const auto place = static_cast<std::size_t>(share_.position(at_ + static_cast<std::int64_t>(i), count_));
-      (*ids)[i] = static_cast<std::uint64_t>(first_) + (shuffle_ ? order_[place] : place);
+      const std::int64_t position = share_.position(at_ + static_cast<std::int64_t>(i), count_);
+      (*ids)[i] = static_cast<std::uint64_t>(first_ + (order_ ? order_->row(position) : position));
     }
     return ids;
   }
@@ -309,8 +305,7 @@ class IdxLoader final : public Source {
   std::optional<std::int64_t> wanted_;
   IdxData images_, labels_;
   std::optional<DeviceCache> cache_;
-  std::optional<Random> random_;
-  std::vector<std::uint32_t> order_;
+  std::optional<RowOrder> order_;  ///< when rows are shuffled
   RowShare share_;
   std::int64_t rows_ = 0;  ///< rows that this rank sends in an epoch
   std::int64_t at_ = 0;    ///< rows of this epoch that have been sent

@@ -128,26 +128,25 @@ class TableSource final : public Source {
       bytes += column.bytes.size();
     }
     ctx.uses_memory("table", bytes);
-    if (shuffle_) ctx.uses_memory("order of the rows", static_cast<std::size_t>(rows_) * sizeof(std::uint32_t));
+    if (shuffle_) ctx.uses_memory("order of the rows", RowOrder::memory_bytes(rows_));
   }
 
   void open(OpenContext& ctx) override {
-    if (shuffle_) random_ = ctx.random("shuffle");
+    if (shuffle_) order_.emplace(ctx.random("shuffle"), rows_);
     share_ = ctx.share();
-    if (shuffle_) order_.resize(static_cast<std::size_t>(rows_));
   }
 
   void begin_epoch(std::uint32_t epoch) override {
     at_ = 0;
-    if (shuffle_) random_->permute(order_, epoch);
+    if (order_) order_->begin_epoch(epoch);
   }
 
   void produce(SourceContext& ctx) override {
     const std::int64_t mine = share_.rows_of_epoch(rows_), rows = std::min(block_rows_, mine - at_);
     auto ids = std::make_shared<std::vector<std::uint64_t>>(static_cast<std::size_t>(rows));
     for (std::size_t i = 0; i < ids->size(); ++i) {
-      const auto place = static_cast<std::size_t>(share_.position(at_ + static_cast<std::int64_t>(i), rows_));
-      (*ids)[i] = shuffle_ ? order_[place] : place;
+      const std::int64_t position = share_.position(at_ + static_cast<std::int64_t>(i), rows_);
+      (*ids)[i] = static_cast<std::uint64_t>(order_ ? order_->row(position) : position);
     }
     for (const Column& column : columns_)
       ctx.emit(column.name,
@@ -219,8 +218,7 @@ class TableSource final : public Source {
   std::vector<Column> columns_;
   std::int64_t rows_ = 0, at_ = 0;
   RowShare share_;
-  std::optional<Random> random_;
-  std::vector<std::uint32_t> order_;
+  std::optional<RowOrder> order_;  ///< when rows are shuffled
 };
 
 MILLRACE_REGISTER_STAGE("table_source", TableSource);

@@ -165,7 +165,7 @@ class ImageFolder final : public Source {
     ctx.uses_memory("images", bytes);
     for (const fs::path& file : listing_.files) ctx.reads_file(file.string());
     ctx.reads_rows("the folder " + fs::weakly_canonical(folder_).string(), 0, rows);
-    if (shuffle_) ctx.uses_memory("order of the images", static_cast<std::size_t>(rows) * sizeof(std::uint32_t));
+    if (shuffle_) ctx.uses_memory("order of the images", RowOrder::memory_bytes(rows));
     ctx.output("images", PortSpec::single({DType::u8, image_shape(), ValueRange{0, 255}, {}, {}}, rows, block));
     ctx.output("labels", PortSpec::single(label_spec(), rows, block));
   }
@@ -177,15 +177,14 @@ class ImageFolder final : public Source {
       require_size(png, listing_.files[i], height_, width_, listing_.files.front());
       png.read(channels_, pixels_.data() + i * image_bytes());
     }
-    if (shuffle_) random_ = ctx.random("shuffle");
+    if (shuffle_) order_.emplace(ctx.random("shuffle"), count());
     share_ = ctx.share();
     rows_ = share_.rows_of_epoch(count());
-    if (shuffle_) order_.resize(static_cast<std::size_t>(count()));
   }
 
   void begin_epoch(std::uint32_t epoch) override {
     at_ = 0;
-    if (shuffle_) random_->permute(order_, epoch);
+    if (order_) order_->begin_epoch(epoch);
   }
 
   void produce(SourceContext& ctx) override {
@@ -215,8 +214,8 @@ class ImageFolder final : public Source {
   SampleIds next_ids(std::int64_t rows) const {
     auto ids = std::make_shared<std::vector<std::uint64_t>>();
     for (std::int64_t row = at_; row < at_ + rows; ++row) {
-      const auto place = static_cast<std::size_t>(share_.position(row, count()));
-      ids->push_back(shuffle_ ? order_[place] : place);
+      const std::int64_t position = share_.position(row, count());
+      ids->push_back(static_cast<std::uint64_t>(order_ ? order_->row(position) : position));
     }
     return ids;
   }
@@ -249,8 +248,7 @@ class ImageFolder final : public Source {
   Listing listing_;
   std::int64_t height_ = 0, width_ = 0;
   std::vector<std::uint8_t> pixels_;
-  std::optional<Random> random_;
-  std::vector<std::uint32_t> order_;
+  std::optional<RowOrder> order_;  ///< when images are shuffled
   RowShare share_;
   std::int64_t rows_ = 0;  ///< rows that this rank sends in an epoch
   std::int64_t at_ = 0;    ///< rows of this epoch that have been sent

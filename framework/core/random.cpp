@@ -1,4 +1,4 @@
-// Seed and purpose are hashed into the key; normal numbers come from the Box-Muller transform, permutations from a Fisher-Yates shuffle.
+// Seed and purpose are hashed into the key; normal numbers come from the Box-Muller transform.
 #include "core/murmur_finalizer.hpp"
 #include "core/philox.hpp"
 
@@ -6,14 +6,10 @@
 
 #include <cmath>
 #include <numbers>
-#include <numeric>
 #include <string>
-#include <utility>
 
 namespace millrace {
 namespace {
-
-__extension__ using Wide = unsigned __int128;
 
 // FNV-1a over the purpose, then a finalizer over both: every bit of seed and purpose reaches every bit of the key.
 std::uint64_t key_of(std::uint64_t seed, std::string_view purpose) {
@@ -49,23 +45,6 @@ float Random::normal(std::uint64_t index, std::uint32_t epoch) const {
   // 1 - u lies in (0, 1], so the logarithm is finite.
   const double radius = std::sqrt(-2.0 * std::log(1.0 - static_cast<double>(to_unit_float(w[0]))));
   return static_cast<float>(radius * std::cos(2.0 * std::numbers::pi * static_cast<double>(to_unit_float(w[1]))));
-}
-
-std::vector<std::uint32_t> Random::permutation(std::uint32_t n, std::uint32_t epoch) const {
-  std::vector<std::uint32_t> order(n);
-  permute(order, epoch);
-  return order;
-}
-
-void Random::permute(std::span<std::uint32_t> order, std::uint32_t epoch) const {
-  std::iota(order.begin(), order.end(), 0U);
-  for (auto i = static_cast<std::uint32_t>(order.size()); i > 1; --i) {
-    const PhiloxCounter w = words(i, epoch);
-    // 64 random bits scaled to [0, i): the bias is below n / 2^64.
-    const std::uint64_t bits = (std::uint64_t{w[1]} << 32) | w[0];
-    const auto j = static_cast<std::uint32_t>((static_cast<Wide>(bits) * i) >> 64);
-    std::swap(order[i - 1], order[j]);
-  }
 }
 
 }  // namespace millrace

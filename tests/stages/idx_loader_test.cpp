@@ -4,10 +4,12 @@
 #include "idx_fixture.hpp"
 
 #include <millrace/dataset.hpp>
+#include <millrace/random.hpp>
 #include <millrace/testing/stage_tester.hpp>
 
 #include <algorithm>
 #include <bit>
+#include <filesystem>
 #include <numeric>
 #include <set>
 
@@ -126,6 +128,39 @@ TEST_CASE("Shuffled epochs hold every row once, each epoch in another order, the
   CHECK(one[0].ids == again[0].ids);
   CHECK(one[1].ids == again[1].ids);
   CHECK(one[0].ids != other[0].ids);
+}
+
+TEST_CASE("Shuffled rows come in the order that RowOrder has for them, listed and computed") {
+  const auto rows = GENERATE(std::uint32_t{1000}, static_cast<std::uint32_t>(kMostListedRows) + 77);
+  const TempFolder folder;
+  std::vector<std::uint8_t> values(rows);
+  for (std::uint32_t i = 0; i < rows; ++i) values[i] = static_cast<std::uint8_t>(i % 251);
+  StageTester t("idx_loader", {{"images", folder.file("rows", idx_of_bytes({rows}, values))},
+                               {"rows", ParamValue::List{3, std::int64_t{rows} - 3}},
+                               {"shuffle", true},
+                               {"block_rows", 65536}});
+  t.seed(7);
+  RowOrder order(Random(7, "shuffle"), std::int64_t{rows} - 3);
+  for (const std::uint32_t epoch : {1U, 2U}) {
+    const EpochRows sent = pull_epoch(t);
+    order.begin_epoch(epoch);
+    REQUIRE(sent.ids.size() == rows - 3);
+    std::vector<std::uint64_t> expected(sent.ids.size());
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      expected[i] = 3 + static_cast<std::uint64_t>(order.row(static_cast<std::int64_t>(i)));
+    CHECK(std::ranges::equal(sent.ids, expected));
+    CHECK(std::ranges::equal(sent.pixels, expected, {}, {}, [](std::uint64_t id) { return id % 251; }));
+  }
+}
+
+TEST_CASE("Rows are not too many to shuffle where 32 bits cannot count them") {
+  const TempFolder folder;
+  constexpr std::uint32_t kRows = (std::uint32_t{1} << 31) + 5;
+  const std::string file = folder.file("rows", idx_header(0x08, {kRows}));
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) + kRows);  // takes no space on the disk
+  StageTester t("idx_loader", {{"images", file}, {"shuffle", true}});
+  CHECK(t.infer().empty());
+  CHECK(t.output_spec("images").rows_per_epoch == kRows);
 }
 
 TEST_CASE("A row range sends those rows only, and ids stay row numbers of the file") {

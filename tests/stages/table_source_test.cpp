@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "error_of.hpp"
 
+#include <millrace/random.hpp>
 #include <millrace/testing/stage_tester.hpp>
 
 #include <algorithm>
@@ -89,6 +90,20 @@ TEST_CASE("Rows come in blocks, epoch after epoch, shuffled when asked for") {
     std::sort(ids.begin(), ids.end());
     for (std::size_t i = 0; i < ids.size(); ++i) CHECK(ids[i] == i);
   }
+}
+
+TEST_CASE("Shuffled rows come in the order that RowOrder has for them") {
+  const auto rows = GENERATE(std::int64_t{100}, kMostListedRows + 1);
+  StageTester t("table_source", columns({{"x", ParamValue::List(static_cast<std::size_t>(rows), 0)}},
+                                        {{"shuffle", true}, {"block_rows", 1 << 24}}));
+  t.seed(7);
+  RowOrder order(Random(7, "shuffle"), rows);
+  order.begin_epoch(1);
+  const Packet packet = (t.pull(), t.pop("x"));
+  std::vector<std::uint64_t> expected(static_cast<std::size_t>(rows));
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    expected[i] = static_cast<std::uint64_t>(order.row(static_cast<std::int64_t>(i)));
+  CHECK(std::ranges::equal(packet.sample_ids(), expected));
 }
 
 TEST_CASE("A table that does not fit together is refused with the place") {

@@ -10,7 +10,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -35,10 +34,6 @@ class MILLRACE_EXPORT Random {
   float uniform(std::uint64_t index, std::uint32_t epoch = 0) const;
   /// One float32 of the standard normal distribution (Box-Muller).
   float normal(std::uint64_t index, std::uint32_t epoch = 0) const;
-  /// A permutation of 0..n-1 (Fisher-Yates from the top).
-  std::vector<std::uint32_t> permutation(std::uint32_t n, std::uint32_t epoch) const;
-  /// The same in memory that is there already: writes a permutation of 0..order.size()-1. Allocates nothing.
-  void permute(std::span<std::uint32_t> order, std::uint32_t epoch) const;
 
   PhiloxKey key() const { return key_; }
 

@@ -1,8 +1,11 @@
-// The bound when a run has widened what it was made of.
+// The bound: of what a stage declares, and when a run has widened what it was made of.
 #include "check/memory_estimate.hpp"
 #include "built_in_graph.hpp"
 #include "catch.hpp"
 #include "check/memory_check.hpp"
+#include "idx_fixture.hpp"
+
+#include <millrace/random.hpp>
 
 using namespace millrace::pipelines;
 
@@ -45,4 +48,23 @@ TEST_CASE("what isolated nodes take in their processes is not in the run's own")
   const MemoryEstimate apart = memory_estimate(graph, 0);
   CHECK(apart.on_host() >= together.on_host() + graph.nodes.size() * apart.program);
   CHECK(apart.in_own_process() < apart.on_host() - graph.nodes.size() * apart.program);
+}
+
+TEST_CASE("the order of shuffled rows is planned where it is listed, and takes nothing where it is computed") {
+  const millrace::testing::TempFolder folder;
+  const auto order_bytes = [&](std::int64_t rows) {
+    const auto count = static_cast<std::uint32_t>(rows);
+    const std::string file =
+        folder.file("rows", millrace::testing::idx_of_bytes({count}, std::vector<std::uint8_t>(count)));
+    const ValidatedGraph graph =
+        graph_of_text("version: 1\ngraph:\n  rows: {stage: idx_loader, with: {shuffle: true, images: " + file +
+                      "}}\n"
+                      "  show: {stage: print, in: rows.images}\n");
+    for (const ValidatedNode& node : graph.nodes)
+      for (const MemoryUse& use : node.memory)
+        if (use.what == "order of the rows") return use.bytes;
+    return SIZE_MAX;
+  };
+  CHECK(order_bytes(millrace::kMostListedRows) == std::size_t{4} << 20);
+  CHECK(order_bytes(millrace::kMostListedRows + 1) == 0);
 }
