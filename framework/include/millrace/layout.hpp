@@ -12,6 +12,7 @@
 #include <millrace/files/atomic_file.hpp>
 #include <millrace/files/claim.hpp>
 #include <millrace/files/journal.hpp>
+#include <millrace/files/safetensors.hpp>
 #include <millrace/float_environment.hpp>
 #include <millrace/input_file.hpp>
 #include <millrace/model.hpp>
@@ -152,6 +153,11 @@ constexpr void add_context_types(LayoutHash& hash) {
       .type<ClaimHolder>(MILLRACE_DETAIL_AT(ClaimHolder, is_over), MILLRACE_DETAIL_AT(ClaimHolder, host),
                          MILLRACE_DETAIL_AT(ClaimHolder, pid), MILLRACE_DETAIL_AT(ClaimHolder, silent_s))
       .type<Sha256>()
+      .type<SafetensorsTensor>(MILLRACE_DETAIL_AT(SafetensorsTensor, type), MILLRACE_DETAIL_AT(SafetensorsTensor, shape),
+                               MILLRACE_DETAIL_AT(SafetensorsTensor, bytes))
+      .type<SafetensorsEntry>(MILLRACE_DETAIL_AT(SafetensorsEntry, type), MILLRACE_DETAIL_AT(SafetensorsEntry, shape),
+                              MILLRACE_DETAIL_AT(SafetensorsEntry, offset), MILLRACE_DETAIL_AT(SafetensorsEntry, bytes))
+      .type<SafetensorsHeader>(MILLRACE_DETAIL_AT(SafetensorsHeader, metadata))
       .type<DatasetFile>()
       .type<DatasetInfo>()
       .type<BuildInfo>()
@@ -200,7 +206,10 @@ constexpr void add_enumerators(LayoutHash& hash) {
       .values(Loss::categorical_crossentropy, Loss::binary_crossentropy, Loss::mse)
       .values(LayerKind::dense, LayerKind::dropout)
       .values(Precision::float32, Precision::tf32, Precision::bf16)
-      .values(Reduction::fast, Reduction::ordered);
+      .values(Reduction::fast, Reduction::ordered)
+      .values(SafetensorsType::boolean, SafetensorsType::u8, SafetensorsType::i8, SafetensorsType::u16, SafetensorsType::i16,
+              SafetensorsType::f16, SafetensorsType::bf16, SafetensorsType::u32, SafetensorsType::i32, SafetensorsType::f32,
+              SafetensorsType::u64, SafetensorsType::i64, SafetensorsType::f64);
 }
 
 #undef MILLRACE_DETAIL_AT
