@@ -4,6 +4,7 @@
 //   model:   snapshots, one an epoch
 //   metrics: at the end of each epoch: the metrics asked for, and the seconds that the evaluation took
 #include "batch/batch_check.hpp"
+#include "batch/model_ends.hpp"
 
 #include <millrace/detail/number_text.hpp>
 #include <millrace/error.hpp>
@@ -31,14 +32,6 @@ std::vector<std::string> all_metrics() {
   std::vector<std::string> names = metric_names();
   names.emplace(names.begin(), "loss");
   return names;
-}
-
-void check_width(const TensorSpec& spec, std::string_view field, std::int64_t width, const char* end,
-                 InferContext& ctx) {
-  if (elements_of(spec.row_shape) == width) return;
-  ctx.error(ErrorSite::input("data"), "shape-mismatch",
-            fmt::format("the model has {} {} a row, `{}` is {}", width, end, field, spec.describe()),
-            "prepare these rows as those the model is trained on");
 }
 
 class Evaluator final : public Serial {

@@ -4,6 +4,7 @@
 //   metrics: at the end of each epoch: loss, the metrics asked for, seconds, samples_per_second
 //   model:   at the end of each epoch: an immutable snapshot of the weights
 #include "batch/batch_check.hpp"
+#include "batch/model_ends.hpp"
 #include "training/rank_agreement.hpp"
 #include "training/running_epoch.hpp"
 
@@ -25,17 +26,6 @@
 
 namespace millrace::stages {
 namespace {
-
-/// Loss and last layer go together when the gradient of the pair is that of the loss.
-void check_loss(const ModelSpec& model, Loss loss, const std::string& last_path, InferContext& ctx) {
-  const Activation activation = model.layers.back().activation;
-  const std::optional<Activation> needed = needed_activation(loss);
-  if (!needed || activation == *needed) return;
-  ctx.error(ErrorSite::param("loss"), "loss-needs-activation",
-            fmt::format("`{}` needs the last layer to be `{}`, it is `{}`", to_string(loss), to_string(*needed),
-                        to_string(activation)),
-            fmt::format("set `{}.dense.activation` to `{}`, or use the loss `mse`", last_path, to_string(*needed)));
-}
 
 std::string help_for_targets(const TensorSpec& targets, const ModelSpec& model, const std::string& last_path) {
   std::string units = fmt::format("set `{}.dense.units` to {}", last_path, elements_of(targets.row_shape));

@@ -155,6 +155,11 @@ RecordType& RecordType::optional_field(std::string name, TensorType tensors) {
   return *this;
 }
 
+RecordType& RecordType::other_fields() {
+  takes_others = true;
+  return *this;
+}
+
 RecordType& RecordType::description(std::string text) {
   note = std::move(text);
   return *this;
@@ -172,6 +177,7 @@ std::string RecordType::text() const {
   for (const Field& field : fields)
     text += fmt::format("{}{}{} {}", text.empty() ? "" : ", ", field.optional ? "optional " : "", field.name,
                         field.tensors.text());
+  if (takes_others) text += ", any others";
   return with_note(std::move(text), note);
 }
 

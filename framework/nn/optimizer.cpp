@@ -77,8 +77,20 @@ std::vector<float> Optimizer::initial_state() const {
   return values;
 }
 
+std::vector<std::string> Optimizer::slot_names() const {
+  std::vector<std::string> names;
+  visit(rule_, [&](auto tag) {
+    for (const StateSlot& slot : decltype(tag)::Type::kState) names.emplace_back(slot.name);
+  });
+  return names;
+}
+
 Coefficients Optimizer::coefficients(std::uint64_t step) const {
   return visit(rule_, [&](auto tag) { return Coefficients::of(decltype(tag)::Type::at(values_, step)); });
 }
 
 }  // namespace millrace::nn
+
+std::vector<std::string> millrace::optimizer_slots(const OptimizerSpec& spec) {
+  return nn::Optimizer(spec).slot_names();
+}

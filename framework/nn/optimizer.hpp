@@ -20,6 +20,8 @@ class Optimizer {
   UpdateRule rule() const { return rule_; }
   /// Values that a weight has beside itself, at most kMostStateSlots: where each starts.
   std::vector<float> initial_state() const;
+  /// What each of them is called.
+  std::vector<std::string> slot_names() const;
   /// Largest global norm of the gradient; 0 when it is not clipped.
   double clip_norm() const { return clip_norm_; }
   /// `step` counts from 1.

@@ -1,5 +1,13 @@
-# Sources of nn and nn/cpu, part of millrace_framework.
+# Sources of nn and its rooms, part of millrace_framework.
 target_sources(millrace_framework PRIVATE
+  nn/checkpoint/checkpoint_digest.cpp
+  nn/checkpoint/checkpoint_header.cpp
+  nn/checkpoint/checkpoint_metadata.cpp
+  nn/checkpoint/checkpoint_names.cpp
+  nn/checkpoint/checkpoint_reader.cpp
+  nn/checkpoint/checkpoint_writer.cpp
+  nn/checkpoint/model_tensors.cpp
+  nn/checkpoint/trainer_tensors.cpp
   nn/descriptors.cpp
   nn/initializers.cpp
   nn/metric_sums.cpp

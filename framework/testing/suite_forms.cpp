@@ -98,6 +98,7 @@ class FormSearch {
         slots.push_back({port, "first", TensorType::any()});
         slots.push_back({port, "second", TensorType::any().scalar()});
       }
+      if (optional && decl.is_record && decl.record.takes_others) slots.push_back({port, "other", TensorType::any()});
       for (const RecordType::Field& field : decl.record.fields)
         if (optional || !field.optional) slots.push_back({port, field.name, field.tensors});
     }

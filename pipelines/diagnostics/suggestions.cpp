@@ -183,11 +183,11 @@ constexpr std::array kElsewhere{
     Spelling{"lstm", "there are the layers `dense` and `dropout`"},
     Spelling{"adamw", "there is no decay of weights beside the loss: `l2` of a layer adds to the loss"},
     Spelling{"predict",
-             "nothing predicts with a trained model yet; `print: {stage: print, in: {model: learn.model}}` writes its "
-             "weights"},
+             "a `predictor` gives what a model makes of rows, and no verb does; `print: {stage: print, in: {model: "
+             "learn.model}}` writes its weights"},
     Spelling{"inference",
-             "nothing predicts with a trained model yet; `print: {stage: print, in: {model: learn.model}}` writes its "
-             "weights"},
+             "a `predictor` gives what a model makes of rows, and no verb does; `print: {stage: print, in: {model: "
+             "learn.model}}` writes its weights"},
     Spelling{"save",
              "weights are not saved yet; `print: {stage: print, in: {model: learn.model}}` writes them as text"},
     Spelling{"export",

@@ -20,6 +20,7 @@ ARROWS = {
     "framework/testing": [PUBLIC],
     "framework/device": [PUBLIC],
     "framework/nn": [PUBLIC],
+    "framework/nn/checkpoint": [PUBLIC],
     "framework/nn/cpu": [PUBLIC, "framework/nn", "framework/nn/cpu/pass", "framework/nn/cpu/kernels"],
     "framework/nn/cpu/pass": [PUBLIC, "framework/nn", "framework/nn/cpu/kernels"],
     "framework/nn/cpu/kernels": [PUBLIC, "framework/core", "framework/nn"],

@@ -10,6 +10,7 @@
 #include <millrace/detail/build_info.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/files/atomic_file.hpp>
+#include <millrace/files/checkpoint.hpp>
 #include <millrace/files/claim.hpp>
 #include <millrace/files/journal.hpp>
 #include <millrace/files/safetensors.hpp>
@@ -113,7 +114,7 @@ constexpr void add_descriptor_types(LayoutHash& hash) {
                         MILLRACE_DETAIL_AT(TensorType, note), MILLRACE_DETAIL_AT(TensorType, advice))
       .type<RecordType::Field>(MILLRACE_DETAIL_AT(RecordType::Field, tensors),
                                MILLRACE_DETAIL_AT(RecordType::Field, optional))
-      .type<RecordType>(MILLRACE_DETAIL_AT(RecordType, like_input), MILLRACE_DETAIL_AT(RecordType, note))
+      .type<RecordType>(MILLRACE_DETAIL_AT(RecordType, takes_others), MILLRACE_DETAIL_AT(RecordType, like_input), MILLRACE_DETAIL_AT(RecordType, note))
       .type<PortType>(MILLRACE_DETAIL_AT(PortType, is_record), MILLRACE_DETAIL_AT(PortType, tensors),
                       MILLRACE_DETAIL_AT(PortType, record), MILLRACE_DETAIL_AT(PortType, note))
       .type<PortDecl>(MILLRACE_DETAIL_AT(PortDecl, name), MILLRACE_DETAIL_AT(PortDecl, optional))
@@ -175,6 +176,18 @@ constexpr void add_model_types(LayoutHash& hash) {
       .type<ModelSpec>(MILLRACE_DETAIL_AT(ModelSpec, layers))
       .type<OptimizerSpec>(MILLRACE_DETAIL_AT(OptimizerSpec, params))
       .type<ModelSnapshot>()
+      .type<CheckpointPosition>(MILLRACE_DETAIL_AT(CheckpointPosition, batch), MILLRACE_DETAIL_AT(CheckpointPosition, row),
+                                MILLRACE_DETAIL_AT(CheckpointPosition, is_epoch_complete))
+      .type<TrainerState>(MILLRACE_DETAIL_AT(TrainerState, model), MILLRACE_DETAIL_AT(TrainerState, slots),
+                          MILLRACE_DETAIL_AT(TrainerState, state))
+      .type<Checkpoint>(MILLRACE_DETAIL_AT(Checkpoint, trainers), MILLRACE_DETAIL_AT(Checkpoint, stages),
+                        MILLRACE_DETAIL_AT(Checkpoint, metadata))
+      .type<CheckpointFile>(MILLRACE_DETAIL_AT(CheckpointFile, sha256))
+      .type<CheckpointHeader>(MILLRACE_DETAIL_AT(CheckpointHeader, trainers), MILLRACE_DETAIL_AT(CheckpointHeader, stages),
+                              MILLRACE_DETAIL_AT(CheckpointHeader, metadata), MILLRACE_DETAIL_AT(CheckpointHeader, sha256),
+                              MILLRACE_DETAIL_AT(CheckpointHeader, weights_sha256),
+                              MILLRACE_DETAIL_AT(CheckpointHeader, tensors))
+      .type<CheckpointModel>(MILLRACE_DETAIL_AT(CheckpointModel, model), MILLRACE_DETAIL_AT(CheckpointModel, slots))
       .type<TrainSpec>(MILLRACE_DETAIL_AT(TrainSpec, loss), MILLRACE_DETAIL_AT(TrainSpec, optimizer),
                        MILLRACE_DETAIL_AT(TrainSpec, seed), MILLRACE_DETAIL_AT(TrainSpec, max_batch_rows),
                        MILLRACE_DETAIL_AT(TrainSpec, inputs), MILLRACE_DETAIL_AT(TrainSpec, targets),

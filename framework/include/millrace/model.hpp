@@ -66,6 +66,10 @@ struct OptimizerSpec {
   ParamValue params;
 };
 
+/// Names of what the optimizer keeps beside each weight, in the order of "optimizer/0", "optimizer/1", ... in what TrainStep::save puts:
+/// "velocity", "mean", "mean_square", "accumulator". Throws Error("unknown-optimizer", run).
+MILLRACE_EXPORT std::vector<std::string> optimizer_slots(const OptimizerSpec&);
+
 /// Type of the trainer's `model` parameter: a list of one-of layers.
 MILLRACE_EXPORT ParamType model_param_type();
 /// One-of optimizers.

@@ -67,6 +67,7 @@ struct MILLRACE_EXPORT RecordType {
     bool optional = false;
   };
   std::vector<Field> fields;  ///< empty: any
+  bool takes_others = false;  ///< fields beside these may come, and are not looked at
   std::string like_input;     ///< the fields of the input with this name
   std::string note, advice;   ///< the same as in TensorType
 
@@ -74,6 +75,8 @@ struct MILLRACE_EXPORT RecordType {
   static RecordType like(std::string input);
   RecordType& field(std::string name, TensorType);
   RecordType& optional_field(std::string name, TensorType);
+  /// Fields beside the declared ones may come, and are not looked at.
+  RecordType& other_fields();
   RecordType& description(std::string text);
   /// Help when a field is missing or not known.
   RecordType& hint(std::string help);

@@ -1,5 +1,5 @@
-// Lookups by name and by path of a parameter, and the roles that follow from ports: a trainer gives a model, an evaluator takes one and gives
-// metrics.
+// Lookups by name and by path of a parameter, and the roles that follow from kind and ports: a trainer gives a model that it makes of rows, an
+// evaluator takes one and gives metrics.
 #include "validated_graph.hpp"
 
 #include <algorithm>
@@ -75,7 +75,7 @@ std::size_t block_bytes(const ValidatedNode& node) {
 }
 
 bool ValidatedGraph::is_trainer(const ValidatedNode& node) const {
-  return gives(PortKind::model, node) && !takes_model(*this, node);
+  return node.info->kind != StageKind::source && gives(PortKind::model, node) && !takes_model(*this, node);
 }
 bool ValidatedGraph::is_evaluator(const ValidatedNode& node) const {
   return takes_model(*this, node) && gives(PortKind::metrics, node) && !gives(PortKind::model, node);

@@ -141,7 +141,7 @@ struct ValidatedGraph {
   const PortSpec& spec_of(const ValidatedEdge& edge) const {
     return *nodes[edge.from_node].find_output(edge.from_port);
   }
-  /// It gives a model and takes none.
+  /// It gives a model, takes none, and is no source, which has one from elsewhere.
   bool is_trainer(const ValidatedNode& node) const;
   /// It takes a model, and gives metrics and no model.
   bool is_evaluator(const ValidatedNode& node) const;

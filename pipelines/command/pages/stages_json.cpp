@@ -105,9 +105,9 @@ Json fields_json(const RecordType& record) {
 Json port_json(const PortDecl& port) {
   Json object{{"name", port.name}, {"kind", to_string(port.kind)}, {"optional", port.optional}, {"doc", port.text()}};
   if (port.kind != PortKind::data) return object;
-  if (port.is_record)
-    object["fields"] = fields_json(port.record);
-  else
+  if (port.is_record) object["fields"] = fields_json(port.record);
+  if (port.record.takes_others) object["other_fields"] = true;
+  if (!port.is_record)
     add_tensors(object, port.tensors);
   return object;
 }

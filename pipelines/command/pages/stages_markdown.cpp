@@ -36,6 +36,8 @@ std::string port_rows(const std::string& direction, const std::string& name, con
   for (const RecordType::Field& field : port.record.fields)
     text += row(direction, fmt::format("{}, field `{}`{}", name, field.name, field.optional ? ", optional" : ""),
                 field.tensors);
+  if (port.record.takes_others)
+    text += row(direction, name + ", any other field", TensorType::any().description("not looked at"));
   return text;
 }
 

@@ -168,7 +168,7 @@ COMMANDS = [
     (["train", MNIST], 2, "pipeline-run " + MNIST),
     (["fit", MNIST], 2, "pipeline-run " + MNIST),
     (["validate", MNIST], 2, "pipeline-run check " + MNIST),
-    (["predict", MNIST], 2, "nothing predicts"),
+    (["predict", MNIST], 2, "a `predictor` gives what a model makes of rows"),
     (["eval", MNIST], 2, "evaluates after each epoch: pipeline-run " + MNIST),
     (["init"], 2, "pipeline-run show mnist_mlp > my.yaml"),
     (["new"], 2, "pipeline-run new-stage NAME"),

@@ -6,6 +6,7 @@ import struct
 import tempfile
 import unittest
 
+from checkpoint_files import write_checkpoint
 from program import result_of, run
 
 FAULTY = os.environ["FAULTY_PLUGIN"]
@@ -108,7 +109,8 @@ class BuiltIn(unittest.TestCase):
         stages = result_of(run("stages", "--json"))["stages"]
         plugins = {stage["name"]: "built-in" if stage["plugin"] == "millrace" else stage["file"] for stage in stages}
         self.assertEqual(plugins["trainer"], "built-in")
-        del plugins["idx_loader"]  # the next test gives it files
+        for name in ("idx_loader", "saved_model"):  # the next tests give them files
+            del plugins[name]
         for name, plugin in plugins.items():
             with self.subTest(name):
                 self.assert_clean(*report(f"{plugin}:{name}"))
@@ -120,6 +122,11 @@ class BuiltIn(unittest.TestCase):
                 process, result = report("built-in:idx_loader", "--with", "{%s, %s}" % (files, more))
                 self.assert_clean(process, result)
                 self.assertIn("block-size-matters", checks_of(result["stages"][0], "passed"))
+
+    def test_saved_model_is_clean_on_a_small_checkpoint(self):
+        path = self.folder / "checkpoint.safetensors"
+        write_checkpoint(path, [(0, [[0.5, -1.0, 2.0]] * 10, [0.25] * 10)])
+        self.assert_clean(*report("built-in:saved_model", "--with", "{file: %s}" % path))
 
     def test_a_source_without_its_files_says_so(self):
         process, result = report("built-in:idx_loader", "--with",
