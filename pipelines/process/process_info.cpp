@@ -1,4 +1,4 @@
-// Parses /proc/self: statm for the memory now, status for its peak, stat for when the process was started.
+// Parses /proc/self: statm for the memory now, status for its peak, stat for when the process was started, cmdline for how.
 #include "process_info.hpp"
 
 #include <unistd.h>
@@ -41,6 +41,13 @@ double seconds_since_launch() {
   clock_gettime(CLOCK_BOOTTIME, &now);
   const double ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9 - std::stod(field) / ticks;
+}
+
+std::vector<std::string> command_line() {
+  std::ifstream file("/proc/self/cmdline");
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  return words;
 }
 
 }  // namespace millrace::pipelines

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
+#include <vector>
 
 namespace millrace::pipelines {
 
@@ -11,5 +13,7 @@ std::size_t resident_bytes();
 std::size_t peak_resident_bytes();
 /// Seconds since the process was started by the kernel, before any of its code ran.
 double seconds_since_launch();
+/// The program and its arguments; empty where /proc cannot be read.
+std::vector<std::string> command_line();
 
 }  // namespace millrace::pipelines

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <functional>
 
 namespace millrace::pipelines {
 namespace {
@@ -75,6 +76,14 @@ bool load_each(const DocNode& document, const ConfigOptions& options, StageRegis
   return all;
 }
 
+// Bare names are looked for, wherever the config lies.
+void edit_plugin_paths(DocNode& document, const std::function<std::string(const DocNode&)>& edited) {
+  DocMember* plugins = document.find("plugins");
+  if (plugins == nullptr) return;
+  for (DocNode& item : plugins->value.items)
+    if (item.is_scalar() && !is_bare_name(item.text)) item.text = edited(item);
+}
+
 }  // namespace
 
 // `--set plugins=...` is heeded before the other overrides, whose types come from the plugins' descriptors. What is wrong
@@ -94,10 +103,14 @@ bool load_named_plugins(const DocNode& document, const ConfigOptions& options, S
 }
 
 DocNode with_plugins_from_here(DocNode document) {
-  DocMember* plugins = document.find("plugins");
-  if (plugins == nullptr) return document;
-  for (DocNode& item : plugins->value.items)
-    if (item.is_scalar() && !is_bare_name(item.text)) item.text = beside_config(item.text, item.where);
+  edit_plugin_paths(document, [](const DocNode& plugin) { return beside_config(plugin.text, plugin.where); });
+  return document;
+}
+
+DocNode with_plugins_from_root(DocNode document) {
+  edit_plugin_paths(document, [](const DocNode& plugin) {
+    return fs::absolute(beside_config(plugin.text, plugin.where)).lexically_normal().string();
+  });
   return document;
 }
 

@@ -17,6 +17,8 @@ bool load_named_plugins(const DocNode& document, const ConfigOptions& options, S
 
 /// `document` with paths of plugins that start at the current folder, not at the files that name them. Names without a path stay.
 DocNode with_plugins_from_here(DocNode document);
+/// The same with paths from the root: for a config that is to lie elsewhere.
+DocNode with_plugins_from_root(DocNode document);
 
 /// With `--strict-paths`, and from before the config is read: this process and those it starts open nothing to read but what lies
 /// below the config's folder, in the folders of data sets and plugins, and the files of `--plugin`.

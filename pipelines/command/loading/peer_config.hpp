@@ -2,7 +2,7 @@
 #pragma once
 
 #include "checked_config.hpp"
-#include "command/pages/run_info.hpp"
+#include "record/environment/run_info.hpp"
 
 #include <millrace/peers.hpp>
 

@@ -4,6 +4,7 @@
 #include "command/terminal/answer.hpp"
 #include "diagnostics/problem_json.hpp"
 #include "process/process_info.hpp"
+#include "record/environment/run_info_json.hpp"
 #include "run_summary.hpp"
 
 #include <millrace/detail/build_info.hpp>
@@ -102,26 +103,16 @@ bool was_read(const DataInfo& source, const RunReport& report) {
 void add_info(const RunInfo& info, const RunReport& report, Json& object) {
   object["bits_class"] = info.bits_class;
   object["plugins"] = Json::array();
-  for (const UsedPlugin& plugin : info.plugins)
-    object["plugins"].push_back({{"name", plugin.name},
-                                 {"version", plugin.version},
-                                 {"file", plugin.file},
-                                 {"sha256", plugin.sha256},
-                                 {"stages", plugin.stages}});
+  for (const UsedPlugin& plugin : info.plugins) object["plugins"].push_back(json_of(plugin));
   object["data"] = Json::object();
-  for (const DataInfo& source : info.data) {
-    if (!was_read(source, report)) continue;
-    Json& data = object["data"][source.node] = Json::object();
-    if (source.rows >= 0) data["rows"] = source.rows;
-    if (source.sha256.empty()) continue;
-    data.update({{"files", source.files.size()}, {"sha256", source.sha256}, {"whole", source.whole}});
-  }
+  for (const DataInfo& source : info.data)
+    if (was_read(source, report)) object["data"][source.node] = json_of(source);
 }
 
 }  // namespace
 
 std::string run_json(const ValidatedGraph& graph, const RunReport& report, double launch_seconds, const RunInfo& info,
-                     const Diagnostics& checked) {
+                     const Diagnostics& checked, const std::string& run) {
   const BuildInfo build = build_info();
   Json object = {{"schema", 1},
                  {"name", graph.name},
@@ -133,6 +124,7 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
                  {"onednn", build.onednn},
                  {"isa", build.isa},
                  {"build", build.describe()}};
+  if (!run.empty()) object["run"] = run;
   add_info(info, report, object);
   if (graph.ranks.size > 1) {
     object["ranks"] = graph.ranks.size;

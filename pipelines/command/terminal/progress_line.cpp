@@ -3,6 +3,7 @@
 
 #include "diagnostics/printable_text.hpp"
 #include "epoch_text.hpp"
+#include "run/report/report_diagnostics.hpp"
 
 #include <fmt/format.h>
 
@@ -23,11 +24,7 @@ constexpr double kNever = -std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-std::string warning_note(const RunWarning& warning, Look look) {
-  Diagnostic told{warning, warning.where, {}, Severity::warning};
-  if (!warning.node.empty()) told.notes.push_back("in " + node_text(warning.node, warning.stage));
-  return render(told, look) + "\n";
-}
+std::string warning_note(const RunWarning& warning, Look look) { return render(diagnostic_of(warning), look) + "\n"; }
 
 ProgressLine::ProgressLine(ProgressOptions options, ProgressOutput& output)
     : options_(std::move(options)),

@@ -1,5 +1,6 @@
 // `pipeline-run CONFIG`: check, run, report.
 #include "check/memory_check.hpp"
+#include "command/keeping/kept_run.hpp"
 #include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
 #include "command/loading/peer_config.hpp"
@@ -14,6 +15,7 @@
 #include "process/exit_watch.hpp"
 #include "process/process_info.hpp"
 #include "process/timeouts.hpp"
+#include "run/report/report_diagnostics.hpp"
 #include "run/runner.hpp"
 
 #include <fmt/format.h>
@@ -31,40 +33,20 @@ struct RunVerbOptions : ConfigOptions {
   bool dry_run = false, quiet = false;
   std::uint32_t every = 0;  ///< a line for each so many epochs; 0: as progress_line.hpp decides
   bool alone = false;       ///< one process, whatever a launcher says
+  bool no_keep = false;     ///< the run leaves no folder
+  std::string runs;         ///< where run folders lie; empty: default_runs_folder()
 };
 
 double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-Diagnostics failures_of(const RunReport& report) {
-  Diagnostics found;
-  for (const RunFailure& failure : report.failures) {
-    Diagnostic diagnostic{failure, failure.where};
-    if (!failure.node.empty()) {
-      std::string place = "in " + node_text(failure.node, failure.stage);
-      if (failure.epoch > 0)
-        place += failure.batch > 0 ? fmt::format(", epoch {}, batch {}", failure.epoch, failure.batch)
-                                   : fmt::format(", epoch {}, packet {}", failure.epoch, failure.packet);
-      diagnostic.notes.insert(diagnostic.notes.begin(), std::move(place));
-    }
-    found.add(std::move(diagnostic));
-  }
-  return found;
-}
+std::string run_line(const std::string& folder) { return fmt::format("run {}\n", printable_line(folder)); }
 
 Error unwritable(int write_error) {
   return {ErrorKind::output, "output-unwritable",
           "results cannot be written: " + std::generic_category().message(write_error),
           "the reader has gone, the disk is full or it is not open for writing; send the output elsewhere"};
-}
-
-/// What made the run fail stays its exit code.
-void tell_lost(RunReport& report, const Error& error) {
-  report.failures.push_back({error.problem()});
-  if (report.exit_code != 0) return;
-  report.exit_code = static_cast<int>(ErrorKind::output);
-  report.reason = "output lost";
 }
 
 // Where epoch lines, summary and prints go: with --json standard output is one object and nothing else.
@@ -85,22 +67,7 @@ ProgressOptions progress_options(const ValidatedGraph& graph, const RunVerbOptio
   return progress;
 }
 
-// Where standard error takes nothing at the moment, the object does not wait for it.
-void tell_end(const ValidatedGraph& graph, RunReport& report, const RunVerbOptions& options, double launch_seconds,
-              const RunInfo& info, const Diagnostics& checked, RunOutput& output) {
-  if (!options.quiet && graph.ranks.rank == 0)
-    output.result(run_summary(graph, report, checked.warnings().size() + report.warnings.size()));
-  if (!options.json || takes_text(STDERR_FILENO)) output.finish();
-  if (output.write_error() != 0) tell_lost(report, unwritable(output.write_error()));
-  try {
-    if (options.json) write_result(run_json(graph, report, launch_seconds, info, checked));
-  } catch (const Error& error) {  // the caller is to hear of the run's failures all the same
-    tell_lost(report, error);
-  }
-  output.finish();
-}
-
-/// How the end of a run is told, whichever way it comes.
+/// How the end of a run is kept and told, whichever way it comes.
 struct RunEnd {
   const ValidatedGraph& graph;
   const RunVerbOptions& options;
@@ -109,20 +76,50 @@ struct RunEnd {
   const RunInfo& info;
   const Diagnostics& checked;
   RunOutput& output;
+  RunRecorder* recorder;  ///< null: the run is not kept
+
+  std::string folder() const { return recorder == nullptr ? std::string() : recorder->folder().path(); }
+  std::string json(const RunReport& report) const {
+    return run_json(graph, report, launch_seconds, info, checked, folder());
+  }
+
+  void keep(RunReport& report) const {
+    if (recorder != nullptr) keep_end(*recorder, report, [&] { return json(report); });
+  }
 
   void tell(RunReport& report) const {
-    tell_end(graph, report, options, launch_seconds, info, checked, output);
+    tell_results(report);
     if (const Diagnostics failures = failures_of(report); !failures.empty()) write_errors(failures, options, peers);
   }
 
   /// For a run that may never come back: ends the process, whatever becomes of the telling.
   [[noreturn]] void tell_and_leave(RunReport& report) const noexcept {
     try {
+      keep(report);
       tell(report);
     } catch (...) {  // no memory, perhaps; the exit code says what is left to say
     }
     if (peers != nullptr) peers->leave(report.exit_code);  // the others hear why
     exit_now(report.exit_code);
+  }
+
+ private:
+  std::string summary(const RunReport& report) const {
+    std::string text = run_summary(graph, report, checked.warnings().size() + report.warnings.size());
+    return recorder == nullptr ? text : text + run_line(folder());
+  }
+
+  // Where standard error takes nothing at the moment, the object does not wait for it.
+  void tell_results(RunReport& report) const {
+    if (!options.quiet && graph.ranks.rank == 0) output.result(summary(report));
+    if (!options.json || takes_text(STDERR_FILENO)) output.finish();
+    if (output.write_error() != 0) add_lost_output(report, unwritable(output.write_error()));
+    try {
+      if (options.json) write_result(json(report));
+    } catch (const Error& error) {  // the caller is to hear of the run's failures all the same
+      add_lost_output(report, error);
+    }
+    output.finish();
   }
 };
 
@@ -147,6 +144,10 @@ RunReport run_watched(ValidatedGraph& graph, const RunEnd& end, Stopping& stoppi
   OtherRank other_rank(graph.ranks.rank, end.options, end.output);
   RunOptions run_options;
   run_options.observer = graph.ranks.rank == 0 ? static_cast<RunObserver*>(&progress) : &other_rank;
+  if (end.recorder != nullptr) {
+    end.recorder->pass_on_to(run_options.observer);
+    run_options.observer = end.recorder;
+  }
   run_options.stop_signal = &stopping.signals.first();
   run_options.at_work = &stopping.note.at_work;
   run_options.peers = end.peers;
@@ -161,6 +162,18 @@ RunReport run_watched(ValidatedGraph& graph, const RunEnd& end, Stopping& stoppi
   return report;
 }
 
+bool is_kept(const CheckedConfig& checked, const RunVerbOptions& options) {
+  return checked.spec.keep && !options.no_keep && !options.dry_run && checked.graph.ranks.rank == 0;
+}
+
+std::unique_ptr<RunRecorder> begin_keeping(const CheckedConfig& checked, const RunInfo& info,
+                                           const RunVerbOptions& options) {
+  if (!is_kept(checked, options)) return nullptr;
+  auto recorder = keep_run(checked, info, options.config, options.runs.empty() ? default_runs_folder() : options.runs);
+  if (!options.quiet) write_note(run_line(recorder->folder().path()));
+  return recorder;
+}
+
 int check_and_run(const RunVerbOptions& options, Stopping& stopping, Peers* peers) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options, peers);
   if (options.dry_run && peers == nullptr) look_for_data(*checked, options);  // a run tells it when it gets there
@@ -171,7 +184,7 @@ int check_and_run(const RunVerbOptions& options, Stopping& stopping, Peers* peer
     return report_errors(*checked, options);
   }
   RunInfo info;
-  if (peers != nullptr || options.json) info = info_of(checked->graph);
+  if (peers != nullptr || options.json || is_kept(*checked, options)) info = info_of(checked->graph);
   if (peers != nullptr)
     if (const int code = agree_on_data(*peers, checked->graph, info.data, options); code != 0) return code;
   if (peers != nullptr)
@@ -182,9 +195,12 @@ int check_and_run(const RunVerbOptions& options, Stopping& stopping, Peers* peer
     if (checked->graph.ranks.rank == 0) print_plan(checked->graph, checked->registry, options.json);
     return 0;
   }
+  const std::unique_ptr<RunRecorder> recorder = begin_keeping(*checked, info, options);
   RunOutput output(lines_descriptor(options), STDERR_FILENO);
-  const RunEnd end{checked->graph, options, peers, seconds_since_launch(), info, checked->diagnostics, output};
+  const RunEnd end{checked->graph,       options, peers,         seconds_since_launch(), info,
+                   checked->diagnostics, output,  recorder.get()};
   RunReport report = run_watched(checked->graph, end, stopping);
+  end.keep(report);
   const Stopping::Telling telling(stopping);
   end.tell(report);
   return report.exit_code;
@@ -249,7 +265,14 @@ std::vector<Option> own_options() {
            .store = into(&RunVerbOptions::every)},
           {.name = "alone",
            .help = "A run of one process, also when mpirun or srun starts several",
-           .store = into(&RunVerbOptions::alone)}};
+           .store = into(&RunVerbOptions::alone)},
+          {.name = "runs",
+           .kind = ValueKind::file,
+           .placeholder = "DIR",
+           .help = "Where the run's folder is made; MILLRACE_RUNS or runs unless said",
+           .example = "runs",
+           .store = into(&RunVerbOptions::runs)},
+          {.name = "no-keep", .help = "Leave no folder of the run", .store = into(&RunVerbOptions::no_keep)}};
 }
 
 const RegisteredVerb kVerb({.name = "run",

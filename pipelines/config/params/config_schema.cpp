@@ -28,6 +28,7 @@ const std::vector<Param>& top_level_params() {
       Param("epochs", integer_between(0, 1'000'000), "Passes over the data; 0 evaluates the initial weights.")
           .or_default(1),
       Param("epochs_ahead", integer_between(0, 1), "Epochs that sources may be ahead of the evaluation.").or_default(1),
+      Param("keep", ParamType::boolean(), "Whether the run is kept in a folder of its own.").or_default(true),
       Param("plugins", ParamType::list(ParamType::text()), "Shared objects with further stages.")
           .or_default(ParamValue::List{}),
   };

@@ -9,7 +9,7 @@
 
 namespace millrace::pipelines {
 
-/// version, name, seed, device, threads, epochs, epochs_ahead, plugins. The keys that hold structure are not among them.
+/// version, name, seed, device, threads, epochs, epochs_ahead, keep, plugins. The keys that hold structure are not among them.
 const std::vector<Param>& top_level_params();
 /// Every top-level key, those that hold structure (extends, chains, graph) included.
 const std::vector<std::string>& top_level_keys();

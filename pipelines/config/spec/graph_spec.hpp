@@ -39,6 +39,7 @@ struct GraphSpec {
   int threads = 0;  ///< 0: auto
   std::uint32_t epochs = 1;
   std::uint32_t epochs_ahead = 1;
+  bool keep = true;  ///< the run is kept in a folder
   std::vector<std::string> plugins;
   std::vector<Location> plugins_where;
   std::vector<NodeSpec> nodes;  ///< chains expanded, in the user's order

@@ -169,6 +169,7 @@ void read_top(const DocNode& document, GraphSpec& spec, Diagnostics& diagnostics
   spec.threads = top["threads"].is_integer() ? static_cast<int>(top["threads"].integer()) : 0;
   spec.epochs = static_cast<std::uint32_t>(top["epochs"].integer());
   spec.epochs_ahead = static_cast<std::uint32_t>(top["epochs_ahead"].integer());
+  spec.keep = top["keep"].boolean();
   check_device(spec, diagnostics);
   read_plugins(document, spec);
 }

@@ -1,4 +1,4 @@
-// Says where a failure is, picks the model of the only trainer as that of the run, and reads the reduction's deviation from the last
+// Says where a failure is, adds that of an output, picks the model of the only trainer as that of the run, and reads the reduction's deviation from the last
 // epoch's metrics.
 #include "run_report.hpp"
 
@@ -21,6 +21,13 @@ RunFailure failure_of_node(const ValidatedNode& node, Problem problem) {
 
 std::string node_text(std::string_view node, std::string_view stage) {
   return fmt::format("node `{}` (stage {})", node, stage);
+}
+
+void add_lost_output(RunReport& report, const Error& error) {
+  report.failures.push_back({error.problem()});
+  if (report.exit_code != 0) return;
+  report.exit_code = static_cast<int>(ErrorKind::output);
+  report.reason = "output lost";
 }
 
 // Of several trainers none is the run's, also when only one of them has come to the end of an epoch.

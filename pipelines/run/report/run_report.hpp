@@ -4,6 +4,7 @@
 #include "check/graph/validated_graph.hpp"
 
 #include <millrace/device.hpp>
+#include <millrace/error.hpp>
 #include <millrace/metrics.hpp>
 #include <millrace/model.hpp>
 
@@ -80,6 +81,9 @@ struct RunReport {
   double seconds = 0, first_batch_seconds = 0;
   std::optional<DeviceTimes> device_times;  ///< empty for a device that keeps no account
 };
+
+/// What the run has come to could not be written: a failure, and the exit code unless something had failed before.
+void add_lost_output(RunReport& report, const Error& error);
 
 /// Fills in the model of the only trainer, out of `report.models`.
 void take_single_model(const ValidatedGraph& graph, RunReport& report);

@@ -1,0 +1,31 @@
+// What the parts of a run folder are called, and what is one.
+#pragma once
+
+#include <string>
+
+namespace millrace::pipelines {
+namespace run_parts {
+
+inline constexpr const char* kConfig = "config.yaml";
+inline constexpr const char* kClaim = "claim";
+inline constexpr const char* kAttempts = "attempts";
+inline constexpr const char* kCurrent = "current";  ///< a link to the attempt that counts
+
+// Of an attempt; in the run's own folder links to those of `current`.
+inline constexpr const char* kEnvironment = "environment.json";
+inline constexpr const char* kMetrics = "metrics.jsonl";
+inline constexpr const char* kCheckpoints = "checkpoints";
+inline constexpr const char* kLog = "log.txt";
+
+/// In the run's own folder: of the attempt that has finished the run, and then for ever. In that of an attempt: how that one ended otherwise.
+inline constexpr const char* kSummary = "summary.json";
+
+}  // namespace run_parts
+
+/// A folder, no link to one, with a claim and an environment; or one that was being made when its process was killed, and has nothing that a
+/// run folder has not.
+bool is_run_folder(const std::string& folder);
+/// Throws Error("no-run-folder", usage).
+void require_run_folder(const std::string& folder);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,84 @@
+// Writes down what a run tells: its epochs into the journal, its warnings and texts into the log.
+#pragma once
+
+#include "log_file.hpp"
+#include "record/folder/run_folder.hpp"
+#include "run/report/run_observer.hpp"
+
+#include <millrace/files/journal.hpp>
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace millrace::pipelines {
+
+/// Passes everything on to another observer. A line of an epoch is in the file when that one is told of the epoch. A thread brings lines to the
+/// disk, several together where epochs are short, so that the run does not wait for each.
+///
+/// What cannot be written, and a claim that was lost, ends the run by that name: epoch() throws it once an epoch is complete, finish() where no
+/// epoch follows, each after it was passed on; nothing else throws. From then on nothing is written.
+class RunRecorder final : public RunObserver {
+ public:
+  /// All lines up to that of `epoch` are on the disk. Called on the recorder's thread, not for every epoch, with growing ones; what it throws is treated as what
+  /// cannot be written.
+  using Synced = std::function<void(std::uint32_t epoch)>;
+
+  /// Opens journal and log. Throws Error of kind output, with the ways out as help.
+  explicit RunRecorder(RunFolder folder, Synced synced = {});
+  /// Ends as close() does, and keeps what that throws to itself.
+  ~RunRecorder() override;
+  RunRecorder(const RunRecorder&) = delete;
+  RunRecorder& operator=(const RunRecorder&) = delete;
+
+  RunFolder& folder() { return folder_; }
+  const RunFolder& folder() const { return folder_; }
+  /// Before the run; null: to nobody.
+  void pass_on_to(RunObserver* inner) { inner_ = inner; }
+  /// Adds a text to the log. What fails is told as above.
+  void log(std::string_view text);
+  /// Everything is on the disk and `synced` has been told of the last epoch. Throws what could not be written and has not been told yet. Any
+  /// thread, also while the run still goes on; what comes later is not written.
+  void close();
+
+  void step(const std::string& node, const StepProgress& progress) override;
+  void epoch(const Metrics& metrics, bool complete) override;
+  void print(std::string_view text) override;
+  void warning(const RunWarning& warning) override;
+  void ending(const RunFailure& failure) override;
+  void busy(const std::map<std::string, double>& seconds_by_node) override;
+  void finish() override;
+
+ private:
+  void append(const Metrics& metrics);
+  void sync_lines();
+  bool sync_once(std::unique_lock<std::mutex>& lock);
+  void note_fault();
+  void throw_fault();
+
+  RunFolder folder_;
+  RunObserver* inner_ = nullptr;
+  Synced synced_;
+  LogFile log_;
+
+  std::mutex mutex_;  // of what follows
+  std::condition_variable changed_;
+  Journal journal_;
+  std::optional<std::uint32_t> appended_, on_disk_;  // the last epoch
+  bool is_over_ = false;
+
+  std::mutex fault_mutex_;  // of what follows; taken last
+  std::exception_ptr fault_;
+  bool is_faulty_ = false;
+
+  std::mutex closing_;
+  std::thread thread_;
+};
+
+}  // namespace millrace::pipelines

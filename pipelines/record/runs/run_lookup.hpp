@@ -1,0 +1,19 @@
+// Which runs there are, and which one a word names.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// The one that was started last.
+inline constexpr const char* kLastRun = "last";
+
+/// The run folders in `runs`, the one started last first; none where that is not there. Throws Error("runs-unreadable", data).
+std::vector<std::string> runs_in(const std::string& runs);
+
+/// The folder of the run that `word` names: `last`, a run in `runs` by its name, or a folder. Throws Error("unknown-run", usage) with the names that may
+/// be meant.
+std::string find_run(const std::string& word, const std::string& runs);
+
+}  // namespace millrace::pipelines

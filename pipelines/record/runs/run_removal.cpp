@@ -1,0 +1,72 @@
+// The claim is taken before, so that nobody begins an attempt meanwhile; where the disk is too full for that, looking has to do.
+#include "run_removal.hpp"
+
+#include "record/folder/record_failure.hpp"
+#include "record/folder/run_parts.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/files/claim.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <vector>
+
+namespace millrace::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kLease{30};
+
+Error in_use(const std::string& folder) {
+  return {ErrorKind::output, "run-in-use", fmt::format("run `{}` is in use", folder),
+          "`pipeline-run runs` shows which runs are running; wait for its end, or end it"};
+}
+
+// Nothing where the claim could not be taken for want of room or rights, and nobody holds it.
+std::optional<Claim> claim_for_removal(const std::string& folder) {
+  const std::string path = (fs::path(folder) / run_parts::kClaim).string();
+  try {
+    if (std::optional<Claim> claim = Claim::take(path, kLease)) return claim;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::output) throw;
+    if (claim_holder(path).is_over) return std::nullopt;
+  }
+  throw in_use(folder);
+}
+
+void remove_tree(const fs::path& path) {
+  std::error_code failed;
+  fs::remove_all(path, failed);
+  if (failed) throw unwritable_record("remove", path.string(), failed.value());
+}
+
+// What makes it a run folder goes last.
+void remove_parts(const fs::path& folder) {
+  std::error_code failed;
+  std::vector<fs::path> entries;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed))
+    if (entry->path().filename() != run_parts::kClaim) entries.push_back(entry->path());
+  if (failed) throw unwritable_record("look into", folder.string(), failed.value());
+  std::stable_partition(entries.begin(), entries.end(),
+                        [](const fs::path& entry) { return entry.filename() != run_parts::kEnvironment; });
+  for (const fs::path& entry : entries) remove_tree(entry);
+}
+
+}  // namespace
+
+void remove_run(const std::string& folder) {
+  require_run_folder(folder);
+  {
+    const std::optional<Claim> claim = claim_for_removal(folder);
+    remove_parts(folder);
+  }
+  remove_tree(folder);
+}
+
+}  // namespace millrace::pipelines

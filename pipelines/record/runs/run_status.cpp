@@ -1,0 +1,134 @@
+// The state is decided in the order in which one thing outlasts the other: a summary, a held claim, how the last attempt ended.
+#include "run_status.hpp"
+
+#include "record/environment/environment.hpp"
+#include "record/folder/run_parts.hpp"
+#include "record/folder/small_file.hpp"
+
+#include <millrace/error.hpp>
+#include <millrace/files/claim.hpp>
+#include <millrace/files/journal.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <system_error>
+
+namespace millrace::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+constexpr std::array kStates{"running", "finished", "stopped", "failed", "interrupted"};
+
+// An empty one for what is not there or none.
+Json object_in(const fs::path& path) {
+  Json object = Json::parse(content_of(path.string()), nullptr, false);
+  return object.is_object() ? object : Json::object();
+}
+
+std::string text_in(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+ClaimHolder holder_of(const fs::path& folder) {
+  try {
+    return claim_holder((folder / run_parts::kClaim).string());
+  } catch (const Error&) {  // being removed, or not for this user to read
+    return {};
+  }
+}
+
+RunState ended_state(const fs::path& folder, std::int64_t attempt) {
+  const fs::path last = folder / run_parts::kAttempts / std::to_string(attempt) / run_parts::kSummary;
+  const std::string said = text_in(object_in(last), "status");
+  if (said == name_of(RunState::stopped)) return RunState::stopped;
+  return said == name_of(RunState::failed) ? RunState::failed : RunState::interrupted;
+}
+
+RunState state_of(const fs::path& folder, const ClaimHolder& holder) {
+  std::error_code failed;
+  if (fs::exists(fs::symlink_status(folder / run_parts::kSummary, failed))) return RunState::finished;
+  return holder.is_over ? ended_state(folder, holder.attempt) : RunState::running;
+}
+
+std::vector<std::string> names_of(const JournalLine& line) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : line.values) names.push_back(name);
+  return names;
+}
+
+void take_line(const JournalLine& line, RunStatus& status) {
+  if (line.kind != "epoch") return;
+  const auto epoch = static_cast<std::uint32_t>(line.position.epoch);
+  status.epochs_done = epoch;
+  const std::string name = status.best ? status.best->name : compared_metric(names_of(line));
+  const std::optional<double> value = line.number(name);
+  if (value && (!status.best || *value < status.best->value)) status.best = BestValue{name, *value, epoch};
+}
+
+// Lines of a version that this program does not know say nothing to it.
+void read_metrics(const fs::path& folder, RunStatus& status) {
+  try {
+    read_journal((folder / run_parts::kMetrics).string(), [&](const JournalLine& line) { take_line(line, status); });
+  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): what cannot be read is left out
+  }
+}
+
+std::uint64_t bytes_below(const fs::path& folder) {
+  std::uint64_t bytes = 0;
+  std::error_code failed;
+  fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied, failed);
+  for (const fs::recursive_directory_iterator end; !failed && entry != end; entry.increment(failed)) {
+    std::error_code gone;
+    if (fs::is_regular_file(entry->symlink_status(gone))) bytes += entry->file_size(gone) * (gone ? 0 : 1);
+  }
+  return bytes;
+}
+
+void read_environment(const fs::path& folder, RunStatus& status) {
+  const Json environment = object_in(folder / run_parts::kEnvironment);
+  status.started = parse_time(text_in(environment, "started"));
+  const auto epochs = environment.find("epochs");
+  if (epochs != environment.end() && epochs->is_number_unsigned()) status.epochs_planned = epochs->get<std::uint32_t>();
+}
+
+}  // namespace
+
+std::optional<std::chrono::system_clock::time_point> started_at(const std::string& folder) {
+  return parse_time(text_in(object_in(fs::path(folder) / run_parts::kEnvironment), "started"));
+}
+
+const char* name_of(RunState state) { return kStates[static_cast<std::size_t>(state)]; }
+
+RunStatus status_of(const std::string& folder) {
+  require_run_folder(folder);
+  const fs::path path(folder);
+  const ClaimHolder holder = holder_of(path);
+  RunStatus status;
+  status.folder = folder;
+  status.name = fs::path(folder).lexically_normal().filename().string();
+  status.state = state_of(path, holder);
+  status.attempt = holder.attempt;
+  read_environment(path, status);
+  read_metrics(path, status);
+  status.bytes = bytes_below(path);
+  return status;
+}
+
+std::string compared_metric(const std::vector<std::string>& names) {
+  const auto ending = [&](const std::string& wanted) -> std::string {
+    const auto found =
+        std::find_if(names.begin(), names.end(), [&](const std::string& name) { return name.ends_with(wanted); });
+    return found == names.end() ? "" : *found;
+  };
+  if (std::find(names.begin(), names.end(), "val_loss") != names.end()) return "val_loss";
+  const std::string validation = ending("val_loss");
+  return validation.empty() ? ending("loss") : validation;
+}
+
+}  // namespace millrace::pipelines
