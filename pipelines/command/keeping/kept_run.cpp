@@ -9,7 +9,6 @@
 #include "record/runs/run_status.hpp"
 #include "run/report/report_diagnostics.hpp"
 
-#include <millrace/detail/environment.hpp>
 #include <millrace/error.hpp>
 
 #include <nlohmann/json.hpp>
@@ -40,11 +39,6 @@ std::string summary_of(const RunReport& report, const std::string& json) {
 }
 
 }  // namespace
-
-std::string default_runs_folder() {
-  std::string folder = environment("MILLRACE_RUNS");
-  return folder.empty() ? "runs" : folder;
-}
 
 std::unique_ptr<RunRecorder> keep_run(const CheckedConfig& checked, const RunInfo& info, const std::string& config,
                                       const std::string& runs) {

@@ -12,9 +12,6 @@
 
 namespace millrace::pipelines {
 
-/// Where runs are kept when nobody says it: MILLRACE_RUNS, or `runs` in the current folder.
-std::string default_runs_folder();
-
 /// Makes the run's folder in `runs`, with its config and environment, and opens journal and log. `config`: as the user named it. Throws Error of kind output, with the ways out as help.
 std::unique_ptr<RunRecorder> keep_run(const CheckedConfig& checked, const RunInfo& info, const std::string& config,
                                       const std::string& runs);

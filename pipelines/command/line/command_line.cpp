@@ -48,14 +48,16 @@ class VerbParser {
     fail(verb_, "wrong-arguments", fmt::format("one argument too many: `{}`", word), help);
   }
   [[noreturn]] void refuse(const std::string& word, const std::string& next) const;
-  void refuse_extras() const;
-  void take_target();
+  void take_extra(const std::string& word, const std::string& next);
+  void take_extras();
+  void take_targets();
 
   const Verb& verb_;
   CLI::App app_;
   std::unique_ptr<VerbOptions> options_;
-  std::string target_;
-  const Option* alone_ = nullptr;  ///< given, and takes the place of the target
+  std::string target_;                     ///< the first
+  std::vector<std::string> more_targets_;  ///< of a verb that takes several
+  const Option* alone_ = nullptr;          ///< given, and takes the place of the target
 };
 
 void VerbParser::add(const Verb& verb) {
@@ -99,16 +101,25 @@ void VerbParser::refuse(const std::string& word, const std::string& next) const 
   refuse_plain(word, help);
 }
 
+void VerbParser::take_extra(const std::string& word, const std::string& next) {
+  if (!verb_.target.takes_several || word.starts_with('-')) refuse(word, next);
+  more_targets_.push_back(word);
+}
+
 // What follows `--` is no option, whatever it looks like. A verb that has no use for it leaves it to the program.
-void VerbParser::refuse_extras() const {
+void VerbParser::take_extras() {
   const std::vector<std::string> words = app_.get_subcommand(verb_.name)->remaining();
   const auto mark = std::find(words.begin(), words.end(), kNoMoreOptions);
-  for (auto word = words.begin(); word != mark; ++word) refuse(*word, word + 1 == words.end() ? "" : *(word + 1));
-  if (mark != words.end() && mark + 1 != words.end()) refuse_plain(*(mark + 1));
+  for (auto word = words.begin(); word != mark; ++word) take_extra(*word, word + 1 == words.end() ? "" : *(word + 1));
+  for (auto word = mark; word != words.end(); ++word) {
+    if (word == mark) continue;
+    if (!verb_.target.takes_several) refuse_plain(*word);
+    more_targets_.push_back(*word);
+  }
   if (const std::vector<std::string> plain = app_.remaining(); !plain.empty()) refuse_plain(plain.front());
 }
 
-void VerbParser::take_target() {
+void VerbParser::take_targets() {
   const Target& target = verb_.target;
   if (alone_ != nullptr && !target_.empty())
     fail(verb_, "wrong-arguments", fmt::format("--{} takes no {}", alone_->name, target.name));
@@ -116,6 +127,7 @@ void VerbParser::take_target() {
   if (target_.empty()) return;
   try {
     target.store(*options_, target_);
+    for (const std::string& more : more_targets_) target.store(*options_, more);
   } catch (const Error& error) {
     throw with_usage(error, verb_);
   }
@@ -132,8 +144,8 @@ ParsedCommand VerbParser::parse(std::vector<std::string> words) {
   } catch (const CLI::Error& error) {
     fail(verb_, "wrong-arguments", error.what());
   }
-  refuse_extras();
-  take_target();
+  take_extras();
+  take_targets();
   if (const std::string conflict = verb_.conflict ? verb_.conflict(*options_) : ""; !conflict.empty())
     fail(verb_, "wrong-arguments", conflict);
   return {&verb_, std::move(options_), {}};

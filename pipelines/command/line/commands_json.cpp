@@ -33,6 +33,7 @@ Json verb_object(const Verb& verb) {
   if (const Target& target = verb.target; !target.name.empty())
     object["target"] = {{"name", target.name},
                         {"required", !target.missing.empty()},
+                        {"several", target.takes_several},
                         {"help", target.help},
                         {"example", target.example}};
   return object;

@@ -70,13 +70,14 @@ Words options_to_offer(const Verb& verb) {
 
 Words candidates_of(const Words& words) {
   const Verb& verb = verb_of(words);
-  const TypedWords typed{target_of(verb, words), values_after(words, "--plugin")};
+  const Words runs = values_after(words, "--runs");
+  const TypedWords typed{target_of(verb, words), values_after(words, "--plugin"), runs.empty() ? "" : runs.back()};
   const Option* waiting = words.size() > 1 ? waiting_option(verb, words[words.size() - 2]) : nullptr;
   if (waiting != nullptr) return values_to_offer(*waiting, typed);
   Words all;
   if (words.back().starts_with("-"))
     all = options_to_offer(verb);
-  else if (typed.target.empty() && verb.target.candidates)
+  else if ((typed.target.empty() || verb.target.takes_several) && verb.target.candidates)
     all = verb.target.candidates(typed);
   if (words.size() == 1)
     for (std::string& name : verb_names()) all.push_back(std::move(name));

@@ -39,8 +39,9 @@ struct CountRange {
 
 /// What stands on the command line already when a word is to be completed.
 struct TypedWords {
-  std::string target;
+  std::string target;                ///< the first
   std::vector<std::string> plugins;  ///< values of --plugin
+  std::string runs = {};             ///< value of --runs
 };
 /// Words that may come next; kFileCandidates among them stands for names of files. Throws Error where a plugin cannot be loaded.
 using Candidates = std::function<std::vector<std::string>(const TypedWords&)>;

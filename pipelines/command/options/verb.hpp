@@ -17,14 +17,15 @@ enum class VerbGroup : std::uint8_t { run, config, catalog, author, program };
 /// "Look at a config", ...
 const char* heading_of(VerbGroup group);
 
-/// The word that a verb takes beside its options.
+/// The word that a verb takes beside its options, or several.
 struct Target {
   std::string name = {};   ///< "CONFIG"; empty for a verb that takes none
   std::string usage = {};  ///< how the usage line writes it where that is not `name`: "PLUGIN[:NAME]"
   std::string help = {};
   std::string example = {};
   std::string missing = {};  ///< what is said where it is not given: "no config given"; empty when it need not be
-  /// Puts it where it belongs. Throws Error for one that means nothing.
+  bool takes_several = false;
+  /// Puts it where it belongs, each in turn where there are several. Throws Error for one that means nothing.
   std::function<void(VerbOptions&, const std::string&)> store = {};
   Candidates candidates = {};  ///< empty: nothing is offered
 };

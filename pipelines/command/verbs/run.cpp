@@ -1,6 +1,7 @@
 // `pipeline-run CONFIG`: check, run, report.
 #include "check/memory_check.hpp"
 #include "command/keeping/kept_run.hpp"
+#include "command/keeping/runs_option.hpp"
 #include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
 #include "command/loading/peer_config.hpp"
@@ -29,12 +30,11 @@
 namespace millrace::pipelines {
 namespace {
 
-struct RunVerbOptions : ConfigOptions {
+struct RunVerbOptions : ConfigOptions, RunsFolder {
   bool dry_run = false, quiet = false;
   std::uint32_t every = 0;  ///< a line for each so many epochs; 0: as progress_line.hpp decides
   bool alone = false;       ///< one process, whatever a launcher says
   bool no_keep = false;     ///< the run leaves no folder
-  std::string runs;         ///< where run folders lie; empty: default_runs_folder()
 };
 
 double now_seconds() {
@@ -169,7 +169,7 @@ bool is_kept(const CheckedConfig& checked, const RunVerbOptions& options) {
 std::unique_ptr<RunRecorder> begin_keeping(const CheckedConfig& checked, const RunInfo& info,
                                            const RunVerbOptions& options) {
   if (!is_kept(checked, options)) return nullptr;
-  auto recorder = keep_run(checked, info, options.config, options.runs.empty() ? default_runs_folder() : options.runs);
+  auto recorder = keep_run(checked, info, options.config, options.runs_folder());
   if (!options.quiet) write_note(run_line(recorder->folder().path()));
   return recorder;
 }
@@ -266,12 +266,7 @@ std::vector<Option> own_options() {
           {.name = "alone",
            .help = "A run of one process, also when mpirun or srun starts several",
            .store = into(&RunVerbOptions::alone)},
-          {.name = "runs",
-           .kind = ValueKind::file,
-           .placeholder = "DIR",
-           .help = "Where the run's folder is made; MILLRACE_RUNS or runs unless said",
-           .example = "runs",
-           .store = into(&RunVerbOptions::runs)},
+          runs_option(),
           {.name = "no-keep", .help = "Leave no folder of the run", .store = into(&RunVerbOptions::no_keep)}};
 }
 
