@@ -35,7 +35,7 @@ int report(const millrace::Error& error, const Telling& telling) {
   Diagnostics diagnostics;
   diagnostics.add(diagnostic);
   // What could not be written once is not written again, but its reason was.
-  if (telling.json && error.kind() != millrace::ErrorKind::output) write_result(errors_json(diagnostics));
+  if (telling.json && !is_result_lost()) write_result(errors_json(diagnostics));
   return error.exit_code();
 }
 

@@ -31,9 +31,8 @@ JournalLine line_of(const Metrics& metrics, std::int64_t attempt) {
 
 }  // namespace
 
-RunRecorder::RunRecorder(RunFolder folder, Synced synced) try
+RunRecorder::RunRecorder(RunFolder folder) try
     : folder_(std::move(folder)),
-      synced_(std::move(synced)),
       log_(folder_.log_path()),
       journal_(folder_.metrics_path()),
       thread_([this] { sync_lines(); }) {
@@ -46,6 +45,12 @@ RunRecorder::~RunRecorder() {
     close();
   } catch (...) {  // NOLINT(bugprone-empty-catch): whoever wants to hear of it has called it
   }
+}
+
+// The thread has not looked at it before the first epoch.
+void RunRecorder::when_synced(Synced synced) {
+  const std::lock_guard lock(mutex_);
+  synced_ = std::move(synced);
 }
 
 void RunRecorder::log(std::string_view text) {
@@ -102,7 +107,7 @@ bool RunRecorder::sync_once(std::unique_lock<std::mutex>& lock) try {
   on_disk_ = epoch;
   const auto rest = (Clock::now() - began) * kRestsASync;
   lock.unlock();
-  if (synced_) synced_(*epoch);
+  if (synced_) synced_(*epoch);  // set before the first epoch, so nobody writes it now
   lock.lock();
   changed_.wait_for(lock, rest, [this] { return is_over_; });
   return true;

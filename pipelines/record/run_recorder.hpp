@@ -31,7 +31,7 @@ class RunRecorder final : public RunObserver {
   using Synced = std::function<void(std::uint32_t epoch)>;
 
   /// Opens journal and log. Throws Error of kind output, with the ways out as help.
-  explicit RunRecorder(RunFolder folder, Synced synced = {});
+  explicit RunRecorder(RunFolder folder);
   /// Ends as close() does, and keeps what that throws to itself.
   ~RunRecorder() override;
   RunRecorder(const RunRecorder&) = delete;
@@ -41,6 +41,8 @@ class RunRecorder final : public RunObserver {
   const RunFolder& folder() const { return folder_; }
   /// Before the run; null: to nobody.
   void pass_on_to(RunObserver* inner) { inner_ = inner; }
+  /// Before the run.
+  void when_synced(Synced synced);
   /// Adds a text to the log. What fails is told as above.
   void log(std::string_view text);
   /// Everything is on the disk and `synced` has been told of the last epoch. Throws what could not be written and has not been told yet. Any
@@ -64,11 +66,11 @@ class RunRecorder final : public RunObserver {
 
   RunFolder folder_;
   RunObserver* inner_ = nullptr;
-  Synced synced_;
   LogFile log_;
 
   std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
+  Synced synced_;
   Journal journal_;
   std::optional<std::uint32_t> appended_, on_disk_;  // the last epoch
   bool is_over_ = false;

@@ -14,6 +14,8 @@ import sys
 import tempfile
 import unittest
 
+import kept_runs  # for what it does
+
 PROGRAM = os.environ["PIPELINE_RUN"]
 COMPILER = os.environ["COMPILER"]
 HERE = pathlib.Path("tests/abi")

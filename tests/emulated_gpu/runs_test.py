@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
+import kept_runs  # for what it does
 from idx_files import write_images
 
 PROGRAM = os.environ["PIPELINE_RUN"]

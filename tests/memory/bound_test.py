@@ -11,6 +11,8 @@ import sys
 import tempfile
 import unittest
 
+import kept_runs  # for what it does
+
 PROGRAM = os.environ["PIPELINE_RUN"]
 MIB = 2**20
 TYPES = {"u8": (8, "B"), "i32": (12, "i"), "f32": (13, "f"), "f64": (14, "d")}

@@ -5,6 +5,8 @@ import resource
 import subprocess
 import unittest
 
+import kept_runs  # for what it does
+
 PROGRAM = os.environ["PIPELINE_RUN"]
 TINY = "configs/linear_fit.yaml"
 PRELOAD = os.environ.get("FAILING_ALLOCATIONS")

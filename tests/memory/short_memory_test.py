@@ -10,6 +10,8 @@ import sys
 import tempfile
 import unittest
 
+import kept_runs  # for what it does
+
 PROGRAM = os.environ["PIPELINE_RUN"]
 CONFIG = ["configs/linear_fit.yaml", "--set", "epochs=2", "--quiet", "--json"]
 FULL = "MILLRACE_FULL" in os.environ

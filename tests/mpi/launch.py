@@ -4,6 +4,8 @@ import os
 import subprocess
 import time
 
+import kept_runs  # for what it does
+
 PROGRAM = os.environ["PIPELINE_RUN"]
 MPIRUN = os.environ["MPIRUN"]
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -5,8 +5,12 @@ import pathlib
 import platform
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Runs are kept, as they are for everybody, in a folder that goes with the script.
+KEPT_RUNS = tempfile.TemporaryDirectory(prefix="millrace-runs-")
+os.environ.setdefault("MILLRACE_RUNS", KEPT_RUNS.name)
 
 
 def add_arguments(parser):

@@ -13,6 +13,8 @@ FILE_SUFFIXES = (".hpp", ".cpp", ".py", ".yaml", ".cmake", ".md", ".h", ".json",
 SOURCE_SUFFIXES = source_tree.CPP_SUFFIXES + (".cmake", "CMakeLists.txt", ".yaml", ".py", ".in", ".json", ".sh")
 # Made-up names with which CONTRIBUTING.md explains how things are called.
 EXAMPLES = {"PascalCase", "snake_case", "kName", "MILLRACE_NAME", "MILLRACE_*", "x.cpp", "x_test.cpp", "timeout_ms"}
+# Files that the program makes: pipelines/record/folder/run_parts.hpp.
+RUN_PARTS = {"config.yaml", "environment.json", "log.txt", "summary.json", "current/summary.json"}
 SHELL_STOPS = {"|", ">", "2>", ">>", "&&", ";", "#"}
 
 
@@ -68,7 +70,7 @@ class Program:
 
 def wrong_span(tree, doc, span):
     """What is wrong with the text between two backticks, or None."""
-    if span in EXAMPLES:
+    if span in EXAMPLES | RUN_PARTS:
         return None
     first = span.split()[0] if span.split() else ""
     is_path = re.fullmatch(r"[\w.\-/*]+", first) and "/" in first

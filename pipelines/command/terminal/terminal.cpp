@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <string>
 #include <system_error>
@@ -18,6 +19,7 @@ namespace {
 
 constexpr int kLeastDescriptor = 10;  // out of the way of the numbers that children get
 int results = STDOUT_FILENO;
+std::atomic<bool> result_lost{false};
 
 bool forces_color(std::string_view value) { return !value.empty() && value != "0"; }
 
@@ -89,11 +91,14 @@ void keep_results_apart() {
 int result_descriptor() { return results; }
 
 void write_result(std::string_view text) {
-  if (!write_all(results, text))
-    throw Error(ErrorKind::output, "output-unwritable",
-                std::string("cannot write to standard output: ") + std::generic_category().message(errno),
-                "the reader has gone, the disk is full or it is not open for writing; send the output elsewhere");
+  if (write_all(results, text)) return;
+  result_lost = true;
+  throw Error(ErrorKind::output, "output-unwritable",
+              std::string("cannot write to standard output: ") + std::generic_category().message(errno),
+              "the reader has gone, the disk is full or it is not open for writing; send the output elsewhere");
 }
+
+bool is_result_lost() { return result_lost; }
 
 void write_note(std::string_view text) { write_all(STDERR_FILENO, text); }
 

@@ -42,6 +42,8 @@ int result_descriptor();
 
 /// Results for standard output. Throws Error("output-unwritable", output) when they cannot be written.
 void write_result(std::string_view text);
+/// write_result has failed: there is no use in another.
+bool is_result_lost();
 /// Diagnostics and progress for standard error. Nothing can be done when that fails.
 void write_note(std::string_view text);
 

@@ -213,7 +213,7 @@ void tell_failure(const Error& error, const RunVerbOptions& options, Peers& peer
     Diagnostics found;
     found.add({error.problem()});
     write_errors(found, options, &peers);
-    if (options.json && error.kind() != ErrorKind::output) write_result(errors_json(found));
+    if (options.json && !is_result_lost()) write_result(errors_json(found));
   } catch (...) {  // the process ends anyhow, by the code of `error`
   }
 }

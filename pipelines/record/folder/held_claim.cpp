@@ -53,7 +53,7 @@ void HeldClaim::keep_beating() {
     lock.unlock();
     try {
       beat();
-    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): whoever counts on the claim asks for it
+    } catch (...) {  // NOLINT(bugprone-empty-catch): whoever counts on the claim asks for it
     }
     lock.lock();
   }

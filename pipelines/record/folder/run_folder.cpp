@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -24,8 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds kLease{30};
 constexpr std::size_t kMostNameBytes = 100;
+constexpr std::int64_t kMostNumber = 1'000'000'000'000;
 
 std::string below(const std::string& folder, const std::string& name) { return (fs::path(folder) / name).string(); }
 
@@ -35,7 +34,7 @@ std::int64_t number_of(const std::string& entry, const std::string& name) {
   const std::string digits = entry.substr(name.size() + 1);
   std::int64_t number = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  return number > 0 && std::to_string(number) == digits ? number : 0;
+  return number > 0 && number < kMostNumber && std::to_string(number) == digits ? number : 0;
 }
 
 // Not the first gap: a number that has been removed would come again, and mean another run.
@@ -74,17 +73,9 @@ class Unfinished {
   std::string path_;
 };
 
-Error in_use(const std::string& folder) {
-  const ClaimHolder holder = claim_holder(below(folder, run_parts::kClaim));
-  return {ErrorKind::output, "run-in-use",
-          fmt::format("run `{}` is in use by process {} on {}", folder, holder.pid,
-                      holder.host.empty() ? "an unknown machine" : holder.host),
-          "wait until that has ended, or end it"};
-}
-
 Claim take_claim(const std::string& folder) {
-  std::optional<Claim> claim = Claim::take(below(folder, run_parts::kClaim), kLease);
-  if (!claim) throw in_use(folder);
+  std::optional<Claim> claim = Claim::take(below(folder, run_parts::kClaim), run_parts::kLease);
+  if (!claim) throw run_in_use(folder);
   return std::move(*claim);
 }
 
@@ -98,7 +89,7 @@ std::string link_target(const char* part) { return below(run_parts::kCurrent, pa
 }  // namespace
 
 RunFolder::RunFolder(std::string path, Claim claim)
-    : path_(std::move(path)), claim_(std::make_unique<HeldClaim>(std::move(claim), kLease)) {}
+    : path_(std::move(path)), claim_(std::make_unique<HeldClaim>(std::move(claim), run_parts::kLease)) {}
 
 RunFolder RunFolder::make(const std::string& runs, const NewRun& run) try {
   const std::string path = make_numbered(runs, file_name_of(run.name));

@@ -1,6 +1,7 @@
 // What the parts of a run folder are called, and what is one.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 namespace millrace::pipelines {
@@ -19,6 +20,9 @@ inline constexpr const char* kLog = "log.txt";
 
 /// In the run's own folder: of the attempt that has finished the run, and then for ever. In that of an attempt: how that one ended otherwise.
 inline constexpr const char* kSummary = "summary.json";
+
+/// With which a run is claimed.
+inline constexpr std::chrono::seconds kLease{30};
 
 }  // namespace run_parts
 

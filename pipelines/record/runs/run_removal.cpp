@@ -7,10 +7,7 @@
 #include <millrace/error.hpp>
 #include <millrace/files/claim.hpp>
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -21,23 +18,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds kLease{30};
-
-Error in_use(const std::string& folder) {
-  return {ErrorKind::output, "run-in-use", fmt::format("run `{}` is in use", folder),
-          "`pipeline-run runs` shows which runs are running; wait for its end, or end it"};
-}
-
 // Nothing where the claim could not be taken for want of room or rights, and nobody holds it.
 std::optional<Claim> claim_for_removal(const std::string& folder) {
   const std::string path = (fs::path(folder) / run_parts::kClaim).string();
   try {
-    if (std::optional<Claim> claim = Claim::take(path, kLease)) return claim;
+    if (std::optional<Claim> claim = Claim::take(path, run_parts::kLease)) return claim;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::output) throw;
     if (claim_holder(path).is_over) return std::nullopt;
   }
-  throw in_use(folder);
+  throw run_in_use(folder);
 }
 
 void remove_tree(const fs::path& path) {

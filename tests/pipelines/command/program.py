@@ -3,6 +3,8 @@ import json
 import os
 import subprocess
 
+import kept_runs  # for what it does
+
 PROGRAM = os.environ["PIPELINE_RUN"]
 TINY = "configs/linear_fit.yaml"
 
