@@ -21,11 +21,12 @@ class Predictor final : public Serial {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Gives what a model makes of rows, such as the probabilities of their classes.")
-        .input("data", RecordType()
-                           .field("inputs", TensorType::any().vector().hint(
-                                                "prepare these rows as those the model is trained on"))
-                           .other_fields()
-                           .hint("the inputs of the batcher name the fields: in: {inputs: ...}"))
+        .input(
+            "data",
+            RecordType()
+                .field("inputs", TensorType::any().vector().hint("prepare these rows as those the model is trained on"))
+                .other_fields()
+                .hint("the inputs of the batcher name the fields: in: {inputs: ...}"))
         .input("model", PortType::model("the weights at the end of each epoch"))
         .output("out", TensorType::of({DType::f32}).vector().description("as many values as the model has outputs"))
         .inputs(InputMode::independent)

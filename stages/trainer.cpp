@@ -276,7 +276,7 @@ class Trainer final : public Serial {
     OutputPacket metrics, model;
     check_.end_epoch(*reporter_);
     const BatchSums late = step_->take_sums();
-    epoch_.add_late(late, ctx.seconds());
+    epoch_.add_late(late, late.samples != 0 ? ctx.seconds() : 0);
     epoch_.add_up_ranks();
     metrics.metrics = epoch_metrics_of(epoch);
     model.model = step_->snapshot(epoch);

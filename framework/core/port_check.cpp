@@ -73,7 +73,7 @@ class InputCheck {
     bool good = true;
     for (const PortSpec::FieldSpec& field : given.fields)
       if (!declared.takes_others && std::none_of(declared.fields.begin(), declared.fields.end(),
-                       [&](const auto& f) { return f.name == field.name; }))
+                                                 [&](const auto& f) { return f.name == field.name; }))
         good = report(port, "unknown-field",
                       fmt::format("input `{}` has a field `{}`, which the stage does not know", port, field.name),
                       fmt::format("it takes: {}", declared.text()));

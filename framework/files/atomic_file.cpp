@@ -39,14 +39,11 @@ bool is_temporary_name(std::string_view name) {
   if (name.size() != kStart.size() + 2 * kRandomBytes + kEnd.size()) return false;
   if (!name.starts_with(kStart) || !name.ends_with(kEnd)) return false;
   const std::string_view digits = name.substr(kStart.size(), 2 * kRandomBytes);
-  return std::all_of(digits.begin(), digits.end(),
-                     [](char c) { return kDigits.find(c) != std::string_view::npos; });
+  return std::all_of(digits.begin(), digits.end(), [](char c) { return kDigits.find(c) != std::string_view::npos; });
 }
 
 // False when another process has it. Where locks are not known nobody can see that a temporary is in use, so nobody removes it.
-bool lock(const OutputFile& file) {
-  return ::flock(file.descriptor(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-}
+bool lock(const OutputFile& file) { return ::flock(file.descriptor(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
 
 bool knows_no_nameless_files(int error) { return error == EOPNOTSUPP || error == EISDIR || error == EINVAL; }
 
@@ -54,7 +51,8 @@ bool knows_no_nameless_files(int error) { return error == EOPNOTSUPP || error ==
 
 struct AtomicFile::State {
   explicit State(const std::string& final_path) : path(final_path), folder(folder_of(final_path)) {
-    if (path.find('\0') != std::string::npos) throw output_failure("make", path, EINVAL);  // the system would read less of it
+    if (path.find('\0') != std::string::npos)
+      throw output_failure("make", path, EINVAL);  // the system would read less of it
     file = OutputFile::try_open(folder, O_TMPFILE | O_RDWR);
     if (!file.is_open() && !knows_no_nameless_files(errno)) throw output_failure("make a file in", folder, errno);
     if (file.is_open())

@@ -134,7 +134,9 @@ struct Claim::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  void give_back() const noexcept try { OutputFile(path, O_WRONLY | O_NOFOLLOW).touch(&kGivenBack); } catch (const Error&) {
+  void give_back() const noexcept try {
+    OutputFile(path, O_WRONLY | O_NOFOLLOW).touch(&kGivenBack);
+  } catch (const Error&) {
   }
 
   std::string folder;

@@ -116,9 +116,7 @@ void OutputFile::touch(const std::timespec* modified) const {
   if (file_calls().touch(descriptor_, modified) != 0) fail("set the time of", errno);
 }
 
-double OutputFile::modified_s() const {
-  return seconds(status_of(descriptor_, path_).st_mtim);
-}
+double OutputFile::modified_s() const { return seconds(status_of(descriptor_, path_).st_mtim); }
 
 std::uint64_t OutputFile::bytes() const { return static_cast<std::uint64_t>(status_of(descriptor_, path_).st_size); }
 std::uint64_t OutputFile::names() const { return static_cast<std::uint64_t>(status_of(descriptor_, path_).st_nlink); }
@@ -127,9 +125,8 @@ bool OutputFile::is_regular() const { return S_ISREG(status_of(descriptor_, path
 std::size_t OutputFile::read_at(std::uint64_t offset, std::span<char> out) const {
   std::size_t done = 0;
   while (done < out.size()) {
-    const ssize_t count = again_after_signals([&] {
-      return ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
-    });
+    const ssize_t count = again_after_signals(
+        [&] { return ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done)); });
     if (count < 0) fail("read", errno);
     if (count == 0) break;
     done += static_cast<std::size_t>(count);

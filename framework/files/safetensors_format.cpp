@@ -57,8 +57,8 @@ std::optional<std::uint64_t> safetensors_tensor_bytes(SafetensorsType type, std:
   for (const std::int64_t dimension : shape) {
     if (dimension < 0) return std::nullopt;
     empty = empty || dimension == 0;
-    if (dimension > 0 && (__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(dimension), &bytes) ||
-                          bytes > kMaxSafetensorsOffset))
+    if (dimension > 0 &&
+        (__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(dimension), &bytes) || bytes > kMaxSafetensorsOffset))
       return std::nullopt;
   }
   return empty ? 0 : bytes;

@@ -92,8 +92,7 @@ class HeaderParser {
     Fields fields;
     read_object([&](std::uint64_t key_at, const std::string& key) { read_field(fields, key_at, key); });
     const char* missing = !fields.type ? "dtype" : !fields.shape ? "shape" : !fields.range ? "data_offsets" : nullptr;
-    if (missing != nullptr)
-      cursor_.fail(at, kHeader, fmt::format("tensor {} has no {}", quoted_name(name), missing));
+    if (missing != nullptr) cursor_.fail(at, kHeader, fmt::format("tensor {} has no {}", quoted_name(name), missing));
     add({std::move(name), *fields.type, *std::move(fields.shape), 0, 0}, *fields.range, fields.shape_at);
   }
 
@@ -188,8 +187,9 @@ std::uint64_t require_no_gap(std::vector<Draft>& tensors, const JsonCursor& curs
 void require_end(std::uint64_t data_end, std::uint64_t data_begin, std::uint64_t file_bytes, const JsonCursor& cursor) {
   const std::uint64_t there = file_bytes - data_begin;
   if (data_end > there)
-    cursor.fail(file_bytes, "safetensors-short",
-                fmt::format("the file ends after {} of data, its header declares {}", counted(there, "byte"), data_end));
+    cursor.fail(
+        file_bytes, "safetensors-short",
+        fmt::format("the file ends after {} of data, its header declares {}", counted(there, "byte"), data_end));
   if (data_end < there)
     cursor.fail(data_begin + data_end, "safetensors-trailing",
                 fmt::format("{} that no tensor has", counted(there - data_end, "byte")));

@@ -27,7 +27,8 @@ using LengthBytes = std::array<std::byte, kSafetensorsLengthBytes>;
 
 void require_length(std::uint64_t file_bytes, const std::string& path) {
   if (file_bytes < kSafetensorsLengthBytes)
-    fail_as_short(path, file_bytes, fmt::format(" within the {} bytes of its header's length", kSafetensorsLengthBytes));
+    fail_as_short(path, file_bytes,
+                  fmt::format(" within the {} bytes of its header's length", kSafetensorsLengthBytes));
 }
 
 /// Of a header that is there: what follows has that many bytes.
@@ -59,7 +60,8 @@ void require_brace(InputFile& file) {
 }  // namespace
 
 const SafetensorsEntry* SafetensorsHeader::find(std::string_view name) const {
-  const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.name == name; });
+  const auto found =
+      std::find_if(tensors.begin(), tensors.end(), [&](const auto& entry) { return entry.name == name; });
   return found == tensors.end() ? nullptr : &*found;
 }
 

@@ -29,8 +29,7 @@ using TensorPointers = std::vector<const SafetensorsTensor*>;
 void require_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = sequence_length(text.substr(at, 4));
-    if (length == 0)
-      fail("safetensors-utf8", fmt::format("byte {} of {} is not UTF-8", at, quoted_name(text)));
+    if (length == 0) fail("safetensors-utf8", fmt::format("byte {} of {} is not UTF-8", at, quoted_name(text)));
     at += length;
   }
 }
@@ -48,10 +47,9 @@ void require_size(const SafetensorsTensor& tensor) {
     fail("safetensors-shape", fmt::format("tensor {}: no file holds {} [{}]", quoted_name(tensor.name),
                                           to_string(tensor.type), fmt::join(tensor.shape, ", ")));
   if (*bytes != tensor.bytes.size())
-    fail("safetensors-bytes",
-         fmt::format("tensor {}: {}, but {} [{}] takes {}", quoted_name(tensor.name),
-                     counted(tensor.bytes.size(), "byte"), to_string(tensor.type), fmt::join(tensor.shape, ", "),
-                     *bytes));
+    fail("safetensors-bytes", fmt::format("tensor {}: {}, but {} [{}] takes {}", quoted_name(tensor.name),
+                                          counted(tensor.bytes.size(), "byte"), to_string(tensor.type),
+                                          fmt::join(tensor.shape, ", "), *bytes));
 }
 
 void require_limits(Tensors tensors, const SafetensorsMetadata& metadata) {
@@ -61,8 +59,7 @@ void require_limits(Tensors tensors, const SafetensorsMetadata& metadata) {
   std::uint64_t texts = 0;
   for (const auto& [key, value] : metadata) texts += key.size() + value.size();
   if (texts > kMaxSafetensorsHeaderBytes)
-    fail("safetensors-limit",
-         fmt::format("metadata of {} bytes, possible are {}", texts, kMaxSafetensorsHeaderBytes));
+    fail("safetensors-limit", fmt::format("metadata of {} bytes, possible are {}", texts, kMaxSafetensorsHeaderBytes));
 }
 
 void require_writable(Tensors tensors, const SafetensorsMetadata& metadata) {

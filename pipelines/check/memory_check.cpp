@@ -112,6 +112,7 @@ void add_run(const ValidatedGraph& graph, const MemoryEstimate& estimate, const 
   terms.push_back({estimate.program, "the program itself, with its libraries"});
   terms.push_back({estimate.threads, fmt::format("{} threads: --threads N", graph.threads)});
   terms.push_back({estimate.history, fmt::format("the values of {} epochs", graph.epochs)});
+  terms.push_back({estimate.kept, "checkpoints and the run's folder (--no-keep leaves none)"});
   add_flow(graph, estimate, terms);
   add_models(estimate, terms);
   if (shortage.everywhere) add_processes(estimate, terms);

@@ -23,6 +23,7 @@ constexpr std::size_t kThreadBytes = 2 * kMiB;
 constexpr std::size_t kPacketBytes = 640;
 // Of an epoch in the report and in the JSON object that is made of it, and of each value that a node gives.
 constexpr std::size_t kEpochBytes = 400, kValueBytes = 160, kValuesOfNode = 5;
+constexpr std::size_t kCopiesOfState = 5, kCopiesOfConfig = 2, kKeeperBytes = 1 * kMiB;
 constexpr std::size_t kCopiesOfName = 4;  // measured: in the history, and in the object as it grows
 
 std::size_t as_size(std::int64_t value) { return static_cast<std::size_t>(std::max<std::int64_t>(value, 0)); }
@@ -162,6 +163,28 @@ std::size_t history_bytes(const ValidatedGraph& graph) {
   return std::size_t{graph.epochs} * (kEpochBytes + values * kValueBytes + names);
 }
 
+/// Weights and what the optimizer keeps of a trainer, as it is saved.
+std::size_t state_bytes(const ValidatedNode& node) {
+  const ParamValue* const optimizer = node.params.find("optimizer");
+  std::size_t slots = 0;
+  if (optimizer != nullptr && !optimizer->is_null())
+    slots = optimizer_slots({optimizer->alternative(), optimizer->alternative_params()}).size();
+  std::size_t bytes = 0;
+  for (const auto& [port, spec] : node.outputs)
+    if (spec.model) bytes += as_size(spec.model->parameters()) * sizeof(float) * (1 + slots);
+  return bytes;
+}
+
+/// What keeping the run takes: states that are copied, wait and are written, with what is made of them; the text of the config; the result once more.
+std::size_t kept_bytes(const ValidatedGraph& graph) {
+  if (!graph.is_kept) return 0;
+  std::size_t bytes = kKeeperBytes + kCopiesOfConfig * graph.config_bytes;
+  for (const ValidatedNode& node : graph.nodes)
+    if (graph.is_trainer(node) && node.info->spec.state() == StateKind::resumable)
+      bytes += kCopiesOfState * state_bytes(node);
+  return bytes;
+}
+
 std::size_t all_flowing_bytes(const ValidatedGraph& graph, const std::vector<std::size_t>& rows) {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i)
@@ -205,7 +228,8 @@ MemoryEstimate memory_estimate(const ValidatedGraph& graph, std::size_t resident
   estimate.program = program_bytes(graph, resident_bytes);
   estimate.threads = as_size(graph.threads) * kThreadBytes;
   estimate.history = history_bytes(graph);
-  estimate.total = estimate.program + estimate.threads + estimate.history;
+  estimate.kept = kept_bytes(graph);
+  estimate.total = estimate.program + estimate.threads + estimate.history + estimate.kept;
   const std::vector<std::size_t> rows = rows_alive(graph);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const ValidatedNode& node = graph.nodes[i];

@@ -27,6 +27,7 @@ struct MemoryEstimate {
   std::size_t program = 0;  ///< what the process holds before data move, and what its libraries add once they work
   std::size_t threads = 0;  ///< stacks, and what libraries keep for each
   std::size_t history = 0;  ///< what is kept of every epoch for the report
+  std::size_t kept = 0;     ///< checkpoints on their way to the disk, and the rest of what a run folder is written from
   std::size_t total = 0;
   /// The part of it that the host's memory must hold.
   std::size_t on_host() const;

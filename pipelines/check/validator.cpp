@@ -11,6 +11,7 @@
 #include "check/rules/isolation_check.hpp"
 #include "check/rules/measurement_check.hpp"
 #include "check/rules/metric_names.hpp"
+#include "check/rules/monitor_check.hpp"
 #include "check/rules/node_check.hpp"
 #include "check/rules/rank_check.hpp"
 #include "device_feeds.hpp"
@@ -58,6 +59,15 @@ void decide_threads(int wish, int cores, ValidatedGraph& graph) {
     graph.threads_reason = cores > 0 ? fmt::format("{} for this process", counted(cores, "core")) : has;
 }
 
+// As config_text writes it: each value on a line with its origin.
+std::size_t text_bytes(const DocNode& node) {
+  constexpr std::size_t kLineBytes = 64;
+  std::size_t bytes = kLineBytes + node.text.size();
+  for (const DocNode& item : node.items) bytes += text_bytes(item);
+  for (const DocMember& member : node.members) bytes += member.key.size() + text_bytes(member.value);
+  return bytes;
+}
+
 ValidatedGraph start_graph(const GraphSpec& spec, const RankInfo& ranks, int cores, Diagnostics& diagnostics) {
   ValidatedGraph graph;
   graph.name = spec.name;
@@ -68,6 +78,8 @@ ValidatedGraph start_graph(const GraphSpec& spec, const RankInfo& ranks, int cor
   graph.epochs = spec.epochs;
   graph.first_epoch = std::min(spec.epochs, 1U);
   graph.epochs_ahead = spec.epochs_ahead;
+  graph.is_kept = spec.keep.is_kept;
+  graph.config_bytes = text_bytes(spec.resolved);
   return graph;
 }
 
@@ -100,6 +112,7 @@ ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Di
   require_whole_nodes(checked, diagnostics);
   number_seeds(checked, graph, diagnostics);
   if (!diagnostics.has_errors()) name_metrics(checked, graph, diagnostics);
+  if (!diagnostics.has_errors()) check_monitor(spec.keep, graph, diagnostics);
   if (!diagnostics.has_errors()) share_rows(graph, diagnostics);
   if (!diagnostics.has_errors()) warn_of_measurements(graph, diagnostics);
   if (diagnostics.has_errors()) return graph;

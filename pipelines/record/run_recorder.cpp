@@ -47,12 +47,6 @@ RunRecorder::~RunRecorder() {
   }
 }
 
-// The thread has not looked at it before the first epoch.
-void RunRecorder::when_synced(Synced synced) {
-  const std::lock_guard lock(mutex_);
-  synced_ = std::move(synced);
-}
-
 void RunRecorder::log(std::string_view text) {
   const std::lock_guard lock(fault_mutex_);
   if (is_faulty_) return;
@@ -75,11 +69,11 @@ void RunRecorder::throw_fault() {
   if (fault_) std::rethrow_exception(std::exchange(fault_, nullptr));
 }
 
-void RunRecorder::append(const Metrics& metrics) {
+bool RunRecorder::append(const Metrics& metrics) {
   const std::lock_guard lock(mutex_);
   {
     const std::lock_guard fault_lock(fault_mutex_);
-    if (is_over_ || is_faulty_) return;
+    if (is_over_ || is_faulty_) return false;
   }
   try {
     folder_.claim().require_held();
@@ -87,8 +81,19 @@ void RunRecorder::append(const Metrics& metrics) {
     appended_ = metrics.epoch;
   } catch (...) {
     note_fault();
+    return false;
   }
   changed_.notify_all();
+  return true;
+}
+
+// A journal that was closed when the run was given up takes nothing more.
+void RunRecorder::append_synced(const JournalLine& line) {
+  const std::lock_guard lock(mutex_);
+  folder_.claim().beat();
+  journal_.append(line);
+  journal_.sync();
+  on_disk_ = appended_;
 }
 
 void RunRecorder::sync_lines() {
@@ -102,13 +107,9 @@ void RunRecorder::sync_lines() {
 // False when nothing more can be brought to the disk.
 bool RunRecorder::sync_once(std::unique_lock<std::mutex>& lock) try {
   const auto began = Clock::now();
-  const auto epoch = appended_;
   journal_.sync();
-  on_disk_ = epoch;
+  on_disk_ = appended_;
   const auto rest = (Clock::now() - began) * kRestsASync;
-  lock.unlock();
-  if (synced_) synced_(*epoch);  // set before the first epoch, so nobody writes it now
-  lock.lock();
   changed_.wait_for(lock, rest, [this] { return is_over_; });
   return true;
 } catch (...) {
@@ -132,7 +133,7 @@ void RunRecorder::step(const std::string& node, const StepProgress& progress) {
 }
 
 void RunRecorder::epoch(const Metrics& metrics, bool complete) {
-  if (complete) append(metrics);
+  if (complete && append(metrics) && told_) told_(metrics);
   if (inner_ != nullptr) inner_->epoch(metrics, complete);
   if (complete) throw_fault();
 }

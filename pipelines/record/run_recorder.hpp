@@ -26,9 +26,8 @@ namespace millrace::pipelines {
 /// epoch follows, each after it was passed on; nothing else throws. From then on nothing is written.
 class RunRecorder final : public RunObserver {
  public:
-  /// All lines up to that of `epoch` are on the disk. Called on the recorder's thread, not for every epoch, with growing ones; what it throws is treated as what
-  /// cannot be written.
-  using Synced = std::function<void(std::uint32_t epoch)>;
+  /// An epoch is complete, and its line is in the file. Called as RunObserver::epoch is.
+  using Told = std::function<void(const Metrics&)>;
 
   /// Opens journal and log. Throws Error of kind output, with the ways out as help.
   explicit RunRecorder(RunFolder folder);
@@ -41,11 +40,12 @@ class RunRecorder final : public RunObserver {
   const RunFolder& folder() const { return folder_; }
   /// Before the run; null: to nobody.
   void pass_on_to(RunObserver* inner) { inner_ = inner; }
-  /// Before the run.
-  void when_synced(Synced synced);
+  void when_told(Told told) { told_ = std::move(told); }
+  /// Appends a line of another kind and brings it to the disk, with all before it. Any thread. Throws what cannot be written, and claim-lost.
+  void append_synced(const JournalLine& line);
   /// Adds a text to the log. What fails is told as above.
   void log(std::string_view text);
-  /// Everything is on the disk and `synced` has been told of the last epoch. Throws what could not be written and has not been told yet. Any
+  /// Everything is on the disk. Throws what could not be written and has not been told yet. Any
   /// thread, also while the run still goes on; what comes later is not written.
   void close();
 
@@ -58,7 +58,8 @@ class RunRecorder final : public RunObserver {
   void finish() override;
 
  private:
-  void append(const Metrics& metrics);
+  /// False when nothing is written any more.
+  bool append(const Metrics& metrics);
   void sync_lines();
   bool sync_once(std::unique_lock<std::mutex>& lock);
   void note_fault();
@@ -66,11 +67,11 @@ class RunRecorder final : public RunObserver {
 
   RunFolder folder_;
   RunObserver* inner_ = nullptr;
+  Told told_;
   LogFile log_;
 
   std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
-  Synced synced_;
   Journal journal_;
   std::optional<std::uint32_t> appended_, on_disk_;  // the last epoch
   bool is_over_ = false;

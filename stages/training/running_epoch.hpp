@@ -28,7 +28,7 @@ class RunningEpoch {
   void begin_batch(double now);
   /// `rows`: of the batch over all ranks.
   void end_batch(const BatchSums&, std::int64_t rows, double now);
-  /// Sums that a device gives only at the end of the epoch; with none, the last batch ended when it was taken.
+  /// Sums that a device gives only at the end of the epoch; of none `now` means nothing: the last batch ended when it was taken.
   void add_late(const BatchSums&, double now);
   /// From now on sums() are those of all ranks. Every rank calls it, behind its last batch.
   void add_up_ranks();

@@ -36,7 +36,9 @@ std::string bytes_at(const std::string& name, const std::string& shape, const st
 std::string shaped(const std::string& shape) {
   return one(R"("dtype":"F32","shape":)" + shape + R"(,"data_offsets":[0,4])");
 }
-std::string typed(const std::string& dtype) { return one("\"dtype\":" + dtype + R"(,"shape":[1],"data_offsets":[0,4])"); }
+std::string typed(const std::string& dtype) {
+  return one("\"dtype\":" + dtype + R"(,"shape":[1],"data_offsets":[0,4])");
+}
 std::string ones(int count) {
   std::string text;
   for (int i = 0; i < count; ++i) text += "1,";
@@ -88,7 +90,8 @@ std::vector<Hostile> hostile_headers() {
       {"safetensors-utf8", with_metadata("{\"a\":\"^\xf5\"}"), 0},
       // names
       {"safetensors-duplicate", "{" + bytes_at("a", "[0]", "[0,0]") + ",^" + bytes_at("a", "[0]", "[0,0]") + "}", 0},
-      {"safetensors-duplicate", "{" + bytes_at("a", "[0]", "[0,0]") + ",^" + bytes_at("\\u0061", "[0]", "[0,0]") + "}", 0},
+      {"safetensors-duplicate", "{" + bytes_at("a", "[0]", "[0,0]") + ",^" + bytes_at("\\u0061", "[0]", "[0,0]") + "}",
+       0},
       {"safetensors-duplicate", "{\"__metadata__\":{},^\"__metadata__\":{}}", 0},
       {"safetensors-duplicate", with_metadata("{\"a\":\"1\",^\"a\":\"1\"}"), 0},
       {"safetensors-duplicate", one(R"("dtype":"U8",^"dtype":"U8",)" + rest), 1},

@@ -27,11 +27,10 @@ constexpr std::array<Type, 13> kTypes{Type::boolean, Type::u8,  Type::i8,  Type:
                                       Type::u32,     Type::i32, Type::f32, Type::u64, Type::i64, Type::f64};
 
 // By the format's definition: the header's length, 137 bytes of JSON and 7 spaces, an F32 [2, 2] and a U8 [3].
-const std::string kByHand =
-    std::string("\x90\0\0\0\0\0\0\0", 8) +
-    R"({"__metadata__":{"a":"bc"},"w":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},)"
-    R"("u":{"dtype":"U8","shape":[3],"data_offsets":[16,19]}}       )" +
-    std::string("\0\0\x80\x3f\0\0\0\xc0\0\0\0\0\0\0\x80\x3e", 16) + "\x01\x02\xff";
+const std::string kByHand = std::string("\x90\0\0\0\0\0\0\0", 8) +
+                            R"({"__metadata__":{"a":"bc"},"w":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},)"
+                            R"("u":{"dtype":"U8","shape":[3],"data_offsets":[16,19]}}       )" +
+                            std::string("\0\0\x80\x3f\0\0\0\xc0\0\0\0\0\0\0\x80\x3e", 16) + "\x01\x02\xff";
 const std::vector<float> kWeights{1.0F, -2.0F, 0.0F, 0.25F};
 const std::vector<std::uint8_t> kBytes{1, 2, 255};
 
@@ -48,9 +47,7 @@ std::string name_of_refusal(const SafetensorsTensor& tensor, const SafetensorsMe
   return error.name();
 }
 
-SafetensorsTensor byte_tensor(std::string name) {
-  return tensor_of(std::move(name), Type::u8, {3}, kBytes);
-}
+SafetensorsTensor byte_tensor(std::string name) { return tensor_of(std::move(name), Type::u8, {3}, kBytes); }
 
 }  // namespace
 
@@ -125,9 +122,10 @@ TEST_CASE("Any text comes back as a name, a key or a value, and is written as ot
 }
 
 TEST_CASE("Escapes and space of other writers are read") {
-  const std::string file = safetensors_of("{ \"\\u00e4\\u20AC\\ud83d\\ude00\\/\\u0041\" :\t{\"data_offsets\": [ 0 , 1 ] ,\n"
-                                          "\"shape\":[ ],\r\"dtype\":\"BOOL\"} } \n",
-                                          "\1");
+  const std::string file = safetensors_of(
+      "{ \"\\u00e4\\u20AC\\ud83d\\ude00\\/\\u0041\" :\t{\"data_offsets\": [ 0 , 1 ] ,\n"
+      "\"shape\":[ ],\r\"dtype\":\"BOOL\"} } \n",
+      "\1");
   const SafetensorsHeader header = header_of(file);
   REQUIRE(header.tensors.size() == 1);
   CHECK(header.tensors[0].name == "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80/A");
@@ -202,7 +200,8 @@ TEST_CASE("A gigabyte is written and read in pieces, with little memory") {
   constexpr std::size_t kSize = std::size_t{1} << 30, kLittle = std::size_t{64} << 10;
   void* zeros = ::mmap(nullptr, kSize, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   REQUIRE(zeros != MAP_FAILED);
-  const std::array tensors{SafetensorsTensor{"w", Type::f32, {1 << 14, 1 << 14}, {static_cast<std::byte*>(zeros), kSize}}};
+  const std::array tensors{
+      SafetensorsTensor{"w", Type::f32, {1 << 14, 1 << 14}, {static_cast<std::byte*>(zeros), kSize}}};
   const TempFolder folder;
   const std::string path = folder.path() + "/t.safetensors";
   std::uint64_t written = 0;

@@ -22,8 +22,8 @@ TEST_CASE("A well-formed sequence has as many bytes as its first byte says, what
 
 TEST_CASE("What is cut, overlong, a surrogate or beyond Unicode has no length") {
   CHECK(sequence_length("") == 0);
-  const auto bad = GENERATE("\x80"sv, "\xbf"sv, "\xc1\xbf"sv, "\xc2"sv, "\xc2x"sv, "\xe0\x9f\xbf"sv, "\xe2\x82"sv,
-                            "\xed\xa0\x80"sv, "\xf0\x8f\xbf\xbf"sv, "\xf1\x80\x80"sv, "\xf4\x90\x80\x80"sv,
-                            "\xf5\x80\x80\x80"sv, "\xff"sv);
+  const auto bad =
+      GENERATE("\x80"sv, "\xbf"sv, "\xc1\xbf"sv, "\xc2"sv, "\xc2x"sv, "\xe0\x9f\xbf"sv, "\xe2\x82"sv, "\xed\xa0\x80"sv,
+               "\xf0\x8f\xbf\xbf"sv, "\xf1\x80\x80"sv, "\xf4\x90\x80\x80"sv, "\xf5\x80\x80\x80"sv, "\xff"sv);
   CHECK(sequence_length(bad) == 0);
 }

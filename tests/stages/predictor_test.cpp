@@ -125,7 +125,8 @@ TEST_CASE("predictor does not look at other fields, whatever they are") {
   t.input("data", data_port(1, {"targets", "notes"})).input("model", model_port(line()));
   t.push("model", model_packet(1, line(), {2}));
   Packet packet = data_packet(1, true, rows<float>({1}, {1}));
-  for (const char* name : {"targets", "notes"}) packet.fields.push_back({name, rows<std::int32_t>({2, 2}, {1, 2, 3, 4})});
+  for (const char* name : {"targets", "notes"})
+    packet.fields.push_back({name, rows<std::int32_t>({2, 2}, {1, 2, 3, 4})});
   t.push("data", packet);
   CHECK(values_of(t.pop()) == std::vector<float>{2});
 }

@@ -114,7 +114,10 @@ TEST_CASE("saved_model takes the file that is there when the run begins, if it s
   const TempFolder folder;
   StageTester t("saved_model", params_for(written(folder)));
   CHECK(t.infer().empty());
-  written(folder, {{1, 0, 0, true}, {trainer_state("learn", std::make_shared<const ModelSpec>(
-                                                      ModelSpec{2, {dense_layer(2, 5, Activation::relu, 0)}}), {})}});
+  written(
+      folder,
+      {{1, 0, 0, true},
+       {trainer_state("learn",
+                      std::make_shared<const ModelSpec>(ModelSpec{2, {dense_layer(2, 5, Activation::relu, 0)}}), {})}});
   CHECK(error_of([&] { t.pull(); }).name() == "checkpoint-shape");
 }

@@ -178,6 +178,7 @@ class TestGraph {
   explicit TestGraph(std::uint32_t epochs = 1, int threads = 2) {
     graph_.name = "test";
     graph_.epochs = epochs;
+    graph_.first_epoch = std::min(epochs, 1U);
     graph_.threads = threads;
   }
 

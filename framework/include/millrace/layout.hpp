@@ -114,7 +114,8 @@ constexpr void add_descriptor_types(LayoutHash& hash) {
                         MILLRACE_DETAIL_AT(TensorType, note), MILLRACE_DETAIL_AT(TensorType, advice))
       .type<RecordType::Field>(MILLRACE_DETAIL_AT(RecordType::Field, tensors),
                                MILLRACE_DETAIL_AT(RecordType::Field, optional))
-      .type<RecordType>(MILLRACE_DETAIL_AT(RecordType, takes_others), MILLRACE_DETAIL_AT(RecordType, like_input), MILLRACE_DETAIL_AT(RecordType, note))
+      .type<RecordType>(MILLRACE_DETAIL_AT(RecordType, takes_others), MILLRACE_DETAIL_AT(RecordType, like_input),
+                        MILLRACE_DETAIL_AT(RecordType, note))
       .type<PortType>(MILLRACE_DETAIL_AT(PortType, is_record), MILLRACE_DETAIL_AT(PortType, tensors),
                       MILLRACE_DETAIL_AT(PortType, record), MILLRACE_DETAIL_AT(PortType, note))
       .type<PortDecl>(MILLRACE_DETAIL_AT(PortDecl, name), MILLRACE_DETAIL_AT(PortDecl, optional))
@@ -148,13 +149,15 @@ constexpr void add_context_types(LayoutHash& hash) {
       .type<JournalPosition>(MILLRACE_DETAIL_AT(JournalPosition, batch))
       .type<JournalLine>(MILLRACE_DETAIL_AT(JournalLine, position), MILLRACE_DETAIL_AT(JournalLine, kind),
                          MILLRACE_DETAIL_AT(JournalLine, values))
-      .type<JournalExtent>(MILLRACE_DETAIL_AT(JournalExtent, whole_bytes), MILLRACE_DETAIL_AT(JournalExtent, torn_bytes))
+      .type<JournalExtent>(MILLRACE_DETAIL_AT(JournalExtent, whole_bytes),
+                           MILLRACE_DETAIL_AT(JournalExtent, torn_bytes))
       .type<Journal>()
       .type<Claim>()
       .type<ClaimHolder>(MILLRACE_DETAIL_AT(ClaimHolder, is_over), MILLRACE_DETAIL_AT(ClaimHolder, host),
                          MILLRACE_DETAIL_AT(ClaimHolder, pid), MILLRACE_DETAIL_AT(ClaimHolder, silent_s))
       .type<Sha256>()
-      .type<SafetensorsTensor>(MILLRACE_DETAIL_AT(SafetensorsTensor, type), MILLRACE_DETAIL_AT(SafetensorsTensor, shape),
+      .type<SafetensorsTensor>(MILLRACE_DETAIL_AT(SafetensorsTensor, type),
+                               MILLRACE_DETAIL_AT(SafetensorsTensor, shape),
                                MILLRACE_DETAIL_AT(SafetensorsTensor, bytes))
       .type<SafetensorsEntry>(MILLRACE_DETAIL_AT(SafetensorsEntry, type), MILLRACE_DETAIL_AT(SafetensorsEntry, shape),
                               MILLRACE_DETAIL_AT(SafetensorsEntry, offset), MILLRACE_DETAIL_AT(SafetensorsEntry, bytes))
@@ -176,17 +179,18 @@ constexpr void add_model_types(LayoutHash& hash) {
       .type<ModelSpec>(MILLRACE_DETAIL_AT(ModelSpec, layers))
       .type<OptimizerSpec>(MILLRACE_DETAIL_AT(OptimizerSpec, params))
       .type<ModelSnapshot>()
-      .type<CheckpointPosition>(MILLRACE_DETAIL_AT(CheckpointPosition, batch), MILLRACE_DETAIL_AT(CheckpointPosition, row),
+      .type<CheckpointPosition>(MILLRACE_DETAIL_AT(CheckpointPosition, batch),
+                                MILLRACE_DETAIL_AT(CheckpointPosition, row),
                                 MILLRACE_DETAIL_AT(CheckpointPosition, is_epoch_complete))
       .type<TrainerState>(MILLRACE_DETAIL_AT(TrainerState, model), MILLRACE_DETAIL_AT(TrainerState, slots),
                           MILLRACE_DETAIL_AT(TrainerState, state))
       .type<Checkpoint>(MILLRACE_DETAIL_AT(Checkpoint, trainers), MILLRACE_DETAIL_AT(Checkpoint, stages),
                         MILLRACE_DETAIL_AT(Checkpoint, metadata))
       .type<CheckpointFile>(MILLRACE_DETAIL_AT(CheckpointFile, sha256))
-      .type<CheckpointHeader>(MILLRACE_DETAIL_AT(CheckpointHeader, trainers), MILLRACE_DETAIL_AT(CheckpointHeader, stages),
-                              MILLRACE_DETAIL_AT(CheckpointHeader, metadata), MILLRACE_DETAIL_AT(CheckpointHeader, sha256),
-                              MILLRACE_DETAIL_AT(CheckpointHeader, weights_sha256),
-                              MILLRACE_DETAIL_AT(CheckpointHeader, tensors))
+      .type<CheckpointHeader>(
+          MILLRACE_DETAIL_AT(CheckpointHeader, trainers), MILLRACE_DETAIL_AT(CheckpointHeader, stages),
+          MILLRACE_DETAIL_AT(CheckpointHeader, metadata), MILLRACE_DETAIL_AT(CheckpointHeader, sha256),
+          MILLRACE_DETAIL_AT(CheckpointHeader, weights_sha256), MILLRACE_DETAIL_AT(CheckpointHeader, tensors))
       .type<CheckpointModel>(MILLRACE_DETAIL_AT(CheckpointModel, model), MILLRACE_DETAIL_AT(CheckpointModel, slots))
       .type<TrainSpec>(MILLRACE_DETAIL_AT(TrainSpec, loss), MILLRACE_DETAIL_AT(TrainSpec, optimizer),
                        MILLRACE_DETAIL_AT(TrainSpec, seed), MILLRACE_DETAIL_AT(TrainSpec, max_batch_rows),
@@ -220,9 +224,10 @@ constexpr void add_enumerators(LayoutHash& hash) {
       .values(LayerKind::dense, LayerKind::dropout)
       .values(Precision::float32, Precision::tf32, Precision::bf16)
       .values(Reduction::fast, Reduction::ordered)
-      .values(SafetensorsType::boolean, SafetensorsType::u8, SafetensorsType::i8, SafetensorsType::u16, SafetensorsType::i16,
-              SafetensorsType::f16, SafetensorsType::bf16, SafetensorsType::u32, SafetensorsType::i32, SafetensorsType::f32,
-              SafetensorsType::u64, SafetensorsType::i64, SafetensorsType::f64);
+      .values(SafetensorsType::boolean, SafetensorsType::u8, SafetensorsType::i8, SafetensorsType::u16,
+              SafetensorsType::i16, SafetensorsType::f16, SafetensorsType::bf16, SafetensorsType::u32,
+              SafetensorsType::i32, SafetensorsType::f32, SafetensorsType::u64, SafetensorsType::i64,
+              SafetensorsType::f64);
 }
 
 #undef MILLRACE_DETAIL_AT

@@ -86,7 +86,8 @@ void require_format(const SafetensorsMetadata& texts, const std::string& path) {
 std::string list_of(const std::vector<std::string>& nodes) {
   for (const std::string& node : nodes)
     if (node.empty() || node.find(' ') != std::string::npos)
-      throw Error(ErrorKind::run, "checkpoint-metadata", fmt::format("`{}` is no name for a node of a checkpoint", node),
+      throw Error(ErrorKind::run, "checkpoint-metadata",
+                  fmt::format("`{}` is no name for a node of a checkpoint", node),
                   "give nodes names without spaces, as a config does");
   return fmt::format("{}", fmt::join(nodes, " "));
 }

@@ -134,6 +134,8 @@ struct ValidatedGraph {
   std::uint32_t epochs = 1;
   std::uint32_t first_epoch = 1;  ///< later for a run that goes on from a checkpoint; 0 where `epochs` is 0
   std::uint32_t epochs_ahead = 1;
+  bool is_kept = false;                ///< the run leaves a folder
+  std::size_t config_bytes = 0;        ///< about as many has the text of the resolved config
   std::string config_hash;             ///< SHA-256 of the resolved config without origins
   std::vector<ValidatedNode> nodes;    ///< nodes in topological order, ties in the user's order
   std::vector<ReportedPort> reported;  ///< ports in the order in which the history shows them

@@ -66,6 +66,7 @@ constexpr std::array kRules{
     Rule{"rank-rows", "Several processes can share the rows that they train on."},
     Rule{"device-unavailable", "The device is there."},
     Rule{"metric-clash", "No two metrics bear one name in the history."},
+    Rule{"unknown-metric", "The metric that `keep` monitors is told by a node."},
     Rule{"reserved-metric", "No metric is called as a key of the history is."},
     Rule{"unused-seed", "A node with a seed of its own draws something at random."},
     Rule{"needs-host-memory", "What lies on the device goes to stages that read there."},

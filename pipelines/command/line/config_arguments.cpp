@@ -91,14 +91,7 @@ std::vector<Option> override_options() {
            .store = add_set,
            .candidates = settable_values},
           {.name = "strict", .help = "Take warnings for errors", .store = into(&ConfigOptions::strict)},
-          {.name = "threads",
-           .kind = ValueKind::count,
-           .placeholder = "N",
-           .help = fmt::format("Threads: 1 to {}, or auto; no more than cores, or 8", kMostThreads),
-           .example = "4",
-           .choices = {"auto"},
-           .range = {1, kMostThreads},
-           .store = as_override("threads")},
+          threads_option(),
           {.name = "device",
            .kind = ValueKind::text,
            .placeholder = "NAME",
@@ -144,6 +137,17 @@ Target config_target() {
 
 std::vector<Option> config_options(const std::vector<Option>& own) {
   return joined({override_options(), own, trust_options()});
+}
+
+Option threads_option() {
+  return {.name = "threads",
+          .kind = ValueKind::count,
+          .placeholder = "N",
+          .help = fmt::format("Threads: 1 to {}, or auto; no more than cores, or 8", kMostThreads),
+          .example = "4",
+          .choices = {"auto"},
+          .range = {1, kMostThreads},
+          .store = as_override("threads")};
 }
 
 Option plugin_option() {

@@ -16,4 +16,7 @@ std::vector<Option> config_options(const std::vector<Option>& own);
 /// --plugin, for PluginOptions.
 Option plugin_option();
 
+/// --threads, for ConfigOptions.
+Option threads_option();
+
 }  // namespace millrace::pipelines

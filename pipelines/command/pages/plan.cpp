@@ -128,6 +128,7 @@ std::string memory_text(const ValidatedGraph& graph) {
   rows.push_back({"program itself", "", "", "", bytes_of(estimate.program)});
   rows.push_back({counted(graph.threads, "thread"), "", "", "", bytes_of(estimate.threads)});
   rows.push_back({"values of the epochs", "", "", "", bytes_of(estimate.history)});
+  if (estimate.kept > 0) rows.push_back({"checkpoints, run folder", "", "", "", bytes_of(estimate.kept)});
   rows.push_back({"peak memory at most", "", "", "", bytes_of(estimate.total)});
   return "\nMemory: working = what the stage declares, and what a process of its own\n"
          "shares with the run; flowing = (budget x rows of a block + 2 packets) x bytes\n"
@@ -279,7 +280,10 @@ std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry
                {"isolated", Json::array()},
                {"memory", Json::array()},
                {"memory_of_process",
-                {{"program", estimate.program}, {"threads", estimate.threads}, {"history", estimate.history}}},
+                {{"program", estimate.program},
+                 {"threads", estimate.threads},
+                 {"history", estimate.history},
+                 {"kept", estimate.kept}}},
                {"memory_bound_bytes", estimate.total},
                {"possible_memory", possible_objects(graph)},
                {"may_drop_rows", droppers_of(graph)}};

@@ -107,8 +107,7 @@ Json port_json(const PortDecl& port) {
   if (port.kind != PortKind::data) return object;
   if (port.is_record) object["fields"] = fields_json(port.record);
   if (port.record.takes_others) object["other_fields"] = true;
-  if (!port.is_record)
-    add_tensors(object, port.tensors);
+  if (!port.is_record) add_tensors(object, port.tensors);
   return object;
 }
 

@@ -14,6 +14,23 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+ParamType keep_type() {
+  return ParamType::any_of(
+      {ParamType::boolean(),
+       ParamType::record(
+           {Param("every_steps", integer_between(1, 1e12), "A checkpoint each so many batches, beside those of epochs.")
+                .optional(),
+            Param("every_seconds", ParamType::number().above(0), "A checkpoint each so many seconds.")
+                .optional()
+                .in_unit("seconds"),
+            Param("last", integer_between(1, 1'000'000), "Checkpoints that stay.").or_default(2),
+            Param("monitor", ParamType::text(), "A metric, such as val_loss, whose best checkpoint stays too.")
+                .optional(),
+            Param("mode", ParamType::choice({"min", "max"}),
+                  "Which value of it is the best; max for an accuracy, else min.")
+                .optional()})});
+}
+
 }  // namespace
 
 const std::vector<Param>& top_level_params() {
@@ -28,7 +45,8 @@ const std::vector<Param>& top_level_params() {
       Param("epochs", integer_between(0, 1'000'000), "Passes over the data; 0 evaluates the initial weights.")
           .or_default(1),
       Param("epochs_ahead", integer_between(0, 1), "Epochs that sources may be ahead of the evaluation.").or_default(1),
-      Param("keep", ParamType::boolean(), "Whether the run is kept in a folder of its own.").or_default(true),
+      Param("keep", keep_type(), "Whether the run is kept in a folder of its own; or which checkpoints are.")
+          .or_default(true),
       Param("plugins", ParamType::list(ParamType::text()), "Shared objects with further stages.")
           .or_default(ParamValue::List{}),
   };

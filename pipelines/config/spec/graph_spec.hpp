@@ -31,6 +31,17 @@ struct NodeSpec {
   DocNode run;   ///< blocks, bytes, isolate, timeout; of every stage of a chain what its node says
 };
 
+/// What is kept of a run in a folder of its own.
+struct KeepSpec {
+  bool is_kept = true;
+  std::uint64_t every_steps = 0;  ///< 0: checkpoints at ends of epochs alone
+  double every_seconds = 0;       ///< 0: not by time
+  std::size_t last = 2;           ///< checkpoints that stay
+  std::string monitor;            ///< the metric whose best checkpoint stays too; empty: none
+  bool is_largest_best = false;
+  Location monitor_where;
+};
+
 struct GraphSpec {
   std::string name;
   std::uint64_t seed = 0;
@@ -39,7 +50,7 @@ struct GraphSpec {
   int threads = 0;  ///< 0: auto
   std::uint32_t epochs = 1;
   std::uint32_t epochs_ahead = 1;
-  bool keep = true;  ///< the run is kept in a folder
+  KeepSpec keep;
   std::vector<std::string> plugins;
   std::vector<Location> plugins_where;
   std::vector<NodeSpec> nodes;  ///< chains expanded, in the user's order

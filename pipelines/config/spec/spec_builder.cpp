@@ -154,6 +154,26 @@ std::string name_from_file(const DocNode& document) {
                                : std::string();
 }
 
+// Keras's rule, where nobody says which way is better.
+bool is_largest_best(const ParamValue& keep, const std::string& metric) {
+  return keep["mode"].is_null() ? metric.ends_with("accuracy") : keep["mode"].text() == "max";
+}
+
+KeepSpec keep_of(const ParamValue& keep, const DocNode& document) {
+  KeepSpec spec;
+  if (keep.is_boolean()) {
+    spec.is_kept = keep.boolean();
+    return spec;
+  }
+  if (!keep["every_steps"].is_null()) spec.every_steps = static_cast<std::uint64_t>(keep["every_steps"].integer());
+  if (!keep["every_seconds"].is_null()) spec.every_seconds = keep["every_seconds"].number();
+  spec.last = static_cast<std::size_t>(keep["last"].integer());
+  if (!keep["monitor"].is_null()) spec.monitor = keep["monitor"].text();
+  spec.is_largest_best = is_largest_best(keep, spec.monitor);
+  spec.monitor_where = value_location(document.find("keep")->value, "monitor");
+  return spec;
+}
+
 void read_top(const DocNode& document, GraphSpec& spec, Diagnostics& diagnostics) {
   const ParamValue top = check_rest_of_top(document, diagnostics);
   spec.name = top["name"].is_text() ? top["name"].text() : name_from_file(document);
@@ -169,7 +189,7 @@ void read_top(const DocNode& document, GraphSpec& spec, Diagnostics& diagnostics
   spec.threads = top["threads"].is_integer() ? static_cast<int>(top["threads"].integer()) : 0;
   spec.epochs = static_cast<std::uint32_t>(top["epochs"].integer());
   spec.epochs_ahead = static_cast<std::uint32_t>(top["epochs_ahead"].integer());
-  spec.keep = top["keep"].boolean();
+  spec.keep = keep_of(top["keep"], document);
   check_device(spec, diagnostics);
   read_plugins(document, spec);
 }

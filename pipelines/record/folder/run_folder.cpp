@@ -100,7 +100,7 @@ RunFolder RunFolder::make(const std::string& runs, const NewRun& run) try {
   write_atomically(below(path, run_parts::kConfig), run.config);
   for (const char* part : {run_parts::kEnvironment, run_parts::kMetrics, run_parts::kCheckpoints, run_parts::kLog})
     set_link(link_target(part), below(path, part), below(path, fmt::format(".{}", part)));
-  folder.begin_attempt(run.environment);
+  folder.begin_attempt(run.environment, {});
   sync_names(runs);
   unfinished.keep();
   return folder;
@@ -108,21 +108,23 @@ RunFolder RunFolder::make(const std::string& runs, const NewRun& run) try {
   throw with_ways_out(error);
 }
 
-RunFolder RunFolder::open(const std::string& folder, const std::string& environment) {
+RunFolder RunFolder::open(const std::string& folder, const std::string& environment,
+                          const std::function<void(const RunFolder&)>& prepare) {
   require_run_folder(folder);
   RunFolder opened(folder, take_claim(folder));
   std::error_code failed;
   if (fs::exists(below(folder, run_parts::kSummary), failed)) throw finished(folder);
-  opened.begin_attempt(environment);
+  opened.begin_attempt(environment, prepare);
   return opened;
 }
 
-void RunFolder::begin_attempt(const std::string& environment) {
+void RunFolder::begin_attempt(const std::string& environment, const std::function<void(const RunFolder&)>& prepare) {
   make_folder(attempt_folder());
   make_folder(checkpoints_folder());
   make_file(metrics_path());
   make_file(log_path());
   write_atomically(below(attempt_folder(), run_parts::kEnvironment), environment);
+  if (prepare) prepare(*this);
   sync_names(below(path_, run_parts::kAttempts));
   show_attempt();
 }

@@ -4,6 +4,7 @@
 #include "held_claim.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,7 +26,9 @@ class RunFolder {
   static RunFolder make(const std::string& runs, const NewRun& run);
   /// The next attempt at the run that `folder` is. `environment` is that of this attempt. Throws Error of kind output: run-in-use while another process
   /// holds it, run-finished, output-unwritable; no-run-folder, of kind usage.
-  static RunFolder open(const std::string& folder, const std::string& environment);
+  /// `prepare` writes what the attempt begins with, before it counts: until then the attempt before is the run.
+  static RunFolder open(const std::string& folder, const std::string& environment,
+                        const std::function<void(const RunFolder&)>& prepare = {});
 
   /// As it was given, or made of what was given: "runs/mnist_mlp-3".
   const std::string& path() const { return path_; }
@@ -46,7 +49,7 @@ class RunFolder {
 
  private:
   RunFolder(std::string path, Claim claim);
-  void begin_attempt(const std::string& environment);
+  void begin_attempt(const std::string& environment, const std::function<void(const RunFolder&)>& prepare);
   void show_attempt();
 
   std::string path_;

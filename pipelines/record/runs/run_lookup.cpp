@@ -58,6 +58,7 @@ std::string find_run(const std::string& word, const std::string& runs) {
   const std::string named = (fs::path(runs) / word).string();
   if (word.find('/') == std::string::npos && is_run_folder(named)) return named;
   if (is_run_folder(word)) return word;
+  if (std::error_code ignored; fs::is_directory(word, ignored)) require_run_folder(word);
   throw Error(ErrorKind::usage, "unknown-run", fmt::format("there is no run `{}` in `{}`", shown(word), shown(runs)),
               did_you_mean(word, names_in(runs), "runs"));
 }

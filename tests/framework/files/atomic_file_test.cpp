@@ -228,8 +228,8 @@ TEST_CASE("Leftovers of killed processes are removed, and nothing else") {
   const int used = ::open((folder.path() + "/" + leftover_name('1')).c_str(), O_RDONLY);
   REQUIRE(::flock(used, LOCK_EX) == 0);
   CHECK(remove_leftovers(folder.path()) == 1);
-  CHECK(names_in(folder) == std::set<std::string>{leftover_name('1'), leftover_name('g'), leftover_name('2') + "s", "model.part",
-                                                  leftover_name('3'), leftover_name('4')});
+  CHECK(names_in(folder) == std::set<std::string>{leftover_name('1'), leftover_name('g'), leftover_name('2') + "s",
+                                                  "model.part", leftover_name('3'), leftover_name('4')});
   ::close(used);
   CHECK(remove_leftovers(folder.path()) == 1);
 }

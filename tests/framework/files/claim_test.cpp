@@ -337,7 +337,8 @@ TEST_CASE("Whatever fails, a claim is told as taken or can be taken again, and a
       const bool is_free = may_be_taken(folder.path());
       CHECK((is_free || stays || has_committed));
       if (!is_free)
-        calls.clock_s = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count() + 2 * kHourS;
+        calls.clock_s =
+            std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count() + 2 * kHourS;
       std::optional<Claim> next = Claim::take(folder.path(), kHour);
       REQUIRE(next);
       const bool is_second = !fs::exists(path);

@@ -27,7 +27,8 @@ class GatedCalls : public FileCalls {
   /// Called with the name of a call and its number, from 1; answers kPass, kKill or the errno to fail with.
   using Gate = std::function<int(std::string_view call, int number)>;
 
-  explicit GatedCalls(Gate gate = [](std::string_view, int) { return kPass; }) : gate_(std::move(gate)), before_(&file_calls()) {
+  explicit GatedCalls(Gate gate = [](std::string_view, int) { return kPass; })
+      : gate_(std::move(gate)), before_(&file_calls()) {
     use_file_calls(this);
   }
   ~GatedCalls() override { use_file_calls(before_); }

@@ -17,8 +17,14 @@ using namespace millrace::testing;
 
 namespace {
 
-const JournalLine kSample{2, {3, 137}, "train", {{"accuracy", 0.1}, {"loss", 2.0}, {"note", std::string("a \"b\" \u00e9\n")},
-                                                {"rows", std::int64_t{32}}, {"seen", true}}};
+const JournalLine kSample{2,
+                          {3, 137},
+                          "train",
+                          {{"accuracy", 0.1},
+                           {"loss", 2.0},
+                           {"note", std::string("a \"b\" \u00e9\n")},
+                           {"rows", std::int64_t{32}},
+                           {"seen", true}}};
 
 bool is_taken(const std::string& text) {
   JournalLine line;
@@ -67,7 +73,11 @@ TEST_CASE("Numbers are written as short as they come back the same, and not fini
 
 TEST_CASE("A value is a number by whatever it was written as") {
   JournalLine line;
-  line.values = {{"a", 0.5}, {"b", std::int64_t{3}}, {"c", std::numeric_limits<double>::infinity()}, {"d", std::string("x")}, {"e", true}};
+  line.values = {{"a", 0.5},
+                 {"b", std::int64_t{3}},
+                 {"c", std::numeric_limits<double>::infinity()},
+                 {"d", std::string("x")},
+                 {"e", true}};
   line.values["f"] = std::numeric_limits<double>::quiet_NaN();
   line.values["g"] = -std::numeric_limits<double>::infinity();
   for (const JournalLine& one : {line, there_and_back(line)}) {
@@ -110,7 +120,8 @@ TEST_CASE("Texts of any bytes are UTF-8 in the line, and what a terminal would o
     const std::string text = to_json(line);
     REQUIRE(nlohmann::json::accept(text));
     const JournalLine once = there_and_back(line);
-    REQUIRE(nlohmann::json::parse(text).at("values").at("text").get<std::string>() == std::get<std::string>(once.values.at("text")));
+    REQUIRE(nlohmann::json::parse(text).at("values").at("text").get<std::string>() ==
+            std::get<std::string>(once.values.at("text")));
     REQUIRE(there_and_back(once).values == once.values);
   }
   CHECK(written(std::string("\x1b[2J")) == R"("\u001b[2J")");
@@ -120,9 +131,11 @@ TEST_CASE("Texts of any bytes are UTF-8 in the line, and what a terminal would o
 }
 
 TEST_CASE("A line as other programs write it is taken") {
-  CHECK(is_taken(R"( { "v" : 1, "attempt": 1, "epoch": 1, "batch": 1, "kind": "\u0074", "values": { "a" : 1E2, "b" : "\ud83d\ude00\/" } } )"));
+  CHECK(is_taken(
+      R"( { "v" : 1, "attempt": 1, "epoch": 1, "batch": 1, "kind": "\u0074", "values": { "a" : 1E2, "b" : "\ud83d\ude00\/" } } )"));
   JournalLine line;
-  REQUIRE(parse_journal_line(R"({"v":1,"attempt":1,"epoch":1,"batch":1,"kind":"\u0074","values":{"a":1E2,"b":"\ud83d\ude00\/"}})", line));
+  REQUIRE(parse_journal_line(
+      R"({"v":1,"attempt":1,"epoch":1,"batch":1,"kind":"\u0074","values":{"a":1E2,"b":"\ud83d\ude00\/"}})", line));
   CHECK(line.kind == "t");
   CHECK(line.values == decltype(line.values){{"a", 100.0}, {"b", std::string("\xf0\x9f\x98\x80/")}});
 }
@@ -154,9 +167,13 @@ TEST_CASE("What is not JSON to another reader is not taken") {
       REQUIRE(nlohmann::json::accept(changed));
     }
   CHECK(taken > 1000);  // letters of texts and digits of numbers may change
-  for (const char* value : {"01", "1.", ".5", "-", "+1", "1e", "0x1", "nan", "True", "null", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"",
-                            "\"\\ud800\\u0041\"", "\"\x01\"", "\"\xff\"", "[]", "{}", "99999999999999999999", "1e999", ""})
-    CHECK_FALSE(is_taken(R"({"v":1,"attempt":0,"epoch":0,"batch":0,"kind":"","values":{"a":)" + std::string(value) + "}}"));
+  for (const char* value : {"01",       "1.",        ".5",          "-",           "+1",
+                            "1e",       "0x1",       "nan",         "True",        "null",
+                            "\"\\x\"",  "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"",
+                            "\"\x01\"", "\"\xff\"",  "[]",          "{}",          "99999999999999999999",
+                            "1e999",    ""})
+    CHECK_FALSE(
+        is_taken(R"({"v":1,"attempt":0,"epoch":0,"batch":0,"kind":"","values":{"a":)" + std::string(value) + "}}"));
 }
 
 TEST_CASE("A line of another version is refused by name") {

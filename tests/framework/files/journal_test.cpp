@@ -119,7 +119,8 @@ TEST_CASE("A journal has one writer at a time") {
     CHECK(error.name() == "journal-in-use");
     CHECK(error.kind() == ErrorKind::output);
     CHECK_THAT(error.message(), ContainsSubstring(path));
-    CHECK(status_of_fork([&] { ::_exit(error_of([&] { Journal second(path); }).name() == "journal-in-use" ? 1 : 0); }) == 1);
+    CHECK(status_of_fork(
+              [&] { ::_exit(error_of([&] { Journal second(path); }).name() == "journal-in-use" ? 1 : 0); }) == 1);
     CHECK(found_in(path).lines.empty());
   }
   CHECK_NOTHROW(Journal(path));
@@ -148,7 +149,8 @@ TEST_CASE("A journal that was cut anywhere is its whole lines, and goes on behin
     write_five(path);
     REQUIRE(content_of(path) == whole);
   }
-  CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) == 1);  // a part of a line is not kept beside
+  CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) ==
+        1);  // a part of a line is not kept beside
 }
 
 TEST_CASE("A flipped byte costs no line before it") {
@@ -307,12 +309,14 @@ TEST_CASE("Wherever the process ends, a journal is a prefix of its lines, and th
   const std::string start = GENERATE(0, 1) == 0 ? kTorn : kDamaged;
   const TempFolder folder;
   const std::string path = folder.file("metrics.jsonl", start);
-  const int killed = kill_at_each_call(circumstances, [&] { write_five(path); }, [&] {
-    check_prefix(path, 2);
-    const GatedCalls calls;
-    write_five(path);
-    check_five(path);
-    folder.file("metrics.jsonl", start);
-  });
+  const int killed = kill_at_each_call(
+      circumstances, [&] { write_five(path); },
+      [&] {
+        check_prefix(path, 2);
+        const GatedCalls calls;
+        write_five(path);
+        check_five(path);
+        folder.file("metrics.jsonl", start);
+      });
   CHECK(killed >= 9);
 }

@@ -102,7 +102,8 @@ TEST_CASE("After a power cut a file that is made once is there whole or not at a
 TEST_CASE("After a power cut an attempt and a commit that were told are there") {
   const TempFolder folder;
   std::optional<Claim> claim;
-  const Outcomes attempt = outcomes_of({}, folder.path() + "/1", true, [&] { claim = Claim::take(folder.path(), std::chrono::hours(1)); });
+  const Outcomes attempt =
+      outcomes_of({}, folder.path() + "/1", true, [&] { claim = Claim::take(folder.path(), std::chrono::hours(1)); });
   CHECK(attempt.meanwhile.size() == 2);
   CHECK(attempt.at_the_end.size() == 1);
   CHECK(attempt.at_the_end.count("(none)") == 0);

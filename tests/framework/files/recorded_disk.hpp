@@ -98,7 +98,7 @@ class RecordedDisk : public GatedCalls {
  private:
   static constexpr int kNone = -1, kFolder = -2;
   enum class Loss { all, none, second_half, zeros, zeros_in_first_half };
-  using Names = std::map<std::string, int>;                  // path -> file
+  using Names = std::map<std::string, int>;                 // path -> file
   using Change = std::vector<std::pair<std::string, int>>;  // one that happens as a whole
   struct File {
     std::string content, synced;

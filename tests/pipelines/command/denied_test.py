@@ -87,7 +87,7 @@ class Denied(unittest.TestCase):
         config = "version: 1\ngraph:\n  load: {stage: idx_loader, with: {dataset: mnist, split: test}}\n" \
                  "  show: {stage: print, in: load.images}\n"
         self.told(4, "error[dataset-missing]", f"cannot look into `{self.closed}/mnist`: Permission denied; {LET}",
-                  arguments=[self.file("c.yaml", config).name], env={"MILLRACE_DATA_DIR": str(self.closed)})
+                  arguments=[self.file("c.yaml", config).name, "--no-keep"], env={"MILLRACE_DATA_DIR": str(self.closed)})
 
     def test_a_folder_for_data_sets(self):
         for to, what in ((self.closed, "make a file in"), (self.folder / "new", "make the folder")):
@@ -123,7 +123,7 @@ class Denied(unittest.TestCase):
 
     def test_an_output_that_is_not_open_for_writing(self):
         with open(self.file("only_read", ""), encoding="utf-8") as output:
-            process = subprocess.run([PROGRAM, self.file("c.yaml", GOOD), "--json"], stdout=output, stderr=subprocess.PIPE, text=True,
+            process = subprocess.run([PROGRAM, self.file("c.yaml", GOOD), "--json", "--no-keep"], stdout=output, stderr=subprocess.PIPE, text=True,
                                      timeout=120, user=NOBODY, group=NOBODY, extra_groups=[], check=False)
         self.assertEqual(process.returncode, 7, process.stderr)
         self.assertIn("error[output-unwritable]: cannot write to standard output: Bad file descriptor", process.stderr)

@@ -156,7 +156,7 @@ COMMANDS = [
     (["load"], 2, "none are loaded"),
     (["restore"], 2, "none are loaded"),
     (["mnist"], 2, "did you mean `mnist_mlp`?"),
-    (["qwertz"], 2, "configs: colors_onehot, linear_fit, mnist_mlp, mnist_mlp_augmented; verbs: run, check"),
+    (["qwertz"], 2, "configs: colors_onehot, linear_fit, mnist_mlp, mnist_mlp_augmented; verbs: resume, run, runs, check"),
     (["check", "qwertz"], 2, "configs: colors_onehot, linear_fit"),
     (["stages", "adam"], 2, "`adam` is a choice for `optimizer` of `trainer`: pipeline-run stages trainer; `pipeline-run"),
     (["stages", "relu"], 2, "pipeline-run stages trainer"),

@@ -53,8 +53,10 @@ class Help(unittest.TestCase):
                 process = self.run_example(words)
                 self.assertEqual(process.returncode, 0, process.stderr)
 
-    def run_example(self, words):
+    def run_example(self, words, needs_run=False):
         with tempfile.TemporaryDirectory() as folder:  # as good a place as any; new-stage writes where it is run
+            if needs_run:
+                self.assertEqual(run(os.path.abspath(TINY), "--runs", "runs", cwd=folder).returncode, 0)
             return run(*words[1:], cwd=folder, timeout=300)
 
     def test_every_value_that_an_option_names_is_taken(self):
@@ -72,7 +74,8 @@ class Help(unittest.TestCase):
             target = [TINY if word == "mnist_mlp" else word for word in target_of(verb)]
             options = [f"--{option['name']}={option['example']}" for option in verb["options"] if option.get("example")]
             with self.subTest(verb["name"]):
-                process = self.run_example(["", verb["name"], *(os.path.abspath(w) if w == TINY else w for w in target), *options])
+                process = self.run_example(["", verb["name"], *(os.path.abspath(w) if w == TINY else w for w in target), *options],
+                                           needs_run="last" in target)
                 self.assertEqual(process.returncode, 0, process.stderr)
 
     def test_a_value_that_is_no_choice_and_no_number_is_refused(self):

@@ -41,7 +41,8 @@ def config_of(stage):
     if stage["outputs"]:
         port = stage["outputs"][0]
         if port["kind"] != "metrics":  # what is measured needs no sink
-            nodes["the_sink"] = "{stage: print, in: {in: %s.%s}}" % (name, port["name"])
+            taken_by = "model" if port["kind"] == "model" else "in"
+            nodes["the_sink"] = "{stage: print, in: {%s: %s.%s}}" % (taken_by, name, port["name"])
     elif "any_outputs" in stage:
         column = re.search(r"columns: \{(\w+)", stage["example"]).group(1)
         nodes["the_sink"] = "{stage: print, in: {in: %s.%s}}" % (name, column)

@@ -6,6 +6,8 @@
 #include "made_run.hpp"
 #include "test_stages.hpp"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <cerrno>
 #include <limits>
@@ -104,28 +106,40 @@ TEST_CASE("a recorder passes everything on, also after it has failed", "[run_rec
   }
 }
 
-TEST_CASE("who waits for lines on the disk hears of the last one before a recorder is closed", "[run_recorder]") {
+TEST_CASE("who keeps checkpoints hears of each epoch once, when its line is in the file", "[run_recorder]") {
   const TempFolder temp;
-  std::vector<std::uint32_t> synced;
-  std::atomic<int> synced_files{0};
-  GatedCalls calls([&](std::string_view call, int) {
-    synced_files += call == "sync_data" ? 1 : 0;
-    return kPass;
-  });
+  std::vector<std::uint32_t> told;
   RunRecorder recorder(RunFolder::make(temp.path(), new_run("a")));
-  recorder.when_synced([&](std::uint32_t epoch) {
-    CHECK(synced_files > static_cast<int>(synced.size()));
-    synced.push_back(epoch);
+  recorder.when_told([&](const Metrics& epoch) {
+    CHECK(metrics_of(recorder.folder().path()).find(fmt::format("\"epoch\":{}", epoch.epoch)) != std::string::npos);
+    told.push_back(epoch.epoch);
   });
-  for (std::uint32_t epoch = 1; epoch <= 200; ++epoch) recorder.epoch(metrics(epoch), true);
+  for (std::uint32_t epoch = 1; epoch <= 3; ++epoch) {
+    recorder.epoch(metrics(epoch), false);
+    recorder.epoch(metrics(epoch), true);
+  }
+  CHECK(told == std::vector<std::uint32_t>{1, 2, 3});
   recorder.close();
-  REQUIRE_FALSE(synced.empty());
-  CHECK(synced.back() == 200);
-  CHECK(std::is_sorted(synced.begin(), synced.end()));
-  CHECK(std::adjacent_find(synced.begin(), synced.end()) == synced.end());
   recorder.close();  // nothing more to do
   recorder.epoch(metrics(201), true);
   CHECK(metrics_of(recorder.folder().path()).find("\"epoch\":201") == std::string::npos);
+}
+
+TEST_CASE("a line that has to be on the disk is there when that returns, with all before it", "[run_recorder]") {
+  const TempFolder temp;
+  std::atomic<int> synced{0};
+  GatedCalls calls([&](std::string_view call, int) {
+    synced += call == "sync_data" ? 1 : 0;
+    return kPass;
+  });
+  RunRecorder recorder(RunFolder::make(temp.path(), new_run("a")));
+  JournalLine line;
+  line.kind = "checkpoint";
+  line.position = {2, 0};
+  const int before = synced;
+  recorder.append_synced(line);
+  CHECK(synced > before);
+  CHECK(metrics_of(recorder.folder().path()).find("checkpoint") != std::string::npos);
 }
 
 TEST_CASE("texts and warnings stand in the log as they are read, and nothing in it is obeyed", "[run_recorder]") {
@@ -180,19 +194,13 @@ TEST_CASE("what cannot be written is told once, when an epoch is complete or the
     CHECK(name == "output-unwritable");
     recorder.close();
   }
-  SECTION("what is thrown by who waits for lines on the disk counts alike") {
+  SECTION("at once to who wants a line on the disk") {
+    Refusing calls("sync_data");
     RunRecorder recorder(made());
-    recorder.when_synced([](std::uint32_t) {
-      throw Error(ErrorKind::output, "output-unwritable", "cannot write `checkpoint`: No space left on device");
-    });
-    std::string message;
-    try {
-      recorder.epoch(metrics(1), true);
-      recorder.close();
-    } catch (const Error& error) {
-      message = error.message();
-    }
-    CHECK(message.find("checkpoint") != std::string::npos);
+    calls.begun = true;
+    JournalLine line;
+    line.kind = "checkpoint";
+    CHECK(error_of([&] { recorder.append_synced(line); }).name() == "output-unwritable");
   }
 }
 

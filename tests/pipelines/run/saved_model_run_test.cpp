@@ -75,7 +75,7 @@ std::string saved(const std::string& path) {
 }
 std::string predictions(const std::string& data, const std::string& model) {
   return fmt::format(
-      "  predictions: {{stage: predictor, in: {{data: {}, model: {}.model}}}}\n  keep: {{stage: keep, in: "
+      "  predictions: {{stage: predictor, in: {{data: {}, model: {}.model}}}}\n  kept: {{stage: keep, in: "
       "predictions}}\n",
       data, model);
 }
@@ -118,12 +118,13 @@ TEST_CASE("a model that was saved predicts what the trainer's model predicted, i
 
 TEST_CASE("a model that was saved is measured as it was when it was trained") {
   const testing::TempFolder folder;
-  const std::string measure = "  measure: {stage: evaluator, in: {data: batches_2, model: learn.model}, with: {metrics: [loss, mae]}}\n";
+  const std::string measure =
+      "  measure: {stage: evaluator, in: {data: batches_2, model: learn.model}, with: {metrics: [loss, mae]}}\n";
   const RunReport trained = run_of(trainer() + kSecond + measure);
   std::string of_saved = measure;
   of_saved.replace(of_saved.find("learn"), 5, "saved");
-  const RunReport measured = run_of(saved(checkpoint_of(trained, folder)) + kSecond + of_saved +
-                                    predictions("batches", "saved"));
+  const RunReport measured =
+      run_of(saved(checkpoint_of(trained, folder)) + kSecond + of_saved + predictions("batches", "saved"));
   REQUIRE(measured.epochs.size() == 2);
   CHECK(measured.epochs[0].find("val_loss") == trained.epochs[1].find("val_loss"));
   CHECK(measured.epochs[1].find("val_mae") == trained.epochs[1].find("val_mae"));
@@ -132,7 +133,8 @@ TEST_CASE("a model that was saved is measured as it was when it was trained") {
 TEST_CASE("beside a trainer a saved model takes no name and no hash from it, and nobody expects metrics of it") {
   const testing::TempFolder folder;
   const std::string path = checkpoint_of(run_of(trainer()), folder);
-  const RunReport both = run_of(trainer() + saved(path) + kSecond + predictions("batches_2", "saved"), {"learn.loss=mse", "seed=8"});
+  const RunReport both =
+      run_of(trainer() + saved(path) + kSecond + predictions("batches_2", "saved"), {"learn.loss=mse", "seed=8"});
   REQUIRE(both.model != nullptr);
   REQUIRE(both.models.size() == 2);
   CHECK(both.epochs.at(1).find("loss").has_value());
@@ -150,7 +152,8 @@ TEST_CASE("a run without an epoch of training predicts once with what was saved"
 TEST_CASE("a budget of one block is enough for rows that wait for a model from a file") {
   const testing::TempFolder folder;
   const std::string path = checkpoint_of(run_of(trainer()), folder);
-  run_of(saved(path) + predictions("batches", "saved"), {"rows.run.blocks=1", "saved.run.blocks=1", "epochs=20", "threads=1"});
+  run_of(saved(path) + predictions("batches", "saved"),
+         {"rows.run.blocks=1", "saved.run.blocks=1", "epochs=20", "threads=1"});
   CHECK(Keep::kept.size() == 180);
 }
 

@@ -20,11 +20,11 @@ class MILLRACE_EXPORT FileCalls {
 
   virtual int open(const char* path, int flags, mode_t mode);
   virtual ssize_t write(int file, const void* bytes, std::size_t count);
-  virtual int sync(int file);                                  ///< fsync, of a file or a folder
-  virtual int sync_data(int file);                             ///< fdatasync
-  virtual int cut(int file, off_t bytes);                      ///< ftruncate
-  virtual int link(const char* file, const char* name);        ///< linkat; a symbolic link `file` is followed
-  virtual int rename(const char* from, const char* to);        ///< replaces `to`
+  virtual int sync(int file);                            ///< fsync, of a file or a folder
+  virtual int sync_data(int file);                       ///< fdatasync
+  virtual int cut(int file, off_t bytes);                ///< ftruncate
+  virtual int link(const char* file, const char* name);  ///< linkat; a symbolic link `file` is followed
+  virtual int rename(const char* from, const char* to);  ///< replaces `to`
   virtual int unlink(const char* path);
   virtual int touch(int file, const std::timespec* modified);  ///< futimens; null: now, by the file server's clock
 };

@@ -26,7 +26,8 @@ inline constexpr std::size_t kMaxJournalLineBytes = std::size_t{1} << 20;  ///< 
 
 /// Calls `each` with every whole line, in order. Changes nothing, and may run while another process appends: a line that is just being
 /// written is a tail. Throws what InputFile throws, journal-version, and what `each` throws.
-MILLRACE_EXPORT JournalExtent read_journal(const std::string& path, const std::function<void(const JournalLine&)>& each);
+MILLRACE_EXPORT JournalExtent read_journal(const std::string& path,
+                                           const std::function<void(const JournalLine&)>& each);
 
 /// A journal that is appended to, by one process at a time. One thread at a time.
 ///

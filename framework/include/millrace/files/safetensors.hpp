@@ -43,7 +43,7 @@ using SafetensorsMetadata = std::map<std::string, std::string, std::less<>>;
 struct SafetensorsTensor {
   std::string name;  ///< UTF-8 without NUL, not `__metadata__`
   SafetensorsType type = SafetensorsType::f32;
-  std::vector<std::int64_t> shape;  ///< {} for a scalar; a dimension may be 0
+  std::vector<std::int64_t> shape;   ///< {} for a scalar; a dimension may be 0
   std::span<const std::byte> bytes;  ///< of the caller, unchanged until the writing has ended; row-major, little-endian
 };
 

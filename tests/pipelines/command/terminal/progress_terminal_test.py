@@ -39,9 +39,9 @@ def kept_lines(text):
 
 
 class Pipe(unittest.TestCase):
-    def test_there_is_one_plain_line_an_epoch_on_standard_output_and_nothing_on_standard_error(self):
+    def test_there_is_one_plain_line_an_epoch_on_standard_output_and_the_runs_folder_on_standard_error(self):
         process = run(TINY, "--set", "epochs=5", env={"LC_ALL": "C.UTF-8"})
-        self.assertEqual(process.stderr, "")
+        self.assertRegex(process.stderr, r"\Arun \S+/linear_fit-\d+\n\Z")
         self.assertNotRegex(process.stdout, "[\r\x1b━]")
         lines = [line for line in process.stdout.splitlines() if line.startswith("Epoch ")]
         self.assertEqual([line.split()[1] for line in lines], ["1/5", "2/5", "3/5", "4/5", "5/5"])

@@ -1,0 +1,22 @@
+// The texts come from who prints them: `show` and `--json` say the same of the run.
+#include "new_run.hpp"
+
+#include "command/loading/config_plugins.hpp"
+#include "command/loading/resolved_text.hpp"
+#include "process/process_info.hpp"
+#include "record/environment/environment.hpp"
+
+namespace millrace::pipelines {
+
+std::unique_ptr<KeptRun> keep_run(const CheckedConfig& checked, const RunInfo& info, const std::string& config,
+                                  const std::string& runs) {
+  const RunStart start{config, command_line(), std::chrono::system_clock::now()};
+  auto kept = std::make_unique<KeptRun>(
+      RunFolder::make(runs, {checked.graph.name, resolved_text(checked, with_plugins_from_root(checked.spec.resolved)),
+                             environment_json(checked.graph, info, start)}),
+      checked.graph, checkpoint_policy(checked.spec.keep));
+  if (!checked.diagnostics.empty()) kept->recorder().log(render(checked.diagnostics));
+  return kept;
+}
+
+}  // namespace millrace::pipelines

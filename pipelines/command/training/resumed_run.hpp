@@ -1,0 +1,24 @@
+// What `resume` goes on from: the run's folder is looked at, compared with what is here now, and its next attempt is begun.
+#pragma once
+
+#include "command/loading/checked_config.hpp"
+#include "record/environment/run_info.hpp"
+#include "training.hpp"
+
+#include <optional>
+#include <string>
+
+namespace millrace::pipelines {
+
+/// The text of a finished run's summary.json; empty where it is not finished.
+std::string summary_of_finished(const std::string& folder);
+
+/// Goes into the folder in which the run was started, where it is there, so that paths of data mean the same.
+void enter_folder_of(const std::string& folder);
+
+/// Where the run of `folder` goes on, in each of its processes; rank 0 begins an attempt of its own. `checked` is the run's own config, whose graph begins
+/// later then. Tells on standard error, unless `quiet`, from where. Throws Error: resume-differs, of kind config, with everything that is not as it was;
+/// resume-volatile, of kind config; and what RunFolder::open throws.
+TrainingStart resume_run(CheckedConfig& checked, const RunInfo& info, const std::string& folder, bool quiet);
+
+}  // namespace millrace::pipelines

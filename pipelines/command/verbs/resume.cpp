@@ -1,0 +1,77 @@
+// `pipeline-run resume RUN`: a run that was stopped, killed or has failed goes on to the bits of one that never was.
+#include "command/line/config_arguments.hpp"
+#include "command/terminal/answer.hpp"
+#include "command/training/resumed_run.hpp"
+#include "command/training/training.hpp"
+#include "record/folder/run_parts.hpp"
+#include "record/runs/run_lookup.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+
+namespace millrace::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ResumeOptions : TrainingOptions {
+  std::string run;
+};
+
+std::string finished_text(const std::string& folder, const nlohmann::ordered_json& summary) {
+  std::string text = fmt::format("run {} is finished", folder);
+  if (!summary.is_object()) return text + "\n";
+  if (summary.contains("epochs") && !summary["epochs"].empty())
+    for (const auto& [name, value] : summary["epochs"].back().items())
+      text += fmt::format("\n  {:<20} {}", name, value.dump());
+  if (summary.contains("weights_sha256"))
+    text += fmt::format("\n  {:<20} {}", "weights", summary["weights_sha256"].get<std::string>());
+  return text + "\n";
+}
+
+int tell_finished(const std::string& folder, const std::string& summary, bool as_json) {
+  const auto object = nlohmann::ordered_json::parse(summary, nullptr, false);
+  write_result(as_json ? json_line(object) : finished_text(folder, object));
+  return 0;
+}
+
+int act(const ResumeOptions& given) {
+  const std::string folder = fs::absolute(find_run(given.run, given.runs_folder())).string();
+  if (const std::string summary = summary_of_finished(folder); !summary.empty())
+    return tell_finished(folder, summary, given.json);
+  ResumeOptions options = given;
+  options.config = (fs::path(folder) / run_parts::kConfig).string();
+  enter_folder_of(folder);
+  return train(options, [&](CheckedConfig& checked, const RunInfo& info) {
+    return resume_run(checked, info, folder, options.quiet);
+  });
+}
+
+Target run_target() {
+  return {
+      .name = "RUN",
+      .help = "A run's folder, its name, or last",
+      .example = "last",
+      .missing = "no run given",
+      .store = [](VerbOptions& options, const std::string& run) { dynamic_cast<ResumeOptions&>(options).run = run; },
+      .candidates =
+          [](const TypedWords& typed) {
+            std::vector<std::string> words = run_names(typed);
+            words.push_back(kFileCandidates);
+            return words;
+          }};
+}
+
+const RegisteredVerb kVerb({.name = "resume",
+                            .group = VerbGroup::run,
+                            .summary = "go on with a run, to the same bits",
+                            .target = run_target(),
+                            .options = joined({{threads_option()}, training_options()}),
+                            .examples = {},
+                            .only_looks = false},
+                           act);
+
+}  // namespace
+}  // namespace millrace::pipelines

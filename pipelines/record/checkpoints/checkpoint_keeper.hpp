@@ -1,0 +1,84 @@
+// Keeps checkpoints of a run while it lasts: when one is taken, which states it is made of, and which files stay.
+#pragma once
+
+#include "checkpoint_writer.hpp"
+#include "kept_nodes.hpp"
+#include "pending_states.hpp"
+
+#include <millrace/metrics.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// When checkpoints are taken beside the end of each epoch and a stop, and which stay.
+struct CheckpointPolicy {
+  std::uint64_t every_batches = 0;        ///< 0: not by batches
+  std::chrono::duration<double> every{};  ///< 0: not by time
+  std::size_t keep_last = 2;              ///< at least 1
+  std::string best_metric = {};           ///< the file with its best value stays too; empty: none
+  bool is_best_largest = false;
+};
+
+struct KeeperHooks {
+  /// A checkpoint is on the disk and good; before any other is removed. On a thread of the keeper's; what it throws counts as a failure.
+  std::function<void(const WrittenCheckpoint&)> written;
+  /// Before a file is removed; throws when this process may not any more.
+  std::function<void()> before_removal;
+};
+
+/// Takes states from any thread; its other members are called by one thread at a time.
+class CheckpointKeeper final : public StateSink {
+ public:
+  /// `folder` is there. A graph of several ranks is kept at the ends of epochs only. `loaded`: what the run began with.
+  CheckpointKeeper(const ValidatedGraph& graph, const std::string& folder, CheckpointPolicy policy, KeeperHooks hooks,
+                   const std::vector<NodeState>& loaded = {});
+  ~CheckpointKeeper() override;
+
+  bool wants(const std::string& node, const StatePosition&) override;
+  void take(NodeState state) override;
+  void failed(const std::string& node, const StatePosition&, const std::string& why) override;
+
+  /// The run has told everything of an epoch, and the record of it is on the disk.
+  void epoch_told(const Metrics& metrics);
+  /// Returns when nothing waits to be written.
+  void wait() { writer_.finish(); }
+  /// The run is over: writes where it stands, and waits until all is written.
+  void finish();
+
+  /// What went wrong so far, the first of it, and how often. Empty when nothing did.
+  std::optional<Error> first_failure() const;
+  std::uint64_t failures() const;
+  /// The last good one.
+  std::optional<WrittenCheckpoint> newest() const;
+
+ private:
+  void submit(std::optional<RunStates> state);
+  void keep(const WrittenCheckpoint& written);
+  void remove_others();
+  void count(const Error& error);
+  bool is_better(double value, double than) const;
+
+  std::vector<KeptNode> nodes_;
+  std::string folder_;
+  CheckpointPolicy policy_;
+  KeeperHooks hooks_;
+  bool takes_in_epoch_;
+  mutable std::mutex mutex_;
+  PendingStates pending_;
+  std::map<std::string, std::chrono::steady_clock::time_point> last_wanted_;  ///< by node
+  std::map<std::uint32_t, double> values_;                                    ///< of the best metric, by epoch
+  std::vector<WrittenCheckpoint> files_;  ///< that this process has written and not removed
+  std::optional<Error> first_failure_;
+  std::uint64_t failures_ = 0;
+  CheckpointWriter writer_;  ///< last: its thread uses the others
+};
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,99 @@
+// A trainer is known by what it gives, a model, and by what it saves, that model's weights; no stage is known by its name.
+#include "kept_nodes.hpp"
+
+#include <millrace/model.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace::pipelines {
+namespace {
+
+constexpr std::string_view kOptimizer = "optimizer", kWeights = "weights";
+
+std::shared_ptr<const ModelSpec> model_of(const ValidatedGraph& graph, const ValidatedNode& node) {
+  if (!graph.is_trainer(node)) return nullptr;
+  for (const auto& [name, port] : node.outputs)
+    if (port.kind == PortKind::model) return port.model;
+  return nullptr;
+}
+
+std::vector<std::string> slots_of(const ValidatedNode& node) {
+  const ParamValue* const optimizer = node.params.find(kOptimizer);
+  if (optimizer == nullptr || optimizer->is_null()) return {};
+  return optimizer_slots({optimizer->alternative(), optimizer->alternative_params()});
+}
+
+bool has_weights(const StageState& state, const KeptNode& node) {
+  const auto weights = state.entries().find(kWeights);
+  return node.model != nullptr && weights != state.entries().end() &&
+         weights->second.size() == static_cast<std::size_t>(node.model->parameters()) * sizeof(float);
+}
+
+const KeptNode& node_called(const std::vector<KeptNode>& nodes, const std::string& name) {
+  return *std::find_if(nodes.begin(), nodes.end(), [&](const KeptNode& node) { return node.name == name; });
+}
+
+StatePosition place_of(const CheckpointPosition& at) { return {at.epoch, at.batch, at.row, at.is_epoch_complete}; }
+
+}  // namespace
+
+std::vector<KeptNode> kept_nodes(const ValidatedGraph& graph) {
+  std::vector<KeptNode> kept;
+  for (const ValidatedNode& node : graph.nodes) {
+    const StateKind state = node.info->spec.state();
+    if (state != StateKind::checkpointable && state != StateKind::resumable) continue;
+    KeptNode one{node.name, state == StateKind::resumable, model_of(graph, node), {}};
+    if (one.model) one.slots = slots_of(node);
+    kept.push_back(std::move(one));
+  }
+  return kept;
+}
+
+std::vector<std::string> volatile_nodes(const ValidatedGraph& graph) {
+  std::vector<std::string> names;
+  for (const ValidatedNode& node : graph.nodes)
+    if (node.info->spec.state() == StateKind::volatile_) names.push_back(node.name);
+  return names;
+}
+
+std::vector<PendingStates::Node> pending_nodes(const std::vector<KeptNode>& nodes) {
+  std::vector<PendingStates::Node> all;
+  for (const KeptNode& node : nodes) all.push_back({node.name, node.is_resumable});
+  return all;
+}
+
+std::vector<CheckpointModel> checkpoint_models(const std::vector<KeptNode>& nodes) {
+  std::vector<CheckpointModel> models;
+  for (const KeptNode& node : nodes)
+    if (node.model) models.push_back({node.name, node.model, node.slots});
+  return models;
+}
+
+Checkpoint checkpoint_of(RunStates run, const std::vector<KeptNode>& nodes) {
+  Checkpoint checkpoint;
+  checkpoint.position = run.position;
+  for (NodeState& state : run.nodes) {
+    const KeptNode& node = node_called(nodes, state.node);
+    if (has_weights(state.state, node))
+      checkpoint.trainers.push_back({node.name, node.model, node.slots, std::move(state.state)});
+    else
+      checkpoint.stages.emplace(node.name, std::move(state.state));
+  }
+  return checkpoint;
+}
+
+std::vector<NodeState> states_of(const Checkpoint& checkpoint) {
+  std::vector<NodeState> states;
+  for (const TrainerState& trainer : checkpoint.trainers)
+    states.push_back({trainer.node, place_of(checkpoint.position), trainer.state});
+  const StatePosition before{next_epoch(checkpoint.position) - 1, 0, 0, true};
+  for (const auto& [node, state] : checkpoint.stages) states.push_back({node, before, state});
+  return states;
+}
+
+std::uint32_t next_epoch(const CheckpointPosition& position) {
+  return position.epoch + (position.is_epoch_complete ? 1 : 0);
+}
+
+}  // namespace millrace::pipelines

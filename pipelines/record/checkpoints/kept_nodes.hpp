@@ -1,0 +1,39 @@
+// Which nodes of a graph have a state that is kept, and how a checkpoint is made of their states and taken apart again.
+#pragma once
+
+#include "check/graph/validated_graph.hpp"
+#include "pending_states.hpp"
+
+#include <millrace/files/checkpoint.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+struct KeptNode {
+  std::string name;
+  bool is_resumable = false;
+  std::shared_ptr<const ModelSpec> model;  ///< null for what is no trainer
+  std::vector<std::string> slots;          ///< of a trainer's optimizer
+};
+
+/// In the order of the graph.
+std::vector<KeptNode> kept_nodes(const ValidatedGraph& graph);
+/// Nodes whose state nobody can save: a run that goes on would come to other results.
+std::vector<std::string> volatile_nodes(const ValidatedGraph& graph);
+
+std::vector<PendingStates::Node> pending_nodes(const std::vector<KeptNode>& nodes);
+/// The trainers, as a checkpoint is read into them.
+std::vector<CheckpointModel> checkpoint_models(const std::vector<KeptNode>& nodes);
+
+Checkpoint checkpoint_of(RunStates run, const std::vector<KeptNode>& nodes);
+/// States to be loaded. Those of trainers are at the checkpoint's position, all others at the end of the epoch before the one with which the
+/// run goes on.
+std::vector<NodeState> states_of(const Checkpoint& checkpoint);
+
+/// The epoch with which a run goes on.
+std::uint32_t next_epoch(const CheckpointPosition& position);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,52 @@
+// What the journal of a run says that has ended or was interrupted, and the checkpoint from which it goes on.
+#pragma once
+
+#include "kept_nodes.hpp"
+
+#include <millrace/files/checkpoint.hpp>
+#include <millrace/files/journal_line.hpp>
+#include <millrace/metrics.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+
+/// Kinds of lines.
+inline constexpr const char* kEpochLine = "epoch";            ///< all values of an epoch that has been told
+inline constexpr const char* kCheckpointLine = "checkpoint";  ///< a checkpoint that was good when it had been written
+
+/// A checkpoint as the journal has it.
+struct KeptCheckpoint {
+  CheckpointPosition position;
+  std::string path;  ///< from the run's folder on
+};
+/// Its position is that with which the run goes on: the end of epoch 3 is the beginning of epoch 4.
+JournalLine checkpoint_line(std::int64_t attempt, const KeptCheckpoint& kept, const CheckpointFile& file);
+
+struct PastRun {
+  std::vector<JournalLine> lines;           ///< in their order
+  std::vector<Metrics> epochs;              ///< that have been told; their values by name
+  std::vector<KeptCheckpoint> checkpoints;  ///< the oldest first
+};
+
+/// A journal that is not there, because the run ended before it could begin one, is one without lines. Throws what read_journal throws otherwise.
+PastRun read_past_run(const std::string& journal);
+
+/// Where a run goes on.
+struct Resumption {
+  std::uint32_t first_epoch = 1;
+  std::vector<NodeState> states;            ///< empty: from its beginning
+  std::vector<Metrics> epochs;              ///< of before
+  std::vector<JournalLine> lines;           ///< that stay in the journal
+  std::vector<KeptCheckpoint> checkpoints;  ///< the one that it goes on from is the last of them
+  std::vector<std::string> refused;         ///< checkpoints that cannot be used, newest first: a sentence each
+};
+
+/// From the newest checkpoint that can be read into the graph's models; what follows it in the journal has to be done again. `folder`: the
+/// run's. With none that can be used the run goes on from its seed.
+Resumption resumption_of(const PastRun& past, const std::string& folder, const ValidatedGraph& graph);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,89 @@
+// A checkpoint counts once the journal says so, on the disk: who goes on reads the journal, and never looks for files.
+#include "kept_run.hpp"
+
+#include "folder/run_parts.hpp"
+#include "run/report/report_diagnostics.hpp"
+
+#include <millrace/error.hpp>
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <utility>
+
+namespace millrace::pipelines {
+namespace {
+
+template <class Step>
+void guarded(RunReport& report, const Step& step) {
+  try {
+    step();
+  } catch (const Error& error) {
+    add_lost_output(report, error);
+  }
+}
+
+}  // namespace
+
+KeptRun::KeptRun(RunFolder folder, const ValidatedGraph& graph, const CheckpointPolicy& policy, Resumption from)
+    : from_(std::move(from)),
+      recorder_(std::move(folder)),
+      keeper_(
+          graph, recorder_.folder().checkpoints_folder(), policy,
+          {[this](const WrittenCheckpoint& written) { keep(written); }, [this] { recorder_.folder().claim().beat(); }},
+          from_.states) {
+  recorder_.when_told([this](const Metrics& metrics) { keeper_.epoch_told(metrics); });
+}
+
+void KeptRun::attach(RunOptions& options) {
+  recorder_.pass_on_to(options.observer);
+  options.observer = &recorder_;
+  options.states = &keeper_;
+  options.loaded = from_.states;
+  options.earlier_epochs = from_.epochs;
+}
+
+// Its path from the run's folder on: another attempt reads it there.
+void KeptRun::keep(const WrittenCheckpoint& written) {
+  const std::filesystem::path path = std::filesystem::path(run_parts::kAttempts) /
+                                     std::to_string(recorder_.folder().attempt()) / run_parts::kCheckpoints /
+                                     written.name;
+  recorder_.append_synced(
+      checkpoint_line(recorder_.folder().attempt(), {written.position, path.string()}, written.file));
+}
+
+void KeptRun::warn_of_failures(RunReport& report) {
+  const std::optional<Error> error = keeper_.first_failure();
+  if (!error) return;
+  RunWarning warning{error->problem()};
+  warning.name = "checkpoint-failed";
+  warning.message = "a checkpoint was not kept: " + warning.message;
+  warning.count = keeper_.failures();
+  recorder_.log(render(diagnostic_of(warning)) + "\n");
+  report.warnings.push_back(std::move(warning));
+}
+
+void KeptRun::end(RunReport& report, const std::function<std::string()>& summary) {
+  keeper_.finish();
+  warn_of_failures(report);
+  if (const Diagnostics failures = failures_of(report); !failures.empty()) recorder_.log(render(failures));
+  guarded(report, [&] { recorder_.close(); });
+  guarded(report, [&] {
+    if (report.exit_code == 0)
+      recorder_.folder().finish(summary());
+    else
+      recorder_.folder().stop(summary());
+  });
+}
+
+CheckpointPolicy checkpoint_policy(const KeepSpec& keep) {
+  CheckpointPolicy policy;
+  policy.every_batches = keep.every_steps;
+  policy.every = std::chrono::duration<double>(keep.every_seconds);
+  policy.keep_last = keep.last;
+  policy.best_metric = keep.monitor;
+  policy.is_best_largest = keep.is_largest_best;
+  return policy;
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,42 @@
+// A run that is kept while it lasts: its folder, journal and log, and its checkpoints.
+#pragma once
+
+#include "checkpoints/checkpoint_keeper.hpp"
+#include "checkpoints/past_run.hpp"
+#include "run/run_options.hpp"
+#include "run_recorder.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace millrace::pipelines {
+
+/// Made before the run, used as its observer and sink of states, and ended behind it. One thread, but for what observers and sinks are told.
+class KeptRun {
+ public:
+  /// `from`: where the run goes on; its lines are in the folder's journal. Throws what RunRecorder throws.
+  KeptRun(RunFolder folder, const ValidatedGraph& graph, const CheckpointPolicy& policy, Resumption from = {});
+
+  const std::string& path() const { return recorder_.folder().path(); }
+  RunRecorder& recorder() { return recorder_; }
+
+  /// The run is told to this and loads what it goes on from. What was its observer before hears everything too.
+  void attach(RunOptions& options);
+  /// The run is over: the last checkpoint is written, `report` warns of those that could not be, and the journal is closed. `summary` is called then,
+  /// and what it returns is the run's summary. What could not be written is one of the report's failures. Any thread, once.
+  void end(RunReport& report, const std::function<std::string()>& summary);
+
+ private:
+  void keep(const WrittenCheckpoint& written);
+  void warn_of_failures(RunReport& report);
+
+  Resumption from_;
+  RunRecorder recorder_;
+  CheckpointKeeper keeper_;
+};
+
+/// What `keep:` asks for.
+CheckpointPolicy checkpoint_policy(const KeepSpec& keep);
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,197 @@
+"""`resume`: a run that was killed, stopped or failed goes on to the bits of one that never was."""
+import glob
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+from program import PROGRAM, result_of, run
+
+EPOCHS = 4
+ROWS = 400  # 100 batches an epoch
+CONFIG = f"""version: 1
+name: kept
+seed: 3
+epochs: {EPOCHS}
+device: cpu
+keep: {{every_steps: 7}}
+graph:
+  rows:    {{stage: table_source, with: {{shuffle: true, block_rows: 32, columns: &rows {{x: {list(range(ROWS))}, y: {[i % 7 for i in range(ROWS)]}}}}}}}
+  small:   {{stage: normalize, in: rows.x, with: {{scale: 1/400}}}}
+  batches: {{stage: batcher, in: {{inputs: small, targets: rows.y}}, with: {{batch_size: 4}}}}
+  learn:   {{stage: trainer, in: batches, with: {{model: [dense: {{units: 16, activation: tanh}}, dropout: {{rate: 0.1}}, dense: {{units: 1}}], loss: mse, optimizer: {{adam: {{}}}}}}}}
+  all:     {{stage: table_source, with: {{columns: *rows}}}}
+  same:    {{stage: normalize, in: all.x, with: {{scale: 1/400}}}}
+  tests:   {{stage: batcher, in: {{inputs: same, targets: all.y}}, with: {{batch_size: 100}}}}
+  try:     {{stage: evaluator, in: {{data: tests, model: learn.model}}, with: {{metrics: [loss, mae]}}}}
+"""
+TIMES = ("seconds", "samples_per_second", "val_seconds")
+
+
+def journal(folder):
+    """The epochs of a run's journal: number, and values that no clock decides."""
+    with open(f"{folder}/metrics.jsonl", encoding="utf-8") as lines:
+        found = [json.loads(line) for line in lines]
+    return [(line["epoch"], {k: v for k, v in line["values"].items() if not k.endswith(TIMES)})
+            for line in found if line["kind"] == "epoch"]
+
+
+class Resume(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = tempfile.TemporaryDirectory()
+        cls.config = f"{cls.shared.name}/kept.yaml"
+        with open(cls.config, "w", encoding="utf-8") as file:
+            file.write(CONFIG)
+        process = run(cls.config, "--runs", f"{cls.shared.name}/whole", "--json")
+        assert process.returncode == 0, process.stderr
+        cls.whole = result_of(process)
+        cls.whole_journal = journal(f"{cls.shared.name}/whole/kept-1")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.shared.cleanup()
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.runs = folder.name
+        self.folder = f"{self.runs}/kept-1"
+
+    def start(self, *arguments):
+        return subprocess.Popen([PROGRAM, *arguments, "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def checkpoints(self):
+        return sorted(glob.glob(f"{self.folder}/attempts/*/checkpoints/*.safetensors"))
+
+    def start_and_end(self, how, checkpoints):
+        """Starts a run and ends it by a signal once it has written so many checkpoints."""
+        process = self.start(self.config, "--runs", self.runs)
+        while len(glob.glob(f"{self.folder}/attempts/*/checkpoints/*.safetensors")) < checkpoints and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(how)
+        return process.wait()
+
+    def resume(self, *arguments):
+        return run("resume", self.folder, "--json", *arguments)
+
+    def require_whole(self, process):
+        self.assertEqual(process.returncode, 0, process.stderr)
+        result = result_of(process)
+        self.assertEqual(result["weights_sha256"], self.whole["weights_sha256"])
+        self.assertEqual([epoch["epoch"] for epoch in result["epochs"]], list(range(1, EPOCHS + 1)))
+        self.assertEqual(journal(self.folder), self.whole_journal)
+
+    def test_a_run_that_was_killed_goes_on_to_the_same_bits(self):
+        for kills in range(1, 3):
+            self.start_and_end(signal.SIGKILL, kills)
+            self.require_whole(self.resume())
+            shutil.rmtree(self.folder)
+
+    def test_one_that_is_killed_again_and_again_does_too(self):
+        moments = random.Random(1)
+        process = self.start(self.config, "--runs", self.runs)
+        for _ in range(25):
+            time.sleep(moments.uniform(0, 0.08))
+            process.kill()
+            process.wait()
+            if not os.path.isdir(f"{self.folder}/current"):  # killed before the folder was whole
+                shutil.rmtree(self.folder, ignore_errors=True)
+                process = self.start(self.config, "--runs", self.runs)
+            else:
+                process = self.start("resume", self.folder)
+        process.wait()
+        self.require_whole(self.resume())
+
+    def test_one_that_was_stopped_by_a_signal_goes_on_from_its_last_batch(self):
+        code = self.start_and_end(signal.SIGINT, 1)
+        if code != 0:
+            self.assertEqual(code, 130)
+        self.require_whole(self.resume())
+
+    def test_other_threads_and_blocks_change_nothing(self):
+        self.start_and_end(signal.SIGKILL, 2)
+        self.require_whole(self.resume("--threads", "3"))
+
+    def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again_and_says_so(self):
+        self.start_and_end(signal.SIGKILL, 1)
+        for path in self.checkpoints():
+            os.remove(path)
+        process = self.resume()
+        self.assertIn("from its beginning", process.stderr)
+        self.require_whole(process)
+
+    def test_a_poisoned_checkpoint_is_never_taken(self):
+        self.start_and_end(signal.SIGKILL, 2)
+        with open(f"{self.folder}/metrics.jsonl", encoding="utf-8") as lines:
+            kept = [line for line in map(json.loads, lines) if line["kind"] == "checkpoint"]
+        newest = f"{self.folder}/{kept[-1]['values']['path']}"
+        with open(newest, "r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            last = file.read(1)
+            file.seek(-1, os.SEEK_END)
+            file.write(bytes([last[0] ^ 1]))
+        process = self.resume()
+        self.assertIn(os.path.basename(newest), process.stderr)
+        self.require_whole(process)
+
+    def test_a_finished_run_tells_its_result_again(self):
+        self.assertEqual(run(self.config, "--runs", self.runs, "--quiet").returncode, 0)
+        before = {path: os.path.getmtime(path) for path in glob.glob(f"{self.folder}/**", recursive=True)}
+        process = self.resume()
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertEqual(result_of(process)["weights_sha256"], self.whole["weights_sha256"])
+        self.assertEqual({path: os.path.getmtime(path) for path in glob.glob(f"{self.folder}/**", recursive=True)}, before)
+
+    def test_a_run_in_use_is_left_alone(self):
+        process = self.start(self.config, "--runs", self.runs)
+        while not os.path.isdir(f"{self.folder}/current") and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGSTOP)
+        try:
+            refused = run("resume", self.folder)
+        finally:
+            process.kill()
+            process.wait()
+        if os.path.exists(f"{self.folder}/summary.json"):
+            self.skipTest("the run was over before it could be stopped")
+        self.assertIn("error[run-in-use]", refused.stderr)
+        self.assertIn(str(process.pid), refused.stderr)
+        self.assertNotEqual(refused.returncode, 0)
+
+    def test_what_differs_is_told(self):
+        self.start_and_end(signal.SIGKILL, 1)
+        path = f"{self.folder}/config.yaml"
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        os.chmod(path, 0o644)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace("seed: 3", "seed: 4"))
+        refused = self.resume()
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("resume-differs", refused.stdout + refused.stderr)
+        self.assertIn("config", refused.stdout + refused.stderr)
+
+    def test_the_best_checkpoint_stays_and_a_metric_that_nobody_tells_is_refused(self):
+        process = run(self.config, "--runs", self.runs, "--set", "keep.monitor=val_mae", "--set", "keep.last=1", "--json")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        names = {os.path.basename(path) for path in self.checkpoints()}
+        self.assertIn(f"epoch-{EPOCHS:04}.safetensors", names)
+        self.assertLessEqual(len(names), 2)
+        refused = run(self.config, "--runs", self.runs, "--set", "keep.monitor=val_los")
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn("error[unknown-metric]", refused.stderr)
+        self.assertIn("val_loss", refused.stderr)
+
+    def test_a_folder_that_is_no_run_is_refused(self):
+        process = run("resume", self.runs)
+        self.assertIn("error[no-run-folder]", process.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

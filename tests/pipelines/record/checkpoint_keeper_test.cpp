@@ -1,0 +1,148 @@
+// Checkpoints on the disk: a run goes on from each of them to the same bits, the right ones stay, and a disk that fails stops no training.
+#include "record/checkpoints/checkpoint_keeper.hpp"
+#include "built_in_graph.hpp"
+#include "catch.hpp"
+#include "run/runner.hpp"
+#include "temp_folder.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+namespace millrace::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kConfig = R"(
+version: 1
+seed: 7
+epochs: 4
+device: cpu
+graph:
+  rows:    {stage: table_source, with: {shuffle: true, block_rows: 2, columns: &rows {x: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], y: [1, 0, 3, 2, 5, 4, 7, 6, 9, 8]}}}
+  batches: {stage: batcher, in: {inputs: rows.x, targets: rows.y}, with: {batch_size: 3}}
+  learn:   {stage: trainer, in: batches, with: {model: [dense: {units: 4, activation: tanh}, dropout: {rate: 0.25}, dense: {units: 1}], loss: mse, optimizer: adam}}
+  all:     {stage: table_source, with: {columns: *rows}}
+  tests:   {stage: batcher, in: {inputs: all.x, targets: all.y}, with: {batch_size: 10}}
+  try:     {stage: evaluator, in: {data: tests, model: learn.model}, with: {metrics: [loss, mae]}}
+)";
+
+/// Tells the keeper of the epochs that a run has told, as whoever writes the journal does.
+class EpochTeller final : public RunObserver {
+ public:
+  explicit EpochTeller(CheckpointKeeper& keeper) : keeper_(keeper) {}
+  void epoch(const Metrics& metrics, bool complete) override {
+    if (!complete) return;
+    keeper_.epoch_told(metrics);
+    keeper_.wait();  // so that each epoch's is written, however slow the disk
+  }
+
+ private:
+  CheckpointKeeper& keeper_;
+};
+
+struct Kept {
+  RunReport report;
+  std::vector<std::string> names;  ///< of checkpoints in the order in which they were written
+  std::uint64_t failures = 0;
+};
+
+Kept run_kept(const std::string& folder, const CheckpointPolicy& policy, const std::string& from = {},
+              const std::vector<std::string>& sets = {}) {
+  ValidatedGraph graph = graph_of_text(kConfig, sets);
+  RunOptions options;
+  if (!from.empty()) {
+    const Checkpoint checkpoint = read_checkpoint(from, checkpoint_models(kept_nodes(graph)));
+    graph.first_epoch = next_epoch(checkpoint.position);
+    options.loaded = states_of(checkpoint);
+  }
+  Kept kept;
+  CheckpointKeeper keeper(graph, folder, policy,
+                          {[&](const WrittenCheckpoint& written) { kept.names.push_back(written.name); }, {}},
+                          options.loaded);
+  EpochTeller teller(keeper);
+  options.observer = &teller;
+  options.states = &keeper;
+  kept.report = run(graph, options);
+  keeper.finish();
+  kept.failures = keeper.failures();
+  return kept;
+}
+
+std::vector<std::string> files_in(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+CheckpointPolicy everything() {
+  CheckpointPolicy policy;
+  policy.every_batches = 1;
+  policy.keep_last = 1000;
+  return policy;
+}
+
+}  // namespace
+
+TEST_CASE("from every checkpoint a run comes to the same weights, with other threads and blocks", "[record]") {
+  const testing::TempFolder whole_folder;
+  const Kept whole = run_kept(whole_folder.path(), everything());
+  CHECK(whole.report.exit_code == 0);
+  CHECK(whole.failures == 0);
+  CHECK(whole.names.back() == "epoch-0004.safetensors");
+  const std::vector<std::string> files = files_in(whole_folder.path());
+  CHECK(files.size() >= 4);
+  for (const std::string& file : files) {
+    CAPTURE(file);
+    if (file == "epoch-0004.safetensors") continue;
+    const testing::TempFolder folder;
+    const Kept resumed =
+        run_kept(folder.path(), {}, whole_folder.path() + "/" + file, {"threads=3", "rows.block_rows=7"});
+    CHECK(resumed.report.exit_code == 0);
+    CHECK(resumed.report.weights_sha256 == whole.report.weights_sha256);
+    std::ifstream a(whole_folder.path() + "/epoch-0004.safetensors"), b(folder.path() + "/epoch-0004.safetensors");
+    const std::string kept(std::istreambuf_iterator<char>(a), {}), again(std::istreambuf_iterator<char>(b), {});
+    CHECK(kept.size() == again.size());
+  }
+}
+
+TEST_CASE("the last ones stay, and the best", "[record]") {
+  const testing::TempFolder folder;
+  CheckpointPolicy policy;
+  policy.keep_last = 2;
+  CHECK(run_kept(folder.path(), policy).report.exit_code == 0);
+  CHECK(files_in(folder.path()) == std::vector<std::string>{"epoch-0003.safetensors", "epoch-0004.safetensors"});
+  const testing::TempFolder best;
+  policy.best_metric = "val_loss";
+  policy.is_best_largest = true;  // the loss falls, so that the first epoch has the largest
+  CHECK(run_kept(best.path(), policy).report.exit_code == 0);
+  CHECK(files_in(best.path()) ==
+        std::vector<std::string>{"epoch-0001.safetensors", "epoch-0003.safetensors", "epoch-0004.safetensors"});
+}
+
+TEST_CASE("a file of another is never removed", "[record]") {
+  const testing::TempFolder folder;
+  std::ofstream(folder.path() + "/epoch-0000.safetensors") << "mine";
+  run_kept(folder.path(), {});
+  CHECK(files_in(folder.path()).front() == "epoch-0000.safetensors");
+}
+
+TEST_CASE("checkpoints that cannot be written are counted, and training ends as without them", "[record]") {
+  const testing::TempFolder folder;
+  const Kept kept = run_kept(folder.path() + "/not-there", {});
+  CHECK(kept.report.exit_code == 0);
+  CHECK(kept.failures > 0);
+  CHECK(kept.names.empty());
+}
+
+TEST_CASE("a checkpoint is called by its place", "[record]") {
+  CHECK(checkpoint_name({3, 1875, 60000, true}) == "epoch-0003.safetensors");
+  CHECK(checkpoint_name({3, 937, 29984, false}) == "epoch-0003-batch-000937.safetensors");
+}
+
+}  // namespace millrace::pipelines
