@@ -178,7 +178,8 @@ std::size_t state_bytes(const ValidatedNode& node) {
 /// What keeping the run takes: states that are copied, wait and are written, with what is made of them; the text of the config; the result once more.
 std::size_t kept_bytes(const ValidatedGraph& graph) {
   if (!graph.is_kept) return 0;
-  std::size_t bytes = kKeeperBytes + kCopiesOfConfig * graph.config_bytes;
+  // In whole MiB, so that a letter more or less changes no number that a person sees.
+  std::size_t bytes = kKeeperBytes + (kCopiesOfConfig * graph.config_bytes + kMiB - 1) / kMiB * kMiB;
   for (const ValidatedNode& node : graph.nodes)
     if (graph.is_trainer(node) && node.info->spec.state() == StateKind::resumable)
       bytes += kCopiesOfState * state_bytes(node);

@@ -51,7 +51,7 @@ Json identity_of(const Json& object, const char* key) {
   const auto list = object.find(key);
   if (list == object.end()) return identity;
   for (const auto& [name, value] : list->items()) {
-    const std::string called = value.contains("name") ? value["name"].get<std::string>() : name;
+    const std::string own = text_of(value, "name"), called = own.empty() ? name : own;
     for (const char* part : {"rows", "sha256"})
       if (value.contains(part)) identity[called][part] = value[part];
   }

@@ -191,8 +191,8 @@ int check_and_run(const TrainingOptions& options, const BeginTraining& begin, St
     return 0;
   }
   TrainingStart start = begin(*checked, info);
-  if (start.kept && !options.quiet) write_note(run_line(start.kept->path()));
   RunOutput output(lines_descriptor(options), STDERR_FILENO);
+  if (start.kept && !options.quiet) output.note(run_line(start.kept->path()));
   const RunEnd end{checked->graph,       options, peers,           seconds_since_launch(), info,
                    checked->diagnostics, output,  start.kept.get()};
   RunReport report = run_watched(checked->graph, start, end, stopping);

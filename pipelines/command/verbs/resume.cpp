@@ -6,6 +6,8 @@
 #include "record/folder/run_parts.hpp"
 #include "record/runs/run_lookup.hpp"
 
+#include <millrace/error.hpp>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -22,17 +24,20 @@ struct ResumeOptions : TrainingOptions {
 
 std::string finished_text(const std::string& folder, const nlohmann::ordered_json& summary) {
   std::string text = fmt::format("run {} is finished", folder);
-  if (!summary.is_object()) return text + "\n";
-  if (summary.contains("epochs") && !summary["epochs"].empty())
+  if (summary.contains("epochs") && summary["epochs"].is_array() && !summary["epochs"].empty())
     for (const auto& [name, value] : summary["epochs"].back().items())
       text += fmt::format("\n  {:<20} {}", name, value.dump());
   if (summary.contains("weights_sha256"))
-    text += fmt::format("\n  {:<20} {}", "weights", summary["weights_sha256"].get<std::string>());
+    text += fmt::format("\n  {:<20} {}", "weights", summary["weights_sha256"].dump());
   return text + "\n";
 }
 
 int tell_finished(const std::string& folder, const std::string& summary, bool as_json) {
   const auto object = nlohmann::ordered_json::parse(summary, nullptr, false);
+  if (!object.is_object())
+    throw Error(ErrorKind::data, "run-unreadable",
+                fmt::format("`{}/{}` cannot be read as what a run has written", folder, run_parts::kSummary),
+                "the run was finished: start another one with its config.yaml");
   write_result(as_json ? json_line(object) : finished_text(folder, object));
   return 0;
 }
