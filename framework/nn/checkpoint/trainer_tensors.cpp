@@ -8,7 +8,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
+#include <set>
+#include <string_view>
 
 namespace millrace::nn {
 namespace {
@@ -36,7 +37,9 @@ void require_same(const ModelTensor& wanted, const SafetensorsEntry& found, cons
 /// `place` is that of the model's tensors, but for their names.
 void require_all(const std::vector<ModelTensor>& wanted, const ByName& found, TensorPlace place,
                  const CheckpointNames& names, const std::string& path) {
+  std::set<std::string_view> known;
   for (const ModelTensor& tensor : wanted) {
+    known.insert(tensor.name);
     place.name = tensor.name;
     const auto at = found.find(tensor.name);
     if (at == found.end())
@@ -47,7 +50,7 @@ void require_all(const std::vector<ModelTensor>& wanted, const ByName& found, Te
     require_same(tensor, *at->second, path);
   }
   for (const auto& [name, entry] : found)
-    if (std::none_of(wanted.begin(), wanted.end(), [&](const ModelTensor& tensor) { return tensor.name == name; }))
+    if (!known.contains(name))
       throw Error(ErrorKind::data, "checkpoint-tensor",
                   fmt::format("{} has `{}` {}, which the model has not", path, entry->name, shape_text(entry->shape)),
                   kSameLayers);

@@ -135,10 +135,10 @@ TEST_CASE("metadata that are missing, or no counts, are told by their key") {
   const auto [key, text] = GENERATE(table<std::string, std::string>(
       {{"epoch", "4294967296"}, {"epoch", "-1"}, {"batch", ""}, {"row", "12x"}, {"epoch_complete", "yes"}}));
   CAPTURE(key, text);
-  const Error wrong = error_of_change([&](Parts& parts) { parts.metadata[key] = text; });
+  const Error wrong = error_of_change([key = key, text = text](Parts& parts) { parts.metadata[key] = text; });
   CHECK(wrong.name() == "checkpoint-metadata");
   CHECK_THAT(wrong.message(), ContainsSubstring("`" + key + "` of "));
-  CHECK(error_of_change([&](Parts& parts) { parts.metadata.erase(key); }).name() == "checkpoint-metadata");
+  CHECK(error_of_change([key = key](Parts& parts) { parts.metadata.erase(key); }).name() == "checkpoint-metadata");
 }
 
 TEST_CASE("a matrix of another shape is told with both shapes") {
