@@ -73,6 +73,25 @@ class Runs(EmulatedGpu):
         for metric in ("loss", "val_loss", "val_accuracy"):
             self.assertEqual(len({r["epochs"][-1][metric] for r in reports}), 1)
 
+    def predictions(self, **how):
+        with tempfile.TemporaryDirectory() as folder:
+            config = os.path.join(folder, "predicting.yaml")
+            with open(config, "w", encoding="utf-8") as file:
+                file.write(f"extends: {HERE}/small.yaml\ngraph:\n"
+                           "  predictions: {stage: predictor, in: {data: valid_to_device, model: learn.model}}\n"
+                           "  show: {stage: print, in: {in: predictions}, with: {rows: 50, epochs: all}}\n")
+            done = self.start("--quiet", *self.sets, config=config, **how)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [json.loads(row) for row in re.findall(r"\[[^\[\]]+\]", done.stdout)]
+        return [probability for row in rows if len(row) == 10 for probability in row]
+
+    def test_predictions_are_those_of_the_cpu(self):
+        expected = self.predictions(device="cpu")
+        ours = self.predictions()
+        self.assertEqual([len(ours), len(expected)], [2 * ROWS["valid"] * 10] * 2)
+        self.assertLess(max(abs(a - b) for a, b in zip(ours, expected)), 1e-3)
+        self.assertEqual(self.predictions(seed=2), ours)
+
     def test_the_summary_tells_of_the_gpu_and_of_no_leak(self):
         done = self.start()
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -6,6 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <utility>
+
 using namespace millrace;
 using namespace millrace::sim;
 
@@ -33,6 +36,37 @@ TEST_CASE("a run on the simulated device has the bits of a run on the CPU, whate
       if (gathers) CHECK(world->copies() <= kCopiesOneByOne);
       if (gathers && threads == 1) CHECK(world->copies() < kCopiesOneByOne);  // two batches come from one block
       CHECK(world->copies_from_elsewhere() == 0);
+      check_clean(*world, report);
+    }
+}
+
+TEST_CASE("a predictor gives on the simulated device what it gives on the CPU, whatever the streams do first",
+          "[sim]") {
+  struct Texts final : pipelines::RunObserver {
+    std::string all;
+    void print(std::string_view text) override { all += text; }
+  };
+  Notebook notebook;
+  notebook.set(
+      {"evaluate.stage=predictor", "log.stage=print", "log.in={in: evaluate}", "log.rows=70", "log.epochs=all"});
+  const auto predictions = [&](const char* device, int threads) {
+    Texts texts;
+    RunOptions options;
+    options.observer = &texts;
+    const RunReport report = notebook.run(device, threads, options);
+    CHECK(names_of(report) == Names{});
+    return std::make_pair(texts.all, report);
+  };
+  const std::string expected = predictions("cpu", 2).first;
+  REQUIRE(std::count(expected.begin(), expected.end(), '[') > 3 * 70);
+  for (const int threads : {1, 4})
+    for (std::uint64_t seed = 0; seed < 4; ++seed) {
+      INFO("seed " << seed << ", " << threads << " threads");
+      Settings settings;
+      settings.seed = seed;
+      const auto world = new_world(settings);
+      const auto [text, report] = predictions("sim", threads);
+      CHECK(text == expected);
       check_clean(*world, report);
     }
 }
