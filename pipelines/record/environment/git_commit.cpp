@@ -30,7 +30,7 @@ bool is_commit(const std::string& text) {
 fs::path git_folder_above(fs::path folder) {
   std::error_code failed;
   for (folder = fs::weakly_canonical(folder, failed); !failed; folder = folder.parent_path()) {
-    const fs::path git = folder / ".git";
+    fs::path git = folder / ".git";
     if (fs::is_directory(git, failed)) return git;
     if (const std::string elsewhere = behind("gitdir: ", first_line_of(git)); !elsewhere.empty())
       return folder / elsewhere;

@@ -55,7 +55,7 @@ std::string find_run(const std::string& word, const std::string& runs) {
     throw Error(ErrorKind::usage, "unknown-run", fmt::format("there is no run in `{}`", shown(runs)),
                 "`pipeline-run CONFIG` makes one; --runs DIR says where they are kept");
   }
-  const std::string named = (fs::path(runs) / word).string();
+  std::string named = (fs::path(runs) / word).string();
   if (word.find('/') == std::string::npos && is_run_folder(named)) return named;
   if (is_run_folder(word)) return word;
   if (std::error_code ignored; fs::is_directory(word, ignored)) require_run_folder(word);

@@ -95,6 +95,14 @@ class Denied(unittest.TestCase):
                 self.told(7, f"error[output-unwritable]: cannot {what} `{to}`: Permission denied",
                           "choose a folder in which you may write", arguments=["fetch", "mnist", "--to", to])
 
+    def test_a_folder_for_runs(self):
+        config = self.file("c.yaml", GOOD)
+        for runs in (self.closed, self.folder / "new"):
+            with self.subTest(runs=runs):
+                process = self.told(7, "error[output-unwritable]: cannot ", f"`{runs}", "Permission denied", "--runs DIR", "--no-keep",
+                                    arguments=[config, "--runs", runs])
+                self.assertEqual(process.stdout, "")
+
     def test_a_folder_for_a_new_stage(self):
         self.told(7, "error[output-unwritable]: cannot make the folder `mine`: Permission denied",
                   "start from a folder in which you may write", arguments=["new-stage", "mine", "--kind", "source"])
