@@ -14,7 +14,7 @@ class Options(unittest.TestCase):
             return subprocess.run(["cmake", "-S", ROOT, "-B", folder, option], capture_output=True, text=True, check=False)
 
     def test_another_word_is_refused_with_the_words_there_are(self):
-        for option, words in [("MILLRACE_WITH_MPI", "AUTO, ON, OFF"), ("MILLRACE_SANITIZER", "none, address, undefined, thread")]:
+        for option, words in [("MILLRACE_WITH_MPI", "AUTO, ON, OFF"), ("MILLRACE_SANITIZER", "none, address, thread")]:
             done = self.configure(f"-D{option}=yes")
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(f"{option} is `yes`; it takes one of: {words}", " ".join(done.stderr.split()))
