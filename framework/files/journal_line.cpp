@@ -1,5 +1,5 @@
 // Written and taken piece by piece, without a tree of values: a resumed run looks at each line of its journal before its first batch.
-#include "json_scanner.hpp"
+#include "files/json/json_scanner.hpp"
 
 #include <millrace/detail/number_text.hpp>
 #include <millrace/detail/utf8.hpp>

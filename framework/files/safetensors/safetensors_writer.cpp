@@ -1,5 +1,5 @@
 // The header is made first, since nothing may be written that cannot be completed; the data are then handed on as they lie in memory.
-#include "json_cursor.hpp"
+#include "files/json/json_text.hpp"
 #include "safetensors_format.hpp"
 
 #include <millrace/detail/counted.hpp>

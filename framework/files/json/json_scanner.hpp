@@ -32,8 +32,6 @@ class JsonScanner {
   void skip_space();
   std::size_t digits_from(std::size_t at) const;
   std::string_view take_number();
-  bool take_escape(std::string& out);
-  bool code_unit(std::uint32_t& value);
 
   std::string_view rest_;
 };

@@ -32,17 +32,11 @@ class JsonCursor {
  private:
   std::uint64_t offset() const { return start_ + (whole_ - rest_.size()); }
   [[noreturn]] void fail_here(const std::string& what) const;
-  void take_escape(std::string& out);
-  char32_t code_point(std::uint64_t escape);
-  char32_t code_unit(std::uint64_t escape);
 
   std::string_view rest_;
   std::size_t whole_;
   std::uint64_t start_;
   const std::string& path_;
 };
-
-/// `text` between quotation marks, with as few escapes as JSON allows; `text` is UTF-8.
-void append_json_text(std::string& out, std::string_view text);
 
 }  // namespace millrace

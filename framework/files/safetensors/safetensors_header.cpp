@@ -2,7 +2,7 @@
 // data exactly once. The second compares and never adds what a file says, so that nothing can wrap.
 #include "safetensors_header.hpp"
 
-#include "json_cursor.hpp"
+#include "files/json/json_cursor.hpp"
 #include "safetensors_format.hpp"
 
 #include <millrace/detail/counted.hpp>
