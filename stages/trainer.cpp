@@ -5,6 +5,7 @@
 //   model:   at the end of each epoch: an immutable snapshot of the weights
 #include "batch/batch_check.hpp"
 #include "batch/model_ends.hpp"
+#include "training/initial_weights.hpp"
 #include "training/rank_agreement.hpp"
 #include "training/running_epoch.hpp"
 
@@ -72,6 +73,10 @@ class Trainer final : public Serial {
                      "How gradients are summed over processes: fast, or ordered for the same weights on 1, 2 and 4 "
                      "processes.")
                    .or_default("fast"))
+        .param(Param("init_from", ParamType::text(),
+                     "A safetensors file, such as a checkpoint: layers that it has begin with its weights, the others "
+                     "as the seed says.")
+                   .optional())
         .state(StateKind::resumable)
         .reads_on_device()
         .communicates()
@@ -85,6 +90,7 @@ class Trainer final : public Serial {
     spec_.optimizer = {params["optimizer"].alternative(), params["optimizer"].alternative_params()};
     spec_.reduction = params["reduction"].text() == "ordered" ? Reduction::ordered : Reduction::fast;
     for (const ParamValue& metric : params["metrics"].list()) metrics_.push_back(metric.text());
+    if (!params["init_from"].is_null()) init_from_ = params["init_from"].text();
     spec_.precision = precision_from(params["precision"].text());
   }
 
@@ -97,6 +103,7 @@ class Trainer final : public Serial {
     if (const std::string why = why_not_ordered(launched_ranks().size); !why.empty())
       return ctx.error(ErrorSite::param("reduction"), "rank-count", why, kOtherRanks);
     infer_model(in, *in.find("inputs"), *in.find("targets"), ctx);
+    if (!init_from_.empty()) infer_initial_weights(init_from_, *spec_.model, ctx);
     check_batches(spec_.loss, *spec_.model, in, "in", ctx);
     check_metrics(metrics_, spec_.loss, *spec_.model, spec_.targets, ctx);
   }
@@ -110,6 +117,7 @@ class Trainer final : public Serial {
     on_host_ = ctx.device().is_host();
     check_.begin(spec_.loss, in, on_host_);
     step_ = make_train_step(ctx.device(), spec_);
+    if (!init_from_.empty()) load_initial_weights(init_from_, *spec_.model, *step_);
   }
 
   void process(SerialContext& ctx) override {
@@ -290,6 +298,7 @@ class Trainer final : public Serial {
 
   ParamValue layers_;
   std::vector<std::string> metrics_;
+  std::string init_from_;  ///< empty: every layer begins with what the seed gives
   TrainSpec spec_;
   std::int64_t steps_per_epoch_ = 0;
   RunReporter* reporter_ = nullptr;

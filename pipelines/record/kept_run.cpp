@@ -1,14 +1,10 @@
 // A checkpoint counts once the journal says so, on the disk: who goes on reads the journal, and never looks for files.
 #include "kept_run.hpp"
 
-#include "folder/run_parts.hpp"
 #include "run/report/report_diagnostics.hpp"
 
 #include <millrace/error.hpp>
 
-#include <fmt/format.h>
-
-#include <filesystem>
 #include <utility>
 
 namespace millrace::pipelines {
@@ -23,6 +19,12 @@ void guarded(RunReport& report, const Step& step) {
   }
 }
 
+KeptBefore before_of(const Resumption& from, const std::string& folder) {
+  KeptBefore before{from.states, {}, from.epochs};
+  for (const KeptCheckpoint& kept : from.checkpoints) before.files.push_back({kept.position, folder + "/" + kept.path});
+  return before;
+}
+
 }  // namespace
 
 KeptRun::KeptRun(RunFolder folder, const ValidatedGraph& graph, const CheckpointPolicy& policy, Resumption from)
@@ -31,7 +33,7 @@ KeptRun::KeptRun(RunFolder folder, const ValidatedGraph& graph, const Checkpoint
       keeper_(
           graph, recorder_.folder().checkpoints_folder(), policy,
           {[this](const WrittenCheckpoint& written) { keep(written); }, [this] { recorder_.folder().claim().beat(); }},
-          from_.states) {
+          before_of(from_, recorder_.folder().path())) {
   recorder_.when_told([this](const Metrics& metrics) { keeper_.epoch_told(metrics); });
 }
 
@@ -43,13 +45,10 @@ void KeptRun::attach(RunOptions& options) {
   options.earlier_epochs = from_.epochs;
 }
 
-// Its path from the run's folder on: another attempt reads it there.
 void KeptRun::keep(const WrittenCheckpoint& written) {
-  const std::filesystem::path path = std::filesystem::path(run_parts::kAttempts) /
-                                     std::to_string(recorder_.folder().attempt()) / run_parts::kCheckpoints /
-                                     written.name;
+  const RunFolder& folder = recorder_.folder();
   recorder_.append_synced(
-      checkpoint_line(recorder_.folder().attempt(), {written.position, path.string()}, written.file));
+      checkpoint_line(folder.attempt(), {written.position, folder.checkpoint_place(written.name)}, written.file));
 }
 
 void KeptRun::warn_of_failures(RunReport& report) {
@@ -76,13 +75,13 @@ void KeptRun::end(RunReport& report, const std::function<std::string()>& summary
   });
 }
 
+Monitor monitor_of(const KeepSpec& keep) { return {keep.monitor, keep.is_largest_best}; }
+
 CheckpointPolicy checkpoint_policy(const KeepSpec& keep) {
   CheckpointPolicy policy;
   policy.every_batches = keep.every_steps;
   policy.every = std::chrono::duration<double>(keep.every_seconds);
-  policy.keep_last = keep.last;
-  policy.best_metric = keep.monitor;
-  policy.is_best_largest = keep.is_largest_best;
+  policy.stay = {.keep_last = keep.last, .best_metric = keep.monitor, .is_best_largest = keep.is_largest_best};
   return policy;
 }
 

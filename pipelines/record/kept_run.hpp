@@ -3,6 +3,7 @@
 
 #include "checkpoints/checkpoint_keeper.hpp"
 #include "checkpoints/past_run.hpp"
+#include "environment/environment.hpp"
 #include "run/run_options.hpp"
 #include "run_recorder.hpp"
 
@@ -37,6 +38,7 @@ class KeptRun {
 };
 
 /// What `keep:` asks for.
+Monitor monitor_of(const KeepSpec& keep);
 CheckpointPolicy checkpoint_policy(const KeepSpec& keep);
 
 }  // namespace millrace::pipelines

@@ -61,7 +61,7 @@ ARROWS = {
     "pipelines/record/environment": [PUBLIC, "pipelines/diagnostics", "pipelines/plugins", "pipelines/check/graph", "pipelines/record/folder"],
     "pipelines/record/runs": [PUBLIC, "pipelines/diagnostics", "pipelines/record/folder", "pipelines/record/environment"],
     "pipelines/record": [PUBLIC, "pipelines/diagnostics", "pipelines/run", "pipelines/run/report", "pipelines/record/folder",
-                         "pipelines/record/checkpoints"],
+                         "pipelines/record/checkpoints", "pipelines/record/environment"],
     "pipelines/command/terminal": [PUBLIC, "pipelines/diagnostics", "pipelines/process", "pipelines/run/report"],
     "pipelines/command/options": [PUBLIC, "pipelines/command/terminal"],
     "pipelines/command/pages": [PUBLIC, "pipelines/diagnostics", "pipelines/config/params", "pipelines/process", "pipelines/plugins",

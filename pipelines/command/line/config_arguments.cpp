@@ -82,14 +82,7 @@ void add_set(VerbOptions& options, const std::string& text) {
 }
 
 std::vector<Option> override_options() {
-  return {{.name = "set",
-           .letter = "s",
-           .kind = ValueKind::text,
-           .placeholder = "PATH=VALUE",
-           .help = "Override a value: epochs=1, train_batches.batch_size=128",
-           .example = "epochs=1",
-           .store = add_set,
-           .candidates = settable_values},
+  return {set_option(),
           {.name = "strict", .help = "Take warnings for errors", .store = into(&ConfigOptions::strict)},
           threads_option(),
           {.name = "device",
@@ -137,6 +130,17 @@ Target config_target() {
 
 std::vector<Option> config_options(const std::vector<Option>& own) {
   return joined({override_options(), own, trust_options()});
+}
+
+Option set_option() {
+  return {.name = "set",
+          .letter = "s",
+          .kind = ValueKind::text,
+          .placeholder = "PATH=VALUE",
+          .help = "Override a value: epochs=1, train_batches.batch_size=128",
+          .example = "epochs=1",
+          .store = add_set,
+          .candidates = settable_values};
 }
 
 Option threads_option() {

@@ -19,4 +19,7 @@ Option plugin_option();
 /// --threads, for ConfigOptions.
 Option threads_option();
 
+/// --set, for ConfigOptions.
+Option set_option();
+
 }  // namespace millrace::pipelines

@@ -1,15 +1,17 @@
-// Compared is what the environment of the attempt before says: what a run's bits depend on, and nothing else.
+// A child takes what it goes on from into its own folder first: its parent may be removed, and it is resumed like any other.
 #include "resumed_run.hpp"
 
+#include "command/loading/config_plugins.hpp"
+#include "command/loading/resolved_text.hpp"
 #include "command/terminal/terminal.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "process/process_info.hpp"
 #include "record/checkpoints/kept_nodes.hpp"
 #include "record/checkpoints/past_run.hpp"
 #include "record/environment/environment.hpp"
-#include "record/environment/run_info_json.hpp"
 #include "record/folder/run_parts.hpp"
 #include "record/folder/small_file.hpp"
+#include "run_comparison.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/files/journal.hpp>
@@ -27,76 +29,14 @@ namespace millrace::pipelines {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
 std::string below(const std::string& folder, const char* part) { return (fs::path(folder) / part).string(); }
 
-/// The environment of the attempt that counts. Throws Error("run-unreadable", data).
-Json environment_of(const std::string& folder) {
-  const std::string path = below(folder, run_parts::kEnvironment);
-  Json object = Json::parse(content_of(path), nullptr, false);
-  if (object.is_object()) return object;
-  throw Error(ErrorKind::data, "run-unreadable", fmt::format("`{}` cannot be read as what a run has written", path),
-              "start another run with its config.yaml");
-}
-
-std::string text_of(const Json& object, const char* key) {
-  const auto value = object.find(key);
-  return value != object.end() && value->is_string() ? value->get<std::string>() : std::string();
-}
-
-/// Of each plugin or source what decides bits, by name.
-Json identity_of(const Json& object, const char* key) {
-  Json identity = Json::object();
-  const auto list = object.find(key);
-  if (list == object.end()) return identity;
-  for (const auto& [name, value] : list->items()) {
-    const std::string own = text_of(value, "name"), called = own.empty() ? name : own;
-    for (const char* part : {"rows", "sha256"})
-      if (value.contains(part)) identity[called][part] = value[part];
-  }
-  return identity;
-}
-
-void add_differences(const std::string& what, const Json& before, const Json& now, std::vector<std::string>& found) {
-  for (const auto& [name, value] : before.items())
-    if (!now.contains(name))
-      found.push_back(fmt::format("{} `{}` is not there any more", what, name));
-    else if (now[name] != value)
-      found.push_back(fmt::format("{} `{}` is {}, it was {}", what, name, now[name].dump(), value.dump()));
-  for (const auto& [name, value] : now.items())
-    if (!before.contains(name)) found.push_back(fmt::format("{} `{}` is new", what, name));
-}
-
-void add_difference(const char* what, const std::string& before, const std::string& now,
-                    std::vector<std::string>& found) {
-  if (before != now) found.push_back(fmt::format("the {} is {}, it was {}", what, now, before));
-}
-
-Json json_now(const RunInfo& info) {
-  Json now = {{"plugins", Json::array()}, {"data", Json::object()}};
-  for (const UsedPlugin& plugin : info.plugins) now["plugins"].push_back(json_of(plugin));
-  for (const DataInfo& source : info.data) now["data"][source.node] = json_of(source);
-  return now;
-}
-
-std::vector<std::string> differences(const Json& before, const ValidatedGraph& graph, const RunInfo& info) {
-  std::vector<std::string> found;
-  const Json now = json_now(info);
-  add_difference("config's hash", text_of(before, "config_hash"), graph.config_hash, found);
-  add_difference("class of bits", text_of(before, "bits_class"), info.bits_class, found);
-  for (const char* key : {"plugins", "data"})
-    add_differences(key == std::string("data") ? "data of" : "plugin", identity_of(before, key), identity_of(now, key),
-                    found);
-  return found;
-}
-
-void require_same(const std::string& folder, const Json& before, const ValidatedGraph& graph, const RunInfo& info) {
-  std::vector<std::string> found = differences(before, graph, info);
+/// `found`: what is not as it was.
+void require_same(const std::string& folder, std::vector<std::string> found) {
   if (found.empty()) return;
   Error error(ErrorKind::config, "resume-differs",
               fmt::format("run `{}` would not come to the same bits: something is not as it was", folder),
-              "put it back as it was, or start another run");
+              "put it back as it was, or say --other-bits: that makes a run of its own, which goes on from here");
   for (std::string& difference : found) error.add_note(std::move(difference));
   throw error;
 }
@@ -122,18 +62,90 @@ void tell_place(const Resumption& from) {
   write_note(fmt::format("goes on {}\n", place_text(from)));
 }
 
-void write_lines(const RunFolder& attempt, const Resumption& from) {
+RunStart start_of(const CheckedConfig& checked, const std::string& folder) {
+  return {below(folder, run_parts::kConfig), command_line(), std::chrono::system_clock::now(),
+          monitor_of(checked.spec.keep)};
+}
+
+void write_lines(const RunFolder& attempt, const std::vector<JournalLine>& lines) {
   Journal journal(attempt.metrics_path());
-  for (const JournalLine& line : from.lines) journal.append(line);
+  for (const JournalLine& line : lines) journal.append(line);
   journal.sync();
 }
 
 std::unique_ptr<KeptRun> begin_attempt(const CheckedConfig& checked, const RunInfo& info, const std::string& folder,
                                        const Resumption& from) {
-  const RunStart start{below(folder, run_parts::kConfig), command_line(), std::chrono::system_clock::now()};
-  return std::make_unique<KeptRun>(RunFolder::open(folder, environment_json(checked.graph, info, start),
-                                                   [&](const RunFolder& attempt) { write_lines(attempt, from); }),
-                                   checked.graph, checkpoint_policy(checked.spec.keep), from);
+  const std::string environment = environment_json(checked.graph, info, start_of(checked, folder));
+  const auto prepare = [&](const RunFolder& attempt) { write_lines(attempt, from.lines); };
+  return std::make_unique<KeptRun>(RunFolder::open(folder, environment, prepare), checked.graph,
+                                   checkpoint_policy(checked.spec.keep), from);
+}
+
+/// The checkpoint of `parent` that the child goes on from, written into the child's folder.
+KeptCheckpoint copy_checkpoint(const KeptCheckpoint& kept, const std::string& parent, const RunFolder& child,
+                               const ValidatedGraph& graph, std::vector<JournalLine>& lines) {
+  const Checkpoint checkpoint = read_checkpoint(parent + "/" + kept.path, checkpoint_models(kept_nodes(graph)));
+  const std::string name = checkpoint_name(checkpoint.position);
+  const CheckpointFile file = write_checkpoint(child.checkpoints_folder() + "/" + name, checkpoint);
+  KeptCheckpoint copy{checkpoint.position, child.checkpoint_place(name)};
+  lines.push_back(checkpoint_line(child.attempt(), copy, file));
+  return copy;
+}
+
+/// What a child has of its parent: the epochs, as of no attempt of its own, and one checkpoint.
+void hand_down(Resumption& from, const std::string& parent, const RunFolder& child, const ValidatedGraph& graph) {
+  std::erase_if(from.lines, [](const JournalLine& line) { return line.kind != kEpochLine; });
+  for (JournalLine& line : from.lines) line.attempt = 0;
+  if (!from.states.empty())
+    from.checkpoints = {copy_checkpoint(from.checkpoints.back(), parent, child, graph, from.lines)};
+  write_lines(child, from.lines);
+}
+
+std::unique_ptr<KeptRun> begin_child(const CheckedConfig& checked, const RunInfo& info, const std::string& parent,
+                                     Resumption& from) {
+  RunStart start = start_of(checked, parent);
+  start.parent = {parent, from.states.empty() ? CheckpointPosition{} : from.checkpoints.back().position};
+  const NewRun run{checked.graph.name, resolved_text(checked, with_plugins_from_root(checked.spec.resolved)),
+                   environment_json(checked.graph, info, start)};
+  RunFolder folder = RunFolder::make(fs::path(parent).parent_path().string(), run,
+                                     [&](const RunFolder& child) { hand_down(from, parent, child, checked.graph); });
+  return std::make_unique<KeptRun>(std::move(folder), checked.graph, checkpoint_policy(checked.spec.keep), from);
+}
+
+void require_epochs_left(const std::string& folder, const Resumption& from, const ValidatedGraph& graph) {
+  if (from.first_epoch <= graph.epochs) return;
+  throw Error(
+      ErrorKind::config, "no-epochs-left",
+      fmt::format("run `{}` has trained {} epochs, and epochs is {}", folder, from.first_epoch - 1, graph.epochs),
+      fmt::format("--set epochs={} trains one more", from.first_epoch));
+}
+
+// Who asks for a run that goes on from here does not want one that begins anew.
+void require_fit(const std::string& folder, const Resumption& from) {
+  if (!from.states.empty() || from.refused.empty()) return;
+  Error error(ErrorKind::config, "resume-unfit", fmt::format("no checkpoint of run `{}` can be used", folder),
+              "layers and optimizer have to be as they were; what is trained from its beginning is another run");
+  for (const std::string& refused : from.refused) error.add_note(refused);
+  throw error;
+}
+
+/// `begin`: how rank 0 keeps what is trained from here.
+template <class Begin>
+TrainingStart start_from(Resumption from, CheckedConfig& checked, bool quiet, const Begin& begin) {
+  TrainingStart start;
+  if (checked.graph.ranks.rank == 0) {
+    start.kept = begin(from);
+    if (!quiet) tell_place(from);
+  }
+  checked.graph.first_epoch = from.first_epoch;
+  start.loaded = std::move(from.states);
+  start.earlier_epochs = std::move(from.epochs);
+  return start;
+}
+
+Resumption resumption_in(const std::string& folder, const ValidatedGraph& graph) {
+  require_savable(folder, graph);
+  return resumption_of(read_past_run(below(folder, run_parts::kMetrics)), folder, graph);
 }
 
 }  // namespace
@@ -147,18 +159,22 @@ void enter_folder_of(const std::string& folder) {
 }
 
 TrainingStart resume_run(CheckedConfig& checked, const RunInfo& info, const std::string& folder, bool quiet) {
-  require_same(folder, environment_of(folder), checked.graph, info);
-  require_savable(folder, checked.graph);
-  const Resumption from = resumption_of(read_past_run(below(folder, run_parts::kMetrics)), folder, checked.graph);
-  TrainingStart start;
-  if (checked.graph.ranks.rank == 0) {
-    start.kept = begin_attempt(checked, info, folder, from);
-    if (!quiet) tell_place(from);
-  }
-  checked.graph.first_epoch = from.first_epoch;
-  start.loaded = from.states;
-  start.earlier_epochs = from.epochs;
-  return start;
+  const auto environment = environment_of(folder);
+  std::vector<std::string> changed = changed_config(environment, checked.graph.config_hash);
+  for (std::string& sentence : changed_surroundings(environment, info)) changed.push_back(std::move(sentence));
+  require_same(folder, std::move(changed));
+  return start_from(resumption_in(folder, checked.graph), checked, quiet,
+                    [&](const Resumption& from) { return begin_attempt(checked, info, folder, from); });
+}
+
+TrainingStart resume_as_child(CheckedConfig& checked, const RunInfo& info, const std::string& parent,
+                              bool has_other_bits, bool quiet) {
+  if (!has_other_bits) require_same(parent, changed_surroundings(environment_of(parent), info));
+  Resumption from = resumption_in(parent, checked.graph);
+  require_fit(parent, from);
+  require_epochs_left(parent, from, checked.graph);
+  return start_from(std::move(from), checked, quiet,
+                    [&](Resumption& own) { return begin_child(checked, info, parent, own); });
 }
 
 }  // namespace millrace::pipelines

@@ -1,4 +1,4 @@
-// What `resume` goes on from: the run's folder is looked at, compared with what is here now, and its next attempt is begun.
+// What `resume` goes on from: the run's folder is looked at, compared with what is here now, and its next attempt is begun, or a run of its own.
 #pragma once
 
 #include "command/loading/checked_config.hpp"
@@ -20,5 +20,12 @@ void enter_folder_of(const std::string& folder);
 /// later then. Tells on standard error, unless `quiet`, from where. Throws Error: resume-differs, of kind config, with everything that is not as it was;
 /// resume-volatile, of kind config; and what RunFolder::open throws.
 TrainingStart resume_run(CheckedConfig& checked, const RunInfo& info, const std::string& folder, bool quiet);
+
+/// A new run, kept beside `parent`, that goes on from the newest checkpoint of that one with the config `checked`. It needs nothing of its parent's folder
+/// afterward. Class of bits, plugins and data have to be the parent's unless `has_other_bits`. Throws as resume_run does; resume-unfit
+/// and no-epochs-left, of kind config;
+/// and what RunFolder::make and read_checkpoint throw.
+TrainingStart resume_as_child(CheckedConfig& checked, const RunInfo& info, const std::string& parent,
+                              bool has_other_bits, bool quiet);
 
 }  // namespace millrace::pipelines

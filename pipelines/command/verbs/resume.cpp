@@ -20,6 +20,11 @@ namespace fs = std::filesystem;
 
 struct ResumeOptions : TrainingOptions {
   std::string run;
+  bool is_set = false;  ///< something of the config is not the run's
+  bool other_bits = false;
+
+  /// Whether this makes a run of its own.
+  bool is_child() const { return is_set || other_bits; }
 };
 
 std::string finished_text(const std::string& folder, const nlohmann::ordered_json& summary) {
@@ -44,13 +49,14 @@ int tell_finished(const std::string& folder, const std::string& summary, bool as
 
 int act(const ResumeOptions& given) {
   const std::string folder = fs::absolute(find_run(given.run, given.runs_folder())).string();
-  if (const std::string summary = summary_of_finished(folder); !summary.empty())
+  if (const std::string summary = summary_of_finished(folder); !summary.empty() && !given.is_child())
     return tell_finished(folder, summary, given.json);
   ResumeOptions options = given;
   options.config = (fs::path(folder) / run_parts::kConfig).string();
   enter_folder_of(folder);
   return train(options, [&](CheckedConfig& checked, const RunInfo& info) {
-    return resume_run(checked, info, folder, options.quiet);
+    return options.is_child() ? resume_as_child(checked, info, folder, options.other_bits, options.quiet)
+                              : resume_run(checked, info, folder, options.quiet);
   });
 }
 
@@ -69,12 +75,31 @@ Target run_target() {
           }};
 }
 
+Option set_of_child() {
+  Option option = set_option();
+  option.help = "A run of its own that goes on from here with another value: epochs=10";
+  option.example = "epochs=10";
+  option.store = [store = option.store](VerbOptions& options, const std::string& text) {
+    store(options, text);
+    dynamic_cast<ResumeOptions&>(options).is_set = true;
+  };
+  return option;
+}
+
+std::vector<Option> own_options() {
+  return {set_of_child(),
+          {.name = "other-bits",
+           .help = "A run of its own, though data, plugins or class of bits are others",
+           .store = into(&ResumeOptions::other_bits)},
+          threads_option()};
+}
+
 const RegisteredVerb kVerb({.name = "resume",
                             .group = VerbGroup::run,
                             .summary = "go on with a run, to the same bits",
                             .target = run_target(),
-                            .options = joined({{threads_option()}, training_options()}),
-                            .examples = {},
+                            .options = joined({own_options(), training_options()}),
+                            .examples = {"pipeline-run resume last --set epochs=10"},
                             .only_looks = false},
                            act);
 

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
-#include <set>
 #include <system_error>
 #include <utility>
 
@@ -22,17 +21,20 @@ using Clock = std::chrono::steady_clock;
 }  // namespace
 
 CheckpointKeeper::CheckpointKeeper(const ValidatedGraph& graph, const std::string& folder, CheckpointPolicy policy,
-                                   KeeperHooks hooks, const std::vector<NodeState>& loaded)
+                                   KeeperHooks hooks, const KeptBefore& before)
     : nodes_(kept_nodes(graph)),
       folder_(folder),
       policy_(std::move(policy)),
       hooks_(std::move(hooks)),
       takes_in_epoch_(graph.ranks.size == 1),
-      pending_(pending_nodes(nodes_), graph.first_epoch, loaded),
+      pending_(pending_nodes(nodes_), graph.first_epoch, before.loaded),
+      retention_(policy_.stay),
       writer_(
           folder, checkpoint_models(nodes_), [this](const WrittenCheckpoint& written) { keep(written); },
           [this](const Error& error) { count(error); }) {
   for (const KeptNode& node : nodes_) last_wanted_[node.name] = Clock::now();
+  for (const Metrics& epoch : before.epochs) retention_.told(epoch);
+  for (const StoredCheckpoint& file : before.files) retention_.add(file);
 }
 
 CheckpointKeeper::~CheckpointKeeper() = default;
@@ -62,7 +64,7 @@ void CheckpointKeeper::failed(const std::string& node, const StatePosition& at, 
 
 void CheckpointKeeper::epoch_told(const Metrics& metrics) {
   const std::lock_guard lock(mutex_);
-  if (const auto value = metrics.find(policy_.best_metric)) values_[metrics.epoch] = *value;
+  retention_.told(metrics);
   pending_.told(metrics.epoch);
   submit(pending_.next());
 }
@@ -83,32 +85,16 @@ void CheckpointKeeper::submit(std::optional<RunStates> state) {
 void CheckpointKeeper::keep(const WrittenCheckpoint& written) {
   if (hooks_.written) hooks_.written(written);
   const std::lock_guard lock(mutex_);
-  std::erase_if(files_, [&](const WrittenCheckpoint& file) { return file.name == written.name; });
-  files_.push_back(written);
-  remove_others();
+  retention_.add({written.position, folder_ + "/" + written.name});
+  remove_superfluous();
 }
 
-bool CheckpointKeeper::is_better(double value, double than) const {
-  return policy_.is_best_largest ? value > than : value < than;
-}
-
-// Of equal values the first stays. Only files that this process has written itself are removed, by their names.
-void CheckpointKeeper::remove_others() {
-  std::set<std::string> stay;
-  const std::size_t last = std::min(std::max<std::size_t>(policy_.keep_last, 1), files_.size());
-  for (std::size_t i = files_.size() - last; i < files_.size(); ++i) stay.insert(files_[i].name);
-  const WrittenCheckpoint* best = nullptr;
-  for (const WrittenCheckpoint& file : files_) {
-    const auto value = values_.find(file.position.epoch);
-    if (!file.position.is_epoch_complete || value == values_.end()) continue;
-    if (best == nullptr || is_better(value->second, values_.at(best->position.epoch))) best = &file;
-  }
-  if (best != nullptr) stay.insert(best->name);
-  if (stay.size() == files_.size()) return;
+// Only files that the journal of this run names are removed, by their names.
+void CheckpointKeeper::remove_superfluous() {
+  const std::vector<StoredCheckpoint> superfluous = retention_.take_superfluous();
+  if (superfluous.empty()) return;
   if (hooks_.before_removal) hooks_.before_removal();
-  for (const WrittenCheckpoint& file : files_)
-    if (!stay.contains(file.name)) file_calls().unlink((folder_ + "/" + file.name).c_str());
-  std::erase_if(files_, [&](const WrittenCheckpoint& file) { return !stay.contains(file.name); });
+  for (const StoredCheckpoint& file : superfluous) file_calls().unlink(file.path.c_str());
 }
 
 void CheckpointKeeper::count(const Error& error) {
@@ -125,11 +111,6 @@ std::optional<Error> CheckpointKeeper::first_failure() const {
 std::uint64_t CheckpointKeeper::failures() const {
   const std::lock_guard lock(mutex_);
   return failures_;
-}
-
-std::optional<WrittenCheckpoint> CheckpointKeeper::newest() const {
-  const std::lock_guard lock(mutex_);
-  return files_.empty() ? std::nullopt : std::optional(files_.back());
 }
 
 }  // namespace millrace::pipelines

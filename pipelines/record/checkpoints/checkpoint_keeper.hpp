@@ -4,6 +4,7 @@
 #include "checkpoint_writer.hpp"
 #include "kept_nodes.hpp"
 #include "pending_states.hpp"
+#include "retention.hpp"
 
 #include <millrace/metrics.hpp>
 
@@ -22,9 +23,14 @@ namespace millrace::pipelines {
 struct CheckpointPolicy {
   std::uint64_t every_batches = 0;        ///< 0: not by batches
   std::chrono::duration<double> every{};  ///< 0: not by time
-  std::size_t keep_last = 2;              ///< at least 1
-  std::string best_metric = {};           ///< the file with its best value stays too; empty: none
-  bool is_best_largest = false;
+  RetentionPolicy stay;
+};
+
+/// What a run that goes on has from before. Empty for one that begins.
+struct KeptBefore {
+  std::vector<NodeState> loaded;
+  std::vector<StoredCheckpoint> files;  ///< the oldest first; they go as this run's own do
+  std::vector<Metrics> epochs;
 };
 
 struct KeeperHooks {
@@ -37,9 +43,9 @@ struct KeeperHooks {
 /// Takes states from any thread; its other members are called by one thread at a time.
 class CheckpointKeeper final : public StateSink {
  public:
-  /// `folder` is there. A graph of several ranks is kept at the ends of epochs only. `loaded`: what the run began with.
+  /// `folder` is there. A graph of several ranks is kept at the ends of epochs only.
   CheckpointKeeper(const ValidatedGraph& graph, const std::string& folder, CheckpointPolicy policy, KeeperHooks hooks,
-                   const std::vector<NodeState>& loaded = {});
+                   const KeptBefore& before = {});
   ~CheckpointKeeper() override;
 
   bool wants(const std::string& node, const StatePosition&) override;
@@ -56,15 +62,12 @@ class CheckpointKeeper final : public StateSink {
   /// What went wrong so far, the first of it, and how often. Empty when nothing did.
   std::optional<Error> first_failure() const;
   std::uint64_t failures() const;
-  /// The last good one.
-  std::optional<WrittenCheckpoint> newest() const;
 
  private:
   void submit(std::optional<RunStates> state);
   void keep(const WrittenCheckpoint& written);
-  void remove_others();
+  void remove_superfluous();
   void count(const Error& error);
-  bool is_better(double value, double than) const;
 
   std::vector<KeptNode> nodes_;
   std::string folder_;
@@ -74,8 +77,7 @@ class CheckpointKeeper final : public StateSink {
   mutable std::mutex mutex_;
   PendingStates pending_;
   std::map<std::string, std::chrono::steady_clock::time_point> last_wanted_;  ///< by node
-  std::map<std::uint32_t, double> values_;                                    ///< of the best metric, by epoch
-  std::vector<WrittenCheckpoint> files_;  ///< that this process has written and not removed
+  Retention retention_;
   std::optional<Error> first_failure_;
   std::uint64_t failures_ = 0;
   CheckpointWriter writer_;  ///< last: its thread uses the others

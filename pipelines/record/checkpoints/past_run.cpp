@@ -49,7 +49,7 @@ bool is_there(const std::string& path) {
   return std::filesystem::exists(path, ignored);
 }
 
-void keep_until(const PastRun& past, const KeptCheckpoint* from, Resumption& resumption) {
+void keep_until(const PastRun& past, const KeptCheckpoint* from, const std::string& folder, Resumption& resumption) {
   for (const JournalLine& line : past.lines) {
     if (line.kind == kEpochLine && line.position.epoch < resumption.first_epoch) resumption.lines.push_back(line);
     if (line.kind == kCheckpointLine && from != nullptr && !is_further(from->position, kept_of(line).position))
@@ -58,7 +58,8 @@ void keep_until(const PastRun& past, const KeptCheckpoint* from, Resumption& res
   for (const Metrics& epoch : past.epochs)
     if (epoch.epoch < resumption.first_epoch) resumption.epochs.push_back(epoch);
   for (const KeptCheckpoint& kept : past.checkpoints)
-    if (from != nullptr && !is_further(from->position, kept.position)) resumption.checkpoints.push_back(kept);
+    if (from != nullptr && !is_further(from->position, kept.position) && is_there(folder + "/" + kept.path))
+      resumption.checkpoints.push_back(kept);
 }
 
 }  // namespace
@@ -106,7 +107,7 @@ Resumption resumption_of(const PastRun& past, const std::string& folder, const V
       resumption.refused.push_back(error.message());
     }
   }
-  keep_until(past, from, resumption);
+  keep_until(past, from, folder, resumption);
   return resumption;
 }
 

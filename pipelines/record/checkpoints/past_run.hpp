@@ -41,7 +41,7 @@ struct Resumption {
   std::vector<NodeState> states;            ///< empty: from its beginning
   std::vector<Metrics> epochs;              ///< of before
   std::vector<JournalLine> lines;           ///< that stay in the journal
-  std::vector<KeptCheckpoint> checkpoints;  ///< the one that it goes on from is the last of them
+  std::vector<KeptCheckpoint> checkpoints;  ///< that are there; the one that it goes on from is the last of them
   std::vector<std::string> refused;         ///< checkpoints that cannot be used, newest first: a sentence each
 };
 

@@ -9,6 +9,7 @@
 #include <millrace/detail/device_bits.hpp>
 #include <millrace/detail/environment.hpp>
 #include <millrace/device.hpp>
+#include <millrace/random.hpp>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -69,6 +70,17 @@ void add_identity(const ValidatedGraph& graph, const RunInfo& info, Json& object
   }
 }
 
+void add_order(Json& object) {
+  object["row_order"] = {{"listed", kListedOrder}, {"up_to_rows", kMostListedRows}, {"computed", kComputedOrder}};
+}
+
+void add_parent(const ParentRun& parent, Json& object) {
+  object["parent"] = {{"run", parent.run},
+                      {"epoch", parent.at.epoch},
+                      {"batch", parent.at.batch},
+                      {"is_epoch_complete", parent.at.is_epoch_complete}};
+}
+
 void add_git(const std::string& config, Json& object) {
   const GitCommit git = git_commit_of(config == "-" ? "" : fs::path(config).parent_path().string());
   if (git.commit.empty()) return;
@@ -90,7 +102,11 @@ std::string environment_json(const ValidatedGraph& graph, const RunInfo& info, c
   add_versions(object);
   add_devices(graph, object);
   add_identity(graph, info, object);
+  add_order(object);
   add_git(start.config, object);
+  if (!start.monitor.metric.empty())
+    object["monitor"] = {{"metric", start.monitor.metric}, {"mode", start.monitor.is_largest_best ? "max" : "min"}};
+  if (start.parent) add_parent(*start.parent, object);
   object["variables"] = environment_with(kOwnVariables);
   return printable_json(object.dump(1, ' ', false, Json::error_handler_t::replace)) + "\n";
 }

@@ -91,7 +91,8 @@ std::string link_target(const char* part) { return below(run_parts::kCurrent, pa
 RunFolder::RunFolder(std::string path, Claim claim)
     : path_(std::move(path)), claim_(std::make_unique<HeldClaim>(std::move(claim), run_parts::kLease)) {}
 
-RunFolder RunFolder::make(const std::string& runs, const NewRun& run) try {
+RunFolder RunFolder::make(const std::string& runs, const NewRun& run,
+                          const std::function<void(const RunFolder&)>& prepare) try {
   const std::string path = make_numbered(runs, file_name_of(run.name));
   Unfinished unfinished(path);
   make_folder(below(path, run_parts::kClaim));
@@ -100,7 +101,7 @@ RunFolder RunFolder::make(const std::string& runs, const NewRun& run) try {
   write_atomically(below(path, run_parts::kConfig), run.config);
   for (const char* part : {run_parts::kEnvironment, run_parts::kMetrics, run_parts::kCheckpoints, run_parts::kLog})
     set_link(link_target(part), below(path, part), below(path, fmt::format(".{}", part)));
-  folder.begin_attempt(run.environment, {});
+  folder.begin_attempt(run.environment, prepare);
   sync_names(runs);
   unfinished.keep();
   return folder;
@@ -143,6 +144,10 @@ std::string RunFolder::attempt_folder() const {
 std::string RunFolder::metrics_path() const { return below(attempt_folder(), run_parts::kMetrics); }
 std::string RunFolder::checkpoints_folder() const { return below(attempt_folder(), run_parts::kCheckpoints); }
 std::string RunFolder::log_path() const { return below(attempt_folder(), run_parts::kLog); }
+
+std::string RunFolder::checkpoint_place(const std::string& name) const {
+  return below(below(below(run_parts::kAttempts, std::to_string(attempt())), run_parts::kCheckpoints), name);
+}
 
 void RunFolder::finish(const std::string& summary) {
   if (!claim_->commit(below(path_, run_parts::kSummary), summary)) throw finished(path_);

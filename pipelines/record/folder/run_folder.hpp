@@ -23,10 +23,12 @@ class RunFolder {
  public:
   /// Makes `runs`/<name>-<n>, n being the next number that no entry of `runs` has; of processes that do so at once each gets a number of its own. What
   /// was made is gone where the rest cannot be. Throws Error("output-unwritable", output) with the ways out as help.
-  static RunFolder make(const std::string& runs, const NewRun& run);
+  /// `prepare` writes what the run begins with, before it counts.
+  static RunFolder make(const std::string& runs, const NewRun& run,
+                        const std::function<void(const RunFolder&)>& prepare = {});
   /// The next attempt at the run that `folder` is. `environment` is that of this attempt. Throws Error of kind output: run-in-use while another process
   /// holds it, run-finished, output-unwritable; no-run-folder, of kind usage.
-  /// `prepare` writes what the attempt begins with, before it counts: until then the attempt before is the run.
+  /// `prepare` as for make: until then the attempt before is the run.
   static RunFolder open(const std::string& folder, const std::string& environment,
                         const std::function<void(const RunFolder&)>& prepare = {});
 
@@ -37,6 +39,8 @@ class RunFolder {
   std::string metrics_path() const;
   std::string checkpoints_folder() const;
   std::string log_path() const;
+  /// Where this attempt's checkpoint `name` lies, from the run's folder on: so the journal has it.
+  std::string checkpoint_place(const std::string& name) const;
 
   HeldClaim& claim() { return *claim_; }
   const HeldClaim& claim() const { return *claim_; }

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <system_error>
 
@@ -62,19 +63,34 @@ std::vector<std::string> names_of(const JournalLine& line) {
   return names;
 }
 
-void take_line(const JournalLine& line, RunStatus& status) {
+Monitor monitor_of(const Json& environment) {
+  const auto found = environment.find("monitor");
+  if (found == environment.end() || !found->is_object()) return {};
+  return {text_in(*found, "metric"), text_in(*found, "mode") == "max"};
+}
+
+// A value that is not finite is better than none, and worse than any other.
+bool is_better(double value, const std::optional<BestValue>& best, bool is_largest_best) {
+  if (!best) return true;
+  if (!std::isfinite(value) || !std::isfinite(best->value)) return std::isfinite(value);
+  return is_largest_best ? value > best->value : value < best->value;
+}
+
+void take_line(const JournalLine& line, const Monitor& monitor, RunStatus& status) {
   if (line.kind != "epoch") return;
   const auto epoch = static_cast<std::uint32_t>(line.position.epoch);
   status.epochs_done = epoch;
-  const std::string name = status.best ? status.best->name : compared_metric(names_of(line));
+  const std::string chosen = monitor.metric.empty() ? compared_metric(names_of(line)) : monitor.metric;
+  const std::string name = status.best ? status.best->name : chosen;
   const std::optional<double> value = line.number(name);
-  if (value && (!status.best || *value < status.best->value)) status.best = BestValue{name, *value, epoch};
+  if (value && is_better(*value, status.best, monitor.is_largest_best)) status.best = BestValue{name, *value, epoch};
 }
 
 // Lines of a version that this program does not know say nothing to it.
-void read_metrics(const fs::path& folder, RunStatus& status) {
+void read_metrics(const fs::path& folder, const Monitor& monitor, RunStatus& status) {
   try {
-    read_journal((folder / run_parts::kMetrics).string(), [&](const JournalLine& line) { take_line(line, status); });
+    read_journal((folder / run_parts::kMetrics).string(),
+                 [&](const JournalLine& line) { take_line(line, monitor, status); });
   } catch (const Error&) {  // NOLINT(bugprone-empty-catch): what cannot be read is left out
   }
 }
@@ -90,8 +106,7 @@ std::uint64_t bytes_below(const fs::path& folder) {
   return bytes;
 }
 
-void read_environment(const fs::path& folder, RunStatus& status) {
-  const Json environment = object_in(folder / run_parts::kEnvironment);
+void take_environment(const Json& environment, RunStatus& status) {
   status.started = parse_time(text_in(environment, "started"));
   const auto epochs = environment.find("epochs");
   if (epochs != environment.end() && epochs->is_number_unsigned()) status.epochs_planned = epochs->get<std::uint32_t>();
@@ -114,8 +129,9 @@ RunStatus status_of(const std::string& folder) {
   status.name = fs::path(folder).lexically_normal().filename().string();
   status.state = state_of(path, holder);
   status.attempt = holder.attempt;
-  read_environment(path, status);
-  read_metrics(path, status);
+  const Json environment = object_in(path / run_parts::kEnvironment);
+  take_environment(environment, status);
+  read_metrics(path, monitor_of(environment), status);
   status.bytes = bytes_below(path);
   return status;
 }

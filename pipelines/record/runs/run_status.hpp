@@ -34,8 +34,8 @@ struct RunStatus {
   std::optional<std::chrono::system_clock::time_point> started;  ///< the attempt that `current` names
   std::optional<std::uint32_t> epochs_planned;
   std::uint32_t epochs_done = 0;  ///< the last epoch of the journal
-  std::optional<BestValue> best;
-  std::uint64_t bytes = 0;  ///< of all files in the folder
+  std::optional<BestValue> best;  ///< of the monitored metric, else of compared_metric
+  std::uint64_t bytes = 0;        ///< of all files in the folder
 };
 
 /// When the attempt that `current` names was started; nothing where nobody has written that.
@@ -44,8 +44,8 @@ std::optional<std::chrono::system_clock::time_point> started_at(const std::strin
 /// Looks at the folder's files and leaves them as they are. What cannot be read is left out. Throws no-run-folder, of kind usage.
 RunStatus status_of(const std::string& folder);
 
-/// Of the metrics of an epoch the one by which runs are compared: `val_loss`, else a validation loss with a prefix, else a loss; less is better. Empty
-/// without one.
+/// Of the metrics of an epoch the one by which runs are compared that monitor none: `val_loss`, else a validation loss with a prefix, else a loss; less
+/// is better. Empty without one.
 std::string compared_metric(const std::vector<std::string>& names);
 
 }  // namespace millrace::pipelines

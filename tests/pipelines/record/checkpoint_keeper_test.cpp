@@ -63,7 +63,7 @@ Kept run_kept(const std::string& folder, const CheckpointPolicy& policy, const s
   Kept kept;
   CheckpointKeeper keeper(graph, folder, policy,
                           {[&](const WrittenCheckpoint& written) { kept.names.push_back(written.name); }, {}},
-                          options.loaded);
+                          {options.loaded, {}, {}});
   EpochTeller teller(keeper);
   options.observer = &teller;
   options.states = &keeper;
@@ -83,7 +83,7 @@ std::vector<std::string> files_in(const std::string& folder) {
 CheckpointPolicy everything() {
   CheckpointPolicy policy;
   policy.every_batches = 1;
-  policy.keep_last = 1000;
+  policy.stay.keep_last = 1000;
   return policy;
 }
 
@@ -114,12 +114,12 @@ TEST_CASE("from every checkpoint a run comes to the same weights, with other thr
 TEST_CASE("the last ones stay, and the best", "[record]") {
   const testing::TempFolder folder;
   CheckpointPolicy policy;
-  policy.keep_last = 2;
+  policy.stay.keep_last = 2;
   CHECK(run_kept(folder.path(), policy).report.exit_code == 0);
   CHECK(files_in(folder.path()) == std::vector<std::string>{"epoch-0003.safetensors", "epoch-0004.safetensors"});
   const testing::TempFolder best;
-  policy.best_metric = "val_loss";
-  policy.is_best_largest = true;  // the loss falls, so that the first epoch has the largest
+  policy.stay.best_metric = "val_loss";
+  policy.stay.is_best_largest = true;  // the loss falls, so that the first epoch has the largest
   CHECK(run_kept(best.path(), policy).report.exit_code == 0);
   CHECK(files_in(best.path()) ==
         std::vector<std::string>{"epoch-0001.safetensors", "epoch-0003.safetensors", "epoch-0004.safetensors"});

@@ -45,6 +45,19 @@ TEST_CASE("the environment has versions, devices, identity and our own variables
                                                  {"paths", nlohmann::json::array({"images", "labels"})}});
   CHECK(found["variables"]["MILLRACE_DATA_DIR"] == "/data");
   CHECK(text.find("hush") == std::string::npos);
+  CHECK(found["row_order"] ==
+        nlohmann::json{{"listed", "fisher-yates"}, {"up_to_rows", 1048576}, {"computed", "feistel-8-murmur3"}});
+  CHECK_FALSE(found.contains("monitor"));
+  CHECK_FALSE(found.contains("parent"));
+}
+
+TEST_CASE("the environment has the metric that is monitored, and the run that it goes on from", "[environment]") {
+  TestGraph graph(3);
+  RunStart start{"-", {}, {}, {"val_accuracy", true}, ParentRun{"runs/a-1", {5, 0, 0, true}}};
+  const nlohmann::json found = nlohmann::json::parse(environment_json(graph.graph(), {}, start));
+  CHECK(found["monitor"] == nlohmann::json{{"metric", "val_accuracy"}, {"mode", "max"}});
+  CHECK(found["parent"] ==
+        nlohmann::json{{"run", "runs/a-1"}, {"epoch", 5}, {"batch", 0}, {"is_epoch_complete", true}});
 }
 
 TEST_CASE("the commit of a folder is read from git's own files", "[environment]") {

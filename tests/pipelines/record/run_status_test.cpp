@@ -9,6 +9,8 @@
 #include "record/run_recorder.hpp"
 #include "record/runs/run_lookup.hpp"
 
+#include <cmath>
+#include <limits>
 #include <map>
 #include <sstream>
 
@@ -101,6 +103,20 @@ TEST_CASE("epochs, best value, start and size are told", "[run_status]") {
   temp.file("elsewhere", std::string(5000, 'x'));
   fs::create_symlink(temp.path() + "/elsewhere", run + "/link");
   CHECK(status_of(run).bytes == before + 1000);
+}
+
+TEST_CASE("the metric that is monitored is the one that is compared, and what is not finite is never the best",
+          "[run_status]") {
+  const TempFolder temp;
+  const NewRun monitored{"a", "version: 1\n", R"({"epochs": 3, "monitor": {"metric": "val_accuracy", "mode": "max"}})"};
+  RunRecorder recorder(RunFolder::make(temp.path(), monitored));
+  const std::string& run = recorder.folder().path();
+  tell_epoch(recorder, 1, {{"val_accuracy", std::numeric_limits<double>::quiet_NaN()}, {"val_loss", 0.1}});
+  CHECK(std::isnan(status_of(run).best->value));
+  tell_epoch(recorder, 2, {{"val_accuracy", 0.9}, {"val_loss", 0.2}});
+  tell_epoch(recorder, 3, {{"val_accuracy", std::numeric_limits<double>::infinity()}, {"val_loss", 0.3}});
+  CHECK(status_of(run).best->name == "val_accuracy");
+  CHECK(status_of(run).best->epoch == 2);
 }
 
 TEST_CASE("a run of which little can be read is told as far as it can", "[run_status]") {

@@ -188,6 +188,86 @@ class Resume(unittest.TestCase):
         self.assertIn("error[unknown-metric]", refused.stderr)
         self.assertIn("val_loss", refused.stderr)
 
+    def test_checkpoints_of_earlier_attempts_go_too(self):
+        self.start_and_end(signal.SIGKILL, 2)
+        self.assertTrue(self.checkpoints())
+        self.require_whole(self.resume())
+        # One that was written when the process was killed, and not told of, is nobody's.
+        left = [path for path in self.told_of() if os.path.exists(f"{self.folder}/{path}")]
+        self.assertLessEqual(len(left), 2, left)
+        self.assertTrue(left[-1].endswith(f"epoch-{EPOCHS:04}.safetensors"), left)
+
+    def told_of(self):
+        """Checkpoints that a journal of any attempt names, from the run's folder on."""
+        lines = [json.loads(line) for journal in glob.glob(f"{self.folder}/attempts/*/metrics.jsonl")
+                 for line in open(journal, encoding="utf-8")]
+        return sorted({line["values"]["path"] for line in lines if line["kind"] == "checkpoint"})
+
+    def finish(self, epochs):
+        process = run(self.config, "--runs", self.runs, "--set", f"epochs={epochs}", "--quiet")
+        self.assertEqual(process.returncode, 0, process.stderr)
+
+    def require_child(self, process):
+        """A child that went on to the end with the rest of the config as it was; the folder of it."""
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertEqual(result_of(process)["weights_sha256"], self.whole["weights_sha256"])
+        self.assertEqual([epoch["epoch"] for epoch in result_of(process)["epochs"]], list(range(1, EPOCHS + 1)))
+        self.assertEqual(journal(f"{self.runs}/kept-2"), self.whole_journal)
+
+    def test_a_finished_run_goes_on_to_the_bits_of_more_epochs_in_a_run_of_its_own(self):
+        self.finish(EPOCHS - 2)
+        before = {path: os.path.getmtime(path) for path in glob.glob(f"{self.folder}/**", recursive=True)}
+        process = self.resume("--set", f"epochs={EPOCHS}")
+        self.require_child(process)
+        self.assertEqual({path: os.path.getmtime(path) for path in glob.glob(f"{self.folder}/**", recursive=True)}, before)
+        with open(f"{self.runs}/kept-2/environment.json", encoding="utf-8") as file:
+            parent = json.load(file)["parent"]
+        self.assertEqual((os.path.realpath(parent["run"]), parent["epoch"], parent["is_epoch_complete"]),
+                         (os.path.realpath(self.folder), EPOCHS - 2, True))
+
+    def test_a_child_needs_no_parent_any_more(self):
+        self.finish(EPOCHS - 2)
+        child = f"{self.runs}/kept-2"
+        process = self.start("resume", self.folder, "--set", f"epochs={EPOCHS}")
+        while not os.path.isdir(f"{child}/current") and process.poll() is None:
+            time.sleep(0.001)
+        process.kill()
+        process.wait()
+        shutil.rmtree(self.folder)
+        self.require_child(run("resume", child, "--json"))
+
+    def test_a_child_may_learn_otherwise_and_is_told_when_nothing_is_left_to_do(self):
+        self.finish(EPOCHS - 2)
+        process = self.resume("--set", f"epochs={EPOCHS}", "--set", "learn.optimizer.adam.learning_rate=0.5")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertNotEqual(result_of(process)["weights_sha256"], self.whole["weights_sha256"])
+        self.assertEqual(journal(f"{self.runs}/kept-2")[:EPOCHS - 2], self.whole_journal[:EPOCHS - 2])
+        refused = run("resume", self.folder, "--set", "seed=9")
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn("error[no-epochs-left]", refused.stderr)
+        self.assertIn(f"--set epochs={EPOCHS - 1}", refused.stderr)
+
+    def test_a_child_of_another_shape_is_refused(self):
+        self.finish(EPOCHS - 2)
+        refused = run("resume", self.folder, "--set", f"epochs={EPOCHS}", "--set", "learn.model.0.dense.units=17")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("error[resume-unfit]", refused.stderr)
+        self.assertFalse(os.path.exists(f"{self.runs}/kept-2"))
+
+    def test_other_bits_make_a_run_of_its_own_and_only_if_wanted(self):
+        self.finish(EPOCHS - 2)
+        path = f"{self.folder}/attempts/1/environment.json"
+        with open(path, encoding="utf-8") as file:
+            environment = json.load(file)
+        environment["bits_class"] = "another"
+        os.chmod(path, 0o644)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(environment, file)
+        refused = run("resume", self.folder, "--set", f"epochs={EPOCHS}")
+        self.assertEqual(refused.returncode, 3)
+        self.assertIn("--other-bits", refused.stderr)
+        self.require_child(self.resume("--set", f"epochs={EPOCHS}", "--other-bits"))
+
     def test_a_folder_that_is_no_run_is_refused(self):
         process = run("resume", self.runs)
         self.assertIn("error[no-run-folder]", process.stderr)
