@@ -113,11 +113,12 @@ std::unique_ptr<KeptRun> begin_child(const CheckedConfig& checked, const RunInfo
 }
 
 void require_epochs_left(const std::string& folder, const Resumption& from, const ValidatedGraph& graph) {
-  if (from.first_epoch <= graph.epochs) return;
-  throw Error(
-      ErrorKind::config, "no-epochs-left",
-      fmt::format("run `{}` has trained {} epochs, and epochs is {}", folder, from.first_epoch - 1, graph.epochs),
-      fmt::format("--set epochs={} trains one more", from.first_epoch));
+  if (from.states.empty()) return;
+  const std::uint32_t next = next_epoch(from.checkpoints.back().position);
+  if (next <= graph.epochs) return;
+  throw Error(ErrorKind::config, "no-epochs-left",
+              fmt::format("run `{}` has trained {} epochs, and epochs is {}", folder, next - 1, graph.epochs),
+              fmt::format("--set epochs={} trains one more", next));
 }
 
 // Who asks for a run that goes on from here does not want one that begins anew.

@@ -90,6 +90,8 @@ PastRun read_past_run(const std::string& journal) {
   return past;
 }
 
+// Behind the last epoch that epoch comes again: a trainer that has all of it sends its model and what it has measured, and the evaluation is
+// made up for. Other stages have no such state; they begin that epoch anew, from a checkpoint before its end.
 Resumption resumption_of(const PastRun& past, const std::string& folder, const ValidatedGraph& graph) {
   Resumption resumption;
   resumption.first_epoch = std::min(graph.epochs, 1U);
@@ -100,8 +102,10 @@ Resumption resumption_of(const PastRun& past, const std::string& folder, const V
     if (!is_there(path)) continue;
     try {
       const Checkpoint checkpoint = read_checkpoint(path, models);
+      const bool is_over = next_epoch(checkpoint.position) > graph.epochs;
+      if (is_over && !checkpoint.stages.empty()) continue;
       resumption.states = states_of(checkpoint);
-      resumption.first_epoch = next_epoch(checkpoint.position);
+      resumption.first_epoch = std::min(next_epoch(checkpoint.position), graph.epochs);
       from = &*kept;
     } catch (const Error& error) {
       resumption.refused.push_back(error.message());

@@ -46,7 +46,7 @@ struct Resumption {
 };
 
 /// From the newest checkpoint that can be read into the graph's models; what follows it in the journal has to be done again. `folder`: the
-/// run's. With none that can be used the run goes on from its seed.
+/// run's. With none that can be used the run goes on from its seed. Behind the last epoch it tells that one again.
 Resumption resumption_of(const PastRun& past, const std::string& folder, const ValidatedGraph& graph);
 
 }  // namespace millrace::pipelines

@@ -126,6 +126,13 @@ class Resume(unittest.TestCase):
         self.assertIn("from its beginning", process.stderr)
         self.require_whole(process)
 
+    def test_a_run_that_was_killed_when_all_was_trained_tells_its_last_epoch_again(self):
+        self.finish(EPOCHS)
+        os.remove(f"{self.folder}/summary.json")
+        process = self.resume()
+        self.assertIn(f"behind epoch {EPOCHS}", process.stderr)
+        self.require_whole(process)
+
     def test_a_poisoned_checkpoint_is_never_taken(self):
         self.start_and_end(signal.SIGKILL, 2)
         with open(f"{self.folder}/metrics.jsonl", encoding="utf-8") as lines:
