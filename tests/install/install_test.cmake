@@ -17,6 +17,7 @@ foreach(file doc/Millrace/docs/security.md doc/Millrace/docs/stages.md doc/Millr
   endif()
 endforeach()
 # By name, and every example of the help, where there is nothing but the installation; `fetch` needs the network.
+step("${work}" "${program}" linear_fit --set epochs=1 --quiet)  # the run that is `last`
 step("${work}" "${program}" --help)
 string(REGEX MATCHALL "\n  [a-z][a-z-]+  +[a-z]" verbs "${output}")
 set(verbs ";${verbs}")
