@@ -57,6 +57,7 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
       states_(options.states),
       loaded_(options.loaded),
       earlier_epochs_(options.earlier_epochs),
+      captures_(options.captures, stop_),
       on_hung_(options.on_hung) {
   if (peers_ != nullptr) stop_.end_all_at_once();  // the others hear of it now, and wait for nobody
   stop_.set_listener([this](const RunFailure& failure) {
@@ -179,6 +180,7 @@ void Run::build() {
     contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_, peers_, strict_));
     for (const ValidatedEdge& edge : node.inputs) nodes_.back()->connect(edge, *nodes_[edge.from_node]);
   }
+  captures_.attach(graph_, nodes_);
   flow_->build(nodes_);
   if (at_work_ != nullptr) at_work_->follow([this] { return work_in_hand(); });
 }

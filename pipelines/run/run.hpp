@@ -1,6 +1,7 @@
 // Everything one run owns. Nothing of it is global to the process: several runs can live in one process at once.
 #pragma once
 
+#include "captures.hpp"
 #include "graph_builder.hpp"
 #include "packet_accounting.hpp"
 #include "run/nodes/stage_context.hpp"
@@ -74,6 +75,7 @@ class Run {
   StateSink* states_;
   std::vector<NodeState> loaded_;
   std::vector<Metrics> earlier_epochs_;
+  Captures captures_;
   std::shared_ptr<CreditLedger> ledger_;
   std::vector<std::unique_ptr<StageContext>> contexts_;
   std::vector<std::unique_ptr<NodeAdapter>> nodes_;

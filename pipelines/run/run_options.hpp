@@ -2,6 +2,7 @@
 #pragma once
 
 #include "report/active_nodes.hpp"
+#include "report/capture.hpp"
 #include "report/run_observer.hpp"
 #include "report/run_report.hpp"
 #include "report/state_sink.hpp"
@@ -39,6 +40,9 @@ struct RunOptions {
   std::vector<NodeState> loaded = {};
   /// What the epochs before the first have come to; stands first in the report.
   std::vector<Metrics> earlier_epochs = {};
+  /// Who is told what passes at outputs of nodes. Where there are any, the run ends as soon as none of them wants more: in order, and
+  /// not as a failure.
+  std::vector<Capture> captures = {};
 };
 
 }  // namespace millrace::pipelines

@@ -2,6 +2,8 @@
 // thread while the next one is read.
 #include "idx_file.hpp"
 
+#include "rows/row_choice.hpp"
+
 #include <millrace/detail/counted.hpp>
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
@@ -126,7 +128,7 @@ void require_plausible_size(const ByteReader& reader, const IdxHeader& header, s
   if (header.payload_bytes > max_bytes)
     fail("idx-limit", reader,
          fmt::format("at byte 4: the header declares {}, the limit is {}{}", counted(header.payload_bytes, "byte"),
-                     max_bytes, max_bytes == kDefaultMaxIdxBytes ? ", the default" : ""),
+                     max_bytes, max_bytes == kDefaultMaxFileBytes ? ", the default" : ""),
          "raise `max_bytes` if the file is meant to be so large");
   const std::uint64_t declared = header.header_bytes + header.payload_bytes, size = reader.file_bytes();
   if (reader.is_gzip() && declared / kMostPerCompressedByte > size)
@@ -158,6 +160,15 @@ void to_native(DType dtype, std::byte* data, std::uint64_t bytes) {
     default:
       return;
   }
+}
+
+// As they lie in the file.
+void read_stored(ByteReader& reader, const IdxHeader& header, std::span<std::byte> out) {
+  if (reader.read(out) == out.size()) return;
+  fail("idx-size", reader,
+       fmt::format("at byte {}: the data end, the header declares {} bytes", reader.position(),
+                   header.header_bytes + header.payload_bytes),
+       kCopyAgain);
 }
 
 /// Hashes pieces in order, beside the thread that reads them.
@@ -228,11 +239,7 @@ class PayloadReader {
 
  private:
   void take(std::span<std::byte> piece) {
-    if (reader_.read(piece) < piece.size())
-      fail("idx-size", reader_,
-           fmt::format("at byte {}: the data end, the header declares {} bytes", reader_.position(),
-                       header_.header_bytes + header_.payload_bytes),
-           kCopyAgain);
+    read_stored(reader_, header_, piece);
     if (hash_) hash_->update(piece);
   }
 
@@ -253,12 +260,6 @@ std::shared_ptr<std::byte> memory_for(const ByteReader& reader, std::size_t byte
   }
 }
 
-void require_end(ByteReader& reader) {
-  if (reader.at_end()) return;
-  fail(reader.is_gzip() ? "gzip-limit" : "idx-size", reader,
-       fmt::format("at byte {}: more data than the header declares", reader.position()), kWriteAgain);
-}
-
 }  // namespace
 
 IdxHeader read_idx_header(ByteReader& reader, std::uint64_t max_bytes) {
@@ -274,6 +275,18 @@ IdxHeader read_idx_header(ByteReader& reader, std::uint64_t max_bytes) {
   return header;
 }
 
+void read_idx_values(ByteReader& reader, const IdxHeader& header, std::span<std::byte> out) {
+  read_stored(reader, header, out);
+  to_native(header.dtype, out.data(), out.size());
+}
+
+void require_idx_end(ByteReader& reader) {
+  if (!reader.at_end())
+    fail(reader.is_gzip() ? "gzip-limit" : "idx-size", reader,
+         fmt::format("at byte {}: more data than the header declares", reader.position()), kWriteAgain);
+  reader.check_unchanged();
+}
+
 IdxData read_idx_file(const std::string& path, std::uint64_t max_bytes, const IdxRows& rows, bool with_sha256) {
   ByteReader reader(path);
   IdxData data;
@@ -287,8 +300,7 @@ IdxData read_idx_file(const std::string& path, std::uint64_t max_bytes, const Id
   pieces.skip(before);
   pieces.keep({payload.get(), wanted});
   pieces.skip(header.payload_bytes - before - wanted);
-  require_end(reader);
-  reader.check_unchanged();
+  require_idx_end(reader);
   data.sha256 = pieces.sha256();
   to_native(header.dtype, payload.get(), wanted);
   data.payload = payload;

@@ -7,12 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 namespace millrace::stages {
 
 inline constexpr std::size_t kMaxIdxDimensions = 8;
-inline constexpr std::uint64_t kDefaultMaxIdxBytes = std::uint64_t{8} << 30;  ///< where the user sets no limit
 
 struct IdxHeader {
   DType dtype = DType::u8;
@@ -28,6 +28,11 @@ struct IdxHeader {
 /// payload_bytes may be allocated. Throws Error of kind data: idx-short, idx-magic, idx-type, idx-dims, idx-limit (more than
 /// `max_bytes`), idx-size, and what ByteReader throws.
 IdxHeader read_idx_header(ByteReader& reader, std::uint64_t max_bytes);
+
+/// Fills `out` with the next values, in native byte order. Throws Error(idx-size, data) where the data end before.
+void read_idx_values(ByteReader& reader, const IdxHeader& header, std::span<std::byte> out);
+/// Throws Error of kind data: gzip-limit (more data than the header declares), idx-size (ditto, raw), file-changed.
+void require_idx_end(ByteReader& reader);
 
 /// Rows of a file that are wanted; all of them when nothing is said.
 struct IdxRows {

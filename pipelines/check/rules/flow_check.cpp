@@ -203,7 +203,8 @@ void check_uses(const CheckedGraph& graph, Diagnostics& diagnostics) {
     // What it measures reaches the history by itself.
     const bool measures = std::any_of(node.outputs.begin(), node.outputs.end(),
                                       [](const PortDecl& port) { return port.kind == PortKind::metrics; });
-    if (node.info == nullptr || is_sink || measures || used.contains(node.spec->name)) continue;
+    if (node.info == nullptr || is_sink || measures || node.spec->is_captured || used.contains(node.spec->name))
+      continue;
     diagnostics.add({{.kind = ErrorKind::config,
                       .name = "unused-node",
                       .message = fmt::format("nobody uses what node `{}` gives", node.spec->name),

@@ -26,9 +26,10 @@ struct NodeSpec {
   Location stage_where;  ///< place of the stage's name
   std::vector<EdgeSpec> in;
   Location in_where;
-  DocNode with;  ///< parameters, unchecked; null or a map
-  DocNode seed;  ///< unchecked; null where the run's is drawn from
-  DocNode run;   ///< blocks, bytes, isolate, timeout; of every stage of a chain what its node says
+  DocNode with;              ///< parameters, unchecked; null or a map
+  DocNode seed;              ///< unchecked; null where the run's is drawn from
+  DocNode run;               ///< blocks, bytes, isolate, timeout; of every stage of a chain what its node says
+  bool is_captured = false;  ///< what it gives is used, though no other node may take it: a slice ends here
 };
 
 /// What is kept of a run in a folder of its own.

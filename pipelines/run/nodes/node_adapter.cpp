@@ -2,6 +2,7 @@
 #include "node_adapter.hpp"
 
 #include "check/graph/node_place.hpp"
+#include "port_capture.hpp"
 #include "run/report/run_history.hpp"
 
 #include <millrace/error.hpp>
@@ -47,6 +48,10 @@ void NodeAdapter::connect(const ValidatedEdge& edge, NodeAdapter& from) {
   inputs_[port]->from_port = from_port;
   input_ports_.spec(port) = from.output_ports_.spec(from_port);
   from.outputs_[from_port]->targets.push_back({this, port});
+}
+
+void NodeAdapter::tell(const std::string& port, PortCapture& capture) {
+  outputs_[output_ports_.index_of(port)]->captures.push_back(&capture);
 }
 
 bool NodeAdapter::is_joined() const { return node_.info->spec.input_mode() == InputMode::joined; }
@@ -249,6 +254,7 @@ void NodeAdapter::send(std::size_t port, Packet packet) {
     if (packet.model) services_.history->model(node_.name, packet.header.epoch, packet.model);
     if (packet.metrics) services_.history->port_metrics(node_.name, output_ports_.name(port), *packet.metrics);
   }
+  for (PortCapture* capture : out.captures) capture->take(packet);
   ++out.emitted;
   if (out.targets.empty()) return;
   std::size_t i = 0;

@@ -49,6 +49,7 @@ struct NodeServices {
 };
 
 class NodeAdapter;
+class PortCapture;
 
 /// What is counted of an input; its name and what flows there are in NodeAdapter::input_ports().
 struct InputPort {
@@ -63,6 +64,7 @@ struct OutputPort {
     std::size_t port;
   };
   std::vector<Target> targets;
+  std::vector<PortCapture*> captures;  ///< who is told of what is emitted; nobody in most runs
   std::atomic<std::uint64_t> emitted{0};
 };
 
@@ -75,6 +77,8 @@ class NodeAdapter {
 
   /// Makes input `edge` of this node follow an output of `from`. Before the run.
   void connect(const ValidatedEdge& edge, NodeAdapter& from);
+  /// `capture`, which outlives this, is told each packet that output `port` gives. Before the run.
+  void tell(const std::string& port, PortCapture& capture);
   void set_queue(WorkQueue& queue) { queue_ = &queue; }
   /// Whether calls of the stage may overlap.
   virtual bool is_concurrent() const { return false; }

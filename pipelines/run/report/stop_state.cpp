@@ -7,7 +7,7 @@
 
 namespace millrace::pipelines {
 
-bool StopState::stopping() const { return failed_.load(std::memory_order_acquire) || has_signal(); }
+bool StopState::stopping() const { return ended_.load(std::memory_order_acquire) || has_signal(); }
 
 bool StopState::stopping(std::uint32_t epoch) const {
   return epoch >= given_up_.load(std::memory_order_acquire) || has_signal();
@@ -31,7 +31,7 @@ void StopState::fail(const RunFailure& failure) {
     const std::lock_guard lock(mutex_);
     failures_.push_back(failure);
     end_work(failure.epoch);
-    failed_.store(true, std::memory_order_release);
+    ended_.store(true, std::memory_order_release);
   }
   if (listener_) listener_(failure);
 }
@@ -46,8 +46,13 @@ void StopState::fail(const std::exception_ptr& thrown, const ValidatedNode* node
   } catch (...) {
     speechless_ = true;
     end_work(at.epoch);
-    failed_.store(true, std::memory_order_release);
+    ended_.store(true, std::memory_order_release);
   }
+}
+
+void StopState::enough() noexcept {
+  give_up(0);
+  ended_.store(true, std::memory_order_release);
 }
 
 void StopState::give_up(std::uint32_t epoch) noexcept {

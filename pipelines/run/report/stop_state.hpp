@@ -20,7 +20,7 @@ struct RunPosition {
   std::uint64_t batch = 0;  ///< number of the batch in its epoch, from 1; 0 for what is no batch
 };
 
-/// A run stops at the first failure or at a signal, and never starts again. A signal and a failure that belongs to no epoch end the
+/// A run stops at the first failure, at a signal or when nobody wants more of it, and never starts again. A signal and a failure that belongs to no epoch end the
 /// work of every epoch; one in an epoch leaves those before it to be finished (decision 0064). Safe from any thread.
 class StopState {
  public:
@@ -37,11 +37,13 @@ class StopState {
   /// Whether nothing more is to be done for `epoch`. As cheap.
   bool stopping(std::uint32_t epoch) const;
   /// Whether anybody has stopped so far; a request that nobody has noticed does not count.
-  bool stopped() const { return failed_.load(std::memory_order_acquire) || signal() != 0; }
+  bool stopped() const { return ended_.load(std::memory_order_acquire) || signal() != 0; }
   /// What was canceled because the run is stopping is no failure of its own.
   void fail(const RunFailure& failure);
   /// What was thrown, as a failure of `node` if there is one. Also when memory is lacking for the words.
   void fail(const std::exception_ptr& thrown, const ValidatedNode* node = nullptr, const RunPosition& at = {}) noexcept;
+  /// Nobody wants more of the run: it ends as after a signal, and has not failed.
+  void enough() noexcept;
   /// `epoch` cannot be complete any more, and with it none after it.
   void give_up(std::uint32_t epoch) noexcept;
   /// Number of the signal that `stopping` has seen; 0 when none.
@@ -56,7 +58,7 @@ class StopState {
   const std::atomic<int>* request_;
   std::function<void(const RunFailure&)> listener_;
   mutable std::atomic<int> signal_{0};
-  std::atomic<bool> failed_{false};
+  std::atomic<bool> ended_{false};                   ///< by a failure, or because it is enough
   std::atomic<std::uint32_t> given_up_{UINT32_MAX};  ///< the first epoch for which nothing more is done
   bool ends_all_ = false;
   mutable std::mutex mutex_;

@@ -1,0 +1,71 @@
+// One process, no folder, no progress: what a slice is for is what its captures take.
+#include "slice_run.hpp"
+
+#include "check/memory_check.hpp"
+#include "command/pages/run_json.hpp"
+#include "command/terminal/progress_line.hpp"
+#include "command/terminal/stopping.hpp"
+#include "command/terminal/terminal.hpp"
+#include "process/exit_watch.hpp"
+#include "process/timeouts.hpp"
+#include "run/report/report_diagnostics.hpp"
+#include "run/runner.hpp"
+
+#include <unistd.h>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <utility>
+
+namespace millrace::pipelines {
+namespace {
+
+constexpr int kSignalled = 128;  ///< and the signal: the exit code of a run that it has stopped
+
+void tell_errors(const Diagnostics& errors, const VerbOptions& options) {
+  write_note(render(errors, look_of(STDERR_FILENO, options.color)));
+  if (options.json && !is_result_lost()) write_result(errors_json(errors));
+}
+
+void tell(const RunReport& report, const VerbOptions& options) {
+  for (const RunWarning& warning : report.warnings)
+    write_note(warning_note(warning, look_of(STDERR_FILENO, options.color)));
+  if (const Diagnostics failures = failures_of(report); !failures.empty())
+    tell_errors(failures, options);
+  else if (report.exit_code > kSignalled && options.json)
+    write_result(errors_json(Diagnostics(), nlohmann::ordered_json(), report.exit_code - kSignalled));
+}
+
+}  // namespace
+
+bool tell_checked(const Diagnostics& diagnostics, const VerbOptions& options) {
+  if (diagnostics.has_errors())
+    tell_errors(diagnostics, options);
+  else if (!diagnostics.empty())
+    write_note(render(diagnostics, look_of(STDERR_FILENO, options.color)));
+  return !diagnostics.has_errors();
+}
+
+int run_slice(ValidatedGraph& slice, std::vector<Capture> captures, const VerbOptions& options) {
+  Diagnostics beyond;
+  check_memory(slice, beyond);
+  if (!tell_checked(beyond, options)) return beyond.exit_code();
+  Stopping stopping(true);
+  RunOptions run_options;
+  run_options.captures = std::move(captures);
+  run_options.stop_signal = &stopping.signals.first();
+  run_options.at_work = &stopping.note.at_work;
+  run_options.worker_program = "/proc/self/exe";
+  run_options.device_timeout =
+      std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(device_timeout_seconds()));
+  run_options.on_hung = [&options](const RunReport& report) {
+    tell(report, options);
+    exit_now(report.exit_code);
+  };
+  const RunReport report = run(slice, run_options);
+  const Stopping::Telling telling(stopping);
+  tell(report, options);
+  return report.exit_code;
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,230 @@
+// `pipeline-run peek CONFIG NODE.PORT`: what passes at an output of a node, at any batch of any epoch.
+#include "command/line/config_arguments.hpp"
+#include "command/loading/checked_config.hpp"
+#include "command/loading/named_config.hpp"
+#include "command/slices/npy_output.hpp"
+#include "command/slices/peeked_packet.hpp"
+#include "command/slices/port_choice.hpp"
+#include "command/slices/slice_run.hpp"
+#include "command/terminal/answer.hpp"
+
+#include <millrace/detail/counted.hpp>
+#include <millrace/error.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace millrace::pipelines {
+namespace {
+
+/// "3:137": batch 137 of epoch 3.
+struct Position {
+  std::uint32_t epoch = 1;
+  std::uint64_t batch = 1;
+};
+
+struct PeekOptions : ConfigOptions {
+  std::string port, output, at = "1:1";
+  std::int64_t rows = 2;
+};
+
+std::optional<Position> position_of(const std::string& text) {
+  Position at;
+  const char* const end = text.data() + text.size();
+  const auto epoch = std::from_chars(text.data(), end, at.epoch);
+  if (epoch.ec != std::errc() || epoch.ptr == end || *epoch.ptr != ':') return std::nullopt;
+  const auto batch = std::from_chars(epoch.ptr + 1, end, at.batch);
+  if (batch.ec != std::errc() || batch.ptr != end || at.epoch == 0 || at.batch == 0) return std::nullopt;
+  return at;
+}
+
+void require_epoch(const Position& at, const ValidatedGraph& whole) {
+  if (at.epoch <= whole.epochs) return;
+  throw Error(ErrorKind::usage, "no-such-epoch",
+              fmt::format("--at {}:{}: the config has {}", at.epoch, at.batch, counted(whole.epochs, "epoch")),
+              fmt::format("`--set epochs={}` lets it have more", at.epoch));
+}
+
+// Memory of a device is not the host's to read, and a model is no list of numbers.
+void require_readable(const ValidatedGraph& slice, const OutputName& output) {
+  for (const ValidatedNode& node : slice.nodes) {
+    if (node.name != output.node) continue;
+    if (node.find_output(output.port)->kind == PortKind::model)
+      throw Error(ErrorKind::usage, "no-values", fmt::format("`{}.{}` gives a model", output.node, output.port),
+                  "peek shows rows and metrics; a checkpoint is a safetensors file that numpy reads");
+    if (node.info->spec.does_copy_to_device() && slice.device.id.kind != "cpu")
+      throw Error(ErrorKind::usage, "no-values",
+                  fmt::format("what `{}.{}` gives lies on the device", output.node, output.port),
+                  "take the port before it, or `--device cpu`");
+  }
+}
+
+/// The slice from where the position's epoch can be computed, to the end of that epoch at most.
+ValidatedGraph slice_for(const CheckedConfig& checked, const ChosenPort& chosen, const Position& at,
+                         Diagnostics& diagnostics) {
+  const GraphSpec spec = cut_slice(checked.spec, checked.graph, checked.registry, {.captured = {chosen.output}});
+  ValidatedGraph slice = check_slice(spec, checked.graph, checked.registry, diagnostics);
+  if (diagnostics.has_errors()) return slice;
+  require_readable(slice, chosen.output);
+  slice.epochs = at.epoch;
+  if (starts_anywhere(slice)) slice.first_epoch = at.epoch;
+  return slice;
+}
+
+/// What passes while the slice runs.
+struct Seen {
+  std::optional<PeekedPacket> packet;
+  std::uint64_t most = 0;  ///< batches of the epoch that have come
+};
+
+Capture capture_of(const ChosenPort& chosen, const Position& at, Seen& seen) {
+  return {chosen.output.node, chosen.output.port, [&, at](const CapturedPacket& captured) {
+            if (captured.epoch != at.epoch) return true;
+            seen.most = std::max(seen.most, captured.number);
+            if (captured.number == at.batch) seen.packet = peeked(captured.packet, captured.number, chosen.field);
+            return !seen.packet.has_value();
+          }};
+}
+
+// Bytes of the dtype that the values have, or of float32 where they are stored otherwise.
+template <class T>
+void write_as(const PeekedField& field, NpyOutput& file) {
+  std::vector<T> values;
+  for (const double value : field.values) values.push_back(static_cast<T>(value));
+  file.write(std::as_bytes(std::span(values)));
+}
+
+void write_values(const PeekedPacket& packet, const std::string& path) {
+  if (packet.fields.size() != 1)
+    throw Error(ErrorKind::usage, "several-fields",
+                fmt::format("a NumPy file holds one array, the port has {}", counted(packet.fields.size(), "field")),
+                "name one: NODE.PORT.FIELD");
+  const PeekedField& field = packet.fields.front();
+  const DType dtype = field.spec.encoding.kind == EncodingKind::dense ? field.spec.dtype : DType::f32;
+  NpyOutput file(path, dtype, packet.rows, field.spec.row_shape);
+  switch (dtype) {
+    case DType::u8:
+      write_as<std::uint8_t>(field, file);
+      break;
+    case DType::i8:
+      write_as<std::int8_t>(field, file);
+      break;
+    case DType::i16:
+      write_as<std::int16_t>(field, file);
+      break;
+    case DType::i32:
+      write_as<std::int32_t>(field, file);
+      break;
+    case DType::f32:
+      write_as<float>(field, file);
+      break;
+    case DType::f64:
+      write_as<double>(field, file);
+      break;
+  }
+  file.finish();
+}
+
+void tell(const PeekedPacket& packet, const ChosenPort& chosen, const PeekOptions& options) {
+  const auto rows = static_cast<std::size_t>(options.rows);
+  if (!options.output.empty()) write_values(packet, options.output);
+  if (options.json)
+    write_result(json_line(peek_json(packet, chosen.output.node, chosen.output.port, rows)));
+  else
+    answer(peek_text(packet, fmt::format("{}.{}", chosen.output.node, chosen.output.port), rows));
+}
+
+int act(const PeekOptions& options) {
+  const std::unique_ptr<CheckedConfig> checked = check_config(options);
+  if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
+  tell_warnings(checked->diagnostics, options);
+  const ChosenPort chosen = choose_port(*checked, options.port);
+  const Position at = position_of(options.at).value_or(Position{});
+  require_epoch(at, checked->graph);
+  Diagnostics diagnostics;
+  ValidatedGraph slice = slice_for(*checked, chosen, at, diagnostics);
+  if (!tell_checked(diagnostics, options)) return diagnostics.exit_code();
+  Seen seen;
+  if (const int code = run_slice(slice, {capture_of(chosen, at, seen)}, options); code != 0) return code;
+  if (!seen.packet)
+    throw Error(ErrorKind::usage, "no-such-batch",
+                fmt::format("--at {}:{}: epoch {} of `{}.{}` has {}", at.epoch, at.batch, at.epoch, chosen.output.node,
+                            chosen.output.port, counted(seen.most, "batch", "batches")),
+                "batches count from 1");
+  tell(*seen.packet, chosen, options);
+  return 0;
+}
+
+std::string conflict(const PeekOptions& options) {
+  if (options.port.empty()) return "peek takes a config and NODE.PORT";
+  if (!position_of(options.at)) return "--at takes EPOCH:BATCH, both from 1: --at 3:137";
+  if (!options.output.empty() && !options.output.ends_with(".npy"))
+    return "-o writes a NumPy file, whose name ends with .npy";
+  return "";
+}
+
+void take_word(VerbOptions& options, const std::string& word) {
+  auto& own = dynamic_cast<PeekOptions&>(options);
+  if (own.config.empty()) return config_target().store(options, word);
+  if (!own.port.empty()) throw Error(ErrorKind::usage, "wrong-arguments", "peek takes one NODE.PORT");
+  own.port = word;
+}
+
+std::vector<std::string> next_words(const TypedWords& typed) {
+  if (typed.target.empty()) return config_target().candidates(typed);
+  ConfigOptions options;
+  options.config = config_path(typed.target);
+  if (options.config.empty() || typed.target == "-") return {};
+  options.plugins = typed.plugins;
+  options.no_plugins = true;  // a press of a key loads no plugin that the config names
+  return port_names(*check_config(options));
+}
+
+const RegisteredVerb kVerb(
+    {.name = "peek",
+     .group = VerbGroup::config,
+     .summary = "what passes at an output of a node, at any batch",
+     .target =
+         {.name = "CONFIG",
+          .usage = "CONFIG NODE.PORT",
+          .help =
+              "A YAML file or the name of one of Millrace's own; then an output, or a field: train_batches.out.inputs",
+          .example = "mnist_mlp",
+          .missing = "no config given",
+          .takes_several = true,
+          .store = take_word,
+          .candidates = next_words},
+     .options = config_options({json_option(),
+                                {.name = "at",
+                                 .kind = ValueKind::text,
+                                 .placeholder = "EPOCH:BATCH",
+                                 .help = "Which batch, block or packet of which epoch; default 1:1",
+                                 .example = "3:137",
+                                 .store = into(&PeekOptions::at)},
+                                {.name = "rows",
+                                 .kind = ValueKind::count,
+                                 .placeholder = "N",
+                                 .help = "So many rows are shown; default 2",
+                                 .example = "1",
+                                 .range = {.of = "rows"},
+                                 .store = into(&PeekOptions::rows)},
+                                {.name = "output",
+                                 .letter = "o",
+                                 .kind = ValueKind::file,
+                                 .placeholder = "FILE.npy",
+                                 .help = "Write all rows of the batch as a NumPy file, too",
+                                 .example = "batch.npy",
+                                 .store = into(&PeekOptions::output)}}),
+     .examples = {"pipeline-run peek linear_fit batches --at 3:1 --rows 10"},
+     .only_looks = false,
+     .conflict = on_own(conflict)},
+    act);
+
+}  // namespace
+}  // namespace millrace::pipelines
