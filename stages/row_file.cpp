@@ -1,7 +1,7 @@
 // Reads the rows of one file in their order, as they are wanted, and keeps none.
 //
 //   out:     any [n, ...], as in the file
-//   example: digits: {stage: row_file, with: {file: t10k-images-idx3-ubyte}}
+//   example: digits: {stage: row_file, with: {file: x.npy}}
 #include "rows/row_file.hpp"
 #include "idx/idx_rows.hpp"
 #include "npy/npy_rows.hpp"
@@ -39,7 +39,7 @@ class RowFileSource final : public Source {
         .param(Param("file", ParamType::text(), "path of a file whose first dimension counts the rows"))
         .param(block_rows_param())
         .param(max_bytes_param())
-        .example("digits: {stage: row_file, with: {file: t10k-images-idx3-ubyte}}");
+        .example("digits: {stage: row_file, with: {file: x.npy}}");
   }
 
   explicit RowFileSource(const ParamValue& params)
@@ -81,6 +81,7 @@ class RowFileSource final : public Source {
       return is_npy(path_) ? open_npy_rows(path_, max_bytes_) : open_idx_rows(path_, max_bytes_);
     } catch (Error& error) {
       error.about_param("file");
+      if (error.name() == "idx-magic") error.add_note("nor is it a NumPy file: those start 93 4e 55 4d 50 59");
       throw;
     }
   }

@@ -183,11 +183,9 @@ constexpr std::array kElsewhere{
     Spelling{"lstm", "there are the layers `dense` and `dropout`"},
     Spelling{"adamw", "there is no decay of weights beside the loss: `l2` of a layer adds to the loss"},
     Spelling{"predict",
-             "a `predictor` gives what a model makes of rows, and no verb does; `print: {stage: print, in: {model: "
-             "learn.model}}` writes its weights"},
+             "pipeline-run predict RUN FILE tells what a run's model makes of a file; in a graph a `predictor` does"},
     Spelling{"inference",
-             "a `predictor` gives what a model makes of rows, and no verb does; `print: {stage: print, in: {model: "
-             "learn.model}}` writes its weights"},
+             "pipeline-run predict RUN FILE tells what a run's model makes of a file; in a graph a `predictor` does"},
     Spelling{"save",
              "weights are not saved yet; `print: {stage: print, in: {model: learn.model}}` writes them as text"},
     Spelling{"export",

@@ -1,9 +1,11 @@
 // A row looks like an image when it is a rectangle, or a list as long as a square of the sides that pictures have.
 #include "peeked_packet.hpp"
 
+#include "png_text.hpp"
 #include "tensor_values.hpp"
 
 #include <millrace/detail/counted.hpp>
+#include <millrace/error.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -42,6 +44,13 @@ char shade(double value, const ValueStatistics& all) {
   const auto level =
       static_cast<std::size_t>((value - all.min) / (all.max - all.min) * static_cast<double>(kShades.size()));
   return kShades[std::min(level, kShades.size() - 1)];
+}
+
+std::uint8_t gray(double value, const TensorSpec& spec, const ValueStatistics& all) {
+  const bool is_byte = spec.dtype == DType::u8 && spec.encoding.kind == EncodingKind::dense;
+  if (is_byte) return static_cast<std::uint8_t>(value);
+  if (!std::isfinite(value) || all.max <= all.min) return 0;
+  return static_cast<std::uint8_t>(std::lround((value - all.min) / (all.max - all.min) * 255));
 }
 
 std::string picture_text(std::span<const double> row, const Picture& picture, const ValueStatistics& all) {
@@ -134,6 +143,23 @@ std::string peek_text(const PeekedPacket& packet, const std::string& port, std::
     for (const auto& [name, value] : packet.metrics->values) text += fmt::format("  {:<20} {:.9g}\n", name, value);
   for (const PeekedField& field : packet.fields) text += field_text(packet, field, shown_rows(packet, rows));
   return text;
+}
+
+std::string peek_png(const PeekedPacket& packet, std::size_t rows) {
+  const Picture picture = packet.fields.size() == 1 ? picture_of(packet.fields.front().spec.row_shape) : Picture{};
+  if (!picture.is_one() || packet.rows == 0 || rows == 0)
+    throw Error(ErrorKind::usage, "no-picture",
+                fmt::format("{} of rows that look like no images", counted(packet.fields.size(), "field")),
+                "name one field whose rows have two extents: NODE.PORT.FIELD; and --rows, at least 1");
+  const PeekedField& field = packet.fields.front();
+  const ValueStatistics range = statistics_of(field.values);
+  const auto height = static_cast<std::size_t>(picture.height), width = static_cast<std::size_t>(picture.width);
+  const std::size_t count = shown_rows(packet, rows), line = count * width;
+  std::vector<std::uint8_t> pixels(height * line);
+  for (std::size_t row = 0; row < count; ++row)
+    for (std::size_t i = 0; i < height * width; ++i)
+      pixels[i / width * line + row * width + i % width] = gray(row_of(field, row)[i], field.spec, range);
+  return png_text(pixels, line, height);
 }
 
 Json peek_json(const PeekedPacket& packet, const std::string& node, const std::string& port, std::size_t rows) {

@@ -36,6 +36,9 @@ PeekedPacket peeked(const Packet& packet, std::uint64_t number, const std::strin
 
 /// The first `rows` rows with statistics; a row that looks like an image as a picture.
 std::string peek_text(const PeekedPacket& packet, const std::string& port, std::size_t rows);
+/// The first `rows` rows of the only field side by side, as PNG. Bytes as they are; other values from black, the least, to white, the greatest.
+/// Throws Error("no-picture", usage): there are several fields, or their rows look like no images.
+std::string peek_png(const PeekedPacket& packet, std::size_t rows);
 nlohmann::ordered_json peek_json(const PeekedPacket& packet, const std::string& node, const std::string& port,
                                  std::size_t rows);
 

@@ -10,6 +10,7 @@
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
+#include <millrace/files/atomic_file.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -22,6 +23,8 @@
 
 namespace millrace::pipelines {
 namespace {
+
+constexpr const char* kPicture = ".png";
 
 /// "3:137": batch 137 of epoch 3.
 struct Position {
@@ -133,7 +136,10 @@ void write_values(const PeekedPacket& packet, const std::string& path) {
 
 void tell(const PeekedPacket& packet, const ChosenPort& chosen, const PeekOptions& options) {
   const auto rows = static_cast<std::size_t>(options.rows);
-  if (!options.output.empty()) write_values(packet, options.output);
+  if (options.output.ends_with(kPicture))
+    write_atomically(options.output, peek_png(packet, rows));
+  else if (!options.output.empty())
+    write_values(packet, options.output);
   if (options.json)
     write_result(json_line(peek_json(packet, chosen.output.node, chosen.output.port, rows)));
   else
@@ -164,8 +170,8 @@ int act(const PeekOptions& options) {
 std::string conflict(const PeekOptions& options) {
   if (options.port.empty()) return "peek takes a config and NODE.PORT";
   if (!position_of(options.at)) return "--at takes EPOCH:BATCH, both from 1: --at 3:137";
-  if (!options.output.empty() && !options.output.ends_with(".npy"))
-    return "-o writes a NumPy file, whose name ends with .npy";
+  if (!options.output.empty() && !options.output.ends_with(".npy") && !options.output.ends_with(kPicture))
+    return "-o writes a NumPy file or a picture, whose name ends with .npy or .png";
   return "";
 }
 
@@ -190,22 +196,20 @@ const RegisteredVerb kVerb(
     {.name = "peek",
      .group = VerbGroup::config,
      .summary = "what passes at an output of a node, at any batch",
-     .target =
-         {.name = "CONFIG",
-          .usage = "CONFIG NODE.PORT",
-          .help =
-              "A YAML file or the name of one of Millrace's own; then an output, or a field: train_batches.out.inputs",
-          .example = "mnist_mlp",
-          .missing = "no config given",
-          .takes_several = true,
-          .store = take_word,
-          .candidates = next_words},
+     .target = {.name = "CONFIG",
+                .usage = "CONFIG NODE.PORT",
+                .help = "A config, then an output, or a field of one: train_batches.out.inputs",
+                .example = "linear_fit batches.out.inputs",
+                .missing = "no config given",
+                .takes_several = true,
+                .store = take_word,
+                .candidates = next_words},
      .options = config_options({json_option(),
                                 {.name = "at",
                                  .kind = ValueKind::text,
                                  .placeholder = "EPOCH:BATCH",
                                  .help = "Which batch, block or packet of which epoch; default 1:1",
-                                 .example = "3:137",
+                                 .example = "1:1",
                                  .store = into(&PeekOptions::at)},
                                 {.name = "rows",
                                  .kind = ValueKind::count,
@@ -217,8 +221,8 @@ const RegisteredVerb kVerb(
                                 {.name = "output",
                                  .letter = "o",
                                  .kind = ValueKind::file,
-                                 .placeholder = "FILE.npy",
-                                 .help = "Write all rows of the batch as a NumPy file, too",
+                                 .placeholder = "FILE",
+                                 .help = "FILE.npy: write all rows of the batch, too; FILE.png: those that are shown",
                                  .example = "batch.npy",
                                  .store = into(&PeekOptions::output)}}),
      .examples = {"pipeline-run peek linear_fit batches --at 3:1 --rows 10"},

@@ -113,9 +113,8 @@ const RegisteredVerb kVerb(
      .summary = "what the model of a run makes of the rows of files",
      .target = {.name = "RUN",
                 .usage = "RUN FILE...",
-                .help =
-                    "A run's folder, its name, or last; then IDX or NumPy files with rows as the run's data has them",
-                .example = "last",
+                .help = "A run's folder, its name, or last, then IDX or NumPy files",
+                .example = "last x.npy",
                 .missing = "no run given",
                 .takes_several = true,
                 .store = [](VerbOptions& options,

@@ -156,7 +156,7 @@ COMMANDS = [
     (["load"], 2, "none are loaded"),
     (["restore"], 2, "none are loaded"),
     (["mnist"], 2, "did you mean `mnist_mlp`?"),
-    (["qwertz"], 2, "configs: colors_onehot, linear_fit, mnist_mlp, mnist_mlp_augmented; verbs: resume, run, runs, check"),
+    (["qwertz"], 2, "configs: colors_onehot, linear_fit, mnist_mlp, mnist_mlp_augmented; verbs: predict, resume, run, runs, check"),
     (["check", "qwertz"], 2, "configs: colors_onehot, linear_fit"),
     (["stages", "adam"], 2, "`adam` is a choice for `optimizer` of `trainer`: pipeline-run stages trainer; `pipeline-run"),
     (["stages", "relu"], 2, "pipeline-run stages trainer"),
@@ -168,7 +168,8 @@ COMMANDS = [
     (["train", MNIST], 2, "pipeline-run " + MNIST),
     (["fit", MNIST], 2, "pipeline-run " + MNIST),
     (["validate", MNIST], 2, "pipeline-run check " + MNIST),
-    (["predict", MNIST], 2, "a `predictor` gives what a model makes of rows"),
+    (["predict", MNIST], 2, "predict takes a run and files"),
+    (["inference", MNIST], 2, "pipeline-run predict RUN FILE"),
     (["eval", MNIST], 2, "evaluates after each epoch: pipeline-run " + MNIST),
     (["init"], 2, "pipeline-run show mnist_mlp > my.yaml"),
     (["new"], 2, "pipeline-run new-stage NAME"),
@@ -340,7 +341,7 @@ class Guesses(unittest.TestCase):
     def test_the_node_that_shows_weights_works_as_it_is_told(self):
         with open(TINY, encoding="utf-8") as config:
             text = config.read()
-        for verb in ("predict", "save", "export"):
+        for verb in ("save", "export"):
             node = re.search("`(print: .*)`", help_of(run(verb, TINY))).group(1)
             process = run("check", "-", input=f"{text}  {node}\n")
             self.assertEqual(process.returncode, 0, process.stderr)

@@ -5,11 +5,12 @@ import shlex
 import tempfile
 import unittest
 
+from npy_files import write_npy
 from program import TINY, run, verbs
 
 
 def target_of(verb):
-    return [verb["target"]["example"]] if "target" in verb else []
+    return verb["target"]["example"].split() if "target" in verb else []
 
 
 class Help(unittest.TestCase):
@@ -58,6 +59,7 @@ class Help(unittest.TestCase):
             if needs_run:
                 kept = [word for word in words if word.startswith("--runs=")]
                 self.assertEqual(run(os.path.abspath(TINY), "--set", "epochs=1", *kept, cwd=folder).returncode, 0)
+                write_npy(os.path.join(folder, "x.npy"), "f", [2, 1], [1, 2])
             return run(*words[1:], cwd=folder, timeout=300)
 
     def test_every_value_that_an_option_names_is_taken(self):

@@ -9,6 +9,7 @@ import tempfile
 import unittest
 
 from checkpoint_files import write_checkpoint
+from npy_files import write_npy
 from program import PROGRAM, TINY, result_of, run
 
 # The nodes that examples refer to, and one sink for each kind of port.
@@ -60,9 +61,13 @@ class Examples(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         checkpoint = os.path.join(folder.name, "checkpoint.safetensors")
         write_checkpoint(checkpoint, [(0, [[0.5] * 784] * 10, [0.25] * 10)])
+        for name, shape in (("x.npy", [3, 2]), ("y.npy", [3])):
+            write_npy(os.path.join(folder.name, name), "B", shape, [0] * (3 * len(shape)))
         for stage in stages():
             with self.subTest(stage["name"]):
                 config = config_of(stage).replace("checkpoint.safetensors", checkpoint)
+                for name in ("x.npy", "y.npy"):
+                    config = config.replace(name, os.path.join(folder.name, name))
                 process = run("check", "-", input=config)
                 self.assertEqual(process.returncode, 0, config + process.stderr)
 

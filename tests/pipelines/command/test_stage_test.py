@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 from checkpoint_files import write_checkpoint
+from npy_files import write_npy
 from program import result_of, run
 
 FAULTY = os.environ["FAULTY_PLUGIN"]
@@ -109,7 +110,7 @@ class BuiltIn(unittest.TestCase):
         stages = result_of(run("stages", "--json"))["stages"]
         plugins = {stage["name"]: "built-in" if stage["plugin"] == "millrace" else stage["file"] for stage in stages}
         self.assertEqual(plugins["trainer"], "built-in")
-        for name in ("idx_loader", "saved_model"):  # the next tests give them files
+        for name in ("idx_loader", "npy_loader", "row_file", "saved_model"):  # the next tests give them files
             del plugins[name]
         for name, plugin in plugins.items():
             with self.subTest(name):
@@ -120,6 +121,17 @@ class BuiltIn(unittest.TestCase):
         for more in ["shuffle: true, block_rows: 8", "shuffle: false, block_rows: 41", "rows: [3, 20], block_rows: 7"]:
             with self.subTest(more):
                 process, result = report("built-in:idx_loader", "--with", "{%s, %s}" % (files, more))
+                self.assert_clean(process, result)
+                self.assertIn("block-size-matters", checks_of(result["stages"][0], "passed"))
+
+    def test_sources_of_numpy_files_are_clean_on_small_files(self):
+        for name, shape in (("x.npy", [41, 2]), ("y.npy", [41])):
+            write_npy(self.folder / name, "B", shape, range(41 * len(shape)))
+        files = f"inputs: {self.folder}/x.npy, targets: {self.folder}/y.npy"
+        for stage, given in (("npy_loader", f"{files}, shuffle: true, block_rows: 8"), ("npy_loader", f"{files}, rows: [3, 20], block_rows: 7"),
+                             ("row_file", f"file: {self.folder}/x.npy, block_rows: 8")):
+            with self.subTest(given):
+                process, result = report(f"built-in:{stage}", "--with", "{%s}" % given)
                 self.assert_clean(process, result)
                 self.assertIn("block-size-matters", checks_of(result["stages"][0], "passed"))
 

@@ -63,3 +63,18 @@ TEST_CASE("a signal, and a failure of one of several processes, end every epoch"
   of_one.fail(failure);
   CHECK(of_one.stopping(1));
 }
+
+TEST_CASE("a run of which nobody wants more ends every epoch, without a failure", "[stop_state]") {
+  pipelines::StopState stop(nullptr);
+  CHECK_FALSE(stop.stopped());
+  stop.enough();
+  CHECK(stop.stopping());
+  CHECK(stop.stopping(1));
+  CHECK(stop.stopped());
+  CHECK(stop.failures().empty());
+  CHECK(stop.signal() == 0);
+  RunFailure canceled;
+  canceled.name = "canceled";
+  stop.fail(canceled);  // what was under way then
+  CHECK(stop.failures().empty());
+}

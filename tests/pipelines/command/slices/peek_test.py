@@ -1,7 +1,9 @@
 """`peek`: what passes at a port, at any batch of any epoch, as a whole run has it."""
 import os
+import struct
 import tempfile
 import unittest
+import zlib
 
 from idx_files import write_images
 from npy_files import read_npy
@@ -90,6 +92,26 @@ class Peek(unittest.TestCase):
         wanted = self.seen("batches.out.inputs", "--at", "1:7", "--rows", "2")["fields"][0]["values"]
         self.assertEqual(list(values), [v for row in wanted for v in row])
         self.assertIn("several-fields", self.peek("batches", "-o", output).stderr)
+
+    def test_a_picture_has_the_rows_that_are_shown(self):
+        output = f"{self.at}/rows.png"
+        self.assertEqual(self.peek("train.images", "--rows", "3", "-o", output).returncode, 0)
+        with open(output, "rb") as file:
+            content = file.read()
+        self.assertEqual(content[:8], b"\x89PNG\r\n\x1a\n")
+        chunks, at = {}, 8
+        while at < len(content):
+            (length,) = struct.unpack(">I", content[at:at + 4])
+            body = content[at + 4:at + 8 + length]
+            self.assertEqual(struct.unpack(">I", content[at + 8 + length:at + 12 + length])[0], zlib.crc32(body))
+            chunks[body[:4]] = body[4:]
+            at += 12 + length
+        self.assertEqual(chunks[b"IHDR"], struct.pack(">IIBBBBB", 18, 6, 8, 0, 0, 0, 0))
+        lines = zlib.decompress(chunks[b"IDAT"])
+        rows = self.seen("train.images", "--rows", "3")["fields"][0]["values"]
+        for y in range(6):
+            self.assertEqual(list(lines[y * 19 + 1:y * 19 + 19]), [v for row in rows for v in row[y * 6:y * 6 + 6]])
+        self.assertIn("no-picture", self.peek("train.labels", "-o", output).stderr)
 
     def test_metrics_are_those_of_the_whole_run(self):
         whole = result_of(run(self.config, "--json", "--no-keep", "--quiet", cwd=self.at))

@@ -155,6 +155,7 @@ class Predict(unittest.TestCase):
                 self.assertEqual(process.returncode, 4)
                 self.assertEqual(result_of(process)["errors"][0]["name"], name)
                 self.assertIn(path, process.stderr)
+        self.assertIn("nor is it a NumPy file", self.predict(text).stderr)
 
     def test_what_is_not_there_is_named(self):
         self.assertIn("unknown-model", self.predict(self.images, "--model", "lear").stderr)
