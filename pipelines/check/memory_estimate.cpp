@@ -180,9 +180,12 @@ std::size_t kept_bytes(const ValidatedGraph& graph) {
   if (!graph.is_kept) return 0;
   // In whole MiB, so that a letter more or less changes no number that a person sees.
   std::size_t bytes = kKeeperBytes + (kCopiesOfConfig * graph.config_bytes + kMiB - 1) / kMiB * kMiB;
-  for (const ValidatedNode& node : graph.nodes)
-    if (graph.is_trainer(node) && node.info->spec.state() == StateKind::resumable)
-      bytes += kCopiesOfState * state_bytes(node);
+  const auto is_kept = [&](const ValidatedNode& node) {
+    return graph.is_trainer(node) && node.info->spec.state() == StateKind::resumable;
+  };
+  const bool is_only = std::count_if(graph.nodes.begin(), graph.nodes.end(), is_kept) <= 1;
+  for (const ValidatedNode& node : graph.nodes)  // of several each waits for the others, and is copied from there
+    if (is_kept(node)) bytes += (kCopiesOfState + (is_only ? 0 : 1)) * state_bytes(node);
   return bytes;
 }
 

@@ -36,7 +36,7 @@ std::vector<OutputName> source_outputs(const GraphSpec& slice, const StageRegist
 ValidatedGraph check_slice(const GraphSpec& slice, const ValidatedGraph& whole, const StageRegistry& registry,
                            Diagnostics& diagnostics) {
   ValidatedGraph graph = validate(slice, registry, diagnostics);
-  keep_seed_numbers(whole, graph);
+  set_seed_numbers(seed_numbers(whole), graph);
   return graph;
 }
 

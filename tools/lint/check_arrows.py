@@ -60,7 +60,7 @@ ARROWS = {
                       "pipelines/isolation", "pipelines/backpressure", "pipelines/run/report", "pipelines/run/nodes"],
     "pipelines/slice": [PUBLIC, "pipelines/diagnostics", "pipelines/config/spec", "pipelines/check", "pipelines/check/graph"],
     "pipelines/record/folder": [PUBLIC, "pipelines/diagnostics"],
-    "pipelines/record/checkpoints": [PUBLIC, "pipelines/process", "pipelines/check/graph", "pipelines/run/report"],
+    "pipelines/record/checkpoints": [PUBLIC, "pipelines/process", "pipelines/check/graph", "pipelines/run/report", "pipelines/record/folder"],
     "pipelines/record/environment": [PUBLIC, "pipelines/diagnostics", "pipelines/plugins", "pipelines/check/graph", "pipelines/record/folder"],
     "pipelines/record/runs": [PUBLIC, "pipelines/diagnostics", "pipelines/record/folder", "pipelines/record/environment"],
     "pipelines/record": [PUBLIC, "pipelines/diagnostics", "pipelines/run", "pipelines/run/report", "pipelines/record/folder",

@@ -18,9 +18,9 @@
 namespace millrace::pipelines {
 namespace {
 
-class SeedNumbers {
+class SeedCounter {
  public:
-  SeedNumbers(const CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diagnostics)
+  SeedCounter(const CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diagnostics)
       : checked_(checked),
         graph_(graph),
         diagnostics_(diagnostics),
@@ -80,22 +80,29 @@ class SeedNumbers {
 }  // namespace
 
 void number_seeds(const CheckedGraph& checked, ValidatedGraph& graph, Diagnostics& diagnostics) {
-  SeedNumbers(checked, graph, diagnostics).decide();
+  SeedCounter(checked, graph, diagnostics).decide();
 }
 
-bool keep_seed_numbers(const ValidatedGraph& whole, ValidatedGraph& graph) {
-  std::map<std::pair<std::string, std::string>, std::int64_t> numbers;
-  for (const ValidatedNode& node : whole.nodes)
-    for (const NodeSeed& seed : node.seeds) numbers[{node.name, seed.purpose}] = seed.number;
+SeedNumbers seed_numbers(const ValidatedGraph& graph) {
+  SeedNumbers numbers;
+  for (const ValidatedNode& node : graph.nodes)
+    for (const NodeSeed& seed : node.seeds) numbers[node.name][seed.purpose] = seed.number;
+  return numbers;
+}
+
+bool set_seed_numbers(const SeedNumbers& numbers, ValidatedGraph& graph) {
   bool changed = false;
-  for (ValidatedNode& node : graph.nodes)
+  for (ValidatedNode& node : graph.nodes) {
+    const auto of_node = numbers.find(node.name);
+    if (of_node == numbers.end()) continue;
     for (NodeSeed& seed : node.seeds) {
-      const auto found = numbers.find({node.name, seed.purpose});
-      if (found == numbers.end()) continue;
-      changed |= !seed.is_own && seed.number != found->second;
-      seed.number = found->second;
+      const auto number = of_node->second.find(seed.purpose);
+      if (number == of_node->second.end()) continue;
+      changed |= !seed.is_own && seed.number != number->second;
+      seed.number = number->second;
       if (!seed.is_own) seed.seed = numbered_seed(graph.seed, seed.number);
     }
+  }
   return changed;
 }
 

@@ -4,6 +4,10 @@
 #include "checked_graph.hpp"
 #include "validated_graph.hpp"
 
+#include <cstdint>
+#include <map>
+#include <string>
+
 namespace millrace::pipelines {
 
 /// Decides the seed of each purpose that a node has said it draws for. The nodes of one purpose are numbered in the order of
@@ -11,8 +15,12 @@ namespace millrace::pipelines {
 /// that, whatever its number is. Reports `unused-seed`: a node that has one and draws nothing.
 void number_seeds(const CheckedGraph& checked, ValidatedGraph& graph, Diagnostics&);
 
-/// `graph` is `whole` without some nodes: each purpose of a node gets the number that it has there, so that the nodes left draw what
-/// they drew beside the others. Whether any of them would draw otherwise without it.
-bool keep_seed_numbers(const ValidatedGraph& whole, ValidatedGraph& graph);
+/// By node and purpose: how many nodes up to this one draw for it.
+using SeedNumbers = std::map<std::string, std::map<std::string, std::int64_t>>;
+SeedNumbers seed_numbers(const ValidatedGraph& graph);
+
+/// Each purpose of a node gets the number that it has there; others keep theirs. With those of the graph before some nodes were taken away, the
+/// nodes left draw what they drew beside them. Whether any of them would draw otherwise without it.
+bool set_seed_numbers(const SeedNumbers& numbers, ValidatedGraph& graph);
 
 }  // namespace millrace::pipelines

@@ -1,6 +1,7 @@
 // Plugins are loaded before anything is judged, because they bring the stages that a config names.
 #include "checked_config.hpp"
 
+#include "check/graph/config_hash.hpp"
 #include "check/graph/node_place.hpp"
 #include "check/graph/node_seeds.hpp"
 #include "check/missing_data.hpp"
@@ -62,7 +63,7 @@ void keep_numbers(const DocNode& document, const ConfigOptions& options, const P
   const GraphSpec spec = build_spec(document, rest, checked.registry, ignored);
   ValidatedGraph whole =
       validate(spec, checked.registry, ignored, peers ? peers->ranks() : RankInfo{}, peers ? peers->cores() : 0);
-  checked.draws_as_before = keep_seed_numbers(whole, checked.graph);
+  keep_draws(seed_numbers(whole), checked);
   destroy_stages(whole);
 }
 
@@ -126,6 +127,12 @@ Diagnostics with_named_config(const Diagnostics& found, const std::string& targe
 }
 
 }  // namespace
+
+void keep_draws(const SeedNumbers& numbers, CheckedConfig& checked) {
+  if (!set_seed_numbers(numbers, checked.graph)) return;
+  checked.draws_as_before = true;
+  checked.graph.config_hash = config_hash(checked.spec, checked.graph);
+}
 
 CheckedConfig::~CheckedConfig() { destroy_stages(graph); }
 

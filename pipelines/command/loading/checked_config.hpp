@@ -1,6 +1,7 @@
 // A config on its way from a path to a graph that may run: read, plugins loaded, built, checked.
 #pragma once
 
+#include "check/graph/node_seeds.hpp"
 #include "check/graph/validated_graph.hpp"
 #include "config_options.hpp"
 #include "diagnostics/diagnostics.hpp"
@@ -26,6 +27,9 @@ struct CheckedConfig {
   bool draws_as_before =
       false;  ///< nodes draw what they drew beside those that `--set` took away; `spec` alone gives other numbers
 };
+
+/// Nodes draw by these numbers, whatever others stand before them in the file; the hash of the config tells.
+void keep_draws(const SeedNumbers& numbers, CheckedConfig& checked);
 
 /// Reads, completes and checks `options.config`. Errors of the config are in the result; throws for those of `--plugin`.
 /// `peers` may be null.

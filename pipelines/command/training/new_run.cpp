@@ -10,7 +10,8 @@ namespace millrace::pipelines {
 
 std::unique_ptr<KeptRun> keep_run(const CheckedConfig& checked, const RunInfo& info, const std::string& config,
                                   const std::string& runs) {
-  const RunStart start{config, command_line(), std::chrono::system_clock::now(), monitor_of(checked.spec.keep)};
+  RunStart start{config, command_line(), std::chrono::system_clock::now(), monitor_of(checked.spec.keep)};
+  if (checked.draws_as_before) start.seed_numbers = seed_numbers(checked.graph);
   auto kept = std::make_unique<KeptRun>(
       RunFolder::make(runs, {checked.graph.name, resolved_text(checked, with_plugins_from_root(checked.spec.resolved)),
                              environment_json(checked.graph, info, start)}),

@@ -9,11 +9,13 @@
 #include "record/checkpoints/kept_nodes.hpp"
 #include "record/checkpoints/past_run.hpp"
 #include "record/environment/environment.hpp"
+#include "record/folder/record_failure.hpp"
 #include "record/folder/run_parts.hpp"
 #include "record/folder/small_file.hpp"
 #include "run_comparison.hpp"
 
 #include <millrace/error.hpp>
+#include <millrace/files/claim.hpp>
 #include <millrace/files/journal.hpp>
 
 #include <fmt/format.h>
@@ -30,6 +32,16 @@ namespace {
 
 namespace fs = std::filesystem;
 std::string below(const std::string& folder, const char* part) { return (fs::path(folder) / part).string(); }
+
+/// The run's config.yaml has no longer the nodes that were taken away when it was started, and beside which the others drew.
+void draw_as_before(const nlohmann::ordered_json& environment, CheckedConfig& checked) {
+  const auto numbers = environment.find("seed_numbers");
+  if (numbers == environment.end()) return;
+  try {
+    keep_draws(numbers->get<SeedNumbers>(), checked);
+  } catch (const nlohmann::json::exception&) {  // NOLINT(bugprone-empty-catch): the config's hash differs then, which is told
+  }
+}
 
 /// `found`: what is not as it was.
 void require_same(const std::string& folder, std::vector<std::string> found) {
@@ -63,8 +75,10 @@ void tell_place(const Resumption& from) {
 }
 
 RunStart start_of(const CheckedConfig& checked, const std::string& folder) {
-  return {below(folder, run_parts::kConfig), command_line(), std::chrono::system_clock::now(),
-          monitor_of(checked.spec.keep)};
+  RunStart start{below(folder, run_parts::kConfig), command_line(), std::chrono::system_clock::now(),
+                 monitor_of(checked.spec.keep)};
+  if (checked.draws_as_before) start.seed_numbers = seed_numbers(checked.graph);
+  return start;
 }
 
 void write_lines(const RunFolder& attempt, const std::vector<JournalLine>& lines) {
@@ -102,13 +116,13 @@ void hand_down(Resumption& from, const std::string& parent, const RunFolder& chi
 }
 
 std::unique_ptr<KeptRun> begin_child(const CheckedConfig& checked, const RunInfo& info, const std::string& parent,
-                                     Resumption& from) {
+                                     const std::string& runs, Resumption& from) {
   RunStart start = start_of(checked, parent);
   start.parent = {parent, from.states.empty() ? CheckpointPosition{} : from.checkpoints.back().position};
   const NewRun run{checked.graph.name, resolved_text(checked, with_plugins_from_root(checked.spec.resolved)),
                    environment_json(checked.graph, info, start)};
-  RunFolder folder = RunFolder::make(fs::path(parent).parent_path().string(), run,
-                                     [&](const RunFolder& child) { hand_down(from, parent, child, checked.graph); });
+  RunFolder folder =
+      RunFolder::make(runs, run, [&](const RunFolder& child) { hand_down(from, parent, child, checked.graph); });
   return std::make_unique<KeptRun>(std::move(folder), checked.graph, checkpoint_policy(checked.spec.keep), from);
 }
 
@@ -135,7 +149,7 @@ template <class Begin>
 TrainingStart start_from(Resumption from, CheckedConfig& checked, bool quiet, const Begin& begin) {
   TrainingStart start;
   if (checked.graph.ranks.rank == 0) {
-    start.kept = begin(from);
+    if (checked.spec.keep.is_kept) start.kept = begin(from);
     if (!quiet) tell_place(from);
   }
   checked.graph.first_epoch = from.first_epoch;
@@ -161,6 +175,7 @@ void enter_folder_of(const std::string& folder) {
 
 TrainingStart resume_run(CheckedConfig& checked, const RunInfo& info, const std::string& folder, bool quiet) {
   const auto environment = environment_of(folder);
+  draw_as_before(environment, checked);
   std::vector<std::string> changed = changed_config(environment, checked.graph.config_hash);
   for (std::string& sentence : changed_surroundings(environment, info)) changed.push_back(std::move(sentence));
   require_same(folder, std::move(changed));
@@ -168,14 +183,17 @@ TrainingStart resume_run(CheckedConfig& checked, const RunInfo& info, const std:
                     [&](const Resumption& from) { return begin_attempt(checked, info, folder, from); });
 }
 
-TrainingStart resume_as_child(CheckedConfig& checked, const RunInfo& info, const std::string& parent,
-                              bool has_other_bits, bool quiet) {
-  if (!has_other_bits) require_same(parent, changed_surroundings(environment_of(parent), info));
+TrainingStart resume_as_child(CheckedConfig& checked, const RunInfo& info, const ChildRun& child, bool quiet) {
+  const std::string& parent = child.parent;
+  const auto environment = environment_of(parent);
+  draw_as_before(environment, checked);
+  if (!child.has_other_bits) require_same(parent, changed_surroundings(environment, info));
+  if (!claim_holder(below(parent, run_parts::kClaim)).is_over) throw run_in_use(parent);
   Resumption from = resumption_in(parent, checked.graph);
   require_fit(parent, from);
   require_epochs_left(parent, from, checked.graph);
   return start_from(std::move(from), checked, quiet,
-                    [&](Resumption& own) { return begin_child(checked, info, parent, own); });
+                    [&](Resumption& own) { return begin_child(checked, info, parent, child.runs, own); });
 }
 
 }  // namespace millrace::pipelines

@@ -21,11 +21,16 @@ void enter_folder_of(const std::string& folder);
 /// resume-volatile, of kind config; and what RunFolder::open throws.
 TrainingStart resume_run(CheckedConfig& checked, const RunInfo& info, const std::string& folder, bool quiet);
 
-/// A new run, kept beside `parent`, that goes on from the newest checkpoint of that one with the config `checked`. It needs nothing of its parent's folder
-/// afterward. Class of bits, plugins and data have to be the parent's unless `has_other_bits`. Throws as resume_run does; resume-unfit
-/// and no-epochs-left, of kind config;
-/// and what RunFolder::make and read_checkpoint throw.
-TrainingStart resume_as_child(CheckedConfig& checked, const RunInfo& info, const std::string& parent,
-                              bool has_other_bits, bool quiet);
+/// A run of its own that goes on from another one.
+struct ChildRun {
+  std::string parent;  ///< its folder
+  std::string runs;    ///< where the child is kept
+  bool has_other_bits = false;
+};
+
+/// A new run that goes on from the newest checkpoint of its parent with the config `checked`. It needs nothing of its parent's folder afterward. Class of
+/// bits, plugins and data have to be the parent's unless `has_other_bits`. Throws as resume_run does; run-in-use, of kind output, while a process
+/// holds the parent; resume-unfit and no-epochs-left, of kind config; and what RunFolder::make and read_checkpoint throw.
+TrainingStart resume_as_child(CheckedConfig& checked, const RunInfo& info, const ChildRun& child, bool quiet);
 
 }  // namespace millrace::pipelines

@@ -179,7 +179,7 @@ int check_and_run(const TrainingOptions& options, const BeginTraining& begin, St
     return report_errors(*checked, options);
   }
   RunInfo info;
-  if (peers != nullptr || options.json || options.keeps(*checked)) info = info_of(checked->graph);
+  if (peers != nullptr || options.json || options.goes_on || options.keeps(*checked)) info = info_of(checked->graph);
   if (peers != nullptr)
     if (const int code = agree_on_data(*peers, checked->graph, info.data, options); code != 0) return code;
   if (peers != nullptr)

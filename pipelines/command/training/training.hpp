@@ -20,6 +20,7 @@ struct TrainingOptions : ConfigOptions, RunsFolder {
   std::uint32_t every = 0;  ///< a line for each so many epochs; 0: as progress_line.hpp decides
   bool alone = false;       ///< one process, whatever a launcher says
   bool no_keep = false;     ///< the run leaves no folder
+  bool goes_on = false;     ///< from a run that was kept, with whose surroundings these are compared
 
   /// Whether this process keeps the run.
   bool keeps(const CheckedConfig& checked) const {

@@ -84,11 +84,12 @@ int remove_named(const RunsOptions& options) {
   return remove(statuses_of(folders), options);
 }
 
-// What has not said yet when it was started is being made.
+// What has not said yet when it was started is being made, or never was whole: it is none of the newest.
 int prune(const RunsOptions& options) {
   std::vector<RunStatus> runs = statuses_of(runs_in(options.runs_folder()));
+  std::erase_if(runs, [](const RunStatus& run) { return !run.started; });
   runs.erase(runs.begin(), runs.begin() + std::min<std::int64_t>(options.keep, static_cast<std::int64_t>(runs.size())));
-  std::erase_if(runs, [](const RunStatus& run) { return run.state == RunState::running || !run.started; });
+  std::erase_if(runs, [](const RunStatus& run) { return run.state == RunState::running; });
   if (runs.empty() && !options.json) answer("nothing to remove\n");
   return remove(runs, options);
 }

@@ -1,7 +1,10 @@
 // A trainer is known by what it gives, a model, and by what it saves, that model's weights; no stage is known by its name.
 #include "kept_nodes.hpp"
 
+#include <millrace/error.hpp>
 #include <millrace/model.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
@@ -31,7 +34,10 @@ bool has_weights(const StageState& state, const KeptNode& node) {
 }
 
 const KeptNode& node_called(const std::vector<KeptNode>& nodes, const std::string& name) {
-  return *std::find_if(nodes.begin(), nodes.end(), [&](const KeptNode& node) { return node.name == name; });
+  const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const KeptNode& node) { return node.name == name; });
+  if (found != nodes.end()) return *found;
+  throw Error(ErrorKind::run, "checkpoint-state", fmt::format("no node `{}` keeps a state", name),
+              "this is a defect of Millrace");
 }
 
 StatePosition place_of(const CheckpointPosition& at) { return {at.epoch, at.batch, at.row, at.is_epoch_complete}; }

@@ -21,7 +21,8 @@ inline constexpr const char* kCheckpointLine = "checkpoint";  ///< a checkpoint 
 /// A checkpoint as the journal has it.
 struct KeptCheckpoint {
   CheckpointPosition position;
-  std::string path;  ///< from the run's folder on
+  std::string path;         ///< from the run's folder on
+  std::string sha256 = {};  ///< as the journal has it
 };
 /// Its position is that with which the run goes on: the end of epoch 3 is the beginning of epoch 4.
 JournalLine checkpoint_line(std::int64_t attempt, const KeptCheckpoint& kept, const CheckpointFile& file);
@@ -45,7 +46,8 @@ struct Resumption {
   std::vector<std::string> refused;         ///< checkpoints that cannot be used, newest first: a sentence each
 };
 
-/// From the newest checkpoint that can be read into the graph's models; what follows it in the journal has to be done again. `folder`: the
+/// From the newest checkpoint that is the one of the journal, by place, digest and position, with all epochs before it told, and that can be read into the
+/// graph's models; what follows it in the journal has to be done again. `folder`: the
 /// run's. With none that can be used the run goes on from its seed. Behind the last epoch it tells that one again.
 Resumption resumption_of(const PastRun& past, const std::string& folder, const ValidatedGraph& graph);
 

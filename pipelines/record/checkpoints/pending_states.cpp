@@ -52,12 +52,15 @@ std::optional<RunStates> PendingStates::last() {
   return if_further(found ? std::move(found) : at_end());
 }
 
-// A resumable node's state is wanted once: the next one is further. What others begin an epoch with may be wanted again.
+// The state of the only resumable node is wanted once: the next one is further. One of several may be wanted again, with another's that comes further, and
+// so may what others begin an epoch with.
 std::optional<RunStates> PendingStates::if_further(const std::optional<Found>& found) {
   if (!found || (given_ && !is_further(*given_, found->position))) return std::nullopt;
   given_ = found->position;
   RunStates run{found->position, {}};
-  for (const auto& [node, state] : found->states) run.nodes.push_back(node->is_resumable ? std::move(*state) : *state);
+  const bool is_only = std::count_if(nodes_.begin(), nodes_.end(), [](const Node& n) { return n.is_resumable; }) == 1;
+  for (const auto& [node, state] : found->states)
+    run.nodes.push_back(is_only && node->is_resumable ? std::move(*state) : *state);
   return run;
 }
 

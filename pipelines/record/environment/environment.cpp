@@ -106,6 +106,7 @@ std::string environment_json(const ValidatedGraph& graph, const RunInfo& info, c
   add_git(start.config, object);
   if (!start.monitor.metric.empty())
     object["monitor"] = {{"metric", start.monitor.metric}, {"mode", start.monitor.is_largest_best ? "max" : "min"}};
+  if (!start.seed_numbers.empty()) object["seed_numbers"] = start.seed_numbers;
   if (start.parent) add_parent(*start.parent, object);
   object["variables"] = environment_with(kOwnVariables);
   return printable_json(object.dump(1, ' ', false, Json::error_handler_t::replace)) + "\n";

@@ -1,6 +1,7 @@
 // What a run ran in, as environment.json says it.
 #pragma once
 
+#include "check/graph/node_seeds.hpp"
 #include "check/graph/validated_graph.hpp"
 #include "run_info.hpp"
 
@@ -32,6 +33,7 @@ struct RunStart {
   std::chrono::system_clock::time_point time;
   Monitor monitor = {};
   std::optional<ParentRun> parent = {};
+  SeedNumbers seed_numbers = {};  ///< where config.yaml alone would give others
 };
 
 /// One object: time, command, folder and host; versions, processor and device; identity of plugins and data, bits class; commit of the config's

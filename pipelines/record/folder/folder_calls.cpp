@@ -52,7 +52,10 @@ void make_file(const std::string& path) { const Opened file(path, O_WRONLY | O_C
 void set_link(const std::string& target, const std::string& path, const std::string& spare) {
   ::unlink(spare.c_str());
   if (::symlink(target.c_str(), spare.c_str()) != 0) throw unwritable_record("make the link", spare, errno);
-  if (file_calls().rename(spare.c_str(), path.c_str()) != 0) throw unwritable_record("set the link", path, errno);
+  if (file_calls().rename(spare.c_str(), path.c_str()) == 0) return;
+  const int error = errno;
+  ::unlink(spare.c_str());
+  throw unwritable_record("set the link", path, error);
 }
 
 void sync_names(const std::string& folder) {

@@ -32,6 +32,16 @@ std::vector<std::string> names_in(const std::string& runs) {
   return names;
 }
 
+// A slash behind a link's name would follow it, and the folder above `runs/a/` is not `runs`.
+std::string without_slash(const std::string& word) {
+  fs::path path = fs::path(word).lexically_normal();
+  if (path.filename().empty() && path.has_parent_path()) path = path.parent_path();
+  if (path.filename() != "." && path.filename() != "..") return path.string();
+  std::error_code ignored;
+  const fs::path whole = fs::weakly_canonical(path, ignored);
+  return ignored ? path.string() : whole.string();
+}
+
 }  // namespace
 
 std::vector<std::string> runs_in(const std::string& runs) {
@@ -48,10 +58,11 @@ std::vector<std::string> runs_in(const std::string& runs) {
   return folders;
 }
 
-std::string find_run(const std::string& word, const std::string& runs) {
-  if (word == kLastRun) {
-    const std::vector<std::string> all = runs_in(runs);
-    if (!all.empty()) return all.front();
+std::string find_run(const std::string& given, const std::string& runs) {
+  const std::string word = without_slash(given);
+  if (given == kLastRun) {
+    for (const std::string& run : runs_in(runs))
+      if (started_at(run)) return run;
     throw Error(ErrorKind::usage, "unknown-run", fmt::format("there is no run in `{}`", shown(runs)),
                 "`pipeline-run CONFIG` makes one; --runs DIR says where they are kept");
   }
