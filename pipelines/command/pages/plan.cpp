@@ -6,6 +6,7 @@
 #include "command/terminal/terminal.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/quantity_text.hpp"
+#include "layers_json.hpp"
 #include "loaded_plugins.hpp"
 
 #include <millrace/detail/counted.hpp>
@@ -232,13 +233,7 @@ Json edge_objects(const ValidatedGraph& graph) {
 }
 
 Json model_object(const std::string& node, const ModelSpec& model) {
-  Json layers = Json::array();
-  for (const LayerSpec& layer : model.layers)
-    layers.push_back({{"layer", layer.name()},
-                      {"outputs", layer.outputs},
-                      {"activation", to_string(layer.activation)},
-                      {"parameters", layer.parameters()}});
-  return {{"node", node}, {"inputs", model.inputs}, {"parameters", model.parameters()}, {"layers", layers}};
+  return {{"node", node}, {"inputs", model.inputs}, {"parameters", model.parameters()}, {"layers", layers_json(model)}};
 }
 
 Json budget_object(const ValidatedNode& node) {

@@ -3,6 +3,7 @@
 
 #include "command/terminal/answer.hpp"
 #include "diagnostics/problem_json.hpp"
+#include "layers_json.hpp"
 #include "process/process_info.hpp"
 #include "record/environment/run_info_json.hpp"
 #include "run_summary.hpp"
@@ -34,7 +35,16 @@ Json epoch_object(const Metrics& metrics) {
 Json model_object(const ModelSnapshot& model) {
   return {{"weights_sha256", model.weights_sha256()},
           {"parameters", model.model().parameters()},
-          {"epochs_trained", model.epoch()}};
+          {"epochs_trained", model.epoch()},
+          {"inputs", model.model().inputs},
+          {"layers", layers_json(model.model())}};
+}
+
+/// The nodes that feed one.
+Json inputs_of(const ValidatedGraph& graph, const ValidatedNode& node) {
+  Json names = Json::array();
+  for (const ValidatedEdge& edge : node.inputs) names.push_back(graph.nodes[edge.from_node].name);
+  return names;
 }
 
 Json node_object(const NodeReport& node) {
@@ -78,7 +88,7 @@ Json device_object(const DeviceTimes& times) {
   return object;
 }
 
-void add_lists(const RunReport& report, Json& object) {
+void add_lists(const ValidatedGraph& graph, const RunReport& report, Json& object) {
   object["epochs"] = Json::array();
   for (const Metrics& metrics : report.epochs) object["epochs"].push_back(epoch_object(metrics));
   if (!report.weights_sha256.empty()) object["weights_sha256"] = report.weights_sha256;
@@ -86,6 +96,9 @@ void add_lists(const RunReport& report, Json& object) {
   for (const TrainedModel& trained : report.models) object["models"][trained.node] = model_object(*trained.model);
   object["nodes"] = Json::object();
   for (const NodeReport& node : report.nodes) object["nodes"][node.name] = node_object(node);
+  for (const ValidatedNode& node : graph.nodes)
+    if (const auto told = object["nodes"].find(node.name); told != object["nodes"].end())
+      (*told)["inputs"] = inputs_of(graph, node);
   if (!report.widened.empty()) object["widened"] = Json::object();
   for (const WidenedBudget& budget : report.widened)
     object["widened"][budget.node] = {{"planned", budget.planned}, {"blocks", budget.blocks}};
@@ -130,7 +143,7 @@ std::string run_json(const ValidatedGraph& graph, const RunReport& report, doubl
     object["ranks"] = graph.ranks.size;
     if (const auto deviation = reduction_deviation(report)) object["reduction_deviation"] = *deviation;
   }
-  add_lists(report, object);
+  add_lists(graph, report, object);
   object["warnings"] = Json::parse(render_json(checked, Severity::warning));
   for (const RunWarning& warning : report.warnings) object["warnings"].push_back(warning_object(warning));
   object.update({{"seconds", report.seconds},

@@ -94,7 +94,7 @@ class Run(unittest.TestCase):
         self.assertNotIn("val_accuracy", found["epochs"][0])
         self.assertEqual(found["exit"], {"code": 0, "reason": "done"})
         self.assertEqual(found["leaked_bytes"], 0)
-        self.assertEqual(set(found["nodes"]["learn"]), {"stage", "busy", "starved", "blocked", "packets", "emitted", "discarded"})
+        self.assertEqual(set(found["nodes"]["learn"]), {"stage", "busy", "starved", "blocked", "packets", "emitted", "discarded", "inputs"})
 
     def test_set_before_the_config_does_not_swallow_it(self):
         for arguments in [["-s", "epochs=1", TINY], ["--set", "epochs=3", "--set", "epochs=1", TINY], [TINY, "-s", "epochs=1"]]:
