@@ -11,6 +11,7 @@
 #include "command/terminal/run_output.hpp"
 #include "command/terminal/stopping.hpp"
 #include "diagnostics/printable_text.hpp"
+#include "kept_page.hpp"
 #include "process/command_error.hpp"
 #include "process/exit_watch.hpp"
 #include "process/process_info.hpp"
@@ -90,7 +91,9 @@ struct RunEnd {
   }
 
   void keep(RunReport& report) const {
-    if (kept != nullptr) kept->end(report, [&] { return kept_summary(report, json(report)); });
+    if (kept == nullptr) return;
+    kept->end(report, [&] { return kept_summary(report, json(report)); });
+    keep_page(*kept, report);
   }
 
   void tell(RunReport& report) const {

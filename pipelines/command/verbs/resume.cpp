@@ -1,4 +1,5 @@
 // `pipeline-run resume RUN`: a run that was stopped, killed or has failed goes on to the bits of one that never was.
+#include "command/keeping/run_target.hpp"
 #include "command/line/config_arguments.hpp"
 #include "command/terminal/answer.hpp"
 #include "command/training/resumed_run.hpp"
@@ -60,21 +61,6 @@ int act(const ResumeOptions& given) {
   });
 }
 
-Target run_target() {
-  return {
-      .name = "RUN",
-      .help = "A run's folder, its name, or last",
-      .example = "last",
-      .missing = "no run given",
-      .store = [](VerbOptions& options, const std::string& run) { dynamic_cast<ResumeOptions&>(options).run = run; },
-      .candidates =
-          [](const TypedWords& typed) {
-            std::vector<std::string> words = run_names(typed);
-            words.push_back(kFileCandidates);
-            return words;
-          }};
-}
-
 Option set_of_child() {
   Option option = set_option();
   option.help = "A run of its own that goes on from here with another value: epochs=10";
@@ -97,7 +83,7 @@ std::vector<Option> own_options() {
 const RegisteredVerb kVerb({.name = "resume",
                             .group = VerbGroup::run,
                             .summary = "go on with a run, to the same bits",
-                            .target = run_target(),
+                            .target = run_target(into(&ResumeOptions::run)),
                             .options = joined({own_options(), training_options()}),
                             .examples = {"pipeline-run resume last --set epochs=10"},
                             .only_looks = false},

@@ -99,7 +99,8 @@ RunFolder RunFolder::make(const std::string& runs, const NewRun& run,
   make_folder(below(path, run_parts::kAttempts));
   RunFolder folder(path, take_claim(path));
   write_atomically(below(path, run_parts::kConfig), run.config);
-  for (const char* part : {run_parts::kEnvironment, run_parts::kMetrics, run_parts::kCheckpoints, run_parts::kLog})
+  for (const char* part :
+       {run_parts::kEnvironment, run_parts::kMetrics, run_parts::kCheckpoints, run_parts::kLog, run_parts::kReport})
     set_link(link_target(part), below(path, part), below(path, fmt::format(".{}", part)));
   folder.begin_attempt(run.environment, prepare);
   sync_names(runs);
@@ -144,6 +145,7 @@ std::string RunFolder::attempt_folder() const {
 std::string RunFolder::metrics_path() const { return below(attempt_folder(), run_parts::kMetrics); }
 std::string RunFolder::checkpoints_folder() const { return below(attempt_folder(), run_parts::kCheckpoints); }
 std::string RunFolder::log_path() const { return below(attempt_folder(), run_parts::kLog); }
+std::string RunFolder::report_path() const { return below(attempt_folder(), run_parts::kReport); }
 
 std::string RunFolder::checkpoint_place(const std::string& name) const {
   return below(below(below(run_parts::kAttempts, std::to_string(attempt())), run_parts::kCheckpoints), name);

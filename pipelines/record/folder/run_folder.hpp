@@ -41,6 +41,8 @@ class RunFolder {
   std::string log_path() const;
   /// Where this attempt's checkpoint `name` lies, from the run's folder on: so the journal has it.
   std::string checkpoint_place(const std::string& name) const;
+  /// Of the page that the attempt leaves at its end.
+  std::string report_path() const;
 
   HeldClaim& claim() { return *claim_; }
   const HeldClaim& claim() const { return *claim_; }

@@ -22,9 +22,9 @@ bool is_folder(const fs::path& path) {
 }
 
 bool is_part(const std::string& name) {
-  constexpr std::array<std::string_view, 9> kParts{
+  constexpr std::array<std::string_view, 10> kParts{
       run_parts::kConfig,  run_parts::kClaim,       run_parts::kAttempts, run_parts::kCurrent, run_parts::kEnvironment,
-      run_parts::kMetrics, run_parts::kCheckpoints, run_parts::kLog,      run_parts::kSummary};
+      run_parts::kMetrics, run_parts::kCheckpoints, run_parts::kLog,      run_parts::kReport,  run_parts::kSummary};
   // Names beside their final place begin with a point.
   return name.starts_with('.') || std::find(kParts.begin(), kParts.end(), name) != kParts.end();
 }

@@ -17,6 +17,7 @@ inline constexpr const char* kEnvironment = "environment.json";
 inline constexpr const char* kMetrics = "metrics.jsonl";
 inline constexpr const char* kCheckpoints = "checkpoints";
 inline constexpr const char* kLog = "log.txt";
+inline constexpr const char* kReport = "report.html";
 
 /// In the run's own folder: of the attempt that has finished the run, and then for ever. In that of an attempt: how that one ended otherwise.
 inline constexpr const char* kSummary = "summary.json";

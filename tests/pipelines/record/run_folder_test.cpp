@@ -41,7 +41,8 @@ TEST_CASE("a run folder has all of its parts before anything is trained", "[run_
   CHECK(path == temp.path() + "/deep/runs/mnist-1");
   CHECK(run.attempt() == 1);
   CHECK(entries_of(path) == std::vector<std::string>{"attempts", "checkpoints", "claim", "config.yaml", "current",
-                                                     "environment.json", "log.txt", "metrics.jsonl"});
+                                                     "environment.json", "log.txt", "metrics.jsonl", "report.html"});
+  CHECK(fs::read_symlink(path / "report.html") == "current/report.html");  // which is written at the end
   CHECK(entries_of(path / "attempts/1") ==
         std::vector<std::string>{"checkpoints", "environment.json", "log.txt", "metrics.jsonl"});
   CHECK(fs::read_symlink(path / "current") == "attempts/1");

@@ -12,7 +12,7 @@ from program import PROGRAM, TINY, result_of, run
 
 CONFIG = os.path.abspath(TINY)
 QUICK = (CONFIG, "-s", "epochs=3")
-PARTS = ["attempts", "checkpoints", "claim", "config.yaml", "current", "environment.json", "log.txt", "metrics.jsonl"]
+PARTS = ["attempts", "checkpoints", "claim", "config.yaml", "current", "environment.json", "log.txt", "metrics.jsonl", "report.html"]
 
 
 class WithRuns(unittest.TestCase):

@@ -1,0 +1,16 @@
+// What a report is made of, for programs. Schema 1; keys are only ever added.
+#pragma once
+
+#include "run_record.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace millrace::pipelines {
+
+/// What is not known is absent. A value that is not finite is the text "nan", "inf" or "-inf", as in the journal.
+nlohmann::ordered_json report_json(const RunRecord& record);
+/// The same of a curve: [[epoch, value], ...].
+nlohmann::ordered_json points_json(const Curve& curve);
+nlohmann::ordered_json number_json(double value);
+
+}  // namespace millrace::pipelines
