@@ -8,6 +8,7 @@ target_sources(millrace_framework PRIVATE
   nn/checkpoint/checkpoint_writer.cpp
   nn/checkpoint/initial_weights.cpp
   nn/checkpoint/model_tensors.cpp
+  nn/checkpoint/model_weights.cpp
   nn/checkpoint/trainer_tensors.cpp
   nn/descriptors.cpp
   nn/initializers.cpp

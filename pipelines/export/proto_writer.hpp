@@ -1,0 +1,26 @@
+// Protocol buffers on the wire: the little of them that a model of ONNX is written in. Every message is a text of its own until it is put into another.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace millrace::pipelines {
+
+/// A message in the making: fields come in the order of the calls.
+class ProtoWriter {
+ public:
+  /// int32, int64 (a negative one takes ten bytes) and enumerations.
+  void number(std::uint32_t field, std::int64_t value);
+  /// Texts, bytes and messages.
+  void text(std::uint32_t field, std::string_view value);
+  void message(std::uint32_t field, const ProtoWriter& value) { text(field, value.bytes()); }
+
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  void varint(std::uint64_t value);
+  std::string bytes_;
+};
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,179 @@
+"""`export`: the model of a run as ONNX, safetensors and NPY; what is refused, and by which name."""
+import glob
+import os
+import pathlib
+import shutil
+import struct
+import tempfile
+import unittest
+
+from checkpoint_files import read_tensors
+from program import result_of, run
+
+CONFIG = """version: 1
+name: kept
+seed: 3
+epochs: 3
+device: cpu
+keep: {{last: 3, monitor: {monitor}, mode: max}}
+graph:
+  rows:    {{stage: table_source, with: {{columns: &rows {{x: [1, 2, 3, 4], y: [0, 1, 1, 0]}}}}}}
+  small:   {{stage: normalize, in: rows.x, with: {{scale: 1/4}}}}
+  batches: {{stage: batcher, in: {{inputs: small, targets: rows.y}}, with: {{batch_size: 2}}}}
+  learn:   {{stage: trainer, in: batches, with: {{model: [dense: {{units: 3, activation: tanh}}, dense: {{units: 1}}], loss: mse}}}}
+"""
+TENSORS = {"0.weight": [3, 1], "0.bias": [3], "2.weight": [1, 3], "2.bias": [1]}
+
+
+class Export(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = tempfile.TemporaryDirectory()
+        cls.runs = f"{cls.shared.name}/runs"
+        config = f"{cls.shared.name}/kept.yaml"
+        pathlib.Path(config).write_text(CONFIG.format(monitor="loss"), encoding="utf-8")
+        process = run(config, "--runs", cls.runs, "--json")
+        assert process.returncode == 0, process.stderr
+        cls.result = result_of(process)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.shared.cleanup()
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.out = f"{self.folder}/model"
+
+    def export(self, *arguments, word="kept-1", runs=None):
+        return run("export", word, "--runs", runs or self.runs, *arguments)
+
+    def exported(self, *arguments, **more):
+        process = self.export("-o", self.out, "--json", *arguments, **more)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        return result_of(process)
+
+    def assert_refused(self, process, code, name):
+        self.assertEqual(process.returncode, code, process.stderr)
+        self.assertIn(name, process.stderr)
+
+    def copied_runs(self):
+        runs = f"{self.folder}/runs"
+        shutil.copytree(self.runs, runs, symlinks=True)
+        return runs
+
+    def test_onnx_is_the_default_and_says_what_it_takes_and_gives(self):
+        answer = self.exported()
+        self.assertEqual(answer["format"], "onnx")
+        self.assertEqual(answer["inputs"], [{"name": "x", "dtype": "f32", "shape": ["N", 1]}])
+        self.assertEqual(answer["outputs"], [{"name": "output", "dtype": "f32", "shape": ["N", 1]}])
+        self.assertEqual((answer["epoch"], answer["node"]), (3, "learn"))
+        self.assertEqual(answer["weights_sha256"], self.result["weights_sha256"])
+        content = pathlib.Path(self.out).read_bytes()
+        self.assertEqual(len(content), answer["bytes"])
+        self.assertTrue(content.startswith(b"\x08\x07\x12\x08millrace"))
+
+    def test_a_run_is_named_by_last_its_name_or_its_folder(self):
+        first = self.exported(word="last")
+        again = self.exported("--force", word=f"{self.runs}/kept-1")
+        self.assertEqual(first["weights_sha256"], again["weights_sha256"])
+        self.assert_refused(self.export("-o", self.out, "--force", word="kept-7"), 2, "unknown-run")
+
+    def test_people_read_what_was_written(self):
+        process = self.export("-o", self.out)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertIn("the model of `learn` after epoch 3", process.stdout)
+        self.assertIn("x f32 [N, 1]", process.stdout)
+
+    def test_the_same_run_gives_the_same_bytes(self):
+        self.exported()
+        before = pathlib.Path(self.out).read_bytes()
+        self.exported("--force")
+        self.assertEqual(pathlib.Path(self.out).read_bytes(), before)
+
+    def test_nothing_is_overwritten_without_force(self):
+        pathlib.Path(self.out).write_text("mine", encoding="utf-8")
+        for form in ("onnx", "safetensors", "npy"):
+            self.assert_refused(self.export("-o", self.out, "--format", form), 7, "export-exists")
+        self.assertEqual(pathlib.Path(self.out).read_text(encoding="utf-8"), "mine")
+        self.exported("--force")
+        self.assertNotEqual(pathlib.Path(self.out).read_bytes(), b"mine")
+
+    def test_a_folder_that_is_not_there_is_not_made(self):
+        self.assert_refused(self.export("-o", f"{self.folder}/no/model"), 7, "output-unwritable")
+
+    def test_safetensors_have_the_weights_alone_and_the_metadata(self):
+        answer = self.exported("--format", "safetensors")
+        metadata, tensors = read_tensors(self.out)
+        kept, of_checkpoint = read_tensors(answer["checkpoint"])
+        self.assertEqual({name: shape for name, (_, shape, _) in tensors.items()}, TENSORS)
+        for name, tensor in tensors.items():
+            self.assertEqual(tensor, of_checkpoint[name])
+        self.assertEqual(metadata["weights_sha256"], kept["weights_sha256"])
+        self.assertEqual((metadata["epoch"], metadata["node"]), ("3", "learn"))
+
+    def test_npy_is_a_folder_with_a_file_for_each_tensor(self):
+        answer = self.exported("--format", "npy")
+        _, tensors = read_tensors(answer["checkpoint"])
+        self.assertEqual(sorted(os.listdir(self.out)), sorted(f"{name}.npy" for name in TENSORS))
+        for name, shape in TENSORS.items():
+            content = pathlib.Path(f"{self.out}/{name}.npy").read_bytes()
+            length, = struct.unpack("<H", content[8:10])
+            header = eval(content[10:10 + length])  # a literal of Python, by the format's own description
+            self.assertEqual(header, {"descr": "<f4", "fortran_order": False, "shape": tuple(shape)})
+            self.assertEqual(content[10 + length:], tensors[name][2])
+        self.exported("--format", "npy", "--force")
+
+    def test_the_best_is_that_of_the_monitored_metric(self):
+        losses = [epoch["loss"] for epoch in self.result["epochs"]]
+        self.assertEqual(self.exported("--best")["epoch"], 1 + losses.index(max(losses)))
+
+    def test_a_torn_checkpoint_is_not_used_and_that_is_said(self):
+        runs = self.copied_runs()
+        newest = sorted(glob.glob(f"{runs}/kept-1/attempts/*/checkpoints/*.safetensors"))[-1]
+        with open(newest, "r+b") as file:
+            file.truncate(os.path.getsize(newest) - 1)
+        process = self.export("-o", self.out, "--json", runs=runs)
+        self.assertEqual(result_of(process)["epoch"], 2)
+        self.assertIn("not used: ", process.stderr)
+
+    def test_a_run_without_checkpoints_is_refused(self):
+        runs = self.copied_runs()
+        for path in glob.glob(f"{runs}/kept-1/attempts/*/checkpoints/*.safetensors"):
+            os.remove(path)
+        self.assert_refused(self.export("-o", self.out, runs=runs), 4, "export-no-checkpoint")
+        self.assertFalse(os.path.exists(self.out))
+
+    def test_what_cannot_be_meant_is_told(self):
+        self.assertEqual(self.export().returncode, 2)
+        self.assertIn("-o FILE", self.export().stderr)
+        self.assertIn("onnx", self.export("-o", self.out, "--format", "h5").stderr)
+        self.assert_refused(self.export("-o", self.out, "--node", "teach"), 2, "export-node")
+        self.assertEqual(self.export("-o", self.out, "--format", "npy", "--without-preprocessing").returncode, 2)
+
+    def test_a_stage_without_a_form_is_named(self):
+        config = f"{self.folder}/classes.yaml"
+        pathlib.Path(config).write_text("""version: 1
+name: classes
+epochs: 1
+device: cpu
+graph:
+  rows:    {stage: table_source, with: {columns: {x: [a, b, c], y: [1, 2, 3]}}}
+  hot:     {stage: one_hot, in: rows.x, with: {classes: 3}}
+  batches: {stage: batcher, in: {inputs: hot, targets: rows.y}, with: {batch_size: 2}}
+  learn:   {stage: trainer, in: batches, with: {model: [dense: {units: 1}], loss: mse}}
+""", encoding="utf-8")
+        runs = f"{self.folder}/runs"
+        self.assertEqual(run(config, "--runs", runs).returncode, 0)
+        process = self.export("-o", self.out, word="last", runs=runs)
+        self.assert_refused(process, 3, "export-stage")
+        self.assertIn("`hot`", process.stderr)
+        self.assertIn("--without-preprocessing", process.stderr)
+        self.assert_refused(self.export("-o", self.out, "--best", word="last", runs=runs), 2, "export-no-monitor")
+        answer = self.exported("--without-preprocessing", word="last", runs=runs)
+        self.assertEqual(answer["inputs"], [{"name": "inputs", "dtype": "f32", "shape": ["N", 3]}])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,50 @@
+// Protocol buffers byte by byte, from the encoding's own description.
+#include "catch.hpp"
+
+#include "export/onnx_graph.hpp"
+#include "export/proto_writer.hpp"
+
+#include <string>
+
+using namespace millrace;
+using namespace millrace::pipelines;
+using namespace std::string_literals;
+
+TEST_CASE("A number is its field and then groups of seven bits, the lowest first") {
+  ProtoWriter writer;
+  writer.number(1, 0);
+  writer.number(1, 127);
+  writer.number(1, 128);
+  writer.number(2, 300);
+  CHECK(writer.bytes() == "\x08\x00\x08\x7f\x08\x80\x01\x10\xac\x02"s);
+}
+
+TEST_CASE("A negative number takes ten bytes, a field above 15 two") {
+  ProtoWriter writer;
+  writer.number(20, -1);
+  CHECK(writer.bytes() == "\xa0\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"s);
+}
+
+TEST_CASE("Texts and messages stand behind their length") {
+  ProtoWriter inner, outer;
+  inner.number(1, 5);
+  outer.text(2, "testing");
+  outer.message(3, inner);
+  outer.text(4, "");
+  CHECK(outer.bytes() == "\x12\x07testing\x1a\x02\x08\x05\x22\x00"s);
+}
+
+TEST_CASE("A length above 127 takes two bytes") {
+  ProtoWriter writer;
+  writer.text(1, std::string(200, 'a'));
+  CHECK(writer.bytes() == "\x0a\xc8\x01"s + std::string(200, 'a'));
+}
+
+TEST_CASE("A model of ONNX begins with its version and its producer, and ends with what people want to know") {
+  OnnxGraph graph;
+  graph.name = "g";
+  graph.metadata = {{"k", "v"}};
+  const std::string text = onnx_text(graph);
+  CHECK(text.starts_with("\x08\x07\x12\x08millrace\x1a"s));
+  CHECK(text.ends_with("\x3a\x03\x12\x01g\x42\x04\x0a\x00\x10\x0d\x72\x06\x0a\x01k\x12\x01v"s));
+}
