@@ -126,12 +126,13 @@ TEST_CASE("normalize keeps its order of roundings: float32 by product and sum, a
         Ops{"Cast", "Sub", "Div", "Cast"});
   CHECK(value_of<double>(constant(standard, "ready/std")) == 0.3);
 
-  const OnnxGraph wide =
-      onnx_of(graph_with("  ready: {stage: normalize, in: table.x, with: {scale: 0.1}}\n", kDense, "mse", "i32"));
+  const OnnxGraph wide = onnx_of(
+      graph_with("  half: {stage: normalize, in: table.x, with: {scale: 0.1}}\n  ready: {stage: flatten, in: half}\n",
+                 kDense, "mse", "i32"));
   CHECK(wide.inputs[0].type == OnnxType::i32);
   CHECK(Ops{wide.nodes[0].op, wide.nodes[1].op, wide.nodes[2].op, wide.nodes[3].op} ==
         Ops{"Cast", "Mul", "Add", "Cast"});
-  CHECK(value_of<double>(constant(wide, "ready/scale")) == static_cast<double>(0.1F));
+  CHECK(value_of<double>(constant(wide, "half/scale")) == static_cast<double>(0.1F));
 }
 
 TEST_CASE("What is measured is prepared as in use: the evaluator's way counts, not the trainer's") {
