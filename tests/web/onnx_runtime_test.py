@@ -22,20 +22,34 @@ device: cpu
 graph:
   valid:   {{stage: idx_loader, with: {{dataset: mnist, split: test}}}}
   flat:    {{stage: flatten, in: valid.images}}
-  inputs:  {{stage: normalize, in: flat, with: {{scale: 1/255}}}}
+  inputs:  {{stage: normalize, in: flat, with: {normalize}}}
   batches: {{stage: batcher, in: {{inputs: inputs}}, with: {{batch_size: 1000}}}}
   saved:
     stage: saved_model
     with:
       file: {file}
       loss: categorical_crossentropy
-      model:
-        - dense: {{units: 512, activation: relu}}
-        - dense: {{units: 512, activation: relu}}
-        - dense: {{units: 10, activation: softmax}}
+      model: {model}
   predict: {{stage: predictor, in: {{data: batches, model: saved.model}}}}
   show:    {{stage: print, in: {{in: predict}}, with: {{rows: 10000}}}}
 """
+
+TRAIN = """version: 1
+extends: {base}
+name: other
+epochs: 1
+device: cpu
+chains:
+  rows: [flatten, normalize: {normalize}]
+graph:
+  learn: {{with: {{model: {model}}}}}
+"""
+# What is done with rows, and layers. The last way goes through float64: its mean is far outside of the bytes.
+WAYS = [
+    ("{scale: 1/255}", "[dense: {units: 512, activation: relu}, dense: {units: 512, activation: relu}, dense: {units: 10, activation: softmax}]"),
+    ("{mean: 33.3184, std: 78.5675}", "[dense: {units: 64, activation: tanh}, dropout: {rate: 0.2}, dense: {units: 32, activation: sigmoid, use_bias: false}, dense: {units: 10, activation: softmax}]"),
+    ("{mean: 600, std: 300}", "[dense: {units: 64}, dense: {units: 10, activation: softmax}]"),
+]
 
 
 def skip(why):
@@ -81,9 +95,9 @@ def runtime_answers(folder, model, rows):
     return json.loads((folder / "out.json").read_text(encoding="utf-8"))
 
 
-def own_probabilities(folder, checkpoint):
+def own_probabilities(folder, checkpoint, way):
     config = folder / "predict.yaml"
-    config.write_text(PREDICT.format(file=json.dumps(checkpoint)), encoding="utf-8")
+    config.write_text(PREDICT.format(file=json.dumps(checkpoint), normalize=way[0], model=way[1]), encoding="utf-8")
     text = program(str(config), "--no-keep", "--quiet")
     return [row for line in text.splitlines() if "[[" in line for row in json.loads(line[line.index("[["):])]
 
@@ -108,17 +122,23 @@ def compare(answers, own, accuracy):
     assert abs(right - accuracy) < 1e-9
 
 
+def check(way, rows):
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        runs, model, config = str(folder / "runs"), str(folder / "model.onnx"), folder / "train.yaml"
+        config.write_text(TRAIN.format(base=ROOT / "configs" / "mnist_mlp.yaml", normalize=way[0], model=way[1]), encoding="utf-8")
+        run = json.loads(program(str(config), "--runs", runs, "--json"))
+        exported = json.loads(program("export", "last", "--runs", runs, "-o", model, "--json"))
+        print("; ".join(way), end=": ")
+        compare(runtime_answers(folder, model, rows), own_probabilities(folder, exported["checkpoint"], way),
+                run["epochs"][-1]["val_accuracy"])
+
+
 def main():
     rows = images()
     install()
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        runs = str(folder / "runs")
-        run = json.loads(program("mnist_mlp", "--runs", runs, "--set", "epochs=1", "--set", "device=cpu", "--json"))
-        model = str(folder / "model.onnx")
-        exported = json.loads(program("export", "last", "--runs", runs, "-o", model, "--json"))
-        compare(runtime_answers(folder, model, rows), own_probabilities(folder, exported["checkpoint"]),
-                run["epochs"][-1]["val_accuracy"])
+    for way in WAYS:
+        check(way, rows)
 
 
 main()

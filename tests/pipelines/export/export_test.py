@@ -148,6 +148,11 @@ class Export(unittest.TestCase):
         self.assertEqual(result_of(process)["checkpoint"].rpartition("/")[2], before[-1].rpartition("/")[2])
         self.assertIn("not used: ", process.stderr)
 
+    def test_a_run_that_was_interrupted_gives_its_newest_model(self):
+        runs = self.copied_runs()
+        os.remove(f"{runs}/kept-1/summary.json")
+        self.assertEqual(self.exported(runs=runs)["weights_sha256"], self.result["weights_sha256"])
+
     def test_a_run_without_checkpoints_is_refused(self):
         runs = self.copied_runs()
         for path in self.checkpoints(runs):
