@@ -1,4 +1,5 @@
 // `pipeline-run export RUN -o FILE`: the trained model of a run as a file that other programs read.
+#include "command/keeping/run_target.hpp"
 #include "command/keeping/runs_option.hpp"
 #include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
@@ -122,21 +123,6 @@ std::string conflict(const ExportOptions& options) {
   return "";
 }
 
-Target run_target() {
-  return {
-      .name = "RUN",
-      .help = "A run's folder, its name, or last",
-      .example = "last",
-      .missing = "no run given",
-      .store = [](VerbOptions& options, const std::string& run) { dynamic_cast<ExportOptions&>(options).run = run; },
-      .candidates =
-          [](const TypedWords& typed) {
-            std::vector<std::string> words = run_names(typed);
-            words.push_back(kFileCandidates);
-            return words;
-          }};
-}
-
 std::vector<Option> own_options() {
   return {{.name = "output",
            .letter = "o",
@@ -170,7 +156,7 @@ std::vector<Option> own_options() {
 const RegisteredVerb kVerb({.name = "export",
                             .group = VerbGroup::run,
                             .summary = "the trained model of a run as ONNX, safetensors or NPY",
-                            .target = run_target(),
+                            .target = run_target(into(&ExportOptions::run)),
                             .options = joined({own_options(), {runs_option(), json_option(), plugin_option()}}),
                             .examples = {"pipeline-run export last --runs runs -o model.onnx"},
                             .only_looks = false,
