@@ -189,6 +189,26 @@ graph:
         answer = self.exported("--without-preprocessing", word="last", runs=runs)
         self.assertEqual(answer["inputs"], [{"name": "inputs", "dtype": "f32", "shape": ["N", 3]}])
 
+    def test_a_stage_of_a_plugin_on_the_way_is_named(self):
+        config, runs = f"{self.folder}/moved.yaml", f"{self.folder}/runs"
+        pathlib.Path(config).write_text(f"""version: 1
+name: moved
+epochs: 1
+device: cpu
+graph:
+  letters: {{stage: idx_loader, with: {{images: {os.path.abspath('examples/random_affine/letters.idx')}}}}}
+  moved:   {{stage: random_affine, in: letters.images, with: {{max_shift: 1}}}}
+  flat:    {{stage: flatten, in: moved}}
+  unit:    {{stage: normalize, in: flat, with: {{scale: 1/255}}}}
+  batches: {{stage: batcher, in: {{inputs: unit, targets: unit}}, with: {{batch_size: 2}}}}
+  learn:   {{stage: trainer, in: batches, with: {{model: [dense: {{units: 64}}], loss: mse}}}}
+""", encoding="utf-8")
+        process = run(config, "--runs", runs)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        process = self.export("-o", self.out, word="last", runs=runs)
+        self.assert_refused(process, 3, "export-stage")
+        self.assertIn("node `moved`, on the way to the model, has stage `random_affine`", process.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
