@@ -187,14 +187,19 @@ constexpr std::array kElsewhere{
     Spelling{"inference",
              "pipeline-run predict RUN FILE tells what a run's model makes of a file; in a graph a `predictor` does"},
     Spelling{"save",
-             "weights are not saved yet; `print: {stage: print, in: {model: learn.model}}` writes them as text"},
+             "a run keeps its weights in checkpoints; `pipeline-run export last -o model.onnx` writes them for other "
+             "programs"},
     Spelling{"export",
-             "weights are not saved yet; `print: {stage: print, in: {model: learn.model}}` writes them as text"},
+             "a run keeps its weights in checkpoints; `pipeline-run export last -o model.onnx` writes them for other "
+             "programs"},
     Spelling{"checkpoint",
-             "weights are not saved yet; `print: {stage: print, in: {model: learn.model}}` writes them as text"},
-    Spelling{"resume", "a run is not resumed: it starts from its seed"},
-    Spelling{"load", "weights are not saved yet, so none are loaded: a run starts from its seed"},
-    Spelling{"restore", "weights are not saved yet, so none are loaded: a run starts from its seed"},
+             "a run keeps its weights in checkpoints; `pipeline-run export last -o model.onnx` writes them for other "
+             "programs"},
+    Spelling{"resume", "`pipeline-run resume last` goes on with a run"},
+    Spelling{"load",
+             "`pipeline-run resume last` goes on with a run; the stage `saved_model` brings a model into a graph"},
+    Spelling{"restore",
+             "`pipeline-run resume last` goes on with a run; the stage `saved_model` brings a model into a graph"},
 };
 
 // "CategoricalCrossentropy" and "batch-size" as they would be spelled here.

@@ -32,6 +32,12 @@ void make_folder(const ExportTarget& target) {
               fmt::format("cannot make the folder `{}`: {}", target.path, failed.message()));
 }
 
+std::string npy_text(const SafetensorsTensor& tensor) {
+  std::string text = npy_header_text(NpyType::f4, tensor.shape);
+  text.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
+  return text;
+}
+
 }  // namespace
 
 void require_free(const ExportTarget& target) {
@@ -67,8 +73,7 @@ std::uint64_t write_npy_export(const ExportTarget& target, const KeptModel& kept
   make_folder(target);
   std::uint64_t bytes = 0;
   for_each_weight(*kept.model, [&](const SafetensorsTensor& tensor) {
-    bytes +=
-        write_export({target.path + "/" + tensor.name + ".npy", target.force}, npy_text(tensor.shape, tensor.bytes));
+    bytes += write_export({target.path + "/" + tensor.name + ".npy", target.force}, npy_text(tensor));
   });
   return bytes;
 }
