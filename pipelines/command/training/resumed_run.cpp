@@ -39,7 +39,8 @@ void draw_as_before(const nlohmann::ordered_json& environment, CheckedConfig& ch
   if (numbers == environment.end()) return;
   try {
     keep_draws(numbers->get<SeedNumbers>(), checked);
-  } catch (const nlohmann::json::exception&) {  // NOLINT(bugprone-empty-catch): the config's hash differs then, which is told
+  } catch (const nlohmann::json::
+               exception&) {  // NOLINT(bugprone-empty-catch): the config's hash differs then, which is told
   }
 }
 
@@ -63,7 +64,9 @@ void require_savable(const std::string& folder, const ValidatedGraph& graph) {
 }
 
 std::string place_text(const Resumption& from) {
-  if (from.states.empty()) return "from its beginning: it has no checkpoint that can be used";
+  if (from.states.empty())
+    return from.refused.empty() ? "from its beginning: its journal tells of no checkpoint"
+                                : "from its beginning: no checkpoint can be used";
   const CheckpointPosition& at = from.checkpoints.back().position;
   return at.is_epoch_complete ? fmt::format("behind epoch {}", at.epoch)
                               : fmt::format("behind batch {} of epoch {}", at.batch, at.epoch);
@@ -165,7 +168,12 @@ Resumption resumption_in(const std::string& folder, const ValidatedGraph& graph)
 
 }  // namespace
 
-std::string summary_of_finished(const std::string& folder) { return content_of(below(folder, run_parts::kSummary)); }
+bool is_finished(const std::string& folder) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(below(folder, run_parts::kSummary), ignored));
+}
+
+std::string summary_of(const std::string& folder) { return content_of(below(folder, run_parts::kSummary)); }
 
 void enter_folder_of(const std::string& folder) {
   std::error_code ignored;

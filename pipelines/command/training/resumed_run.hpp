@@ -10,8 +10,9 @@
 
 namespace millrace::pipelines {
 
-/// The text of a finished run's summary.json; empty where it is not finished.
-std::string summary_of_finished(const std::string& folder);
+/// Whether the run has a summary, which no run has before it is finished; and its text.
+bool is_finished(const std::string& folder);
+std::string summary_of(const std::string& folder);
 
 /// Goes into the folder in which the run was started, where it is there, so that paths of data mean the same.
 void enter_folder_of(const std::string& folder);

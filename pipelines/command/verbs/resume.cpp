@@ -38,9 +38,9 @@ std::string finished_text(const std::string& folder, const nlohmann::ordered_jso
   return text + "\n";
 }
 
-int tell_finished(const std::string& folder, const std::string& summary, bool as_json) {
-  const auto object = nlohmann::ordered_json::parse(summary, nullptr, false);
-  if (!object.is_object())
+int tell_finished(const std::string& folder, bool as_json) {
+  const auto object = nlohmann::ordered_json::parse(summary_of(folder), nullptr, false);
+  if (!object.is_object() || !object.contains("epochs"))
     throw Error(ErrorKind::data, "run-unreadable",
                 fmt::format("`{}/{}` cannot be read as what a run has written", folder, run_parts::kSummary),
                 "the run was finished: start another one with its config.yaml");
@@ -48,15 +48,21 @@ int tell_finished(const std::string& folder, const std::string& summary, bool as
   return 0;
 }
 
+/// Where a child is kept: beside its parent, unless said.
+std::string runs_of_child(const ResumeOptions& given, const std::string& parent) {
+  return given.runs.empty() ? fs::path(parent).parent_path().string() : fs::absolute(given.runs).string();
+}
+
 int act(const ResumeOptions& given) {
   const std::string folder = fs::absolute(find_run(given.run, given.runs_folder())).string();
-  if (const std::string summary = summary_of_finished(folder); !summary.empty() && !given.is_child())
-    return tell_finished(folder, summary, given.json);
+  if (!given.is_child() && is_finished(folder)) return tell_finished(folder, given.json);
   ResumeOptions options = given;
+  options.goes_on = true;
   options.config = (fs::path(folder) / run_parts::kConfig).string();
+  const ChildRun child{folder, runs_of_child(given, folder), given.other_bits};
   enter_folder_of(folder);
   return train(options, [&](CheckedConfig& checked, const RunInfo& info) {
-    return options.is_child() ? resume_as_child(checked, info, folder, options.other_bits, options.quiet)
+    return options.is_child() ? resume_as_child(checked, info, child, options.quiet)
                               : resume_run(checked, info, folder, options.quiet);
   });
 }

@@ -105,7 +105,8 @@ Checkpoint read_kept(const KeptCheckpoint& kept, const PastRun& past, const std:
   Checkpoint checkpoint = read_checkpoint(path, models);
   InputFile file(path);
   if (read_checkpoint_header(file).sha256 != kept.sha256 || checkpoint.position != kept.position)
-    throw Error(ErrorKind::data, "checkpoint-foreign", fmt::format("{} is not the file that the journal tells of", path));
+    throw Error(ErrorKind::data, "checkpoint-foreign",
+                fmt::format("{} is not the file that the journal tells of", path));
   return checkpoint;
 }
 

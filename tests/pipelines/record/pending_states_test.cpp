@@ -2,7 +2,9 @@
 #include "record/checkpoints/pending_states.hpp"
 #include "catch.hpp"
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 using namespace millrace;
 using namespace millrace::pipelines;
@@ -45,6 +47,22 @@ TEST_CASE("the trainer may be an epoch ahead of what is told", "[record]") {
   CHECK(place(states.next()) == "1+");
   states.told(2);
   CHECK(place(states.next()) == "2+");
+}
+
+TEST_CASE("a trainer that waits for another is there whole for each of that one's states", "[record]") {
+  PendingStates states({kTrainer, kSecond}, 1);
+  NodeState ahead = behind("learn", 1, 5);
+  ahead.state.put("weights", std::vector<std::byte>(4));
+  states.take(ahead);
+  for (const std::uint64_t batch : {1U, 2U, 3U}) {
+    states.take(behind("other", 1, batch));
+    const auto run = states.next();
+    REQUIRE(run);
+    CHECK(place(run) == "1." + std::to_string(batch));
+    REQUIRE(run->nodes.size() == 2);
+    CHECK(run->nodes.front().node == "learn");
+    CHECK(run->nodes.front().state.entries().size() == 1);
+  }
 }
 
 TEST_CASE("in the middle of an epoch a state counts once the epoch before has been told", "[record]") {

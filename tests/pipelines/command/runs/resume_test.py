@@ -275,6 +275,121 @@ class Resume(unittest.TestCase):
         self.assertIn("--other-bits", refused.stderr)
         self.require_child(self.resume("--set", f"epochs={EPOCHS}", "--other-bits"))
 
+    def write_config(self, name, text):
+        path = f"{self.runs}/{name}.yaml"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def finish_again(self, config, *sets):
+        """The hash of a run with these overrides, and of one that goes on from its middle."""
+        sets = [word for value in sets for word in ("--set", value)]
+        whole = run(config, "--runs", f"{self.runs}/a", "--json", *sets)
+        self.assertEqual(whole.returncode, 0, whole.stderr)
+        self.assertEqual(run(config, "--runs", f"{self.runs}/b", "--quiet", "--set", f"epochs={EPOCHS - 2}", *sets).returncode, 0)
+        name = os.path.splitext(os.path.basename(config))[0]
+        again = run("resume", f"{self.runs}/b/{name}-1/", "--set", f"epochs={EPOCHS}", "--json")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        os.remove(f"{self.runs}/a/{name}-1/summary.json")
+        same = run("resume", f"{self.runs}/a/{name}-1", "--json")
+        self.assertEqual(same.returncode, 0, same.stderr)
+        return [result_of(process)["models"] for process in (whole, again, same)]
+
+    def test_nodes_draw_as_beside_those_that_the_command_line_took_away(self):
+        extra = "graph:\n  extra:   {stage: table_source, with: {shuffle: true, columns: {x: [1, 2]}}}\n"
+        config = self.write_config("nulls", CONFIG.replace("graph:\n", extra).replace("name: kept", "name: nulls"))
+        whole, again, same = self.finish_again(config, "extra=null")
+        self.assertEqual(again["learn"]["weights_sha256"], whole["learn"]["weights_sha256"])
+        self.assertEqual(same["learn"]["weights_sha256"], whole["learn"]["weights_sha256"])
+
+    def test_two_trainers_of_other_batch_sizes_are_kept_in_the_middle_of_an_epoch(self):
+        second = CONFIG[CONFIG.index("  batches:"):CONFIG.index("  all:")].replace("batches", "others").replace("learn:", "second:")
+        config = self.write_config("two", CONFIG.replace("name: kept", "name: two").replace("  all:", second.replace("batch_size: 4", "batch_size: 10") + "  all:"))
+        whole, again, same = self.finish_again(config)
+        for node in ("learn", "second"):
+            self.assertEqual(again[node]["weights_sha256"], whole[node]["weights_sha256"])
+            self.assertEqual(same[node]["weights_sha256"], whole[node]["weights_sha256"])
+        for epoch in range(1, EPOCHS + 1):  # from each place that is left
+            shutil.rmtree(f"{self.runs}/c", ignore_errors=True)
+            process = run(config, "--runs", f"{self.runs}/c", "--quiet", "--set", "keep.last=1000")
+            self.assertEqual(process.returncode, 0, process.stderr)
+            folder = f"{self.runs}/c/two-1"
+            os.remove(f"{folder}/summary.json")
+            for path in glob.glob(f"{folder}/checkpoints/epoch-*"):
+                if int(os.path.basename(path)[6:10]) >= epoch and (int(os.path.basename(path)[6:10]) > epoch or "batch" not in path):
+                    os.remove(path)
+            resumed = run("resume", folder, "--json")
+            self.assertEqual(resumed.returncode, 0, resumed.stderr)
+            for node in ("learn", "second"):
+                self.assertEqual(result_of(resumed)["models"][node]["weights_sha256"], whole[node]["weights_sha256"])
+
+    def test_a_checkpoint_that_the_journal_does_not_mean_is_never_taken(self):
+        self.start_and_end(signal.SIGKILL, 2)
+        other = run(self.config, "--runs", f"{self.runs}/other", "--quiet", "--set", "seed=99", "--set", "keep.last=1000")
+        self.assertEqual(other.returncode, 0, other.stderr)
+        newest = f"{self.folder}/{self.kept_lines()[-1]['values']['path']}"
+        theirs = f"{self.runs}/other/kept-1/checkpoints/{os.path.basename(newest)}"
+        if not os.path.exists(theirs):
+            theirs = sorted(glob.glob(f"{self.runs}/other/kept-1/checkpoints/*"))[0]
+        shutil.copy(theirs, newest)
+        process = self.resume()
+        self.assertIn("is not the file that the journal tells of", process.stderr)
+        self.require_whole(process)
+
+    def kept_lines(self):
+        with open(f"{self.folder}/metrics.jsonl", encoding="utf-8") as lines:
+            return [line for line in map(json.loads, lines) if line["kind"] == "checkpoint"]
+
+    def test_a_journal_leads_to_no_file_outside_of_the_run(self):
+        self.start_and_end(signal.SIGKILL, 2)
+        precious = f"{self.runs}/precious.txt"
+        with open(precious, "w", encoding="utf-8") as file:
+            file.write("mine")
+        line = self.kept_lines()[0]
+        for path in ("../precious.txt", precious, "attempts/1/checkpoints/../../../../precious.txt"):
+            line["values"]["path"] = path
+            with open(f"{self.folder}/metrics.jsonl", "a", encoding="utf-8") as journal:
+                journal.write(json.dumps(line) + "\n")
+        process = self.resume()
+        self.assertIn("is no place where a run keeps checkpoints", process.stderr)
+        self.require_whole(process)
+        self.assertTrue(os.path.exists(precious))
+
+    def test_a_journal_that_lacks_an_epoch_is_not_gone_on_with_from_behind_it(self):
+        self.finish(EPOCHS)
+        os.remove(f"{self.folder}/summary.json")
+        path = f"{self.folder}/metrics.jsonl"
+        with open(path, encoding="utf-8") as journal:
+            lines = [line for line in journal if not (json.loads(line)["kind"] == "epoch" and json.loads(line)["epoch"] == 2)]
+        with open(path, "w", encoding="utf-8") as journal:
+            journal.writelines(lines)
+        process = self.resume()
+        self.assertIn("the journal says nothing of epoch 2", process.stderr)
+        self.require_whole(process)
+
+    def test_a_child_lies_beside_its_parent_however_that_is_named_or_where_it_is_told(self):
+        self.finish(EPOCHS - 2)
+        for word in (f"{self.folder}/", f"{self.folder}/."):
+            process = run("resume", word, "--set", f"epochs={EPOCHS}", "--quiet")
+            self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertEqual(sorted(os.listdir(self.runs)), ["kept-1", "kept-2", "kept-3"])
+        process = run("resume", self.folder, "--set", f"epochs={EPOCHS}", "--runs", f"{self.runs}/elsewhere", "--quiet")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertTrue(os.path.isdir(f"{self.runs}/elsewhere/kept-1"))
+
+    def test_a_child_that_is_not_to_be_kept_leaves_nothing(self):
+        self.finish(EPOCHS - 2)
+        process = self.resume("--set", f"epochs={EPOCHS}", "--set", "keep=false")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertEqual(result_of(process)["weights_sha256"], self.whole["weights_sha256"])
+        self.assertEqual(os.listdir(self.runs), ["kept-1"])
+
+    def test_odd_values_of_keep_are_refused_at_their_place(self):
+        for value in ("0", "-1", "null", "many"):
+            process = run(self.config, "--no-keep", "--set", f"keep.last={value}")
+            self.assertEqual(process.returncode, 3, process.stderr)
+            self.assertIn("keep.last", process.stderr)
+
     def test_a_folder_that_is_no_run_is_refused(self):
         process = run("resume", self.runs)
         self.assertIn("error[no-run-folder]", process.stderr)
