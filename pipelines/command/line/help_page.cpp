@@ -48,6 +48,7 @@ std::string verbs_text() {
 }
 
 std::string examples_text(const Verb& verb) {
+  if (verb.examples.empty()) return {};
   std::string text = verb.examples.size() > 1 ? "\nExamples:\n" : "\nExample:\n";
   for (const std::string& example : verb.examples) text += fmt::format("  {}\n", example);
   return text;

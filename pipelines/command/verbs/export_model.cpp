@@ -158,7 +158,7 @@ const RegisteredVerb kVerb({.name = "export",
                             .summary = "the trained model of a run as ONNX, safetensors or NPY",
                             .target = run_target(into(&ExportOptions::run)),
                             .options = joined({own_options(), {runs_option(), json_option(), plugin_option()}}),
-                            .examples = {"pipeline-run export last --runs runs -o model.onnx"},
+                            .examples = {"pipeline-run export last -o model.onnx"},
                             .only_looks = false,
                             .conflict = on_own(conflict)},
                            act);

@@ -34,7 +34,7 @@ const RegisteredVerb kVerb({.name = "report",
                             .summary = "what a run came to: verdict, curves, where the time went",
                             .target = run_target(into(&ReportOptions::run)),
                             .options = joined({{json_option(), runs_option()}, page_options()}),
-                            .examples = {},
+                            .examples = {"pipeline-run report last"},
                             .only_looks = false,
                             .conflict = on_own(conflict)},
                            act);

@@ -54,21 +54,33 @@ int list(const RunsOptions& options) {
   return 0;
 }
 
-// Each is told when it is gone, so that nobody wonders what a failure has left.
-void remove_each(const std::vector<RunStatus>& runs, const RunsOptions& options) {
+// One that a process has begun to work on meanwhile stays where it was not named.
+bool remove_one(const RunStatus& run, const RunsOptions& options) try {
+  if (!options.dry_run) remove_run(run.folder);
+  return true;
+} catch (const Error& error) {
+  if (error.name() != "run-in-use" || options.does(kRemove)) throw;
+  return false;
+}
+
+// Each is told when it is gone, so that nobody wonders what a failure has left. Returns those that are.
+std::vector<RunStatus> remove_each(const std::vector<RunStatus>& runs, const RunsOptions& options) {
+  std::vector<RunStatus> gone;
   for (const RunStatus& run : runs) {
-    if (!options.dry_run) remove_run(run.folder);
+    if (!remove_one(run, options)) continue;
+    gone.push_back(run);
     if (!options.json)
       answer(fmt::format("{} {} ({})\n", options.dry_run ? "would remove" : "removed", run.folder,
                          bytes_text(static_cast<double>(run.bytes))));
   }
+  return gone;
 }
 
 int remove(const std::vector<RunStatus>& runs, const RunsOptions& options) {
-  remove_each(runs, options);
+  const std::vector<RunStatus> gone = remove_each(runs, options);
   if (!options.json) return 0;
   Json object = {{"schema", 1}, {"dry_run", options.dry_run}, {"removed", Json::array()}};
-  for (const RunStatus& run : runs)
+  for (const RunStatus& run : gone)
     object["removed"].push_back({{"name", run.name}, {"run", run.folder}, {"bytes", run.bytes}});
   write_result(json_line(object));
   return 0;

@@ -156,7 +156,7 @@ COMMANDS = [
     (["load"], 2, "pipeline-run resume last"),
     (["restore"], 2, "pipeline-run resume last"),
     (["mnist"], 2, "did you mean `mnist_mlp`?"),
-    (["qwertz"], 2, "configs: colors_onehot, linear_fit, mnist_mlp, mnist_mlp_augmented; verbs: export, predict, resume, run, runs, check"),
+    (["qwertz"], 2, "configs: colors_onehot, linear_fit, mnist_mlp, mnist_mlp_augmented; verbs: compare, export, predict, report, resume, run, runs, check"),
     (["check", "qwertz"], 2, "configs: colors_onehot, linear_fit"),
     (["stages", "adam"], 2, "`adam` is a choice for `optimizer` of `trainer`: pipeline-run stages trainer; `pipeline-run"),
     (["stages", "relu"], 2, "pipeline-run stages trainer"),
@@ -338,13 +338,10 @@ class Guesses(unittest.TestCase):
                 self.assertEqual(process.returncode, 0, process.stderr)
                 self.assertIn("line" if text.startswith("line") else "extra", run("show", child).stdout)
 
-    def test_the_node_that_shows_weights_works_as_it_is_told(self):
-        with open(TINY, encoding="utf-8") as config:
-            text = config.read()
-        for verb in ("inference",):
-            node = re.search("`(print: .*)`", help_of(run(verb, TINY))).group(1)
-            process = run("check", "-", input=f"{text}  {node}\n")
-            self.assertEqual(process.returncode, 0, process.stderr)
+    def test_what_other_programs_call_it_is_answered_with_a_verb_that_there_is(self):
+        for word, verb in (("inference", "predict"), ("save", "export"), ("load", "resume")):
+            self.assertIn(verb, re.findall("pipeline-run ([a-z]+) ", help_of(run(word, TINY))))
+            self.assertEqual(run(verb, "--help").returncode, 0)
 
     def test_what_is_taken_away_is_missed_where_it_was_used(self):
         process = run("check", MNIST, "--set", "valid=null")

@@ -35,6 +35,7 @@ class Help(unittest.TestCase):
                 self.assertIn("--" + option["name"], text)
             for example in verb["examples"]:
                 self.assertIn(f"\n  {example}\n", text)
+            self.assertEqual(bool(verb["examples"]), "\nExample" in text)
             self.assertTrue(text.startswith("usage: pipeline-run"))
 
     def test_quickstart_lets_every_option_of_a_run_through(self):

@@ -248,6 +248,21 @@ class Listed(WithRuns):
         self.kept("runs", "prune", "--keep", "1")
         self.assertEqual(self.names(), ["c-1"])
 
+    def test_what_never_became_a_run_is_none_of_the_newest(self):
+        self.three()
+        for part in ("claim", "attempts"):
+            os.makedirs(f"{self.folder}/runs/d-1/{part}")
+        process = self.kept("runs", "prune", "--keep", "1", "--dry-run")
+        self.assertEqual(re.findall(r"would remove (\S+)", process.stdout), ["runs/b-1", "runs/a-1"])
+        self.assertEqual(re.findall(r"would remove (\S+)", self.kept("runs", "rm", "last", "--dry-run").stdout), ["runs/c-1"])
+
+    def test_a_link_to_a_run_is_not_followed_with_a_slash_behind_it_either(self):
+        self.three()
+        os.symlink("a-1", f"{self.folder}/runs/short")
+        for word in ("runs/short", "runs/short/", "runs/short/."):
+            self.assertIn("error[no-run-folder]", self.kept("runs", "rm", word, code=2).stderr)
+        self.assertTrue(os.path.exists(f"{self.folder}/runs/a-1/summary.json"))
+
     def test_a_run_that_is_running_is_neither_removed_nor_pruned(self):
         process = self.running()
         self.kept(*QUICK, "--quiet")
