@@ -221,6 +221,10 @@ class Lint(unittest.TestCase):
         self.accepts("check_tests_built", *build)
         self.plant("tests/stages/forgotten_test.cpp", "", "forgotten_test.cpp: no build", "check_tests_built", *build)
         self.plant("tests/tools/forgotten_test.py", "", "forgotten_test.py: no build", "check_tests_built", *build)
+        self.plant("tests/web/client_test.py", "", "client_test.py: no build", "check_tests_built", *build)
+        self.write("tools/test", "client onnx tests/web/client_test.py\n")
+        self.write("tests/web/client_test.py", "")
+        self.accepts("check_tests_built", *build)
 
     def link(self, name, *flags):
         self.write("empty.cpp", "int empty() { return 0; }\n")
