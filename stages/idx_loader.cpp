@@ -8,6 +8,7 @@
 #include "idx/idx_choice.hpp"
 #include "idx/idx_file.hpp"
 #include "idx/idx_inference.hpp"
+#include "params/about_param.hpp"
 #include "rows/row_blocks.hpp"
 #include "rows/row_choice.hpp"
 #include "rows/row_file.hpp"

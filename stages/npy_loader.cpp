@@ -4,6 +4,7 @@
 //   targets: any [n, ...], as in the file
 //   example: train: {stage: npy_loader, with: {inputs: x.npy, targets: y.npy, shuffle: true}}
 #include "npy/npy_rows.hpp"
+#include "params/about_param.hpp"
 #include "rows/row_blocks.hpp"
 #include "rows/row_choice.hpp"
 #include "rows/row_file.hpp"
@@ -25,17 +26,6 @@
 
 namespace millrace::stages {
 namespace {
-
-/// What `read` throws is about the parameter.
-template <class Read>
-auto about(const char* param, Read read) {
-  try {
-    return read();
-  } catch (Error& error) {
-    error.about_param(param);
-    throw;
-  }
-}
 
 class NpyLoader final : public Source {
  public:

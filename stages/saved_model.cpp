@@ -3,6 +3,7 @@
 //   model:   a snapshot, once in every epoch
 //   example: saved: {stage: saved_model, with: {file: best.safetensors, model: [dense: {units: 10}], loss: mse}}
 #include "batch/model_ends.hpp"
+#include "params/about_param.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/files/checkpoint.hpp>
@@ -18,17 +19,6 @@
 
 namespace millrace::stages {
 namespace {
-
-/// What `call` throws is about the parameter.
-template <class Call>
-auto about(const char* param, Call call) {
-  try {
-    return call();
-  } catch (Error& error) {
-    error.about_param(param);
-    throw;
-  }
-}
 
 class SavedModel final : public Source {
  public:

@@ -4,7 +4,6 @@
 #include "idx_file.hpp"
 
 #include <millrace/dataset.hpp>
-#include <millrace/error.hpp>
 
 #include <cstdint>
 #include <string>
@@ -17,17 +16,6 @@ struct IdxChoice {
   const DatasetInfo* dataset = nullptr;
   std::string split, images, labels;  ///< labels: empty when there are none
 };
-
-/// Calls `read`. The error of a file points at the parameter that names it.
-template <class Read>
-auto about(const char* param, Read read) {
-  try {
-    return read();
-  } catch (Error& error) {
-    error.about_param(param);
-    throw;
-  }
-}
 
 /// The file of a named data set for `role`, "images" or "labels".
 const DatasetFile& file_of(const IdxChoice& choice, std::string_view role);

@@ -1,6 +1,8 @@
 // Reads headers, and the labels of a path, so that `check` can compare them with the classes and say which one does not fit.
 #include "idx_inference.hpp"
 
+#include "params/about_param.hpp"
+
 #include "labels.hpp"
 
 #include <millrace/byte_reader.hpp>

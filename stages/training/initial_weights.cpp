@@ -1,7 +1,8 @@
 // Weights go into a step the way a saved state does: the step's own is taken, changed and given back, whatever device it is on.
 #include "initial_weights.hpp"
 
-#include <millrace/error.hpp>
+#include "params/about_param.hpp"
+
 #include <millrace/files/initial_weights.hpp>
 #include <millrace/input_file.hpp>
 
@@ -17,19 +18,16 @@ namespace {
 constexpr const char* kParam = "init_from";
 constexpr const char* kWeights = "weights";  ///< what TrainStep::save calls them
 
-LayerMatches matches_in(const std::string& file, const ModelSpec& model) try {
+LayerMatches matches_in(const std::string& file, const ModelSpec& model) {
   InputFile input(file);
   return match_layers(read_safetensors_header(input), model);
-} catch (Error& error) {
-  error.about_param(kParam);
-  throw;
 }
 
 }  // namespace
 
 void infer_initial_weights(const std::string& file, const ModelSpec& model, InferContext& ctx) {
   ctx.reads_file(file);
-  const LayerMatches matches = matches_in(file, model);
+  const LayerMatches matches = about(kParam, [&] { return matches_in(file, model); });
   const auto is_taken = [](const auto& match) { return match.second.empty(); };
   if (std::none_of(matches.begin(), matches.end(), is_taken))
     return ctx.error(
@@ -43,17 +41,14 @@ void infer_initial_weights(const std::string& file, const ModelSpec& model, Infe
                "expected where the end of a model is exchanged; else write the layers that the file has");
 }
 
-void load_initial_weights(const std::string& file, const ModelSpec& model, TrainStep& step) try {
+void load_initial_weights(const std::string& file, const ModelSpec& model, TrainStep& step) {
   StageState state;
   step.save(state);
   const auto own = state.get(kWeights);
   std::vector<std::byte> weights(own.begin(), own.end());
-  read_layers(file, model, weights);
+  about(kParam, [&] { read_layers(file, model, weights); });
   state.put(kWeights, weights);
   step.load(state);
-} catch (Error& error) {
-  error.about_param(kParam);
-  throw;
 }
 
 }  // namespace millrace::stages
