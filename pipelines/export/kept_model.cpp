@@ -10,11 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <filesystem>
-#include <map>
-#include <optional>
-#include <system_error>
 
 namespace millrace::pipelines {
 namespace {
@@ -42,39 +38,14 @@ Loss loss_of(const ValidatedGraph& graph, const std::string& name) {
   return Loss::mse;
 }
 
-/// Those whose files are there, the newest first.
-std::vector<KeptCheckpoint> newest_first(const PastRun& past, const std::string& folder) {
-  std::vector<KeptCheckpoint> found;
-  std::error_code ignored;
-  for (auto kept = past.checkpoints.rbegin(); kept != past.checkpoints.rend(); ++kept)
-    if (std::filesystem::exists(path_of(folder, *kept), ignored)) found.push_back(*kept);
-  return found;
-}
-
-/// Values of the metric by epoch.
-std::map<std::uint32_t, double> values_of(const PastRun& past, const std::string& metric) {
-  std::map<std::uint32_t, double> values;
-  for (const Metrics& epoch : past.epochs)
-    if (const auto value = epoch.find(metric)) values[epoch.epoch] = *value;
-  return values;
-}
-
-// Of equal values the first epoch counts, as with the checkpoint that stays.
-std::vector<KeptCheckpoint> best_first(std::vector<KeptCheckpoint> kept, const PastRun& past, const KeepSpec& keep) {
+/// The best one alone: the second best is not the best.
+std::vector<KeptCheckpoint> best_of(const std::vector<KeptCheckpoint>& stored, const PastRun& past,
+                                    const KeepSpec& keep) {
   if (keep.monitor.empty())
     throw Error(ErrorKind::usage, "export-no-monitor", "the run's config does not say by which metric a model is best",
                 "leave --best out, or train with `keep: {monitor: val_loss}`");
-  const std::map<std::uint32_t, double> values = values_of(past, keep.monitor);
-  std::erase_if(kept, [&](const KeptCheckpoint& file) {
-    return !file.position.is_epoch_complete || !values.contains(file.position.epoch);
-  });
-  std::reverse(kept.begin(), kept.end());
-  std::stable_sort(kept.begin(), kept.end(), [&](const KeptCheckpoint& a, const KeptCheckpoint& b) {
-    const double x = values.at(a.position.epoch), y = values.at(b.position.epoch);
-    return keep.is_largest_best ? x > y : x < y;
-  });
-  if (kept.size() > 1) kept.resize(1);  // the second best is not the best
-  return kept;
+  const auto best = best_checkpoint(past, stored, keep.monitor, keep.is_largest_best);
+  return best ? std::vector{*best} : std::vector<KeptCheckpoint>();
 }
 
 SafetensorsMetadata metadata_of(const std::string& path) {
@@ -96,8 +67,8 @@ KeptModel kept_model(const std::string& folder, const ValidatedGraph& graph, con
                      const ModelChoice& choice) {
   const CheckpointModel trainer = trainer_of(graph, choice.node);
   const PastRun past = read_past_run((std::filesystem::path(folder) / run_parts::kMetrics).string());
-  std::vector<KeptCheckpoint> candidates = newest_first(past, folder);
-  if (choice.is_best) candidates = best_first(std::move(candidates), past, keep);
+  std::vector<KeptCheckpoint> candidates = stored_checkpoints(past, folder);
+  if (choice.is_best) candidates = best_of(candidates, past, keep);
   std::vector<std::string> refused;
   for (const KeptCheckpoint& kept : candidates) {
     const std::string path = path_of(folder, kept);

@@ -9,10 +9,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <optional>
-#include <system_error>
 #include <vector>
 
 namespace millrace::pipelines {
@@ -24,15 +22,6 @@ namespace fs = std::filesystem;
   throw Error(ErrorKind::data, "no-checkpoint", fmt::format("run {}: {}", folder, why), help);
 }
 
-std::vector<KeptCheckpoint> there(const PastRun& past, const std::string& folder) {
-  std::vector<KeptCheckpoint> kept;
-  for (const KeptCheckpoint& checkpoint : past.checkpoints) {
-    std::error_code ignored;
-    if (fs::exists(fs::path(folder) / checkpoint.path, ignored)) kept.push_back(checkpoint);
-  }
-  return kept;
-}
-
 std::string metric_of(const PastRun& past, const KeepSpec& keep) {
   if (!keep.monitor.empty() || past.epochs.empty()) return keep.monitor;
   std::vector<std::string> names;
@@ -40,36 +29,18 @@ std::string metric_of(const PastRun& past, const KeepSpec& keep) {
   return compared_metric(names);
 }
 
-std::optional<double> value_at(const PastRun& past, const KeptCheckpoint& kept, const std::string& metric) {
-  for (const Metrics& epoch : past.epochs)
-    if (kept.position.is_epoch_complete && epoch.epoch == kept.position.epoch) return epoch.find(metric);
-  return std::nullopt;
-}
-
-const KeptCheckpoint* best_of(const PastRun& past, const std::vector<KeptCheckpoint>& all, const KeepSpec& keep) {
-  const std::string metric = metric_of(past, keep);
-  const KeptCheckpoint* best = nullptr;
-  double best_value = 0;
-  for (const KeptCheckpoint& kept : all) {
-    const std::optional<double> value = value_at(past, kept, metric);
-    if (!value || (best != nullptr && (keep.is_largest_best ? *value <= best_value : *value >= best_value))) continue;
-    best = &kept;
-    best_value = *value;
-  }
-  return best;
-}
-
 }  // namespace
 
 std::string choose_checkpoint(const std::string& folder, const std::string& word, const KeepSpec& keep) {
   if (word != kLastCheckpoint && word != kBestCheckpoint) return word;
   const PastRun past = read_past_run((fs::path(folder) / run_parts::kMetrics).string());
-  const std::vector<KeptCheckpoint> all = there(past, folder);
+  const std::vector<KeptCheckpoint> all = stored_checkpoints(past, folder);
   if (all.empty())
     fail(folder, "it has no checkpoint",
          "it writes one at the end of each epoch: go on with it by `pipeline-run resume`");
-  const KeptCheckpoint* const chosen = word == kBestCheckpoint ? best_of(past, all, keep) : &all.back();
-  if (chosen == nullptr)
+  const std::optional<KeptCheckpoint> chosen =
+      word == kLastCheckpoint ? all.front() : best_checkpoint(past, all, metric_of(past, keep), keep.is_largest_best);
+  if (!chosen)
     fail(folder, "no checkpoint is of an epoch whose values are known", "name another: --checkpoint last, or a file");
   return (fs::path(folder) / chosen->path).string();
 }

@@ -36,6 +36,12 @@ struct PastRun {
 /// A journal that is not there, because the run ended before it could begin one, is one without lines. Throws what read_journal throws otherwise.
 PastRun read_past_run(const std::string& journal);
 
+/// Checkpoints of the journal whose files are there, where a run keeps them, the newest first. `folder`: the run's.
+std::vector<KeptCheckpoint> stored_checkpoints(const PastRun& past, const std::string& folder);
+/// Of `stored` the one behind the epoch with the best value of `metric`; of equal values the first epoch's. Nothing where no such value is known.
+std::optional<KeptCheckpoint> best_checkpoint(const PastRun& past, const std::vector<KeptCheckpoint>& stored,
+                                              const std::string& metric, bool is_largest_best);
+
 /// Where a run goes on.
 struct Resumption {
   std::uint32_t first_epoch = 1;
