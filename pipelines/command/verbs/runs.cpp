@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 namespace millrace::pipelines {
 namespace {
@@ -54,34 +55,45 @@ int list(const RunsOptions& options) {
   return 0;
 }
 
+struct RemovedRun {
+  RunStatus run;
+  Words foreign = {};  ///< names of what lies in its folder and is no part of it
+};
+
 // One that a process has begun to work on meanwhile stays where it was not named.
-bool remove_one(const RunStatus& run, const RunsOptions& options) try {
-  if (!options.dry_run) remove_run(run.folder);
-  return true;
+std::optional<RemovedRun> remove_one(const RunStatus& run, const RunsOptions& options) try {
+  return RemovedRun{run, options.dry_run ? foreign_in_run(run.folder) : remove_run(run.folder)};
 } catch (const Error& error) {
   if (error.name() != "run-in-use" || options.does(kRemove)) throw;
-  return false;
+  return std::nullopt;
+}
+
+void tell(const RemovedRun& gone, const RunsOptions& options) {
+  answer(fmt::format("{} {} ({})\n", options.dry_run ? "would remove" : "removed", gone.run.folder,
+                     bytes_text(static_cast<double>(gone.run.bytes))));
+  for (const std::string& name : gone.foreign)
+    answer(fmt::format("{} {}/{}, which is no part of a run\n", options.dry_run ? "would keep" : "kept",
+                       gone.run.folder, shown(name)));
 }
 
 // Each is told when it is gone, so that nobody wonders what a failure has left. Returns those that are.
-std::vector<RunStatus> remove_each(const std::vector<RunStatus>& runs, const RunsOptions& options) {
-  std::vector<RunStatus> gone;
+std::vector<RemovedRun> remove_each(const std::vector<RunStatus>& runs, const RunsOptions& options) {
+  std::vector<RemovedRun> all;
   for (const RunStatus& run : runs) {
-    if (!remove_one(run, options)) continue;
-    gone.push_back(run);
-    if (!options.json)
-      answer(fmt::format("{} {} ({})\n", options.dry_run ? "would remove" : "removed", run.folder,
-                         bytes_text(static_cast<double>(run.bytes))));
+    const std::optional<RemovedRun> gone = remove_one(run, options);
+    if (!gone) continue;
+    all.push_back(*gone);
+    if (!options.json) tell(*gone, options);
   }
-  return gone;
+  return all;
 }
 
 int remove(const std::vector<RunStatus>& runs, const RunsOptions& options) {
-  const std::vector<RunStatus> gone = remove_each(runs, options);
+  const std::vector<RemovedRun> all = remove_each(runs, options);
   if (!options.json) return 0;
   Json object = {{"schema", 1}, {"dry_run", options.dry_run}, {"removed", Json::array()}};
-  for (const RunStatus& run : gone)
-    object["removed"].push_back({{"name", run.name}, {"run", run.folder}, {"bytes", run.bytes}});
+  for (const auto& [run, foreign] : all)
+    object["removed"].push_back({{"name", run.name}, {"run", run.folder}, {"bytes", run.bytes}, {"foreign", foreign}});
   write_result(json_line(object));
   return 0;
 }

@@ -21,7 +21,24 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(fs::symlink_status(path, failed));
 }
 
-bool is_part(const std::string& name) {
+// In a run folder it is a link, which may lead nowhere; copied with what links lead to it lies beside the attempts.
+bool has_environment(const fs::path& folder) {
+  std::error_code failed;
+  const fs::file_type type = fs::symlink_status(folder / run_parts::kEnvironment, failed).type();
+  return type == fs::file_type::symlink || (type == fs::file_type::regular && is_folder(folder / run_parts::kAttempts));
+}
+
+bool has_parts_alone(const fs::path& folder) {
+  std::error_code failed;
+  bool alone = true;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed))
+    alone = alone && is_run_part(entry->path().filename().string());
+  return alone && !failed;
+}
+
+}  // namespace
+
+bool is_run_part(const std::string& name) {
   constexpr std::array<std::string_view, 10> kParts{
       run_parts::kConfig,  run_parts::kClaim,       run_parts::kAttempts, run_parts::kCurrent, run_parts::kEnvironment,
       run_parts::kMetrics, run_parts::kCheckpoints, run_parts::kLog,      run_parts::kReport,  run_parts::kSummary};
@@ -29,21 +46,10 @@ bool is_part(const std::string& name) {
   return name.starts_with('.') || std::find(kParts.begin(), kParts.end(), name) != kParts.end();
 }
 
-bool has_parts_alone(const fs::path& folder) {
-  std::error_code failed;
-  bool alone = true;
-  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed))
-    alone = alone && is_part(entry->path().filename().string());
-  return alone && !failed;
-}
-
-}  // namespace
-
 bool is_run_folder(const std::string& folder) {
   const fs::path path(folder);
   if (!is_folder(path) || !is_folder(path / run_parts::kClaim)) return false;
-  std::error_code failed;
-  return fs::exists(fs::symlink_status(path / run_parts::kEnvironment, failed)) || has_parts_alone(path);
+  return has_environment(path) || has_parts_alone(path);
 }
 
 void require_run_folder(const std::string& folder) {

@@ -27,7 +27,9 @@ inline constexpr std::chrono::seconds kLease{30};
 
 }  // namespace run_parts
 
-/// A folder, no link to one, with a claim and an environment; or one that was being made when its process was killed, and has nothing that a
+/// Whether something called so in a run's own folder is the program's.
+bool is_run_part(const std::string& name);
+/// A folder, no link to one, with a claim and the environment of an attempt; or one that was being made when its process was killed, and has nothing that a
 /// run folder has not.
 bool is_run_folder(const std::string& folder);
 /// Throws Error("no-run-folder", usage).

@@ -36,13 +36,23 @@ void remove_tree(const fs::path& path) {
   if (failed) throw unwritable_record("remove", path.string(), failed.value());
 }
 
-// What makes it a run folder goes last.
-void remove_parts(const fs::path& folder) {
+std::vector<fs::path> entries_of(const fs::path& folder) {
   std::error_code failed;
   std::vector<fs::path> entries;
   for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed))
-    if (entry->path().filename() != run_parts::kClaim) entries.push_back(entry->path());
+    entries.push_back(entry->path());
   if (failed) throw unwritable_record("look into", folder.string(), failed.value());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+// What makes it a run folder goes last.
+void remove_parts(const fs::path& folder) {
+  std::vector<fs::path> entries = entries_of(folder);
+  std::erase_if(entries, [](const fs::path& entry) {
+    const std::string name = entry.filename().string();
+    return name == run_parts::kClaim || !is_run_part(name);
+  });
   std::stable_partition(entries.begin(), entries.end(),
                         [](const fs::path& entry) { return entry.filename() != run_parts::kEnvironment; });
   for (const fs::path& entry : entries) remove_tree(entry);
@@ -50,13 +60,23 @@ void remove_parts(const fs::path& folder) {
 
 }  // namespace
 
-void remove_run(const std::string& folder) {
+std::vector<std::string> foreign_in_run(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const fs::path& entry : entries_of(folder))
+    if (const std::string name = entry.filename().string(); !is_run_part(name)) names.push_back(name);
+  return names;
+}
+
+std::vector<std::string> remove_run(const std::string& folder) {
   require_run_folder(folder);
   {
     const std::optional<Claim> claim = claim_for_removal(folder);
     remove_parts(folder);
   }
-  remove_tree(folder);
+  remove_tree(fs::path(folder) / run_parts::kClaim);
+  const std::vector<std::string> foreign = foreign_in_run(folder);
+  if (foreign.empty()) remove_tree(folder);
+  return foreign;
 }
 
 }  // namespace millrace::pipelines

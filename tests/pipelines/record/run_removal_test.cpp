@@ -17,11 +17,22 @@ namespace fs = std::filesystem;
 TEST_CASE("a run that nobody uses is removed with all that lies in it", "[run_removal]") {
   const TempFolder temp;
   const std::string path = abandoned_run(temp.path(), "a"), other = abandoned_run(temp.path(), "a");
-  temp.file("a-1/notes.txt", "mine");
   temp.file("a-1/attempts/1/checkpoints/deep/x", "x");
-  remove_run(path);
+  CHECK(remove_run(path).empty());
   CHECK_FALSE(fs::exists(path));
   CHECK(is_run_folder(other));
+}
+
+TEST_CASE("what somebody has put beside the parts of a run stays, and is named", "[run_removal]") {
+  const TempFolder temp;
+  const std::string path = abandoned_run(temp.path(), "a");
+  temp.file("a-1/notes.txt", "mine");
+  temp.file("a-1/figures/b.png", "mine");
+  CHECK(foreign_in_run(path) == std::vector<std::string>{"figures", "notes.txt"});
+  CHECK(remove_run(path) == std::vector<std::string>{"figures", "notes.txt"});
+  CHECK(entries_of(path) == std::vector<std::string>{"figures", "notes.txt"});
+  CHECK(text_of(path + "/notes.txt") == "mine");
+  CHECK_FALSE(is_run_folder(path));
 }
 
 TEST_CASE("a run that is in use stays whole", "[run_removal]") {
@@ -42,12 +53,16 @@ TEST_CASE("what is no run folder is not removed", "[run_removal]") {
   temp.file("with_claim/thesis.tex", "years of work");
   temp.file("with_claim_file/claim", "");
   temp.file("with_claim_file/environment.json", "{}");
+  temp.file("with_environment/claim/1", "");
+  temp.file("with_environment/environment.json", "{}");
+  temp.file("with_environment/thesis.tex", "years of work");
   temp.file("a_file", "");
   fs::create_directory_symlink(run, temp.path() + "/link");
   fs::create_directory(temp.path() + "/borrowed");
   fs::create_directory_symlink(run + "/claim", temp.path() + "/borrowed/claim");
   temp.file("borrowed/environment.json", "{}");
-  for (const char* name : {"empty", "with_claim", "with_claim_file", "a_file", "link", "borrowed", "not_there"}) {
+  for (const char* name :
+       {"empty", "with_claim", "with_claim_file", "with_environment", "a_file", "link", "borrowed", "not_there"}) {
     INFO(name);
     const std::string path = temp.path() + "/" + name;
     const bool was_there = fs::exists(fs::symlink_status(path));
@@ -65,7 +80,7 @@ TEST_CASE("links out of a run are removed and not followed", "[run_removal]") {
   const std::string path = abandoned_run(temp.path(), "a");
   temp.file("outside/data", "data");
   fs::create_directory_symlink(temp.path() + "/outside", path + "/attempts/1/checkpoints/big_disk");
-  fs::create_symlink(temp.path() + "/outside/data", path + "/data");
+  fs::create_symlink(temp.path() + "/outside/data", path + "/attempts/1/data");
   fs::remove(path + "/current");
   fs::create_directory_symlink(temp.path() + "/outside", path + "/current");
   remove_run(path);

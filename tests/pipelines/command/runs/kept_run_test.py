@@ -283,6 +283,15 @@ class Listed(WithRuns):
             self.kept("runs", "rm", name, code=2)
         self.assertEqual(self.names(), ["link-1", "thesis-1"])
 
+    def test_what_somebody_has_put_into_a_run_stays_and_is_named(self):
+        self.kept(*QUICK, "--quiet")
+        (self.runs / "linear_fit-1" / "notes.txt").write_text("mine")
+        would = self.kept("runs", "rm", "last", "--dry-run").stdout
+        self.assertIn("would keep runs/linear_fit-1/notes.txt, which is no part of a run", would)
+        self.assertIn("kept runs/linear_fit-1/notes.txt", self.kept("runs", "prune", "--keep", "0").stdout)
+        self.assertEqual(os.listdir(self.runs / "linear_fit-1"), ["notes.txt"])
+        self.assertEqual(result_of(self.kept("runs", "--json"))["runs"], [])
+
     def test_words_that_mean_nothing_are_answered_with_those_that_do(self):
         for words, said in ((["remove"], "words: rm, prune"), (["rm"], "takes the names of runs"), (["prune"], "--keep N"),
                             (["prune", "a-1", "--keep", "1"], "takes no names"), (["--keep", "1"], "belongs to `runs prune`")):
