@@ -62,6 +62,15 @@ void KeptRun::warn_of_failures(RunReport& report) {
   report.warnings.push_back(std::move(warning));
 }
 
+void KeptRun::warn(RunReport& report, const Error& error, const char* name, const char* what) {
+  RunWarning warning{error.problem()};
+  warning.name = name;
+  warning.message = std::string(what) + ": " + warning.message;
+  warning.count = 1;
+  recorder_.log(render(diagnostic_of(warning)) + "\n");
+  report.warnings.push_back(std::move(warning));
+}
+
 void KeptRun::end(RunReport& report, const std::function<std::string()>& summary) {
   keeper_.finish();
   warn_of_failures(report);

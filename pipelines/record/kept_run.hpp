@@ -24,6 +24,8 @@ class KeptRun {
 
   /// The run is told to this and loads what it goes on from. What was its observer before hears everything too.
   void attach(RunOptions& options);
+  /// Warns of something that was not kept beside the run itself: in its report, and in its log.
+  void warn(RunReport& report, const Error& error, const char* name, const char* what);
   /// The run is over: the last checkpoint is written, `report` warns of those that could not be, and the journal is closed. `summary` is called then,
   /// and what it returns is the run's summary. What could not be written is one of the report's failures. Any thread, once.
   void end(RunReport& report, const std::function<std::string()>& summary);

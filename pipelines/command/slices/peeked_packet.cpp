@@ -1,7 +1,8 @@
-// A row looks like an image when it is a rectangle, or a list as long as a square of the sides that pictures have.
+// A row that looks like an image is shown as one; else its first values are.
 #include "peeked_packet.hpp"
 
 #include "png_text.hpp"
+#include "row_picture.hpp"
 #include "tensor_values.hpp"
 
 #include <millrace/detail/counted.hpp>
@@ -20,23 +21,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kShownValues = 12;
-constexpr std::int64_t kLeastSide = 6, kMostSide = 64;
 constexpr std::string_view kShades = " .:-=+*#%@";
-
-struct Picture {
-  std::int64_t height = 0, width = 0;
-  bool is_one() const {
-    return height >= kLeastSide && height <= kMostSide && width >= kLeastSide && width <= kMostSide;
-  }
-};
-
-Picture picture_of(const RowShape& shape) {
-  if (shape.size() == 2) return {shape[0], shape[1]};
-  if (shape.size() == 3 && shape[2] == 1) return {shape[0], shape[1]};
-  if (shape.size() != 1) return {};
-  const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(shape[0]))));
-  return side * side == shape[0] && side >= 2 * kLeastSide ? Picture{side, side} : Picture{};
-}
 
 char shade(double value, const ValueStatistics& all) {
   if (!std::isfinite(value)) return '!';
@@ -46,14 +31,7 @@ char shade(double value, const ValueStatistics& all) {
   return kShades[std::min(level, kShades.size() - 1)];
 }
 
-std::uint8_t gray(double value, const TensorSpec& spec, const ValueStatistics& all) {
-  const bool is_byte = spec.dtype == DType::u8 && spec.encoding.kind == EncodingKind::dense;
-  if (is_byte) return static_cast<std::uint8_t>(value);
-  if (!std::isfinite(value) || all.max <= all.min) return 0;
-  return static_cast<std::uint8_t>(std::lround((value - all.min) / (all.max - all.min) * 255));
-}
-
-std::string picture_text(std::span<const double> row, const Picture& picture, const ValueStatistics& all) {
+std::string picture_text(std::span<const double> row, const PictureSize& picture, const ValueStatistics& all) {
   std::string text;
   for (std::int64_t y = 0; y < picture.height; ++y) {
     std::string line = "    ";
@@ -82,7 +60,7 @@ std::string field_text(const PeekedPacket& packet, const PeekedField& field, std
   std::string text = fmt::format(
       "\n{}: {}\n  min {:.6g}  max {:.6g}  mean {:.6g}  std {:.6g}  zeros {} of {}  not finite {}\n", field.name,
       field.spec.describe(), all.min, all.max, all.mean, all.deviation, all.zeros, all.values, all.not_finite);
-  const Picture picture = picture_of(field.spec.row_shape);
+  const PictureSize picture = picture_of(field.spec.row_shape);
   for (std::size_t row = 0; row < rows; ++row) {
     text += fmt::format("  row {} (sample {})\n", row, packet.ids[row]);
     text += picture.is_one() ? picture_text(row_of(field, row), picture, all) : values_text(row_of(field, row));
@@ -146,7 +124,7 @@ std::string peek_text(const PeekedPacket& packet, const std::string& port, std::
 }
 
 std::string peek_png(const PeekedPacket& packet, std::size_t rows) {
-  const Picture picture = packet.fields.size() == 1 ? picture_of(packet.fields.front().spec.row_shape) : Picture{};
+  const PictureSize picture = packet.fields.size() == 1 ? picture_of(packet.fields.front().spec.row_shape) : PictureSize{};
   if (!picture.is_one() || packet.rows == 0 || rows == 0)
     throw Error(ErrorKind::usage, "no-picture",
                 fmt::format("{} of rows that look like no images", counted(packet.fields.size(), "field")),

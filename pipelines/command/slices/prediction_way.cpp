@@ -126,15 +126,20 @@ NodeSpec predictor_node(const CheckedConfig& checked, const PredictionWay& way) 
 }
 
 SliceRequest request_for(const CheckedConfig& checked, const PredictionWay& way, const std::string& checkpoint) {
-  return {.captured = {predictions()},
-          .added = {model_node(checked, way.trainer, checkpoint), predictor_node(checked, way)}};
+  return {.captured = {predictions()}, .added = predicting_nodes(checked, way, checkpoint)};
 }
 
-/// The one output of a source that the rows come from.
-OutputName source_of(const CheckedConfig& checked, const PredictionWay& way) {
+/// The outputs of sources that the rows come from.
+std::vector<OutputName> sources_of(const CheckedConfig& checked, const PredictionWay& way) {
   const GraphSpec slice = cut_slice(checked.spec, checked.graph, checked.registry, request_for(checked, way, ""));
   std::vector<OutputName> outputs = source_outputs(slice, checked.registry);
   std::erase_if(outputs, [](const OutputName& output) { return output.node == kModel; });
+  return outputs;
+}
+
+/// The only one of them.
+OutputName source_of(const CheckedConfig& checked, const PredictionWay& way) {
+  const std::vector<OutputName> outputs = sources_of(checked, way);
   if (outputs.size() == 1) return outputs.front();
   std::vector<std::string> names;
   for (const OutputName& output : outputs) names.push_back(fmt::format("{}.{}", output.node, output.port));
@@ -172,13 +177,8 @@ void require_same_rows(const CheckedConfig& checked, const PredictionWay& way, c
               conversion(wanted));
 }
 
-}  // namespace
-
-OutputName predictions() { return {kPredictions, kOut}; }
-
-PredictionWay prediction_way(const CheckedConfig& checked, const std::string& trainer) {
-  const ValidatedGraph& graph = checked.graph;
-  const ValidatedNode& learns = trainer_of(graph, trainer);
+/// Without the source.
+PredictionWay way_of(const ValidatedGraph& graph, const ValidatedNode& learns) {
   const ValidatedNode& end = end_of_way(graph, learns);
   const ValidatedEdge& data = data_of(graph, end);
   PredictionWay way;
@@ -188,10 +188,42 @@ PredictionWay prediction_way(const CheckedConfig& checked, const std::string& tr
   if (const TensorSpec* targets = graph.spec_of(data).find("targets"); targets != nullptr)
     way.classes = targets->class_names;
   for (const auto& [name, spec] : learns.outputs)
-    if (spec.model) way.model = spec.model;
+    if (spec.model) {
+      way.model = spec.model;
+      way.loss = spec.loss;
+    }
   if (!way.model) fail("no-way", fmt::format("node `{}` does not say which model it trains", way.trainer), "");
+  return way;
+}
+
+}  // namespace
+
+OutputName predictions() { return {kPredictions, kOut}; }
+
+std::vector<NodeSpec> predicting_nodes(const CheckedConfig& checked, const PredictionWay& way,
+                                       const std::string& checkpoint) {
+  return {model_node(checked, way.trainer, checkpoint), predictor_node(checked, way)};
+}
+
+PredictionWay prediction_way(const CheckedConfig& checked, const std::string& trainer) {
+  PredictionWay way = way_of(checked.graph, trainer_of(checked.graph, trainer));
   way.source = source_of(checked, way);
   return way;
+}
+
+std::vector<PredictionWay> prediction_ways(const CheckedConfig& checked) {
+  std::vector<PredictionWay> ways;
+  for (const ValidatedNode& node : checked.graph.nodes) {
+    if (!checked.graph.is_trainer(node)) continue;
+    try {
+      PredictionWay way = way_of(checked.graph, node);
+      if (const std::vector<OutputName> outputs = sources_of(checked, way); outputs.size() == 1)
+        way.source = outputs.front();
+      ways.push_back(std::move(way));
+    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): it has none
+    }
+  }
+  return ways;
 }
 
 ValidatedGraph prediction_slice(const CheckedConfig& checked, const PredictionWay& way, const std::string& checkpoint,

@@ -46,23 +46,29 @@ bool tell_checked(const Diagnostics& diagnostics, const VerbOptions& options) {
   return !diagnostics.has_errors();
 }
 
+RunReport run_watched_slice(ValidatedGraph& slice, std::vector<Capture> captures, const SliceWatch& watch) {
+  RunOptions run_options;
+  run_options.captures = std::move(captures);
+  run_options.stop_signal = watch.stop_signal;
+  run_options.at_work = watch.at_work;
+  run_options.worker_program = "/proc/self/exe";
+  run_options.device_timeout =
+      std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(device_timeout_seconds()));
+  run_options.on_hung = watch.on_hung;
+  return run(slice, run_options);
+}
+
 int run_slice(ValidatedGraph& slice, std::vector<Capture> captures, const VerbOptions& options) {
   Diagnostics beyond;
   check_memory(slice, beyond);
   if (!tell_checked(beyond, options)) return beyond.exit_code();
   Stopping stopping(true);
-  RunOptions run_options;
-  run_options.captures = std::move(captures);
-  run_options.stop_signal = &stopping.signals.first();
-  run_options.at_work = &stopping.note.at_work;
-  run_options.worker_program = "/proc/self/exe";
-  run_options.device_timeout =
-      std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(device_timeout_seconds()));
-  run_options.on_hung = [&options](const RunReport& report) {
+  const auto on_hung = [&options](const RunReport& report) {
     tell(report, options);
     exit_now(report.exit_code);
   };
-  const RunReport report = run(slice, run_options);
+  const RunReport report =
+      run_watched_slice(slice, std::move(captures), {&stopping.signals.first(), &stopping.note.at_work, on_hung});
   const Stopping::Telling telling(stopping);
   tell(report, options);
   return report.exit_code;

@@ -4,25 +4,14 @@
 #include "process/command_error.hpp"
 #include "report/page/run_page.hpp"
 #include "report/record_reading.hpp"
-#include "run/report/report_diagnostics.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/files/atomic_file.hpp>
 
 #include <exception>
-#include <utility>
 
 namespace millrace::pipelines {
 namespace {
-
-void warn(KeptRun& kept, RunReport& report, const Error& error) {
-  RunWarning warning{error.problem()};
-  warning.name = "report-failed";
-  warning.message = "report.html was not written: " + warning.message;
-  warning.count = 1;
-  kept.recorder().log(render(diagnostic_of(warning)) + "\n");
-  report.warnings.push_back(std::move(warning));
-}
 
 void write_page(const RunFolder& folder) {
   write_atomically(folder.report_path(), run_page(read_run(folder.path(), folder.attempt())));
@@ -39,7 +28,7 @@ void keep_page(KeptRun& kept, RunReport& report) noexcept try {
   try {
     write_page(kept.recorder().folder());
   } catch (...) {
-    warn(kept, report, error_of(std::current_exception()));
+    kept.warn(report, error_of(std::current_exception()), "report-failed", "report.html was not written");
   }
 } catch (...) {  // NOLINT(bugprone-empty-catch): no memory, not even for a warning
 }

@@ -12,6 +12,7 @@
 #include "command/terminal/stopping.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "kept_page.hpp"
+#include "kept_validation.hpp"
 #include "process/command_error.hpp"
 #include "process/exit_watch.hpp"
 #include "process/process_info.hpp"
@@ -76,6 +77,7 @@ std::string kept_summary(const RunReport& report, const std::string& json) {
 
 /// How the end of a run is kept and told, whichever way it comes.
 struct RunEnd {
+  const CheckedConfig& config;
   const ValidatedGraph& graph;
   const TrainingOptions& options;
   Peers* peers;
@@ -84,6 +86,7 @@ struct RunEnd {
   const Diagnostics& checked;
   RunOutput& output;
   KeptRun* kept;  ///< null: the run is not kept
+  Stopping& stopping;
 
   std::string folder() const { return kept == nullptr ? std::string() : kept->path(); }
   std::string json(const RunReport& report) const {
@@ -93,6 +96,7 @@ struct RunEnd {
   void keep(RunReport& report) const {
     if (kept == nullptr) return;
     kept->end(report, [&] { return kept_summary(report, json(report)); });
+    if (report.exit_code == 0) judge(report);
     keep_page(*kept, report);
   }
 
@@ -105,14 +109,30 @@ struct RunEnd {
   [[noreturn]] void tell_and_leave(RunReport& report) const noexcept {
     try {
       keep(report);
-      tell(report);
     } catch (...) {  // no memory, perhaps; the exit code says what is left to say
+    }
+    tell_end(report);
+  }
+
+ private:
+  // A stage that hangs in the meantime costs the run its page at most.
+  void judge(RunReport& report) const {
+    const auto on_hung = [&](const RunReport&) {
+      keep_page(*kept, report);
+      tell_end(report);
+    };
+    keep_validation(*kept, config, {&stopping.signals.first(), &stopping.note.at_work, on_hung}, report);
+  }
+
+  [[noreturn]] void tell_end(RunReport& report) const noexcept {
+    try {
+      tell(report);
+    } catch (...) {  // as above
     }
     if (peers != nullptr) peers->leave(report.exit_code);  // the others hear why
     exit_now(report.exit_code);
   }
 
- private:
   std::string summary(const RunReport& report) const {
     std::string text = run_summary(graph, report, checked.warnings().size() + report.warnings.size());
     return kept == nullptr ? text : text + run_line(folder());
@@ -196,8 +216,8 @@ int check_and_run(const TrainingOptions& options, const BeginTraining& begin, St
   TrainingStart start = begin(*checked, info);
   RunOutput output(lines_descriptor(options), STDERR_FILENO);
   if (start.kept && !options.quiet) output.note(run_line(start.kept->path()));
-  const RunEnd end{checked->graph,       options, peers,           seconds_since_launch(), info,
-                   checked->diagnostics, output,  start.kept.get()};
+  const RunEnd end{*checked, checked->graph,       options, peers,           seconds_since_launch(),
+                   info,     checked->diagnostics, output,  start.kept.get(), stopping};
   RunReport report = run_watched(checked->graph, start, end, stopping);
   end.keep(report);
   const Stopping::Telling telling(stopping);

@@ -146,6 +146,7 @@ std::string RunFolder::metrics_path() const { return below(attempt_folder(), run
 std::string RunFolder::checkpoints_folder() const { return below(attempt_folder(), run_parts::kCheckpoints); }
 std::string RunFolder::log_path() const { return below(attempt_folder(), run_parts::kLog); }
 std::string RunFolder::report_path() const { return below(attempt_folder(), run_parts::kReport); }
+std::string RunFolder::validation_path() const { return below(attempt_folder(), run_parts::kValidation); }
 
 std::string RunFolder::checkpoint_place(const std::string& name) const {
   return below(below(below(run_parts::kAttempts, std::to_string(attempt())), run_parts::kCheckpoints), name);

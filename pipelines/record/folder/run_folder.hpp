@@ -43,6 +43,8 @@ class RunFolder {
   std::string checkpoint_place(const std::string& name) const;
   /// Of the page that the attempt leaves at its end.
   std::string report_path() const;
+  /// Of what the newest model makes of the validation rows.
+  std::string validation_path() const;
 
   HeldClaim& claim() { return *claim_; }
   const HeldClaim& claim() const { return *claim_; }

@@ -19,6 +19,9 @@ inline constexpr const char* kCheckpoints = "checkpoints";
 inline constexpr const char* kLog = "log.txt";
 inline constexpr const char* kReport = "report.html";
 
+/// In the folder of an attempt: what its newest model makes of the validation rows.
+inline constexpr const char* kValidation = "validation.json";
+
 /// In the run's own folder: of the attempt that has finished the run, and then for ever. In that of an attempt: how that one ended otherwise.
 inline constexpr const char* kSummary = "summary.json";
 
