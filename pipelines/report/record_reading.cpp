@@ -6,6 +6,7 @@
 #include "record/folder/small_file.hpp"
 #include "record/runs/run_status.hpp"
 #include "summary_reading.hpp"
+#include "validation/validation_json.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/files/journal.hpp>
@@ -142,6 +143,7 @@ RunRecord read_run(const std::string& folder, std::optional<std::int64_t> attemp
   read_summary(summary, record);
   record.status = text_in(summary, "status");
   if (record.status.empty()) record.status = name_of(status.state);
+  record.validations = read_validation(object_in(own / run_parts::kValidation));
   read_environment(object_in(own / run_parts::kEnvironment), record);
   record.config = content_of((path / run_parts::kConfig).string());
   read_attempts(path, record);

@@ -3,6 +3,8 @@
 
 #include "axis.hpp"
 #include "bottleneck.hpp"
+#include "validation/shown/validation_notes.hpp"
+#include "validation/validation_json.hpp"
 #include "verdict.hpp"
 
 #include <nlohmann/json.hpp>
@@ -116,6 +118,8 @@ Json report_json(const RunRecord& record) {
   object.update({{"verdict", verdict_json(verdict_of(record))}, {"curves", curves_json(record)}});
   object.update({{"failures", problems_json(record.failures)}, {"warnings", problems_json(record.warnings)}});
   object.update({{"pipeline", pipeline_json(record)}, {"models", models_json(record)}});
+  if (!record.validations.empty()) object["validation"] = validation_json(record.validations)["models"];
+  if (const std::string missing = validation_missing(record); !missing.empty()) object["validation_missing"] = missing;
   object["lineage"] = lineage_json(record);
   object["environment"] = Json::object();
   for (const NamedText& value : record.environment) object["environment"][value.name] = value.text;

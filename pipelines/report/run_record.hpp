@@ -2,6 +2,7 @@
 #pragma once
 
 #include "curve.hpp"
+#include "validation/validation.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -71,6 +72,7 @@ struct RunRecord {
   std::vector<ToldProblem> failures, warnings;
   std::vector<NodeTimes> nodes;
   std::vector<ModelRow> models;
+  std::vector<Validation> validations;  ///< of models that the run has judged on its validation rows
   std::vector<AttemptRow> attempts;
   std::vector<CheckpointRow> checkpoints;
   std::vector<NamedText> environment;  ///< values of environment.json by their paths: "cpu.cores"

@@ -47,7 +47,8 @@ std::string accuracy_name(const ValidatedGraph& graph, const std::string& evalua
   if (node == nullptr) return {};
   for (const ReportedPort& port : graph.reported)
     for (const auto& [output, names] : node->measures)
-      if (port.node == evaluator && port.port == output && std::find(names.begin(), names.end(), kAccuracy) != names.end())
+      if (port.node == evaluator && port.port == output &&
+          std::find(names.begin(), names.end(), kAccuracy) != names.end())
         return port.prefix + kAccuracy;
   return {};
 }
@@ -67,8 +68,7 @@ void add_pictures(const CheckedConfig& checked, const JudgedModel& model, const 
     if (const auto picture = pictures.find(row.row); picture != pictures.end()) row.picture = picture->second;
 }
 
-void judge_classes(const CheckedConfig& checked, const JudgedModel& model, const SliceWatch& watch,
-                   Validation& found) {
+void judge_classes(const CheckedConfig& checked, const JudgedModel& model, const SliceWatch& watch, Validation& found) {
   ClassTally tally(static_cast<std::size_t>(model.way.model->outputs()), model.way.classes);
   judge_rows(checked, model, watch, [&](const JudgedBatch& batch) { tally.add(batch); });
   tally.finish(found);

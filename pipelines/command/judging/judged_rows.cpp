@@ -67,9 +67,9 @@ class Halves {
 
 ValidatedGraph slice_for(const CheckedConfig& checked, const JudgedModel& model, const OutputName& data,
                          Diagnostics& diagnostics) {
-  GraphSpec spec = cut_slice(
-      checked.spec, checked.graph, checked.registry,
-      {.captured = {predictions(), data}, .added = predicting_nodes(checked, model.way, model.checkpoint)});
+  GraphSpec spec =
+      cut_slice(checked.spec, checked.graph, checked.registry,
+                {.captured = {predictions(), data}, .added = predicting_nodes(checked, model.way, model.checkpoint)});
   spec.epochs = model.epoch;
   ValidatedGraph slice = check_slice(spec, checked.graph, checked.registry, diagnostics);
   slice.first_epoch = model.epoch;

@@ -20,8 +20,7 @@ PictureSize size_of_rows(const ValidatedGraph& slice, const OutputName& source) 
   const auto node = std::find_if(slice.nodes.begin(), slice.nodes.end(),
                                  [&](const ValidatedNode& each) { return each.name == source.node; });
   const PortSpec* const spec = node == slice.nodes.end() ? nullptr : node->find_output(source.port);
-  return spec == nullptr || spec->fields.size() != 1 ? PictureSize{}
-                                                     : picture_of(spec->fields.front().spec.row_shape);
+  return spec == nullptr || spec->fields.size() != 1 ? PictureSize{} : picture_of(spec->fields.front().spec.row_shape);
 }
 
 std::string picture_text(const Tensor& row, const PictureSize& size) {
@@ -30,8 +29,7 @@ std::string picture_text(const Tensor& row, const PictureSize& size) {
   std::vector<std::uint8_t> pixels;
   pixels.reserve(values.size());
   for (const double value : values) pixels.push_back(gray(value, row.spec(), range));
-  return base64_text(
-      png_text(pixels, static_cast<std::size_t>(size.width), static_cast<std::size_t>(size.height)));
+  return base64_text(png_text(pixels, static_cast<std::size_t>(size.width), static_cast<std::size_t>(size.height)));
 }
 
 }  // namespace

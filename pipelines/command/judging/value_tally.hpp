@@ -2,7 +2,7 @@
 #pragma once
 
 #include "judged_rows.hpp"
-#include "report/validation.hpp"
+#include "report/validation/validation.hpp"
 
 #include <cstddef>
 #include <cstdint>

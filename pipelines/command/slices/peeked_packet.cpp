@@ -124,7 +124,8 @@ std::string peek_text(const PeekedPacket& packet, const std::string& port, std::
 }
 
 std::string peek_png(const PeekedPacket& packet, std::size_t rows) {
-  const PictureSize picture = packet.fields.size() == 1 ? picture_of(packet.fields.front().spec.row_shape) : PictureSize{};
+  const PictureSize picture =
+      packet.fields.size() == 1 ? picture_of(packet.fields.front().spec.row_shape) : PictureSize{};
   if (!picture.is_one() || packet.rows == 0 || rows == 0)
     throw Error(ErrorKind::usage, "no-picture",
                 fmt::format("{} of rows that look like no images", counted(packet.fields.size(), "field")),

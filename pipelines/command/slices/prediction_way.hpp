@@ -16,9 +16,10 @@ namespace millrace::pipelines {
 /// How rows come to the inputs of a model: as validation data does where there is any, else as the data it is trained on.
 struct PredictionWay {
   std::string trainer;
-  std::string end;    ///< the evaluator, or the trainer
-  OutputName data;    ///< what evaluator or trainer takes
-  OutputName source;  ///< whose rows those of a file stand for; empty where the rows come from several outputs of sources, or of none
+  std::string end;  ///< the evaluator, or the trainer
+  OutputName data;  ///< what evaluator or trainer takes
+  OutputName
+      source;  ///< whose rows those of a file stand for; empty where the rows come from several outputs of sources, or of none
   std::shared_ptr<const ModelSpec> model;
   Loss loss{};
   ClassNames classes;  ///< what its outputs are called; may be empty

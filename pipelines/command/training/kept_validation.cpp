@@ -4,7 +4,7 @@
 #include "command/judging/judged_models.hpp"
 #include "command/terminal/answer.hpp"
 #include "process/command_error.hpp"
-#include "report/validation_json.hpp"
+#include "report/validation/validation_json.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/files/atomic_file.hpp>

@@ -216,8 +216,8 @@ int check_and_run(const TrainingOptions& options, const BeginTraining& begin, St
   TrainingStart start = begin(*checked, info);
   RunOutput output(lines_descriptor(options), STDERR_FILENO);
   if (start.kept && !options.quiet) output.note(run_line(start.kept->path()));
-  const RunEnd end{*checked, checked->graph,       options, peers,           seconds_since_launch(),
-                   info,     checked->diagnostics, output,  start.kept.get(), stopping};
+  const RunEnd end{*checked, checked->graph,   options, peers, seconds_since_launch(), info, checked->diagnostics,
+                   output,   start.kept.get(), stopping};
   RunReport report = run_watched(checked->graph, start, end, stopping);
   end.keep(report);
   const Stopping::Telling telling(stopping);

@@ -29,9 +29,11 @@ pre{margin:0;font:12px/1.45 ui-monospace,monospace;overflow-wrap:normal}
 .nodes td{padding:0 .7rem 0 0;height:34px;vertical-align:middle;line-height:1.15}.nodes svg{display:block}
 .nodes{width:100%;max-width:60rem}.nodes .name{max-width:18rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}.nodes .bar{width:50%;min-width:3rem}.nodes .bar svg{width:100%;height:12px}
 .nodes tr.limit td{background:var(--soft)}.nodes small{color:var(--dim)}
+.square{font-size:12px}.square td,.square th{padding:.2rem .4rem;border:0;min-width:2rem}.square th{white-space:nowrap}.square td,.bar{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(6.2rem,1fr));gap:.6rem;margin:.5rem 0}.pictures figure{margin:0;font-size:12px}.pictures img{display:block;image-rendering:pixelated;border:1px solid var(--line)}
 .key{display:inline-block;width:.7em;height:.7em;margin:0 .3em 0 .8em;border-radius:2px}
 .facts th{border:0;font-weight:400;white-space:nowrap;overflow-wrap:anywhere}
-@media(max-width:600px){.nodes{font-size:11px}.nodes th{font-size:10px}.nodes td,.nodes th{padding-right:.3rem}.nodes .name{max-width:8.6rem}.more{display:none}.facts th{white-space:normal;min-width:7rem}}
+@media(max-width:600px){.nodes{font-size:11px}.nodes th{font-size:10px}.nodes td,.nodes th{padding-right:.3rem}.nodes .name{max-width:8.6rem}.more{display:none}.facts th{white-space:normal;min-width:7rem}.square{font-size:11px}.square td,.square th{padding:.15rem .2rem;min-width:1.4rem}}
 @media print{body{max-width:none;padding:0;font-size:10pt}.box{max-height:none;overflow:visible;border:0;padding:0;background:none}.box th{position:static}
 pre{white-space:pre-wrap;font-size:8pt}figure,tr,.told{break-inside:avoid}h2{break-after:avoid}.charts{grid-template-columns:1fr 1fr}}
 )";
@@ -41,7 +43,8 @@ pre{white-space:pre-wrap;font-size:8pt}figure,tr,.told{break-inside:avoid}h2{bre
 std::string page_head(std::string_view title) {
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src "
+      "'unsafe-inline'\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n"
       "<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n",

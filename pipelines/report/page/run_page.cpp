@@ -8,6 +8,7 @@
 #include "page_style.hpp"
 #include "page_tables.hpp"
 #include "report/verdict.hpp"
+#include "validation_tables.hpp"
 
 #include <fmt/format.h>
 
@@ -57,6 +58,7 @@ std::string run_page(const RunRecord& record) {
   std::string page = page_head(record.name) + header(record, verdict_of(record)) + "<main>\n";
   page += section("Problems", problems(record));
   page += section("Curves", charts(record) + best_table(record) + epochs_table(record));
+  page += section("Validation rows", validation_tables(record));
   page += section("Pipeline", pipeline_table(record));
   page += section("Model", model_tables(record));
   page += section("Attempts and checkpoints", lineage_tables(record));

@@ -8,6 +8,7 @@
 #include "report/verdict.hpp"
 #include "text_chart.hpp"
 #include "text_columns.hpp"
+#include "validation_text.hpp"
 
 #include <fmt/format.h>
 
@@ -141,6 +142,7 @@ std::string report_text(const RunRecord& record, bool unicode) {
   text += journal_note(record);
   text += section("Problems", problems_text(record.failures, "error") + problems_text(record.warnings, "warning"));
   text += section("Values", values_table(record)) + charts(record, unicode);
+  text += section("Validation rows", validation_text(record, unicode));
   text += section("Pipeline", pipeline_text(record)) + section("Model", models_text(record));
   text += section("Attempts", lineage_text(record));
   if (!verdict.rule.empty()) text += "\n" + in_lines(fmt::format("Rule: {}.", verdict.rule), 0);

@@ -1,8 +1,6 @@
 // Numbers that are not finite are left out: a model that gives them has not finished its run.
 #include "validation_json.hpp"
 
-#include "summary_reading.hpp"
-
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -98,6 +96,11 @@ double value_in(const Json& object, const char* key) {
   return found != object.end() && found->is_number() ? found->get<double>() : 0;
 }
 
+std::string text_in(const Json& object, const char* key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 /// Whether a list of so many numbers stands there.
 bool is_row(const Json& row, std::size_t numbers) {
   return row.is_array() && row.size() == numbers &&
@@ -120,7 +123,9 @@ void read_classes(const Json& object, Validation& model) {
   }
   const std::size_t classes = model.classes.size();
   for (const Json& pair : list_in(object, "confused")) {
-    if (!is_row(pair, 3) || model.confused.size() == kMostKeptPairs) continue;
+    if (!is_row(pair, 3) || !pair[0].is_number_unsigned() || !pair[1].is_number_unsigned() ||
+        !pair[2].is_number_unsigned() || model.confused.size() == kMostKeptPairs)
+      continue;
     const ConfusedPair read{pair[0].get<std::size_t>(), pair[1].get<std::size_t>(), pair[2].get<std::int64_t>()};
     if (read.wanted < classes && read.given < classes && read.rows > 0) model.confused.push_back(read);
   }

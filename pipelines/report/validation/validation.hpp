@@ -40,7 +40,7 @@ struct WorstRow {
 /// Of one output of a model that gives quantities: given less wanted.
 struct OutputErrors {
   double mean = 0, root_mean_square = 0, largest = 0;  ///< `largest` by magnitude
-  double explained = 0;                                ///< 1 less the share of the variance that is left; 0 where there is none
+  double explained = 0;  ///< 1 less the share of the variance that is left; 0 where there is none
 };
 
 struct PlotPoint {
