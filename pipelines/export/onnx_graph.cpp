@@ -1,10 +1,9 @@
 // Field numbers are those of onnx.proto; the names beside them are its own.
 #include "onnx_graph.hpp"
 
-#include "proto_writer.hpp"
-
 #include <millrace/detail/build_info.hpp>
 #include <millrace/error.hpp>
+#include <millrace/files/proto_writer.hpp>
 
 #include <fmt/format.h>
 

@@ -5,6 +5,7 @@
 #include "error_of.hpp"
 #include "export/input_path.hpp"
 #include "export/model_form.hpp"
+#include "export/onnx_graph.hpp"
 #include "export/stage_forms.hpp"
 
 #include <fmt/format.h>
@@ -19,6 +20,7 @@
 using namespace millrace;
 using namespace millrace::pipelines;
 using namespace millrace::testing;
+using namespace std::string_literals;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
@@ -164,4 +166,13 @@ TEST_CASE("A stage without a form is named, and what to do") {
   CHECK(alone.inputs[0].name == "inputs");
   CHECK(alone.inputs[0].row_shape == RowShape{2});
   CHECK(ops(alone) == Ops{"Gemm", "Identity"});
+}
+
+TEST_CASE("A model of ONNX begins with its version and its producer, and ends with what people want to know") {
+  OnnxGraph graph;
+  graph.name = "g";
+  graph.metadata = {{"k", "v"}};
+  const std::string text = onnx_text(graph);
+  CHECK(text.starts_with("\x08\x07\x12\x08millrace\x1a"s));
+  CHECK(text.ends_with("\x3a\x03\x12\x01g\x42\x04\x0a\x00\x10\x0d\x72\x06\x0a\x01k\x12\x01v"s));
 }

@@ -1,14 +1,16 @@
-// Protocol buffers on the wire: the little of them that a model of ONNX is written in. Every message is a text of its own until it is put into another.
+// Protocol buffers on the wire: the little of them that models of ONNX and events of TensorBoard are written in. Every message is a text of its own until it is put into another.
 #pragma once
+
+#include <millrace/detail/export.hpp>
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace millrace::pipelines {
+namespace millrace {
 
 /// A message in the making: fields come in the order of the calls.
-class ProtoWriter {
+class MILLRACE_EXPORT ProtoWriter {
  public:
   /// int32, int64 (a negative one takes ten bytes) and enumerations.
   void number(std::uint32_t field, std::int64_t value);
@@ -23,4 +25,4 @@ class ProtoWriter {
   std::string bytes_;
 };
 
-}  // namespace millrace::pipelines
+}  // namespace millrace

@@ -1,7 +1,7 @@
 // A field is its number and kind, then its value: numbers in groups of seven bits, the lowest first; texts behind their length.
-#include "proto_writer.hpp"
+#include <millrace/files/proto_writer.hpp>
 
-namespace millrace::pipelines {
+namespace millrace {
 namespace {
 
 constexpr std::uint32_t kVarint = 0, kLengthDelimited = 2, kKindBits = 3;
@@ -24,4 +24,4 @@ void ProtoWriter::text(std::uint32_t field, std::string_view value) {
   bytes_.append(value);
 }
 
-}  // namespace millrace::pipelines
+}  // namespace millrace

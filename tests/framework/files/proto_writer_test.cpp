@@ -1,13 +1,11 @@
 // Protocol buffers byte by byte, from the encoding's own description.
 #include "catch.hpp"
 
-#include "export/onnx_graph.hpp"
-#include "export/proto_writer.hpp"
+#include <millrace/files/proto_writer.hpp>
 
 #include <string>
 
 using namespace millrace;
-using namespace millrace::pipelines;
 using namespace std::string_literals;
 
 TEST_CASE("A number is its field and then groups of seven bits, the lowest first") {
@@ -38,13 +36,4 @@ TEST_CASE("A length above 127 takes two bytes") {
   ProtoWriter writer;
   writer.text(1, std::string(200, 'a'));
   CHECK(writer.bytes() == "\x0a\xc8\x01"s + std::string(200, 'a'));
-}
-
-TEST_CASE("A model of ONNX begins with its version and its producer, and ends with what people want to know") {
-  OnnxGraph graph;
-  graph.name = "g";
-  graph.metadata = {{"k", "v"}};
-  const std::string text = onnx_text(graph);
-  CHECK(text.starts_with("\x08\x07\x12\x08millrace\x1a"s));
-  CHECK(text.ends_with("\x3a\x03\x12\x01g\x42\x04\x0a\x00\x10\x0d\x72\x06\x0a\x01k\x12\x01v"s));
 }
