@@ -27,13 +27,14 @@ KeptBefore before_of(const Resumption& from, const std::string& folder) {
 
 }  // namespace
 
-KeptRun::KeptRun(RunFolder folder, const ValidatedGraph& graph, const CheckpointPolicy& policy, Resumption from)
+KeptRun::KeptRun(RunFolder folder, const ValidatedGraph& graph, const KeepSpec& kept, Resumption from)
     : from_(std::move(from)),
       recorder_(std::move(folder)),
       keeper_(
-          graph, recorder_.folder().checkpoints_folder(), policy,
+          graph, recorder_.folder().checkpoints_folder(), checkpoint_policy(kept),
           {[this](const WrittenCheckpoint& written) { keep(written); }, [this] { recorder_.folder().claim().beat(); }},
           before_of(from_, recorder_.folder().path())) {
+  if (kept.has_events) recorder_.write_events(from_.epochs);
   recorder_.when_told([this](const Metrics& metrics) { keeper_.epoch_told(metrics); });
 }
 

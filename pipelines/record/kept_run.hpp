@@ -16,8 +16,8 @@ namespace millrace::pipelines {
 /// Made before the run, used as its observer and sink of states, and ended behind it. One thread, but for what observers and sinks are told.
 class KeptRun {
  public:
-  /// `from`: where the run goes on; its lines are in the folder's journal. Throws what RunRecorder throws.
-  KeptRun(RunFolder folder, const ValidatedGraph& graph, const CheckpointPolicy& policy, Resumption from = {});
+  /// `kept`: what is kept beside the journal. `from`: where the run goes on; its lines are in the folder's journal. Throws what RunRecorder throws.
+  KeptRun(RunFolder folder, const ValidatedGraph& graph, const KeepSpec& kept, Resumption from = {});
 
   const std::string& path() const { return recorder_.folder().path(); }
   RunRecorder& recorder() { return recorder_; }

@@ -47,6 +47,12 @@ RunRecorder::~RunRecorder() {
   }
 }
 
+void RunRecorder::write_events(std::span<const Metrics> earlier) try {
+  events_.emplace(folder_.attempt_folder(), earlier);
+} catch (const Error& error) {
+  throw with_ways_out(error);
+}
+
 void RunRecorder::log(std::string_view text) {
   const std::lock_guard lock(fault_mutex_);
   if (is_faulty_) return;
@@ -78,6 +84,7 @@ bool RunRecorder::append(const Metrics& metrics) {
   try {
     folder_.claim().require_held();
     journal_.append(line_of(metrics, folder_.attempt()));
+    if (events_) events_->append(metrics);
     appended_ = metrics.epoch;
   } catch (...) {
     note_fault();
@@ -108,6 +115,7 @@ void RunRecorder::sync_lines() {
 bool RunRecorder::sync_once(std::unique_lock<std::mutex>& lock) try {
   const auto began = Clock::now();
   journal_.sync();
+  if (events_) events_->sync();
   on_disk_ = appended_;
   const auto rest = (Clock::now() - began) * kRestsASync;
   changed_.wait_for(lock, rest, [this] { return is_over_; });

@@ -1,6 +1,7 @@
 // Writes down what a run tells: its epochs into the journal, its warnings and texts into the log.
 #pragma once
 
+#include "event_log.hpp"
 #include "log_file.hpp"
 #include "record/folder/run_folder.hpp"
 #include "run/report/run_observer.hpp"
@@ -14,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -40,6 +42,9 @@ class RunRecorder final : public RunObserver {
   const RunFolder& folder() const { return folder_; }
   /// Before the run; null: to nobody.
   void pass_on_to(RunObserver* inner) { inner_ = inner; }
+  /// Before the run: from here on each epoch is an event for TensorBoard too. `earlier`: those that are in the journal already. Throws Error of kind output, with the
+  /// ways out as help.
+  void write_events(std::span<const Metrics> earlier);
   void when_told(Told told) { told_ = std::move(told); }
   /// Appends a line of another kind and brings it to the disk, with all before it. Any thread. Throws what cannot be written, and claim-lost.
   void append_synced(const JournalLine& line);
@@ -73,6 +78,7 @@ class RunRecorder final : public RunObserver {
   std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
   Journal journal_;
+  std::optional<EventLog> events_;
   std::optional<std::uint32_t> appended_, on_disk_;  // the last epoch
   bool is_over_ = false;
 

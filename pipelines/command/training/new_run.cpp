@@ -15,7 +15,7 @@ std::unique_ptr<KeptRun> keep_run(const CheckedConfig& checked, const RunInfo& i
   auto kept = std::make_unique<KeptRun>(
       RunFolder::make(runs, {checked.graph.name, resolved_text(checked, with_plugins_from_root(checked.spec.resolved)),
                              environment_json(checked.graph, info, start)}),
-      checked.graph, checkpoint_policy(checked.spec.keep));
+      checked.graph, checked.spec.keep);
   if (!checked.diagnostics.empty()) kept->recorder().log(render(checked.diagnostics));
   return kept;
 }

@@ -94,8 +94,8 @@ std::unique_ptr<KeptRun> begin_attempt(const CheckedConfig& checked, const RunIn
                                        const Resumption& from) {
   const std::string environment = environment_json(checked.graph, info, start_of(checked, folder));
   const auto prepare = [&](const RunFolder& attempt) { write_lines(attempt, from.lines); };
-  return std::make_unique<KeptRun>(RunFolder::open(folder, environment, prepare), checked.graph,
-                                   checkpoint_policy(checked.spec.keep), from);
+  return std::make_unique<KeptRun>(RunFolder::open(folder, environment, prepare), checked.graph, checked.spec.keep,
+                                   from);
 }
 
 /// The checkpoint of `parent` that the child goes on from, written into the child's folder.
@@ -126,7 +126,7 @@ std::unique_ptr<KeptRun> begin_child(const CheckedConfig& checked, const RunInfo
                    environment_json(checked.graph, info, start)};
   RunFolder folder =
       RunFolder::make(runs, run, [&](const RunFolder& child) { hand_down(from, parent, child, checked.graph); });
-  return std::make_unique<KeptRun>(std::move(folder), checked.graph, checkpoint_policy(checked.spec.keep), from);
+  return std::make_unique<KeptRun>(std::move(folder), checked.graph, checked.spec.keep, from);
 }
 
 void require_epochs_left(const std::string& folder, const Resumption& from, const ValidatedGraph& graph) {

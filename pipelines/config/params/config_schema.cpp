@@ -28,7 +28,9 @@ ParamType keep_type() {
                 .optional(),
             Param("mode", ParamType::choice({"min", "max"}),
                   "Which value of it is the best; max for an accuracy, else min.")
-                .optional()})});
+                .optional(),
+            Param("tensorboard", ParamType::boolean(), "Events for TensorBoard too, one an epoch.")
+                .or_default(false)})});
 }
 
 }  // namespace

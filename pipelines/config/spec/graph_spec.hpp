@@ -41,6 +41,7 @@ struct KeepSpec {
   std::string monitor;            ///< the metric whose best checkpoint stays too; empty: none
   bool is_largest_best = false;
   Location monitor_where;
+  bool has_events = false;  ///< for TensorBoard
 };
 
 struct GraphSpec {

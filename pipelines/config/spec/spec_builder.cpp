@@ -168,6 +168,7 @@ KeepSpec keep_of(const ParamValue& keep, const DocNode& document) {
   if (!keep["every_steps"].is_null()) spec.every_steps = static_cast<std::uint64_t>(keep["every_steps"].integer());
   if (!keep["every_seconds"].is_null()) spec.every_seconds = keep["every_seconds"].number();
   if (!keep["last"].is_null()) spec.last = static_cast<std::size_t>(keep["last"].integer());
+  spec.has_events = keep["tensorboard"].boolean();
   if (!keep["monitor"].is_null()) spec.monitor = keep["monitor"].text();
   spec.is_largest_best = is_largest_best(keep, spec.monitor);
   spec.monitor_where = value_location(document.find("keep")->value, "monitor");

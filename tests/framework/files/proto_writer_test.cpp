@@ -3,6 +3,7 @@
 
 #include <millrace/files/proto_writer.hpp>
 
+#include <limits>
 #include <string>
 
 using namespace millrace;
@@ -36,4 +37,12 @@ TEST_CASE("A length above 127 takes two bytes") {
   ProtoWriter writer;
   writer.text(1, std::string(200, 'a'));
   CHECK(writer.bytes() == "\x0a\xc8\x01"s + std::string(200, 'a'));
+}
+
+TEST_CASE("A real lies there as in memory, little-endian, whatever it is") {
+  ProtoWriter writer;
+  writer.real64(1, 1.5);
+  writer.real32(2, -0.15625F);
+  writer.real32(2, std::numeric_limits<float>::infinity());
+  CHECK(writer.bytes() == "\x09\x00\x00\x00\x00\x00\x00\xf8\x3f\x15\x00\x00\x20\xbe\x15\x00\x00\x80\x7f"s);
 }

@@ -14,6 +14,9 @@ class MILLRACE_EXPORT ProtoWriter {
  public:
   /// int32, int64 (a negative one takes ten bytes) and enumerations.
   void number(std::uint32_t field, std::int64_t value);
+  /// double and float, with all of their bits.
+  void real64(std::uint32_t field, double value);
+  void real32(std::uint32_t field, float value);
   /// Texts, bytes and messages.
   void text(std::uint32_t field, std::string_view value);
   void message(std::uint32_t field, const ProtoWriter& value) { text(field, value.bytes()); }
