@@ -17,11 +17,14 @@ namespace {
 
 bool is_control(char32_t c) { return (c < 0x20 && c != '\t' && c != '\n') || (c >= 0x7F && c <= 0x9F); }
 
+// What is no character, and not allowed in XML.
+bool is_none(char32_t c) { return c == 0xFFFE || c == 0xFFFF; }
+
 // Marks, embeddings, overrides and isolates of the bidirectional algorithm; separators of lines; characters of no width and tags,
 // in which another text can be hidden.
 bool deceives(char32_t c) {
   return c == 0x061C || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) ||
-         c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xE0000 && c <= 0xE007F);
+         c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xE0000 && c <= 0xE007F) || is_none(c);
 }
 
 std::string shown_as(std::string_view text, bool keeps_lines) {

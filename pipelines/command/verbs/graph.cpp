@@ -1,8 +1,10 @@
-// `pipeline-run graph CONFIG`: the graph in Graphviz's or Mermaid's language.
+// `pipeline-run graph CONFIG`: the graph in Graphviz's or Mermaid's language, or as a picture.
 #include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
 #include "command/pages/loaded_plugins.hpp"
 #include "diagnostics/printable_text.hpp"
+#include "report/page/graph_picture.hpp"
+#include "report/page/page_style.hpp"
 
 #include <fmt/format.h>
 
@@ -74,27 +76,73 @@ std::string mermaid(const ValidatedGraph& graph) {
   return text;
 }
 
+constexpr std::string_view kSourceColor = kSeriesColors[2], kTransformColor = kSeriesColors[1],
+                           kSerialColor = kSeriesColors[0];
+
+std::string_view color_of(StageKind kind) {
+  return kind == StageKind::source ? kSourceColor : kind == StageKind::transform ? kTransformColor : kSerialColor;
+}
+
+std::string field_text(const PortSpec::FieldSpec& field, bool is_named) {
+  return fmt::format("{}{}{} {}", is_named ? field.name : "", is_named ? " " : "", to_string(field.spec.dtype),
+                     to_string(field.spec.row_shape));
+}
+
+/// "images u8 [n, 28, 28]; labels u8 [n]".
+std::string gives(const ValidatedNode& node) {
+  std::string text;
+  for (const auto& [port, spec] : node.outputs) {
+    std::string part = node.outputs.size() > 1 ? port + " " : "";
+    if (spec.kind != PortKind::data) part = port;
+    for (const PortSpec::FieldSpec& field : spec.fields)
+      part += (&field == spec.fields.data() ? "" : ", ") + field_text(field, spec.fields.size() > 1);
+    text += (text.empty() ? "" : "; ") + part;
+  }
+  return text;
+}
+
+std::string svg(const ValidatedGraph& graph) {
+  std::vector<NodeTimes> nodes;
+  std::vector<NodeLook> looks;
+  for (const ValidatedNode& node : graph.nodes) {
+    NodeTimes& drawn = nodes.emplace_back();
+    drawn.name = node.name;
+    drawn.stage = node.info->name;
+    for (const ValidatedEdge& edge : node.inputs)
+      if (std::find(drawn.inputs.begin(), drawn.inputs.end(), edge.from_node) == drawn.inputs.end())
+        drawn.inputs.push_back(edge.from_node);
+    looks.push_back({color_of(node.info->kind), gives(node)});
+  }
+  return graph_picture(
+      graph.name, nodes, looks,
+      {{kSourceColor, "source"}, {kTransformColor, "transform, in parallel"}, {kSerialColor, "serial, in order"}});
+}
+
+std::string text_of(const ValidatedGraph& graph, const std::string& format) {
+  return format == "svg" ? svg(graph) : format == "mermaid" ? mermaid(graph) : dot(graph);
+}
+
 int act(const GraphOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   note_loaded_plugins(checked->registry);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   tell_warnings(checked->diagnostics, options);
-  write_result(printable(options.format == "mermaid" ? mermaid(checked->graph) : dot(checked->graph)));
+  write_result(printable(text_of(checked->graph, options.format)));
   return 0;
 }
 
 const RegisteredVerb kVerb({.name = "graph",
                             .group = VerbGroup::config,
-                            .summary = "the graph as a picture's source text",
+                            .summary = "the graph as a picture, or the source text of one",
                             .target = config_target(),
                             .options = config_options({{.name = "format",
                                                         .kind = ValueKind::choice,
                                                         .placeholder = "NAME",
-                                                        .help = "dot (the default) or mermaid",
+                                                        .help = "dot (the default), mermaid or svg",
                                                         .example = "mermaid",
-                                                        .choices = {"dot", "mermaid"},
+                                                        .choices = {"dot", "mermaid", "svg"},
                                                         .store = into(&GraphOptions::format)}}),
-                            .examples = {"pipeline-run graph mnist_mlp --format mermaid"}},
+                            .examples = {"pipeline-run graph mnist_mlp --format svg"}},
                            act);
 
 }  // namespace

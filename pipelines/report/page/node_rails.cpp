@@ -42,9 +42,11 @@ Rails rails_of(const std::vector<NodeTimes>& nodes) {
   return rails;
 }
 
-std::string rails_piece(const std::vector<NodeTimes>& nodes, const Rails& rails, std::size_t row,
-                        std::string_view color) {
-  const double width = kRailWidth * (static_cast<double>(rails.count) + 0.2), x = x_of(rails, row);
+double rails_width(const Rails& rails) { return kRailWidth * (static_cast<double>(rails.count) + 0.2); }
+
+std::string rails_drawing(const std::vector<NodeTimes>& nodes, const Rails& rails, std::size_t row,
+                          const RailColors& colors) {
+  const double x = x_of(rails, row);
   std::string lines;
   const auto out = std::back_inserter(lines);
   for (std::size_t node = 0; node < row; ++node)
@@ -53,10 +55,15 @@ std::string rails_piece(const std::vector<NodeTimes>& nodes, const Rails& rails,
     fmt::format_to(out, "M{0:.1f} 0C{0:.1f} {1} {2:.1f} 4 {2:.1f} {1}", x_of(rails, input), kMiddle, x);
   if (rails.last[row] > row) fmt::format_to(out, "M{:.1f} {}V{}", x, kMiddle, kRowHeight);
   return fmt::format(
-      "<svg width=\"{0:.0f}\" height=\"{1}\" viewBox=\"0 0 {0:.0f} {1}\" aria-hidden=\"true\"><path d=\"{2}\" "
-      "fill=\"none\" stroke=\"currentColor\" "
-      "stroke-opacity=\".5\" stroke-width=\"1.5\"/><circle cx=\"{3:.1f}\" cy=\"{4}\" r=\"4.5\" fill=\"{5}\"/></svg>",
-      width, kRowHeight, lines, x, kMiddle, color);
+      "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-opacity=\".5\" stroke-width=\"1.5\"/>"
+      "<circle cx=\"{:.1f}\" cy=\"{}\" r=\"4.5\" fill=\"{}\"/>",
+      lines, colors.line, x, kMiddle, colors.point);
+}
+
+std::string rails_piece(const std::vector<NodeTimes>& nodes, const Rails& rails, std::size_t row,
+                        std::string_view color) {
+  return fmt::format("<svg width=\"{0:.0f}\" height=\"{1}\" viewBox=\"0 0 {0:.0f} {1}\" aria-hidden=\"true\">{2}</svg>",
+                     rails_width(rails), kRowHeight, rails_drawing(nodes, rails, row, {color, "currentColor"}));
 }
 
 }  // namespace millrace::pipelines

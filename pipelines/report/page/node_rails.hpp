@@ -19,7 +19,15 @@ struct Rails {
 Rails rails_of(const std::vector<NodeTimes>& nodes);
 
 inline constexpr double kRowHeight = 34;  ///< in pixels; that of the table's rows
-/// The piece of the picture that stands in the row of a node. `color` is that of its point.
+/// How wide all rails are, in pixels.
+double rails_width(const Rails& rails);
+struct RailColors {
+  std::string_view point, line;
+};
+/// What is drawn in the row of a node, from its upper left corner on.
+std::string rails_drawing(const std::vector<NodeTimes>& nodes, const Rails& rails, std::size_t row,
+                          const RailColors& colors);
+/// The same as a picture for a table's cell. `color` is that of its point; lines have that of the text around.
 std::string rails_piece(const std::vector<NodeTimes>& nodes, const Rails& rails, std::size_t row,
                         std::string_view color);
 
