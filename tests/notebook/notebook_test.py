@@ -94,9 +94,10 @@ class Notebook(unittest.TestCase):
         self.saw(22, "ones at " + " ".join(map(str, LABELS)))
 
     def test_23_a_picture_of_the_graph(self):
-        picture = run("graph", MNIST).stdout
-        self.assertIn('"train_to_device" -> "learn"', picture)
-        self.saw(23, f"{picture.count('->')} edges as a picture")
+        source, picture = run("graph", MNIST).stdout, run("graph", MNIST, "--format", "svg").stdout
+        self.assertIn('"train_to_device" -> "learn"', source)
+        self.assertIn(">train_to_device<", picture)
+        self.saw(23, f"{source.count('->')} edges, SVG of {len(picture)} bytes")
 
     def test_24_25_26_and_28_the_summary(self):
         plan = run("plan", MNIST).stdout
@@ -132,9 +133,16 @@ class Notebook(unittest.TestCase):
         self.assertGreater(epochs[-1]["val_accuracy"], 0.97 if EPOCHS == 5 else 0.95)
         report = run("report", self.folder).stdout
         self.assertIn("val_accuracy", report)
-        self.assertTrue(os.path.exists(f"{self.folder}/report.html"))
+        with open(f"{self.folder}/report.html", encoding="utf-8") as file:
+            page = file.read()
+        self.assertLess(len(page.encode()), 300_000)
+        self.assertGreaterEqual(page.count("<img src=\"data:image/png;base64,"), 20)
+        judged, = result_of(run("report", self.folder, "--json"))["validation"]
+        self.assertEqual((judged["rows"], judged["accuracy"], len(judged["classes"])), (10000, epochs[-1]["val_accuracy"], 10))
+        self.assertEqual([one["rows"] for one in judged["classes"]], [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009])
+        is_, taken, rows = judged["confused"][0]
         self.saw(32, f"{EPOCHS} epochs in metrics.jsonl, report.html")
-        self.saw(34, f"accuracy {epochs[-1]['accuracy']:.4f}, val_accuracy {epochs[-1]['val_accuracy']:.4f}")
+        self.saw(34, f"accuracy {epochs[-1]['accuracy']:.4f}, val_accuracy {epochs[-1]['val_accuracy']:.4f}, {is_} taken for {taken} {rows} times")
 
     def line(self, m, b):
         process = run(LINE, "--no-keep", "--json", "--set", "epochs=0", "--set", f"learn.model.0.dense.kernel_initializer.constant.value={m}",
@@ -152,6 +160,17 @@ class Notebook(unittest.TestCase):
         m, b = (float(value) for value in re.findall(r"\[+(-?[0-9.]+)\]+", shown))
         self.assertEqual((round(m, 4), round(b, 4), round(loss, 4)), (5.1212, 14.4545, 14.8788))
         self.saw(38, f"m {m:.4f}, b {b:.4f}, MSE {loss:.4f}")
+
+    def test_39_the_points_and_the_line(self):
+        with tempfile.TemporaryDirectory() as runs:
+            self.assertEqual(run(LINE, "--runs", runs).returncode, 0)
+            shown = run("report", "last", "--plot", "--runs", runs).stdout
+            self.assertEqual(run("report", "last", "--plot", "-o", f"{runs}/line.svg", "--runs", runs).returncode, 0)
+            with open(f"{runs}/line.svg", encoding="utf-8") as file:
+                picture = file.read()
+        points = sum(line.count("o") for line in shown.splitlines()[:-1])
+        self.assertEqual((points, picture.count("<circle"), picture.count('stroke-width="1.8"')), (10, 10, 1))
+        self.saw(39, "10 points and one line, as text and SVG")
 
     def test_40_names_of_other_libraries(self):
         process = run("stages", "to_categorical")
