@@ -13,11 +13,11 @@ seed: 3
 epochs: 3
 device: cpu
 graph:
-  rows:    {{stage: table_source, with: {{columns: &rows {{x: {[i % 30 for i in range(ROWS)]}, y: {[i % 30 // 10 for i in range(ROWS)]}}}}}}}
+  rows:    {{stage: table_source, with: {{dtypes: {{y: i32}}, columns: &rows {{x: {[i % 30 for i in range(ROWS)]}, y: {[i % 30 // 10 for i in range(ROWS)]}}}}}}}
   hot:     {{stage: one_hot, in: rows.y, with: {{classes: 3}}}}
   batches: {{stage: batcher, in: {{inputs: rows.x, targets: hot}}, with: {{batch_size: 8}}}}
   learn:   {{stage: trainer, in: batches, with: {{reduction: ordered, model: [dense: {{units: 3, activation: softmax}}], loss: categorical_crossentropy, optimizer: {{adam: {{}}}}}}}}
-  all:     {{stage: table_source, with: {{columns: *rows}}}}
+  all:     {{stage: table_source, with: {{dtypes: {{y: i32}}, columns: *rows}}}}
   hot_all: {{stage: one_hot, in: all.y, with: {{classes: 3}}}}
   tests:   {{stage: batcher, in: {{inputs: all.x, targets: hot_all}}, with: {{batch_size: 32}}}}
   try:     {{stage: evaluator, in: {{data: tests, model: learn.model}}, with: {{metrics: [loss, accuracy]}}}}

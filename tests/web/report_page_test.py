@@ -18,14 +18,19 @@ CLASSES = """version: 1
 name: {name}
 epochs: 3
 device: cpu
+chains:
+  prep: [flatten, normalize: {{scale: 1/255}}]
 graph:
   train: {{stage: idx_loader, with: {{images: x-images, labels: x-labels}}}}
-  flat: {{stage: flatten, in: train.images}}
-  inputs: {{stage: normalize, in: flat, with: {{scale: 1/255}}}}
+  inputs: {{chain: prep, in: train.images}}
   targets: {{stage: one_hot, in: train.labels, with: {{classes: {names}}}}}
   batches: {{stage: batcher, in: {{inputs: inputs, targets: targets}}, with: {{batch_size: 8}}}}
+  valid: {{stage: idx_loader, with: {{images: v-images, labels: v-labels}}}}
+  vinputs: {{chain: prep, in: valid.images}}
+  vtargets: {{stage: one_hot, in: valid.labels, with: {{classes: {names}}}}}
+  vbatches: {{stage: batcher, in: {{inputs: vinputs, targets: vtargets}}, with: {{batch_size: 8}}}}
   learn: {{stage: trainer, in: batches, with: {{model: [dense: {{units: 10, activation: softmax}}], loss: categorical_crossentropy}}}}
-  check: {{stage: evaluator, in: {{data: batches, model: learn.model}}}}
+  check: {{stage: evaluator, in: {{data: vbatches, model: learn.model}}}}
 """
 
 
@@ -61,6 +66,7 @@ def made(folder):
     sys.path.insert(0, str(ROOT / "tests" / "support"))
     from idx_files import write_images
     write_images(folder, "x", 200)
+    write_images(folder, "v", 90)
     config = pathlib.Path(folder) / "classes.yaml"
     config.write_text(CLASSES.format(name=json.dumps("<b>&\"' \u4e2d"), names=json.dumps(NAMES)), encoding="utf-8")
     line = str(ROOT / "configs" / "linear_fit.yaml")
