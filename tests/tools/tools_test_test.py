@@ -46,8 +46,9 @@ class ToolsTest(unittest.TestCase):
 
     def test_a_client_that_is_not_to_be_had_is_told_and_counted_as_skipped(self):
         (self.root / "tests" / "web").mkdir(parents=True)
-        for code, counts in (("0", "3 passed, 0 failed, 0 skipped"), ("77", "2 passed, 0 failed, 1 skipped"), ("1", "2 passed, 1 failed, 0 skipped")):
+        for code, counts in (("0", "4 passed, 0 failed, 0 skipped"), ("77", "3 passed, 0 failed, 1 skipped"), ("1", "3 passed, 1 failed, 0 skipped")):
             self.stand_in("tests/web/onnx_runtime_test.py", f"echo 'SKIPPED: no npm'; exit {code}")
+            self.stand_in("tests/web/report_page_test.py", "echo 4 pages")
             self.assertEqual(self.start("--web", clang_format="14.0.6"), (1 if code == "1" else 0, counts))
 
 

@@ -35,7 +35,7 @@ pre{margin:0;font:12px/1.45 ui-monospace,monospace;overflow-wrap:normal}
 .facts th{border:0;font-weight:400;white-space:nowrap;overflow-wrap:anywhere}
 @media(max-width:600px){.nodes{font-size:11px}.nodes th{font-size:10px}.nodes td,.nodes th{padding-right:.3rem}.nodes .name{max-width:8.6rem}.more{display:none}.facts th{white-space:normal;min-width:7rem}.square{font-size:11px}.square td,.square th{padding:.15rem .2rem;min-width:1.4rem}}
 @media print{body{max-width:none;padding:0;font-size:10pt}.box{max-height:none;overflow:visible;border:0;padding:0;background:none}.box th{position:static}
-pre{white-space:pre-wrap;font-size:8pt}figure,tr,.told{break-inside:avoid}h2{break-after:avoid}.charts{grid-template-columns:1fr 1fr}}
+pre{white-space:pre-wrap;font-size:8pt}figure,tr,.told{break-inside:avoid}h2,h3{break-after:avoid}.charts{grid-template-columns:1fr 1fr}}
 )";
 
 }  // namespace

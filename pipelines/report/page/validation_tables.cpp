@@ -70,9 +70,9 @@ std::string classes_table(const Validation& model) {
   std::vector<HtmlCells> rows;
   for (const std::size_t i : listed) {
     const ClassRow& one = model.classes[i];
-    rows.push_back({cut_to(one.name, kMostNameColumns), cut_to(most_confused(model, i), kMostNameColumns),
-                    count_text(one.rows), fmt::format("{:.4f}", one.precision()), fmt::format("{:.4f}", one.recall()),
-                    fmt::format("{:.4f}", one.f1())});
+    rows.push_back({cut_to(one.name, kMostNameColumns), count_text(one.rows), fmt::format("{:.4f}", one.precision()),
+                    fmt::format("{:.4f}", one.recall()), fmt::format("{:.4f}", one.f1()),
+                    cut_to(most_confused(model, i), kMostNameColumns)});
   }
   const std::string which = listed.size() == model.classes.size()
                                 ? "Classes"
@@ -80,7 +80,7 @@ std::string classes_table(const Validation& model) {
                                               count_text(static_cast<long long>(model.classes.size())));
   return fmt::format("<h3>{}</h3>\n", which) +
          html_box("classes",
-                  html_table({"class", "most often taken for", "rows", "precision", "recall", "F1"}, rows, 2));
+                  html_table({"class", "rows", "precision", "recall", "F1", "most often taken for"}, rows, 1));
 }
 
 std::string told(const Validation& model, const WorstRow& row) {
