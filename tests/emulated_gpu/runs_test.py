@@ -49,6 +49,14 @@ class EmulatedGpu(unittest.TestCase):
 
 
 class Runs(EmulatedGpu):
+    def test_a_run_is_judged_by_what_the_device_predicts(self):
+        with tempfile.TemporaryDirectory() as runs:
+            report = self.report("--runs", runs)
+            with open(f"{report['run']}/current/validation.json", encoding="utf-8") as file:
+                judged, = json.load(file)["models"]
+        self.assertEqual((judged["rows"], judged["accuracy"]), (ROWS["valid"], report["epochs"][-1]["val_accuracy"]))
+        self.assertTrue(all("picture" in row for row in judged["worst"]))
+
     def test_a_run_gives_what_the_cpu_gives(self):
         expected = self.report(device="cpu")
         hashes = {}
