@@ -7,6 +7,7 @@ target_sources(millrace_framework PRIVATE
   nn/checkpoint/checkpoint_reader.cpp
   nn/checkpoint/checkpoint_writer.cpp
   nn/checkpoint/initial_weights.cpp
+  nn/checkpoint/kept_checkpoints.cpp
   nn/checkpoint/model_tensors.cpp
   nn/checkpoint/model_weights.cpp
   nn/checkpoint/trainer_tensors.cpp
@@ -18,6 +19,10 @@ target_sources(millrace_framework PRIVATE
   nn/snapshot.cpp
   nn/step_factories.cpp
   nn/target_check.cpp
+  nn/use/loaded_model.cpp
+  nn/use/model_use_text.cpp
+  nn/use/predictor.cpp
+  nn/use/row_preparer.cpp
   nn/cpu/pass/backward.cpp
   nn/cpu/pass/batch_pass.cpp
   nn/cpu/kernels/elementwise.cpp

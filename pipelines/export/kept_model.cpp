@@ -3,83 +3,80 @@
 
 #include "record/checkpoints/past_run.hpp"
 #include "record/folder/run_parts.hpp"
+#include "record/runs/run_status.hpp"
+#include "slice/model_rows.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/input_file.hpp>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <filesystem>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
 
-std::string path_of(const std::string& folder, const KeptCheckpoint& kept) { return folder + "/" + kept.path; }
-
-CheckpointModel trainer_of(const ValidatedGraph& graph, const std::string& name) {
-  const std::vector<CheckpointModel> models = checkpoint_models(kept_nodes(graph));
-  std::vector<std::string> names;
-  for (const CheckpointModel& model : models) {
-    names.push_back(model.node);
-    if (model.node == name || (name.empty() && models.size() == 1)) return model;
-  }
-  throw Error(ErrorKind::usage, "export-node",
-              name.empty() ? fmt::format("the run has {} trainers", models.size())
-                           : fmt::format("the run has no trainer `{}`", name),
-              names.empty() ? "export a run that trains a model"
-                            : fmt::format("--node says whose model: {}", fmt::join(names, ", ")));
+CheckpointModel model_of(const ValidatedNode& trainer) {
+  CheckpointModel model{trainer.name, nullptr};
+  for (const auto& [name, port] : trainer.outputs)
+    if (port.model) model.model = port.model;
+  return model;
 }
 
-Loss loss_of(const ValidatedGraph& graph, const std::string& name) {
-  for (const ValidatedNode& node : graph.nodes)
-    for (const auto& [output, port] : node.outputs)
-      if (node.name == name && port.kind == PortKind::model) return port.loss;
+Loss loss_of(const ValidatedNode& trainer) {
+  for (const auto& [name, port] : trainer.outputs)
+    if (port.kind == PortKind::model) return port.loss;
   return Loss::mse;
 }
 
-/// The best one alone: the second best is not the best.
-std::vector<KeptCheckpoint> best_of(const std::vector<KeptCheckpoint>& stored, const PastRun& past,
-                                    const KeepSpec& keep) {
-  if (keep.monitor.empty())
-    throw Error(ErrorKind::usage, "export-no-monitor", "the run's config does not say by which metric a model is best",
-                "leave --best out, or train with `keep: {monitor: val_loss}`");
-  const auto best = best_checkpoint(past, stored, keep.monitor, keep.is_largest_best);
+std::string metric_of(const PastRun& past, const KeepSpec& keep) {
+  if (!keep.monitor.empty() || past.epochs.empty()) return keep.monitor;
+  std::vector<std::string> names;
+  for (const auto& [name, value] : past.epochs.back().values) names.push_back(name);
+  return compared_metric(names);
+}
+
+std::vector<KeptCheckpoint> candidates(const std::string& folder, const KeepSpec& keep, bool is_best) {
+  const PastRun past = read_past_run((std::filesystem::path(folder) / run_parts::kMetrics).string());
+  std::vector<KeptCheckpoint> stored = stored_checkpoints(past, folder);
+  if (!is_best) return stored;
+  const auto best = best_checkpoint(past, stored, metric_of(past, keep), keep.is_largest_best);
   return best ? std::vector{*best} : std::vector<KeptCheckpoint>();
 }
 
-SafetensorsMetadata metadata_of(const std::string& path) {
-  InputFile file(path);
-  return read_checkpoint_header(file).metadata;
-}
-
-Error nothing_left(const std::string& folder, const std::vector<std::string>& refused) {
-  Error error(ErrorKind::data, "export-no-checkpoint",
-              fmt::format("run `{}` has no checkpoint that can be used", folder),
-              "`pipeline-run resume` goes on with a run that was interrupted before its first checkpoint");
+Error nothing_left(const std::string& folder, const std::vector<std::string>& refused, bool is_best) {
+  Error error(ErrorKind::data, "no-checkpoint",
+              fmt::format("run `{}` has no {}checkpoint that can be used", folder, is_best ? "best " : ""),
+              "`pipeline-run resume` goes on with a run that was interrupted before its first checkpoint; "
+              "`--checkpoint` names another");
   for (const std::string& sentence : refused) error.add_note(sentence);
   return error;
+}
+
+KeptModel read(const std::string& path, const ValidatedNode& trainer) {
+  const CheckpointModel model = model_of(trainer);
+  auto snapshot = read_checkpoint_snapshot(path, model.node, model.model, loss_of(trainer));
+  InputFile file(path);
+  const CheckpointHeader header = read_checkpoint_header(file);
+  return {trainer.name, path, header.position, header.metadata, std::move(snapshot), {}};
 }
 
 }  // namespace
 
 KeptModel kept_model(const std::string& folder, const ValidatedGraph& graph, const KeepSpec& keep,
                      const ModelChoice& choice) {
-  const CheckpointModel trainer = trainer_of(graph, choice.node);
-  const PastRun past = read_past_run((std::filesystem::path(folder) / run_parts::kMetrics).string());
-  std::vector<KeptCheckpoint> candidates = stored_checkpoints(past, folder);
-  if (choice.is_best) candidates = best_of(candidates, past, keep);
+  const ValidatedNode& trainer = trainer_of(graph, choice.node);
+  const bool is_best = choice.checkpoint == kBestCheckpoint;
+  if (!is_best && choice.checkpoint != kLastCheckpoint) return read(choice.checkpoint, trainer);
+  KeptModel model;
   std::vector<std::string> refused;
-  for (const KeptCheckpoint& kept : candidates) {
-    const std::string path = path_of(folder, kept);
-    try {
-      auto model = read_checkpoint_snapshot(path, trainer.node, trainer.model, loss_of(graph, trainer.node));
-      return {trainer.node, path, kept.position, metadata_of(path), std::move(model), std::move(refused)};
-    } catch (const Error& error) {
-      refused.push_back(error.message());
-    }
-  }
-  throw nothing_left(folder, refused);
+  const auto taken = first_usable(
+      candidates(folder, keep, is_best), folder, [&](const std::string& path) { model = read(path, trainer); },
+      refused);
+  if (!taken) throw nothing_left(folder, refused, is_best);
+  model.refused = std::move(refused);
+  return model;
 }
 
 }  // namespace millrace::pipelines

@@ -1,4 +1,4 @@
-// The model of a run that is taken elsewhere: which trainer's, and from which checkpoint.
+// The model of a run that is used: which trainer's, and from which checkpoint.
 #pragma once
 
 #include "check/graph/validated_graph.hpp"
@@ -12,9 +12,13 @@
 
 namespace millrace::pipelines {
 
+inline constexpr const char *kLastCheckpoint = "last", *kBestCheckpoint = "best";
+
 struct ModelChoice {
-  std::string node;      ///< a trainer; empty: the only one
-  bool is_best = false;  ///< by the metric that `keep` monitors, not the newest
+  std::string node;  ///< a trainer; empty: the only one
+  /// `last`, the newest that can be read; `best`, that of the epoch with the best value of `keep.monitor`, or of the metric by which runs are compared, among
+  /// those that are there; else a file.
+  std::string checkpoint = kLastCheckpoint;
 };
 
 struct KeptModel {
@@ -26,8 +30,8 @@ struct KeptModel {
   std::vector<std::string> refused;  ///< checkpoints that should have been taken and cannot be used: a sentence each
 };
 
-/// From the newest checkpoint of the run in `folder` that can be read, or from the best; what is said of a torn one is in `refused`. `graph` and `keep`
-/// are of its config. Throws Error: export-node (usage: which trainer is meant), export-no-checkpoint (data), export-no-monitor (usage).
+/// Of the run in `folder`; `graph` and `keep` are of its config. Of the best the second best is not the best: where it cannot be read, none is taken. Throws what
+/// trainer_of throws, Error(no-checkpoint, data), and what reading a file throws that was named.
 KeptModel kept_model(const std::string& folder, const ValidatedGraph& graph, const KeepSpec& keep,
                      const ModelChoice& choice);
 

@@ -55,7 +55,8 @@ std::uint64_t write_export(const ExportTarget& target, const std::string& conten
   return content.size();
 }
 
-std::uint64_t write_safetensors_export(const ExportTarget& target, const KeptModel& kept) {
+std::uint64_t write_safetensors_export(const ExportTarget& target, const KeptModel& kept,
+                                       const SafetensorsMetadata& uses) {
   std::deque<std::vector<std::byte>> owned;
   std::vector<SafetensorsTensor> tensors;
   for_each_weight(*kept.model, [&](const SafetensorsTensor& tensor) {
@@ -63,6 +64,8 @@ std::uint64_t write_safetensors_export(const ExportTarget& target, const KeptMod
     tensors.push_back({tensor.name, tensor.type, tensor.shape, owned.back()});
   });
   SafetensorsMetadata metadata = kept.metadata;
+  std::erase_if(metadata, [](const auto& text) { return text.first.starts_with(model_use_key("")); });
+  if (const auto use = uses.find(model_use_key(kept.node)); use != uses.end()) metadata.insert(*use);
   metadata["epoch"] = std::to_string(kept.position.epoch);
   metadata["node"] = kept.node;
   metadata["weights_sha256"] = kept.model->weights_sha256();

@@ -1,8 +1,6 @@
 // Weights keep their names and shapes of a checkpoint, so Gemm takes the other side of a matrix. Dropout does nothing in use and is left out.
 #include "model_form.hpp"
 
-#include "stage_forms.hpp"
-
 #include <millrace/files/model_weights.hpp>
 
 #include <fmt/format.h>
@@ -36,9 +34,9 @@ const char* output_name(const ModelSpec& model) {
 }
 
 // A column of a table may be called as an output is.
-std::string input_name(const InputPath& path) {
-  const bool is_taken = path.source == kProbabilities || path.source == kClass || path.source == kOutput;
-  return is_taken ? kInputs : path.source;
+std::string input_name(const RowForm& rows) {
+  const bool is_taken = rows.source == kProbabilities || rows.source == kClass || rows.source == kOutput;
+  return is_taken ? kInputs : rows.source;
 }
 
 /// Names of the weights, in the order of the layers.
@@ -82,24 +80,68 @@ void add_outputs(const ModelSpec& model, OnnxGraph& graph) {
   graph.outputs.push_back({kClass, OnnxType::i64, {}});
 }
 
-std::string add_rows(const ModelSpec& model, const InputPath* path, OnnxGraph& graph) {
-  if (path == nullptr) {
+/// What is added for a step: an operator, and what its constant and its value are called.
+struct StepNames {
+  const char *op, *constant, *value;
+};
+
+StepNames names_of(RowOp op) {
+  switch (op) {
+    case RowOp::multiply:
+      return {"Mul", "scale", "scaled"};
+    case RowOp::add:
+      return {"Add", "offset", "moved"};
+    case RowOp::subtract:
+      return {"Sub", "mean", "centered"};
+    case RowOp::divide:
+      return {"Div", "std", "divided"};
+    case RowOp::convert:
+      break;
+  }
+  return {"Cast", "", ""};
+}
+
+const char* converted_name(DType from, DType to) {
+  if (to == DType::f64) return "float64";
+  return from == DType::f64 ? "rounded" : "float32";
+}
+
+/// Values have the node's name in front. `type` is that of `value`, and then of what is returned.
+std::string add_step(const RowStep& step, const std::string& node, const std::string& value, DType& type,
+                     OnnxGraph& graph) {
+  const auto named = [&](const char* part) { return node + "/" + part; };
+  if (step.op == RowOp::convert) {
+    const char* const name = converted_name(std::exchange(type, step.to), step.to);
+    return graph.add("Cast", {value}, named(name), {{"to", static_cast<std::int64_t>(onnx_type(step.to))}});
+  }
+  const StepNames names = names_of(step.op);
+  const std::string constant = type == DType::f64
+                                   ? graph.add_scalar(named(names.constant), step.operand)
+                                   : graph.add_scalar(named(names.constant), static_cast<float>(step.operand));
+  return graph.add(names.op, {value, constant}, named(names.value));
+}
+
+std::string add_rows(const ModelSpec& model, const RowForm* rows, OnnxGraph& graph) {
+  if (rows == nullptr) {
     graph.inputs.push_back({kInputs, OnnxType::f32, {model.inputs}});
     return kInputs;
   }
-  std::string value = input_name(*path);
-  graph.inputs.push_back({value, onnx_type(path->rows.dtype), path->rows.row_shape});
-  for (const PathStep& step : path->steps) value = add_step(step, value, graph);
-  const DType last = path->steps.empty() ? path->rows.dtype : path->steps.back().out.dtype;
-  if (last == DType::f32) return value;
+  std::string value = input_name(*rows);
+  DType type = rows->rows.dtype;
+  graph.inputs.push_back({value, onnx_type(type), rows->rows.row_shape});
+  for (const NodeForm& node : rows->nodes) {
+    if (node.flattens) value = graph.add("Flatten", {value}, node.node + "/rows", {{"axis", 1}});
+    for (const RowStep& step : node.steps) value = add_step(step, node.node, value, type, graph);
+  }
+  if (type == DType::f32) return value;
   return graph.add("Cast", {value}, "model/float32", {{"to", static_cast<std::int64_t>(OnnxType::f32)}});
 }
 
 }  // namespace
 
-OnnxGraph onnx_graph_of(const ModelSnapshot& model, const InputPath* path) {
+OnnxGraph onnx_graph_of(const ModelSnapshot& model, const RowForm* rows) {
   OnnxGraph graph;
-  const std::string value = add_rows(model.model(), path, graph);
+  const std::string value = add_rows(model.model(), rows, graph);
   add_layers(model.model(), add_weights(model, graph), value, graph);
   add_outputs(model.model(), graph);
   return graph;

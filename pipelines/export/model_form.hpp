@@ -1,8 +1,8 @@
 // A model in ONNX's terms, with the preparation of its rows in front of it or without.
 #pragma once
 
-#include "input_path.hpp"
 #include "onnx_graph.hpp"
+#include "row_form.hpp"
 
 #include <millrace/model.hpp>
 
@@ -14,7 +14,7 @@ inline constexpr const char* kProbabilities = "probabilities";
 inline constexpr const char* kClass = "class";
 inline constexpr const char* kOutput = "output";
 
-/// `path` may be null: the model alone, whose input `inputs` is float32 [N, I]. Throws what add_step throws.
-OnnxGraph onnx_graph_of(const ModelSnapshot& model, const InputPath* path);
+/// `rows` may be null: the model alone, whose input `inputs` is float32 [N, I].
+OnnxGraph onnx_graph_of(const ModelSnapshot& model, const RowForm* rows);
 
 }  // namespace millrace::pipelines

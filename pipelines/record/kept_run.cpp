@@ -27,11 +27,12 @@ KeptBefore before_of(const Resumption& from, const std::string& folder) {
 
 }  // namespace
 
-KeptRun::KeptRun(RunFolder folder, const ValidatedGraph& graph, const KeepSpec& kept, Resumption from)
+KeptRun::KeptRun(RunFolder folder, const ValidatedGraph& graph, const KeepSpec& kept, const SafetensorsMetadata& uses,
+                 Resumption from)
     : from_(std::move(from)),
       recorder_(std::move(folder)),
       keeper_(
-          graph, recorder_.folder().checkpoints_folder(), checkpoint_policy(kept),
+          graph, recorder_.folder().checkpoints_folder(), checkpoint_policy(kept, uses),
           {[this](const WrittenCheckpoint& written) { keep(written); }, [this] { recorder_.folder().claim().beat(); }},
           before_of(from_, recorder_.folder().path())) {
   if (kept.has_events) recorder_.write_events(from_.epochs);
@@ -87,11 +88,12 @@ void KeptRun::end(RunReport& report, const std::function<std::string()>& summary
 
 Monitor monitor_of(const KeepSpec& keep) { return {keep.monitor, keep.is_largest_best}; }
 
-CheckpointPolicy checkpoint_policy(const KeepSpec& keep) {
+CheckpointPolicy checkpoint_policy(const KeepSpec& keep, const SafetensorsMetadata& uses) {
   CheckpointPolicy policy;
   policy.every_batches = keep.every_steps;
   policy.every = std::chrono::duration<double>(keep.every_seconds);
   policy.stay = {.keep_last = keep.last, .best_metric = keep.monitor, .is_best_largest = keep.is_largest_best};
+  policy.metadata = uses;
   return policy;
 }
 

@@ -16,8 +16,9 @@ namespace millrace::pipelines {
 /// Made before the run, used as its observer and sink of states, and ended behind it. One thread, but for what observers and sinks are told.
 class KeptRun {
  public:
-  /// `kept`: what is kept beside the journal. `from`: where the run goes on; its lines are in the folder's journal. Throws what RunRecorder throws.
-  KeptRun(RunFolder folder, const ValidatedGraph& graph, const KeepSpec& kept, Resumption from = {});
+  /// `kept`: what is kept beside the journal. `uses`: what each checkpoint says beside what the format says itself. `from`: where the run goes on; its lines are in the folder's journal. Throws what RunRecorder throws.
+  KeptRun(RunFolder folder, const ValidatedGraph& graph, const KeepSpec& kept, const SafetensorsMetadata& uses,
+          Resumption from = {});
 
   const std::string& path() const { return recorder_.folder().path(); }
   RunRecorder& recorder() { return recorder_; }
@@ -41,6 +42,6 @@ class KeptRun {
 
 /// What `keep:` asks for.
 Monitor monitor_of(const KeepSpec& keep);
-CheckpointPolicy checkpoint_policy(const KeepSpec& keep);
+CheckpointPolicy checkpoint_policy(const KeepSpec& keep, const SafetensorsMetadata& uses);
 
 }  // namespace millrace::pipelines

@@ -7,6 +7,7 @@
 #include <millrace/digest.hpp>
 #include <millrace/error.hpp>
 #include <millrace/files/checkpoint.hpp>
+#include <millrace/files/kept_checkpoints.hpp>
 #include <millrace/input_file.hpp>
 
 #include <fmt/format.h>
@@ -139,16 +140,29 @@ std::map<std::string, StageState> stages_of(OpenCheckpoint& checkpoint) {
   return stages;
 }
 
-}  // namespace
-
-Checkpoint read_checkpoint(const std::string& path, std::span<const CheckpointModel> models) {
-  OpenCheckpoint file(path);
-  require_models(file.header(), models, path);
+Checkpoint all_of(OpenCheckpoint& file, std::span<const CheckpointModel> models) {
+  require_models(file.header(), models, file.path());
   Checkpoint checkpoint{file.header().position, {}, {}, file.header().metadata};
   for (const CheckpointModel& model : models) checkpoint.trainers.push_back(file.trainer(model));
   checkpoint.stages = stages_of(file);
   file.check_unchanged();
   return checkpoint;
+}
+
+}  // namespace
+
+Checkpoint read_checkpoint(const std::string& path, std::span<const CheckpointModel> models) {
+  OpenCheckpoint file(path);
+  return all_of(file, models);
+}
+
+Checkpoint read_kept_checkpoint(const KeptCheckpoint& kept, const std::string& folder,
+                                std::span<const CheckpointModel> models) {
+  OpenCheckpoint file(folder + "/" + kept.path);
+  Checkpoint checkpoint = all_of(file, models);
+  if (file.header().sha256 == kept.sha256 && checkpoint.position == kept.position) return checkpoint;
+  throw Error(ErrorKind::data, "checkpoint-foreign",
+              fmt::format("{} is not the file that the journal tells of", file.path()));
 }
 
 std::shared_ptr<const ModelSnapshot> read_checkpoint_snapshot(const std::string& path, const std::string& node,

@@ -2,12 +2,12 @@
 #include "judged_models.hpp"
 
 #include "class_tally.hpp"
-#include "command/slices/prediction_way.hpp"
 #include "judged_rows.hpp"
 #include "process/command_error.hpp"
 #include "record/checkpoints/past_run.hpp"
 #include "record/folder/run_parts.hpp"
 #include "row_pictures.hpp"
+#include "slice/model_rows.hpp"
 #include "value_tally.hpp"
 
 #include <millrace/error.hpp>
@@ -33,7 +33,7 @@ const ValidatedNode* find(const ValidatedGraph& graph, const std::string& name) 
 
 /// Several outputs with probabilities of their own are several questions, and neither classes nor quantities.
 enum class Kind { classes, quantities, neither };
-Kind kind_of(const PredictionWay& way) {
+Kind kind_of(const ModelRows& way) {
   const Activation last = way.model->layers.back().activation;
   const bool is_one = way.model->outputs() == 1;
   if (last == Activation::softmax) return is_one ? Kind::neither : Kind::classes;
@@ -90,7 +90,7 @@ KeptCheckpoint newest_checkpoint(const std::string& folder) {
   return stored.front();
 }
 
-Validation judged(const CheckedConfig& checked, const PredictionWay& way, const std::string& folder,
+Validation judged(const CheckedConfig& checked, const ModelRows& way, const std::string& folder,
                   const SliceWatch& watch) {
   Validation found;
   found.node = way.trainer;
@@ -116,7 +116,7 @@ Validation judged(const CheckedConfig& checked, const PredictionWay& way, const 
 std::vector<Validation> judged_models(const CheckedConfig& checked, const std::string& folder,
                                       const SliceWatch& watch) {
   std::vector<Validation> all;
-  for (const PredictionWay& way : prediction_ways(checked))
+  for (const ModelRows& way : rows_of_each_model({checked.spec, checked.graph, checked.registry}))
     if (way.is_of_validation() && kind_of(way) != Kind::neither) all.push_back(judged(checked, way, folder, watch));
   return all;
 }

@@ -25,7 +25,7 @@ struct JudgedBatch {
 
 /// Which weights, and when: what is drawn anew in each epoch is drawn as in that one.
 struct JudgedModel {
-  const PredictionWay& way;
+  const ModelRows& way;
   std::string checkpoint;
   std::uint32_t epoch = 1;
 };

@@ -29,8 +29,8 @@ std::size_t largest(std::span<const float> values) {
 
 }  // namespace
 
-PredictionOutput::PredictionOutput(const PredictionWay& way, const VerbOptions& options, const Json& head,
-                                   std::string npy, const std::vector<PredictionFile>& files)
+PredictionOutput::PredictionOutput(const ModelRows& way, const VerbOptions& options, const Json& head, std::string npy,
+                                   const std::vector<PredictionFile>& files)
     : way_(way),
       options_(options),
       is_of_classes_(way.model->layers.back().activation == Activation::softmax),

@@ -3,7 +3,7 @@
 
 #include "command/options/option.hpp"
 #include "npy_output.hpp"
-#include "prediction_way.hpp"
+#include "slice/model_rows.hpp"
 
 #include <millrace/packet.hpp>
 
@@ -26,7 +26,7 @@ struct PredictionFile {
 class PredictionOutput {
  public:
   /// `head` is what an object says before the files. With a path in `npy` the values go there, and no row is told otherwise.
-  PredictionOutput(const PredictionWay& way, const VerbOptions& options, const nlohmann::ordered_json& head,
+  PredictionOutput(const ModelRows& way, const VerbOptions& options, const nlohmann::ordered_json& head,
                    std::string npy, const std::vector<PredictionFile>& files);
   ~PredictionOutput();
   PredictionOutput(const PredictionOutput&) = delete;
@@ -44,7 +44,7 @@ class PredictionOutput {
   std::string text_of(std::uint64_t row, std::span<const float> values) const;
   std::string class_text(std::size_t index) const;
 
-  const PredictionWay& way_;
+  const ModelRows& way_;
   const VerbOptions& options_;
   const bool is_of_classes_;
   std::unique_ptr<nlohmann::ordered_json> object_;

@@ -5,6 +5,7 @@
 #include "command/loading/resolved_text.hpp"
 #include "command/terminal/terminal.hpp"
 #include "diagnostics/printable_text.hpp"
+#include "new_run.hpp"
 #include "process/process_info.hpp"
 #include "record/checkpoints/kept_nodes.hpp"
 #include "record/checkpoints/past_run.hpp"
@@ -17,6 +18,7 @@
 #include <millrace/error.hpp>
 #include <millrace/files/claim.hpp>
 #include <millrace/files/journal.hpp>
+#include <millrace/files/kept_checkpoints.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -94,8 +96,8 @@ std::unique_ptr<KeptRun> begin_attempt(const CheckedConfig& checked, const RunIn
                                        const Resumption& from) {
   const std::string environment = environment_json(checked.graph, info, start_of(checked, folder));
   const auto prepare = [&](const RunFolder& attempt) { write_lines(attempt, from.lines); };
-  return std::make_unique<KeptRun>(RunFolder::open(folder, environment, prepare), checked.graph, checked.spec.keep,
-                                   from);
+  return std::make_unique<KeptRun>(RunFolder::open(folder, environment, prepare), checked.graph,
+                                   checked.spec.keep, uses_of(checked), from);
 }
 
 /// The checkpoint of `parent` that the child goes on from, written into the child's folder.
@@ -126,7 +128,7 @@ std::unique_ptr<KeptRun> begin_child(const CheckedConfig& checked, const RunInfo
                    environment_json(checked.graph, info, start)};
   RunFolder folder =
       RunFolder::make(runs, run, [&](const RunFolder& child) { hand_down(from, parent, child, checked.graph); });
-  return std::make_unique<KeptRun>(std::move(folder), checked.graph, checked.spec.keep, from);
+  return std::make_unique<KeptRun>(std::move(folder), checked.graph, checked.spec.keep, uses_of(checked), from);
 }
 
 void require_epochs_left(const std::string& folder, const Resumption& from, const ValidatedGraph& graph) {

@@ -3,9 +3,9 @@
 #include "command/keeping/runs_option.hpp"
 #include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
+#include "command/slices/model_options.hpp"
 #include "command/terminal/answer.hpp"
 #include "command/training/resumed_run.hpp"
-#include "diagnostics/printable_text.hpp"
 #include "export/model_files.hpp"
 #include "export/model_form.hpp"
 #include "record/folder/run_parts.hpp"
@@ -24,8 +24,8 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 struct ExportOptions : ConfigOptions, RunsFolder {
-  std::string run, format = "onnx", output, node;
-  bool best = false, force = false, without_preprocessing = false;
+  std::string run, format = "onnx", output, model, checkpoint = kLastCheckpoint;
+  bool force = false, without_preprocessing = false;
 };
 
 /// What was written: its size, and its ports where the format has some.
@@ -44,20 +44,29 @@ Json ports_json(const std::vector<OnnxValue>& values) {
   return ports;
 }
 
-Written write_onnx(const ExportTarget& target, const KeptModel& kept, const ValidatedGraph& graph, bool alone) {
-  std::optional<InputPath> path;
-  if (!alone) path = input_path(graph, trainer_called(graph, kept.node));
-  OnnxGraph onnx = onnx_graph_of(*kept.model, path ? &*path : nullptr);
-  onnx.name = graph.name;
-  onnx.metadata = {{"epoch", std::to_string(kept.position.epoch)}, {"weights_sha256", kept.model->weights_sha256()}};
+/// What is exported, of which run.
+struct Exported {
+  const KeptModel& kept;
+  const CheckedConfig& checked;
+
+  WholeGraph graph() const { return {checked.spec, checked.graph, checked.registry}; }
+};
+
+Written write_onnx(const ExportTarget& target, const Exported& model, bool alone) {
+  std::optional<RowForm> rows;
+  if (!alone) rows = row_form(model_rows(model.graph(), model.kept.node));
+  OnnxGraph onnx = onnx_graph_of(*model.kept.model, rows ? &*rows : nullptr);
+  onnx.name = model.checked.graph.name;
+  onnx.metadata = {{"epoch", std::to_string(model.kept.position.epoch)},
+                   {"weights_sha256", model.kept.model->weights_sha256()}};
   return {write_export(target, onnx_text(onnx)), ports_json(onnx.inputs), ports_json(onnx.outputs)};
 }
 
-Written write(const ExportTarget& target, const KeptModel& kept, const ValidatedGraph& graph,
-              const ExportOptions& options) {
-  if (options.format == "safetensors") return {write_safetensors_export(target, kept), {}, {}};
-  if (options.format == "npy") return {write_npy_export(target, kept), {}, {}};
-  return write_onnx(target, kept, graph, options.without_preprocessing);
+Written write(const ExportTarget& target, const Exported& model, const ExportOptions& options) {
+  if (options.format == "safetensors")
+    return {write_safetensors_export(target, model.kept, model_uses(model.graph())), {}, {}};
+  if (options.format == "npy") return {write_npy_export(target, model.kept), {}, {}};
+  return write_onnx(target, model, options.without_preprocessing);
 }
 
 Json json_of(const KeptModel& kept, const std::string& folder, const ExportOptions& options, const Written& written) {
@@ -100,15 +109,16 @@ std::string text_of(const KeptModel& kept, const ExportOptions& options, const W
 int act(const ExportOptions& given) {
   ExportOptions options = given;
   const std::string folder = fs::absolute(find_run(given.run, given.runs_folder())).string();
+  options.checkpoint = placed_checkpoint(given.checkpoint);
   const ExportTarget target{fs::absolute(given.output).string(), given.force};
   require_free(target);
   options.config = (fs::path(folder) / run_parts::kConfig).string();
   enter_folder_of(folder);
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
-  const KeptModel kept = kept_model(folder, checked->graph, checked->spec.keep, {given.node, given.best});
-  for (const std::string& refused : kept.refused) write_note(fmt::format("not used: {}\n", printable_line(refused)));
-  const Written written = write(target, kept, checked->graph, options);
+  const KeptModel kept = kept_model(folder, checked->graph, checked->spec.keep, {options.model, options.checkpoint});
+  tell_refused(kept);
+  const Written written = write(target, {kept, *checked}, options);
   if (options.json)
     write_result(json_line(json_of(kept, folder, options, written)));
   else
@@ -138,15 +148,8 @@ std::vector<Option> own_options() {
            .example = "safetensors",
            .choices = {"onnx", "safetensors", "npy"},
            .store = into(&ExportOptions::format)},
-          {.name = "best",
-           .help = "The checkpoint that is best by the metric that `keep` monitors",
-           .store = into(&ExportOptions::best)},
-          {.name = "node",
-           .kind = ValueKind::text,
-           .placeholder = "NAME",
-           .help = "The trainer whose model it is, where the run has several",
-           .example = "learn",
-           .store = into(&ExportOptions::node)},
+          checkpoint_option(into(&ExportOptions::checkpoint)),
+          model_option(into(&ExportOptions::model)),
           {.name = "without-preprocessing",
            .help = "onnx: the model alone, which takes float32 rows",
            .store = into(&ExportOptions::without_preprocessing)},

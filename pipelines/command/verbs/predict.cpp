@@ -2,7 +2,7 @@
 #include "command/keeping/runs_option.hpp"
 #include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
-#include "command/slices/checkpoint_choice.hpp"
+#include "command/slices/model_options.hpp"
 #include "command/slices/prediction_output.hpp"
 #include "command/slices/prediction_way.hpp"
 #include "command/slices/slice_run.hpp"
@@ -35,8 +35,7 @@ PredictOptions placed(const PredictOptions& given) {
   options.words.front() = absolute(find_run(given.words.front(), given.runs_folder()));
   for (auto file = options.words.begin() + 1; file != options.words.end(); ++file) *file = absolute(*file);
   if (!given.output.empty()) options.output = absolute(given.output);
-  if (given.checkpoint != kLastCheckpoint && given.checkpoint != kBestCheckpoint)
-    options.checkpoint = absolute(given.checkpoint);
+  options.checkpoint = placed_checkpoint(given.checkpoint);
   options.config = (fs::path(options.words.front()) / run_parts::kConfig).string();
   return options;
 }
@@ -47,7 +46,7 @@ struct Predicted {
 };
 
 /// All files are looked at before a row of one is predicted.
-std::vector<Predicted> slices_of(const CheckedConfig& checked, const PredictionWay& way, const std::string& checkpoint,
+std::vector<Predicted> slices_of(const CheckedConfig& checked, const ModelRows& way, const std::string& checkpoint,
                                  const PredictOptions& options, Diagnostics& diagnostics) {
   std::vector<Predicted> all;
   for (auto file = options.words.begin() + 1; file != options.words.end(); ++file) {
@@ -80,15 +79,16 @@ int act(const PredictOptions& given) {
   enter_folder_of(folder);
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
-  const PredictionWay way = prediction_way(*checked, options.model);
-  const std::string checkpoint = choose_checkpoint(folder, options.checkpoint, checked->spec.keep);
+  const ModelRows way = model_rows({checked->spec, checked->graph, checked->registry}, options.model);
+  const KeptModel kept = kept_model(folder, checked->graph, checked->spec.keep, {options.model, options.checkpoint});
+  tell_refused(kept);
   Diagnostics diagnostics;
-  std::vector<Predicted> all = slices_of(*checked, way, checkpoint, options, diagnostics);
+  std::vector<Predicted> all = slices_of(*checked, way, kept.checkpoint, options, diagnostics);
   if (!tell_checked(diagnostics, options)) return diagnostics.exit_code();
   std::vector<PredictionFile> files;
   for (const Predicted& part : all) files.push_back(part.file);
   const nlohmann::ordered_json head = {
-      {"schema", 1}, {"run", folder}, {"checkpoint", checkpoint}, {"model", way.trainer}};
+      {"schema", 1}, {"run", folder}, {"checkpoint", kept.checkpoint}, {"model", way.trainer}};
   PredictionOutput output(way, options, head, options.output, files);
   return predict(all, output, options);
 }
@@ -107,46 +107,36 @@ Words next_words(const TypedWords& typed) {
   return words;
 }
 
-const RegisteredVerb kVerb(
-    {.name = "predict",
-     .group = VerbGroup::run,
-     .summary = "what the model of a run makes of the rows of files",
-     .target = {.name = "RUN",
-                .usage = "RUN FILE...",
-                .help = "A run's folder, its name, or last, then IDX or NumPy files",
-                .example = "last x.npy",
-                .missing = "no run given",
-                .takes_several = true,
-                .store = [](VerbOptions& options,
-                            const std::string& word) { dynamic_cast<PredictOptions&>(options).words.push_back(word); },
-                .candidates = next_words},
-     .options = {json_option(),
-                 {.name = "output",
-                  .letter = "o",
-                  .kind = ValueKind::file,
-                  .placeholder = "FILE.npy",
-                  .help = "Write all values as float32 [rows, outputs], and no row as text",
-                  .example = "pred.npy",
-                  .store = into(&PredictOptions::output)},
-                 {.name = "checkpoint",
-                  .kind = ValueKind::file,
-                  .placeholder = "FILE",
-                  .help = "last, best by the metric that `keep` monitors, or a file; default last",
-                  .example = "best",
-                  .choices = {kLastCheckpoint, kBestCheckpoint},
-                  .store = into(&PredictOptions::checkpoint)},
-                 {.name = "model",
-                  .kind = ValueKind::text,
-                  .placeholder = "NODE",
-                  .help = "The trainer whose model it is, where the run has several",
-                  .example = "learn",
-                  .store = into(&PredictOptions::model)},
-                 threads_option(),
-                 runs_option()},
-     .examples = {},
-     .only_looks = false,
-     .conflict = on_own(conflict)},
-    act);
+const RegisteredVerb kVerb({.name = "predict",
+                            .group = VerbGroup::run,
+                            .summary = "what the model of a run makes of the rows of files",
+                            .target = {.name = "RUN",
+                                       .usage = "RUN FILE...",
+                                       .help = "A run's folder, its name, or last, then IDX or NumPy files",
+                                       .example = "last x.npy",
+                                       .missing = "no run given",
+                                       .takes_several = true,
+                                       .store =
+                                           [](VerbOptions& options, const std::string& word) {
+                                             dynamic_cast<PredictOptions&>(options).words.push_back(word);
+                                           },
+                                       .candidates = next_words},
+                            .options = {json_option(),
+                                        {.name = "output",
+                                         .letter = "o",
+                                         .kind = ValueKind::file,
+                                         .placeholder = "FILE.npy",
+                                         .help = "Write all values as float32 [rows, outputs], and no row as text",
+                                         .example = "pred.npy",
+                                         .store = into(&PredictOptions::output)},
+                                        checkpoint_option(into(&PredictOptions::checkpoint)),
+                                        model_option(into(&PredictOptions::model)),
+                                        threads_option(),
+                                        runs_option()},
+                            .examples = {},
+                            .only_looks = false,
+                            .conflict = on_own(conflict)},
+                           act);
 
 }  // namespace
 }  // namespace millrace::pipelines

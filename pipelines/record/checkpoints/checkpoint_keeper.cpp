@@ -79,7 +79,10 @@ void CheckpointKeeper::finish() {
 
 // Under the lock: states come in order, and so do checkpoints.
 void CheckpointKeeper::submit(std::optional<RunStates> state) {
-  if (state) writer_.submit(checkpoint_of(std::move(*state), nodes_));
+  if (!state) return;
+  Checkpoint checkpoint = checkpoint_of(std::move(*state), nodes_);
+  checkpoint.metadata = policy_.metadata;
+  writer_.submit(std::move(checkpoint));
 }
 
 void CheckpointKeeper::keep(const WrittenCheckpoint& written) {

@@ -24,6 +24,7 @@ struct CheckpointPolicy {
   std::uint64_t every_batches = 0;        ///< 0: not by batches
   std::chrono::duration<double> every{};  ///< 0: not by time
   RetentionPolicy stay;
+  SafetensorsMetadata metadata = {};  ///< what each of them says beside what the format says itself
 };
 
 /// What a run that goes on has from before. Empty for one that begins.

@@ -3,6 +3,8 @@
 
 #include "process/command_error.hpp"
 
+#include <millrace/files/kept_checkpoints.hpp>
+
 #include <fmt/format.h>
 
 #include <cstdint>
@@ -38,12 +40,6 @@ void require_room(const std::string& folder, std::uint64_t bytes) {
 }
 
 }  // namespace
-
-std::string checkpoint_name(const CheckpointPosition& position) {
-  return position.is_epoch_complete
-             ? fmt::format("epoch-{:04}.safetensors", position.epoch)
-             : fmt::format("epoch-{:04}-batch-{:06}.safetensors", position.epoch, position.batch);
-}
 
 CheckpointWriter::CheckpointWriter(std::string folder, std::vector<CheckpointModel> models,
                                    std::function<void(const WrittenCheckpoint&)> written,

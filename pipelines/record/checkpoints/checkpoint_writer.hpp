@@ -53,7 +53,4 @@ class CheckpointWriter {
   std::thread thread_;  ///< last: it uses all of them
 };
 
-/// "epoch-0003.safetensors" for the end of an epoch, "epoch-0003-batch-000937.safetensors" in the middle of one.
-std::string checkpoint_name(const CheckpointPosition& position);
-
 }  // namespace millrace::pipelines

@@ -2,6 +2,7 @@
 #include "kept_nodes.hpp"
 
 #include <millrace/error.hpp>
+#include <millrace/files/kept_checkpoints.hpp>
 #include <millrace/model.hpp>
 
 #include <fmt/format.h>
@@ -96,10 +97,6 @@ std::vector<NodeState> states_of(const Checkpoint& checkpoint) {
   const StatePosition before{next_epoch(checkpoint.position) - 1, 0, 0, true};
   for (const auto& [node, state] : checkpoint.stages) states.push_back({node, before, state});
   return states;
-}
-
-std::uint32_t next_epoch(const CheckpointPosition& position) {
-  return position.epoch + (position.is_epoch_complete ? 1 : 0);
 }
 
 }  // namespace millrace::pipelines

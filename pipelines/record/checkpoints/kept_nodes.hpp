@@ -33,7 +33,4 @@ Checkpoint checkpoint_of(RunStates run, const std::vector<KeptNode>& nodes);
 /// run goes on.
 std::vector<NodeState> states_of(const Checkpoint& checkpoint);
 
-/// The epoch with which a run goes on.
-std::uint32_t next_epoch(const CheckpointPosition& position);
-
 }  // namespace millrace::pipelines

@@ -5,6 +5,7 @@
 
 #include <millrace/files/checkpoint.hpp>
 #include <millrace/files/journal_line.hpp>
+#include <millrace/files/kept_checkpoints.hpp>
 #include <millrace/metrics.hpp>
 
 #include <cstdint>
@@ -15,17 +16,8 @@
 namespace millrace::pipelines {
 
 /// Kinds of lines.
-inline constexpr const char* kEpochLine = "epoch";            ///< all values of an epoch that has been told
-inline constexpr const char* kCheckpointLine = "checkpoint";  ///< a checkpoint that was good when it had been written
-
-/// A checkpoint as the journal has it.
-struct KeptCheckpoint {
-  CheckpointPosition position;
-  std::string path;         ///< from the run's folder on
-  std::string sha256 = {};  ///< as the journal has it
-};
-/// Its position is that with which the run goes on: the end of epoch 3 is the beginning of epoch 4.
-JournalLine checkpoint_line(std::int64_t attempt, const KeptCheckpoint& kept, const CheckpointFile& file);
+inline constexpr const char* kEpochLine =
+    "epoch";  ///< all values of an epoch that has been told; beside kCheckpointLine
 
 struct PastRun {
   std::vector<JournalLine> lines;           ///< in their order

@@ -1,6 +1,8 @@
 // What the parts of a run folder are called, and what is one.
 #pragma once
 
+#include <millrace/files/kept_checkpoints.hpp>
+
 #include <chrono>
 #include <string>
 
@@ -9,13 +11,13 @@ namespace run_parts {
 
 inline constexpr const char* kConfig = "config.yaml";
 inline constexpr const char* kClaim = "claim";
-inline constexpr const char* kAttempts = "attempts";
+inline constexpr const char* kAttempts = kRunAttempts;
 inline constexpr const char* kCurrent = "current";  ///< a link to the attempt that counts
 
 // Of an attempt; in the run's own folder links to those of `current`.
 inline constexpr const char* kEnvironment = "environment.json";
-inline constexpr const char* kMetrics = "metrics.jsonl";
-inline constexpr const char* kCheckpoints = "checkpoints";
+inline constexpr const char* kMetrics = kRunJournal;
+inline constexpr const char* kCheckpoints = kRunCheckpoints;
 inline constexpr const char* kLog = "log.txt";
 inline constexpr const char* kReport = "report.html";
 

@@ -2,7 +2,8 @@
 //
 // The library is built on OpenMP, and OpenMP's thread count is a property of each thread: limited in one place only, every
 // oneTBB worker would start a team of its own and the machine would be oversubscribed. Nor does a limit last: libraries that
-// stages use set it too. So it is set at each product, which costs a store to the thread's own memory.
+// stages use set it too. So it is set at each product, which costs a store to the thread's own memory, and put back behind it: the thread may be that
+// of a program that only uses a model.
 #include "gemm.hpp"
 
 #include <millrace/error.hpp>
@@ -12,13 +13,26 @@
 #include <string>
 
 extern "C" void omp_set_num_threads(int);
+extern "C" int omp_get_max_threads();
 
 namespace millrace::cpu {
 namespace {
 
+/// One thread for the products of this thread while it lasts.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
 void sgemm(char transpose_a, char transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix a, Matrix b,
            MutableMatrix c) {
-  omp_set_num_threads(1);
+  const OneThread one_thread;
   const dnnl_status_t status =
       dnnl_sgemm(transpose_a, transpose_b, m, n, k, 1.0F, a.data, a.stride, b.data, b.stride, 0.0F, c.data, c.stride);
   if (status == dnnl_success) return;
