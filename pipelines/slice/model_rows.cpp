@@ -49,6 +49,11 @@ const ValidatedEdge& data_of(const ValidatedGraph& graph, const ValidatedNode& n
   return *edge;
 }
 
+ClassNames classes_at(const PortSpec& data) {
+  const TensorSpec* const targets = data.find("targets");
+  return targets == nullptr ? ClassNames() : targets->class_names;
+}
+
 /// A port with one tensor carries it whatever it is called there.
 const TensorSpec& tensor_at(const ValidatedGraph& graph, const OutputName& output) {
   const PortSpec& port = *node_called(graph.nodes, output.node).find_output(output.port);
@@ -109,7 +114,7 @@ ModelRows end_of_rows(const WholeGraph& whole, const ValidatedNode& learns) {
   rows.end = end.name;
   rows.data = {whole.graph.nodes[data.from_node].name, data.from_port};
   rows.batch_rows = std::max<std::int64_t>(1, port.max_rows);
-  if (const TensorSpec* targets = port.find("targets"); targets != nullptr) rows.classes = targets->class_names;
+  rows.classes = classes_at(port);
   set_model(learns, rows);
   return rows;
 }
@@ -146,7 +151,6 @@ const ValidatedNode& trainer_of(const ValidatedGraph& graph, const std::string& 
   return node_called(graph.nodes, name);
 }
 
-
 ModelRows model_rows(const WholeGraph& whole, const std::string& trainer) {
   ModelRows rows = end_of_rows(whole, trainer_of(whole.graph, trainer));
   follow(whole, rows);
@@ -165,6 +169,11 @@ std::vector<ModelRows> rows_of_each_model(const WholeGraph& whole) {
     }
   }
   return all;
+}
+
+ClassNames class_names(const WholeGraph& whole, const std::string& trainer) {
+  return classes_at(
+      whole.graph.spec_of(data_of(whole.graph, end_of_way(whole.graph, trainer_of(whole.graph, trainer)))));
 }
 
 OutputName predictions() { return {kPredictions, "out"}; }

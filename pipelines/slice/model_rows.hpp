@@ -51,6 +51,9 @@ ModelRows model_rows(const WholeGraph& whole, const std::string& trainer);
 /// Each trainer's, where its inputs come in a record and it says which model it trains; without source and way where model_rows would say no-way.
 std::vector<ModelRows> rows_of_each_model(const WholeGraph& whole);
 
+/// What the outputs of a trainer's model are called, as its targets have it; may be empty. Of any way that the rows come.
+ClassNames class_names(const WholeGraph& whole, const std::string& trainer);
+
 /// What stands at the end of such a slice, in place of evaluator or trainer: f32 [n, outputs]. Its name and that of its model are names that no config can have.
 OutputName predictions();
 inline constexpr const char* kModelNode = "(model)";

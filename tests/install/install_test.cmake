@@ -1,4 +1,4 @@
-# The plugins of examples, built, tested and run against an installed and then moved Millrace, all in paths with spaces, outside
+# What is in examples, built, tested and run against an installed and then moved Millrace, all in paths with spaces, outside
 # of this tree and without reading anything of it.
 cmake_minimum_required(VERSION 3.25)
 include("${CMAKE_CURRENT_LIST_DIR}/outside.cmake")
@@ -66,6 +66,11 @@ foreach(example random_affine image_folder class_csv)
   endif()
   message(STATUS "${example}: built and tested in ${seconds} s")
 endforeach()
+
+# A program that uses a model; its own test trains one with the installed program.
+file(COPY "${SOURCE_DIR}/examples/embed" DESTINATION "${work}")
+build_and_test("${work}/embed")
+message(STATUS "embed: built and tested in ${seconds} s")
 
 # How an image moves depends on its own number: threads and blocks change nothing, another seed does.
 step("${work}/random_affine" "${program}" example.yaml --quiet --threads 2)

@@ -112,12 +112,17 @@ class Evaluator {
       : model_(predictor.model()),
         device_(open_device({"cpu", 0})),
         inputs_{DType::f32, {model_.model().inputs}, {}, {EncodingKind::affine_u8, 1.0F / 255.0F, 0, 0}, {}},
-        targets_{DType::f32, {model_.model().outputs()}, {}, {EncodingKind::indicator, 1, 0, static_cast<std::int32_t>(model_.model().outputs())}, {}},
+        targets_{DType::f32,
+                 {model_.model().outputs()},
+                 {},
+                 {EncodingKind::indicator, 1, 0, static_cast<std::int32_t>(model_.model().outputs())},
+                 {}},
         rows_(static_cast<std::int64_t>(rows.size()) / model_.model().inputs),
         x_(inputs_, rows_, view(rows.data()), nullptr),
         zeros_(static_cast<std::size_t>(rows_)),
         y_(targets_, rows_, view(zeros_.data()), nullptr),
-        step_(make_evaluation_step(*device_, std::make_shared<const ModelSpec>(model_.model()), model_.loss(), inputs_, targets_, kBatchRows)) {}
+        step_(make_evaluation_step(*device_, std::make_shared<const ModelSpec>(model_.model()), model_.loss(), inputs_,
+                                   targets_, kBatchRows)) {}
 
   double pass() {
     double loss = 0;
@@ -157,14 +162,18 @@ void measure(const Predictor& predictor, const Bytes& rows) {
   Evaluator evaluator(predictor, rows);
   std::vector<float> outputs(static_cast<std::size_t>(predictor.outputs()));
   std::vector<float> all(static_cast<std::size_t>(evaluator.rows() * predictor.outputs()));
-  const auto row_at = [&](int i) { return std::span(rows).subspan(static_cast<std::size_t>(i) % (rows.size() / one) * one, one); };
+  const auto row_at = [&](int i) {
+    return std::span(rows).subspan(static_cast<std::size_t>(i) % (rows.size() / one) * one, one);
+  };
   const double row = median_of(kCalls, [&](int i) { predictor.predict(row_at(i), outputs); });
   const double by_rows = median_of(kCalls, [&](int) { sink += plain.by_rows(); });
   const double by_sums = median_of(kCalls, [&](int) { sink += plain.by_sums(); });
   const double batch = median_of(kPasses, [&](int) { predictor.predict(rows, all); });
   const double pass = median_of(kPasses, [&](int) { sink += evaluator.pass(); });
-  std::printf("{\"rows\":%lld,\"row_us\":%.2f,\"product_by_rows_us\":%.2f,\"product_by_sums_us\":%.2f,\"all_ms\":%.3f,\"evaluator_ms\":%.3f}\n",
-              static_cast<long long>(evaluator.rows()), 1e6 * row, 1e6 * by_rows, 1e6 * by_sums, 1e3 * batch, 1e3 * pass);
+  std::printf(
+      "{\"rows\":%lld,\"row_us\":%.2f,\"product_by_rows_us\":%.2f,\"product_by_sums_us\":%.2f,\"all_ms\":%.3f,"
+      "\"evaluator_ms\":%.3f}\n",
+      static_cast<long long>(evaluator.rows()), 1e6 * row, 1e6 * by_rows, 1e6 * by_sums, 1e3 * batch, 1e3 * pass);
   std::fflush(stdout);
 }
 

@@ -48,17 +48,26 @@ Json ports_json(const std::vector<OnnxValue>& values) {
 struct Exported {
   const KeptModel& kept;
   const CheckedConfig& checked;
+  std::string run;  ///< the name of its folder
 
   WholeGraph graph() const { return {checked.spec, checked.graph, checked.registry}; }
 };
+
+/// What the file says of itself, for people and programs. Names of classes come as a list in JSON.
+std::vector<std::pair<std::string, std::string>> metadata_of(const Exported& model, const ClassNames& classes) {
+  std::vector<std::pair<std::string, std::string>> texts = {{"epoch", std::to_string(model.kept.position.epoch)},
+                                                            {"weights_sha256", model.kept.model->weights_sha256()},
+                                                            {"run", model.run}};
+  if (!classes.empty()) texts.emplace_back("classes", Json(classes.list()).dump());
+  return texts;
+}
 
 Written write_onnx(const ExportTarget& target, const Exported& model, bool alone) {
   std::optional<RowForm> rows;
   if (!alone) rows = row_form(model_rows(model.graph(), model.kept.node));
   OnnxGraph onnx = onnx_graph_of(*model.kept.model, rows ? &*rows : nullptr);
   onnx.name = model.checked.graph.name;
-  onnx.metadata = {{"epoch", std::to_string(model.kept.position.epoch)},
-                   {"weights_sha256", model.kept.model->weights_sha256()}};
+  onnx.metadata = metadata_of(model, class_names(model.graph(), model.kept.node));
   return {write_export(target, onnx_text(onnx)), ports_json(onnx.inputs), ports_json(onnx.outputs)};
 }
 
@@ -118,7 +127,7 @@ int act(const ExportOptions& given) {
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   const KeptModel kept = kept_model(folder, checked->graph, checked->spec.keep, {options.model, options.checkpoint});
   tell_refused(kept);
-  const Written written = write(target, {kept, *checked}, options);
+  const Written written = write(target, {kept, *checked, fs::path(folder).filename().string()}, options);
   if (options.json)
     write_result(json_line(json_of(kept, folder, options, written)));
   else

@@ -71,6 +71,9 @@ class Clients(unittest.TestCase):
         inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
         print(onnx.helper.printable_graph(model.graph))
         self.assertEqual((model.ir_version, model.opset_import[0].version), (7, 13))
+        texts = {text.key: text.value for text in model.metadata_props}
+        self.assertEqual(sorted(texts), ["classes", "epoch", "run", "weights_sha256"])
+        self.assertEqual((texts["classes"], texts["run"]), ('["a","b","c"]', "kept-1"))
         self.assertEqual([node.op_type for node in model.graph.node],
                          ["Cast", "Sub", "Div", "Cast", "Flatten", "Gemm", "Relu", "Gemm", "Sigmoid", "Gemm", "Softmax", "ArgMax"])
         shapes = {value.name: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]

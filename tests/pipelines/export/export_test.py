@@ -1,5 +1,6 @@
 """`export`: the model of a run as ONNX, safetensors and NPY; what is refused, and by which name."""
 import glob
+import json
 import os
 import pathlib
 import re
@@ -134,7 +135,26 @@ class Export(unittest.TestCase):
     def test_the_best_is_that_of_the_monitored_metric(self):
         losses = {epoch["epoch"]: epoch["loss"] for epoch in self.result["epochs"]}
         kept = [int(re.search(r"epoch-(\d+)", path)[1]) for path in self.checkpoints(self.runs)]
-        self.assertEqual(self.exported("--best")["epoch"], max(kept, key=lambda epoch: losses[epoch]))
+        self.assertEqual(self.exported("--checkpoint", "best")["epoch"], max(kept, key=lambda epoch: losses[epoch]))
+
+    def test_a_checkpoint_may_be_named_by_its_file(self):
+        oldest = self.checkpoints(self.runs)[0]
+        self.assertEqual(self.exported("--checkpoint", oldest)["checkpoint"], oldest)
+        self.assert_refused(self.export("-o", self.out, "--force", "--checkpoint", f"{self.folder}/none"), 4, "file-missing")
+
+    def test_files_say_of_which_run_they_are_and_how_the_model_is_used(self):
+        self.exported()
+        content = pathlib.Path(self.out).read_bytes()
+        for text in (b"run", b"kept-1", b"weights_sha256", self.result["weights_sha256"].encode()):
+            self.assertIn(text, content[-400:])
+        self.exported("--format", "safetensors", "--force")
+        metadata, _ = read_tensors(self.out)
+        use = json.loads(metadata["use.learn"])
+        self.assertEqual((use["v"], use["inputs"], use["rows"], use["shape"]), (1, 1, "f32", [1]))
+        self.assertEqual(use["layers"], [{"dense": 3, "activation": "tanh", "bias": True}, {"dense": 1, "activation": "linear", "bias": True}])
+        self.assertEqual([step[0] for step in use["steps"]], ["multiply"])
+        kept, _ = read_tensors(self.checkpoints(self.runs)[-1])
+        self.assertEqual(kept["use.learn"], metadata["use.learn"])
 
     def test_a_torn_checkpoint_is_not_used_and_that_is_said(self):
         runs = self.copied_runs()
@@ -143,7 +163,7 @@ class Export(unittest.TestCase):
             file.truncate(os.path.getsize(newest) - 1)
         process = self.export("-o", self.out, "--json", runs=runs)
         if not before:  # a disk so slow that the newest alone was written
-            self.assert_refused(process, 4, "export-no-checkpoint")
+            self.assert_refused(process, 4, "no-checkpoint")
             return
         self.assertEqual(result_of(process)["checkpoint"].rpartition("/")[2], before[-1].rpartition("/")[2])
         self.assertIn("not used: ", process.stderr)
@@ -157,14 +177,14 @@ class Export(unittest.TestCase):
         runs = self.copied_runs()
         for path in self.checkpoints(runs):
             os.remove(path)
-        self.assert_refused(self.export("-o", self.out, runs=runs), 4, "export-no-checkpoint")
+        self.assert_refused(self.export("-o", self.out, runs=runs), 4, "no-checkpoint")
         self.assertFalse(os.path.exists(self.out))
 
     def test_what_cannot_be_meant_is_told(self):
         self.assertEqual(self.export().returncode, 2)
         self.assertIn("-o FILE", self.export().stderr)
         self.assertIn("onnx", self.export("-o", self.out, "--format", "h5").stderr)
-        self.assert_refused(self.export("-o", self.out, "--node", "teach"), 2, "export-node")
+        self.assert_refused(self.export("-o", self.out, "--model", "teach"), 2, "unknown-model")
         self.assertEqual(self.export("-o", self.out, "--format", "npy", "--without-preprocessing").returncode, 2)
 
     def test_a_stage_without_a_form_is_named(self):
@@ -185,7 +205,9 @@ graph:
         self.assert_refused(process, 3, "export-stage")
         self.assertIn("`hot`", process.stderr)
         self.assertIn("--without-preprocessing", process.stderr)
-        self.assert_refused(self.export("-o", self.out, "--best", word="last", runs=runs), 2, "export-no-monitor")
+        self.exported("--format", "safetensors", word="last", runs=runs)
+        self.assertIn("stage `one_hot`", json.loads(read_tensors(self.out)[0]["use.learn"])["no_rows"])
+        os.remove(self.out)
         answer = self.exported("--without-preprocessing", word="last", runs=runs)
         self.assertEqual(answer["inputs"], [{"name": "inputs", "dtype": "f32", "shape": ["N", 3]}])
 

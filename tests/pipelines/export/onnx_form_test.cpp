@@ -2,11 +2,14 @@
 #include "catch.hpp"
 
 #include "built_in_graph.hpp"
+#include "check/validator.hpp"
+#include "config/spec/document_reader.hpp"
+#include "config/spec/spec_builder.hpp"
 #include "error_of.hpp"
-#include "export/input_path.hpp"
 #include "export/model_form.hpp"
 #include "export/onnx_graph.hpp"
-#include "export/stage_forms.hpp"
+#include "export/row_form.hpp"
+#include "temp_folder.hpp"
 
 #include <fmt/format.h>
 #include <millrace/error.hpp>
@@ -28,10 +31,27 @@ namespace {
 constexpr const char* kDense =
     "[dense: {units: 3, activation: relu}, dropout: {rate: 0.5}, dense: {units: 1, use_bias: false}]";
 
+/// A config and the graph that is made of it.
+struct Whole {
+  explicit Whole(const std::string& text) {
+    const TempFolder folder;
+    Diagnostics diagnostics;
+    spec =
+        build_spec(*read_document(folder.file("config.yaml", text), diagnostics), {}, built_in_stages(), diagnostics);
+    graph = validate(spec, built_in_stages(), diagnostics);
+    INFO(render(diagnostics));
+    REQUIRE(diagnostics.empty());
+  }
+  ModelRows rows() const { return model_rows({spec, graph, built_in_stages()}, "learn"); }
+
+  GraphSpec spec;
+  ValidatedGraph graph;
+};
+
 /// A column x, prepared by `rows`, the nodes from `x` to `ready`.
-ValidatedGraph graph_with(const std::string& rows, const std::string& layers = kDense, const std::string& loss = "mse",
-                          const std::string& type = "f32", const std::string& more = "") {
-  return graph_of_text(fmt::format(
+Whole graph_with(const std::string& rows, const std::string& layers = kDense, const std::string& loss = "mse",
+                 const std::string& type = "f32", const std::string& more = "") {
+  return Whole(fmt::format(
       "version: 1\nname: small\nepochs: 1\ngraph:\n"
       "  table: {{stage: table_source, with: {{columns: {{x: [1, 2, 3], y: [1, 0, 1]}}, dtypes: {{x: {}}}}}}}\n{}"
       "  batches: {{stage: batcher, in: {{targets: table.y, inputs: ready}}, with: {{batch_size: 2}}}}\n"
@@ -39,19 +59,16 @@ ValidatedGraph graph_with(const std::string& rows, const std::string& layers = k
       type, rows, layers, loss, more));
 }
 
-std::shared_ptr<const ModelSpec> model_of(const ValidatedGraph& graph) {
-  return trainer_called(graph, "learn").find_output("model")->model;
-}
-
-ModelSnapshot snapshot_of(const ValidatedGraph& graph) {
-  std::vector<float> weights(static_cast<std::size_t>(model_of(graph)->parameters()));
+ModelSnapshot snapshot_of(const Whole& whole) {
+  const auto model = whole.rows().model;
+  std::vector<float> weights(static_cast<std::size_t>(model->parameters()));
   std::iota(weights.begin(), weights.end(), 1.0F);
-  return {model_of(graph), Loss::mse, 1, std::move(weights)};
+  return {model, Loss::mse, 1, std::move(weights)};
 }
 
-OnnxGraph onnx_of(const ValidatedGraph& graph) {
-  const InputPath path = input_path(graph, trainer_called(graph, "learn"));
-  return onnx_graph_of(snapshot_of(graph), &path);
+OnnxGraph onnx_of(const Whole& whole) {
+  const RowForm form = row_form(whole.rows());
+  return onnx_graph_of(snapshot_of(whole), &form);
 }
 
 std::vector<std::string> ops(const OnnxGraph& graph) {
@@ -101,13 +118,13 @@ TEST_CASE("A softmax gives probabilities and classes, a sigmoid probabilities al
   CHECK(one.outputs.size() == 1);
   CHECK(one.outputs[0].name == "probabilities");
 
-  const OnnxGraph three = onnx_of(graph_of_text(
-      "version: 1\nname: small\nepochs: 1\ngraph:\n"
-      "  table: {stage: table_source, with: {columns: {x: [1, 2, 3], y: [a, b, a]}}}\n"
-      "  hot: {stage: one_hot, in: table.y, with: {classes: 2}}\n"
-      "  batches: {stage: batcher, in: {inputs: table.x, targets: hot}, with: {batch_size: 2}}\n"
-      "  learn: {stage: trainer, in: batches, with: {model: [dense: {units: 2, activation: softmax}], loss: "
-      "categorical_crossentropy}}\n"));
+  const OnnxGraph three = onnx_of(
+      Whole("version: 1\nname: small\nepochs: 1\ngraph:\n"
+            "  table: {stage: table_source, with: {columns: {x: [1, 2, 3], y: [a, b, a]}}}\n"
+            "  hot: {stage: one_hot, in: table.y, with: {classes: 2}}\n"
+            "  batches: {stage: batcher, in: {inputs: table.x, targets: hot}, with: {batch_size: 2}}\n"
+            "  learn: {stage: trainer, in: batches, with: {model: [dense: {units: 2, activation: softmax}], loss: "
+            "categorical_crossentropy}}\n"));
   CHECK(ops(three) == Ops{"Gemm", "Softmax", "ArgMax"});
   REQUIRE(three.outputs.size() == 2);
   CHECK(three.outputs[1].name == "class");
@@ -138,21 +155,22 @@ TEST_CASE("normalize keeps its order of roundings: float32 by product and sum, a
 }
 
 TEST_CASE("What is measured is prepared as in use: the evaluator's way counts, not the trainer's") {
-  const ValidatedGraph graph =
+  const Whole graph =
       graph_with("  ready: {stage: normalize, in: table.x, with: {scale: 0.5}}\n", kDense, "mse", "f32",
                  "  other: {stage: table_source, with: {columns: {u: [1, 2], v: [0, 1]}}}\n"
                  "  same: {stage: normalize, in: other.u, with: {scale: 0.5}}\n"
                  "  tests: {stage: batcher, in: {inputs: same, targets: other.v}, with: {batch_size: 2}}\n"
                  "  try: {stage: evaluator, in: {data: tests, model: learn.model}}\n");
-  const InputPath path = input_path(graph, trainer_called(graph, "learn"));
-  CHECK(path.source == "u");
-  REQUIRE(path.steps.size() == 2);
-  CHECK(path.steps[0].node->name == "same");
-  CHECK(path.steps[1].node->name == "tests");
+  const ModelRows rows = graph.rows();
+  CHECK(rows.end == "try");
+  CHECK(rows.source == OutputName{"other", "u"});
+  REQUIRE(rows.nodes.size() == 2);
+  CHECK(rows.nodes[0].node->name == "same");
+  CHECK(rows.nodes[1].node->name == "tests");
 }
 
 TEST_CASE("A stage without a form is named, and what to do") {
-  const ValidatedGraph graph = graph_of_text(
+  const Whole graph = Whole(
       "version: 1\nname: small\nepochs: 1\ngraph:\n"
       "  table: {stage: table_source, with: {columns: {x: [a, b], y: [1, 2]}}}\n"
       "  hot: {stage: one_hot, in: table.x, with: {classes: 2}}\n"
@@ -162,6 +180,9 @@ TEST_CASE("A stage without a form is named, and what to do") {
   CHECK(error.name() == "export-stage");
   CHECK_THAT(error.message(), ContainsSubstring("`hot`") && ContainsSubstring("`one_hot`"));
   CHECK_THAT(error.help(), ContainsSubstring("--without-preprocessing"));
+  const ModelUse use = model_use(graph.rows());
+  CHECK(!use.rows);
+  CHECK(use.why_no_rows == error.message());
   const OnnxGraph alone = onnx_graph_of(snapshot_of(graph), nullptr);
   CHECK(alone.inputs[0].name == "inputs");
   CHECK(alone.inputs[0].row_shape == RowShape{2});
@@ -175,4 +196,35 @@ TEST_CASE("A model of ONNX begins with its version and its producer, and ends wi
   const std::string text = onnx_text(graph);
   CHECK(text.starts_with("\x08\x07\x12\x08millrace\x1a"s));
   CHECK(text.ends_with("\x3a\x03\x12\x01g\x42\x04\x0a\x00\x10\x0d\x72\x06\x0a\x01k\x12\x01v"s));
+}
+
+TEST_CASE("How a model is used says the same steps as its ONNX graph, and the batches that are measured") {
+  const Whole graph = graph_with(
+      "  half: {stage: normalize, in: table.x, with: {mean: 2, std: 0.3}}\n  ready: {stage: flatten, in: half}\n");
+  const ModelUse use = model_use(graph.rows());
+  REQUIRE(use.rows);
+  CHECK(use.rows->dtype == DType::f32);
+  REQUIRE(use.rows->steps.size() == 4);
+  CHECK(use.rows->steps[0].to == DType::f64);
+  CHECK(use.rows->steps[1].op == RowOp::subtract);
+  CHECK(use.rows->steps[1].operand == 2);
+  CHECK(use.rows->steps[2].op == RowOp::divide);
+  CHECK(use.rows->steps[2].operand == 0.3);
+  CHECK(use.rows->steps[3].to == DType::f32);
+  CHECK(use.batch_rows == 2);
+  CHECK(model_uses({graph.spec, graph.graph, built_in_stages()}).at("use.learn") == model_use_text(use));
+}
+
+TEST_CASE("Of several trainers one is named, and each has its use") {
+  const Whole graph(
+      "version: 1\nname: two\nepochs: 1\ngraph:\n"
+      "  table: {stage: table_source, with: {columns: {x: [1, 2], y: [1, 2]}}}\n"
+      "  batches: {stage: batcher, in: {inputs: table.x, targets: table.y}, with: {batch_size: 2}}\n"
+      "  learn: {stage: trainer, in: batches, with: {model: [dense: {units: 1}], loss: mse}}\n"
+      "  teach: {stage: trainer, in: batches, with: {model: [dense: {units: 1}], loss: mse}}\n");
+  const WholeGraph whole{graph.spec, graph.graph, built_in_stages()};
+  CHECK(model_rows(whole, "teach").trainer == "teach");
+  CHECK(error_of([&] { model_rows(whole, ""); }).name() == "several-models");
+  CHECK(error_of([&] { model_rows(whole, "lear"); }).name() == "unknown-model");
+  CHECK(model_uses(whole).size() == 2);
 }

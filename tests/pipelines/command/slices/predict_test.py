@@ -2,6 +2,7 @@
 import gzip
 import os
 import re
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -97,6 +98,26 @@ class Predict(unittest.TestCase):
         best = result_of(self.predict(self.images, "--json", "--checkpoint", "best"))["checkpoint"]
         values = {name: self.result["epochs"][int(re.match(r"epoch-(\d+)", name)[1]) - 1]["val_accuracy"] for name in found}
         self.assertEqual(values[os.path.basename(best)], max(values.values()))
+
+    def test_where_the_newest_is_torn_the_one_before_is_taken_and_that_is_said(self):
+        runs = f"{self.at}/torn"
+        shutil.copytree(self.runs, runs, symlinks=True)
+        folder = f"{runs}/small-1/checkpoints"
+        *before, newest = sorted(os.listdir(folder))
+        os.truncate(f"{folder}/{newest}", os.path.getsize(f"{folder}/{newest}") - 1)
+        process = run("predict", "small-1", self.images, "--json", "--runs", runs)
+        if not before:  # a disk so slow that the newest alone was written
+            self.assertEqual(process.returncode, 4, process.stderr)
+            return
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertEqual(os.path.basename(result_of(process)["checkpoint"]), before[-1])
+        self.assertIn("not used: ", process.stderr)
+        self.assertIn(newest, process.stderr)
+        for name in os.listdir(folder):
+            os.truncate(f"{folder}/{name}", 100)
+        process = run("predict", "small-1", self.images, "--runs", runs)
+        self.assertEqual(process.returncode, 4)
+        self.assertIn("no-checkpoint", process.stderr)
 
     def test_idx_and_npy_raw_and_gzip_give_the_same(self):
         expected = self.predictions(self.images)
@@ -223,6 +244,10 @@ graph:
         for value, expected in zip(values, (1, 21, -7)):
             self.assertAlmostEqual(value, expected, places=1)
         self.assertRegex(run("predict", "last", f"{self.at}/x.npy", "--runs", self.at).stdout, r"^row 0 +\d\.\d+\nrow 1 ")
+        # Nothing is monitored: the best is by the metric that runs are compared by, for predict and export alike.
+        best = [result_of(run(*command, "--checkpoint", "best", "--json", "--runs", self.at))["checkpoint"]
+                for command in (("predict", "last", f"{self.at}/x.npy"), ("export", "last", "-o", f"{self.at}/best.onnx"))]
+        self.assertEqual(best[0], best[1])
 
     def test_of_several_models_one_is_to_be_named(self):
         config = f"{self.at}/two.yaml"

@@ -1,0 +1,38 @@
+# Trains example.yaml, and compares what `embed` says of its images with what `pipeline-run predict` says: from the run's folder and from an exported file.
+cmake_minimum_required(VERSION 3.25)
+
+# step(COMMAND...): must succeed; its output is in `output`.
+function(step)
+  execute_process(COMMAND ${ARGN} WORKING_DIRECTORY "${SOURCE}" RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE errors)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "exit ${result}: ${ARGN}\n${output}${errors}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+# Classes and probabilities, line by line, whatever else stands there.
+function(numbers text result)
+  string(REGEX MATCHALL "class [0-9]+|probability [01]\\.[0-9][0-9][0-9][0-9]" found "${text}")
+  set(${result} "${found}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE "${RUNS}")
+step("${PROGRAM}" example.yaml --runs "${RUNS}" --quiet)
+step("${PROGRAM}" predict last letters.idx --runs "${RUNS}")
+numbers("${output}" expected)
+list(LENGTH expected count)
+if(NOT count EQUAL 6)
+  message(FATAL_ERROR "predict says:\n${output}")
+endif()
+step("${PROGRAM}" export last --format safetensors -o "${RUNS}/model.safetensors" --runs "${RUNS}")
+foreach(model "${RUNS}/letters-1" "${RUNS}/model.safetensors")
+  step("${EMBED}" "${model}" letters.idx)
+  numbers("${output}" found)
+  if(NOT found STREQUAL expected)
+    message(FATAL_ERROR "with ${model} embed says ${found}, predict ${expected}")
+  endif()
+endforeach()
+execute_process(COMMAND "${EMBED}" "${SOURCE}" letters.idx RESULT_VARIABLE result ERROR_VARIABLE errors)
+if(NOT result EQUAL 4 OR NOT errors MATCHES "no-checkpoint")
+  message(FATAL_ERROR "a folder without a run is not refused (exit ${result}): ${errors}")
+endif()
