@@ -178,6 +178,7 @@ class UseReader {
     if (scan_.key("\"dropout\"")) {
       layer.kind = LayerKind::dropout;
       layer.rate = static_cast<float>(real());
+      if (!std::isfinite(layer.rate)) fail("a rate is no share");
     } else {
       layer.outputs = whole("dense", 1, kMostWidth);
       next("activation");
