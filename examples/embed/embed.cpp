@@ -3,6 +3,7 @@
 #include <millrace/error.hpp>
 #include <millrace/predictor.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
@@ -32,8 +33,9 @@ int main(int argc, char** argv) try {
   const millrace::Predictor predictor(argv[1]);
   const std::vector<std::uint8_t> pixels = pixels_of(argv[2]);
   const std::size_t size = predictor.row().stored_row_bytes();
-  for (std::size_t first = 0; first + size <= pixels.size(); first += size) {
-    const millrace::Prediction image = predictor(std::span(pixels).subspan(first, size));
+  for (std::size_t first = 0; first < pixels.size(); first += size) {
+    const millrace::Prediction image =
+        predictor(std::span(pixels).subspan(first, std::min(size, pixels.size() - first)));
     std::printf("image %zu: class %lld", first / size, static_cast<long long>(image.class_id));
     if (image.class_id >= 0)
       std::printf(", probability %.6f", static_cast<double>(image.values[static_cast<std::size_t>(image.class_id)]));

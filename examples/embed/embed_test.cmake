@@ -36,3 +36,8 @@ execute_process(COMMAND "${EMBED}" "${SOURCE}" letters.idx RESULT_VARIABLE resul
 if(NOT result EQUAL 4 OR NOT errors MATCHES "no-checkpoint")
   message(FATAL_ERROR "a folder without a run is not refused (exit ${result}): ${errors}")
 endif()
+# Rows of another size are refused, not cut.
+execute_process(COMMAND "${EMBED}" "${RUNS}/letters-1" labels.idx RESULT_VARIABLE result ERROR_VARIABLE errors)
+if(NOT result EQUAL 4)
+  message(FATAL_ERROR "a file without images is not refused (exit ${result}): ${errors}")
+endif()

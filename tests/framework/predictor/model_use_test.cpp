@@ -49,8 +49,9 @@ TEST_CASE("What is written is read, number by number") {
   CHECK(use.loss == Loss::binary_crossentropy);
   CHECK(use.classes == full_use().classes);
   REQUIRE(use.model->layers.size() == 3);
+  const auto model = small_model();
   for (std::size_t i = 0; i < 3; ++i) {
-    const LayerSpec &found = use.model->layers[i], &written = small_model()->layers[i];
+    const LayerSpec &found = use.model->layers[i], &written = model->layers[i];
     CHECK(found.kind == written.kind);
     CHECK(found.inputs == written.inputs);
     CHECK(found.outputs == written.outputs);
@@ -88,7 +89,7 @@ TEST_CASE("Numbers that fit nothing are refused, and none overflows") {
       {"\"inputs\":2", "\"inputs\":-2"},
       {"\"inputs\":2", "\"inputs\":9223372036854775807"},
       {"\"inputs\":2", "\"inputs\":3"},
-      {"\"dense\":3", "\"dense\":2147483648"},
+      {"\"dense\":3", "\"dense\":2147483649"},
       {"\"dense\":3", "\"dense\":1e99"},
       {"\"relu\"", "\"gelu\""},
       {"binary_crossentropy", "hinge"},

@@ -5,6 +5,8 @@
 #include "run/runner.hpp"
 #include "temp_folder.hpp"
 
+#include <millrace/files/kept_checkpoints.hpp>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
