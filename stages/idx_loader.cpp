@@ -15,6 +15,7 @@
 
 #include <millrace/dataset.hpp>
 #include <millrace/detail/counted.hpp>
+#include <millrace/detail/positioned_source.hpp>
 #include <millrace/error.hpp>
 #include <millrace/random.hpp>
 #include <millrace/registry.hpp>
@@ -36,7 +37,7 @@ constexpr const char* kCacheElsewhereHelp = "leave out `cache: device`, or set `
 
 std::string text_or_empty(const ParamValue& value) { return value.is_null() ? "" : value.text(); }
 
-class IdxLoader final : public Source {
+class IdxLoader final : public PositionedSource {
  public:
   static void describe(StageDescriptor& spec) {
     using T = ParamType;
@@ -95,7 +96,7 @@ class IdxLoader final : public Source {
     blocks_.emplace(rows_, ctx);
   }
 
-  void begin_epoch(std::uint32_t epoch) override { blocks_->begin_epoch(epoch); }
+  void begin_epoch_at(std::uint32_t epoch, std::int64_t row) override { blocks_->begin_epoch(epoch, row); }
 
   void produce(SourceContext& ctx) override {
     const RowBlocks::Block block = blocks_->next();

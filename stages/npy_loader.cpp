@@ -10,6 +10,7 @@
 #include "rows/row_file.hpp"
 
 #include <millrace/detail/counted.hpp>
+#include <millrace/detail/positioned_source.hpp>
 #include <millrace/error.hpp>
 #include <millrace/random.hpp>
 #include <millrace/registry.hpp>
@@ -27,7 +28,7 @@
 namespace millrace::stages {
 namespace {
 
-class NpyLoader final : public Source {
+class NpyLoader final : public PositionedSource {
  public:
   static void describe(StageDescriptor& spec) {
     using T = ParamType;
@@ -61,7 +62,7 @@ class NpyLoader final : public Source {
     blocks_.emplace(rows_, ctx);
   }
 
-  void begin_epoch(std::uint32_t epoch) override { blocks_->begin_epoch(epoch); }
+  void begin_epoch_at(std::uint32_t epoch, std::int64_t row) override { blocks_->begin_epoch(epoch, row); }
 
   void produce(SourceContext& ctx) override {
     const RowBlocks::Block block = blocks_->next();

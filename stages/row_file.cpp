@@ -8,6 +8,7 @@
 #include "rows/row_choice.hpp"
 
 #include <millrace/byte_reader.hpp>
+#include <millrace/detail/positioned_source.hpp>
 #include <millrace/error.hpp>
 #include <millrace/registry.hpp>
 
@@ -30,7 +31,7 @@ bool is_npy(const std::string& path) {
   return reader.read(magic) == magic.size() && magic == kMagic;
 }
 
-class RowFileSource final : public Source {
+class RowFileSource final : public PositionedSource {
  public:
   static void describe(StageDescriptor& spec) {
     spec.summary("Reads the rows of one IDX or NumPy file, raw or gzip, in order, and keeps none of them.")
@@ -55,10 +56,11 @@ class RowFileSource final : public Source {
     ctx.output("out", PortSpec::single(spec_, rows_, std::min(rows_, block_rows_)));
   }
 
-  void begin_epoch(std::uint32_t) override {
+  void begin_epoch_at(std::uint32_t, std::int64_t row) override {
     file_ = open_file();
     require_as_checked(path_, file_->spec(), file_->rows(), spec_, rows_);
-    at_ = 0;
+    skip_rows(*file_, row);
+    at_ = row;
   }
 
   void produce(SourceContext& ctx) override {

@@ -3,6 +3,7 @@
 //   outputs: one a column: f32 [n, 1] or [n, k] from numbers, i32 [n] from texts or where `dtypes` says so
 //   example: points: {stage: table_source, with: {columns: {x: [0, 1, 2], y: [10, 20, 25]}}}
 #include <millrace/detail/counted.hpp>
+#include <millrace/detail/positioned_source.hpp>
 #include <millrace/error.hpp>
 #include <millrace/random.hpp>
 #include <millrace/registry.hpp>
@@ -93,7 +94,7 @@ std::optional<Fault> add_cell(Column& column, const ParamValue& cell, const std:
   return {};
 }
 
-class TableSource final : public Source {
+class TableSource final : public PositionedSource {
  public:
   static void describe(StageDescriptor& spec) {
     using T = ParamType;
@@ -136,8 +137,8 @@ class TableSource final : public Source {
     share_ = ctx.share();
   }
 
-  void begin_epoch(std::uint32_t epoch) override {
-    at_ = 0;
+  void begin_epoch_at(std::uint32_t epoch, std::int64_t row) override {
+    at_ = row;
     if (order_) order_->begin_epoch(epoch);
   }
 

@@ -10,6 +10,7 @@
 #include "run/nodes/source_adapter.hpp"
 #include "run/nodes/transform_adapter.hpp"
 #include "run_failures.hpp"
+#include "source_starts.hpp"
 #include "work_check.hpp"
 
 #include <millrace/detail/counted.hpp>
@@ -181,6 +182,7 @@ void Run::build() {
     for (const ValidatedEdge& edge : node.inputs) nodes_.back()->connect(edge, *nodes_[edge.from_node]);
   }
   captures_.attach(graph_, nodes_);
+  place_sources(graph_, loaded_, nodes_);
   flow_->build(nodes_);
   if (at_work_ != nullptr) at_work_->follow([this] { return work_in_hand(); });
 }

@@ -28,8 +28,8 @@ RowBlocks::RowBlocks(const RowChoice& choice, OpenContext& ctx)
   if (choice.shuffles) order_.emplace(ctx.random("shuffle"), count_);
 }
 
-void RowBlocks::begin_epoch(std::uint32_t epoch) {
-  at_ = 0;
+void RowBlocks::begin_epoch(std::uint32_t epoch, std::int64_t row) {
+  at_ = row;
   if (order_) order_->begin_epoch(epoch);
 }
 

@@ -20,7 +20,8 @@ class RowBlocks {
   /// For the rows of `choice`; those of this process where several share them.
   RowBlocks(const RowChoice& choice, OpenContext& ctx);
 
-  void begin_epoch(std::uint32_t epoch);
+  /// `row`: of those of this process, the first that comes.
+  void begin_epoch(std::uint32_t epoch, std::int64_t row = 0);
 
   struct Block {
     SampleIds ids;               ///< rows of the file

@@ -15,18 +15,6 @@ namespace {
 
 constexpr std::size_t kSkippedBytes = std::size_t{1} << 20;
 
-void skip(RowFile& file, std::int64_t rows, std::vector<std::byte>& piece) {
-  const std::size_t row_bytes = file.spec().stored_row_bytes();
-  const auto at_once =
-      static_cast<std::int64_t>(std::max<std::size_t>(1, kSkippedBytes / std::max<std::size_t>(1, row_bytes)));
-  for (std::int64_t left = rows; left > 0;) {
-    const std::int64_t count = std::min(left, at_once);
-    piece.resize(static_cast<std::size_t>(count) * row_bytes);
-    file.read(piece.data(), count);
-    left -= count;
-  }
-}
-
 std::shared_ptr<std::byte> memory_for(const std::string& path, std::size_t bytes) {
   try {
     const std::shared_ptr<std::byte[]> rows = std::make_shared_for_overwrite<std::byte[]>(bytes);
@@ -40,14 +28,26 @@ std::shared_ptr<std::byte> memory_for(const std::string& path, std::size_t bytes
 
 }  // namespace
 
+void skip_rows(RowFile& file, std::int64_t rows) {
+  std::vector<std::byte> piece;
+  const std::size_t row_bytes = file.spec().stored_row_bytes();
+  const auto at_once =
+      static_cast<std::int64_t>(std::max<std::size_t>(1, kSkippedBytes / std::max<std::size_t>(1, row_bytes)));
+  for (std::int64_t left = rows; left > 0;) {
+    const std::int64_t count = std::min(left, at_once);
+    piece.resize(static_cast<std::size_t>(count) * row_bytes);
+    file.read(piece.data(), count);
+    left -= count;
+  }
+}
+
 std::shared_ptr<const std::byte> read_rows(RowFile& file, const std::string& path, std::int64_t first,
                                            std::int64_t count) {
-  std::vector<std::byte> skipped;
-  skip(file, first, skipped);
+  skip_rows(file, first);
   std::shared_ptr<std::byte> rows =
       memory_for(path, checked_multiply(static_cast<std::uint64_t>(count), file.spec().stored_row_bytes()));
   file.read(rows.get(), count);
-  skip(file, file.rows() - first - count, skipped);
+  skip_rows(file, file.rows() - first - count);
   file.finish();
   return rows;
 }

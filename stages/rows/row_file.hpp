@@ -24,6 +24,9 @@ class RowFile {
   virtual void finish() = 0;
 };
 
+/// Reads the next `rows` rows and keeps none of them.
+void skip_rows(RowFile& file, std::int64_t rows);
+
 /// Rows `first` to `first + count - 1`, by reading all of the file. Throws Error("out-of-memory", run) where they do not fit into memory.
 std::shared_ptr<const std::byte> read_rows(RowFile& file, const std::string& path, std::int64_t first,
                                            std::int64_t count);

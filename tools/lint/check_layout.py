@@ -6,9 +6,9 @@ import source_tree
 
 INCLUDE = "framework/include/millrace"
 LAYOUT = f"{INCLUDE}/layout.hpp"
-# Headers whose types no plugin makes, takes or calls: those of layout.hpp itself, of tests, and of who runs stages.
+# Headers whose types no plugin of others makes, takes or calls: those of layout.hpp itself, of tests, of who runs stages, and of the stages of this build.
 NOT_ACROSS = {f"{INCLUDE}/{name}.hpp" for name in (
-    "layout", "predictor", "files/kept_checkpoints", "files/model_use", "files/event_file", "files/npy", "files/proto_writer", "testing/infer_error", "testing/stage_suite", "testing/stage_tester", "testing/suite_case", "detail/file_calls", "detail/node_context", "detail/param_check", "detail/port_table",
+    "layout", "predictor", "files/kept_checkpoints", "files/model_use", "files/event_file", "files/npy", "files/proto_writer", "testing/infer_error", "testing/stage_suite", "testing/stage_tester", "testing/suite_case", "detail/file_calls", "detail/node_context", "detail/param_check", "detail/port_table", "detail/positioned_source",
     "detail/stage_call", "detail/written_value")}
 # What registry.hpp adds: the type of the note's own file.
 BEHIND = f"{INCLUDE}/registry.hpp"

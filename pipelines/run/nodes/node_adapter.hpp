@@ -97,6 +97,8 @@ class NodeAdapter {
   virtual void release_leases() {}
   /// Loads a state into the stage, which is open: the sink hears of no position up to that of the state.
   void load(const NodeState&);
+  /// A source begins its first epoch with this row of it. Before the run.
+  virtual void begin_at(std::int64_t /*row*/) {}
   /// After the drain of a run that has not come to its own end: gives the state of a StateKind::resumable stage that has not failed to the
   /// sink, if there is one.
   void save_at_stop() noexcept;

@@ -3,6 +3,8 @@
 
 #include "node_call.hpp"
 
+#include <millrace/detail/positioned_source.hpp>
+
 #include <utility>
 #include <vector>
 
@@ -37,13 +39,11 @@ class SourceAdapter final : public NodeAdapter {
 
   // The ledger gives one credit at a time; packets may still be sent when the next has come.
   bool is_concurrent() const override { return true; }
+  void begin_at(std::int64_t row) override { first_row_ = row; }
 
  private:
   void process(Work& work) override {
-    if (work.credit.begins_epoch) {
-      source_.begin_epoch(work.credit.epoch);
-      progress_.begin_epoch();
-    }
+    if (work.credit.begins_epoch) begin_epoch(work.credit.epoch);
     ProducedPackets packets(*this, work.credit);
     SourceCall call(packets, output_ports(), progress_, work.credit.epoch);
     source_.produce(call);
@@ -54,8 +54,18 @@ class SourceAdapter final : public NodeAdapter {
   }
   void skip(Work& work) override { services().ledger.produced(work.credit.source, false); }
 
+  void begin_epoch(std::uint32_t epoch) {
+    const std::int64_t row = std::exchange(first_row_, 0);
+    if (row > 0)
+      dynamic_cast<PositionedSource&>(source_).begin_epoch_at(epoch, row);
+    else
+      source_.begin_epoch(epoch);
+    progress_.begin_epoch(row);
+  }
+
   Source& source_;
   SourceProgress progress_;
+  std::int64_t first_row_ = 0;  ///< of the next epoch that begins
 };
 
 }  // namespace

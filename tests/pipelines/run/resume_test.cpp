@@ -8,6 +8,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -193,6 +194,47 @@ TEST_CASE("epochs of before stand first in the report", "[resume]") {
   options.loaded.push_back(whole->states.taken.at(2 * kBatches - 1));
   options.earlier_epochs = {whole->report.epochs[0], whole->report.epochs[1]};
   CHECK(values_of(run(graph, options), 1) == values_of(whole->report, 1));
+}
+
+namespace {
+
+const NodeReport& node_called(const RunReport& report, const std::string& name) {
+  for (const NodeReport& node : report.nodes)
+    if (node.name == name) return node;
+  throw std::runtime_error(name);
+}
+
+std::uint64_t blocks_of(std::int64_t rows, std::int64_t block) {
+  return static_cast<std::uint64_t>((rows + block - 1) / block);
+}
+
+}  // namespace
+
+TEST_CASE("the source begins where the trainer goes on and sends nothing of before", "[resume]") {
+  const auto whole = run_from(config("adam"), 1, nullptr);
+  for (const std::int64_t block : {1, 2, 3, 4, 10})
+    for (const NodeState& from : whole->states.taken) {
+      const std::uint32_t epoch = from.position.epoch;
+      CAPTURE(block, epoch, from.position.batch);
+      const auto resumed = run_from(config("adam"), epoch, &from, {fmt::format("rows.block_rows={}", block)});
+      require_same_end(*whole, *resumed, epoch);
+      // The batch that ends the epoch comes again where the trainer has had it.
+      const auto had = std::min<std::int64_t>(static_cast<std::int64_t>(from.position.row), 9);
+      const std::uint64_t sent = blocks_of(10 - had, block) + (kEpochs - epoch) * blocks_of(10, block);
+      CHECK(node_called(resumed->report, "rows").packets == sent);
+      CHECK(node_called(resumed->report, "rows").emitted == 2 * sent);
+      CHECK(node_called(resumed->report, "learn").packets == blocks_of(10 - had, 3) + (kEpochs - epoch) * kBatches);
+      CHECK(node_called(resumed->report, "all").packets == kEpochs - epoch + 1);
+    }
+}
+
+TEST_CASE("a source whose rows are printed too begins the epoch anew, to the same bits", "[resume]") {
+  const std::string text = config("adam") + "  look:    {stage: print, in: {in: batches}}\n";
+  const auto whole = run_from(text, 1, nullptr);
+  const NodeState& from = whole->states.taken.at(5);
+  const auto resumed = run_from(text, from.position.epoch, &from);
+  require_same_end(*whole, *resumed, from.position.epoch);
+  CHECK(node_called(resumed->report, "rows").packets == (kEpochs - from.position.epoch + 1) * 5);
 }
 
 TEST_CASE("a state of another model is refused by name", "[resume]") {

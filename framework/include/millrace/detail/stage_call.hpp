@@ -87,8 +87,8 @@ class MILLRACE_EXPORT SourceProgress {
  public:
   /// `share`: of the rows that infer has promised for an epoch.
   SourceProgress(const PortTable& outputs, const RowShare& share);
-  /// To be called with begin_epoch of the source.
-  void begin_epoch() { epoch_rows_ = 0; }
+  /// To be called with begin_epoch of the source; with the rows before the one that it begins with.
+  void begin_epoch(std::int64_t rows_before = 0) { epoch_rows_ = rows_before; }
 
  private:
   friend class SourceCall;
