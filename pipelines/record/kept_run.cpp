@@ -2,9 +2,13 @@
 #include "kept_run.hpp"
 
 #include "run/report/report_diagnostics.hpp"
+#include "stalled_attempts.hpp"
 
 #include <millrace/error.hpp>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace millrace::pipelines {
@@ -31,12 +35,17 @@ KeptRun::KeptRun(RunFolder folder, const ValidatedGraph& graph, const KeepSpec& 
                  Resumption from)
     : from_(std::move(from)),
       recorder_(std::move(folder)),
-      keeper_(
-          graph, recorder_.folder().checkpoints_folder(), checkpoint_policy(kept, uses),
-          {[this](const WrittenCheckpoint& written) { keep(written); }, [this] { recorder_.folder().claim().beat(); }},
-          before_of(from_, recorder_.folder().path())) {
+      probes_(
+          graph, recorder_.folder().attempt(), [this](const JournalLine& line) { return recorder_.try_append(line); },
+          from_.probe),
+      keeper_(graph, recorder_.folder().checkpoints_folder(), checkpoint_policy(kept, uses),
+              {.written = [this](const WrittenCheckpoint& written) { keep(written); },
+               .before_removal = [this] { recorder_.folder().claim().beat(); },
+               .taken = [this](const std::string& node, const StatePosition& at) { probes_.taken(node, at); }},
+              before_of(from_, recorder_.folder().path())) {
   if (kept.has_events) recorder_.write_events(from_.epochs);
   recorder_.when_told([this](const Metrics& metrics) { keeper_.epoch_told(metrics); });
+  recorder_.when_stepped([this](const std::string& node, const StepProgress& at) { probes_.step(node, at); });
 }
 
 void KeptRun::attach(RunOptions& options) {
@@ -51,6 +60,27 @@ void KeptRun::keep(const WrittenCheckpoint& written) {
   const RunFolder& folder = recorder_.folder();
   recorder_.append_synced(
       checkpoint_line(folder.attempt(), {written.position, folder.checkpoint_place(written.name)}, written.file));
+  probes_.written(written.position);
+}
+
+bool KeptRun::refuses_start(const RunReport& report) {
+  const bool diverges = std::any_of(report.failures.begin(), report.failures.end(),
+                                    [](const RunFailure& failure) { return failure.name == "resume-diverges"; });
+  if (!diverges || from_.states.empty()) return false;
+  recorder_.append_synced(refused_line(recorder_.folder().attempt(), from_.checkpoints.back()));
+  return true;
+}
+
+// Whoever starts again what ends so would do it for ever.
+void KeptRun::give_up_stalled(RunReport& report) const {
+  if (report.exit_code != static_cast<int>(ErrorKind::stalled)) return;
+  const int stalled = stalled_attempts(recorder_.folder().path(), recorder_.folder().attempt());
+  if (stalled < kMostStalledAttempts) return;
+  report.exit_code = static_cast<int>(ErrorKind::run);
+  const std::string note =
+      fmt::format("{} attempts in a row have ended like this and left no checkpoint: exit code {} and no longer {}",
+                  stalled, report.exit_code, static_cast<int>(ErrorKind::stalled));
+  for (RunFailure& failure : report.failures) failure.notes.push_back(note);
 }
 
 void KeptRun::warn_of_failures(RunReport& report) {
@@ -76,6 +106,7 @@ void KeptRun::warn(RunReport& report, const Error& error, const char* name, cons
 void KeptRun::end(RunReport& report, const std::function<std::string()>& summary) {
   keeper_.finish();
   warn_of_failures(report);
+  give_up_stalled(report);
   if (const Diagnostics failures = failures_of(report); !failures.empty()) recorder_.log(render(failures));
   guarded(report, [&] { recorder_.close(); });
   guarded(report, [&] {

@@ -3,6 +3,7 @@
 
 #include "checkpoints/checkpoint_keeper.hpp"
 #include "checkpoints/past_run.hpp"
+#include "checkpoints/probes.hpp"
 #include "environment/environment.hpp"
 #include "run/run_options.hpp"
 #include "run_recorder.hpp"
@@ -27,6 +28,9 @@ class KeptRun {
   void attach(RunOptions& options);
   /// Warns of something that was not kept beside the run itself: in its report, and in its log.
   void warn(RunReport& report, const Error& error, const char* name, const char* what);
+  /// Whether the run has failed because it does not go on as it went before (`resume-diverges`): what it went on from is then not taken again, and
+  /// the journal says so. Before the end.
+  bool refuses_start(const RunReport& report);
   /// The run is over: the last checkpoint is written, `report` warns of those that could not be, and the journal is closed. `summary` is called then,
   /// and what it returns is the run's summary. What could not be written is one of the report's failures. Any thread, once.
   void end(RunReport& report, const std::function<std::string()>& summary);
@@ -34,9 +38,11 @@ class KeptRun {
  private:
   void keep(const WrittenCheckpoint& written);
   void warn_of_failures(RunReport& report);
+  void give_up_stalled(RunReport& report) const;
 
   Resumption from_;
   RunRecorder recorder_;
+  Probes probes_;
   CheckpointKeeper keeper_;
 };
 

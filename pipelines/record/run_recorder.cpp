@@ -103,6 +103,23 @@ void RunRecorder::append_synced(const JournalLine& line) {
   on_disk_ = appended_;
 }
 
+// What nobody writes any more need not be tried again.
+bool RunRecorder::try_append(const JournalLine& line) {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return false;
+  {
+    const std::lock_guard fault_lock(fault_mutex_);
+    if (is_over_ || is_faulty_) return true;
+  }
+  try {
+    folder_.claim().require_held();
+    journal_.append(line);
+  } catch (...) {
+    note_fault();
+  }
+  return true;
+}
+
 void RunRecorder::sync_lines() {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -137,6 +154,7 @@ void RunRecorder::close() {
 }
 
 void RunRecorder::step(const std::string& node, const StepProgress& progress) {
+  if (stepped_) stepped_(node, progress);
   if (inner_ != nullptr) inner_->step(node, progress);
 }
 

@@ -48,6 +48,12 @@ class RunRecorder final : public RunObserver {
   void when_told(Told told) { told_ = std::move(told); }
   /// Appends a line of another kind and brings it to the disk, with all before it. Any thread. Throws what cannot be written, and claim-lost.
   void append_synced(const JournalLine& line);
+  /// Appends a line of another kind, unless that would have to wait for the disk now: false then. What fails is told as above. Any thread.
+  bool try_append(const JournalLine& line);
+  /// Called at each step before it is passed on; what it throws is an error of the node that tells the step. Before the run.
+  void when_stepped(std::function<void(const std::string& node, const StepProgress&)> stepped) {
+    stepped_ = std::move(stepped);
+  }
   /// Adds a text to the log. What fails is told as above.
   void log(std::string_view text);
   /// Everything is on the disk. Throws what could not be written and has not been told yet. Any
@@ -73,6 +79,7 @@ class RunRecorder final : public RunObserver {
   RunFolder folder_;
   RunObserver* inner_ = nullptr;
   Told told_;
+  std::function<void(const std::string& node, const StepProgress&)> stepped_;
   LogFile log_;
 
   std::mutex mutex_;  // of what follows

@@ -48,12 +48,15 @@ std::string checkpoint_name(const CheckpointPosition& position) {
              : fmt::format("epoch-{:04}-batch-{:06}.safetensors", position.epoch, position.batch);
 }
 
+// Rows, not batches: of trainers with batches of several sizes the one that has come least far decides, and that is not always the same one.
+JournalPosition line_position(const CheckpointPosition& position) {
+  return {next_epoch(position), position.is_epoch_complete ? 0 : static_cast<std::int64_t>(position.row)};
+}
+
 JournalLine checkpoint_line(std::int64_t attempt, const KeptCheckpoint& kept, const CheckpointFile& file) {
   JournalLine line;
   line.attempt = attempt;
-  const bool is_complete = kept.position.is_epoch_complete;
-  // Rows, not batches: of trainers with batches of several sizes the one that has come least far decides, and that is not always the same one.
-  line.position = {next_epoch(kept.position), is_complete ? 0 : static_cast<std::int64_t>(kept.position.row)};
+  line.position = line_position(kept.position);
   line.kind = kCheckpointLine;
   line.values = {{kPath, kept.path},
                  {kComplete, kept.position.is_epoch_complete},
@@ -62,6 +65,24 @@ JournalLine checkpoint_line(std::int64_t attempt, const KeptCheckpoint& kept, co
                  {"bytes", static_cast<std::int64_t>(file.bytes)},
                  {kSha256, file.sha256}};
   return line;
+}
+
+JournalLine refused_line(std::int64_t attempt, const KeptCheckpoint& kept) {
+  JournalLine line;
+  line.attempt = attempt;
+  line.position = line_position(kept.position);
+  line.kind = kRefusedLine;
+  line.values = {{kPath, kept.path}};
+  return line;
+}
+
+// The line that told of it stays where it was; those behind it are of what is done again.
+std::optional<std::string> note_checkpoint(const JournalLine& line, std::vector<KeptCheckpoint>& kept) {
+  if (line.kind == kCheckpointLine) kept.push_back(kept_checkpoint_of(line));
+  if (line.kind != kRefusedLine) return {};
+  std::string path = value_of<std::string>(line, kPath, "");
+  std::erase_if(kept, [&](const KeptCheckpoint& one) { return one.path == path; });
+  return path;
 }
 
 KeptCheckpoint kept_checkpoint_of(const JournalLine& line) {
@@ -98,9 +119,7 @@ std::vector<KeptCheckpoint> stored_newest_first(const std::string& folder) {
   const std::string journal = (fs::path(folder) / kRunJournal).string();
   std::vector<KeptCheckpoint> kept;
   if (std::error_code ignored; !fs::exists(journal, ignored)) return kept;
-  read_journal(journal, [&](const JournalLine& line) {
-    if (line.kind == kCheckpointLine) kept.push_back(kept_checkpoint_of(line));
-  });
+  read_journal(journal, [&](const JournalLine& line) { note_checkpoint(line, kept); });
   return stored_newest_first(kept, folder);
 }
 

@@ -8,6 +8,7 @@
 #include "diagnostics/quantity_text.hpp"
 #include "layers_json.hpp"
 #include "loaded_plugins.hpp"
+#include "run/source_starts.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/model.hpp>
@@ -205,6 +206,27 @@ Json seed_objects(const ValidatedGraph& graph) {
   return list;
 }
 
+std::string resume_text(const ValidatedGraph& graph) {
+  std::vector<std::vector<std::string>> rows;
+  for (const SourceStart& start : source_starts(graph))
+    for (const std::size_t source : start.sources)
+      rows.push_back({graph.nodes[source].name, start.replays.empty() ? "resumes at the position"
+                                                                      : "replays the epoch, because " + start.replays});
+  return rows.empty() ? ""
+                      : "\nSources of a run that goes on in the middle of an epoch\n" + table(rows, {false, false});
+}
+
+Json resume_objects(const ValidatedGraph& graph) {
+  Json list = Json::array();
+  for (const SourceStart& start : source_starts(graph))
+    for (const std::size_t source : start.sources) {
+      Json object = {{"source", graph.nodes[source].name}, {"begins", start.replays.empty() ? "position" : "epoch"}};
+      if (!start.replays.empty()) object["because"] = start.replays;
+      list.push_back(std::move(object));
+    }
+  return list;
+}
+
 Json field_object(const PortSpec::FieldSpec& field) {
   Json object = {{"name", field.name},
                  {"dtype", to_string(field.spec.dtype)},
@@ -255,8 +277,8 @@ std::string plan_text(const ValidatedGraph& graph) {
                                        counted(graph.nodes.size(), "node"), graph.epochs, graph.seed, graph.threads,
                                        to_string(graph.device.id), graph.device.reason);
   return printable(head + threads_note(graph) + models_text(graph) + seeds_text(graph) + edges_text(graph) +
-                   budgets_text(graph) + isolation_text(graph) + memory_text(graph) + possible_text(graph) +
-                   beyond_text(graph));
+                   budgets_text(graph) + resume_text(graph) + isolation_text(graph) + memory_text(graph) +
+                   possible_text(graph) + beyond_text(graph));
 }
 
 std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry) {
@@ -272,6 +294,7 @@ std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry
                {"edges", edge_objects(graph)},
                {"models", Json::array()},
                {"budgets", Json::array()},
+               {"resume", resume_objects(graph)},
                {"isolated", Json::array()},
                {"memory", Json::array()},
                {"memory_of_process",

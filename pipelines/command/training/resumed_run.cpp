@@ -114,6 +114,7 @@ KeptCheckpoint copy_checkpoint(const KeptCheckpoint& kept, const std::string& pa
 /// What a child has of its parent: the epochs, as of no attempt of its own, and one checkpoint.
 void hand_down(Resumption& from, const std::string& parent, const RunFolder& child, const ValidatedGraph& graph) {
   std::erase_if(from.lines, [](const JournalLine& line) { return line.kind != kEpochLine; });
+  from.probe.reset();  // its config is another
   for (JournalLine& line : from.lines) line.attempt = 0;
   if (!from.states.empty())
     from.checkpoints = {copy_checkpoint(from.checkpoints.back(), parent, child, graph, from.lines)};

@@ -27,6 +27,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -190,7 +191,9 @@ RunReport run_watched(ValidatedGraph& graph, TrainingStart& start, const RunEnd&
   return report;
 }
 
-int check_and_run(const TrainingOptions& options, const BeginTraining& begin, Stopping& stopping, Peers* peers) {
+/// Nothing where the run was begun and has to be begun anew, from before what it went on from; not if it `is_last`.
+std::optional<int> check_and_run_once(const TrainingOptions& options, const BeginTraining& begin, Stopping& stopping,
+                                      Peers* peers, bool is_last) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options, peers);
   if (options.dry_run && peers == nullptr) look_for_data(*checked, options);  // a run tells it when it gets there
   checked->graph.is_kept =
@@ -219,10 +222,18 @@ int check_and_run(const TrainingOptions& options, const BeginTraining& begin, St
   const RunEnd end{*checked, checked->graph,   options, peers, seconds_since_launch(), info, checked->diagnostics,
                    output,   start.kept.get(), stopping};
   RunReport report = run_watched(checked->graph, start, end, stopping);
+  const bool is_refused = start.kept && start.kept->refuses_start(report);
   end.keep(report);
+  if (is_refused && !is_last) return std::nullopt;
   const Stopping::Telling telling(stopping);
   end.tell(report);
   return report.exit_code;
+}
+
+// Two checkpoints that do not go on as before are no accident of one file: then the user is asked.
+int check_and_run(const TrainingOptions& options, const BeginTraining& begin, Stopping& stopping, Peers* peers) {
+  if (const auto code = check_and_run_once(options, begin, stopping, peers, false)) return *code;
+  return check_and_run_once(options, begin, stopping, peers, true).value();
 }
 
 /// Tells the other ranks first, then this one's user, why this rank ends.

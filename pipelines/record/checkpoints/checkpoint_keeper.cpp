@@ -52,6 +52,7 @@ bool CheckpointKeeper::wants(const std::string& node, const StatePosition& at) {
 }
 
 void CheckpointKeeper::take(NodeState state) {
+  if (hooks_.taken) hooks_.taken(state.node, state.position);
   const std::lock_guard lock(mutex_);
   pending_.take(std::move(state));
   submit(pending_.next());

@@ -39,6 +39,8 @@ struct KeeperHooks {
   std::function<void(const WrittenCheckpoint&)> written;
   /// Before a file is removed; throws when this process may not any more.
   std::function<void()> before_removal;
+  /// A stage has given its state, which may become part of a checkpoint. On the stage's thread.
+  std::function<void(const std::string& node, const StatePosition&)> taken = {};
 };
 
 /// Takes states from any thread; its other members are called by one thread at a time.

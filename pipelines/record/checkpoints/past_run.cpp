@@ -1,6 +1,8 @@
 // Positions are compared and nothing else: what is behind the checkpoint comes again and has the same bits.
 #include "past_run.hpp"
 
+#include "probes.hpp"
+
 #include <millrace/error.hpp>
 #include <millrace/files/journal.hpp>
 
@@ -33,6 +35,10 @@ void keep_until(const PastRun& past, const KeptCheckpoint* from, const std::stri
     if (line.kind == kCheckpointLine && from != nullptr &&
         !is_further(from->position, kept_checkpoint_of(line).position))
       resumption.lines.push_back(line);
+    if (line.kind == kProbeLine && from != nullptr && line.position <= line_position(from->position)) {
+      resumption.lines.push_back(line);
+      if (line.position == line_position(from->position)) resumption.probe = probe_of(line);
+    }
   }
   for (const Metrics& epoch : past.epochs)
     if (epoch.epoch < resumption.first_epoch) resumption.epochs.push_back(epoch);
@@ -66,7 +72,8 @@ PastRun read_past_run(const std::string& journal) {
   read_journal(journal, [&](const JournalLine& line) {
     past.lines.push_back(line);
     if (line.kind == kEpochLine) past.epochs.push_back(metrics_of(line));
-    if (line.kind == kCheckpointLine) past.checkpoints.push_back(kept_checkpoint_of(line));
+    if (const std::optional<std::string> path = note_checkpoint(line, past.checkpoints); path)
+      past.refused.push_back(fmt::format("{}: what was trained from it was not what had been trained before", *path));
   });
   return past;
 }
@@ -95,6 +102,7 @@ std::optional<KeptCheckpoint> best_checkpoint(const PastRun& past, const std::ve
 Resumption resumption_of(const PastRun& past, const std::string& folder, const ValidatedGraph& graph) {
   Resumption resumption;
   resumption.first_epoch = std::min(graph.epochs, 1U);
+  resumption.refused = past.refused;
   const std::vector<CheckpointModel> models = checkpoint_models(kept_nodes(graph));
   const KeptCheckpoint* from = nullptr;
   for (auto kept = past.checkpoints.rbegin(); kept != past.checkpoints.rend() && from == nullptr; ++kept) {

@@ -22,7 +22,8 @@ inline constexpr const char* kEpochLine =
 struct PastRun {
   std::vector<JournalLine> lines;           ///< in their order
   std::vector<Metrics> epochs;              ///< that have been told; their values by name
-  std::vector<KeptCheckpoint> checkpoints;  ///< the oldest first
+  std::vector<KeptCheckpoint> checkpoints;  ///< the oldest first, without those that were refused
+  std::vector<std::string> refused;         ///< a sentence each
 };
 
 /// A journal that is not there, because the run ended before it could begin one, is one without lines. Throws what read_journal throws otherwise.
@@ -42,6 +43,7 @@ struct Resumption {
   std::vector<JournalLine> lines;           ///< that stay in the journal
   std::vector<KeptCheckpoint> checkpoints;  ///< that are there; the one that it goes on from is the last of them
   std::vector<std::string> refused;         ///< checkpoints that cannot be used, newest first: a sentence each
+  std::optional<double> probe = {};         ///< of the step with which it goes on
 };
 
 /// From the newest checkpoint that is the one of the journal, by place, digest and position, with all epochs before it told, and that can be read into the

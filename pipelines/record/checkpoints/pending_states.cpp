@@ -23,8 +23,11 @@ bool is_further(const CheckpointPosition& a, const CheckpointPosition& b) {
 
 PendingStates::PendingStates(std::vector<Node> nodes, std::uint32_t first_epoch, const std::vector<NodeState>& loaded)
     : nodes_(std::move(nodes)), first_epoch_(first_epoch), told_(first_epoch - std::min(first_epoch, 1U)) {
-  for (const NodeState& state : loaded)
+  for (const NodeState& state : loaded) {
+    const CheckpointPosition at = position_of(state.position, state.position.is_epoch_end);
+    if (!given_ || is_further(*given_, at)) given_ = at;
     if (state.position.is_epoch_end && state.position.epoch < first_epoch) take(state);
+  }
 }
 
 void PendingStates::take(NodeState state) {

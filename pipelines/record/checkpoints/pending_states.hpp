@@ -31,7 +31,7 @@ class PendingStates {
     std::string name;
     bool is_resumable = false;
   };
-  /// Nodes that have a state at all. A run that goes on from a checkpoint begins with what was loaded.
+  /// Nodes that have a state at all. A run that goes on from a checkpoint begins with what was loaded, and does not give it again.
   PendingStates(std::vector<Node> nodes, std::uint32_t first_epoch, const std::vector<NodeState>& loaded = {});
 
   void take(NodeState state);

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import subprocess
+import tempfile
 import unittest
 
 from program import PROGRAM, run
@@ -91,6 +92,19 @@ class HungStage(unittest.TestCase):
             self.assertEqual([epoch["epoch"] for epoch in result["epochs"]], epochs)
             self.assertEqual("weights_sha256" in result, bool(epochs))
             self.assertNotIn("end first", process.stderr)
+
+    def test_attempts_that_stall_and_get_nowhere_are_not_to_be_tried_for_ever(self):
+        with tempfile.TemporaryDirectory() as runs:
+            config = f"{runs}/faults.yaml"
+            with open(CONFIG, encoding="utf-8") as original, open(config, "w", encoding="utf-8") as copy:
+                copy.write(original.read().replace("faults: {", f"faults: {{run: {{timeout: 0.3}}, with: {{fault: hang}}, ") + f"plugins: [{PLUGIN}]\n")
+            self.assertEqual(run(config, "--runs", runs).returncode, 75)
+            # The first one has come to the end of epoch 1; all others stop where they began.
+            codes = [run("resume", f"{runs}/faults-1", "--json") for _ in range(4)]
+            self.assertEqual([process.returncode for process in codes], [75, 75, 1, 75])
+            self.assertIn("3 attempts in a row have ended like this", codes[2].stderr)
+            self.assertEqual(json.loads(codes[2].stdout)["exit"]["code"], 1)
+            self.assertNotIn("in a row", codes[1].stderr)
 
 
 if __name__ == "__main__":

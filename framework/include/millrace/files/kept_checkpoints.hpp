@@ -20,6 +20,8 @@ inline constexpr const char *kRunJournal = "metrics.jsonl", *kRunAttempts = "att
                             *kRunCheckpoints = "checkpoints";  ///< of an attempt
 /// The kind of a line about a checkpoint that was good when it had been written.
 inline constexpr const char* kCheckpointLine = "checkpoint";
+/// Of one that the run went on from and then came to another result than before: it is not taken again.
+inline constexpr const char* kRefusedLine = "refused";
 
 /// A checkpoint as the journal has it.
 struct KeptCheckpoint {
@@ -36,7 +38,12 @@ MILLRACE_EXPORT std::string checkpoint_name(const CheckpointPosition& position);
 /// Its position is that with which the run goes on: the end of epoch 3 is the beginning of epoch 4.
 MILLRACE_EXPORT JournalLine checkpoint_line(std::int64_t attempt, const KeptCheckpoint& kept,
                                             const CheckpointFile& file);
-/// What such a line says.
+MILLRACE_EXPORT JournalLine refused_line(std::int64_t attempt, const KeptCheckpoint& kept);
+/// Of both lines, and of what else is told of a checkpoint.
+MILLRACE_EXPORT JournalPosition line_position(const CheckpointPosition& position);
+/// Adds the checkpoint that a line tells of to those before it, and takes away the one that a line refuses. Returns the path of that one.
+MILLRACE_EXPORT std::optional<std::string> note_checkpoint(const JournalLine& line, std::vector<KeptCheckpoint>& kept);
+/// What a line of a checkpoint says.
 MILLRACE_EXPORT KeptCheckpoint kept_checkpoint_of(const JournalLine& line);
 
 /// Whether its path is one that a run writes to: a journal may come from anybody, and what it names is read and removed.

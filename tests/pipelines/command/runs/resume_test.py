@@ -10,35 +10,8 @@ import tempfile
 import time
 import unittest
 
+from kept_training import CONFIG, EPOCHS, journal
 from program import PROGRAM, result_of, run
-
-EPOCHS = 4
-ROWS = 400  # 100 batches an epoch
-CONFIG = f"""version: 1
-name: kept
-seed: 3
-epochs: {EPOCHS}
-device: cpu
-keep: {{every_steps: 7}}
-graph:
-  rows:    {{stage: table_source, with: {{shuffle: true, block_rows: 32, columns: &rows {{x: {list(range(ROWS))}, y: {[i % 7 for i in range(ROWS)]}}}}}}}
-  small:   {{stage: normalize, in: rows.x, with: {{scale: 1/400}}}}
-  batches: {{stage: batcher, in: {{inputs: small, targets: rows.y}}, with: {{batch_size: 4}}}}
-  learn:   {{stage: trainer, in: batches, with: {{model: [dense: {{units: 16, activation: tanh}}, dropout: {{rate: 0.1}}, dense: {{units: 1}}], loss: mse, optimizer: {{adam: {{}}}}}}}}
-  all:     {{stage: table_source, with: {{columns: *rows}}}}
-  same:    {{stage: normalize, in: all.x, with: {{scale: 1/400}}}}
-  tests:   {{stage: batcher, in: {{inputs: same, targets: all.y}}, with: {{batch_size: 100}}}}
-  try:     {{stage: evaluator, in: {{data: tests, model: learn.model}}, with: {{metrics: [loss, mae]}}}}
-"""
-TIMES = ("seconds", "samples_per_second", "val_seconds")
-
-
-def journal(folder):
-    """The epochs of a run's journal: number, and values that no clock decides."""
-    with open(f"{folder}/metrics.jsonl", encoding="utf-8") as lines:
-        found = [json.loads(line) for line in lines]
-    return [(line["epoch"], {k: v for k, v in line["values"].items() if not k.endswith(TIMES)})
-            for line in found if line["kind"] == "epoch"]
 
 
 class Resume(unittest.TestCase):

@@ -1,0 +1,94 @@
+"""A checkpoint that is whole by all its digests and is not what was trained is found out by the first step behind it."""
+import json
+import os
+import tempfile
+import unittest
+
+import checkpoint_files
+from kept_training import SLOW, copy_cut_back, journal, lines_of, place
+from program import result_of, run
+
+
+class Probe(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = tempfile.TemporaryDirectory()
+        config = f"{cls.shared.name}/kept.yaml"
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(SLOW)
+        process = run(config, "--runs", f"{cls.shared.name}/whole", "--json", "--set", "keep.last=1000", "--set", "keep.every_steps=1")
+        assert process.returncode == 0, process.stderr
+        cls.whole, cls.kept = result_of(process), f"{cls.shared.name}/whole/kept-1"
+        cls.probed = {place(line) for line in lines_of(cls.kept, "probe")}
+        cls.checkpoints = lines_of(cls.kept, "checkpoint")
+        cls.folder = f"{cls.shared.name}/copy/kept-1"
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.shared.cleanup()
+
+    def probed_checkpoints(self):
+        """Of epochs 2 and 3 those that the journal has a probe of, in the middle of an epoch and at its end."""
+        return [line for line in self.checkpoints if place(line) in self.probed and line["epoch"] in (2, 3)]
+
+    def poison(self, checkpoint):
+        """Changes one weight by a trifle and makes file and journal agree on it."""
+        sha256 = checkpoint_files.change_weight(f"{self.folder}/{checkpoint['values']['path']}", "0.weight", 3, lambda value: value * 1.0001)
+        path = f"{self.folder}/metrics.jsonl"
+        with open(path, encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        for line in lines:
+            if line["values"].get("path") == checkpoint["values"]["path"]:
+                line["values"]["sha256"] = sha256
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+
+    def require_whole(self, process):
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertEqual(result_of(process)["weights_sha256"], self.whole["weights_sha256"])
+        self.assertEqual(journal(self.folder), journal(self.kept))
+
+    def test_nearly_every_checkpoint_has_the_loss_of_the_step_behind_it(self):
+        self.assertLessEqual(self.probed, {place(line) for line in self.checkpoints})
+        self.assertGreaterEqual(len(self.probed), len(self.checkpoints) // 2)
+        self.assertEqual([place(line) for line in lines_of(self.kept, "probe")], sorted(self.probed))
+
+    def test_a_good_one_is_gone_on_from(self):
+        for checkpoint in (self.probed_checkpoints()[0], self.probed_checkpoints()[-1]):
+            copy_cut_back(self.kept, self.folder, checkpoint)
+            process = run("resume", self.folder, "--json")
+            self.assertNotIn("not used", process.stderr)
+            self.require_whole(process)
+            self.assertEqual(sorted(os.listdir(f"{self.folder}/attempts")), ["1", "2"])
+            self.assertEqual(len(lines_of(self.folder, "probe")), len({place(line) for line in lines_of(self.folder, "probe")}))
+
+    def test_a_poisoned_one_is_not_resumed_the_one_before_is_taken_and_said(self):
+        checkpoint = self.probed_checkpoints()[-1]
+        before = self.checkpoints[self.checkpoints.index(checkpoint) - 1]
+        copy_cut_back(self.kept, self.folder, checkpoint)
+        self.poison(checkpoint)
+        process = run("resume", self.folder, "--json")
+        self.assertIn(f"not used: {checkpoint['values']['path']}", process.stderr)
+        self.assertIn(f"goes on behind batch {before['values']['batch']} of epoch" if not before["values"]["complete"] else "goes on behind epoch", process.stderr)
+        self.require_whole(process)
+        self.assertEqual(sorted(os.listdir(f"{self.folder}/attempts")), ["1", "2", "3"])
+
+    def test_two_in_a_row_end_the_run_by_name(self):
+        checkpoint = self.probed_checkpoints()[-1]
+        before = self.checkpoints[self.checkpoints.index(checkpoint) - 1]
+        if place(before) not in self.probed:
+            self.skipTest("the one before was written too late to be probed")
+        copy_cut_back(self.kept, self.folder, checkpoint)
+        self.poison(checkpoint)
+        self.poison(before)
+        process = run("resume", self.folder, "--json")
+        self.assertEqual(process.returncode, 4, process.stderr)
+        self.assertEqual([failure["name"] for failure in result_of(process)["failures"]], ["resume-diverges"])
+        self.assertIn("error[resume-diverges]", process.stderr)
+        process = run("resume", self.folder, "--json")
+        self.assertIn(f"not used: {before['values']['path']}", process.stderr)
+        self.require_whole(process)
+
+
+if __name__ == "__main__":
+    unittest.main()
