@@ -3,6 +3,7 @@
 
 #include "backpressure/source_budgets.hpp"
 #include "check/graph/node_place.hpp"
+#include "first_rows.hpp"
 #include "isolation/float_warning.hpp"
 #include "isolation/isolated_stage.hpp"
 #include "packet_counts.hpp"
@@ -10,7 +11,6 @@
 #include "run/nodes/source_adapter.hpp"
 #include "run/nodes/transform_adapter.hpp"
 #include "run_failures.hpp"
-#include "source_starts.hpp"
 #include "work_check.hpp"
 
 #include <millrace/detail/counted.hpp>

@@ -1,6 +1,7 @@
 // What `pipeline-run plan CONFIG` and `--dry-run` print.
 #include "plan.hpp"
 
+#include "check/graph/source_starts.hpp"
 #include "check/memory_estimate.hpp"
 #include "command/terminal/answer.hpp"
 #include "command/terminal/terminal.hpp"
@@ -8,7 +9,6 @@
 #include "diagnostics/quantity_text.hpp"
 #include "layers_json.hpp"
 #include "loaded_plugins.hpp"
-#include "run/source_starts.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/model.hpp>

@@ -1,5 +1,5 @@
 // With which row a source begins an epoch in whose middle a run goes on, and why it does not.
-#include "run/source_starts.hpp"
+#include "run/first_rows.hpp"
 
 #include "built_in_graph.hpp"
 #include "catch.hpp"
@@ -33,7 +33,7 @@ NodeState state_of(const std::string& node, std::uint32_t epoch, std::uint64_t r
 std::int64_t row_of(ValidatedGraph graph, const std::vector<NodeState>& loaded) {
   const std::vector<SourceStart> starts = source_starts(graph);
   REQUIRE(starts.size() == 1);
-  return start_row(graph, starts.front(), loaded);
+  return first_row(graph, starts.front(), loaded);
 }
 
 std::string why_replayed(const std::string& more, const std::vector<std::string>& sets) {

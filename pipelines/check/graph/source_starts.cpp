@@ -48,6 +48,7 @@ class Way {
     const ValidatedNode& source = graph_.nodes[source_];
     for (const auto& [port, spec] : source.outputs)
       if (spec.rows_per_epoch) start_.rows = *spec.rows_per_epoch;
+    if (start_.rows == 0) replays(fmt::format("nobody knows how many rows source `{}` has", source.name));
     if (graph_.ranks.size > 1)
       replays("several processes share its rows");
     else if (source.isolated)
@@ -109,13 +110,18 @@ void unite(SourceStart& all, SourceStart more) {
   all.step = common_step(all.step, more.step, all.rows);
 }
 
-/// Rows of the first epoch that the node has had for certain.
-std::int64_t rows_had(const ValidatedGraph& graph, std::size_t node, std::span<const NodeState> loaded) {
-  for (const NodeState& state : loaded) {
-    if (state.node != graph.nodes[node].name || state.position.epoch != graph.first_epoch) continue;
-    return static_cast<std::int64_t>(std::min<std::uint64_t>(state.position.row, INT64_MAX));
-  }
-  return 0;
+/// Those of `ways` whose rows meet those of `first`, directly or by way of others.
+std::vector<std::size_t> group_of(std::size_t first, const std::vector<Way>& ways, std::size_t nodes,
+                                  std::vector<bool>& is_taken) {
+  std::vector<std::size_t> group{first};
+  is_taken[first] = true;
+  for (std::size_t in = 0; in < group.size(); ++in)
+    for (std::size_t other = 0; other < ways.size(); ++other)
+      if (!is_taken[other] && meet(ways[group[in]], ways[other], nodes)) {
+        is_taken[other] = true;
+        group.push_back(other);
+      }
+  return group;
 }
 
 }  // namespace
@@ -128,33 +134,13 @@ std::vector<SourceStart> source_starts(const ValidatedGraph& graph) {
   std::vector<bool> is_taken(ways.size(), false);
   for (std::size_t first = 0; first < ways.size(); ++first) {
     if (is_taken[first]) continue;
-    std::vector<std::size_t> group{first};
-    is_taken[first] = true;
-    for (std::size_t in = 0; in < group.size(); ++in)
-      for (std::size_t other = 0; other < ways.size(); ++other)
-        if (!is_taken[other] && meet(ways[group[in]], ways[other], graph.nodes.size())) {
-          is_taken[other] = true;
-          group.push_back(other);
-        }
+    const std::vector<std::size_t> group = group_of(first, ways, graph.nodes.size(), is_taken);
     SourceStart start = ways[first].take();
     for (std::size_t in = 1; in < group.size(); ++in) unite(start, ways[group[in]].take());
+    if (start.replays.empty() && start.step > start.rows) start.replays = "no batches of all begin elsewhere";
     if (!start.keepers.empty()) starts.push_back(std::move(start));
   }
   return starts;
-}
-
-std::int64_t start_row(const ValidatedGraph& graph, const SourceStart& start, std::span<const NodeState> loaded) {
-  if (!start.replays.empty() || start.rows <= 0) return 0;
-  std::int64_t row = start.rows - 1;
-  for (const std::size_t keeper : start.keepers) row = std::min(row, rows_had(graph, keeper, loaded));
-  return row / start.step * start.step;
-}
-
-void place_sources(const ValidatedGraph& graph, std::span<const NodeState> loaded,
-                   const std::vector<std::unique_ptr<NodeAdapter>>& nodes) {
-  if (loaded.empty()) return;
-  for (const SourceStart& start : source_starts(graph))
-    for (const std::size_t source : start.sources) nodes[source]->begin_at(start_row(graph, start, loaded));
 }
 
 }  // namespace millrace::pipelines
