@@ -3,8 +3,10 @@ import glob
 import json
 import os
 import shutil
+import unittest
 
 import checkpoint_files
+from program import result_of, run
 
 EPOCHS = 4
 ROWS = 400  # 100 batches an epoch
@@ -24,8 +26,6 @@ graph:
   tests:   {{stage: batcher, in: {{inputs: same, targets: all.y}}, with: {{batch_size: 100}}}}
   try:     {{stage: evaluator, in: {{data: tests, model: learn.model}}, with: {{metrics: [loss, mae]}}}}
 """
-# With steps slow enough for a disk to take several checkpoints of each epoch.
-SLOW = CONFIG.replace("dense: {units: 16, activation: tanh}", "dense: {units: 320, activation: tanh}, dense: {units: 320, activation: tanh}")
 TIMES = ("seconds", "samples_per_second", "val_seconds")
 
 
@@ -71,3 +71,19 @@ def state_bits(folder):
     newest = lines_of(folder, "checkpoint")[-1]["values"]["path"]
     _, tensors = checkpoint_files.read_tensors(f"{folder}/{newest}")
     return {name: value for name, value in tensors.items() if name != "state.epoch"}
+
+
+def slow_run(folder):
+    """A run of the training with checkpoints behind batches 40 and 80 of each epoch and at its end, with steps so slow that the disk takes each of
+    them; the folder of the run, and its result."""
+    for units in (600, 1200, 2400):
+        layer = f"dense: {{units: {units}, activation: tanh}}"
+        text = CONFIG.replace("dense: {units: 16, activation: tanh}", f"{layer}, {layer}").replace("every_steps: 7", "every_steps: 40, last: 1000")
+        shutil.rmtree(f"{folder}/whole", ignore_errors=True)
+        with open(f"{folder}/kept.yaml", "w", encoding="utf-8") as file:
+            file.write(text)
+        process = run(f"{folder}/kept.yaml", "--runs", f"{folder}/whole", "--json")
+        assert process.returncode == 0, process.stderr
+        if len(lines_of(f"{folder}/whole/kept-1", "checkpoint")) == 3 * EPOCHS:
+            return f"{folder}/whole/kept-1", result_of(process)
+    raise unittest.SkipTest("this disk takes less than a checkpoint in 40 slow steps")
