@@ -41,6 +41,14 @@ class Pages(unittest.TestCase):
         terms = sum(node["working"] + node["flowing"] + node["snapshots"] for node in plan["memory"])
         self.assertEqual(plan["memory_bound_bytes"], terms + sum(plan["memory_of_process"].values()))
 
+    def test_plan_says_where_sources_begin_when_a_run_goes_on(self):
+        self.assertRegex(run("plan", "configs/mnist_mlp.yaml").stdout, r"\n  train +resumes at the position\n")
+        isolated = ("configs/mnist_mlp.yaml", "--set", "train.run.isolate=process")
+        self.assertRegex(run("plan", *isolated).stdout, r"\n  train +replays the epoch, because source `train` works in a process of its own\n")
+        self.assertEqual(result_of(run("plan", "configs/mnist_mlp.yaml", "--json"))["resume"], [{"source": "train", "begins": "position"}])
+        self.assertEqual(result_of(run("plan", *isolated, "--json"))["resume"],
+                         [{"source": "train", "begins": "epoch", "because": "source `train` works in a process of its own"}])
+
     def test_plan_fits_80_columns_and_begins_with_the_run_and_its_model(self):
         for config in ("configs/linear_fit.yaml", "configs/mnist_mlp.yaml"):
             lines = run("plan", config).stdout.splitlines()

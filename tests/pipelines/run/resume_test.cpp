@@ -1,7 +1,10 @@
 // A run that goes on from any state that was taken comes to the same bits as one that was never interrupted.
 #include "built_in_graph.hpp"
 #include "catch.hpp"
+#include "idx_fixture.hpp"
 #include "run/runner.hpp"
+
+#include <millrace/files/npy.hpp>
 
 #include <fmt/format.h>
 
@@ -10,6 +13,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace millrace::pipelines {
@@ -226,6 +230,50 @@ TEST_CASE("the source begins where the trainer goes on and sends nothing of befo
       CHECK(node_called(resumed->report, "learn").packets == blocks_of(10 - had, 3) + (kEpochs - epoch) * kBatches);
       CHECK(node_called(resumed->report, "all").packets == kEpochs - epoch + 1);
     }
+}
+
+namespace {
+
+std::string config_of_file(const std::string& source, const std::string& port) {
+  return fmt::format(R"(
+version: 1
+seed: 7
+epochs: {}
+device: cpu
+graph:
+  rows:    {{{}}}
+  small:   {{stage: normalize, in: rows.{}, with: {{scale: 1/255}}}}
+  batches: {{stage: batcher, in: {{inputs: small, targets: small}}, with: {{batch_size: 3}}}}
+  learn:   {{stage: trainer, in: batches, with: {{model: [dense: {{units: 2, activation: tanh}}, dense: {{units: 1}}], loss: mse, optimizer: adam}}}}
+)",
+                     kEpochs, source, port);
+}
+
+}  // namespace
+
+TEST_CASE("sources of files begin where the trainer goes on too", "[resume]") {
+  const testing::TempFolder folder;
+  const std::vector<std::uint8_t> pixels{10, 40, 0, 255, 90, 30, 70, 200, 120, 5};
+  const std::string idx = folder.file("x-idx2-ubyte", testing::idx_of_bytes({10, 1}, pixels));
+  const std::string npy = folder.file("x.npy", npy_header_text(NpyType::u1, std::vector<std::int64_t>{10, 1}) +
+                                                   std::string(pixels.begin(), pixels.end()));
+  const auto [source, port] = GENERATE_COPY(
+      std::pair(
+          fmt::format("stage: idx_loader, with: {{images: {}, shuffle: true, rows: [0, 10], block_rows: 2}}", idx),
+          std::string("images")),
+      std::pair(fmt::format("stage: npy_loader, with: {{inputs: {}, shuffle: true, block_rows: 2}}", npy),
+                std::string("inputs")),
+      std::pair(fmt::format("stage: row_file, with: {{file: {}, block_rows: 2}}", npy), std::string("out")));
+  const std::string text = config_of_file(source, port);
+  const auto whole = run_from(text, 1, nullptr);
+  for (const NodeState& from : whole->states.taken) {
+    CAPTURE(source, from.position.epoch, from.position.batch);
+    const auto resumed = run_from(text, from.position.epoch, &from);
+    require_same_end(*whole, *resumed, from.position.epoch);
+    const auto had = std::min<std::int64_t>(static_cast<std::int64_t>(from.position.row), 9);
+    CHECK(node_called(resumed->report, "rows").packets ==
+          blocks_of(10 - had, 2) + (kEpochs - from.position.epoch) * blocks_of(10, 2));
+  }
 }
 
 TEST_CASE("a source whose rows are printed too begins the epoch anew, to the same bits", "[resume]") {
