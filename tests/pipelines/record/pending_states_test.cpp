@@ -138,6 +138,14 @@ TEST_CASE("a run that goes on knows what it was loaded with", "[record]") {
   CHECK(run->nodes.size() == 2);
 }
 
+TEST_CASE("a run that goes on does not give again what it was loaded with", "[record]") {
+  PendingStates states({kCounter, kTrainer}, 3, {end_of("count", 2), end_of("learn", 2)});
+  CHECK(place(states.next()) == "-");
+  CHECK(place(states.last()) == "-");
+  states.take(behind("learn", 3, 1));
+  CHECK(place(states.next()) == "3.1");
+}
+
 TEST_CASE("a run without epochs has its initial state", "[record]") {
   PendingStates states({kTrainer}, 0);
   states.take({"learn", {0, 0, 0, true}, {}});
