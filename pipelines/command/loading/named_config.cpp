@@ -23,6 +23,13 @@ fs::path folder() {
   return failed ? fs::path() : (program.parent_path() / MILLRACE_CONFIG_FOLDER_FROM_BIN).lexically_normal();
 }
 
+// Whoever writes a run folder calls it so too.
+std::string config_in(const std::string& folder) {
+  std::error_code ignored;
+  const fs::path path = fs::path(folder) / "config.yaml";
+  return fs::is_directory(folder, ignored) && fs::is_regular_file(path, ignored) ? path.string() : "";
+}
+
 bool is_there(const std::string& path) {
   std::error_code ignored;  // what cannot be looked at is told when it is read
   return fs::exists(path, ignored);
@@ -40,6 +47,7 @@ std::vector<std::string> config_names() {
 }
 
 std::string config_path(const std::string& target) {
+  if (const std::string inside = config_in(target); !inside.empty()) return inside;
   if (target.starts_with("-") || target.find_first_of("/.") != std::string::npos || is_there(target)) return target;
   return own_config(target);
 }

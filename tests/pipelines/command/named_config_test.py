@@ -31,6 +31,13 @@ class ByName(unittest.TestCase):
             file.write("version: 1\nnmae: x\n")
         self.assertIn("linear_fit:2:1", self.here("check", "linear_fit").stderr)
 
+    def test_the_folder_of_a_run_means_its_config(self):
+        process = self.here("linear_fit", "--set", "epochs=2", "--runs", "kept", "--json")
+        for folder in ("kept/linear_fit-1", "kept/linear_fit-1/", os.path.join(self.folder, "kept/linear_fit-1")):
+            plan = self.here("plan", folder, "--json")
+            self.assertEqual(json.loads(plan.stdout)["config_hash"], json.loads(process.stdout)["config_hash"], plan.stderr)
+        self.assertIn("error[config-unreadable]", self.here("plan", "kept").stderr + self.here("check", "./kept").stderr)
+
     def test_a_mistyped_name_gets_a_suggestion(self):
         for arguments, name in ((["linear_fti"], "unknown-verb"), (["check", "linear_fti"], "unknown-config")):
             process = self.here(*arguments)
