@@ -116,6 +116,31 @@ class Measuring(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("val_loss of epoch 1: 0.5 before, 0.5000001 now", done.stdout)
 
+    def resume_start(self, cold, resumed):
+        rule = f"""
+import pathlib, time
+if "resume" not in sys.argv:
+    run = pathlib.Path(sys.argv[sys.argv.index("--runs") + 1]) / "mnist_mlp-1"
+    run.mkdir(parents=True)
+    (run / "metrics.jsonl").write_text(chr(34) + "checkpoint" + chr(34))
+    if "--json" not in sys.argv:
+        time.sleep(60)  # until it is killed
+print(json.dumps({{"launch_to_first_batch_seconds": {resumed} if "resume" in sys.argv else {cold}}}))
+"""
+        return self.bench("resume_start", rule, "--repeats", "3", "--json", str(self.folder / "start.json"))
+
+    def test_resume_start_takes_a_fifth_more_or_50_ms(self):
+        for cold, resumed in ((1, 1.2), (0.1, 0.15)):
+            done = self.resume_start(cold, resumed)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            written = json.loads((self.folder / "start.json").read_text(encoding="utf-8"))
+            self.assertEqual([written["cold_seconds"]["median"], written["resumed_seconds"]["median"]], [cold, resumed])
+
+    def test_resume_start_refuses_more_of_both(self):
+        done = self.resume_start(1, 1.3)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("ratio: 1.3", done.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()
