@@ -96,8 +96,8 @@ std::unique_ptr<KeptRun> begin_attempt(const CheckedConfig& checked, const RunIn
                                        const Resumption& from) {
   const std::string environment = environment_json(checked.graph, info, start_of(checked, folder));
   const auto prepare = [&](const RunFolder& attempt) { write_lines(attempt, from.lines); };
-  return std::make_unique<KeptRun>(RunFolder::open(folder, environment, prepare), checked.graph,
-                                   checked.spec.keep, uses_of(checked), from);
+  return std::make_unique<KeptRun>(RunFolder::open(folder, environment, prepare), checked.graph, checked.spec.keep,
+                                   uses_of(checked), from);
 }
 
 /// The checkpoint of `parent` that the child goes on from, written into the child's folder.
