@@ -95,6 +95,13 @@ void follow(const WholeGraph& whole, ModelRows& rows) {
   std::reverse(rows.nodes.begin(), rows.nodes.end());
 }
 
+/// What the last node that cuts batches is told; a port says less where its rows are fewer.
+void set_batch_rows(ModelRows& rows) {
+  for (const RowNode& node : rows.nodes)
+    if (const std::string& param = node.node->info->spec.batch_rows_param(); !param.empty())
+      rows.batch_rows = node.node->params[param].integer();
+}
+
 void set_model(const ValidatedNode& trainer, ModelRows& rows) {
   for (const auto& [name, port] : trainer.outputs)
     if (port.model) {
@@ -154,6 +161,7 @@ const ValidatedNode& trainer_of(const ValidatedGraph& graph, const std::string& 
 ModelRows model_rows(const WholeGraph& whole, const std::string& trainer) {
   ModelRows rows = end_of_rows(whole, trainer_of(whole.graph, trainer));
   follow(whole, rows);
+  set_batch_rows(rows);
   return rows;
 }
 

@@ -16,16 +16,18 @@ name: small
 seed: 3
 epochs: 1
 device: cpu
+chains:
+  prep: [{prep}]
 graph:
   train:   {{stage: {source}}}
-  inputs:  {{chain: [{prep}], in: train.{port}}}
+  inputs:  {{chain: prep, in: train.{port}}}
   batches: {{stage: batcher, in: {{inputs: inputs, targets: {targets}}}, with: {{batch_size: 8}}}}
   learn:
     stage: trainer
     in: batches
     with: {{model: [dense: {{units: 70, activation: tanh}}, dropout: {{rate: 0.3}}, dense: {{units: 40, activation: relu}}, dense: {{units: {outputs}, activation: {last}}}], loss: {loss}}}
   valid:   {{stage: {source}}}
-  vinputs: {{chain: [{prep}], in: valid.{port}}}
+  vinputs: {{chain: prep, in: valid.{port}}}
   vbatches: {{stage: batcher, in: {{inputs: vinputs, targets: {vtargets}}}, with: {{batch_size: 32}}}}
   check:   {{stage: evaluator, in: {{data: vbatches, model: learn.model}}}}
 """
