@@ -10,6 +10,7 @@
 #include <thread>
 
 extern "C" void omp_set_num_threads(int);
+extern "C" int omp_get_max_threads();
 
 using namespace millrace;
 using namespace millrace::nn_test;
@@ -52,5 +53,18 @@ TEST_CASE("nor does it when somebody else's code sets OpenMP's limit on the same
       step->train(batch.view());
     }
     CHECK(process_threads() <= before);
+  });
+}
+
+TEST_CASE(
+    "and the thread has the limit of its own behind a product, for it may be a program's that only uses a model") {
+  const Batch batch = random_batch(8, 30, 10);
+  const TrainSpec spec = spec_of(model_of(30, {dense(30, "relu"), dense(10, "softmax")}),
+                                 Loss::categorical_crossentropy, one("rmsprop"), batch);
+  const auto step = make_train_step(cpu(), spec);
+  tbb::task_arena(1).execute([&] {
+    omp_set_num_threads(3);
+    step->train(batch.view());
+    CHECK(omp_get_max_threads() == 3);
   });
 }
