@@ -47,12 +47,23 @@ bool lock(const OutputFile& file) { return ::flock(file.descriptor(), LOCK_EX | 
 
 bool knows_no_nameless_files(int error) { return error == EOPNOTSUPP || error == EISDIR || error == EINVAL; }
 
+// A rename would take the place of a device, or of a pipe that somebody reads, and not write into it.
+void require_file_or_nothing(const std::string& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0 || S_ISREG(facts.st_mode)) return;
+  if (S_ISDIR(facts.st_mode)) throw output_failure("replace", path, EISDIR);
+  throw Error(ErrorKind::output, "output-not-a-file",
+              fmt::format("`{}` is a device or a pipe, which no file can replace", path),
+              "name a file; what is written to standard output can be piped");
+}
+
 }  // namespace
 
 struct AtomicFile::State {
   explicit State(const std::string& final_path) : path(final_path), folder(folder_of(final_path)) {
     if (path.find('\0') != std::string::npos)
       throw output_failure("make", path, EINVAL);  // the system would read less of it
+    require_file_or_nothing(path);
     file = OutputFile::try_open(folder, O_TMPFILE | O_RDWR);
     if (!file.is_open() && !knows_no_nameless_files(errno)) throw output_failure("make a file in", folder, errno);
     if (file.is_open())

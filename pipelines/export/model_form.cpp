@@ -34,8 +34,10 @@ const char* output_name(const ModelSpec& model) {
 }
 
 // A column of a table may be called as an output is.
+// Weights, and what the nodes between give, have a point or a slash in their names.
 std::string input_name(const RowForm& rows) {
-  const bool is_taken = rows.source == kProbabilities || rows.source == kClass || rows.source == kOutput;
+  const bool is_taken = rows.source == kProbabilities || rows.source == kClass || rows.source == kOutput ||
+                        rows.source.find_first_of("./") != std::string::npos;
   return is_taken ? kInputs : rows.source;
 }
 

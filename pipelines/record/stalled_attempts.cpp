@@ -2,6 +2,7 @@
 #include "stalled_attempts.hpp"
 
 #include "checkpoints/past_run.hpp"
+#include "folder/record_json.hpp"
 #include "folder/run_parts.hpp"
 #include "folder/small_file.hpp"
 
@@ -24,8 +25,8 @@ bool has_checkpoint(const fs::path& folder, std::int64_t attempt) {
 }
 
 bool has_stalled(const fs::path& folder) {
-  const auto summary = nlohmann::json::parse(content_of((folder / run_parts::kSummary).string()), nullptr, false);
-  const nlohmann::json::json_pointer code("/exit/code");
+  const auto summary = record_json(content_of((folder / run_parts::kSummary).string()));
+  const nlohmann::ordered_json::json_pointer code("/exit/code");
   return summary.is_object() && summary.contains(code) && summary[code] == static_cast<int>(ErrorKind::stalled);
 }
 

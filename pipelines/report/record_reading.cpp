@@ -2,6 +2,7 @@
 #include "record_reading.hpp"
 
 #include "record/checkpoints/past_run.hpp"
+#include "record/folder/record_json.hpp"
 #include "record/folder/run_parts.hpp"
 #include "record/folder/small_file.hpp"
 #include "record/runs/run_status.hpp"
@@ -27,7 +28,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 Json object_in(const fs::path& path) {
-  Json object = Json::parse(content_of(path.string()), nullptr, false);
+  Json object = record_json(content_of(path.string()));
   return object.is_object() ? object : Json::object();
 }
 
@@ -116,10 +117,7 @@ void read_attempts(const fs::path& folder, RunRecord& record) {
 
 // Its epochs stand in the journal too. Of many, a tree takes longer than all the rest of a report.
 Json summary_in(const fs::path& path) {
-  const auto wanted = [](int depth, Json::parse_event_t event, Json& part) {
-    return depth != 1 || event != Json::parse_event_t::key || part != "epochs";
-  };
-  Json object = Json::parse(content_of(path.string()), wanted, false);
+  Json object = record_json_without(content_of(path.string()), "epochs");
   return object.is_object() ? object : Json::object();
 }
 
@@ -143,6 +141,8 @@ RunRecord read_run(const std::string& folder, std::optional<std::int64_t> attemp
   read_summary(summary, record);
   record.status = text_in(summary, "status");
   if (record.status.empty()) record.status = name_of(status.state);
+  if (record.curves.empty() && record.status == name_of(RunState::finished))  // whose journal says nothing of them
+    record.epochs_done = record.epochs_planned.value_or(0);
   record.validations = read_validation(object_in(own / run_parts::kValidation));
   read_environment(object_in(own / run_parts::kEnvironment), record);
   record.config = content_of((path / run_parts::kConfig).string());

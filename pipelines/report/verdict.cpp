@@ -16,7 +16,7 @@
 namespace millrace::pipelines {
 namespace {
 
-constexpr std::array kTrends{"unknown", "improving", "leveled", "overfits", "worse", "diverged"};
+constexpr std::array kTrends{"unknown", "improving", "leveled", "overfits", "worse", "unsettled", "diverged"};
 // A best value of 0 is no measure of how much another is above it.
 constexpr double kSmallestScale = 1e-3;
 
@@ -50,11 +50,10 @@ double rise_of(const Curve& curve, const CurvePoint& best) {
   return (curve.points.back().value - best.value) / scale_of(best.value, curve);
 }
 
-bool has_risen(const Curve& curve, const CurvePoint& best) {
-  const std::size_t since = static_cast<std::size_t>(
-      curve.points.end() - std::find_if(curve.points.begin(), curve.points.end(),
-                                        [&](const CurvePoint& p) { return p.epoch == best.epoch; }));
-  return since > 2 && rise_of(curve, best) > kMostRise;
+bool has_risen(const Curve& curve, const CurvePoint& best) { return rise_of(curve, best) > kMostRise; }
+
+bool is_one_epoch_old(const Curve& curve, const CurvePoint& best) {
+  return curve.points.size() > 1 && curve.points[curve.points.size() - 2].epoch == best.epoch;
 }
 
 std::string share_text(double share) { return fmt::format("{:.3g} %", 100 * share); }
@@ -82,6 +81,9 @@ std::string trend_text(const Verdict& verdict, const Curve& curve, const Curve* 
     case Trend::leveled:
       return fmt::format("It has leveled off: the last {} took less than {} off {}.",
                          counted(last_epochs(curve), "epoch"), share_text(kLeastGain), verdict.metric);
+    case Trend::unsettled:
+      return fmt::format("Its last epoch made it worse: {} has risen by {}, and whether it stays so cannot be told.",
+                         verdict.metric, share_text(rise_of(curve, *verdict.best)));
     case Trend::diverged:
       return fmt::format("It has diverged: the last {} is not finite.", verdict.metric);
     case Trend::unknown:
@@ -105,6 +107,8 @@ const char* rule_of(Trend trend) {
     case Trend::worse:
       return "worse means that the last value is more than 5 % above the best, which is of two epochs or more before "
              "the end";
+    case Trend::unsettled:
+      return "unsettled means that the last value is more than 5 % above the best, which is of the epoch before";
     default:
       return "";
   }
@@ -182,6 +186,7 @@ Trend trend_of(const Curve& curve, const Curve* trained) {
   if (!best || finite_values(curve) < 2) return Trend::unknown;
   if (has_gained(curve)) return Trend::improving;
   if (!has_risen(curve, *best)) return Trend::leveled;
+  if (is_one_epoch_old(curve, *best)) return Trend::unsettled;
   const std::optional<double> before = trained != nullptr ? trained->at(best->epoch) : std::nullopt;
   return before && trained->points.back().value < *before ? Trend::overfits : Trend::worse;
 }
@@ -191,7 +196,9 @@ Verdict verdict_of(const RunRecord& record) {
   add_part(verdict.sentence, end_text(record));
   const bool has_loss = !record.curves.empty() && record.curves.front().name.ends_with("loss");
   if (has_loss) judge(record, record.curves.front(), verdict);
-  if (record.epochs_done == 0) add_part(verdict.sentence, "No epoch was completed, so there is nothing to judge.");
+  if (record.curves.empty())
+    add_part(verdict.sentence, record.epochs_done == 0 ? "No epoch was completed, so there is nothing to judge."
+                                                       : "Nothing was measured, so there is nothing to judge.");
   if (record.status != "running" && record.status != "interrupted") add_part(verdict.sentence, problems_text(record));
   return verdict;
 }

@@ -16,6 +16,7 @@ enum class Trend : std::uint8_t {
   leveled,    ///< they have not, and it is about as good as it was
   overfits,   ///< it has become worse while that of the training went on to fall
   worse,      ///< it has become worse, and that of the training too
+  unsettled,  ///< it has become worse in the last epoch alone
   diverged,   ///< its last value is not finite
 };
 /// "improving", ...

@@ -39,6 +39,15 @@ const ValidatedNode& end_of_way(const ValidatedGraph& graph, const ValidatedNode
   return evaluator == graph.nodes.end() ? trainer : *evaluator;
 }
 
+std::vector<std::string> other_evaluators(const ValidatedGraph& graph, const ValidatedNode& trainer,
+                                          const std::string& end) {
+  std::vector<std::string> names;
+  for (const ValidatedNode& node : graph.nodes)
+    if (graph.is_evaluator(node) && takes_model_of(graph, node, trainer) && node.name != end)
+      names.push_back(node.name);
+  return names;
+}
+
 const ValidatedEdge& data_of(const ValidatedGraph& graph, const ValidatedNode& node) {
   const auto edge = std::find_if(node.inputs.begin(), node.inputs.end(), [&](const ValidatedEdge& input) {
     return graph.spec_of(input).kind == PortKind::data && graph.spec_of(input).find(kInputs) != nullptr;
@@ -119,6 +128,7 @@ ModelRows end_of_rows(const WholeGraph& whole, const ValidatedNode& learns) {
   ModelRows rows;
   rows.trainer = learns.name;
   rows.end = end.name;
+  rows.other_ends = other_evaluators(whole.graph, learns, end.name);
   rows.data = {whole.graph.nodes[data.from_node].name, data.from_port};
   rows.batch_rows = std::max<std::int64_t>(1, port.max_rows);
   rows.classes = classes_at(port);

@@ -28,11 +28,12 @@ struct RowNode {
 struct ModelRows {
   std::string trainer;
   std::string end;  ///< an evaluator of the model, whose rows are prepared as in use; without one the trainer
-  OutputName data;  ///< what evaluator or trainer takes
-  std::int64_t batch_rows = 1;  ///< of a batch there but for the last
-  OutputName source;            ///< where the rows come from
-  TensorSpec rows;              ///< as they are there
-  std::vector<RowNode> nodes;   ///< from the source on; those of the graph
+  std::vector<std::string> other_ends = {};  ///< evaluators of the model that come after that one
+  OutputName data;                           ///< what evaluator or trainer takes
+  std::int64_t batch_rows = 1;               ///< of a batch there but for the last
+  OutputName source;                         ///< where the rows come from
+  TensorSpec rows;                           ///< as they are there
+  std::vector<RowNode> nodes;                ///< from the source on; those of the graph
   std::shared_ptr<const ModelSpec> model;
   Loss loss = Loss::mse;
   ClassNames classes;  ///< what the outputs are called; may be empty

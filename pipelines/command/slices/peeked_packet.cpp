@@ -43,9 +43,16 @@ std::string picture_text(std::span<const double> row, const PictureSize& picture
   return text;
 }
 
+// Six digits would make one of numbers of rows that lie beside each other.
+std::string value_text(double value) {
+  constexpr double kMostWhole = 1e15;
+  return std::abs(value) < kMostWhole && value == std::floor(value) ? fmt::format("{:.0f}", value)
+                                                                    : fmt::format("{:.6g}", value);
+}
+
 std::string values_text(std::span<const double> row) {
   std::string text = "    ";
-  for (std::size_t i = 0; i < std::min(row.size(), kShownValues); ++i) text += fmt::format("{:.6g} ", row[i]);
+  for (std::size_t i = 0; i < std::min(row.size(), kShownValues); ++i) text += value_text(row[i]) + " ";
   text += row.size() > kShownValues ? fmt::format("... {} more\n", row.size() - kShownValues) : "\n";
   return text;
 }
@@ -57,9 +64,9 @@ std::span<const double> row_of(const PeekedField& field, std::size_t row) {
 
 std::string field_text(const PeekedPacket& packet, const PeekedField& field, std::size_t rows) {
   const ValueStatistics all = statistics_of(field.values);
-  std::string text = fmt::format(
-      "\n{}: {}\n  min {:.6g}  max {:.6g}  mean {:.6g}  std {:.6g}  zeros {} of {}  not finite {}\n", field.name,
-      field.spec.describe(), all.min, all.max, all.mean, all.deviation, all.zeros, all.values, all.not_finite);
+  std::string text = fmt::format("\n{}: {}\n  min {}  max {}  mean {:.6g}  std {:.6g}  zeros {} of {}  not finite {}\n",
+                                 field.name, field.spec.describe(), value_text(all.min), value_text(all.max), all.mean,
+                                 all.deviation, all.zeros, all.values, all.not_finite);
   const PictureSize picture = picture_of(field.spec.row_shape);
   for (std::size_t row = 0; row < rows; ++row) {
     text += fmt::format("  row {} (sample {})\n", row, packet.ids[row]);
@@ -80,10 +87,10 @@ Json field_json(const PeekedField& field, std::size_t rows) {
                  {"dtype", std::string(to_string(field.spec.dtype))},
                  {"row_shape", field.spec.row_shape},
                  {"encoding", std::string(to_string(field.spec.encoding.kind))},
-                 {"min", all.min},
-                 {"max", all.max},
-                 {"mean", all.mean},
-                 {"std", all.deviation},
+                 {"min", number(all.min)},
+                 {"max", number(all.max)},
+                 {"mean", number(all.mean)},
+                 {"std", number(all.deviation)},
                  {"zeros", all.zeros},
                  {"not_finite", all.not_finite},
                  {"values", Json::array()}};

@@ -3,6 +3,7 @@
 
 #include "command/terminal/answer.hpp"
 #include "command/terminal/terminal.hpp"
+#include "diagnostics/printable_text.hpp"
 
 #include <millrace/detail/counted.hpp>
 
@@ -10,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace millrace::pipelines {
@@ -21,6 +23,16 @@ std::int64_t rows_of(const std::vector<PredictionFile>& files) {
   std::int64_t rows = 0;
   for (const PredictionFile& file : files) rows += file.rows;
   return rows;
+}
+
+// As `peek` tells it: JSON has no number for what is not finite.
+Json number(float value) {
+  if (std::isfinite(value)) return value;
+  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
+bool are_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
 std::size_t largest(std::span<const float> values) {
@@ -57,12 +69,20 @@ void PredictionOutput::begin(const PredictionFile& file) {
 
 void PredictionOutput::take(const Packet& packet) {
   const std::span<const float> values = packet.tensor().f32();
-  if (npy_) return npy_->write(std::as_bytes(values));
   const auto width = static_cast<std::size_t>(way_.model->outputs());
+  for (std::size_t i = 0; i < static_cast<std::size_t>(packet.rows); ++i)
+    look_at(packet.sample_ids()[i], values.subspan(i * width, width));
+  if (npy_) return npy_->write(std::as_bytes(values));
   for (std::size_t i = 0; i < static_cast<std::size_t>(packet.rows); ++i)
     tell(packet.sample_ids()[i], values.subspan(i * width, width));
   if (!options_.json) answer(text_);
   text_.clear();
+}
+
+void PredictionOutput::look_at(std::uint64_t row, std::span<const float> values) {
+  if (are_finite(values)) return;
+  if (not_finite_++ == 0)
+    first_not_finite_ = fmt::format("row {} of {}", row, (*object_)["files"].back()["file"].get<std::string>());
 }
 
 void PredictionOutput::tell(std::uint64_t row, std::span<const float> values) {
@@ -75,11 +95,12 @@ void PredictionOutput::tell(std::uint64_t row, std::span<const float> values) {
 Json PredictionOutput::object_of(std::uint64_t row, std::span<const float> values) const {
   Json object = {{"row", row}};
   if (is_of_classes_) {
-    object["class"] = largest(values);
-    object["probability"] = values[largest(values)];
+    const bool is_known = are_finite(values);
+    object["class"] = is_known ? Json(largest(values)) : Json();
+    object["probability"] = is_known ? Json(values[largest(values)]) : Json();
   }
   object["values"] = Json::array();
-  for (const float value : values) object["values"].push_back(value);
+  for (const float value : values) object["values"].push_back(number(value));
   return object;
 }
 
@@ -92,6 +113,7 @@ std::string PredictionOutput::class_text(std::size_t index) const {
 
 std::string PredictionOutput::text_of(std::uint64_t row, std::span<const float> values) const {
   std::string text = fmt::format("row {:<8}", row);
+  if (is_of_classes_ && !are_finite(values)) return text + "  no class: the model's values are not finite\n";
   if (is_of_classes_)
     return text +
            fmt::format("  class {:<4}  probability {:.6f}\n", class_text(largest(values)), values[largest(values)]);
@@ -99,7 +121,14 @@ std::string PredictionOutput::text_of(std::uint64_t row, std::span<const float> 
   return text + "\n";
 }
 
+void PredictionOutput::warn() const {
+  if (not_finite_ == 0) return;
+  write_note(fmt::format("warning[not-finite]: {} of {} give values that are not finite, the first of them {}\n",
+                         counted(not_finite_, "row"), rows_, printable_line(first_not_finite_)));
+}
+
 void PredictionOutput::finish() {
+  warn();
   if (npy_) npy_->finish();
   if (options_.json) return write_result(json_line(*object_));
   if (npy_)

@@ -35,10 +35,12 @@ class PredictionOutput {
   void begin(const PredictionFile& file);
   /// The next rows of that file.
   void take(const Packet& packet);
-  /// After the last file.
+  /// After the last file. Warns of rows whose values are not finite.
   void finish();
 
  private:
+  void look_at(std::uint64_t row, std::span<const float> values);
+  void warn() const;
   void tell(std::uint64_t row, std::span<const float> values);
   nlohmann::ordered_json object_of(std::uint64_t row, std::span<const float> values) const;
   std::string text_of(std::uint64_t row, std::span<const float> values) const;
@@ -53,6 +55,8 @@ class PredictionOutput {
   bool names_files_;
   std::optional<NpyOutput> npy_;
   std::string text_;  ///< of the rows of a packet
+  std::int64_t not_finite_ = 0;
+  std::string first_not_finite_;
 };
 
 }  // namespace millrace::pipelines

@@ -67,13 +67,36 @@ std::string conversion(const TensorSpec& wanted) {
                      kNames.at(static_cast<std::size_t>(wanted.dtype)), shape);
 }
 
+// Numbers of classes mean what the column that they were made from says, and a file says nothing of that.
+void require_no_names(const ModelRows& way, const std::string& file) {
+  if (way.rows.class_names.empty()) return;
+  const OutputName& source = way.source;
+  throw Error(
+      ErrorKind::data, "wrong-rows",
+      fmt::format("{}: has numbers, `{}.{}` gives names of classes ({}): which number means which cannot be told", file,
+                  source.node, source.port, fmt::join(way.rows.class_names.list(), ", ")),
+      "bring the names into a graph of your own, with `table_source`, `saved_model` and `predictor`");
+}
+
 void require_same_rows(const ModelRows& way, const std::string& file, const TensorSpec& found) {
   const TensorSpec& wanted = way.rows;
-  if (found.dtype == wanted.dtype && found.row_shape == wanted.row_shape) return;
+  if (found.dtype == wanted.dtype && found.row_shape == wanted.row_shape) return require_no_names(way, file);
   throw Error(ErrorKind::data, "wrong-rows",
               fmt::format("{}: has rows of {}, the run takes {}, as `{}.{}` gives them", file, rows_text(found),
                           rows_text(wanted), way.source.node, way.source.port),
               conversion(wanted));
+}
+
+// What trains a model may be distorted on its way; a prediction would then depend on where in its file a row stands.
+void require_nothing_random(const ModelRows& way) {
+  for (const RowNode& node : way.nodes)
+    if (!node.node->seeds.empty())
+      throw Error(ErrorKind::usage, "random-rows",
+                  fmt::format("node `{}` changes the rows of `{}` at random, and the run has no evaluator whose rows "
+                              "are prepared without it",
+                              node.node->name, way.trainer),
+                  "add an evaluator with validation data to the config, or write a graph of your own with "
+                  "`saved_model` and `predictor`");
 }
 
 }  // namespace
@@ -87,6 +110,7 @@ std::vector<NodeSpec> predicting_nodes(const CheckedConfig& checked, const Model
 
 ValidatedGraph prediction_slice(const CheckedConfig& checked, const ModelRows& way, const std::string& checkpoint,
                                 const std::string& file, Diagnostics& diagnostics) {
+  require_nothing_random(way);
   const ValidatedGraph alone = file_alone(checked, file, diagnostics);
   if (diagnostics.has_errors()) return {};
   require_same_rows(way, file, alone.nodes.front().find_output(kOut)->only());

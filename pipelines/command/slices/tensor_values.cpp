@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace millrace::pipelines {
 namespace {
@@ -49,6 +50,8 @@ ValueStatistics statistics_of(std::span<const double> values) {
     sum += value;
     ++finite;
   }
+  if (finite == 0 && !values.empty())
+    found.min = found.max = found.mean = found.deviation = std::numeric_limits<double>::quiet_NaN();
   if (finite == 0) return found;
   found.mean = sum / static_cast<double>(finite);
   double squares = 0;

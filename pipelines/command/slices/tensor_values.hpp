@@ -13,11 +13,12 @@ namespace millrace::pipelines {
 /// rounds where the tensor is stored otherwise than as it means.
 std::vector<double> values_of(const Tensor& tensor);
 
-/// Of the finite values; 0 where there are none.
+/// NaN where no value is finite; 0 where there is none at all.
 struct ValueStatistics {
   double min = 0, max = 0, mean = 0, deviation = 0;
   std::int64_t values = 0, zeros = 0, not_finite = 0;
 };
+/// Of the finite values.
 ValueStatistics statistics_of(std::span<const double> values);
 
 }  // namespace millrace::pipelines

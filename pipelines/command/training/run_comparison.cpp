@@ -2,6 +2,7 @@
 #include "run_comparison.hpp"
 
 #include "record/environment/run_info_json.hpp"
+#include "record/folder/record_json.hpp"
 #include "record/folder/run_parts.hpp"
 #include "record/folder/small_file.hpp"
 
@@ -56,7 +57,7 @@ Json json_now(const RunInfo& info) {
 
 Json environment_of(const std::string& folder) {
   const std::string path = (std::filesystem::path(folder) / run_parts::kEnvironment).string();
-  Json object = Json::parse(content_of(path), nullptr, false);
+  Json object = record_json(content_of(path));
   if (object.is_object()) return object;
   throw Error(ErrorKind::data, "run-unreadable", fmt::format("`{}` cannot be read as what a run has written", path),
               "start another run with its config.yaml");

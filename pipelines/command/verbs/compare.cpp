@@ -2,7 +2,9 @@
 #include "command/keeping/page_options.hpp"
 #include "command/keeping/run_target.hpp"
 #include "command/terminal/answer.hpp"
+#include "command/terminal/terminal.hpp"
 #include "config/document/yaml_parser.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "record/runs/run_lookup.hpp"
 #include "report/comparison_json.hpp"
 #include "report/page/comparison_page.hpp"
@@ -13,9 +15,12 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cctype>
 
 namespace millrace::pipelines {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 struct CompareOptions : VerbOptions, RunsFolder, PageOptions {
   std::vector<std::string> words;
@@ -25,16 +30,25 @@ bool is_plain(const DocNode& list) {
   return std::all_of(list.items.begin(), list.items.end(), [](const DocNode& item) { return item.is_scalar(); });
 }
 
+// Quoted where it would mean something else without.
+std::string scalar_text(const DocNode& scalar) {
+  const bool is_word = !scalar.text.empty() && scalar.text.find_first_of(",[]{}:#\"' ") == std::string::npos &&
+                       std::isalpha(static_cast<unsigned char>(scalar.text.front())) != 0 && scalar.text != "null" &&
+                       scalar.text != "true" && scalar.text != "false";
+  return !scalar.quoted || is_word ? scalar.text
+                                   : Json(scalar.text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string list_text(const DocNode& list) {
   std::string text;
-  for (const DocNode& item : list.items) text += (text.empty() ? "" : ", ") + item.text;
+  for (const DocNode& item : list.items) text += (text.empty() ? "" : ", ") + scalar_text(item);
   return "[" + text + "]";
 }
 
 // NOLINTNEXTLINE(misc-no-recursion): the parser bounds the depth
 void flatten(const std::string& path, const DocNode& value, std::vector<NamedText>& found) {
   const auto below = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
-  if (value.is_scalar()) found.push_back({path, value.text});
+  if (value.is_scalar()) found.push_back({path, scalar_text(value)});
   if (value.is_null()) found.push_back({path, "null"});
   if (value.is_list() && is_plain(value)) {
     found.push_back({path, list_text(value)});
@@ -52,12 +66,17 @@ std::vector<NamedText> node_values(const DocMember& node) {
   return found;
 }
 
-std::vector<NamedText> config_values(const std::string& text) {
+std::vector<NamedText> config_values(const RunRecord& record) {
+  const std::string& text = record.config;
   std::vector<NamedText> found;
   Diagnostics ignored;  // a config that is torn has the values that can be read
   const auto source = std::make_shared<const SourceText>(SourceText{"config.yaml", text});
   const std::optional<DocNode> config = parse_yaml(source, 0, ignored);
-  if (!config) return found;
+  if (!config || config->members.empty()) {
+    write_note(fmt::format("warning[config-unreadable]: {}/config.yaml cannot be read, so nothing of it is compared\n",
+                           shown(record.folder)));
+    return found;
+  }
   for (const DocMember& member : config->members) {
     if (member.key != "graph") {
       flatten(member.key, member.value, found);
@@ -75,7 +94,7 @@ int act(const CompareOptions& options) {
   std::vector<ComparedRun> runs;
   for (const std::string& word : options.words) {
     RunRecord record = read_run(find_run(word, options.runs_folder()));
-    std::vector<NamedText> config = config_values(record.config);
+    std::vector<NamedText> config = config_values(record);
     runs.push_back({std::move(record), std::move(config)});
   }
   const bool unicode = options.output.empty() && style_of(result_descriptor(), options.color).unicode;

@@ -6,15 +6,20 @@
 #include "command/slices/prediction_output.hpp"
 #include "command/slices/prediction_way.hpp"
 #include "command/slices/slice_run.hpp"
+#include "command/terminal/terminal.hpp"
 #include "command/training/resumed_run.hpp"
+#include "diagnostics/printable_text.hpp"
 #include "record/folder/run_parts.hpp"
 #include "record/runs/run_lookup.hpp"
 
 #include <millrace/error.hpp>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <filesystem>
+#include <system_error>
 
 namespace millrace::pipelines {
 namespace {
@@ -28,6 +33,25 @@ struct PredictOptions : ConfigOptions, RunsFolder {
 };
 
 std::string absolute(const std::string& path) { return fs::absolute(path).string(); }
+
+void require_other_output(const PredictOptions& options) {
+  for (auto file = options.words.begin() + 1; file != options.words.end(); ++file)
+    if (std::error_code ignored; fs::equivalent(*file, options.output, ignored))
+      throw Error(ErrorKind::usage, "output-is-input",
+                  fmt::format("`{}` is one of the files that are predicted", shown(options.output)),
+                  "name another file with -o");
+}
+
+// On standard error: what is predicted stands alone on standard output.
+void tell_model(const std::string& folder, const ModelRows& way, const KeptModel& kept) {
+  const CheckpointPosition& at = kept.position;
+  write_note(fmt::format("model `{}` of {} {} epoch {}\n", way.trainer, shown(folder),
+                         at.is_epoch_complete ? "after" : "in", at.epoch));
+  for (const std::string& other : way.other_ends)
+    write_note(
+        fmt::format("warning[several-evaluators]: rows are prepared as `{}` has them; `{}` measures this model too\n",
+                    way.end, other));
+}
 
 /// Paths mean what they meant where the command was given; the run's own mean what they meant where it was started.
 PredictOptions placed(const PredictOptions& given) {
@@ -76,12 +100,14 @@ int predict(std::vector<Predicted>& all, PredictionOutput& output, const Predict
 int act(const PredictOptions& given) {
   const PredictOptions options = placed(given);
   const std::string& folder = options.words.front();
+  require_other_output(options);
   enter_folder_of(folder);
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   const ModelRows way = model_rows({checked->spec, checked->graph, checked->registry}, options.model);
   const KeptModel kept = kept_model(folder, checked->graph, checked->spec.keep, {options.model, options.checkpoint});
   tell_refused(kept);
+  tell_model(folder, way, kept);
   Diagnostics diagnostics;
   std::vector<Predicted> all = slices_of(*checked, way, kept.checkpoint, options, diagnostics);
   if (!tell_checked(diagnostics, options)) return diagnostics.exit_code();
@@ -94,6 +120,8 @@ int act(const PredictOptions& given) {
 }
 
 std::string conflict(const PredictOptions& options) {
+  if (std::find(options.words.begin(), options.words.end(), "") != options.words.end())
+    return "a file has an empty name";
   if (options.words.size() < 2) return "predict takes a run and files";
   if (!options.output.empty() && !options.output.ends_with(".npy"))
     return "-o writes a NumPy file, whose name ends with .npy";

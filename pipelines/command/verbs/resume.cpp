@@ -4,6 +4,7 @@
 #include "command/terminal/answer.hpp"
 #include "command/training/resumed_run.hpp"
 #include "command/training/training.hpp"
+#include "record/folder/record_json.hpp"
 #include "record/folder/run_parts.hpp"
 #include "record/runs/run_lookup.hpp"
 
@@ -39,7 +40,7 @@ std::string finished_text(const std::string& folder, const nlohmann::ordered_jso
 }
 
 int tell_finished(const std::string& folder, bool as_json) {
-  const auto object = nlohmann::ordered_json::parse(summary_of(folder), nullptr, false);
+  const auto object = record_json(summary_of(folder));
   if (!object.is_object() || !object.contains("epochs"))
     throw Error(ErrorKind::data, "run-unreadable",
                 fmt::format("`{}/{}` cannot be read as what a run has written", folder, run_parts::kSummary),

@@ -2,6 +2,7 @@
 #include "run_status.hpp"
 
 #include "record/environment/environment.hpp"
+#include "record/folder/record_json.hpp"
 #include "record/folder/run_parts.hpp"
 #include "record/folder/small_file.hpp"
 
@@ -21,13 +22,13 @@ namespace millrace::pipelines {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 constexpr std::array kStates{"running", "finished", "stopped", "failed", "interrupted"};
 
 // An empty one for what is not there or none.
 Json object_in(const fs::path& path) {
-  Json object = Json::parse(content_of(path.string()), nullptr, false);
+  Json object = record_json(content_of(path.string()));
   return object.is_object() ? object : Json::object();
 }
 

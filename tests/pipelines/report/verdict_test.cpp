@@ -24,9 +24,11 @@ TEST_CASE("which way a loss goes is told by rules", "[verdict]") {
   CHECK(trend({}) == Trend::unknown);
   CHECK(trend({1}) == Trend::unknown);
   CHECK(trend({1, 0.5}) == Trend::improving);
-  CHECK(trend({1, 0.5, 0.495}) == Trend::improving);             // by 1 %
-  CHECK(trend({1, 0.5, 0.4951}) == Trend::leveled);              // by less
-  CHECK(trend({1, 0.5, 0.6}, {1, 0.5, 0.4}) == Trend::leveled);  // one epoch says nothing
+  CHECK(trend({1, 0.5, 0.495}) == Trend::improving);               // by 1 %
+  CHECK(trend({1, 0.5, 0.4951}) == Trend::leveled);                // by less
+  CHECK(trend({1, 0.5, 0.6}, {1, 0.5, 0.4}) == Trend::unsettled);  // one epoch says nothing
+  CHECK(trend({1, 0.5, 500}) == Trend::unsettled);
+  CHECK(trend({1, 0.5, 0.51}) == Trend::leveled);
   CHECK(trend({1, 0.5, 0.51, 0.52}, {1, 0.5, 0.4, 0.3}) == Trend::leveled);
   CHECK(trend({1, 0.5, 0.6, 0.7}, {1, 0.5, 0.4, 0.3}) == Trend::overfits);
   CHECK(trend({1, 0.5, 0.6, 0.7}, {1, 0.5, 0.6, 0.7}) == Trend::worse);

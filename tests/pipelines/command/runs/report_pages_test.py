@@ -168,6 +168,15 @@ class Damaged(WithReports):
         self.kept("report", "last", "--html")
         self.kept("compare", "last", "last")
 
+    def test_json_that_is_nested_too_deeply_is_torn_and_ends_nobody(self):
+        self.kept(CONFIG, "--quiet")
+        own = self.runs / "linear_fit-1" / "attempts" / "1"
+        deep = '{"a":' * 100000 + "1" + "}" * 100000
+        for name in ("environment.json", "summary.json"):
+            (own / name).write_text(deep)
+        for arguments in (["runs"], ["report", "linear_fit-1"], ["compare", "linear_fit-1", "linear_fit-1"], ["runs", "prune", "--keep", "9"]):
+            self.kept(*arguments)
+
     def test_what_is_no_run_is_refused(self):
         self.kept(CONFIG, "-s", "epochs=1")
         for arguments in (("report", "linear_fat-1"), ("compare", "linear_fit-1", "linear_fat-1")):
@@ -181,6 +190,17 @@ class Damaged(WithReports):
 
 
 class Compared(WithReports):
+    def test_what_yaml_tells_apart_is_a_difference_and_a_config_that_is_gone_is_told(self):
+        for _ in range(2):
+            self.kept(CONFIG, "--quiet")
+        for number, value in (("1", '["a, b", c]'), ("2", '[a, "b, c"]')):
+            (self.runs / f"linear_fit-{number}" / "config.yaml").write_text(f"version: 1\ngraph:\n  x: {{with: {{classes: {value}}}}}\n")
+        compared = result_of(self.kept("compare", "linear_fit-1", "linear_fit-2", "--json"))
+        self.assertEqual([d["path"] for d in compared["config"]], ["x.classes"])
+        for number in "12":
+            os.remove(self.runs / f"linear_fit-{number}" / "config.yaml")
+        self.assertEqual(self.kept("compare", "linear_fit-1", "linear_fit-2").stderr.count("warning[config-unreadable]"), 2)
+
     def test_configs_values_and_curves_stand_beside_each_other(self):
         self.kept(CONFIG, "-s", "epochs=20")
         self.kept(CONFIG, "-s", "epochs=20", "-s", "learn.optimizer.sgd.learning_rate=0.005")
