@@ -9,6 +9,7 @@
 #include "diagnostics/quantity_text.hpp"
 #include "layers_json.hpp"
 #include "loaded_plugins.hpp"
+#include "plan_digest.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/model.hpp>
@@ -270,18 +271,7 @@ std::string threads_note(const ValidatedGraph& graph) {
   return graph.threads_reason.empty() ? "" : fmt::format("threads: {}\n", graph.threads_reason);
 }
 
-}  // namespace
-
-std::string plan_text(const ValidatedGraph& graph) {
-  const std::string head = fmt::format("{}: {}, epochs {}, seed {}, threads {}\ndevice: {} ({})\n", graph.name,
-                                       counted(graph.nodes.size(), "node"), graph.epochs, graph.seed, graph.threads,
-                                       to_string(graph.device.id), graph.device.reason);
-  return printable(head + threads_note(graph) + models_text(graph) + seeds_text(graph) + edges_text(graph) +
-                   budgets_text(graph) + resume_text(graph) + isolation_text(graph) + memory_text(graph) +
-                   possible_text(graph) + beyond_text(graph));
-}
-
-std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry) {
+Json plan_object(const ValidatedGraph& graph, const StageRegistry& registry) {
   const MemoryEstimate estimate = memory_estimate(graph);
   Json plan = {{"schema", 1},
                {"name", graph.name},
@@ -314,12 +304,33 @@ std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry
   for (const MemoryEstimate::NodeBytes& node : estimate.nodes)
     plan["memory"].push_back(
         {{"node", node.node}, {"working", node.working}, {"flowing", node.flowing}, {"snapshots", node.models}});
-  return json_line(plan);
+  return plan;
+}
+
+}  // namespace
+
+std::string plan_text(const ValidatedGraph& graph, const StageRegistry& registry) {
+  const std::string head = fmt::format("{}: {}, epochs {}, seed {}, threads {}\ndevice: {} ({})\n", graph.name,
+                                       counted(graph.nodes.size(), "node"), graph.epochs, graph.seed, graph.threads,
+                                       to_string(graph.device.id), graph.device.reason);
+  return printable(head + threads_note(graph) + models_text(graph) + seeds_text(graph) + edges_text(graph) +
+                   budgets_text(graph) + resume_text(graph) + isolation_text(graph) + memory_text(graph) + possible_text(graph) +
+                   beyond_text(graph) + fmt::format("\nplan {}\n", plan_sha256(graph, registry)));
+}
+
+std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry) {
+  Json plan = plan_object(graph, registry);
+  plan["plan_sha256"] = plan_digest(plan);
+  return json_line(with_sorted_keys(plan));
+}
+
+std::string plan_sha256(const ValidatedGraph& graph, const StageRegistry& registry) {
+  return plan_digest(plan_object(graph, registry));
 }
 
 void print_plan(const ValidatedGraph& graph, const StageRegistry& registry, bool json) {
   note_loaded_plugins(registry);
-  write_result(json ? plan_json(graph, registry) : plan_text(graph));
+  write_result(json ? plan_json(graph, registry) : plan_text(graph, registry));
 }
 
 }  // namespace millrace::pipelines
