@@ -42,7 +42,8 @@ KeptRun::KeptRun(RunFolder folder, const ValidatedGraph& graph, const KeepSpec& 
               {.written = [this](const WrittenCheckpoint& written) { keep(written); },
                .before_removal = [this] { recorder_.folder().claim().beat(); },
                .taken = [this](const std::string& node, const StatePosition& at) { probes_.taken(node, at); }},
-              before_of(from_, recorder_.folder().path())) {
+              before_of(from_, recorder_.folder().path())),
+      capsules_(graph, recorder_.folder().attempt_folder() + "/capsules") {
   if (kept.has_events) recorder_.write_events(from_.epochs);
   recorder_.when_told([this](const Metrics& metrics) { keeper_.epoch_told(metrics); });
   recorder_.when_stepped([this](const std::string& node, const StepProgress& at) { probes_.step(node, at); });
@@ -52,6 +53,7 @@ void KeptRun::attach(RunOptions& options) {
   recorder_.pass_on_to(options.observer);
   options.observer = &recorder_;
   options.states = &keeper_;
+  options.failed_calls = &capsules_;
   options.loaded = from_.states;
   options.earlier_epochs = from_.epochs;
 }
@@ -103,9 +105,15 @@ void KeptRun::warn(RunReport& report, const Error& error, const char* name, cons
   report.warnings.push_back(std::move(warning));
 }
 
+void KeptRun::tell_capsules(RunReport& report) {
+  if (report.failures.empty()) return;
+  capsules_.finish(read_past_run(recorder_.folder().metrics_path()), path(), report);
+}
+
 void KeptRun::end(RunReport& report, const std::function<std::string()>& summary) {
   keeper_.finish();
   warn_of_failures(report);
+  guarded(report, [&] { tell_capsules(report); });
   give_up_stalled(report);
   if (const Diagnostics failures = failures_of(report); !failures.empty()) recorder_.log(render(failures));
   guarded(report, [&] { recorder_.close(); });

@@ -1,6 +1,7 @@
 // A run that is kept while it lasts: its folder, journal and log, and its checkpoints.
 #pragma once
 
+#include "capsules/capsule_keeper.hpp"
 #include "checkpoints/checkpoint_keeper.hpp"
 #include "checkpoints/past_run.hpp"
 #include "checkpoints/probes.hpp"
@@ -39,11 +40,13 @@ class KeptRun {
   void keep(const WrittenCheckpoint& written);
   void warn_of_failures(RunReport& report);
   void give_up_stalled(RunReport& report) const;
+  void tell_capsules(RunReport& report);
 
   Resumption from_;
   RunRecorder recorder_;
   Probes probes_;
   CheckpointKeeper keeper_;
+  CapsuleKeeper capsules_;
 };
 
 /// What `keep:` asks for.

@@ -56,6 +56,7 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
       worker_program_(options.worker_program),
       strict_(options.strict),
       states_(options.states),
+      failed_calls_(options.failed_calls),
       loaded_(options.loaded),
       earlier_epochs_(options.earlier_epochs),
       captures_(options.captures, stop_),
@@ -175,7 +176,8 @@ void Run::build() {
   wait_hooks.release = [this] { flow_->release(); };
   wait_hooks.give_up = [this] { device_->abandon(); };
   waiter_ = std::make_unique<EventWaiter>(device_timeout_, std::move(wait_hooks));
-  const NodeServices services{stop_, *ledger_, *device_, memory_->host(), *waiter_, graph_.ranks, &history_, states_};
+  const NodeServices services{stop_,        *ledger_,  *device_, memory_->host(), *waiter_,
+                              graph_.ranks, &history_, states_,  failed_calls_};
   for (ValidatedNode& node : graph_.nodes) {
     nodes_.push_back(make_adapter(node, services));
     contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_, peers_, strict_));
@@ -268,6 +270,7 @@ void Run::open_stages() {
       load_state(i);
     } catch (...) {
       stop_.fail(std::current_exception(), &graph_.nodes[i]);
+      nodes_[i]->tell_failed("open", std::current_exception());
     }
     opening_or_closing_ = SIZE_MAX;
     if (stop_.stopping()) return;

@@ -73,6 +73,7 @@ class Run {
   std::string worker_program_;
   bool strict_;
   StateSink* states_;
+  FailedCallSink* failed_calls_;
   std::vector<NodeState> loaded_;
   std::vector<Metrics> earlier_epochs_;
   Captures captures_;

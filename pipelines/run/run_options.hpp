@@ -3,6 +3,7 @@
 
 #include "report/active_nodes.hpp"
 #include "report/capture.hpp"
+#include "report/failed_call.hpp"
 #include "report/run_observer.hpp"
 #include "report/run_report.hpp"
 #include "report/state_sink.hpp"
@@ -36,6 +37,8 @@ struct RunOptions {
   bool strict = false;
   /// Takes the states of stages, so that another run can go on from them. May be null.
   StateSink* states = nullptr;
+  /// Is told of each call that throws. May be null.
+  FailedCallSink* failed_calls = nullptr;
   /// Loaded into the stages of their nodes once they are open: a run that goes on from ValidatedGraph::first_epoch.
   std::vector<NodeState> loaded = {};
   /// What the epochs before the first have come to; stands first in the report.

@@ -14,7 +14,7 @@ SOURCE_SUFFIXES = source_tree.CPP_SUFFIXES + (".cmake", "CMakeLists.txt", ".yaml
 # Made-up names with which CONTRIBUTING.md explains how things are called.
 EXAMPLES = {"PascalCase", "snake_case", "kName", "MILLRACE_NAME", "MILLRACE_*", "x.cpp", "x_test.cpp", "timeout_ms"}
 # Files that the program makes: pipelines/record/folder/run_parts.hpp.
-RUN_PARTS = {"config.yaml", "environment.json", "log.txt", "summary.json", "validation.json", "current/summary.json"}
+RUN_PARTS = {"config.yaml", "environment.json", "log.txt", "summary.json", "validation.json", "current/summary.json", "capsule.json"}
 SHELL_STOPS = {"|", ">", "2>", ">>", "&&", ";", "#"}
 
 

@@ -86,7 +86,7 @@ void run_to_end(ValidatedGraph& slice, const Diagnostics& diagnostics, std::vect
     const Diagnostic first = all.sorted().front();
     throw Error(first.kind, first.name, first.message, first.help);
   }
-  const RunReport report = run_watched_slice(slice, std::move(captures), watch);
+  const RunReport report = run_watched_slice(slice, SliceRun{std::move(captures)}, watch);
   if (!report.failures.empty()) {
     const RunFailure& first = report.failures.front();
     throw Error(first.kind, first.name, first.message, first.help);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -27,7 +28,14 @@ void tell_errors(const Diagnostics& errors, const VerbOptions& options) {
   if (options.json && !is_result_lost()) write_result(errors_json(errors));
 }
 
-void tell(const RunReport& report, const VerbOptions& options) {
+bool has_node(const ValidatedGraph& graph, const std::string& name) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                     [&](const ValidatedNode& node) { return node.name == name; });
+}
+
+}  // namespace
+
+void tell_run(const RunReport& report, const VerbOptions& options) {
   for (const RunWarning& warning : report.warnings)
     write_note(warning_note(warning, look_of(STDERR_FILENO, options.color)));
   if (const Diagnostics failures = failures_of(report); !failures.empty())
@@ -35,8 +43,6 @@ void tell(const RunReport& report, const VerbOptions& options) {
   else if (report.exit_code > kSignalled && options.json)
     write_result(errors_json(Diagnostics(), nlohmann::ordered_json(), report.exit_code - kSignalled));
 }
-
-}  // namespace
 
 bool tell_checked(const Diagnostics& diagnostics, const VerbOptions& options) {
   if (diagnostics.has_errors())
@@ -46,9 +52,12 @@ bool tell_checked(const Diagnostics& diagnostics, const VerbOptions& options) {
   return !diagnostics.has_errors();
 }
 
-RunReport run_watched_slice(ValidatedGraph& slice, std::vector<Capture> captures, const SliceWatch& watch) {
+RunReport run_watched_slice(ValidatedGraph& slice, SliceRun with, const SliceWatch& watch) {
   RunOptions run_options;
-  run_options.captures = std::move(captures);
+  run_options.captures = std::move(with.captures);
+  run_options.observer = with.observer;
+  for (NodeState& state : with.loaded)
+    if (has_node(slice, state.node)) run_options.loaded.push_back(std::move(state));
   run_options.stop_signal = watch.stop_signal;
   run_options.at_work = watch.at_work;
   run_options.worker_program = "/proc/self/exe";
@@ -58,20 +67,27 @@ RunReport run_watched_slice(ValidatedGraph& slice, std::vector<Capture> captures
   return run(slice, run_options);
 }
 
-int run_slice(ValidatedGraph& slice, std::vector<Capture> captures, const VerbOptions& options) {
+RunReport run_slice(ValidatedGraph& slice, SliceRun with, const VerbOptions& options) {
   Diagnostics beyond;
   check_memory(slice, beyond);
-  if (!tell_checked(beyond, options)) return beyond.exit_code();
+  RunReport refused;
+  refused.exit_code = beyond.exit_code();
+  if (!tell_checked(beyond, options)) return refused;
   Stopping stopping(true);
+  const bool is_silent = with.is_silent;
   const auto on_hung = [&options](const RunReport& report) {
-    tell(report, options);
+    tell_run(report, options);
     exit_now(report.exit_code);
   };
-  const RunReport report =
-      run_watched_slice(slice, std::move(captures), {&stopping.signals.first(), &stopping.note.at_work, on_hung});
+  RunReport report =
+      run_watched_slice(slice, std::move(with), {&stopping.signals.first(), &stopping.note.at_work, on_hung});
   const Stopping::Telling telling(stopping);
-  tell(report, options);
-  return report.exit_code;
+  if (!is_silent) tell_run(report, options);
+  return report;
+}
+
+int run_slice(ValidatedGraph& slice, std::vector<Capture> captures, const VerbOptions& options) {
+  return run_slice(slice, SliceRun{std::move(captures)}, options).exit_code;
 }
 
 }  // namespace millrace::pipelines

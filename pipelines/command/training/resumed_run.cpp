@@ -184,12 +184,16 @@ void enter_folder_of(const std::string& folder) {
   if (!before.empty()) fs::current_path(before, ignored);
 }
 
-TrainingStart resume_run(CheckedConfig& checked, const RunInfo& info, const std::string& folder, bool quiet) {
+void require_as_trained(CheckedConfig& checked, const RunInfo& info, const std::string& folder) {
   const auto environment = environment_of(folder);
   draw_as_before(environment, checked);
   std::vector<std::string> changed = changed_config(environment, checked.graph.config_hash);
   for (std::string& sentence : changed_surroundings(environment, info)) changed.push_back(std::move(sentence));
   require_same(folder, std::move(changed));
+}
+
+TrainingStart resume_run(CheckedConfig& checked, const RunInfo& info, const std::string& folder, bool quiet) {
+  require_as_trained(checked, info, folder);
   return start_from(resumption_in(folder, checked.graph), checked, quiet,
                     [&](const Resumption& from) { return begin_attempt(checked, info, folder, from); });
 }

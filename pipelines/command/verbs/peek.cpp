@@ -1,4 +1,5 @@
-// `pipeline-run peek CONFIG NODE.PORT`: what passes at an output of a node, at any batch of any epoch.
+// `pipeline-run peek CONFIG|RUN NODE.PORT`: what passes at an output of a node, at any batch of any epoch.
+#include "command/keeping/runs_option.hpp"
 #include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
 #include "command/loading/named_config.hpp"
@@ -7,6 +8,11 @@
 #include "command/slices/port_choice.hpp"
 #include "command/slices/slice_run.hpp"
 #include "command/terminal/answer.hpp"
+#include "command/terminal/terminal.hpp"
+#include "command/training/past_states.hpp"
+#include "diagnostics/printable_text.hpp"
+#include "record/folder/run_parts.hpp"
+#include "record/runs/run_lookup.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/error.hpp>
@@ -17,12 +23,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <vector>
 
 namespace millrace::pipelines {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr const char* kPicture = ".png";
 
@@ -32,10 +41,22 @@ struct Position {
   std::uint64_t batch = 1;
 };
 
-struct PeekOptions : ConfigOptions {
+struct PeekOptions : ConfigOptions, RunsFolder {
+  std::string word;  ///< a config or a run
   std::string port, output, at = "1:1";
   std::int64_t rows = 2;
 };
+
+/// The folder of the run that the word names, from the root; empty where it names a config.
+std::string run_of(const PeekOptions& options) {
+  const std::string& word = options.word;
+  std::error_code ignored;
+  if (fs::is_regular_file(word, ignored)) return "";
+  const bool is_name =
+      word.find('/') == std::string::npos && is_run_folder((fs::path(options.runs_folder()) / word).string());
+  if (word != kLastRun && !is_name && !is_run_folder(word)) return "";
+  return fs::absolute(find_run(word, options.runs_folder())).string();
+}
 
 std::optional<Position> position_of(const std::string& text) {
   Position at;
@@ -68,7 +89,7 @@ void require_readable(const ValidatedGraph& slice, const OutputName& output) {
   }
 }
 
-/// The slice from where the position's epoch can be computed, to the end of that epoch at most.
+/// The slice to the end of the position's epoch at most.
 ValidatedGraph slice_for(const CheckedConfig& checked, const ChosenPort& chosen, const Position& at,
                          Diagnostics& diagnostics) {
   const GraphSpec spec = cut_slice(checked.spec, checked.graph, checked.registry, {.captured = {chosen.output}});
@@ -76,8 +97,29 @@ ValidatedGraph slice_for(const CheckedConfig& checked, const ChosenPort& chosen,
   if (diagnostics.has_errors()) return slice;
   require_readable(slice, chosen.output);
   slice.epochs = at.epoch;
-  if (starts_anywhere(slice)) slice.first_epoch = at.epoch;
   return slice;
+}
+
+/// What comes once an epoch comes at its end.
+bool comes_at_end(const ValidatedGraph& slice, const OutputName& output) {
+  return std::any_of(slice.nodes.begin(), slice.nodes.end(), [&](const ValidatedNode& node) {
+    return node.name == output.node && node.find_output(output.port)->kind == PortKind::metrics;
+  });
+}
+
+/// From where the position's epoch is computed: of a run from its nearest checkpoint.
+PastStates start_of(const std::string& run, const CheckedConfig& checked, const ChosenPort& chosen, const Position& at,
+                    const ValidatedGraph& slice) {
+  if (!run.empty()) return states_before(run, checked, slice, at.epoch, comes_at_end(slice, chosen.output));
+  return {{}, starts_anywhere(slice) ? at.epoch : 1, "", "from the seed", {}};
+}
+
+/// Batches that trainers have taken.
+std::uint64_t batches_trained(const ValidatedGraph& graph, const RunReport& report) {
+  std::uint64_t batches = 0;
+  for (std::size_t i = 0; i < report.nodes.size(); ++i)
+    if (graph.is_trainer(graph.nodes[i])) batches += report.nodes[i].packets;
+  return batches;
 }
 
 /// What passes while the slice runs.
@@ -134,20 +176,52 @@ void write_values(const PeekedPacket& packet, const std::string& path) {
   file.finish();
 }
 
-void tell(const PeekedPacket& packet, const ChosenPort& chosen, const PeekOptions& options) {
+/// How it was come to, where something had to be trained for it.
+struct Effort {
+  PastStates from;
+  std::uint64_t trained = 0;  ///< batches
+};
+
+void tell_effort(const Effort& effort) {
+  for (const std::string& refused : effort.from.refused)
+    write_note(fmt::format("not used: {}\n", printable_line(refused)));
+  if (effort.trained == 0) return;
+  write_note(fmt::format("computed {}: {} trained\n", effort.from.place, counted(effort.trained, "batch", "batches")));
+}
+
+nlohmann::ordered_json json_of(const Effort& effort) {
+  nlohmann::ordered_json from = {{"epoch", effort.from.first_epoch}, {"trained_batches", effort.trained}};
+  if (!effort.from.checkpoint.empty()) from["checkpoint"] = effort.from.checkpoint;
+  return from;
+}
+
+void tell(const PeekedPacket& packet, const ChosenPort& chosen, const PeekOptions& options, const Effort& effort) {
   const auto rows = static_cast<std::size_t>(options.rows);
   if (options.output.ends_with(kPicture))
     write_atomically(options.output, peek_png(packet, rows));
   else if (!options.output.empty())
     write_values(packet, options.output);
-  if (options.json)
-    write_result(json_line(peek_json(packet, chosen.output.node, chosen.output.port, rows)));
-  else
-    answer(peek_text(packet, fmt::format("{}.{}", chosen.output.node, chosen.output.port), rows));
+  if (options.json) {
+    nlohmann::ordered_json object = peek_json(packet, chosen.output.node, chosen.output.port, rows);
+    object["from"] = json_of(effort);
+    return write_result(json_line(object));
+  }
+  tell_effort(effort);
+  answer(peek_text(packet, fmt::format("{}.{}", chosen.output.node, chosen.output.port), rows));
 }
 
-int act(const PeekOptions& options) {
-  const std::unique_ptr<CheckedConfig> checked = check_config(options);
+std::unique_ptr<CheckedConfig> checked_of(const PeekOptions& options, const std::string& run) {
+  if (!run.empty()) return check_past_run(run, options);
+  PeekOptions named = options;
+  config_target().store(named, options.word);
+  return check_config(named);
+}
+
+int act(const PeekOptions& given) {
+  PeekOptions options = given;
+  const std::string run = run_of(given);
+  if (!options.output.empty()) options.output = fs::absolute(options.output).string();
+  const std::unique_ptr<CheckedConfig> checked = checked_of(options, run);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   tell_warnings(checked->diagnostics, options);
   const ChosenPort chosen = choose_port(*checked, options.port);
@@ -156,19 +230,24 @@ int act(const PeekOptions& options) {
   Diagnostics diagnostics;
   ValidatedGraph slice = slice_for(*checked, chosen, at, diagnostics);
   if (!tell_checked(diagnostics, options)) return diagnostics.exit_code();
+  Effort effort{start_of(run, *checked, chosen, at, slice)};
+  slice.first_epoch = effort.from.first_epoch;
   Seen seen;
-  if (const int code = run_slice(slice, {capture_of(chosen, at, seen)}, options); code != 0) return code;
+  const RunReport report =
+      run_slice(slice, SliceRun{{capture_of(chosen, at, seen)}, std::move(effort.from.states)}, options);
+  if (report.exit_code != 0) return report.exit_code;
+  effort.trained = batches_trained(slice, report);
   if (!seen.packet)
     throw Error(ErrorKind::usage, "no-such-batch",
                 fmt::format("--at {}:{}: epoch {} of `{}.{}` has {}", at.epoch, at.batch, at.epoch, chosen.output.node,
                             chosen.output.port, counted(seen.most, "batch", "batches")),
                 "batches count from 1");
-  tell(*seen.packet, chosen, options);
+  tell(*seen.packet, chosen, options, effort);
   return 0;
 }
 
 std::string conflict(const PeekOptions& options) {
-  if (options.port.empty()) return "peek takes a config and NODE.PORT";
+  if (options.port.empty()) return "peek takes a config or a run, and NODE.PORT";
   if (!position_of(options.at)) return "--at takes EPOCH:BATCH, both from 1: --at 3:137";
   if (!options.output.empty() && !options.output.ends_with(".npy") && !options.output.ends_with(kPicture))
     return "-o writes a NumPy file or a picture, whose name ends with .npy or .png";
@@ -177,15 +256,25 @@ std::string conflict(const PeekOptions& options) {
 
 void take_word(VerbOptions& options, const std::string& word) {
   auto& own = dynamic_cast<PeekOptions&>(options);
-  if (own.config.empty()) return config_target().store(options, word);
+  if (own.word.empty()) {
+    own.word = word;
+    return;
+  }
   if (!own.port.empty()) throw Error(ErrorKind::usage, "wrong-arguments", "peek takes one NODE.PORT");
   own.port = word;
 }
 
 std::vector<std::string> next_words(const TypedWords& typed) {
-  if (typed.target.empty()) return config_target().candidates(typed);
-  ConfigOptions options;
-  options.config = config_path(typed.target);
+  if (typed.target.empty()) {
+    std::vector<std::string> words = run_names(typed);
+    for (std::string& word : config_target().candidates(typed)) words.push_back(std::move(word));
+    return words;
+  }
+  PeekOptions options;
+  options.word = typed.target;
+  options.runs = typed.runs;
+  const std::string run = run_of(options);
+  options.config = run.empty() ? config_path(typed.target) : (fs::path(run) / run_parts::kConfig).string();
   if (options.config.empty() || typed.target == "-") return {};
   options.plugins = typed.plugins;
   options.no_plugins = true;  // a press of a key loads no plugin that the config names
@@ -197,8 +286,8 @@ const RegisteredVerb kVerb(
      .group = VerbGroup::config,
      .summary = "what passes at an output of a node, at any batch",
      .target = {.name = "CONFIG",
-                .usage = "CONFIG NODE.PORT",
-                .help = "A config, then an output, or a field of one: train_batches.out.inputs",
+                .usage = "CONFIG|RUN NODE.PORT",
+                .help = "A config or a run, then an output, or a field of one: train_batches.out.inputs",
                 .example = "linear_fit batches.out.inputs",
                 .missing = "no config given",
                 .takes_several = true,
@@ -224,7 +313,8 @@ const RegisteredVerb kVerb(
                                  .placeholder = "FILE",
                                  .help = "FILE.npy: write all rows of the batch, too; FILE.png: those that are shown",
                                  .example = "batch.npy",
-                                 .store = into(&PeekOptions::output)}}),
+                                 .store = into(&PeekOptions::output)},
+                                runs_option()}),
      .examples = {"pipeline-run peek linear_fit batches --at 3:1 --rows 10"},
      .only_looks = false,
      .conflict = on_own(conflict)},

@@ -57,11 +57,6 @@ void require_told_before(const CheckpointPosition& position, const PastRun& past
       throw Error(ErrorKind::data, "journal-gap", fmt::format("the journal says nothing of epoch {}", epoch));
 }
 
-/// Throws what is wrong with it, of kind data.
-Checkpoint read_kept(const KeptCheckpoint& kept, const PastRun& past, const std::string& folder,
-                     const std::vector<CheckpointModel>& models) {
-  require_told_before(kept.position, past);
-  return read_kept_checkpoint(kept, folder, models);
 }
 
 }  // namespace
@@ -76,6 +71,12 @@ PastRun read_past_run(const std::string& journal) {
       past.refused.push_back(fmt::format("{}: what was trained from it was not what had been trained before", *path));
   });
   return past;
+}
+
+Checkpoint read_kept(const KeptCheckpoint& kept, const PastRun& past, const std::string& folder,
+                     const std::vector<CheckpointModel>& models) {
+  require_told_before(kept.position, past);
+  return read_kept_checkpoint(kept, folder, models);
 }
 
 std::vector<KeptCheckpoint> stored_checkpoints(const PastRun& past, const std::string& folder) {

@@ -29,6 +29,11 @@ struct PastRun {
 /// A journal that is not there, because the run ended before it could begin one, is one without lines. Throws what read_journal throws otherwise.
 PastRun read_past_run(const std::string& journal);
 
+/// Throws what is wrong with it, of kind data: the journal lacks an epoch before it (journal-gap), it is not the journal's (checkpoint-foreign), and what
+/// read_checkpoint throws.
+Checkpoint read_kept(const KeptCheckpoint& kept, const PastRun& past, const std::string& folder,
+                     const std::vector<CheckpointModel>& models);
+
 /// Checkpoints of the journal whose files are there, where a run keeps them, the newest first. `folder`: the run's.
 std::vector<KeptCheckpoint> stored_checkpoints(const PastRun& past, const std::string& folder);
 /// Of `stored` the one behind the epoch with the best value of `metric`; of equal values the first epoch's. Nothing where no such value is known.

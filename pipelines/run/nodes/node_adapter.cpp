@@ -145,9 +145,16 @@ void NodeAdapter::call(std::span<Work> works) noexcept {
       process_all(works);
     }
   } catch (const PacketError& error) {
-    fail_at(position_of(error.header(), error.rows()), std::current_exception());
+    const auto own = std::find_if(works.begin(), works.end(), [&](const Work& work) {
+      return !work.inputs.empty() && work.inputs[work.port].header.seq == error.header().seq;
+    });
+    const Position at = position_of(error.header(), error.rows());
+    if (own == works.end())
+      fail_at(at, std::current_exception());
+    else
+      fail_call(*own, at, std::current_exception());
   } catch (...) {
-    fail_at(position_of(works.front()), std::current_exception());
+    fail_call(works.front(), position_of(works.front()), std::current_exception());
   }
   clock_.finish(began);
   for (Work& work : works) {
@@ -205,6 +212,37 @@ bool NodeAdapter::takes_only_metrics() const {
 void NodeAdapter::fail_at(const Position& at, const std::exception_ptr& thrown) noexcept {
   failed_ = true;
   services_.stop.fail(thrown, &node_, at);
+}
+
+// The run hears of it first: keeping what the call was given may take a while.
+void NodeAdapter::fail_call(const Work& work, const Position& at, const std::exception_ptr& thrown) noexcept {
+  fail_at(at, thrown);
+  tell_failed(node_.info->kind == StageKind::source ? "produce" : "process", work, at, thrown);
+}
+
+void NodeAdapter::tell_failed(const char* call, const std::exception_ptr& thrown) const noexcept {
+  tell_failed(call, {}, {}, thrown);
+}
+
+void NodeAdapter::tell_failed(const char* call, const Work& work, const Position& at,
+                              const std::exception_ptr& thrown) const noexcept {
+  if (services_.failed_calls == nullptr) return;
+  try {
+    RunFailure failure = failure_of(node_, thrown);
+    failure.epoch = at.epoch;
+    failure.packet = at.packet;
+    failure.batch = at.batch;
+    if (failure.name == "canceled" && services_.stop.stopping()) return;
+    services_.failed_calls->failed({node_, failure, call, input_ports_, work.inputs, takes_from_device()});
+  } catch (...) {  // NOLINT(bugprone-empty-catch): no memory for the words; the run has them
+  }
+}
+
+bool NodeAdapter::takes_from_device() const {
+  if (services_.device.is_host()) return false;
+  return std::any_of(inputs_.begin(), inputs_.end(), [](const auto& port) {
+    return port->from != nullptr && port->from->node().info->spec.does_copy_to_device();
+  });
 }
 
 void NodeAdapter::keep_until(const Event& event, const Packet& packet, std::span<const Field> fields) {

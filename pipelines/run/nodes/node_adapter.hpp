@@ -9,6 +9,7 @@
 #include "input_joiner.hpp"
 #include "node_clock.hpp"
 #include "process/stage_mark.hpp"
+#include "run/report/failed_call.hpp"
 #include "run/report/state_sink.hpp"
 #include "run/report/stop_state.hpp"
 
@@ -44,8 +45,9 @@ struct NodeServices {
   Allocator& host_memory;  ///< memory of what stays on the host
   EventWaiter& waiter;
   RankInfo ranks = {};
-  RunHistory* history = nullptr;  ///< hears of every packet of metrics and every model; null where nobody does
-  StateSink* states = nullptr;    ///< takes the states of stages; null where nobody does
+  RunHistory* history = nullptr;           ///< hears of every packet of metrics and every model; null where nobody does
+  StateSink* states = nullptr;             ///< takes the states of stages; null where nobody does
+  FailedCallSink* failed_calls = nullptr;  ///< hears of calls that throw; null where nobody does
 };
 
 class NodeAdapter;
@@ -102,6 +104,8 @@ class NodeAdapter {
   /// After the drain of a run that has not come to its own end: gives the state of a StateKind::resumable stage that has not failed to the
   /// sink, if there is one.
   void save_at_stop() noexcept;
+  /// A call that took nothing has thrown: tells who wants to hear of it.
+  void tell_failed(const char* call, const std::exception_ptr& thrown) const noexcept;
 
   const ValidatedNode& node() const { return node_; }
   const std::vector<std::unique_ptr<InputPort>>& inputs() const { return inputs_; }
@@ -162,6 +166,12 @@ class NodeAdapter {
   /// The last of an epoch on every input that carries epochs.
   bool ends_epoch(const PacketHeader& header) const;
   void fail_at(const Position& at, const std::exception_ptr& thrown) noexcept;
+  /// The same of a call for `work`, whose inputs are still there.
+  void fail_call(const Work& work, const Position& at, const std::exception_ptr& thrown) noexcept;
+  void tell_failed(const char* call, const Work& work, const Position& at,
+                   const std::exception_ptr& thrown) const noexcept;
+  /// What comes in lies in the memory of a device that is not the host.
+  bool takes_from_device() const;
   /// This node waits for the device until the last copy of the result is gone.
   std::shared_ptr<const void> begin_device_wait();
   /// No call is to be made for the work: nothing more is done for its epoch, or the stage has failed.

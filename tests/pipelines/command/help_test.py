@@ -74,9 +74,10 @@ class Help(unittest.TestCase):
             self.assertTrue(process.stdout.startswith("usage: "))  # --help is among them
 
     def test_every_example_of_an_option_works_as_written(self):
-        for verb in [verb for verb in verbs() if verb["name"] != "fetch"]:  # whose example is no server
+        for verb in [verb for verb in verbs() if verb["name"] not in ("fetch", "replay")]:  # no server, no run that has failed
             target = [TINY if word == "mnist_mlp" else word for word in target_of(verb)]
-            options = [f"--{option['name']}={option['example']}" for option in verb["options"] if option.get("example")]
+            options = [f"--{option['name']}={option['example']}" for option in verb["options"]
+                       if option.get("example") and option["name"] != "expect"]  # whose example is another plan
             with self.subTest(verb["name"]):
                 process = self.run_example(["", verb["name"], *(os.path.abspath(w) if w == TINY else w for w in target), *options],
                                            needs_run="last" in target)

@@ -1,0 +1,67 @@
+// The same comparison and the same reading as for a run that goes on; only which checkpoint is taken differs.
+#include "past_states.hpp"
+
+#include "record/checkpoints/past_run.hpp"
+#include "record/folder/run_parts.hpp"
+#include "resumed_run.hpp"
+#include "slice/slice.hpp"
+
+#include <millrace/error.hpp>
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <utility>
+
+namespace millrace::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool lies_before(const CheckpointPosition& at, std::uint32_t epoch, bool in_epoch) {
+  if (next_epoch(at) > epoch) return false;
+  return at.is_epoch_complete || at.epoch < epoch || in_epoch;
+}
+
+std::string place_of(const CheckpointPosition& at) {
+  return at.is_epoch_complete ? fmt::format("behind epoch {}", at.epoch)
+                              : fmt::format("behind batch {} of epoch {}", at.batch, at.epoch);
+}
+
+/// False, with a reason in `past`, where the checkpoint cannot be read.
+bool take(const KeptCheckpoint& kept, const PastRun& run, const std::string& folder, const ValidatedGraph& graph,
+          PastStates& past) try {
+  const Checkpoint checkpoint = read_kept(kept, run, folder, checkpoint_models(kept_nodes(graph)));
+  past.states = states_of(checkpoint);
+  past.first_epoch = next_epoch(kept.position);
+  past.checkpoint = kept.path;
+  past.place = place_of(kept.position);
+  return true;
+} catch (const Error& error) {
+  past.refused.push_back(error.message());
+  return false;
+}
+
+}  // namespace
+
+std::unique_ptr<CheckedConfig> check_past_run(const std::string& folder, ConfigOptions options) {
+  options.config = (fs::path(folder) / run_parts::kConfig).string();
+  enter_folder_of(folder);
+  std::unique_ptr<CheckedConfig> checked = check_config(options);
+  if (!checked->diagnostics.has_errors()) require_as_trained(*checked, info_of(checked->graph), folder);
+  return checked;
+}
+
+PastStates states_before(const std::string& folder, const CheckedConfig& checked, const ValidatedGraph& slice,
+                         std::uint32_t epoch, bool in_epoch) {
+  PastStates past{{}, epoch, "", "from the seed", {}};
+  if (starts_anywhere(slice)) return past;
+  past.first_epoch = 1;
+  if (!volatile_nodes(slice).empty()) return past;
+  const PastRun run = read_past_run((fs::path(folder) / run_parts::kMetrics).string());
+  for (const KeptCheckpoint& kept : stored_checkpoints(run, folder))
+    if (lies_before(kept.position, epoch, in_epoch) && take(kept, run, folder, checked.graph, past)) break;
+  return past;
+}
+
+}  // namespace millrace::pipelines

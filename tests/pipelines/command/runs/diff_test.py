@@ -1,0 +1,118 @@
+"""`diff A B` names the first epoch, batch and node where two runs part, and what passed there."""
+import tempfile
+import unittest
+
+from program import result_of, run
+
+ROWS, BATCHES = 96, 24
+X = [i + 1 for i in range(ROWS)]
+
+
+def config(x, scale="1/96", rate=0.01, valid="1/96"):
+    return f"""version: 1
+name: kept
+seed: 3
+epochs: 3
+device: cpu
+graph:
+  rows:    {{stage: table_source, with: {{shuffle: true, block_rows: 9, columns: {{x: {x}, y: {[i % 7 for i in range(ROWS)]}}}}}}}
+  small:   {{stage: normalize, in: rows.x, with: {{scale: {scale}}}}}
+  batches: {{stage: batcher, in: {{inputs: small, targets: rows.y}}, with: {{batch_size: 4}}}}
+  learn:   {{stage: trainer, in: batches, with: {{model: [dense: {{units: 8, activation: tanh}}, dense: {{units: 1}}], loss: mse, optimizer: {{sgd: {{learning_rate: {rate}}}}}}}}}
+  all:     {{stage: table_source, with: {{columns: {{x: {X}, y: {X}}}}}}}
+  same:    {{stage: normalize, in: all.x, with: {{scale: {valid}}}}}
+  tests:   {{stage: batcher, in: {{inputs: same, targets: all.y}}, with: {{batch_size: 50}}}}
+  try:     {{stage: evaluator, in: {{data: tests, model: learn.model}}, with: {{metrics: [loss]}}}}
+"""
+
+
+class Diff(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = tempfile.TemporaryDirectory()
+        cls.at = cls.shared.name
+        cls.numbers = 0
+        cls.base = cls.train(config(X))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.shared.cleanup()
+
+    @classmethod
+    def train(cls, text, *arguments):
+        cls.numbers += 1
+        with open(f"{cls.at}/kept.yaml", "w", encoding="utf-8") as file:
+            file.write(text)
+        process = run("kept.yaml", "--runs", "runs", "--quiet", *arguments, cwd=cls.at)
+        assert process.returncode == 0, process.stderr
+        return f"kept-{cls.numbers}"
+
+    def diff(self, *words):
+        return run("diff", *words, "--runs", "runs", cwd=self.at)
+
+    def parts(self, other):
+        process = self.diff(self.base, other, "--json")
+        self.assertEqual(process.returncode, 1, process.stderr)
+        told = result_of(process)
+        self.assertFalse(told["equal"])
+        return told["parts"]
+
+    def test_the_same_config_gives_equal_runs_on_any_number_of_threads(self):
+        for arguments in ((), ("--threads", "1"), ("--set", "rows.block_rows=20")):
+            other = self.train(config(X), *arguments)
+            process = self.diff(self.base, other)
+            self.assertEqual((process.returncode, process.stderr), (0, ""), process.stdout)
+            self.assertIn("equal in all bits, as far as both go: 3 epochs", process.stdout)
+            self.assertTrue(result_of(self.diff(self.base, other, "--json"))["equal"])
+
+    def test_of_other_epochs_they_are_equal_as_far_as_both_go(self):
+        self.assertIn(": 2 epochs", self.diff(self.base, self.train(config(X), "--set", "epochs=2")).stdout)
+
+    def test_another_learning_rate_parts_them_at_the_first_update(self):
+        found = self.parts(self.train(config(X, rate=0.02)))
+        self.assertEqual((found["epoch"], found["batch"], found["node"], found["row"]), (1, 2, "learn", 4))
+        self.assertNotEqual(*found["loss"])
+
+    def test_another_seed_parts_them_at_the_shuffle(self):
+        found = self.parts(self.train(config(X), "--set", "seed=4"))
+        self.assertEqual((found["epoch"], found["batch"], found["node"], found["row"]), (1, 1, "rows", 0))
+        self.assertNotEqual(found["a"]["id"], found["b"]["id"])
+
+    def test_another_scale_parts_them_where_it_is(self):
+        found = self.parts(self.train(config(X, scale="1/97")))
+        self.assertEqual((found["epoch"], found["batch"], found["node"], found["port"], found["row"]), (1, 1, "small", "out", 0))
+        a, b = found["values"]
+        self.assertAlmostEqual(a * 96, b * 97, places=3)
+        self.assertEqual(found["a"]["id"], found["b"]["id"])
+
+    def test_one_other_row_is_found(self):
+        other = list(X)
+        other[50] = -7
+        found = self.parts(self.train(config(other)))
+        self.assertEqual((found["epoch"], found["node"], found["port"], found["a"]["id"]), (1, "rows", "x", 50))
+        self.assertEqual((found["values"], found["batch"]), ([51.0, -7.0], found["row"] // 9 + 1))
+        text = self.diff(self.base, f"kept-{self.numbers}").stdout
+        self.assertRegex(text, r"^epoch 1, batch \d+: rows\.x\n  row \d+ of the epoch\n  value\[0\]: 51 in A, -7 in B; 1 of 1 value differ")
+
+    def test_what_is_validated_otherwise_parts_them_there(self):
+        found = self.parts(self.train(config(X, valid="1/90")))
+        self.assertEqual((found["epoch"], found["node"]), (1, "same"))
+
+    def test_a_child_with_another_rate_parts_from_its_parent_where_it_began(self):
+        process = run("resume", self.base, "--set", "epochs=6", "--runs", "runs", "--quiet", cwd=self.at)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        process = run("resume", self.base, "--set", "epochs=6", "--set", "learn.optimizer.sgd.learning_rate=0.03", "--runs", "runs", "--quiet", cwd=self.at)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        a, b = f"kept-{self.numbers + 1}", f"kept-{self.numbers + 2}"
+        type(self).numbers += 2
+        told = result_of(self.diff(a, b, "--json"))
+        self.assertEqual((told["parts"]["epoch"], told["parts"]["batch"], told["parts"]["node"]), (4, 2, "learn"))
+        self.assertEqual(told["computed"], ["behind epoch 3", "behind epoch 3"])
+
+    def test_two_runs_are_wanted(self):
+        self.assertEqual(self.diff(self.base).returncode, 2)
+        self.assertEqual(self.diff(self.base, "nobody").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
