@@ -10,14 +10,13 @@
 #include <millrace/model.hpp>
 #include <millrace/tensor.hpp>
 
-#include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <ranges>
 #include <span>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 namespace millrace {

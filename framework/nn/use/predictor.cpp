@@ -1,5 +1,5 @@
-// A call takes a step of its own from those that lie idle, or makes one: steps have the memory of a pass and are used by one thread at a time. One row
-// has steps of its own, which take little memory and no batch.
+// A call takes a step of its own from those that lie idle, or makes one: steps have the memory of a pass and are used by one thread at a time. One that
+// is too small goes for a larger one, so that there are as many as calls were at once, and none is larger than was asked for.
 #include <millrace/predictor.hpp>
 
 #include "loaded_model.hpp"
@@ -19,14 +19,9 @@ namespace millrace {
 namespace {
 
 struct Pass {
+  std::int64_t rows = 0;  ///< the most
   std::unique_ptr<EvaluationStep> step;
   std::vector<float> inputs;
-};
-
-/// Passes over at most `rows` rows that nobody uses now.
-struct IdlePasses {
-  std::int64_t rows = 1;
-  std::vector<std::unique_ptr<Pass>> passes = {};
 };
 
 TensorSpec inputs_of(const ModelSpec& model) { return {DType::f32, {model.inputs}, {}, {}, {}}; }
@@ -58,9 +53,7 @@ struct Predictor::State {
         preparer(preparer_of(loaded.use, is_prepared, loaded.file)),
         row(row_of(loaded.use, is_prepared)),
         inputs(inputs_of(*loaded.use.model)),
-        device(open_device({"cpu", 0})),
-        single{1},
-        batch{loaded.use.batch_rows} {
+        device(open_device({"cpu", 0})) {
     if (preparer && preparer->is_idle()) preparer.reset();
   }
 
@@ -75,7 +68,7 @@ struct Predictor::State {
   }
 
   void predict(const std::byte* values, std::int64_t rows, float* to) {
-    const std::int64_t most = rows == 1 ? 1 : batch.rows;
+    const std::int64_t most = loaded.use.batch_rows;
     for (std::int64_t first = 0; first < rows; first += most) {
       const std::int64_t count = std::min(most, rows - first);
       predict_batch(values + static_cast<std::size_t>(first) * row.stored_row_bytes(), count, to + first * outputs());
@@ -84,8 +77,7 @@ struct Predictor::State {
 
  private:
   void predict_batch(const std::byte* values, std::int64_t rows, float* to) {
-    IdlePasses& idle = rows == 1 ? single : batch;
-    std::unique_ptr<Pass> pass = take(idle);
+    std::unique_ptr<Pass> pass = take(rows);
     if (preparer) {
       pass->inputs.resize(static_cast<std::size_t>(rows * loaded.use.model->inputs));
       preparer->run(values, rows * loaded.use.model->inputs, pass->inputs.data());
@@ -94,21 +86,24 @@ struct Predictor::State {
     pass->step->predict(*loaded.model, tensor_of(inputs, rows, values),
                         {to, static_cast<std::size_t>(rows * outputs())});
     const std::lock_guard lock(mutex);
-    idle.passes.push_back(std::move(pass));
+    idle.push_back(std::move(pass));
   }
 
-  std::unique_ptr<Pass> take(IdlePasses& idle) {
-    {
-      const std::lock_guard lock(mutex);
-      if (!idle.passes.empty()) {
-        std::unique_ptr<Pass> pass = std::move(idle.passes.back());
-        idle.passes.pop_back();
-        return pass;
-      }
-    }
-    auto pass = std::make_unique<Pass>();
-    pass->step = make_evaluation_step(*device, loaded.use.model, loaded.use.loss, inputs, outputs_of(*loaded.use.model),
-                                      idle.rows);
+  std::unique_ptr<Pass> take(std::int64_t rows) {
+    std::unique_ptr<Pass> pass = take_idle();
+    if (pass && pass->rows >= rows) return pass;
+    pass = std::make_unique<Pass>();
+    pass->rows = rows;
+    pass->step =
+        make_evaluation_step(*device, loaded.use.model, loaded.use.loss, inputs, outputs_of(*loaded.use.model), rows);
+    return pass;
+  }
+
+  std::unique_ptr<Pass> take_idle() {
+    const std::lock_guard lock(mutex);
+    if (idle.empty()) return nullptr;
+    std::unique_ptr<Pass> pass = std::move(idle.back());
+    idle.pop_back();
     return pass;
   }
 
@@ -120,7 +115,7 @@ struct Predictor::State {
  private:
   std::unique_ptr<Device> device;
   std::mutex mutex;
-  IdlePasses single, batch;
+  std::vector<std::unique_ptr<Pass>> idle;
 };
 
 Predictor::Predictor(const std::string& path, const PredictorOptions& options)

@@ -126,6 +126,16 @@ TEST_CASE("A row alone gives the same bits each time") {
   for (int i = 0; i < 10; ++i) CHECK(made.predictor.predict(row) == first);
 }
 
+TEST_CASE("Calls of few rows and of many give the same, whichever come first") {
+  ModelUse use = use_of(classes_model(), {DType::u8, {6}, {convert(DType::f32)}});
+  use.batch_rows = 2'000'000'000;  // memory is taken for what comes, not for what is said
+  const Made made(use);
+  const Bytes one{1, 2, 3, 4, 5, 6}, three{1, 2, 3, 4, 5, 6, 9, 8, 7, 6, 5, 4, 0, 0, 0, 255, 1, 1};
+  const Floats first = made.predictor.predict(one), many = made.predictor.predict(three);
+  CHECK(made.predictor.predict(one) == first);
+  CHECK(made.predictor.predict(three) == many);
+}
+
 TEST_CASE("A caller who prepares rows himself gives float32 inputs") {
   const Made made(use_of(small_model(), halved_bytes()), {.node = {}, .is_prepared = true});
   CHECK(made.predictor.row().row_shape == RowShape{2});
