@@ -2,7 +2,7 @@
 //
 //   data:    inputs [n, I], targets [n, O], optional weights [n]
 //   model:   snapshots, one an epoch
-//   metrics: at the end of each epoch: the metrics asked for, and the seconds that the evaluation took
+//   metrics: at the end of each epoch: the metrics asked for, and the seconds that the evaluation took; with the model that was measured
 #include "batch/batch_check.hpp"
 #include "batch/model_ends.hpp"
 
@@ -67,9 +67,12 @@ class Evaluator final : public Serial {
   }
 
   void infer(InferContext& ctx) override {
-    ctx.output("metrics", PortSpec::of_kind(PortKind::metrics));
     const PortSpec& data = ctx.input("data");
     const std::shared_ptr<const ModelSpec>& model = ctx.input("model").model;
+    PortSpec port = PortSpec::of_kind(PortKind::metrics);
+    port.model = model;
+    port.loss = ctx.input("model").loss;
+    ctx.output("metrics", std::move(port));
     // A plugin's model port may not say what will come, nor for which loss.
     if (model) check_metrics(metrics_, ctx.input("model").loss, *model, *data.find("targets"), ctx);
     if (model) choose_metrics(ctx.input("model").loss);
@@ -207,6 +210,7 @@ class Evaluator final : public Serial {
     check_.end_epoch(*reporter_);
     take_late_sums(ctx);
     output_packet.metrics = metrics_of(sum_over_ranks(*communicator_, epoch_.batches, reduction_), epoch);
+    output_packet.model = std::move(epoch_.model);
     output_packet.last_in_epoch = true;
     epoch_ = {};
     ctx.emit("metrics", std::move(output_packet));

@@ -1,12 +1,14 @@
 // Trains a stack of layers, one step a batch.
 //
 //   in:      inputs [n, I], targets [n, O], optional weights [n]
-//   metrics: at the end of each epoch: loss, the metrics asked for, seconds, samples_per_second
+//   metrics: at the end of each epoch: loss, the metrics asked for, seconds, samples_per_second; with the model
 //   model:   at the end of each epoch: an immutable snapshot of the weights
 #include "batch/batch_check.hpp"
 #include "batch/model_ends.hpp"
+#include "training/frozen_layers.hpp"
 #include "training/initial_weights.hpp"
 #include "training/rank_agreement.hpp"
+#include "training/recovery.hpp"
 #include "training/running_epoch.hpp"
 
 #include <millrace/error.hpp>
@@ -77,6 +79,8 @@ class Trainer final : public Serial {
                      "A safetensors file, such as a checkpoint: layers that it has begin with its weights, the others "
                      "as the seed says.")
                    .optional())
+        .param(freeze_param())
+        .param(Recovery::param())
         .state(StateKind::resumable)
         .reads_on_device()
         .communicates()
@@ -85,7 +89,12 @@ class Trainer final : public Serial {
             "loss: categorical_crossentropy}}");
   }
 
-  explicit Trainer(const ParamValue& params) : layers_(params["model"]) {
+  explicit Trainer(const ParamValue& params)
+      : layers_(params["model"]),
+        freeze_(params["freeze"]),
+        on_nan_(Recovery::kind_from(params["on_nan"].text())),
+        recovery_(on_nan_) {
+    spec_.checks_gradient = recovery_.is_wanted();
     spec_.loss = loss_from(params["loss"].text());
     spec_.optimizer = {params["optimizer"].alternative(), params["optimizer"].alternative_params()};
     spec_.reduction = params["reduction"].text() == "ordered" ? Reduction::ordered : Reduction::fast;
@@ -118,11 +127,15 @@ class Trainer final : public Serial {
     check_.begin(spec_.loss, in, on_host_);
     step_ = make_train_step(ctx.device(), spec_);
     if (!init_from_.empty()) load_initial_weights(init_from_, *spec_.model, *step_);
+    recovery_.open(*step_, *reporter_);
   }
 
   void process(SerialContext& ctx) override {
     const Packet& batch = ctx.input("in");
-    if (!epoch_.is(batch.header.epoch)) epoch_.begin(batch.header.epoch);
+    if (!epoch_.is(batch.header.epoch)) {
+      epoch_.begin(batch.header.epoch);
+      recovery_.begin_epoch();
+    }
     if (batch.header.epoch > 0 && rows_over_ranks(batch) > 0 && !epoch_.was_taken(batch.header)) {
       train(ctx, batch);
       ctx.keep_until(step_->enqueued(), batch);
@@ -137,10 +150,12 @@ class Trainer final : public Serial {
   void save(StageState& state) const override {
     step_->save(state);
     epoch_.save(state, step_->sums_so_far());
+    recovery_.save(state);
   }
   void load(const StageState& state) override {
     step_->load(state);
     epoch_.load(state);
+    recovery_.load(state);
   }
 
  private:
@@ -178,7 +193,9 @@ class Trainer final : public Serial {
   }
 
   void infer_model(const PortSpec& in, const TensorSpec& inputs, const TensorSpec& targets, InferContext& ctx) {
-    const auto model = std::make_shared<const ModelSpec>(build_model(layers_, inputs.row_shape[0], ctx, "model"));
+    ModelSpec built = build_model(layers_, inputs.row_shape[0], ctx, "model");
+    freeze_layers(freeze_, built, ctx);
+    const auto model = std::make_shared<const ModelSpec>(std::move(built));
     const std::string last_path = fmt::format("model.{}", model->layers.size() - 1);
     check_loss(*model, spec_.loss, last_path, ctx);
     check_targets(targets, *model, last_path, ctx);
@@ -188,12 +205,14 @@ class Trainer final : public Serial {
     spec_.targets = targets;
     spec_.weighted = in.find("weights") != nullptr;
     ctx.uses_memory("training step", train_step_bytes(spec_, ctx.device()));
-    ctx.output("metrics", PortSpec::of_kind(PortKind::metrics));
+    Recovery::infer(on_nan_, spec_, ctx);
     PortSpec port = PortSpec::of_kind(PortKind::model);
     port.model = model;
     port.loss = spec_.loss;
     port.reduction = spec_.reduction;
-    ctx.output("model", std::move(port));
+    ctx.output("model", port);
+    port.kind = PortKind::metrics;
+    ctx.output("metrics", std::move(port));
   }
 
   void train(SerialContext& ctx, const Packet& packet) {
@@ -217,10 +236,14 @@ class Trainer final : public Serial {
   /// The place in the error is that of the batch; which layer it was the weights tell.
   BatchSums train_step(const TrainBatch& batch, const Packet& packet) {
     try {
-      return step_->train(batch);
+      const BatchSums sums = step_->train(batch);
+      recovery_.step_done();
+      return sums;
     } catch (Error& error) {
       if (error.kind() != ErrorKind::diverged) throw;
-      if (const std::string data = on_host_ ? not_finite_in(packet) : ""; !data.empty())
+      const std::string data = on_host_ ? not_finite_in(packet) : "";
+      if (recovery_.goes_on(error, data, batch.epoch, epoch_.batches() + 1)) return {};
+      if (!data.empty())
         throw Error(error.kind(), error.name(), fmt::format("{}: {}", error.message(), data), kFiniteData);
       error.add_note(weights_note(batch.epoch));
       throw;
@@ -261,6 +284,7 @@ class Trainer final : public Serial {
     std::vector<std::string> names{"loss"};
     for (const std::string& name : millrace::metric_names())
       if (wants(name)) names.push_back(name);
+    for (const std::string& name : recovery_.metric_names()) names.push_back(name);
     names.insert(names.end(), {"seconds", "samples_per_second"});
     return names;
   }
@@ -274,6 +298,7 @@ class Trainer final : public Serial {
     metrics->set("loss", mean_of("loss", sums));
     for (const std::string& name : millrace::metric_names())
       if (wants(name)) metrics->set(name, mean_of(name, sums));
+    recovery_.add_to(*metrics);
     metrics->set("seconds", seconds);
     metrics->set("samples_per_second", sums.samples / std::max(seconds, 1e-9));
     if (const auto deviation = step_->reduction_deviation()) metrics->set("reduction_deviation", *deviation);
@@ -286,8 +311,9 @@ class Trainer final : public Serial {
     const BatchSums late = step_->take_sums();
     epoch_.add_late(late, late.samples != 0 ? ctx.seconds() : 0);
     epoch_.add_up_ranks();
+    recovery_.end_epoch(epoch);
     metrics.metrics = epoch_metrics_of(epoch);
-    model.model = step_->snapshot(epoch);
+    model.model = metrics.model = step_->snapshot(epoch);
     require_equal_weights(*communicator_, *model.model, epoch);
     metrics.last_in_epoch = model.last_in_epoch = true;
     // The model first: an epoch whose weights are not finite is not listed.
@@ -296,7 +322,9 @@ class Trainer final : public Serial {
     agree_on_stop(*communicator_);
   }
 
-  ParamValue layers_;
+  ParamValue layers_, freeze_;
+  Recovery::Kind on_nan_;
+  Recovery recovery_;
   std::vector<std::string> metrics_;
   std::string init_from_;  ///< empty: every layer begins with what the seed gives
   TrainSpec spec_;

@@ -20,6 +20,7 @@ set(MILLRACE_CUDA_SOURCES
   step/step_plan.cpp
   step/step_program.cpp
   device/time_account.cpp
+  step/trained_layers.cpp
   step/train_step.cpp
   ../nn/optimizer.cpp)
 list(TRANSFORM MILLRACE_CUDA_SOURCES PREPEND "${CMAKE_SOURCE_DIR}/framework/cuda/")

@@ -136,6 +136,12 @@ std::int64_t ModelSpec::parameters() const {
   return sum;
 }
 
+std::int64_t ModelSpec::trainable_parameters() const {
+  std::int64_t sum = 0;
+  for (const LayerSpec& layer : layers) sum += layer.is_frozen ? 0 : layer.parameters();
+  return sum;
+}
+
 ModelSpec build_model(const ParamValue& layers, std::int64_t inputs, InferContext& ctx, const std::string& path) {
   ModelSpec model;
   model.inputs = inputs;

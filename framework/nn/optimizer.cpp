@@ -26,6 +26,8 @@ const ParamValue* given(const OptimizerSpec& spec, std::string_view name) {
   return value && !value->is_null() ? value : nullptr;
 }
 
+constexpr std::string_view kLearningRate = "learning_rate";
+
 double number_of(const ParamValue& value) {
   if (value.is_boolean()) return value.boolean() ? 1 : 0;
   return value.number();
@@ -65,8 +67,11 @@ Optimizer::Optimizer(const OptimizerSpec& spec) {
   if (!is_known)
     throw Error(ErrorKind::run, "unknown-optimizer", "there is no optimizer `" + spec.name + "`",
                 "use one of: " + names());
+  learning_rate_ = values_[kLearningRate];
   if (const ParamValue* norm = given(spec, "clip_norm")) clip_norm_ = norm->number();
 }
+
+void Optimizer::scale_learning_rate(double factor) { values_.replace(kLearningRate, learning_rate_ * factor); }
 
 std::vector<float> Optimizer::initial_state() const {
   std::vector<float> values;

@@ -24,12 +24,15 @@ class Optimizer {
   std::vector<std::string> slot_names() const;
   /// Largest global norm of the gradient; 0 when it is not clipped.
   double clip_norm() const { return clip_norm_; }
+  /// From now on the learning rate is the spec's times `factor`.
+  void scale_learning_rate(double factor);
   /// `step` counts from 1.
   Coefficients coefficients(std::uint64_t step) const;
 
  private:
   UpdateRule rule_{};
   OptimizerValues values_;
+  double learning_rate_ = 0;  ///< as the spec has it
   double clip_norm_ = 0;
 };
 

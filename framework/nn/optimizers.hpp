@@ -41,6 +41,10 @@ struct OptimizerParam {
 class OptimizerValues {
  public:
   void set(const char* name, double value) { values_.emplace_back(name, value); }
+  /// Another value for one that has been set.
+  void replace(std::string_view name, double value) {
+    std::find_if(values_.begin(), values_.end(), [&](const auto& v) { return v.first == name; })->second = value;
+  }
   /// Of a parameter that has been set.
   double operator[](std::string_view name) const {
     return std::find_if(values_.begin(), values_.end(), [&](const auto& v) { return v.first == name; })->second;
@@ -57,7 +61,8 @@ class OptimizerValues {
 // --- parameters that several optimizers have ---------------------------------------------------------------------------
 
 constexpr OptimizerParam learning_rate(double value) {
-  return {"learning_rate", OptimizerParam::Range::above_zero, value, "Size of a step."};
+  return {"learning_rate", OptimizerParam::Range::above_zero, value,
+          "Size of a step."};  // Optimizer scales it by its name
 }
 constexpr OptimizerParam momentum() {
   return {"momentum", OptimizerParam::Range::share, 0, "Share of the last step that is kept in the next."};

@@ -118,7 +118,7 @@ class CallMaker {
     const Random random(one_.seed, "test-stage/" + name);
     if (port.kind == PortKind::metrics)
       packet.metrics = std::make_shared<const Metrics>(Metrics{epoch, {{"loss", 0.5}, {"accuracy", 0.25}}});
-    if (port.kind == PortKind::model) packet.model = make_snapshot(port, random, epoch);
+    if (port.model != nullptr) packet.model = make_snapshot(port, random, epoch);
     if (port.kind != PortKind::data) return packet;
     packet.rows = rows_;
     auto ids = std::make_shared<std::vector<std::uint64_t>>(static_cast<std::size_t>(rows_));

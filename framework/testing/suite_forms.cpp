@@ -142,8 +142,10 @@ class FormSearch {
       const std::string field = all[i].field.empty() ? std::string(kValueField) : all[i].field;
       port_of(all[i].port).fields.push_back({field, std::move(spec)});
     }
-    for (auto& [name, port] : form.inputs)
+    for (auto& [name, port] : form.inputs) {
+      if (port.kind == PortKind::metrics) port.model = model_of(extents_.front(), extents_.back());
       if (port.kind == PortKind::model) port.model = model_of(extents_[digits.front()], extents_[digits.back()]);
+    }
     return form;
   }
 

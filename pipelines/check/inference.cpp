@@ -115,6 +115,12 @@ class NodeInference final : public PortInference {
   void measures(std::string_view output, std::vector<std::string> names) override {
     result_.measures.emplace_back(output, std::move(names));
   }
+  std::vector<std::string> measured(std::string_view input) const override {
+    for (const ValidatedEdge& edge : result_.inputs)
+      for (const auto& [output, names] : graph_.nodes[edge.from_node].measures)
+        if (edge.port == input && output == edge.from_port) return names;
+    return {};
+  }
   void reports(std::string_view input, std::string prefix) override {
     result_.reports.emplace_back(input, std::move(prefix));
   }

@@ -130,7 +130,8 @@ std::size_t decoded_bytes(const ValidatedGraph& graph, const ValidatedNode& node
 std::size_t model_bytes(const ValidatedNode& node, std::uint32_t epochs_ahead) {
   std::size_t bytes = 0;
   for (const auto& [port, spec] : node.outputs)
-    if (spec.model) bytes += (std::size_t{epochs_ahead} + 2) * as_size(spec.model->parameters()) * sizeof(float);
+    if (spec.model && spec.kind == PortKind::model)
+      bytes += (std::size_t{epochs_ahead} + 2) * as_size(spec.model->parameters()) * sizeof(float);
   return bytes;
 }
 
@@ -171,7 +172,18 @@ std::size_t state_bytes(const ValidatedNode& node) {
     slots = optimizer_slots({optimizer->alternative(), optimizer->alternative_params()}).size();
   std::size_t bytes = 0;
   for (const auto& [port, spec] : node.outputs)
-    if (spec.model) bytes += as_size(spec.model->parameters()) * sizeof(float) * (1 + slots);
+    if (spec.model && spec.kind == PortKind::model)
+      bytes += as_size(spec.model->parameters()) * sizeof(float) * (1 + slots);
+  return bytes;
+}
+
+/// Who judges epochs saves the weights that it keeps, which is the memory that it has declared.
+std::size_t judge_bytes(const ValidatedGraph& graph, const ValidatedNode& node) {
+  if (node.info->spec.state() != StateKind::checkpointable || node.inputs.empty()) return 0;
+  for (const ValidatedEdge& edge : node.inputs)
+    if (graph.spec_of(edge).kind != PortKind::metrics) return 0;
+  std::size_t bytes = 0;
+  for (const MemoryUse& use : node.memory) bytes += use.bytes;
   return bytes;
 }
 
@@ -184,6 +196,7 @@ std::size_t kept_bytes(const ValidatedGraph& graph) {
     return graph.is_trainer(node) && node.info->spec.state() == StateKind::resumable;
   };
   const bool is_only = std::count_if(graph.nodes.begin(), graph.nodes.end(), is_kept) <= 1;
+  for (const ValidatedNode& node : graph.nodes) bytes += kCopiesOfState * judge_bytes(graph, node);
   for (const ValidatedNode& node : graph.nodes)  // of several each waits for the others, and is copied from there
     if (is_kept(node)) bytes += (kCopiesOfState + (is_only ? 0 : 1)) * state_bytes(node);
   return bytes;

@@ -5,14 +5,24 @@
 #include "stalled_attempts.hpp"
 
 #include <millrace/error.hpp>
+#include <millrace/model.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace millrace::pipelines {
 namespace {
+
+constexpr const char* kSaveFailed = "checkpoint-failed";
+
+/// What ends a run whose `keep: {on_failed_save: stop}` wants it.
+Error save_failure(const Error& error) {
+  return {ErrorKind::output, kSaveFailed, "a checkpoint was not kept: " + error.message(),
+          "make room, then `pipeline-run resume`: the last checkpoint that was kept is good"};
+}
 
 template <class Step>
 void guarded(RunReport& report, const Step& step) {
@@ -38,10 +48,14 @@ KeptRun::KeptRun(RunFolder folder, const ValidatedGraph& graph, const KeepSpec& 
       probes_(
           graph, recorder_.folder().attempt(), [this](const JournalLine& line) { return recorder_.try_append(line); },
           from_.probe),
+      nodes_(kept_nodes(graph)),
+      uses_(uses),
+      ends_at_failed_save_(kept.ends_at_failed_save),
       keeper_(graph, recorder_.folder().checkpoints_folder(), checkpoint_policy(kept, uses),
               {.written = [this](const WrittenCheckpoint& written) { keep(written); },
                .before_removal = [this] { recorder_.folder().claim().beat(); },
-               .taken = [this](const std::string& node, const StatePosition& at) { probes_.taken(node, at); }},
+               .taken = [this](const std::string& node, const StatePosition& at) { probes_.taken(node, at); },
+               .failed = [this](const Error& error) { not_kept(error); }},
               before_of(from_, recorder_.folder().path())),
       capsules_(graph, recorder_.folder().attempt_folder() + "/capsules") {
   if (kept.has_events) recorder_.write_events(from_.epochs);
@@ -85,11 +99,22 @@ void KeptRun::give_up_stalled(RunReport& report) const {
   for (RunFailure& failure : report.failures) failure.notes.push_back(note);
 }
 
-void KeptRun::warn_of_failures(RunReport& report) {
+void KeptRun::not_kept(const Error& error) {
+  if (ends_at_failed_save_) recorder_.end_run(save_failure(error));
+}
+
+// The run may have ended before anybody could end it for that.
+void KeptRun::tell_failures(RunReport& report) {
   const std::optional<Error> error = keeper_.first_failure();
   if (!error) return;
+  report.failed_saves = keeper_.failures();
+  if (ends_at_failed_save_) {
+    const auto is_told = [](const RunFailure& failure) { return failure.name == kSaveFailed; };
+    if (std::ranges::none_of(report.failures, is_told)) add_lost_output(report, save_failure(*error));
+    return;
+  }
   RunWarning warning{error->problem()};
-  warning.name = "checkpoint-failed";
+  warning.name = kSaveFailed;
   warning.message = "a checkpoint was not kept: " + warning.message;
   warning.count = keeper_.failures();
   recorder_.log(render(diagnostic_of(warning)) + "\n");
@@ -110,9 +135,31 @@ void KeptRun::tell_capsules(RunReport& report) {
   capsules_.finish(read_past_run(recorder_.folder().metrics_path()), path(), report);
 }
 
+// Weights alone, so that who goes on with the run takes its last checkpoint, and who uses its model takes this.
+void KeptRun::keep_restored(const RunReport& report) {
+  Checkpoint weights;
+  weights.position.is_epoch_complete = true;
+  weights.metadata = uses_;
+  for (const EarlyStop& stop : report.early_stops)
+    if (stop.is_restored) weights.position.epoch = std::max(weights.position.epoch, stop.best_epoch);
+  if (weights.position.epoch == 0) return;
+  for (const TrainedModel& trained : report.models)
+    for (const KeptNode& node : nodes_) {
+      if (node.name != trained.node || node.model == nullptr) continue;
+      StageState state;
+      state.put("weights", std::as_bytes(trained.model->weights()));
+      weights.trainers.push_back({node.name, node.model, {}, std::move(state)});
+    }
+  const RunFolder& folder = recorder_.folder();
+  const CheckpointFile file = write_checkpoint(folder.checkpoints_folder() + "/" + kRestoredFile, weights);
+  recorder_.append_synced(
+      checkpoint_line(folder.attempt(), {weights.position, folder.checkpoint_place(kRestoredFile), {}, true}, file));
+}
+
 void KeptRun::end(RunReport& report, const std::function<std::string()>& summary) {
   keeper_.finish();
-  warn_of_failures(report);
+  tell_failures(report);
+  guarded(report, [&] { keep_restored(report); });
   guarded(report, [&] { tell_capsules(report); });
   give_up_stalled(report);
   if (const Diagnostics failures = failures_of(report); !failures.empty()) recorder_.log(render(failures));
@@ -133,6 +180,7 @@ CheckpointPolicy checkpoint_policy(const KeepSpec& keep, const SafetensorsMetada
   policy.every = std::chrono::duration<double>(keep.every_seconds);
   policy.stay = {.keep_last = keep.last, .best_metric = keep.monitor, .is_best_largest = keep.is_largest_best};
   policy.metadata = uses;
+  policy.ends_run = keep.ends_at_failed_save;
   return policy;
 }
 

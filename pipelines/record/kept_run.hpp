@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace millrace::pipelines {
 
@@ -32,19 +33,25 @@ class KeptRun {
   /// Whether the run has failed because it does not go on as it went before (`resume-diverges`): what it went on from is then not taken again, and
   /// the journal says so. Before the end.
   bool refuses_start(const RunReport& report);
-  /// The run is over: the last checkpoint is written, `report` warns of those that could not be, and the journal is closed. `summary` is called then,
+  /// The run is over: the last checkpoint is written, and the weights that the run has restored; `report` warns of checkpoints that could not be written, or has
+  /// failed for them, as the policy says, and the journal is closed. `summary` is called then,
   /// and what it returns is the run's summary. What could not be written is one of the report's failures. Any thread, once.
   void end(RunReport& report, const std::function<std::string()>& summary);
 
  private:
   void keep(const WrittenCheckpoint& written);
-  void warn_of_failures(RunReport& report);
+  void not_kept(const Error& error);
+  void tell_failures(RunReport& report);
+  void keep_restored(const RunReport& report);
   void give_up_stalled(RunReport& report) const;
   void tell_capsules(RunReport& report);
 
   Resumption from_;
   RunRecorder recorder_;
   Probes probes_;
+  std::vector<KeptNode> nodes_;
+  SafetensorsMetadata uses_;
+  bool ends_at_failed_save_;
   CheckpointKeeper keeper_;
   CapsuleKeeper capsules_;
 };

@@ -75,6 +75,16 @@ void RunRecorder::throw_fault() {
   if (fault_) std::rethrow_exception(std::exchange(fault_, nullptr));
 }
 
+void RunRecorder::end_run(const Error& error) {
+  const std::lock_guard lock(fault_mutex_);
+  if (!end_) end_ = error;
+}
+
+void RunRecorder::throw_end() {
+  const std::lock_guard lock(fault_mutex_);
+  if (end_ && !std::exchange(has_ended_, true)) throw Error(*end_);
+}
+
 bool RunRecorder::append(const Metrics& metrics) {
   const std::lock_guard lock(mutex_);
   {
@@ -162,6 +172,7 @@ void RunRecorder::epoch(const Metrics& metrics, bool complete) {
   if (complete && append(metrics) && told_) told_(metrics);
   if (inner_ != nullptr) inner_->epoch(metrics, complete);
   if (complete) throw_fault();
+  if (complete) throw_end();
 }
 
 void RunRecorder::print(std::string_view text) {

@@ -6,6 +6,7 @@
 #include "record/folder/run_folder.hpp"
 #include "run/report/run_observer.hpp"
 
+#include <millrace/error.hpp>
 #include <millrace/files/journal.hpp>
 
 #include <condition_variable>
@@ -54,6 +55,8 @@ class RunRecorder final : public RunObserver {
   void when_stepped(std::function<void(const std::string& node, const StepProgress&)> stepped) {
     stepped_ = std::move(stepped);
   }
+  /// The run is to end, in order, when its epoch is complete: epoch() throws the error then. Of several the first counts. Any thread.
+  void end_run(const Error& error);
   /// Adds a text to the log. What fails is told as above.
   void log(std::string_view text);
   /// Everything is on the disk. Throws what could not be written and has not been told yet. Any
@@ -75,6 +78,7 @@ class RunRecorder final : public RunObserver {
   bool sync_once(std::unique_lock<std::mutex>& lock);
   void note_fault();
   void throw_fault();
+  void throw_end();
 
   RunFolder folder_;
   RunObserver* inner_ = nullptr;
@@ -92,6 +96,8 @@ class RunRecorder final : public RunObserver {
   std::mutex fault_mutex_;  // of what follows; taken last
   std::exception_ptr fault_;
   bool is_faulty_ = false;
+  std::optional<Error> end_;
+  bool has_ended_ = false;
 
   std::mutex closing_;
   std::thread thread_;

@@ -10,6 +10,7 @@
 #include "run/nodes/serial_adapter.hpp"
 #include "run/nodes/source_adapter.hpp"
 #include "run/nodes/transform_adapter.hpp"
+#include "run/report/early_stops.hpp"
 #include "run_failures.hpp"
 #include "work_check.hpp"
 
@@ -168,16 +169,17 @@ void Run::build() {
       stop_.fail(std::current_exception());
     }
   };
-  ledger_ = CreditLedger::make(source_budgets(graph_, sources_),
-                               EpochGate(graph_.first_epoch, graph_.epochs, graph_.epochs_ahead, sources_.size()),
-                               std::move(hooks));
+  ledger_ = CreditLedger::make(
+      source_budgets(graph_, sources_),
+      EpochGate(graph_.first_epoch, std::min(graph_.epochs, graph_.last_epoch), graph_.epochs_ahead, sources_.size()),
+      std::move(hooks));
   WaiterHooks wait_hooks;
   wait_hooks.reserve = [this] { flow_->reserve(); };
   wait_hooks.release = [this] { flow_->release(); };
   wait_hooks.give_up = [this] { device_->abandon(); };
   waiter_ = std::make_unique<EventWaiter>(device_timeout_, std::move(wait_hooks));
   const NodeServices services{stop_,        *ledger_,  *device_, memory_->host(), *waiter_,
-                              graph_.ranks, &history_, states_,  failed_calls_};
+                              graph_.ranks, &history_, states_,  failed_calls_,  graph_.epochs};
   for (ValidatedNode& node : graph_.nodes) {
     nodes_.push_back(make_adapter(node, services));
     contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_, peers_, strict_));
@@ -391,6 +393,7 @@ void Run::conclude(RunReport& report, const EpochCut& cut) const {
     report.exit_code = 128 + stop_.signal();
     report.reason = fmt::format("signal {}", stop_.signal());
   }
+  add_early_stops(graph_, history_.best_epochs(), report);
 }
 
 RunReport Run::take_report() {

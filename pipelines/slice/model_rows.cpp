@@ -113,7 +113,7 @@ void set_batch_rows(ModelRows& rows) {
 
 void set_model(const ValidatedNode& trainer, ModelRows& rows) {
   for (const auto& [name, port] : trainer.outputs)
-    if (port.model) {
+    if (port.model && port.kind == PortKind::model) {
       rows.model = port.model;
       rows.loss = port.loss;
     }

@@ -1,5 +1,6 @@
 """Whole runs on the emulated GPU: the CUDA part's own code, on the host. PIPELINE_RUN and MPIRUN are programs, GPU_FOLDER the folder of
 the GPU."""
+import glob
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import tempfile
 import unittest
 
 import kept_runs  # for what it does
+from checkpoint_files import read_tensors
 from idx_files import write_images
 
 PROGRAM = os.environ["PIPELINE_RUN"]
@@ -71,6 +73,30 @@ class Runs(EmulatedGpu):
         expected = self.report(device="cpu")
         for precision, relative in (("tf32", 0.01), ("bf16", 0.05)):
             self.check_near(self.report("--set", f"learn.precision={precision}"), expected, relative)
+
+    def weights(self, report):
+        return read_tensors(sorted(glob.glob(f"{report['run']}/checkpoints/*"))[-1])[1]
+
+    def test_frozen_layers_stay_and_the_others_learn_as_on_the_cpu(self):
+        for freeze, frozen, optimizer in (("[0]", "0", "rmsprop={clip_norm: 5}"), ("[0, 3]", "03", "adam={}"), ("[3]", "3", "rmsprop={}")):
+            words = ("--set", f"learn.freeze={freeze}", "--set", f"learn.optimizer.{optimizer}", "--set", "learn.model.0.dense.l2=0.001")
+            expected, report = self.report(*words, device="cpu"), self.report(*words)
+            self.check_near(report, expected, 1e-4)
+            ours, theirs = self.weights(report), self.weights(expected)
+            for layer in "035":
+                (self.assertEqual if layer in frozen else self.assertNotEqual)(ours[f"{layer}.weight"], theirs[f"{layer}.weight"], (freeze, layer))
+
+    def test_what_needs_each_step_at_once_is_refused_before_it_runs(self):
+        for on_nan in ("skip", "rollback"):
+            done = self.start("--set", f"learn.on_nan={on_nan}")
+            self.assertEqual(done.returncode, 3, done.stderr)
+            self.assertIn("error[on-nan-device]", done.stderr)
+
+    def test_a_run_that_ends_early_restores_its_best_weights(self):
+        words = ("--set", "epochs=4", "--set", "stop={stage: early_stop, in: evaluate.metrics, with: {patience: 100}}")
+        report = self.report("--no-keep", *words)
+        best = report["early_stop"]["stop"]["best_epoch"]
+        self.assertEqual(report["weights_sha256"], self.report("--no-keep", "--set", f"epochs={best}")["weights_sha256"])
 
     def test_no_order_of_the_gpus_work_changes_a_bit(self):
         ways = [((), {"seed": 2}), ((), {"seed": 3}), (("--threads", "1"), {"seed": 4}), (("--threads", "4"), {"seed": 5}),

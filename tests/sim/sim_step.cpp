@@ -124,6 +124,10 @@ class SimTrainStep final : public TrainStep {
     step_->save(state);
   }
   void load(const StageState& state) override { step_->load(state); }
+  void scale_learning_rate(double factor) override {
+    work_.synchronize();
+    step_->scale_learning_rate(factor);
+  }
   std::size_t memory_bytes() const override { return step_->memory_bytes(); }
   Event enqueued() override { return work_.last(); }
 

@@ -174,6 +174,45 @@ TEST_CASE("a float64 that is not finite, also as float32, is named with its samp
   CHECK_THAT(told_of(1e300), EndsWith("sample 1 has 1e+300 (inf as float32) in `inputs`"));
 }
 
+TEST_CASE("a step that is left out or gone back from has changed no weight, and is warned of once") {
+  const auto after = [](const char* on_nan, bool is_poisoned) {
+    StageTester t("trainer", classifier({{"on_nan", on_nan}}));
+    Packet poison = batch(16, 1, false, 0);
+    poison.fields[0].tensor = rows<float>({2}, std::vector<float>(32, std::numeric_limits<float>::quiet_NaN()));
+    for (int i = 0; is_poisoned && i < 2; ++i) t.push("in", poison);
+    t.push("in", batch(16, 1, true, 16));
+    CHECK(t.warnings().size() == (is_poisoned ? 1 : 0));
+    return std::pair(t.reported_model()->weights_sha256(), t.pop("metrics").metrics);
+  };
+  const auto [plain, none] = after("stop", false);
+  const auto [skipped, skips] = after("skip", true);
+  CHECK(skipped == plain);
+  CHECK(skips->find("skipped_steps") == 2.0);
+  CHECK(after("skip", false).first == plain);
+  const auto [back, halved] = after("rollback", true);
+  CHECK(back != plain);  // by a quarter of the rate
+  CHECK(halved->find("rollbacks") == 2.0);
+  CHECK(halved->find("learning_rate_factor") == 0.25);
+  CHECK_FALSE(none->find("skipped_steps"));
+}
+
+TEST_CASE("a trainer names the layers that can be frozen, and takes numbers of activations for a mistake") {
+  const auto told = [](List freeze) {
+    StageTester t("trainer", classifier({{"freeze", std::move(freeze)}}));
+    t.input("in", port_of({2}, {2}));
+    std::string names;
+    for (const InferError& error : t.infer()) names += error.name + " ";
+    for (const InferError& warning : t.warnings()) names += warning.name + " ";
+    return names;
+  };
+  using Number = std::int64_t;
+  CHECK(told({Number{0}}).empty());
+  CHECK(told({Number{1}}) == "freeze-no-weights ");  // 0 dense, 1 relu, 2 dense, 3 softmax
+  CHECK(told({Number{3}}) == "freeze-no-weights ");
+  CHECK(told({Number{4}}) == "unknown-layer ");
+  CHECK(told({Number{0}, Number{2}}) == "all-frozen ");
+}
+
 TEST_CASE("trainer asks for a flatten when rows are no vectors") {
   const auto errors = errors_of(classifier(), port_of({28, 28}, {2}));
   REQUIRE(errors.size() == 1);

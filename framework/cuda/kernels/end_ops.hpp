@@ -86,20 +86,20 @@ struct RecordTimestamp {
 struct SumWeights {
   static constexpr int kBlocks = 64;
   const float* weights = nullptr;
-  float* gradient = nullptr;
+  float* gradient = nullptr;  ///< null for a layer that is frozen
   std::int64_t elements = 0;
   float l2 = 0;
   WeightSums* partials = nullptr;  ///< [kBlocks]
 
   void accesses(AccessCollector& to) const {
     to.read(weights, elements);
-    to.touch(gradient, elements * static_cast<std::int64_t>(sizeof(float)), true, l2 > 0);
+    if (gradient != nullptr) to.touch(gradient, elements * static_cast<std::int64_t>(sizeof(float)), true, l2 > 0);
     to.write(partials, kBlocks);
   }
   MILLRACE_HOST_DEVICE WeightSums at(std::int64_t i) const {
     const float w = weights[i];
-    if (l2 > 0) gradient[i] += 2.0F * l2 * w;
-    const auto wide = static_cast<double>(w), g = static_cast<double>(gradient[i]);
+    if (l2 > 0 && gradient != nullptr) gradient[i] += 2.0F * l2 * w;
+    const auto wide = static_cast<double>(w), g = gradient != nullptr ? static_cast<double>(gradient[i]) : 0.0;
     return {static_cast<double>(l2) * (wide * wide), g * g};
   }
 };

@@ -2,6 +2,8 @@
 // a check that all is finite, update.
 #include "cuda/step/step_plan.hpp"
 
+#include "cuda/step/trained_layers.hpp"
+
 #include <millrace/random.hpp>
 #include <millrace/tensor.hpp>
 
@@ -17,17 +19,6 @@ Stored stored_form(const TensorSpec& spec) {
     return spec.stored_dtype() == DType::u8 ? Stored::class_u8 : Stored::class_i32;
   constexpr Stored kDense[] = {Stored::u8, Stored::i8, Stored::i16, Stored::i32, Stored::f32, Stored::f64};
   return kDense[static_cast<std::size_t>(spec.dtype)];
-}
-
-/// Layers without weights begin where the next one does.
-std::vector<nn::GradientBucket> gradient_pieces(const StepDemand& demand, const StepLayout& layout) {
-  std::vector<std::int64_t> starts(demand.model->layers.size());
-  std::int64_t next = layout.padded_weights.size();
-  for (std::size_t i = starts.size(); i-- > 0;) {
-    if (demand.model->layers[i].kind == LayerKind::dense) next = layout.padded_weights.of(i).kernel;
-    starts[i] = next;
-  }
-  return nn::gradient_buckets(starts, layout.padded_weights.size());
 }
 
 /// Writes the operations of one step down in order.
@@ -246,12 +237,13 @@ class Planner {
                                         state()});
   }
 
-  /// Gradient of the weights of dense layer i, then the gradient at the pre-activations of the dense layer before it.
+  /// Gradient of the weights of dense layer i, then the gradient at the pre-activations of the dense layer before it. A layer that is frozen
+  /// has none, and below the last that is not nobody needs one.
   void backward(std::size_t i) {
-    kernel_gradient(i);
+    if (!layers()[i].is_frozen) kernel_gradient(i);
     std::size_t before = i;
     while (before > 0 && !is_dense(before - 1)) --before;
-    if (before-- > 0) backward_through(i, before);
+    if (before-- > 0 && trains_up_to(*demand_.model, before)) backward_through(i, before);
   }
 
   /// dW = X^T dZ.
@@ -320,14 +312,15 @@ class Planner {
   /// Partial sums of every tensor; kernels carry the penalty.
   void sum_weights() {
     auto* partials = at<WeightSums>(layout_.partials);
-    const auto add = [&](std::int64_t offset, std::int64_t elements, float l2) {
-      ops_.emplace_back(SumWeights{weight_at(layout_.weights, offset), weight_at(layout_.gradient, offset), elements,
-                                   l2, partials + partial_count_});
+    const auto add = [&](std::size_t layer, std::int64_t offset, std::int64_t elements, float l2) {
+      float* const gradient = layers()[layer].is_frozen ? nullptr : weight_at(layout_.gradient, offset);
+      ops_.emplace_back(
+          SumWeights{weight_at(layout_.weights, offset), gradient, elements, l2, partials + partial_count_});
       partial_count_ += SumWeights::kBlocks;
     };
     for (const PaddedLayer& layer : layout_.padded_weights.layers()) {
-      add(layer.kernel, layer.inputs * layer.stride, layers()[layer.layer].l2);
-      if (layer.bias >= 0) add(layer.bias, layer.stride, 0);
+      add(layer.layer, layer.kernel, layer.inputs * layer.stride, layers()[layer.layer].l2);
+      if (layer.bias >= 0) add(layer.layer, layer.bias, layer.stride, 0);
     }
   }
 
@@ -360,12 +353,18 @@ class Planner {
   }
 
   void update() {
+    for (const auto& [first, end] : trained_ranges(layout_, *demand_.model)) update(first, end);
+  }
+
+  void update(std::int64_t first, std::int64_t end) {
     Update op;
     op.rule = demand_.rule;
-    op.elements = layout_.padded_weights.size();
+    op.elements = end - first;
     op.weights = values(layout_.weights, layout_.weights16);
-    op.gradient = at<float>(layout_.gradient);
-    for (std::size_t i = 0; i < layout_.optimizer.size(); ++i) op.slots[i] = at<float>(layout_.optimizer[i]);
+    op.weights.f32 += first;
+    if (op.weights.bf16 != nullptr) op.weights.bf16 += first;
+    op.gradient = at<float>(layout_.gradient) + first;
+    for (std::size_t i = 0; i < layout_.optimizer.size(); ++i) op.slots[i] = at<float>(layout_.optimizer[i]) + first;
     if (!update_needs_the_end()) op.verdicts = verdicts();
     op.state = state();
     ops_.emplace_back(op);

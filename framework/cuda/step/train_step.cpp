@@ -96,6 +96,8 @@ class CudaTrainStep final : public TrainStep {
                                                  memory_.download(memory_.layout().weights));
   }
 
+  void scale_learning_rate(double factor) override { optimizer_.scale_learning_rate(factor); }
+
   void save(StageState& state) const override {
     use_device(memory_.device_index());
     const auto put = [&](std::string name, std::size_t buffer) {

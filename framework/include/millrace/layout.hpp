@@ -131,6 +131,9 @@ constexpr void add_context_types(LayoutHash& hash) {
       .type<OutputPacket>(MILLRACE_DETAIL_AT(OutputPacket, ids), MILLRACE_DETAIL_AT(OutputPacket, first_row),
                           MILLRACE_DETAIL_AT(OutputPacket, last_in_epoch), MILLRACE_DETAIL_AT(OutputPacket, metrics),
                           MILLRACE_DETAIL_AT(OutputPacket, model))
+      .type<BestEpoch>(MILLRACE_DETAIL_AT(BestEpoch, metric), MILLRACE_DETAIL_AT(BestEpoch, epoch),
+                       MILLRACE_DETAIL_AT(BestEpoch, value), MILLRACE_DETAIL_AT(BestEpoch, waits),
+                       MILLRACE_DETAIL_AT(BestEpoch, decided_at), MILLRACE_DETAIL_AT(BestEpoch, model))
       .type<StageState>()
       .type<RowShare>(MILLRACE_DETAIL_AT(RowShare, size), MILLRACE_DETAIL_AT(RowShare, batch_rows))
       .type<Random>()
@@ -174,8 +177,8 @@ constexpr void add_model_types(LayoutHash& hash) {
   hash.type<TargetFault>(MILLRACE_DETAIL_AT(TargetFault, row))
       .type<LayerSpec>(MILLRACE_DETAIL_AT(LayerSpec, inputs), MILLRACE_DETAIL_AT(LayerSpec, activation),
                        MILLRACE_DETAIL_AT(LayerSpec, use_bias), MILLRACE_DETAIL_AT(LayerSpec, l2),
-                       MILLRACE_DETAIL_AT(LayerSpec, rate), MILLRACE_DETAIL_AT(LayerSpec, kernel_initializer),
-                       MILLRACE_DETAIL_AT(LayerSpec, kernel_offset))
+                       MILLRACE_DETAIL_AT(LayerSpec, rate), MILLRACE_DETAIL_AT(LayerSpec, is_frozen),
+                       MILLRACE_DETAIL_AT(LayerSpec, kernel_initializer), MILLRACE_DETAIL_AT(LayerSpec, kernel_offset))
       .type<ModelSpec>(MILLRACE_DETAIL_AT(ModelSpec, layers))
       .type<OptimizerSpec>(MILLRACE_DETAIL_AT(OptimizerSpec, params))
       .type<ModelSnapshot>()
@@ -196,7 +199,8 @@ constexpr void add_model_types(LayoutHash& hash) {
                        MILLRACE_DETAIL_AT(TrainSpec, seed), MILLRACE_DETAIL_AT(TrainSpec, max_batch_rows),
                        MILLRACE_DETAIL_AT(TrainSpec, inputs), MILLRACE_DETAIL_AT(TrainSpec, targets),
                        MILLRACE_DETAIL_AT(TrainSpec, weighted), MILLRACE_DETAIL_AT(TrainSpec, precision),
-                       MILLRACE_DETAIL_AT(TrainSpec, reduction), MILLRACE_DETAIL_AT(TrainSpec, communicator))
+                       MILLRACE_DETAIL_AT(TrainSpec, reduction), MILLRACE_DETAIL_AT(TrainSpec, communicator),
+                       MILLRACE_DETAIL_AT(TrainSpec, checks_gradient))
       .type<TrainBatch>(MILLRACE_DETAIL_AT(TrainBatch, targets), MILLRACE_DETAIL_AT(TrainBatch, weights),
                         MILLRACE_DETAIL_AT(TrainBatch, epoch), MILLRACE_DETAIL_AT(TrainBatch, sample_ids),
                         MILLRACE_DETAIL_AT(TrainBatch, rows_over_ranks), MILLRACE_DETAIL_AT(TrainBatch, last_in_epoch),

@@ -43,6 +43,7 @@ struct MILLRACE_EXPORT LayerSpec {
   bool use_bias = true;
   float l2 = 0;                                     ///< dense: adds l2 * sum(kernel^2) to the loss
   float rate = 0;                                   ///< dropout: share of units set to zero
+  bool is_frozen = false;                           ///< training leaves its weights as they are
   ParamValue kernel_initializer, bias_initializer;  ///< one-of values
   std::int64_t kernel_offset = 0, bias_offset = 0;  ///< into the flat buffer of weights, in floats
 
@@ -58,6 +59,8 @@ struct MILLRACE_EXPORT ModelSpec {
 
   std::int64_t outputs() const;
   std::int64_t parameters() const;
+  /// Those that training changes.
+  std::int64_t trainable_parameters() const;
 };
 
 /// Optimizer with its parameters; `params` is the checked record of the chosen alternative.
@@ -136,6 +139,8 @@ struct TrainSpec {
   Precision precision = Precision::float32;
   Reduction reduction = Reduction::fast;
   Communicator* communicator = nullptr;  ///< null, or of one rank: a process that is alone; outlives the step
+  /// "diverged" is thrown for a gradient that is not finite as well, on every device. Of a step on the CPU the next one can be taken then.
+  bool checks_gradient = false;
 };
 
 /// One batch. Its tensors are only read. `weights` is null unless the spec says weighted: f32, one a row. A row's weight scales
@@ -180,6 +185,8 @@ class MILLRACE_EXPORT TrainStep {
   virtual BatchSums sums_so_far() { return {}; }
   /// A copy of the weights as they stand; waits for the batches enqueued.
   virtual std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const = 0;
+  /// From the next step on the learning rate is the optimizer's times `factor`. Not part of what is saved.
+  virtual void scale_learning_rate(double factor) = 0;
   /// Weights, optimizer state and step counter.
   virtual void save(StageState&) const = 0;
   virtual void load(const StageState&) = 0;

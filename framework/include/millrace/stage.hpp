@@ -72,6 +72,8 @@ class MILLRACE_EXPORT InferContext {
   /// The names of what a metrics output will carry, in order. Two nodes whose metrics would bear one name are then an error of
   /// the config and not of the run.
   virtual void measures(std::string_view /*output*/, std::vector<std::string> /*names*/) {}
+  /// The names of what comes on a metrics input, in order; empty where nobody knows them yet.
+  virtual std::vector<std::string> measured(std::string_view /*input*/) const { return {}; }
   /// What comes on a metrics input is told to the user with `prefix` before each name, and not by the engine's own names.
   virtual void reports(std::string_view /*input*/, std::string /*prefix*/) {}
   /// The stage will read this file: the run's JSON names its digest, and the processes of a run compare theirs before any of
@@ -89,6 +91,17 @@ class MILLRACE_EXPORT InferContext {
   // NOLINTEND(performance-unnecessary-value-param)
 };
 
+/// The best epoch by a metric, as a stage that judges epochs sees it, and whether the run ends because none was better.
+struct BestEpoch {
+  std::string input, metric;     ///< the metrics input that it comes on, and its name there
+  std::uint32_t epoch = 0;       ///< 0: none has had a finite value
+  double value = 0;              ///< its value in that epoch
+  std::uint32_t waits = 0;       ///< epochs without a better one after which the run ends
+  std::uint32_t decided_at = 0;  ///< the epoch at whose end that was so, the first time; 0: it never was
+  /// The weights of the best epoch, for a run that ends with them in place of those that it has trained last; else null.
+  std::shared_ptr<const ModelSnapshot> model = {};
+};
+
 /// Where a stage tells the user how far it is. What leaves by its ports of metrics and models reaches the history and the report
 /// without this.
 class MILLRACE_EXPORT RunReporter {
@@ -101,6 +114,9 @@ class MILLRACE_EXPORT RunReporter {
   virtual void step(const StepProgress& progress) = 0;
   /// A model that leaves by no port. Throws Error("diverged", diverged) when a weight is not finite.
   virtual void model(std::shared_ptr<const ModelSnapshot> model) = 0;
+  /// Which epoch is the best; takes the place of what the node has told before. The run reports the model, where there is one, as that of its
+  /// trainer when it has come to its own end. Any thread.
+  virtual void best_epoch(const BestEpoch& /*best*/) {}
   /// Text for the user's standard output, a whole line or several, each ended by a newline. Any thread. What is printed in
   /// calls of an epoch is shown when the epoch has ended, in the order of the nodes.
   virtual void print(std::string_view text) = 0;
@@ -142,7 +158,7 @@ struct OutputPacket {
   std::uint64_t first_row = 0;
   bool last_in_epoch = false;
   std::shared_ptr<const Metrics> metrics;
-  std::shared_ptr<const ModelSnapshot> model;
+  std::shared_ptr<const ModelSnapshot> model;  ///< beside metrics: the one that they are of, where it is known
 
   /// Many rows of one tensor.
   static OutputPacket tensor(Tensor t, SampleIds ids, std::uint64_t first_row, bool last_in_epoch) {

@@ -57,7 +57,7 @@ JournalLine checkpoint_line(std::int64_t attempt, const KeptCheckpoint& kept, co
   JournalLine line;
   line.attempt = attempt;
   line.position = line_position(kept.position);
-  line.kind = kCheckpointLine;
+  line.kind = kept.is_restored ? kRestoredLine : kCheckpointLine;
   line.values = {{kPath, kept.path},
                  {kComplete, kept.position.is_epoch_complete},
                  {kBatch, static_cast<std::int64_t>(kept.position.batch)},
@@ -78,7 +78,7 @@ JournalLine refused_line(std::int64_t attempt, const KeptCheckpoint& kept) {
 
 // The line that told of it stays where it was; those behind it are of what is done again.
 std::optional<std::string> note_checkpoint(const JournalLine& line, std::vector<KeptCheckpoint>& kept) {
-  if (line.kind == kCheckpointLine) kept.push_back(kept_checkpoint_of(line));
+  if (line.kind == kCheckpointLine || line.kind == kRestoredLine) kept.push_back(kept_checkpoint_of(line));
   if (line.kind != kRefusedLine) return {};
   std::string path = value_of<std::string>(line, kPath, "");
   std::erase_if(kept, [&](const KeptCheckpoint& one) { return one.path == path; });
@@ -91,7 +91,8 @@ KeptCheckpoint kept_checkpoint_of(const JournalLine& line) {
   at.epoch = static_cast<std::uint32_t>(line.position.epoch - (at.is_epoch_complete ? 1 : 0));
   at.batch = static_cast<std::uint64_t>(value_of<std::int64_t>(line, kBatch, 0));
   at.row = static_cast<std::uint64_t>(value_of<std::int64_t>(line, kRow, 0));
-  return {at, value_of<std::string>(line, kPath, ""), value_of<std::string>(line, kSha256, "")};
+  return {at, value_of<std::string>(line, kPath, ""), value_of<std::string>(line, kSha256, ""),
+          line.kind == kRestoredLine};
 }
 
 bool is_own_place(const KeptCheckpoint& kept) {
@@ -99,7 +100,7 @@ bool is_own_place(const KeptCheckpoint& kept) {
   if (std::distance(path.begin(), path.end()) != 4) return false;
   const std::string attempt = std::next(path.begin())->string();
   const bool is_number = !attempt.empty() && attempt.find_first_not_of("0123456789") == std::string::npos;
-  const fs::path own = fs::path(kRunAttempts) / attempt / kRunCheckpoints / checkpoint_name(kept.position);
+  const fs::path own = fs::path(kRunAttempts) / attempt / kRunCheckpoints / (kept.is_restored ? kRestoredFile : checkpoint_name(kept.position));
   return is_number && kept.path == own.string();
 }
 

@@ -23,13 +23,23 @@ void transpose(const std::byte* from, std::size_t rows, std::size_t columns, std
 
 }  // namespace
 
+std::vector<std::size_t> module_numbers(const ModelSpec& model) {
+  std::vector<std::size_t> numbers;
+  std::size_t next = 0;
+  for (const LayerSpec& layer : model.layers) {
+    numbers.push_back(next++);
+    if (layer.kind == LayerKind::dense && layer.activation != Activation::linear) ++next;
+  }
+  return numbers;
+}
+
 std::vector<ModelTensor> model_tensors(const ModelSpec& model) {
   std::vector<ModelTensor> tensors;
-  std::size_t module = 0;
-  for (const LayerSpec& layer : model.layers) {
-    const std::size_t at = module++;
+  const std::vector<std::size_t> modules = module_numbers(model);
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const LayerSpec& layer = model.layers[i];
+    const std::size_t at = modules[i];
     if (layer.kind == LayerKind::dropout) continue;
-    if (layer.activation != Activation::linear) ++module;
     tensors.push_back({module_name(at, "weight"),
                        {layer.outputs, layer.inputs},
                        static_cast<std::size_t>(layer.kernel_offset),

@@ -20,6 +20,9 @@ struct ModelTensor {
   bool is_matrix() const { return shape.size() == 2; }
 };
 
+/// As millrace::module_numbers.
+std::vector<std::size_t> module_numbers(const ModelSpec& model);
+
 /// In the order of the layers, each one's matrix first. Modules are counted as torch's Sequential would count them.
 std::vector<ModelTensor> model_tensors(const ModelSpec& model);
 

@@ -9,6 +9,8 @@
 
 namespace millrace {
 
+std::vector<std::size_t> module_numbers(const ModelSpec& model) { return nn::module_numbers(model); }
+
 void for_each_weight(const ModelSnapshot& model, const std::function<void(const SafetensorsTensor&)>& take) {
   const std::span<const std::byte> flat = std::as_bytes(model.weights());
   for (const nn::ModelTensor& tensor : nn::model_tensors(model.model())) {

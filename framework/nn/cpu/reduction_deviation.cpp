@@ -39,7 +39,10 @@ double ReductionDeviation::measure(std::span<const float> gradient, std::int64_t
 
 void ReductionDeviation::compute_ordered(std::int64_t rows) {
   const std::vector<Range> parts = parts_of_rank(rows, rank_of(spec_), ranks_of(spec_));
-  const std::vector<Slab> slabs = weight_slabs(*spec_.model, rows);
+  std::vector<Slab> slabs = weight_slabs(*spec_.model, rows);
+  std::erase_if(slabs, [&](const Slab& slab) { return spec_.model->layers[slab.layer].is_frozen; });
+  if (spec_.model->trainable_parameters() < spec_.model->parameters())
+    std::fill(ordered_.begin(), ordered_.end(), 0.0F);
   std::vector<Phase> phases;
   pass_.add_phases(phases, parts, rows);
   phases.emplace_back(slabs.size(), [&](std::size_t i, std::size_t) {

@@ -39,7 +39,11 @@ class CpuTrainStep final : public TrainStep {
   BatchSums train(const TrainBatch& batch) override;
   std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const override { return weights_.snapshot(epoch); }
   void save(StageState& state) const override { weights_.save(state); }
-  void load(const StageState& state) override { weights_.load(state); }
+  void load(const StageState& state) override {
+    weights_.load(state);
+    plans_.clear();  // they know the penalty of frozen weights
+  }
+  void scale_learning_rate(double factor) override { weights_.scale_learning_rate(factor); }
   std::optional<double> reduction_deviation() const override { return deviation_; }
   std::size_t memory_bytes() const override { return scratch_.bytes(); }
 
@@ -56,6 +60,7 @@ class CpuTrainStep final : public TrainStep {
   float* gradient_of(const StepPlan& plan, std::size_t i, std::size_t thread) const;
   void reduce(const TrainBatch& batch, std::int64_t rows);
 
+  bool is_frozen(const Slab& slab) const { return model().layers[slab.layer].is_frozen; }
   void sum_up(const StepPlan& plan);
   void compute(StepPlan& plan, std::size_t i, float* gradient) { pass_.compute(plan.slabs[i], plan.parts, gradient); }
   void add_l2_gradient(StepPlan& plan, std::size_t i, float* gradient) {
@@ -102,6 +107,7 @@ CpuTrainStep::CpuTrainStep(Device& device, const TrainSpec& spec)
       reduction_(make_gradient_reduction(spec_, gradient_, layout_.reduction, scratch_)),
       no_gradient_(scratch_.at<float>(layout_.no_gradient)) {
   compile_products(model(), spec_.max_batch_rows, true);
+  if (model().trainable_parameters() < model().parameters()) std::fill(gradient_.begin(), gradient_.end(), 0.0F);
   if (has_nonzero_columns(model())) std::fill_n(no_gradient_, model().layers[0].outputs, 0.0F);
   if (layout_.deviation)
     deviation_meter_.emplace(spec_, forward_, backward_, weights_.data(), *layout_.deviation, scratch_);
@@ -140,6 +146,8 @@ StepPlan& CpuTrainStep::plan_for(std::int64_t own_rows, std::int64_t rows) {
   plan.parts = parts_of(own_rows, rows);
   plan.slabs = weight_slabs(model(), rows);
   plan.sums.resize(plan.slabs.size());
+  for (std::size_t i = 0; i < plan.slabs.size(); ++i)
+    if (is_frozen(plan.slabs[i])) plan.sums[i].penalty = weights_.penalty_of(plan.slabs[i]);
   pass_.add_phases(plan.phases, plan.parts, rows);
   plan.phases.emplace_back(1, [this, &plan](std::size_t, std::size_t) { sum_up(plan); });
   reduction_ ? add_reduction(plan) : add_update_alone(plan);
@@ -151,9 +159,9 @@ std::vector<Range> CpuTrainStep::parts_of(std::int64_t own_rows, std::int64_t ro
   return parts_of_rank(rows, rank_of(spec_), ranks_of(spec_));
 }
 
-/// A clipped gradient needs its norm before any weight may change, hence two phases more.
+/// A gradient that is clipped or looked at needs its norm before any weight may change, hence two phases more.
 void CpuTrainStep::add_update_alone(StepPlan& plan) {
-  if (!weights_.clips()) return add_over_slabs(plan.phases, plan, &CpuTrainStep::compute_and_update);
+  if (!weights_.needs_whole_gradient()) return add_over_slabs(plan.phases, plan, &CpuTrainStep::compute_and_update);
   add_over_slabs(plan.phases, plan, &CpuTrainStep::compute_and_add_l2);
   add_clip_factor(plan.phases, plan);
   add_over_slabs(plan.phases, plan, &CpuTrainStep::update);
@@ -167,7 +175,8 @@ void CpuTrainStep::add_reduction(StepPlan& plan) {
     plan.phases.emplace_back(1, [this, &bucket](std::size_t, std::size_t) { reduction_->begin(bucket); });
   }
   plan.after_reduction.emplace_back(1, [this](std::size_t, std::size_t) { weights_.begin_step(); });
-  if (!weights_.clips()) return add_over_slabs(plan.after_reduction, plan, &CpuTrainStep::add_l2_and_update);
+  if (!weights_.needs_whole_gradient())
+    return add_over_slabs(plan.after_reduction, plan, &CpuTrainStep::add_l2_and_update);
   add_over_slabs(plan.after_reduction, plan, &CpuTrainStep::add_l2_gradient);
   add_clip_factor(plan.after_reduction, plan);
   add_over_slabs(plan.after_reduction, plan, &CpuTrainStep::update);
@@ -182,10 +191,12 @@ void CpuTrainStep::add_over_slabs(std::vector<Phase>& phases, StepPlan& plan, Sl
   std::vector<std::size_t> wanted;
   std::vector<double> affinities;
   for (std::size_t i = 0; i < plan.slabs.size(); ++i) {
-    if (plan.slabs[i].layer < first_layer || plan.slabs[i].layer >= end_layer) continue;
+    const bool is_wanted = plan.slabs[i].layer >= first_layer && plan.slabs[i].layer < end_layer;
+    if (!is_wanted || is_frozen(plan.slabs[i])) continue;
     wanted.push_back(i);
     affinities.push_back(affinity_of(model(), plan.slabs[i]));
   }
+  if (wanted.empty()) return;
   phases.emplace_back(affinities, [this, &plan, task, wanted](std::size_t task_index, std::size_t thread) {
     const std::size_t i = wanted[task_index];
     (this->*task)(plan, i, gradient_of(plan, i, thread));
@@ -193,10 +204,10 @@ void CpuTrainStep::add_over_slabs(std::vector<Phase>& phases, StepPlan& plan, Sl
 }
 
 /// A thread has one place for the gradients of all its slabs, one after the other, which so never leave its cache. Ranks and
-/// clipping need all of them at once; and for very many threads there are not so many places.
+/// who looks at all of it need all of them at once; and for very many threads there are not so many places.
 float* CpuTrainStep::gradient_of(const StepPlan& plan, std::size_t i, std::size_t thread) const {
   const auto largest = static_cast<std::size_t>(weights_of(model(), plan.slabs.front()));
-  const bool all = reduction_ || weights_.clips() || max_threads() * largest > weights_.size();
+  const bool all = reduction_ || weights_.needs_whole_gradient() || max_threads() * largest > weights_.size();
   return gradient_.data() + (all ? static_cast<std::size_t>(offset_of(model(), plan.slabs[i])) : thread * largest);
 }
 

@@ -6,6 +6,8 @@
 
 #include <millrace/error.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -22,6 +24,11 @@ void read_state(const StageState& state, const std::string& name, std::span<std:
                     std::to_string(out.size()),
                 "load it into the model it was saved from");
   std::memcpy(out.data(), bytes.data(), bytes.size());
+}
+
+Error not_finite(const char* what, std::uint64_t step) {
+  return {ErrorKind::diverged, "diverged", fmt::format("the {} of step {} is not finite", what, step),
+          "lower the learning rate, clip the gradient (clip_norm) or check the range of the inputs"};
 }
 
 std::string state_name(std::size_t i) { return "optimizer/" + std::to_string(i); }
@@ -50,24 +57,31 @@ void TrainedWeights::begin_step() {
   clip_factor_ = 1;
 }
 
+double TrainedWeights::penalty_of(const Slab& slab) const {
+  const float l2 = spec_.model->layers[slab.layer].l2;
+  if (l2 <= 0 || slab.is_bias) return 0;
+  return static_cast<double>(l2) *
+         sum_of_squares(weights_ + offset_of(*spec_.model, slab), weights_of(*spec_.model, slab));
+}
+
 SlabSums TrainedWeights::add_l2_gradient(const Slab& slab, float* gradient) const {
   SlabSums sums;
   const float l2 = spec_.model->layers[slab.layer].l2;
   const std::int64_t count = weights_of(*spec_.model, slab);
   if (l2 > 0 && !slab.is_bias) {
-    const float* weights = weights_ + offset_of(*spec_.model, slab);
-    sums.penalty = static_cast<double>(l2) * sum_of_squares(weights, count);
-    cpu::add_l2_gradient(2.0F * l2, weights, count, gradient);
+    sums.penalty = penalty_of(slab);
+    cpu::add_l2_gradient(2.0F * l2, weights_ + offset_of(*spec_.model, slab), count, gradient);
   }
-  if (clips()) sums.gradient_squares = sum_of_squares(gradient, count);
+  if (needs_whole_gradient()) sums.gradient_squares = sum_of_squares(gradient, count);
   return sums;
 }
 
 void TrainedWeights::set_clip_factor(std::span<const SlabSums> all) {
   double squares = 0;
   for (const SlabSums& slab : all) squares += slab.gradient_squares;
-  const double norm = std::sqrt(squares);
-  clip_factor_ = norm > optimizer_.clip_norm() ? static_cast<float>(optimizer_.clip_norm() / norm) : 1.0F;
+  if (spec_.checks_gradient && !std::isfinite(squares)) throw not_finite("gradient", steps_--);
+  const double norm = std::sqrt(squares), most = optimizer_.clip_norm();
+  clip_factor_ = most > 0 && norm > most ? static_cast<float>(most / norm) : 1.0F;
 }
 
 void TrainedWeights::apply_update(const Slab& slab, float* gradient) {
@@ -98,9 +112,7 @@ void TrainedWeights::load(const StageState& state) {
 }
 
 void require_finite(double loss, std::uint64_t steps) {
-  if (std::isfinite(loss)) return;
-  throw Error(ErrorKind::diverged, "diverged", "the loss of step " + std::to_string(steps + 1) + " is not finite",
-              "lower the learning rate, clip the gradient (clip_norm) or check the range of the inputs");
+  if (!std::isfinite(loss)) throw not_finite("loss", steps + 1);
 }
 
 }  // namespace millrace::cpu

@@ -38,16 +38,22 @@ class TrainedWeights {
   std::size_t size() const { return static_cast<std::size_t>(spec_.model->parameters()); }
   std::uint64_t steps() const { return steps_; }
   /// Whether the gradient of all weights is needed before any may change.
-  bool clips() const { return optimizer_.clip_norm() > 0; }
+  bool needs_whole_gradient() const { return optimizer_.clip_norm() > 0 || spec_.checks_gradient; }
 
-  // A step: begin_step, then for each slab add_l2_gradient and apply_update; when the gradient is clipped, set_clip_factor in between.
+  // A step: begin_step, then for each slab add_l2_gradient and apply_update; when the whole gradient is needed, set_clip_factor in between.
   // Slabs that do not overlap may be worked on by any threads at once.
   void begin_step();
-  /// Adds the gradient of the L2 penalty to the slab's gradient [weights_of(slab)]. Squares are summed only when clips().
+  /// Adds the gradient of the L2 penalty to the slab's gradient [weights_of(slab)]. Squares are summed only when needs_whole_gradient().
   SlabSums add_l2_gradient(const Slab& slab, float* gradient) const;
+  /// Throws Error("diverged", diverged) where the gradient is looked at and not finite; the step is none then.
   void set_clip_factor(std::span<const SlabSums> all);
+  /// What the L2 penalty of the slab's weights adds to the loss.
+  double penalty_of(const Slab& slab) const;
   /// Scales the gradient if it is to be clipped, and changes the slab's weights by it.
   void apply_update(const Slab& slab, float* gradient);
+
+  /// From the next step on.
+  void scale_learning_rate(double factor) { optimizer_.scale_learning_rate(factor); }
 
   std::shared_ptr<const ModelSnapshot> snapshot(std::uint32_t epoch) const;
   void save(StageState& state) const;

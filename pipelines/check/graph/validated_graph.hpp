@@ -132,7 +132,8 @@ struct ValidatedGraph {
   std::string threads_reason;
   RankInfo ranks;
   std::uint32_t epochs = 1;
-  std::uint32_t first_epoch = 1;  ///< later for a run that goes on from a checkpoint; 0 where `epochs` is 0
+  std::uint32_t first_epoch = 1;          ///< later for a run that goes on from a checkpoint; 0 where `epochs` is 0
+  std::uint32_t last_epoch = UINT32_MAX;  ///< of a run that goes on and had decided by then to end before `epochs`
   std::uint32_t epochs_ahead = 1;
   bool is_kept = false;                ///< the run leaves a folder
   std::size_t config_bytes = 0;        ///< about as many has the text of the resolved config

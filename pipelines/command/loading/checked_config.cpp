@@ -13,6 +13,7 @@
 #include "config/spec/document_reader.hpp"
 #include "config/spec/spec_builder.hpp"
 #include "config_plugins.hpp"
+#include "initial_run.hpp"
 #include "named_config.hpp"
 #include "plugin_loading.hpp"
 #include "plugins/plugin_loader.hpp"
@@ -56,9 +57,10 @@ void destroy_stages(ValidatedGraph& graph) {
 }
 
 // What the command line takes away keeps its number among the nodes that draw, so that the others draw the same numbers as beside it.
-void keep_numbers(const DocNode& document, const ConfigOptions& options, const Peers* peers, CheckedConfig& checked) {
-  const std::vector<Override> rest = without_removals(document, options.overrides);
-  if (rest.size() == options.overrides.size()) return;
+void keep_numbers(const DocNode& document, const std::vector<Override>& overrides, const Peers* peers,
+                  CheckedConfig& checked) {
+  const std::vector<Override> rest = without_removals(document, overrides);
+  if (rest.size() == overrides.size()) return;
   Diagnostics ignored;  // a part may be taken away because it is wrong
   const GraphSpec spec = build_spec(document, rest, checked.registry, ignored);
   ValidatedGraph whole =
@@ -67,16 +69,25 @@ void keep_numbers(const DocNode& document, const ConfigOptions& options, const P
   destroy_stages(whole);
 }
 
+std::vector<Override> all_overrides(const ConfigOptions& options, const std::vector<Override>& files) {
+  std::vector<Override> all = options.overrides;
+  all.insert(all.end(), files.begin(), files.end());
+  return all;
+}
+
 Diagnostics build(const DocNode& document, const ConfigOptions& options, const Peers* peers, CheckedConfig& checked) {
   Diagnostics found;
   checked.spec = build_spec(document, options.overrides, checked.registry, found);
+  const std::vector<Override> files = initial_run_files(checked.spec, options.runs_of_weights, found);
+  const std::vector<Override> overrides = all_overrides(options, files);
+  if (Diagnostics told; !files.empty()) checked.spec = build_spec(document, overrides, checked.registry, told);
   checked.graph =
       validate(checked.spec, checked.registry, found, peers ? peers->ranks() : RankInfo{}, peers ? peers->cores() : 0);
   if (found.has_errors()) {
     found = with_places(found, checked.spec.resolved, checked.registry);
     return with_removal_help(found, checked.spec, options.overrides, checked.registry);
   }
-  keep_numbers(document, options, peers, checked);
+  keep_numbers(document, overrides, peers, checked);
   return found;
 }
 

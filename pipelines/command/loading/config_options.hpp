@@ -19,6 +19,7 @@ struct ConfigOptions : PluginOptions {
   bool no_plugins = false;          ///< plugins that the config names are refused
   bool strict_paths = false;        ///< so is what lies outside of its folder
   bool strict = false;              ///< warnings are errors
+  std::string runs_of_weights;      ///< where runs are whose weights a config names; empty: in the usual folder
 };
 
 }  // namespace millrace::pipelines

@@ -89,6 +89,11 @@ std::string edges_text(const ValidatedGraph& graph) {
   return text;
 }
 
+std::string trained_text(const ModelSpec& model) {
+  const std::int64_t trained = model.trainable_parameters(), frozen = model.parameters() - trained;
+  return frozen == 0 ? "" : fmt::format(",\n  {} trained, {} frozen", count_text(trained), count_text(frozen));
+}
+
 // The layout of Keras's model.summary().
 std::string model_text(const ValidatedNode& node, const ModelSpec& model) {
   std::vector<std::vector<std::string>> rows = {{"layer", "output", "activation", "parameters"}};
@@ -96,17 +101,17 @@ std::string model_text(const ValidatedNode& node, const ModelSpec& model) {
   for (const LayerSpec& layer : model.layers)
     rows.push_back({fmt::format("{} {}", index++, layer.name()), fmt::format("[n, {}]", layer.outputs),
                     layer.kind == LayerKind::dense ? std::string(to_string(layer.activation)) : "",
-                    count_text(layer.parameters())});
-  return fmt::format("\nModel of `{}`: input [n, {}]\n{}  total parameters: {} ({} as float32)\n", node.name,
+                    count_text(layer.parameters()) + (layer.is_frozen ? " frozen" : "")});
+  return fmt::format("\nModel of `{}`: input [n, {}]\n{}  total parameters: {} ({} as float32){}\n", node.name,
                      model.inputs, table(rows, {false, false, false, true}), count_text(model.parameters()),
-                     bytes_of(static_cast<std::size_t>(model.parameters()) * sizeof(float)));
+                     bytes_of(static_cast<std::size_t>(model.parameters()) * sizeof(float)), trained_text(model));
 }
 
 std::string models_text(const ValidatedGraph& graph) {
   std::string text;
   for (const ValidatedNode& node : graph.nodes)
     for (const auto& [port, spec] : node.outputs)
-      if (spec.model) text += model_text(node, *spec.model);
+      if (spec.model && spec.kind == PortKind::model) text += model_text(node, *spec.model);
   return text;
 }
 
@@ -256,7 +261,11 @@ Json edge_objects(const ValidatedGraph& graph) {
 }
 
 Json model_object(const std::string& node, const ModelSpec& model) {
-  return {{"node", node}, {"inputs", model.inputs}, {"parameters", model.parameters()}, {"layers", layers_json(model)}};
+  return {{"node", node},
+          {"inputs", model.inputs},
+          {"parameters", model.parameters()},
+          {"trainable_parameters", model.trainable_parameters()},
+          {"layers", layers_json(model)}};
 }
 
 Json budget_object(const ValidatedNode& node) {
@@ -299,7 +308,7 @@ Json plan_object(const ValidatedGraph& graph, const StageRegistry& registry) {
     if (node.info->kind == StageKind::source) plan["budgets"].push_back(budget_object(node));
     if (node.isolated) plan["isolated"].push_back({{"node", node.name}, {"timeout", seconds_of(node.call_timeout)}});
     for (const auto& [port, spec] : node.outputs)
-      if (spec.model) plan["models"].push_back(model_object(node.name, *spec.model));
+      if (spec.model && spec.kind == PortKind::model) plan["models"].push_back(model_object(node.name, *spec.model));
   }
   for (const MemoryEstimate::NodeBytes& node : estimate.nodes)
     plan["memory"].push_back(

@@ -78,6 +78,14 @@ Json warning_object(const RunWarning& warning) {
   return object;
 }
 
+Json early_stop_object(const EarlyStop& stop) {
+  Json object = {{"metric", stop.metric}};
+  if (stop.ended_after != 0) object.update({{"epoch", stop.ended_after}, {"decided_at", stop.decided_at}});
+  if (stop.best_epoch != 0) object.update({{"best_epoch", stop.best_epoch}, {"best", stop.best_value}});
+  object["restored"] = stop.is_restored;
+  return object;
+}
+
 Json device_object(const DeviceTimes& times) {
   Json object = {{"seconds", times.seconds},
                  {"busy", times.busy},
@@ -91,6 +99,8 @@ Json device_object(const DeviceTimes& times) {
 void add_lists(const ValidatedGraph& graph, const RunReport& report, Json& object) {
   object["epochs"] = Json::array();
   for (const Metrics& metrics : report.epochs) object["epochs"].push_back(epoch_object(metrics));
+  for (const EarlyStop& stop : report.early_stops) object["early_stop"][stop.node] = early_stop_object(stop);
+  if (report.failed_saves > 0) object["failed_saves"] = report.failed_saves;
   if (!report.weights_sha256.empty()) object["weights_sha256"] = report.weights_sha256;
   object["models"] = Json::object();
   for (const TrainedModel& trained : report.models) object["models"][trained.node] = model_object(*trained.model);

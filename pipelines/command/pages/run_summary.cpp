@@ -6,6 +6,7 @@
 #include "command/terminal/progress_text.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/quantity_text.hpp"
+#include "run/report/early_stops.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/model.hpp>
@@ -72,6 +73,16 @@ std::string end_text(const ValidatedGraph& graph, const RunReport& report) {
 
 std::string warnings_line(std::size_t count) { return count == 0 ? "" : warnings_text(count) + "\n"; }
 
+std::string early_stops_text(const RunReport& report) {
+  std::string text;
+  for (const EarlyStop& stop : report.early_stops) text += printable(early_stop_text(stop)) + "\n";
+  return text;
+}
+
+std::string failed_saves_text(const RunReport& report) {
+  return report.failed_saves == 0 ? "" : counted(report.failed_saves, "checkpoint") + " could not be kept\n";
+}
+
 std::string leaked_text(const RunReport& report) {
   return report.leaked_bytes ? ", leaked " + bytes_text(static_cast<double>(*report.leaked_bytes)) : "";
 }
@@ -96,7 +107,9 @@ std::string beyond_text(const ValidatedGraph& graph, const RunReport& report) {
 std::string run_summary(const ValidatedGraph& graph, const RunReport& report, std::size_t warnings) {
   std::string text = fmt::format("{}: {} in {}{}\n", printable(graph.name), end_text(graph, report),
                                  seconds_text(report.seconds), limiting_node(graph, report));
+  text += early_stops_text(report);
   text += warnings_line(warnings);
+  text += failed_saves_text(report);
   text += weights_text(report);
   text += ranks_text(graph, report);
   text += fmt::format("device {} ({}), {}\n", to_string(graph.device.id), graph.device.reason,

@@ -103,7 +103,8 @@ std::unique_ptr<KeptRun> begin_attempt(const CheckedConfig& checked, const RunIn
 /// The checkpoint of `parent` that the child goes on from, written into the child's folder.
 KeptCheckpoint copy_checkpoint(const KeptCheckpoint& kept, const std::string& parent, const RunFolder& child,
                                const ValidatedGraph& graph, std::vector<JournalLine>& lines) {
-  const Checkpoint checkpoint = read_checkpoint(parent + "/" + kept.path, checkpoint_models(kept_nodes(graph)));
+  Checkpoint checkpoint = read_checkpoint(parent + "/" + kept.path, checkpoint_models(kept_nodes(graph)));
+  forget_last_epoch(checkpoint);
   const std::string name = checkpoint_name(checkpoint.position);
   const CheckpointFile file = write_checkpoint(child.checkpoints_folder() + "/" + name, checkpoint);
   KeptCheckpoint copy{checkpoint.position, child.checkpoint_place(name)};
@@ -159,14 +160,15 @@ TrainingStart start_from(Resumption from, CheckedConfig& checked, bool quiet, co
     if (!quiet) tell_place(from);
   }
   checked.graph.first_epoch = from.first_epoch;
+  checked.graph.last_epoch = from.last_epoch;
   start.loaded = std::move(from.states);
   start.earlier_epochs = std::move(from.epochs);
   return start;
 }
 
-Resumption resumption_in(const std::string& folder, const ValidatedGraph& graph) {
+Resumption resumption_in(const std::string& folder, const ValidatedGraph& graph, bool is_child) {
   require_savable(folder, graph);
-  return resumption_of(read_past_run(below(folder, run_parts::kMetrics)), folder, graph);
+  return resumption_of(read_past_run(below(folder, run_parts::kMetrics)), folder, graph, is_child);
 }
 
 }  // namespace
@@ -194,7 +196,7 @@ void require_as_trained(CheckedConfig& checked, const RunInfo& info, const std::
 
 TrainingStart resume_run(CheckedConfig& checked, const RunInfo& info, const std::string& folder, bool quiet) {
   require_as_trained(checked, info, folder);
-  return start_from(resumption_in(folder, checked.graph), checked, quiet,
+  return start_from(resumption_in(folder, checked.graph, false), checked, quiet,
                     [&](const Resumption& from) { return begin_attempt(checked, info, folder, from); });
 }
 
@@ -204,7 +206,7 @@ TrainingStart resume_as_child(CheckedConfig& checked, const RunInfo& info, const
   draw_as_before(environment, checked);
   if (!child.has_other_bits) require_same(parent, changed_surroundings(environment, info));
   if (!claim_holder(below(parent, run_parts::kClaim)).is_over) throw run_in_use(parent);
-  Resumption from = resumption_in(parent, checked.graph);
+  Resumption from = resumption_in(parent, checked.graph, true);
   require_fit(parent, from);
   require_epochs_left(parent, from, checked.graph);
   return start_from(std::move(from), checked, quiet,

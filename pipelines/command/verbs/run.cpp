@@ -6,7 +6,9 @@
 namespace millrace::pipelines {
 namespace {
 
-int act(const TrainingOptions& options) {
+int act(const TrainingOptions& given) {
+  TrainingOptions options = given;
+  options.runs_of_weights = options.runs_folder();
   return train(options, [&](CheckedConfig& checked, const RunInfo& info) {
     TrainingStart start;
     if (options.keeps(checked)) start.kept = keep_run(checked, info, options.config, options.runs_folder());

@@ -171,6 +171,7 @@ KeepSpec keep_of(const ParamValue& keep, const DocNode& document) {
   spec.has_events = keep["tensorboard"].boolean();
   if (!keep["monitor"].is_null()) spec.monitor = keep["monitor"].text();
   spec.is_largest_best = is_largest_best(keep, spec.monitor);
+  spec.ends_at_failed_save = keep["on_failed_save"].text() == "stop";
   spec.monitor_where = value_location(document.find("keep")->value, "monitor");
   return spec;
 }

@@ -82,7 +82,7 @@ void CheckpointKeeper::finish() {
 void CheckpointKeeper::submit(std::optional<RunStates> state) {
   if (!state) return;
   Checkpoint checkpoint = checkpoint_of(std::move(*state), nodes_);
-  checkpoint.metadata = policy_.metadata;
+  checkpoint.metadata.insert(policy_.metadata.begin(), policy_.metadata.end());
   writer_.submit(std::move(checkpoint));
 }
 
@@ -102,9 +102,12 @@ void CheckpointKeeper::remove_superfluous() {
 }
 
 void CheckpointKeeper::count(const Error& error) {
-  const std::lock_guard lock(mutex_);
-  ++failures_;
-  if (!first_failure_) first_failure_ = error;
+  {
+    const std::lock_guard lock(mutex_);
+    ++failures_;
+    if (!first_failure_) first_failure_ = error;
+  }
+  if (hooks_.failed) hooks_.failed(error);
 }
 
 std::optional<Error> CheckpointKeeper::first_failure() const {

@@ -25,6 +25,7 @@ struct CheckpointPolicy {
   std::chrono::duration<double> every{};  ///< 0: not by time
   RetentionPolicy stay;
   SafetensorsMetadata metadata = {};  ///< what each of them says beside what the format says itself
+  bool ends_run = false;  ///< the first that cannot be kept ends the run, in order
 };
 
 /// What a run that goes on has from before. Empty for one that begins.
@@ -41,6 +42,8 @@ struct KeeperHooks {
   std::function<void()> before_removal;
   /// A stage has given its state, which may become part of a checkpoint. On the stage's thread.
   std::function<void(const std::string& node, const StatePosition&)> taken = {};
+  /// A checkpoint was not kept. Any thread.
+  std::function<void(const Error&)> failed = {};
 };
 
 /// Takes states from any thread; its other members are called by one thread at a time.

@@ -8,12 +8,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace millrace::pipelines {
 namespace {
 
 constexpr std::string_view kOptimizer = "optimizer", kWeights = "weights";
+constexpr const char* kLastEpoch = "last_epoch";
 
 std::shared_ptr<const ModelSpec> model_of(const ValidatedGraph& graph, const ValidatedNode& node) {
   if (!graph.is_trainer(node)) return nullptr;
@@ -39,6 +41,13 @@ const KeptNode& node_called(const std::vector<KeptNode>& nodes, const std::strin
   if (found != nodes.end()) return *found;
   throw Error(ErrorKind::run, "checkpoint-state", fmt::format("no node `{}` keeps a state", name),
               "this is a defect of Millrace");
+}
+
+// The earliest that any of them knew of: each was taken at a moment of its own.
+void add_last_epoch(std::uint32_t epoch, SafetensorsMetadata& metadata) {
+  if (epoch == UINT32_MAX) return;
+  const auto [known, is_new] = metadata.emplace(kLastEpoch, fmt::format("{}", epoch));
+  if (!is_new && epoch < std::stoul(known->second)) known->second = fmt::format("{}", epoch);
 }
 
 StatePosition place_of(const CheckpointPosition& at) { return {at.epoch, at.batch, at.row, at.is_epoch_complete}; }
@@ -80,6 +89,7 @@ std::vector<CheckpointModel> checkpoint_models(const std::vector<KeptNode>& node
 Checkpoint checkpoint_of(RunStates run, const std::vector<KeptNode>& nodes) {
   Checkpoint checkpoint;
   checkpoint.position = run.position;
+  for (const NodeState& state : run.nodes) add_last_epoch(state.last_epoch, checkpoint.metadata);
   for (NodeState& state : run.nodes) {
     const KeptNode& node = node_called(nodes, state.node);
     if (has_weights(state.state, node))
@@ -98,5 +108,15 @@ std::vector<NodeState> states_of(const Checkpoint& checkpoint) {
   for (const auto& [node, state] : checkpoint.stages) states.push_back({node, before, state});
   return states;
 }
+
+std::uint32_t last_epoch(const Checkpoint& checkpoint) {
+  const auto known = checkpoint.metadata.find(kLastEpoch);
+  std::uint32_t epoch = UINT32_MAX;
+  if (known != checkpoint.metadata.end())
+    std::from_chars(known->second.data(), known->second.data() + known->second.size(), epoch);
+  return epoch;
+}
+
+void forget_last_epoch(Checkpoint& checkpoint) { checkpoint.metadata.erase(kLastEpoch); }
 
 }  // namespace millrace::pipelines

@@ -33,4 +33,9 @@ Checkpoint checkpoint_of(RunStates run, const std::vector<KeptNode>& nodes);
 /// run goes on.
 std::vector<NodeState> states_of(const Checkpoint& checkpoint);
 
+/// The last epoch of the run, where it had been decided that it ends early; else UINT32_MAX.
+std::uint32_t last_epoch(const Checkpoint& checkpoint);
+/// Takes that decision out of it: another run makes its own.
+void forget_last_epoch(Checkpoint& checkpoint);
+
 }  // namespace millrace::pipelines

@@ -57,8 +57,6 @@ void require_told_before(const CheckpointPosition& position, const PastRun& past
       throw Error(ErrorKind::data, "journal-gap", fmt::format("the journal says nothing of epoch {}", epoch));
 }
 
-}
-
 }  // namespace
 
 PastRun read_past_run(const std::string& journal) {
@@ -67,7 +65,9 @@ PastRun read_past_run(const std::string& journal) {
   read_journal(journal, [&](const JournalLine& line) {
     past.lines.push_back(line);
     if (line.kind == kEpochLine) past.epochs.push_back(metrics_of(line));
-    if (const std::optional<std::string> path = note_checkpoint(line, past.checkpoints); path)
+    if (line.kind == kRestoredLine)
+      past.restored = kept_checkpoint_of(line);
+    else if (const std::optional<std::string> path = note_checkpoint(line, past.checkpoints); path)
       past.refused.push_back(fmt::format("{}: what was trained from it was not what had been trained before", *path));
   });
   return past;
@@ -80,7 +80,9 @@ Checkpoint read_kept(const KeptCheckpoint& kept, const PastRun& past, const std:
 }
 
 std::vector<KeptCheckpoint> stored_checkpoints(const PastRun& past, const std::string& folder) {
-  return stored_newest_first(past.checkpoints, folder);
+  std::vector<KeptCheckpoint> all = past.checkpoints;
+  if (past.restored) all.push_back(*past.restored);
+  return stored_newest_first(all, folder);
 }
 
 std::optional<KeptCheckpoint> best_checkpoint(const PastRun& past, const std::vector<KeptCheckpoint>& stored,
@@ -100,7 +102,7 @@ std::optional<KeptCheckpoint> best_checkpoint(const PastRun& past, const std::ve
 // Behind the last epoch that epoch comes again: a trainer that has all of it sends its model and what it has measured, and the evaluation is
 // made up for. Other stages have no such state; they begin that epoch anew, from a checkpoint before its end. Older files that are gone
 // were removed when newer ones had come.
-Resumption resumption_of(const PastRun& past, const std::string& folder, const ValidatedGraph& graph) {
+Resumption resumption_of(const PastRun& past, const std::string& folder, const ValidatedGraph& graph, bool is_child) {
   Resumption resumption;
   resumption.first_epoch = std::min(graph.epochs, 1U);
   resumption.refused = past.refused;
@@ -113,8 +115,10 @@ Resumption resumption_of(const PastRun& past, const std::string& folder, const V
     }
     try {
       const Checkpoint checkpoint = read_kept(*kept, past, folder, models);
-      const bool is_over = next_epoch(checkpoint.position) > graph.epochs;
+      const std::uint32_t last = is_child ? UINT32_MAX : last_epoch(checkpoint);
+      const bool is_over = next_epoch(checkpoint.position) > std::min(graph.epochs, last);
       if (is_over && !checkpoint.stages.empty()) continue;
+      resumption.last_epoch = last;
       resumption.states = states_of(checkpoint);
       resumption.first_epoch = std::min(next_epoch(checkpoint.position), graph.epochs);
       from = &*kept;

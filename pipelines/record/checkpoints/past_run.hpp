@@ -24,6 +24,7 @@ struct PastRun {
   std::vector<Metrics> epochs;              ///< that have been told; their values by name
   std::vector<KeptCheckpoint> checkpoints;  ///< the oldest first, without those that were refused
   std::vector<std::string> refused;         ///< a sentence each
+  std::optional<KeptCheckpoint> restored;   ///< weights alone, with which the run has ended
 };
 
 /// A journal that is not there, because the run ended before it could begin one, is one without lines. Throws what read_journal throws otherwise.
@@ -34,7 +35,8 @@ PastRun read_past_run(const std::string& journal);
 Checkpoint read_kept(const KeptCheckpoint& kept, const PastRun& past, const std::string& folder,
                      const std::vector<CheckpointModel>& models);
 
-/// Checkpoints of the journal whose files are there, where a run keeps them, the newest first. `folder`: the run's.
+/// Checkpoints of the journal whose files are there, where a run keeps them, the newest first; before them the weights that the run has restored
+/// at its end. `folder`: the run's.
 std::vector<KeptCheckpoint> stored_checkpoints(const PastRun& past, const std::string& folder);
 /// Of `stored` the one behind the epoch with the best value of `metric`; of equal values the first epoch's. Nothing where no such value is known.
 std::optional<KeptCheckpoint> best_checkpoint(const PastRun& past, const std::vector<KeptCheckpoint>& stored,
@@ -43,6 +45,7 @@ std::optional<KeptCheckpoint> best_checkpoint(const PastRun& past, const std::ve
 /// Where a run goes on.
 struct Resumption {
   std::uint32_t first_epoch = 1;
+  std::uint32_t last_epoch = UINT32_MAX;    ///< where it had been decided that the run ends early
   std::vector<NodeState> states;            ///< empty: from its beginning
   std::vector<Metrics> epochs;              ///< of before
   std::vector<JournalLine> lines;           ///< that stay in the journal
@@ -54,6 +57,8 @@ struct Resumption {
 /// From the newest checkpoint that is the one of the journal, by place, digest and position, with all epochs before it told, and that can be read into the
 /// graph's models; what follows it in the journal has to be done again. `folder`: the
 /// run's. With none that can be used the run goes on from its seed. Behind the last epoch it tells that one again.
-Resumption resumption_of(const PastRun& past, const std::string& folder, const ValidatedGraph& graph);
+/// A run of its own that goes on from there, `is_child`, decides for itself when it ends.
+Resumption resumption_of(const PastRun& past, const std::string& folder, const ValidatedGraph& graph,
+                         bool is_child = false);
 
 }  // namespace millrace::pipelines

@@ -1,7 +1,6 @@
 // The state is decided in the order in which one thing outlasts the other: a summary, a held claim, how the last attempt ended.
 #include "run_status.hpp"
 
-#include "record/environment/environment.hpp"
 #include "record/folder/record_json.hpp"
 #include "record/folder/run_parts.hpp"
 #include "record/folder/small_file.hpp"
@@ -114,6 +113,10 @@ void take_environment(const Json& environment, RunStatus& status) {
 }
 
 }  // namespace
+
+Monitor kept_monitor(const std::string& folder) {
+  return monitor_of(object_in(fs::path(folder) / run_parts::kEnvironment));
+}
 
 std::optional<std::chrono::system_clock::time_point> started_at(const std::string& folder) {
   return parse_time(text_in(object_in(fs::path(folder) / run_parts::kEnvironment), "started"));

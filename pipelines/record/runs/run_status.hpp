@@ -1,6 +1,8 @@
 // What has become of a run, as its files tell.
 #pragma once
 
+#include "record/environment/environment.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -43,6 +45,9 @@ std::optional<std::chrono::system_clock::time_point> started_at(const std::strin
 
 /// Looks at the folder's files and leaves them as they are. What cannot be read is left out. Throws no-run-folder, of kind usage.
 RunStatus status_of(const std::string& folder);
+
+/// What the run's `keep: {monitor: ...}` says, as its environment.json has it.
+Monitor kept_monitor(const std::string& folder);
 
 /// Of the metrics of an epoch the one by which runs are compared that monitor none: `val_loss`, else a validation loss with a prefix, else a loss; less
 /// is better. Empty without one.

@@ -289,7 +289,8 @@ std::size_t NodeAdapter::waiting(std::size_t port) const {
 void NodeAdapter::send(std::size_t port, Packet packet) {
   OutputPort& out = *outputs_[port];
   if (services_.history != nullptr) {
-    if (packet.model) services_.history->model(node_.name, packet.header.epoch, packet.model);
+    if (packet.model && output_ports_.spec(port).kind == PortKind::model)
+      services_.history->model(node_.name, packet.header.epoch, packet.model);
     if (packet.metrics) services_.history->port_metrics(node_.name, output_ports_.name(port), *packet.metrics);
   }
   for (PortCapture* capture : out.captures) capture->take(packet);
@@ -351,6 +352,7 @@ void NodeAdapter::save_at_stop() noexcept {
 void NodeAdapter::give_state(const StatePosition& at) noexcept {
   try {
     NodeState copy{node_.name, at, {}};
+    if (const std::uint32_t last = services_.ledger.last_epoch(); last < services_.epochs) copy.last_epoch = last;
     if (const auto* serial = dynamic_cast<const Serial*>(node_.stage.get())) serial->save(copy.state);
     if (const auto* source = dynamic_cast<const Source*>(node_.stage.get())) source->save(copy.state);
     services_.states->take(std::move(copy));

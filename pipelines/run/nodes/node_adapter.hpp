@@ -48,6 +48,7 @@ struct NodeServices {
   RunHistory* history = nullptr;           ///< hears of every packet of metrics and every model; null where nobody does
   StateSink* states = nullptr;             ///< takes the states of stages; null where nobody does
   FailedCallSink* failed_calls = nullptr;  ///< hears of calls that throw; null where nobody does
+  std::uint32_t epochs = 0;                ///< of the run, if it does not end early
 };
 
 class NodeAdapter;

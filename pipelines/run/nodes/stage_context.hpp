@@ -44,6 +44,7 @@ class StageContext final : public NodeOpening, public RunReporter {
     const std::uint32_t epoch = call_in_epoch() ? call_in_epoch()->epoch : model->epoch();
     history_.model(node(), epoch, std::move(model));
   }
+  void best_epoch(const BestEpoch& best) override { history_.best_epoch(node(), best); }
   void print(std::string_view text) override {
     const std::optional<StageCall> call = call_in_epoch();
     history_.print(node(), call ? std::optional(call->epoch) : std::nullopt, text);

@@ -173,6 +173,16 @@ void RunHistory::model(std::string_view node, std::uint32_t epoch, std::shared_p
   models_[index][epoch] = {nodes_[index], std::move(model)};
 }
 
+void RunHistory::best_epoch(std::string_view node, const BestEpoch& best) {
+  const std::lock_guard lock(mutex_);
+  best_epochs_[std::string(node)] = best;
+}
+
+std::map<std::string, BestEpoch> RunHistory::best_epochs() const {
+  const std::lock_guard lock(mutex_);
+  return best_epochs_;
+}
+
 void RunHistory::print(std::string_view node, std::optional<std::uint32_t> epoch, std::string_view text) {
   const std::lock_guard lock(mutex_);
   if (epoch)

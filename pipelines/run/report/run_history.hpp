@@ -32,6 +32,8 @@ class RunHistory final {
   /// A node's model at the end of `epoch`; those before it are kept until the epoch has ended. Throws Error("diverged", diverged)
   /// for weights that are not finite; the models before stay.
   void model(std::string_view node, std::uint32_t epoch, std::shared_ptr<const ModelSnapshot> model);
+  /// What a node that judges epochs has come to; takes the place of what it said before.
+  void best_epoch(std::string_view node, const BestEpoch& best);
   /// What a node prints while it works on `epoch`; empty where that is unknown, and then it is passed on at once.
   void print(std::string_view node, std::optional<std::uint32_t> epoch, std::string_view text);
   /// Counts it, and tells it when its node has not said so before.
@@ -51,6 +53,8 @@ class RunHistory final {
   std::vector<std::uint32_t> missing(std::string_view node, std::string_view port, std::uint32_t first,
                                      std::uint32_t last) const;
   std::vector<RunWarning> warnings() const;
+  /// By node.
+  std::map<std::string, BestEpoch> best_epochs() const;
   /// The node has told a step or a metric.
   bool has_worked(std::string_view node) const;
   /// Until the first step was reported; 0 when none was.
@@ -89,7 +93,8 @@ class RunHistory final {
   std::map<std::size_t, std::map<std::uint32_t, TrainedModel>> models_;          ///< models by node and epoch
   std::map<std::uint32_t, std::map<std::size_t, std::string>> texts_;            ///< texts by epoch and node
   std::vector<RunWarning> warnings_;
-  std::set<std::string, std::less<>> worked_;  ///< nodes that have told a step or a metric
+  std::map<std::string, BestEpoch> best_epochs_;  ///< by node
+  std::set<std::string, std::less<>> worked_;     ///< nodes that have told a step or a metric
   double first_step_ = 0;
 };
 

@@ -63,15 +63,29 @@ struct WidenedBudget {
   std::int64_t planned = 0, blocks = 0;  ///< blocks that might be alive at first, and in the end
 };
 
+/// What a node that judges epochs has come to.
+struct EarlyStop {
+  std::string node;
+  std::string metric;            ///< as the history calls it
+  std::uint32_t best_epoch = 0;  ///< 0: no value was finite
+  double best_value = 0;
+  std::uint32_t patience = 0;
+  std::uint32_t decided_at = 0;   ///< the epoch at whose end it was decided that the run ends early; 0: it did not
+  std::uint32_t ended_after = 0;  ///< the last epoch of a run that ended early, else 0
+  bool is_restored = false;       ///< the model that is reported is that of the best epoch
+};
+
 struct RunReport {
   std::vector<Metrics> epochs;
-  std::vector<TrainedModel> models;  ///< in the order of the graph
+  std::vector<EarlyStop> early_stops;  ///< in the order of their nodes' names
+  std::vector<TrainedModel> models;    ///< in the order of the graph
   /// Those of the only trainer; empty where there is none, or several.
   std::string weights_sha256;
   std::shared_ptr<const ModelSnapshot> model;
   std::vector<NodeReport> nodes;
   std::vector<RunFailure> failures;
   std::vector<RunWarning> warnings;    ///< warnings in the order in which they were told first
+  std::uint64_t failed_saves = 0;      ///< checkpoints that could not be kept
   std::vector<WidenedBudget> widened;  ///< in the order of the graph
   int exit_code = 0;
   std::string reason = "done";                  ///< "done", "failed", "signal 2"

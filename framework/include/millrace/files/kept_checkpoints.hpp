@@ -22,20 +22,25 @@ inline constexpr const char *kRunJournal = "metrics.jsonl", *kRunAttempts = "att
 inline constexpr const char* kCheckpointLine = "checkpoint";
 /// Of one that the run went on from and then came to another result than before: it is not taken again.
 inline constexpr const char* kRefusedLine = "refused";
+/// Of the weights that a run has ended with, which are not its last.
+inline constexpr const char* kRestoredLine = "restored";
 
 /// A checkpoint as the journal has it.
 struct KeptCheckpoint {
   CheckpointPosition position;
   std::string path;         ///< from the run's folder on
   std::string sha256 = {};  ///< as the journal has it
+  bool is_restored = false;  ///< weights alone, with which the run has ended, and from which none goes on
 };
 
 /// The epoch with which a run goes on.
 MILLRACE_EXPORT std::uint32_t next_epoch(const CheckpointPosition& position);
 /// "epoch-0003.safetensors" for the end of an epoch, "epoch-0003-batch-000937.safetensors" in the middle of one.
 MILLRACE_EXPORT std::string checkpoint_name(const CheckpointPosition& position);
+/// What the weights that a run has ended with are called beside them.
+inline constexpr const char* kRestoredFile = "restored.safetensors";
 
-/// Its position is that with which the run goes on: the end of epoch 3 is the beginning of epoch 4.
+/// Its position is that with which the run goes on: the end of epoch 3 is the beginning of epoch 4. Its kind is kRestoredLine for restored weights.
 MILLRACE_EXPORT JournalLine checkpoint_line(std::int64_t attempt, const KeptCheckpoint& kept,
                                             const CheckpointFile& file);
 MILLRACE_EXPORT JournalLine refused_line(std::int64_t attempt, const KeptCheckpoint& kept);

@@ -3,6 +3,9 @@
 
 #include "nn/cpu/kernels/elementwise.hpp"
 #include "nn/cpu/kernels/gemm.hpp"
+#include "shards.hpp"
+
+#include <algorithm>
 
 namespace millrace::cpu {
 
@@ -12,7 +15,7 @@ void Backward::run_tail(std::size_t tail, Range rows, float share) const {
   for (std::int64_t row = rows.first; row < rows.first + rows.count; ++row)
     nn::loss_gradient(loss_, output.activation, forward_.output_of(last) + row * output.outputs, output.outputs,
                       forward_.target(row), forward_.weight(row) * share, deltas_[last] + row * output.outputs);
-  for (std::size_t i = last + 1; i-- > tail;)
+  for (std::size_t i = last + 1; i-- > std::max(tail, first_trained(model_) + 1);)
     if (model_.layers[i].kind == LayerKind::dense) through(i, {rows, {0, model_.layers[i].inputs}});
 }
 

@@ -4,6 +4,7 @@
 
 #include "shards.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -117,7 +118,7 @@ void add_batch_pass(std::vector<Phase>& phases, const ModelSpec& model, const Fo
     forward.run_tail(tail, shard);
     backward.run_tail(tail, shard, share);
   }));
-  for (std::size_t i = tail; i-- > first + 1;)
+  for (std::size_t i = tail; i-- > std::max(first, first_trained(model)) + 1;)
     if (is_dense(i))
       phases.push_back(by_columns(parts, model.layers[i].inputs,
                                   [&backward, i](const Tile& inputs, std::size_t) { backward.through(i, inputs); }));

@@ -83,6 +83,13 @@ std::size_t tail_of(const ModelSpec& model) {
   return tail;
 }
 
+std::size_t first_trained(const ModelSpec& model) {
+  std::size_t layer = 0;
+  while (layer < model.layers.size() && (model.layers[layer].is_frozen || model.layers[layer].parameters() == 0))
+    ++layer;
+  return layer;
+}
+
 std::int64_t offset_of(const ModelSpec& model, const Slab& slab) {
   const LayerSpec& layer = model.layers[slab.layer];
   return slab.is_bias ? layer.bias_offset + slab.range.first : layer.kernel_offset + slab.range.first * layer.outputs;

@@ -51,6 +51,9 @@ bool is_wide(const LayerSpec& layer);
 /// The first layer of the model's tail: from there on no layer is wide. A tail is run by rows.
 std::size_t tail_of(const ModelSpec& model);
 
+/// The first layer whose weights training changes: no gradient is needed below it. Behind the last one where there is none.
+std::size_t first_trained(const ModelSpec& model);
+
 /// A task of the update: rows `range` of a layer's kernel, or columns `range` of its bias.
 struct Slab {
   std::size_t layer = 0;

@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import shutil
 import struct
 import tempfile
 import unittest
@@ -73,6 +74,42 @@ class InitFrom(unittest.TestCase):
         hashes = {result_of(self.start(init_from=checkpoint, epochs=3, arguments=("--threads", threads)))["weights_sha256"]
                   for threads in ("1", "3")}
         self.assertEqual(len(hashes), 1)
+
+    def test_a_run_stands_for_its_weights(self):
+        result, checkpoint = self.trained()
+        for name in ("first-1", "last", f"{self.folder}/runs/first-1"):
+            process = self.start("second", init_from=name)
+            self.assertEqual(process.returncode, 0, process.stderr)
+            again = result_of(process)
+            self.assertEqual(again["weights_sha256"], result["weights_sha256"], name)
+            self.assertTrue(again["data"]["learn"]["files"], again["data"])
+            with open(f"{again['run']}/config.yaml", encoding="utf-8") as file:
+                self.assertIn(os.path.realpath(checkpoint).split("attempts")[-1], file.read())
+            for path in glob.glob(f"{self.folder}/runs/second-*"):
+                shutil.rmtree(path)
+
+    def test_of_a_run_that_monitors_a_metric_it_is_the_best(self):
+        path = f"{self.folder}/watched.yaml"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(name="watched", seed=1, epochs=4, more="") + "keep: {monitor: loss, mode: max}\n")
+        result = result_of(run(path, "--runs", f"{self.folder}/runs", "--json"))
+        losses = [epoch["loss"] for epoch in result["epochs"]]
+        best = result_of(run(path, "--no-keep", "--json", "--set", f"epochs={losses.index(max(losses)) + 1}"))
+        self.assertEqual(result_of(self.start(init_from="watched-1"))["weights_sha256"], best["weights_sha256"])
+
+    def test_a_run_that_began_with_anothers_weights_goes_on_with_the_same_file(self):
+        self.trained()
+        self.assertEqual(self.start("second", epochs=2, init_from="last").returncode, 0)
+        whole = result_of(self.start("whole", epochs=3, init_from="first-1"))
+        process = run("resume", f"{self.folder}/runs/second-1", "--set", "epochs=3", "--json")  # `last` is another run by now
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertEqual(result_of(process)["weights_sha256"], whole["weights_sha256"])
+
+    def test_what_is_neither_a_file_nor_a_run_is_told(self):
+        self.trained()
+        error = self.error_of(self.start(init_from="frist-1"))
+        self.assertEqual(error["name"], "unknown-run")
+        self.assertIn("first-1", error["help"])
 
     def test_layers_that_do_not_fit_begin_as_the_seed_says_and_are_warned_of(self):
         _, checkpoint = self.trained()
