@@ -120,7 +120,7 @@ Resumption resumption_of(const PastRun& past, const std::string& folder, const V
       if (is_over && !checkpoint.stages.empty()) continue;
       resumption.last_epoch = last;
       resumption.states = states_of(checkpoint);
-      resumption.first_epoch = std::min(next_epoch(checkpoint.position), graph.epochs);
+      resumption.first_epoch = std::min({next_epoch(checkpoint.position), graph.epochs, last});
       from = &*kept;
     } catch (const Error& error) {
       resumption.refused.push_back(error.message());
