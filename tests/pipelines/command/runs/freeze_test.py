@@ -45,7 +45,8 @@ class Freeze(unittest.TestCase):
         return {layer for layer in LAYERS for what in ("weight", "bias") if before[f"{start}{layer}.{what}"] != after[f"{start}{layer}.{what}"]}
 
     def test_frozen_weights_and_what_the_optimizer_keeps_of_them_stay(self):
-        first = self.tensors("[]", epochs=1, optimizer="sgd: {learning_rate: 1e-30}")  # as good as the initial weights
+        first = self.tensors("[]", epochs=1, optimizer="sgd: {learning_rate: 1e-30}")  # moves no weight, and biases begin with 0
+        first = {name: bytes(len(data)) if name.endswith("bias") else data for name, data in first.items()}
         for freeze, left in (("[0]", {"3", "4"}), ("[3]", {"0", "4"}), ("[4]", {"0", "3"}), ("[0, 3]", {"4"}), ("[3, 4]", {"0"})):
             for optimizer in ("sgd: {learning_rate: 0.01, momentum: 0.9}", "adam: {clip_norm: 1.0}", "rmsprop: {}", "adagrad: {}"):
                 with self.subTest(f"{freeze} {optimizer}"):
