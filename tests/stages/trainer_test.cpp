@@ -177,10 +177,12 @@ TEST_CASE("a float64 that is not finite, also as float32, is named with its samp
 TEST_CASE("a step that is left out or gone back from has changed no weight, and is warned of once") {
   const auto after = [](const char* on_nan, bool is_poisoned) {
     StageTester t("trainer", classifier({{"on_nan", on_nan}}));
-    Packet poison = batch(16, 1, false, 0);
-    poison.fields[0].tensor = rows<float>({2}, std::vector<float>(32, std::numeric_limits<float>::quiet_NaN()));
-    for (int i = 0; is_poisoned && i < 2; ++i) t.push("in", poison);
-    t.push("in", batch(16, 1, true, 16));
+    for (std::uint64_t first = 0; is_poisoned && first < 32; first += 16) {
+      Packet poison = batch(16, 1, false, first);
+      poison.fields[0].tensor = rows<float>({2}, std::vector<float>(32, std::numeric_limits<float>::quiet_NaN()));
+      t.push("in", poison);
+    }
+    t.push("in", batch(16, 1, true, 32));
     CHECK(t.warnings().size() == (is_poisoned ? 1 : 0));
     return std::pair(t.reported_model()->weights_sha256(), t.pop("metrics").metrics);
   };
