@@ -29,9 +29,12 @@ Metrics metrics_of(const JournalLine& line) {
   return metrics;
 }
 
+// An epoch that comes again, because its end is where the run stands, keeps its line: a process that is killed before it is told again leaves a
+// journal from which the same checkpoint can be taken.
 void keep_until(const PastRun& past, const KeptCheckpoint* from, const std::string& folder, Resumption& resumption) {
+  const std::uint32_t next = from != nullptr ? next_epoch(from->position) : resumption.first_epoch;
   for (const JournalLine& line : past.lines) {
-    if (line.kind == kEpochLine && line.position.epoch < resumption.first_epoch) resumption.lines.push_back(line);
+    if (line.kind == kEpochLine && line.position.epoch < next) resumption.lines.push_back(line);
     if (line.kind == kCheckpointLine && from != nullptr &&
         !is_further(from->position, kept_checkpoint_of(line).position))
       resumption.lines.push_back(line);
