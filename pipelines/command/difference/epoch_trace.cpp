@@ -34,8 +34,8 @@ std::optional<PartingPoint> parting_of_steps(const std::string& node, const std:
                                              const std::vector<StepLoss>& b) {
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
     if (a[i].samples == b[i].samples && are_same_bits(a[i].loss, b[i].loss)) continue;
-    const auto before = static_cast<std::uint64_t>(i == 0 ? 0 : a[i - 1].samples);
-    return PartingPoint{{node, ""}, before, i + 1, a[i], b[i]};
+    // A step depends on all rows of its batch, so it comes behind the last of them.
+    return PartingPoint{{node, ""}, static_cast<std::uint64_t>(a[i].samples - 1), i + 1, a[i], b[i]};
   }
   return std::nullopt;
 }

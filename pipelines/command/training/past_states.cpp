@@ -4,11 +4,13 @@
 #include "record/checkpoints/past_run.hpp"
 #include "record/folder/run_parts.hpp"
 #include "resumed_run.hpp"
+#include "run_comparison.hpp"
 #include "slice/slice.hpp"
 
 #include <millrace/error.hpp>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <utility>
@@ -42,6 +44,16 @@ bool take(const KeptCheckpoint& kept, const PastRun& run, const std::string& fol
   return false;
 }
 
+// What was before a child began was trained by its parent's config.
+void require_own_beginning(const std::string& folder, const PastStates& past) {
+  if (!environment_of(folder).contains("parent")) return;
+  Error error(ErrorKind::data, "past-lost",
+              fmt::format("run `{}` went on from another run, and no checkpoint from before that epoch is left in it", folder),
+              "ask its parent; `keep: {last: N}` keeps more checkpoints");
+  for (const std::string& refused : past.refused) error.add_note(refused);
+  throw error;
+}
+
 }  // namespace
 
 std::unique_ptr<CheckedConfig> check_past_run(const std::string& folder, ConfigOptions options) {
@@ -61,6 +73,7 @@ PastStates states_before(const std::string& folder, const CheckedConfig& checked
   const PastRun run = read_past_run((fs::path(folder) / run_parts::kMetrics).string());
   for (const KeptCheckpoint& kept : stored_checkpoints(run, folder))
     if (lies_before(kept.position, epoch, in_epoch) && take(kept, run, folder, checked.graph, past)) break;
+  if (past.states.empty()) require_own_beginning(folder, past);
   return past;
 }
 

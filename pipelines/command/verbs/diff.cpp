@@ -176,7 +176,7 @@ std::string conflict(const DiffOptions& options) { return options.words.size() =
 
 const RegisteredVerb kVerb({.name = "diff",
                             .group = VerbGroup::run,
-                            .summary = "the first epoch, batch and node where two runs part",
+                            .summary = "the epoch, batch and node where two runs part",
                             .target = run_target(into(&DiffOptions::words), true),
                             .options = {json_option(), threads_option(), runs_option()},
                             .examples = {},

@@ -86,7 +86,7 @@ class Capsules(unittest.TestCase):
         self.assertIn("the same error", again.stderr)
 
     def test_a_trainer_fails_on_its_batch(self):
-        process = self.fails(trainer_config([1] * 18 + [1e30] + [1] * 11, 0.0))
+        process = self.fails(trainer_config([1e-29] * 18 + [1e30] + [1e-29] * 11, 1e-9))
         self.assertEqual(process.returncode, 8, process.stderr)
         self.assertEqual([os.path.basename(path) for path in self.capsules()], ["learn-1-5"])
         self.assertEqual(sorted(os.listdir(f"{self.capsules()[0]}/inputs")), ["in.inputs.npy", "in.targets.npy"])
@@ -96,7 +96,7 @@ class Capsules(unittest.TestCase):
 
     def test_what_depends_on_what_came_before_is_told(self):
         """The weights have grown from batch to batch, and a new trainer has others."""
-        process = self.fails(trainer_config([1e-29] * 30, 1e12))
+        process = self.fails(trainer_config([1e-29] * 30, 1e10))
         self.assertEqual(process.returncode, 8, process.stderr)
         again = self.replay("last")
         self.assertEqual(again.returncode, 1, again.stderr)

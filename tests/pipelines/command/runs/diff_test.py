@@ -70,7 +70,7 @@ class Diff(unittest.TestCase):
 
     def test_another_learning_rate_parts_them_at_the_first_update(self):
         found = self.parts(self.train(config(X, rate=0.02)))
-        self.assertEqual((found["epoch"], found["batch"], found["node"], found["row"]), (1, 2, "learn", 4))
+        self.assertEqual((found["epoch"], found["batch"], found["node"], found["row"]), (1, 2, "learn", 7))
         self.assertNotEqual(*found["loss"])
 
     def test_another_seed_parts_them_at_the_shuffle(self):
@@ -99,9 +99,9 @@ class Diff(unittest.TestCase):
         self.assertEqual((found["epoch"], found["node"]), (1, "same"))
 
     def test_a_child_with_another_rate_parts_from_its_parent_where_it_began(self):
-        process = run("resume", self.base, "--set", "epochs=6", "--runs", "runs", "--quiet", cwd=self.at)
+        process = run("resume", self.base, "--set", "epochs=4", "--runs", "runs", "--quiet", cwd=self.at)
         self.assertEqual(process.returncode, 0, process.stderr)
-        process = run("resume", self.base, "--set", "epochs=6", "--set", "learn.optimizer.sgd.learning_rate=0.03", "--runs", "runs", "--quiet", cwd=self.at)
+        process = run("resume", self.base, "--set", "epochs=4", "--set", "learn.optimizer.sgd.learning_rate=0.03", "--runs", "runs", "--quiet", cwd=self.at)
         self.assertEqual(process.returncode, 0, process.stderr)
         a, b = f"kept-{self.numbers + 1}", f"kept-{self.numbers + 2}"
         type(self).numbers += 2
