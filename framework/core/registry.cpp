@@ -56,7 +56,7 @@ void require_free_names(const StageInfo& info) {
 }  // namespace
 
 const std::vector<std::string>& node_keys() {
-  static const std::vector<std::string> keys{"stage", "chain", "in", "with", "seed", "run"};
+  static const std::vector<std::string> keys{"stage", "chain", "in", "with", "seed", "role", "run"};
   return keys;
 }
 

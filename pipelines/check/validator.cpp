@@ -16,6 +16,7 @@
 #include "check/rules/rank_check.hpp"
 #include "device_feeds.hpp"
 #include "inference.hpp"
+#include "role_check.hpp"
 
 #include <millrace/detail/counted.hpp>
 #include <millrace/device.hpp>
@@ -111,6 +112,7 @@ ValidatedGraph validate(const GraphSpec& spec, const StageRegistry& registry, Di
   infer_nodes(checked, graph, diagnostics);
   require_whole_nodes(checked, diagnostics);
   number_seeds(checked, graph, diagnostics);
+  if (!diagnostics.has_errors()) check_roles(checked, graph, diagnostics);
   if (!diagnostics.has_errors()) name_metrics(checked, graph, diagnostics);
   if (!diagnostics.has_errors()) check_monitor(spec.keep, graph, diagnostics);
   if (!diagnostics.has_errors()) share_rows(graph, diagnostics);

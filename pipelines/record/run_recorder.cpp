@@ -3,6 +3,7 @@
 
 #include "diagnostics/diagnostics.hpp"
 #include "diagnostics/printable_text.hpp"
+#include "record/audit/row_lines.hpp"
 #include "record/folder/record_failure.hpp"
 #include "run/report/report_diagnostics.hpp"
 
@@ -85,7 +86,7 @@ void RunRecorder::throw_end() {
   if (end_ && !std::exchange(has_ended_, true)) throw Error(*end_);
 }
 
-bool RunRecorder::append(const Metrics& metrics) {
+bool RunRecorder::append(const JournalLine& line, const Metrics* metrics) {
   const std::lock_guard lock(mutex_);
   {
     const std::lock_guard fault_lock(fault_mutex_);
@@ -93,9 +94,9 @@ bool RunRecorder::append(const Metrics& metrics) {
   }
   try {
     folder_.claim().require_held();
-    journal_.append(line_of(metrics, folder_.attempt()));
-    if (events_) events_->append(metrics);
-    appended_ = metrics.epoch;
+    journal_.append(line);
+    if (line.kind == kEpochKind) appended_ = static_cast<std::uint32_t>(line.position.epoch);
+    if (events_ && metrics != nullptr) events_->append(*metrics);
   } catch (...) {
     note_fault();
     return false;
@@ -169,10 +170,16 @@ void RunRecorder::step(const std::string& node, const StepProgress& progress) {
 }
 
 void RunRecorder::epoch(const Metrics& metrics, bool complete) {
-  if (complete && append(metrics) && told_) told_(metrics);
+  if (complete && append(line_of(metrics, folder_.attempt()), &metrics) && told_) told_(metrics);
   if (inner_ != nullptr) inner_->epoch(metrics, complete);
   if (complete) throw_fault();
   if (complete) throw_end();
+}
+
+// Before the line of its epoch: an epoch that is complete has its account.
+void RunRecorder::rows(std::uint32_t epoch, const std::map<std::string, RowAccount>& by_node) {
+  append(rows_line(folder_.attempt(), epoch, by_node));
+  if (inner_ != nullptr) inner_->rows(epoch, by_node);
 }
 
 void RunRecorder::print(std::string_view text) {

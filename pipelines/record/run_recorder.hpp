@@ -65,6 +65,7 @@ class RunRecorder final : public RunObserver {
 
   void step(const std::string& node, const StepProgress& progress) override;
   void epoch(const Metrics& metrics, bool complete) override;
+  void rows(std::uint32_t epoch, const std::map<std::string, RowAccount>& by_node) override;
   void print(std::string_view text) override;
   void warning(const RunWarning& warning) override;
   void ending(const RunFailure& failure) override;
@@ -73,7 +74,7 @@ class RunRecorder final : public RunObserver {
 
  private:
   /// False when nothing is written any more.
-  bool append(const Metrics& metrics);
+  bool append(const JournalLine& line, const Metrics* metrics = nullptr);
   void sync_lines();
   bool sync_once(std::unique_lock<std::mutex>& lock);
   void note_fault();

@@ -1,6 +1,8 @@
 // Paths are found by a map, for a config may have thousands of them.
 #include "comparison.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -61,6 +63,21 @@ std::vector<std::string> metrics_of(const std::vector<ComparedRun>& runs) {
       if (!is_time(curve.name) && std::find(names.begin(), names.end(), curve.name) == names.end())
         names.push_back(curve.name);
   return names;
+}
+
+std::vector<std::string> test_metrics_of(const std::vector<ComparedRun>& runs) {
+  std::vector<std::string> names;
+  for (const ComparedRun& run : runs)
+    if (!run.record.tests.empty())
+      for (const auto& [name, value] : run.record.tests.back().values)
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  return names;
+}
+
+std::string test_cell(const RunRecord& record, const std::string& metric) {
+  if (record.tests.empty()) return {};
+  const std::string value = test_value(record.tests.back(), metric);
+  return value.empty() ? "" : fmt::format("{} ({})", value, record.tests.size());
 }
 
 char letter_of(std::size_t run) { return static_cast<char>('A' + run % kMostCompared); }

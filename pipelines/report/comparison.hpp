@@ -26,6 +26,11 @@ std::vector<Difference> environment_differences(const std::vector<ComparedRun>& 
 /// The metrics of any of them, without times, in the order in which they come first.
 std::vector<std::string> metrics_of(const std::vector<ComparedRun>& runs);
 
+/// The metrics of any test set that was looked at, in the order in which they come first.
+std::vector<std::string> test_metrics_of(const std::vector<ComparedRun>& runs);
+/// "0.0712 (3)": what the last look at the test set has found, and how often there was one; empty without one.
+std::string test_cell(const RunRecord& record, const std::string& metric);
+
 /// What a run is called beside a curve: A, B, ... of at most kMostCompared.
 char letter_of(std::size_t run);
 inline constexpr std::size_t kMostCompared = 26;

@@ -36,6 +36,8 @@ Json run_json(const ComparedRun& run) {
   object["metrics"] = Json::object();
   for (const Curve& curve : record.curves)
     if (!is_time(curve.name)) object["metrics"][curve.name] = metric_json(curve);
+  if (!record.tests.empty())
+    object["test_set"] = {{"consulted", record.tests.size()}, {"ledger", test_ledger_json(record.tests)}};
   return object;
 }
 

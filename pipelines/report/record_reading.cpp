@@ -95,6 +95,13 @@ std::vector<std::int64_t> attempt_numbers(const fs::path& attempts) {
   return numbers;
 }
 
+void read_tests(const std::string& folder, RunRecord& record) {
+  try {
+    record.tests = read_test_ledger(folder);
+  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): what cannot be read is left out
+  }
+}
+
 // An attempt whose epochs were all trained again has none that counts.
 void read_attempts(const fs::path& folder, RunRecord& record) {
   std::vector<AttemptRow> all;
@@ -147,6 +154,7 @@ RunRecord read_run(const std::string& folder, std::optional<std::int64_t> attemp
   read_environment(object_in(own / run_parts::kEnvironment), record);
   record.config = content_of((path / run_parts::kConfig).string());
   read_attempts(path, record);
+  read_tests(folder, record);
   return record;
 }
 

@@ -107,6 +107,22 @@ Json points_json(const Curve& curve) {
   return points;
 }
 
+Json test_entry_json(const TestEntry& entry) {
+  Json object = {{"epoch", entry.epoch},
+                 {"checkpoint", entry.checkpoint},
+                 {"weights_sha256", entry.weights_sha256},
+                 {"time", entry.time},
+                 {"metrics", Json::object()}};
+  for (const auto& [name, value] : entry.values) object["metrics"][name] = number_json(value);
+  return object;
+}
+
+Json test_ledger_json(const std::vector<TestEntry>& entries) {
+  Json list = Json::array();
+  for (const TestEntry& entry : entries) list.push_back(test_entry_json(entry));
+  return list;
+}
+
 Json report_json(const RunRecord& record) {
   Json object = {{"schema", 1},
                  {"run", record.folder},
@@ -121,6 +137,8 @@ Json report_json(const RunRecord& record) {
   if (!record.validations.empty()) object["validation"] = validation_json(record.validations)["models"];
   if (const std::string missing = validation_missing(record); !missing.empty()) object["validation_missing"] = missing;
   object["lineage"] = lineage_json(record);
+  if (!record.tests.empty())
+    object["test_set"] = {{"consulted", record.tests.size()}, {"ledger", test_ledger_json(record.tests)}};
   object["environment"] = Json::object();
   for (const NamedText& value : record.environment) object["environment"][value.name] = value.text;
   object["config"] = record.config;

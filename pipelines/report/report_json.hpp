@@ -12,5 +12,9 @@ nlohmann::ordered_json report_json(const RunRecord& record);
 /// The same of a curve: [[epoch, value], ...].
 nlohmann::ordered_json points_json(const Curve& curve);
 nlohmann::ordered_json number_json(double value);
+/// A look at the test set: epoch, checkpoint, weights_sha256, time and metrics.
+nlohmann::ordered_json test_entry_json(const TestEntry& entry);
+/// All of them, the oldest first.
+nlohmann::ordered_json test_ledger_json(const std::vector<TestEntry>& entries);
 
 }  // namespace millrace::pipelines

@@ -1,6 +1,8 @@
 // The lists are short, so they are searched as they are.
 #include "run_record.hpp"
 
+#include "axis.hpp"
+
 #include <algorithm>
 
 namespace millrace::pipelines {
@@ -13,6 +15,12 @@ const Curve* RunRecord::curve(const std::string& metric) const {
 std::string RunRecord::environment_text(const std::string& path) const {
   for (const NamedText& value : environment)
     if (value.name == path) return value.text;
+  return {};
+}
+
+std::string test_value(const TestEntry& entry, const std::string& metric) {
+  for (const auto& [name, value] : entry.values)
+    if (name == metric) return value_text(value);
   return {};
 }
 

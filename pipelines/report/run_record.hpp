@@ -2,6 +2,7 @@
 #pragma once
 
 #include "curve.hpp"
+#include "record/ledger/test_ledger.hpp"
 #include "validation/validation.hpp"
 
 #include <cstdint>
@@ -75,6 +76,7 @@ struct RunRecord {
   std::vector<Validation> validations;  ///< of models that the run has judged on its validation rows
   std::vector<AttemptRow> attempts;
   std::vector<CheckpointRow> checkpoints;
+  std::vector<TestEntry> tests;        ///< looks at the test set, the oldest first
   std::vector<NamedText> environment;  ///< values of environment.json by their paths: "cpu.cores"
   std::string config;                  ///< text of config.yaml
 
@@ -82,5 +84,8 @@ struct RunRecord {
   /// The value of a path of the environment; empty where there is none.
   std::string environment_text(const std::string& path) const;
 };
+
+/// The value of a metric of the test set, as people read it; empty where this look has none.
+std::string test_value(const TestEntry& entry, const std::string& metric);
 
 }  // namespace millrace::pipelines

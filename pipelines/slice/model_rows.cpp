@@ -34,7 +34,7 @@ bool takes_model_of(const ValidatedGraph& graph, const ValidatedNode& node, cons
 
 const ValidatedNode& end_of_way(const ValidatedGraph& graph, const ValidatedNode& trainer) {
   const auto evaluator = std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const ValidatedNode& node) {
-    return graph.is_evaluator(node) && takes_model_of(graph, node, trainer);
+    return !node.is_test && graph.is_evaluator(node) && takes_model_of(graph, node, trainer);
   });
   return evaluator == graph.nodes.end() ? trainer : *evaluator;
 }
@@ -43,7 +43,7 @@ std::vector<std::string> other_evaluators(const ValidatedGraph& graph, const Val
                                           const std::string& end) {
   std::vector<std::string> names;
   for (const ValidatedNode& node : graph.nodes)
-    if (graph.is_evaluator(node) && takes_model_of(graph, node, trainer) && node.name != end)
+    if (!node.is_test && graph.is_evaluator(node) && takes_model_of(graph, node, trainer) && node.name != end)
       names.push_back(node.name);
   return names;
 }

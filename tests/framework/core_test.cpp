@@ -210,7 +210,7 @@ TEST_CASE("the registry finds stages by name and refuses a second one") {
 }
 
 TEST_CASE("a parameter may not be named like a key of nodes") {
-  const std::string key = GENERATE("stage", "chain", "in", "with", "seed", "run");
+  const std::string key = GENERATE("stage", "chain", "in", "with", "seed", "role", "run");
   StageRegistry registry;
   StageInfo info = make_stage_info<Nothing>("nothing");
   info.spec.param(Param(key, ParamType::text(), "Never seen."));

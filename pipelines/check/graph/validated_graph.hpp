@@ -61,6 +61,9 @@ struct ParamPlace {
   Location where;
 };
 
+/// What the rows of a source are for, where the config says it; else it follows from who takes them.
+enum class RowRole : std::uint8_t { unsaid, train, validation, test };
+
 struct ValidatedNode {
   std::string name;
   const StageInfo* info = nullptr;
@@ -97,6 +100,9 @@ struct ValidatedNode {
   /// The same for its constructor, infer and destructor, where nobody waits for others.
   std::chrono::milliseconds making_timeout{0};
   std::string run_path;  ///< what `--set` calls its `run`: "flat.run"
+
+  RowRole role = RowRole::unsaid;  ///< of a source
+  bool is_test = false;            ///< rows with `role: test` reach it: no training has it in its graph
 
   Location where;
   std::vector<ParamPlace>
@@ -140,6 +146,7 @@ struct ValidatedGraph {
   std::string config_hash;             ///< SHA-256 of the resolved config without origins
   std::vector<ValidatedNode> nodes;    ///< nodes in topological order, ties in the user's order
   std::vector<ReportedPort> reported;  ///< ports in the order in which the history shows them
+  std::vector<ReportedPort> tested;    ///< those of nodes of the test set, which no history has
 
   const PortSpec& spec_of(const ValidatedEdge& edge) const {
     return *nodes[edge.from_node].find_output(edge.from_port);

@@ -58,18 +58,38 @@ Diagnostic overlap(const ValidatedNode& measured, const ValidatedNode& trained, 
           Severity::warning};
 }
 
-void compare(const ValidatedNode& measured, const ValidatedNode& trained, const std::string& trainer,
-             FileCopies& copies, Diagnostics& diagnostics) {
-  for (const RowsRead& mine : measured.rows_read)
-    for (const RowsRead& theirs : trained.rows_read) {
+/// Calls `tell` with what is read by both: where it is from, first row and end.
+template <class Tell>
+void compare_rows(const ValidatedNode& one, const ValidatedNode& other, FileCopies& copies, const Tell& tell) {
+  for (const RowsRead& mine : one.rows_read)
+    for (const RowsRead& theirs : other.rows_read) {
       const std::int64_t first = std::max(mine.first, theirs.first), end = std::min(mine.end, theirs.end);
       if (first >= end) continue;
       if (mine.origin == theirs.origin)
-        diagnostics.add(overlap(measured, trained, mine.origin, first, end, trainer));
-      else if (copies.are_copies(measured.files, trained.files))
-        diagnostics.add(overlap(measured, trained, fmt::format("{}, a copy of {},", mine.origin, theirs.origin), first,
-                                end, trainer));
+        tell(mine.origin, first, end);
+      else if (copies.are_copies(one.files, other.files))
+        tell(fmt::format("{}, a copy of {},", mine.origin, theirs.origin), first, end);
     }
+}
+
+void compare(const ValidatedNode& measured, const ValidatedNode& trained, const std::string& trainer,
+             FileCopies& copies, Diagnostics& diagnostics) {
+  compare_rows(measured, trained, copies, [&](const std::string& origin, std::int64_t first, std::int64_t end) {
+    diagnostics.add(overlap(measured, trained, origin, first, end, trainer));
+  });
+}
+
+Diagnostic test_overlap(const ValidatedNode& test, const ValidatedNode& validation, const std::string& origin,
+                        std::int64_t first, std::int64_t end) {
+  return {{.kind = ErrorKind::config,
+           .name = "train-evaluate-overlap",
+           .message = fmt::format("node `{}` ({}): rows {} to {} of {} are of the test and of the validation too, from "
+                                  "node `{}`: what is chosen by these has seen the test",
+                                  test.name, test.info->name, first, end - 1, origin, validation.name),
+           .help = "keep rows for the test alone: another split, or `rows: [first, count]` on both nodes"},
+          test.where,
+          {},
+          Severity::warning};
 }
 
 /// A field of the data that trains a model, and the one of that name that measures it; each with the edge along which it comes.
@@ -192,12 +212,30 @@ void check_measurement(const ValidatedGraph& graph, const ValidatedNode& node, F
   }
 }
 
+std::set<std::size_t> evaluated_sources(const ValidatedGraph& graph, bool of_test) {
+  std::set<std::size_t> sources;
+  for (const ValidatedNode& node : graph.nodes)
+    if (node.is_test == of_test && graph.is_evaluator(node)) sources.merge(sources_of(graph, node));
+  return sources;
+}
+
+void compare_with_validation(const ValidatedGraph& graph, FileCopies& copies, Diagnostics& diagnostics) {
+  const std::set<std::size_t> validations = evaluated_sources(graph, false);
+  for (const std::size_t test : evaluated_sources(graph, true))
+    for (const std::size_t validation : validations)
+      compare_rows(graph.nodes[test], graph.nodes[validation], copies,
+                   [&](const std::string& origin, std::int64_t first, std::int64_t end) {
+                     diagnostics.add(test_overlap(graph.nodes[test], graph.nodes[validation], origin, first, end));
+                   });
+}
+
 }  // namespace
 
 void warn_of_measurements(const ValidatedGraph& graph, Diagnostics& diagnostics) {
   FileCopies copies;
   for (const ValidatedNode& node : graph.nodes)
     if (measures_a_model(graph, node)) check_measurement(graph, node, copies, diagnostics);
+  compare_with_validation(graph, copies, diagnostics);
 }
 
 }  // namespace millrace::pipelines

@@ -59,6 +59,10 @@ class MetricNames {
     const auto measured = std::find_if(node.measures.begin(), node.measures.end(),
                                        [&](const auto& measures) { return measures.first == port; });
     for (Given& each : given) {
+      if (node.is_test) {
+        graph_.tested.push_back({node.name, port, std::move(each.prefix), std::move(each.where)});
+        continue;
+      }
       graph_.reported.push_back({node.name, port, std::move(each.prefix), std::move(each.where)});
       take_names(measured == node.measures.end() ? Names() : measured->second);
     }
@@ -69,13 +73,14 @@ class MetricNames {
                                      [](const auto& output) { return output.second.kind == PortKind::metrics; });
     if (ports > 1) return fmt::format("{}_{}_", node.name, port);
     if (trainers_ == 1 && graph_.is_trainer(node)) return "";
-    if (evaluators_ == 1 && graph_.is_evaluator(node)) return "val_";
+    if (node.is_test && tests_ == 1 && graph_.is_evaluator(node)) return "test_";
+    if (!node.is_test && evaluators_ == 1 && graph_.is_evaluator(node)) return "val_";
     return node.name + "_";
   }
 
-  std::int64_t count(bool (ValidatedGraph::*is)(const ValidatedNode&) const) const {
+  std::int64_t count(bool (ValidatedGraph::*is)(const ValidatedNode&) const, bool of_test) const {
     return std::count_if(graph_.nodes.begin(), graph_.nodes.end(),
-                         [&](const ValidatedNode& node) { return (graph_.*is)(node); });
+                         [&](const ValidatedNode& node) { return node.is_test == of_test && (graph_.*is)(node); });
   }
 
   // For the port that was listed last; no names: they are not known.
@@ -131,7 +136,9 @@ class MetricNames {
   const CheckedGraph& checked_;
   ValidatedGraph& graph_;
   Diagnostics& diagnostics_;
-  const std::int64_t trainers_ = count(&ValidatedGraph::is_trainer), evaluators_ = count(&ValidatedGraph::is_evaluator);
+  const std::int64_t trainers_ = count(&ValidatedGraph::is_trainer, false),
+                     evaluators_ = count(&ValidatedGraph::is_evaluator, false),
+                     tests_ = count(&ValidatedGraph::is_evaluator, true);
   std::map<Port, std::vector<Given>> given_;
   Firsts by_name_, by_prefix_, by_prefix_of_unknown_;
 };

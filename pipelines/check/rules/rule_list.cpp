@@ -70,6 +70,9 @@ constexpr std::array kRules{
     Rule{"reserved-metric", "No metric is called as a key of the history is."},
     Rule{"unused-seed", "A node with a seed of its own draws something at random."},
     Rule{"needs-host-memory", "What lies on the device goes to stages that read there."},
+    Rule{"role-without-rows", "Only a source has a role."},
+    Rule{"wrong-role", "Rows are used for what their role says, and those of a test are evaluated."},
+    Rule{"test-set-used", "No training and no choice sees the test set."},
     // what stages say
     Rule{"shape-mismatch", "Shapes fit the stage that takes them."},
     Rule{"dtype-mismatch", "Types fit the stage that takes them."},

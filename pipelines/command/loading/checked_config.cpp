@@ -45,17 +45,6 @@ bool misses_stage(const Diagnostics& found) {
   return std::any_of(all.begin(), all.end(), [](const Diagnostic& d) { return d.name == kUnknownStage; });
 }
 
-void destroy_stages(ValidatedGraph& graph) {
-  for (ValidatedNode& node : graph.nodes) {
-    if (!node.stage && !node.asked) continue;
-    const StagePlace place = place_of(node, "");
-    const StageMark mark(place, "while it is destroyed");
-    const CallLimit limit(node.making_timeout);
-    node.stage.reset();
-    node.asked.reset();
-  }
-}
-
 // What the command line takes away keeps its number among the nodes that draw, so that the others draw the same numbers as beside it.
 void keep_numbers(const DocNode& document, const std::vector<Override>& overrides, const Peers* peers,
                   CheckedConfig& checked) {
@@ -138,6 +127,17 @@ Diagnostics with_named_config(const Diagnostics& found, const std::string& targe
 }
 
 }  // namespace
+
+void destroy_stages(ValidatedGraph& graph) {
+  for (ValidatedNode& node : graph.nodes) {
+    if (!node.stage && !node.asked) continue;
+    const StagePlace place = place_of(node, "");
+    const StageMark mark(place, "while it is destroyed");
+    const CallLimit limit(node.making_timeout);
+    node.stage.reset();
+    node.asked.reset();
+  }
+}
 
 void keep_draws(const SeedNumbers& numbers, CheckedConfig& checked) {
   if (!set_seed_numbers(numbers, checked.graph)) return;

@@ -28,6 +28,9 @@ struct CheckedConfig {
       false;  ///< nodes draw what they drew beside those that `--set` took away; `spec` alone gives other numbers
 };
 
+/// Destroys the stages of a graph that has not run, one by one.
+void destroy_stages(ValidatedGraph& graph);
+
 /// Nodes draw by these numbers, whatever others stand before them in the file; the hash of the config tells.
 void keep_draws(const SeedNumbers& numbers, CheckedConfig& checked);
 

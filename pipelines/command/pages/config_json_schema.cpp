@@ -170,11 +170,14 @@ Json node_schema(const StageRegistry& registry) {
   run["description"] = "How the node runs: what of a source may be alive at once, and in which process.";
   Json seed = type_schema(node_seed_param().type);
   seed["description"] = sentence(node_seed_param());
+  Json role = type_schema(node_role_param().type);
+  role["description"] = sentence(node_role_param());
   const Json properties{{"stage", stage_names(registry)},
                         {"chain", {{"type", "string"}, {"description", "A run of stages from `chains`."}}},
                         {"in", {{"type", {"string", "object"}}, {"description", "Where the input comes from."}}},
                         {"with", {{"type", {"object", "null"}}, {"description", "Parameters of the stage."}}},
                         {"seed", seed},
+                        {"role", role},
                         {"run", run}};
   return {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}, {"allOf", rules}};
 }

@@ -38,18 +38,6 @@ NodeSpec file_node(const std::string& file) {
   return node;
 }
 
-/// Layers and loss as the config has them.
-NodeSpec model_node(const CheckedConfig& checked, const std::string& trainer, const std::string& checkpoint) {
-  NodeSpec node = added_node(kModelNode, "saved_model", "RUN", checkpoint);
-  set(node, "file", text_node(checkpoint, node.where));
-  if (!trainer.empty()) set(node, "node", text_node(trainer, node.where));
-  for (const NodeSpec& spec : checked.spec.nodes)
-    for (const char* param : {"model", "loss"})
-      if (const DocMember* value = spec.name == trainer ? spec.with.find(param) : nullptr; value != nullptr)
-        set(node, param, value->value);
-  return node;
-}
-
 ValidatedGraph file_alone(const CheckedConfig& checked, const std::string& file, Diagnostics& diagnostics) {
   const GraphSpec spec =
       cut_slice(checked.spec, checked.graph, checked.registry, {.captured = {file_rows()}, .added = {file_node(file)}});
@@ -100,6 +88,18 @@ void require_nothing_random(const ModelRows& way) {
 }
 
 }  // namespace
+
+// Layers and loss as the config has them.
+NodeSpec model_node(const CheckedConfig& checked, const std::string& trainer, const std::string& checkpoint) {
+  NodeSpec node = added_node(kModelNode, "saved_model", "RUN", checkpoint);
+  set(node, "file", text_node(checkpoint, node.where));
+  if (!trainer.empty()) set(node, "node", text_node(trainer, node.where));
+  for (const NodeSpec& spec : checked.spec.nodes)
+    for (const char* param : {"model", "loss"})
+      if (const DocMember* value = spec.name == trainer ? spec.with.find(param) : nullptr; value != nullptr)
+        set(node, param, value->value);
+  return node;
+}
 
 std::vector<NodeSpec> predicting_nodes(const CheckedConfig& checked, const ModelRows& way,
                                        const std::string& checkpoint) {

@@ -17,5 +17,7 @@ std::vector<NodeSpec> predicting_nodes(const CheckedConfig& checked, const Model
 /// than those that the way takes.
 ValidatedGraph prediction_slice(const CheckedConfig& checked, const ModelRows& way, const std::string& checkpoint,
                                 const std::string& file, Diagnostics& diagnostics);
+/// A node that gives the model of trainer `trainer` as `checkpoint` has it, at its port `model`.
+NodeSpec model_node(const CheckedConfig& checked, const std::string& trainer, const std::string& checkpoint);
 
 }  // namespace millrace::pipelines

@@ -2,6 +2,7 @@
 #include "kept_page.hpp"
 
 #include "process/command_error.hpp"
+#include "record/folder/run_parts.hpp"
 #include "report/page/run_page.hpp"
 #include "report/record_reading.hpp"
 
@@ -9,6 +10,9 @@
 #include <millrace/files/atomic_file.hpp>
 
 #include <exception>
+#include <filesystem>
+#include <system_error>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
@@ -31,6 +35,12 @@ void keep_page(KeptRun& kept, RunReport& report) noexcept try {
     kept.warn(report, error_of(std::current_exception()), "report-failed", "report.html was not written");
   }
 } catch (...) {  // NOLINT(bugprone-empty-catch): no memory, not even for a warning
+}
+
+void renew_page(const std::string& folder) {
+  const std::filesystem::path page = std::filesystem::path(folder) / run_parts::kCurrent / run_parts::kReport;
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(page, ignored)) write_atomically(page.string(), run_page(read_run(folder)));
 }
 
 }  // namespace millrace::pipelines

@@ -3,6 +3,7 @@
 
 #include "check/memory_check.hpp"
 #include "command/loading/peer_config.hpp"
+#include "command/loading/training_graph.hpp"
 #include "command/pages/plan.hpp"
 #include "command/pages/run_json.hpp"
 #include "command/pages/run_summary.hpp"
@@ -195,6 +196,7 @@ RunReport run_watched(ValidatedGraph& graph, TrainingStart& start, const RunEnd&
 std::optional<int> check_and_run_once(const TrainingOptions& options, const BeginTraining& begin, Stopping& stopping,
                                       Peers* peers, bool is_last) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options, peers);
+  leave_test_out(*checked, peers);
   if (options.dry_run && peers == nullptr) look_for_data(*checked, options);  // a run tells it when it gets there
   checked->graph.is_kept =
       options.keeps(*checked) || (options.dry_run && checked->spec.keep.is_kept && !options.no_keep);

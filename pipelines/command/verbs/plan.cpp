@@ -3,6 +3,7 @@
 #include "check/memory_check.hpp"
 #include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
+#include "command/loading/training_graph.hpp"
 #include "command/pages/loaded_plugins.hpp"
 
 #include <millrace/error.hpp>
@@ -33,6 +34,7 @@ void require_expected(const CheckedConfig& checked, const std::string& expected)
 int act(const PlanOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   look_for_data(*checked, options);
+  leave_test_out(*checked, nullptr);
   if (checked->diagnostics.has_errors()) {
     note_loaded_plugins(checked->registry);
     return report_errors(*checked, options);

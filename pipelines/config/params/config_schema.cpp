@@ -95,6 +95,14 @@ const Param& node_seed_param() {
   return param;
 }
 
+const Param& node_role_param() {
+  static const Param param = Param("role", ParamType::choice({"train", "validation", "test"}),
+                                   "What the rows of this source are for; test rows are for `pipeline-run test` alone, "
+                                   "and no training sees them.")
+                                 .optional();
+  return param;
+}
+
 bool is_top_level_key(std::string_view key) { return contains(top_level_keys(), key); }
 bool is_node_key(std::string_view key) { return contains(node_keys(), key); }
 bool is_free_key(std::string_view key) { return key.starts_with("x-"); }

@@ -19,6 +19,8 @@ const std::vector<Param>& run_params();
 bool is_budget(std::string_view run_param);
 /// `seed` of a node.
 const Param& node_seed_param();
+/// `role` of a node: what its rows are for.
+const Param& node_role_param();
 bool is_top_level_key(std::string_view);
 bool is_node_key(std::string_view);
 /// `x-...`: free for the user, read by nobody.

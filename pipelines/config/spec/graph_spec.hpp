@@ -28,6 +28,7 @@ struct NodeSpec {
   Location in_where;
   DocNode with;              ///< parameters, unchecked; null or a map
   DocNode seed;              ///< unchecked; null where the run's is drawn from
+  DocNode role;              ///< unchecked; null where it follows from who takes the rows
   DocNode run;               ///< blocks, bytes, isolate, timeout; of every stage of a chain what its node says
   bool is_captured = false;  ///< what it gives is used, though no other node may take it: a slice ends here
 };

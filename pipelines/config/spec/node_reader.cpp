@@ -155,6 +155,7 @@ class NodeReader {
     node.with = map_or_nothing(value, "with", node);
     node.run = map_or_nothing(value, "run", node);
     node.seed = value_of(value, "seed");
+    node.role = value_of(value, "role");
     const bool is_chain = value.find("chain") != nullptr;
     const DocNode& kind = value_of(value, is_chain ? "chain" : "stage");
     if (!kind.is_scalar() || kind.text.empty())  // "" may also be what a reference has left
@@ -280,6 +281,7 @@ class NodeReader {
     node.in_where = whole.in_where;
     node.run = is_first ? whole.run : known_part(whole.run);
     node.seed = is_first || whole.seed.is_scalar() ? whole.seed : DocNode{};
+    if (is_first) node.role = whole.role;
     node.with = item.with != nullptr ? *item.with : DocNode{};
     const DocNode& own = value_of(whole.with, item.instance);
     if (!own.is_null()) lay_keys(node.with, own);

@@ -50,6 +50,13 @@ void add_last_epoch(std::uint32_t epoch, SafetensorsMetadata& metadata) {
   if (!is_new && epoch < std::stoul(known->second)) known->second = fmt::format("{}", epoch);
 }
 
+std::string rows_key(const std::string& node) { return "rows." + node; }
+
+std::string rows_of(const Checkpoint& checkpoint, const std::string& node) {
+  const auto rows = checkpoint.metadata.find(rows_key(node));
+  return rows == checkpoint.metadata.end() ? "" : rows->second;
+}
+
 StatePosition place_of(const CheckpointPosition& at) { return {at.epoch, at.batch, at.row, at.is_epoch_complete}; }
 
 }  // namespace
@@ -91,6 +98,7 @@ Checkpoint checkpoint_of(RunStates run, const std::vector<KeptNode>& nodes) {
   checkpoint.position = run.position;
   for (const NodeState& state : run.nodes) add_last_epoch(state.last_epoch, checkpoint.metadata);
   for (NodeState& state : run.nodes) {
+    if (!state.rows.empty()) checkpoint.metadata.emplace(rows_key(state.node), state.rows);
     const KeptNode& node = node_called(nodes, state.node);
     if (has_weights(state.state, node))
       checkpoint.trainers.push_back({node.name, node.model, node.slots, std::move(state.state)});
@@ -103,7 +111,7 @@ Checkpoint checkpoint_of(RunStates run, const std::vector<KeptNode>& nodes) {
 std::vector<NodeState> states_of(const Checkpoint& checkpoint) {
   std::vector<NodeState> states;
   for (const TrainerState& trainer : checkpoint.trainers)
-    states.push_back({trainer.node, place_of(checkpoint.position), trainer.state});
+    states.push_back({trainer.node, place_of(checkpoint.position), trainer.state, rows_of(checkpoint, trainer.node)});
   const StatePosition before{next_epoch(checkpoint.position) - 1, 0, 0, true};
   for (const auto& [node, state] : checkpoint.stages) states.push_back({node, before, state});
   return states;

@@ -2,6 +2,7 @@
 #include "past_run.hpp"
 
 #include "probes.hpp"
+#include "record/audit/row_lines.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/files/journal.hpp>
@@ -34,7 +35,8 @@ Metrics metrics_of(const JournalLine& line) {
 void keep_until(const PastRun& past, const KeptCheckpoint* from, const std::string& folder, Resumption& resumption) {
   const std::uint32_t next = from != nullptr ? next_epoch(from->position) : resumption.first_epoch;
   for (const JournalLine& line : past.lines) {
-    if (line.kind == kEpochLine && line.position.epoch < next) resumption.lines.push_back(line);
+    const bool is_of_epoch = line.kind == kEpochLine || line.kind == kRowsLine;
+    if (is_of_epoch && line.position.epoch < next) resumption.lines.push_back(line);
     if (line.kind == kCheckpointLine && from != nullptr &&
         !is_further(from->position, kept_checkpoint_of(line).position))
       resumption.lines.push_back(line);

@@ -27,6 +27,9 @@ inline constexpr const char* kValidation = "validation.json";
 /// In the run's own folder: of the attempt that has finished the run, and then for ever. In that of an attempt: how that one ended otherwise.
 inline constexpr const char* kSummary = "summary.json";
 
+/// In the run's own folder, over all attempts: how often the test set was looked at.
+inline constexpr const char* kTestLedger = "test_ledger.jsonl";
+
 /// With which a run is claimed.
 inline constexpr std::chrono::seconds kLease{30};
 

@@ -4,6 +4,7 @@
 #include "record/folder/record_json.hpp"
 #include "record/folder/run_parts.hpp"
 #include "record/folder/small_file.hpp"
+#include "record/ledger/test_ledger.hpp"
 
 #include <millrace/error.hpp>
 #include <millrace/files/claim.hpp>
@@ -95,6 +96,14 @@ void read_metrics(const fs::path& folder, const Monitor& monitor, RunStatus& sta
   }
 }
 
+std::size_t looks_at_test_set(const std::string& folder) {
+  try {
+    return read_test_ledger(folder).size();
+  } catch (const Error&) {  // what cannot be read is left out
+    return 0;
+  }
+}
+
 std::uint64_t bytes_below(const fs::path& folder) {
   std::uint64_t bytes = 0;
   std::error_code failed;
@@ -137,6 +146,7 @@ RunStatus status_of(const std::string& folder) {
   take_environment(environment, status);
   read_metrics(path, monitor_of(environment), status);
   status.bytes = bytes_below(path);
+  status.tests = looks_at_test_set(folder);
   return status;
 }
 

@@ -38,6 +38,7 @@ struct RunStatus {
   std::uint32_t epochs_done = 0;  ///< the last epoch of the journal
   std::optional<BestValue> best;  ///< of the monitored metric, else of compared_metric
   std::uint64_t bytes = 0;        ///< of all files in the folder
+  std::size_t tests = 0;          ///< looks at the test set
 };
 
 /// When the attempt that `current` names was started; nothing where nobody has written that.

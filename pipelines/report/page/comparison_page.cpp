@@ -64,6 +64,10 @@ std::string values_table(const std::vector<ComparedRun>& runs) {
     rows.push_back(best_cells(runs, metric));
     rows.push_back(last_cells(runs, metric));
   }
+  for (const std::string& metric : test_metrics_of(runs)) {
+    rows.push_back({metric + " (looks)"});
+    for (const ComparedRun& run : runs) rows.back().push_back(test_cell(run.record, metric));
+  }
   HtmlCells times{"time"};
   for (const ComparedRun& run : runs) times.push_back(run.record.seconds ? duration_text(*run.record.seconds) : "");
   rows.push_back(std::move(times));

@@ -212,6 +212,19 @@ std::string model_tables(const RunRecord& record) {
   return html;
 }
 
+std::string test_table(const RunRecord& record) {
+  if (record.tests.empty()) return {};
+  Cells heads{"look", "time", "checkpoint", "epoch"};
+  for (const auto& [name, value] : record.tests.back().values) heads.push_back(name);
+  std::vector<Cells> rows;
+  for (const TestEntry& entry : record.tests) {
+    rows.push_back({std::to_string(entry.number), entry.time, entry.checkpoint, std::to_string(entry.epoch)});
+    for (std::size_t i = 4; i < heads.size(); ++i) rows.back().push_back(test_value(entry, heads[i]));
+  }
+  return fmt::format("<p>It was {}.</p>\n", html_text(consulted_text(record.tests))) +
+         html_box("looks at the test set", html_table(heads, rows, 3));
+}
+
 std::string lineage_tables(const RunRecord& record) {
   std::vector<Cells> attempts, checkpoints;
   for (const AttemptRow& row : record.attempts)

@@ -21,6 +21,8 @@ std::string epochs_table(const RunRecord& record);
 /// The nodes with their share of the time, the rails of the graph, and what limits the run.
 std::string pipeline_table(const RunRecord& record);
 std::string model_tables(const RunRecord& record);
+/// Each look at the test set, and what it has found.
+std::string test_table(const RunRecord& record);
 std::string lineage_tables(const RunRecord& record);
 std::string environment_table(const RunRecord& record);
 

@@ -61,6 +61,7 @@ std::string run_page(const RunRecord& record) {
   page += section("Validation rows", validation_tables(record));
   page += section("Pipeline", pipeline_table(record));
   page += section("Model", model_tables(record));
+  page += section("Test set", test_table(record));
   page += section("Attempts and checkpoints", lineage_tables(record));
   page += section("Config", config(record));
   page += section("Environment", environment_table(record));

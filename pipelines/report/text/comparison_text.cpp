@@ -74,6 +74,8 @@ std::string values_text(const std::vector<ComparedRun>& runs) {
     rows.push_back(row_of(runs, metric + " best (epoch)", [&](const RunRecord& r) { return best_cell(r, metric); }));
     rows.push_back(row_of(runs, metric + " last", [&](const RunRecord& r) { return last_cell(r, metric); }));
   }
+  for (const std::string& metric : test_metrics_of(runs))
+    rows.push_back(row_of(runs, metric + " (looks)", [&](const RunRecord& r) { return test_cell(r, metric); }));
   rows.push_back(row_of(runs, "time", [](const RunRecord& r) { return r.seconds ? duration_text(*r.seconds) : ""; }));
   rows.push_back(row_of(runs, "weights sha256", [](const RunRecord& r) {
     return cut_to(r.weights_sha256.substr(0, kHashDigits), kHashDigits);

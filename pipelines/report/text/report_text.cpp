@@ -125,6 +125,18 @@ std::string lineage_text(const RunRecord& record) {
   return rows.size() < 3 ? "" : text_table(rows, kIndent);
 }
 
+std::string tests_text(const RunRecord& record) {
+  if (record.tests.empty()) return {};
+  Rows rows{{"look", "epoch"}};
+  for (const auto& [name, value] : record.tests.back().values) rows.front().push_back(name);
+  for (const TestEntry& entry : record.tests) {
+    Rows::value_type row{std::to_string(entry.number), std::to_string(entry.epoch)};
+    for (std::size_t i = 2; i < rows.front().size(); ++i) row.push_back(test_value(entry, rows.front()[i]));
+    rows.push_back(std::move(row));
+  }
+  return in_lines(consulted_text(record.tests), kIndent) + text_table(rows, kIndent);
+}
+
 std::string journal_note(const RunRecord& record) {
   if (!record.unread.empty()) return in_lines("metrics.jsonl cannot be read: " + record.unread, 0);
   return record.torn_bytes == 0
@@ -144,6 +156,7 @@ std::string report_text(const RunRecord& record, bool unicode) {
   text += section("Values", values_table(record)) + charts(record, unicode);
   text += section("Validation rows", validation_text(record, unicode));
   text += section("Pipeline", pipeline_text(record)) + section("Model", models_text(record));
+  text += section("Test set", tests_text(record));
   text += section("Attempts", lineage_text(record));
   if (!verdict.rule.empty()) text += "\n" + in_lines(fmt::format("Rule: {}.", verdict.rule), 0);
   return text;

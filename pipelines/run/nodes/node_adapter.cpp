@@ -324,6 +324,16 @@ void NodeAdapter::load(const NodeState& loaded) {
   if (auto* serial = dynamic_cast<Serial*>(node_.stage.get())) serial->load(loaded.state);
   if (auto* source = dynamic_cast<Source*>(node_.stage.get())) source->load(loaded.state);
   loaded_ = loaded.position;
+  if (accountant_) accountant_->load(loaded.rows, loaded.position.epoch);
+}
+
+void NodeAdapter::take_rows(const Work& work) {
+  if (accountant_) accountant_->take(work.inputs);
+}
+
+void NodeAdapter::tell_rows(const Packet& packet) {
+  if (!accountant_ || services_.history == nullptr || packet.fields.empty() || !packet.header.last_in_epoch) return;
+  if (const auto account = accountant_->whole()) services_.history->rows_taken(node_.name, *account);
 }
 
 void NodeAdapter::save_behind(const Packet& packet) noexcept {
@@ -355,6 +365,7 @@ void NodeAdapter::give_state(const StatePosition& at) noexcept {
     if (const std::uint32_t last = services_.ledger.last_epoch(); last < services_.epochs) copy.last_epoch = last;
     if (const auto* serial = dynamic_cast<const Serial*>(node_.stage.get())) serial->save(copy.state);
     if (const auto* source = dynamic_cast<const Source*>(node_.stage.get())) source->save(copy.state);
+    if (accountant_) copy.rows = accountant_->saved();
     services_.states->take(std::move(copy));
   } catch (...) {
     services_.states->failed(node_.name, at, describe_exception(std::current_exception()).message);

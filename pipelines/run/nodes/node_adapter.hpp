@@ -9,6 +9,7 @@
 #include "input_joiner.hpp"
 #include "node_clock.hpp"
 #include "process/stage_mark.hpp"
+#include "row_accountant.hpp"
 #include "run/report/failed_call.hpp"
 #include "run/report/state_sink.hpp"
 #include "run/report/stop_state.hpp"
@@ -19,6 +20,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -83,6 +85,8 @@ class NodeAdapter {
   /// `capture`, which outlives this, is told each packet that output `port` gives. Before the run.
   void tell(const std::string& port, PortCapture& capture);
   void set_queue(WorkQueue& queue) { queue_ = &queue; }
+  /// The rows that this node takes are accounted for; see RowAccountant. Before the run.
+  void account_rows(Communicator* communicator) { accountant_.emplace(communicator); }
   /// Whether calls of the stage may overlap.
   virtual bool is_concurrent() const { return false; }
 
@@ -150,6 +154,9 @@ class NodeAdapter {
   /// The current call goes on when `event` is done, as work that resumes; until then no other is made. Serial nodes only.
   void pause(const Work& work, const Event& event);
   bool is_joined() const;
+  /// Before a stage that takes one packet at a time has those of a call, and behind the call.
+  void take_rows(const Work& work);
+  void tell_rows(const Packet& packet);
   /// Between two calls of a stage that takes one at a time: gives its state to the sink where that wants it. `packet` is what it took last.
   void save_behind(const Packet& packet) noexcept;
   /// The same for a source that has sent the last block of an epoch.
@@ -191,8 +198,9 @@ class NodeAdapter {
   WorkQueue* queue_ = nullptr;
   mutable std::mutex mutex_;  ///< guards joiner_ and the order in the queue
   std::unique_ptr<InputJoiner> joiner_;
-  StatePosition taken_;       ///< of a stage with a state: behind the packet that it took last
-  StatePosition loaded_;      ///< of the state that was loaded
+  StatePosition taken_;   ///< of a stage with a state: behind the packet that it took last
+  StatePosition loaded_;  ///< of the state that was loaded
+  std::optional<RowAccountant> accountant_;
   bool paused_ = false;       ///< a Serial waits for its event; its calls never overlap
   std::deque<Work> backlog_;  ///< what came while it was paused
   NodeClock clock_;

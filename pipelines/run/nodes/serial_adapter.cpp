@@ -53,12 +53,14 @@ class SerialAdapter final : public NodeAdapter {
     } else {
       if (is_joined() && work.inputs.size() > 1) require_same_samples(work.inputs, input_ports().names());
       gather(work);
+      take_rows(work);
       serial_.process(call);
     }
     rest_ = call.take_rest();
     if (rest_.body) return pause(work, rest_.event);
     kept_.release(work.inputs[work.port].header.last_in_epoch);
     call.finish();
+    tell_rows(work.inputs[work.port]);
     save_behind(work.inputs[work.port]);
   }
   void skip(Work& work) override {

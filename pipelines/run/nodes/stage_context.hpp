@@ -32,6 +32,10 @@ class StageContext final : public NodeOpening, public RunReporter {
     const bool talks = peers != nullptr && valid.info->spec.does_communicate();
     communicator_ = talks ? peers->communicator(printable_line(valid.name), printable_line(valid.info->name))
                           : make_self_communicator();
+    // Of a node that has a part of the rows and talks to no other rank nobody would know the whole.
+    const bool has_part = peers != nullptr && valid.shared_batch_rows != 0;
+    if (has_row_account(graph, valid) && (talks || !has_part))
+      node_.account_rows(has_part ? communicator_.get() : nullptr);
   }
 
   Device& device() override { return node_.services().device; }

@@ -117,8 +117,19 @@ void RunHistory::epoch_ended(std::uint32_t epoch) {
   const std::lock_guard lock(mutex_);
   pass_on_texts(epoch);
   forget_models(epoch);
+  pass_on_accounts(epoch);
   const auto known = epochs_.find(epoch);
   if (observer_ && known != epochs_.end()) observer_->epoch(together(epoch, known->second), true);
+}
+
+void RunHistory::pass_on_accounts(std::uint32_t epoch) {
+  const auto accounts = accounts_.extract(epoch);
+  if (observer_ && !accounts.empty()) observer_->rows(epoch, accounts.mapped());
+}
+
+void RunHistory::rows_taken(const std::string& node, const RowAccount& account) {
+  const std::lock_guard lock(mutex_);
+  accounts_[account.epoch].insert_or_assign(node, account);
 }
 
 // What a failure in a later epoch leaves is the last model of the epochs up to this one.

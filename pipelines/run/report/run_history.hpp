@@ -38,6 +38,8 @@ class RunHistory final {
   void print(std::string_view node, std::optional<std::uint32_t> epoch, std::string_view text);
   /// Counts it, and tells it when its node has not said so before.
   void warning(RunWarning warning);
+  /// What a node has taken in an epoch; told when that has ended.
+  void rows_taken(const std::string& node, const RowAccount& account);
   void busy(const std::map<std::string, double>& seconds_by_node);
   /// Nothing of the epoch is alive any more: passes on what was printed up to it.
   void epoch_ended(std::uint32_t epoch);
@@ -82,6 +84,7 @@ class RunHistory final {
   void forget_models(std::uint32_t epoch);
   static Metrics together(std::uint32_t number, const Places& epoch);
   void pass_on_texts(std::uint32_t last_epoch);
+  void pass_on_accounts(std::uint32_t epoch);
 
   mutable std::mutex mutex_;
   std::vector<std::string> nodes_;
@@ -92,6 +95,7 @@ class RunHistory final {
   std::map<std::pair<std::string, std::string>, std::set<std::uint32_t>> told_;  ///< epochs, by node and port
   std::map<std::size_t, std::map<std::uint32_t, TrainedModel>> models_;          ///< models by node and epoch
   std::map<std::uint32_t, std::map<std::size_t, std::string>> texts_;            ///< texts by epoch and node
+  std::map<std::uint32_t, std::map<std::string, RowAccount>> accounts_;          ///< by epoch and node
   std::vector<RunWarning> warnings_;
   std::map<std::string, BestEpoch> best_epochs_;  ///< by node
   std::set<std::string, std::less<>> worked_;     ///< nodes that have told a step or a metric

@@ -1,6 +1,7 @@
 // An observer is told what a run does while it lasts.
 #pragma once
 
+#include "row_account.hpp"
 #include "run_report.hpp"
 
 #include <map>
@@ -18,6 +19,8 @@ class RunObserver {
   /// Metrics of an epoch as they stand, in the order of the graph; called again when more values of the same epoch arrive.
   /// `complete`: nothing of this epoch is under way any more.
   virtual void epoch(const Metrics&, bool /*complete*/) {}
+  /// Which rows trainers and evaluators have taken in an epoch, by node, over all ranks; called just before the epoch is complete.
+  virtual void rows(std::uint32_t /*epoch*/, const std::map<std::string, RowAccount>& /*by_node*/) {}
   /// What nodes print in an epoch, in the order of the graph, when it has ended; a line with the node's name before it where
   /// several have printed.
   virtual void print(std::string_view /*text*/) {}

@@ -19,6 +19,9 @@ class WatchedObserver final : public RunObserver {
   void epoch(const Metrics& metrics, bool complete) override {
     tell([&](RunObserver& observer) { observer.epoch(metrics, complete); });
   }
+  void rows(std::uint32_t epoch, const std::map<std::string, RowAccount>& by_node) override {
+    tell([&](RunObserver& observer) { observer.rows(epoch, by_node); });
+  }
   void print(std::string_view text) override {
     tell([&](RunObserver& observer) { observer.print(text); });
   }

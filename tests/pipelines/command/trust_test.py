@@ -188,7 +188,7 @@ class StrictPaths(Trust):
         self.assertIn(f"loaded plugin {folder}/apart.so", process.stderr)
 
     def test_what_comes_with_millrace_passes(self):
-        for name in ("linear_fit", "colors_onehot", "mnist_mlp", "mnist_mlp_augmented"):
+        for name in ("linear_fit", "colors_onehot", "mnist_mlp", "mnist_mlp_3way", "mnist_mlp_augmented"):
             process = self.run_it("check", name, "--strict-paths", "--json")
             self.assertEqual(json.loads(process.stdout)["errors"], [], process.stderr)
 

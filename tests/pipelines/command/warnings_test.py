@@ -11,7 +11,7 @@ from program import result_of, run
 
 LINE = "tests/bad_configs/accuracy_of_a_line.yaml"
 OVERLAP = "tests/bad_configs/measured_on_what_it_learned.yaml"
-SHIPPED = ["mnist_mlp", "linear_fit", "mnist_mlp_augmented", "colors_onehot"]
+SHIPPED = ["mnist_mlp", "linear_fit", "mnist_mlp_augmented", "mnist_mlp_3way", "colors_onehot"]
 
 # Columns of probabilities, of which one row is none.
 SUMS = """version: 1

@@ -1,0 +1,90 @@
+// The ports of the test set are those that the check has kept apart from what a history shows.
+#include "test_set.hpp"
+
+#include "prediction_way.hpp"
+#include "slice/slice.hpp"
+
+#include <millrace/error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+
+namespace millrace::pipelines {
+namespace {
+
+const ValidatedNode& node_called(const ValidatedGraph& graph, const std::string& name) {
+  return *std::find_if(graph.nodes.begin(), graph.nodes.end(),
+                       [&](const ValidatedNode& node) { return node.name == name; });
+}
+
+std::string model_name(const std::string& trainer) { return fmt::format("(model of {})", trainer); }
+
+/// Outputs of trainers whose models evaluators of the test take.
+std::vector<OutputName> tested_models(const ValidatedGraph& graph) {
+  std::vector<OutputName> models;
+  for (const ReportedPort& port : graph.tested)
+    for (const ValidatedEdge& edge : node_called(graph, port.node).inputs) {
+      const OutputName model{graph.nodes[edge.from_node].name, edge.from_port};
+      const bool is_trained =
+          graph.spec_of(edge).kind == PortKind::model && graph.is_trainer(graph.nodes[edge.from_node]);
+      if (is_trained && std::find(models.begin(), models.end(), model) == models.end()) models.push_back(model);
+    }
+  return models;
+}
+
+SliceRequest request_for(const CheckedConfig& checked, const std::string& checkpoint) {
+  SliceRequest request;
+  for (const ReportedPort& port : checked.graph.tested) {
+    const OutputName output{port.node, port.port};
+    if (std::find(request.captured.begin(), request.captured.end(), output) == request.captured.end())
+      request.captured.push_back(output);
+  }
+  for (const OutputName& model : tested_models(checked.graph)) {
+    NodeSpec node = model_node(checked, model.node, checkpoint);
+    node.name = model_name(model.node);
+    request.fed.push_back({model, {node.name, "model"}});
+    request.added.push_back(std::move(node));
+  }
+  return request;
+}
+
+}  // namespace
+
+void require_test_set(const CheckedConfig& checked, const std::string& run) {
+  if (!checked.graph.tested.empty()) return;
+  throw Error(
+      ErrorKind::config, "no-test-set",
+      fmt::format("run `{}` has no test set: no source of its config has `role: test`", run),
+      "write one into the config and train again: `final: {stage: idx_loader, role: test, with: {...}}`, prepared "
+      "as the validation is, with an evaluator of its own; mnist_mlp_3way is such a config");
+}
+
+std::vector<std::string> tested_trainers(const CheckedConfig& checked) {
+  std::vector<std::string> names;
+  for (const OutputName& model : tested_models(checked.graph)) names.push_back(model.node);
+  return names;
+}
+
+ValidatedGraph test_slice(const CheckedConfig& checked, const std::string& checkpoint, Diagnostics& diagnostics) {
+  GraphSpec spec = cut_slice(checked.spec, checked.graph, checked.registry, request_for(checked, checkpoint));
+  spec.epochs = 1;
+  return check_slice(spec, checked.graph, checked.registry, diagnostics);
+}
+
+std::vector<Capture> test_captures(const CheckedConfig& checked, TestValues& values) {
+  std::vector<Capture> captures;
+  const auto mutex = std::make_shared<std::mutex>();  // evaluators end side by side
+  for (const ReportedPort& port : checked.graph.tested)
+    captures.push_back({port.node, port.port, [&values, mutex, prefix = port.prefix](const CapturedPacket& captured) {
+                          const std::lock_guard lock(*mutex);
+                          for (const auto& [name, value] : captured.packet.metrics->values)
+                            values.emplace_back(prefix + name, value);
+                          return true;
+                        }});
+  return captures;
+}
+
+}  // namespace millrace::pipelines

@@ -1,0 +1,134 @@
+// `pipeline-run audit RUN`: whether each epoch used each row exactly once, by the accounts in the run's journal.
+#include "record/audit/audit.hpp"
+#include "command/keeping/run_target.hpp"
+#include "command/loading/checked_config.hpp"
+#include "command/loading/training_graph.hpp"
+#include "command/terminal/answer.hpp"
+#include "command/terminal/terminal.hpp"
+#include "command/training/resumed_run.hpp"
+#include "record/folder/run_parts.hpp"
+#include "record/runs/run_lookup.hpp"
+
+#include <millrace/detail/counted.hpp>
+#include <millrace/error.hpp>
+#include <millrace/files/journal.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+
+namespace millrace::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMostFaults = 10;
+
+struct AuditOptions : ConfigOptions, RunsFolder {
+  std::string run;
+};
+
+std::vector<JournalLine> lines_of(const std::string& folder) {
+  std::vector<JournalLine> lines;
+  read_journal((fs::path(folder) / run_parts::kMetrics).string(),
+               [&](const JournalLine& line) { lines.push_back(line); });
+  return lines;
+}
+
+std::string passed_text(const AuditedNode& node) {
+  return fmt::format("  {} ({}): {} of `{}` ({} to {}), each exactly once in each of {}{}\n", node.node, node.stage,
+                     counted(node.declared.range.count(), "row"), node.declared.source, node.declared.range.first,
+                     node.declared.range.end - 1, counted(node.epochs, "epoch"),
+                     node.ranks > 1 ? fmt::format(", over {} processes", node.ranks) : "");
+}
+
+std::string text_of(const Audit& audit) {
+  std::string text;
+  for (const AuditedNode& node : audit.nodes)
+    if (node.faults.empty() && node.declared.unknown.empty()) text += passed_text(node);
+  if (audit.inherited > 0)
+    text += fmt::format("  {} of the parent are audited there\n", counted(audit.inherited, "epoch"));
+  return text;
+}
+
+void add_notes(const AuditedNode& node, Error& error) {
+  if (!node.declared.unknown.empty()) error.add_note(fmt::format("`{}`: {}", node.node, node.declared.unknown));
+  for (std::size_t i = 0; i < node.faults.size() && i < kMostFaults; ++i)
+    error.add_note(fmt::format("epoch {}: {}", node.faults[i].epoch, node.faults[i].sentence));
+  if (node.faults.size() > kMostFaults)
+    error.add_note(fmt::format("and {} more epochs", node.faults.size() - kMostFaults));
+  if (!node.faults.empty() && !node.declared.between.empty())
+    error.add_note(fmt::format("on the way to `{}` stands {}, which may drop rows or send some again", node.node,
+                               fmt::join(node.declared.between, " and ")));
+}
+
+Error failure_of(const Audit& audit, const std::string& folder) {
+  Error error(ErrorKind::data, "audit-failed",
+              fmt::format("run `{}` did not use each row exactly once in each epoch, or does not say so", folder),
+              "weights that come of it are not those of its config: look at the stage that drops or repeats rows");
+  for (const AuditedNode& node : audit.nodes) add_notes(node, error);
+  return error;
+}
+
+Json json_of(const AuditedNode& node) {
+  Json object = {{"node", node.node},
+                 {"stage", node.stage},
+                 {"source", node.declared.source},
+                 {"first_row", node.declared.range.first},
+                 {"rows", node.declared.range.count()},
+                 {"epochs", node.epochs},
+                 {"ranks", node.ranks},
+                 {"faults", Json::array()}};
+  if (!node.declared.unknown.empty()) object["unknown"] = node.declared.unknown;
+  for (const AuditFault& fault : node.faults)
+    object["faults"].push_back(
+        {{"epoch", fault.epoch}, {"message", fault.sentence}, {"missing", fault.missing}, {"doubled", fault.doubled}});
+  return object;
+}
+
+Json json_of(const Audit& audit, const std::string& folder) {
+  Json object = {{"schema", 1},
+                 {"run", folder},
+                 {"passed", audit.has_passed()},
+                 {"epochs", audit.epochs},
+                 {"inherited_epochs", audit.inherited},
+                 {"nodes", Json::array()}};
+  for (const AuditedNode& node : audit.nodes) object["nodes"].push_back(json_of(node));
+  return object;
+}
+
+int act(const AuditOptions& given) {
+  AuditOptions options = given;
+  options.run = fs::absolute(find_run(given.run, given.runs_folder())).string();
+  options.config = (fs::path(options.run) / run_parts::kConfig).string();
+  enter_folder_of(options.run);
+  const std::unique_ptr<CheckedConfig> checked = check_config(options);
+  if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
+  leave_test_out(*checked, nullptr);
+  const Audit audit = audit_of(checked->graph, lines_of(options.run));
+  const Error failure = failure_of(audit, options.run);
+  if (options.json)
+    write_result(json_line(json_of(audit, options.run)));
+  else
+    answer(text_of(audit));
+  if (audit.has_passed()) return 0;
+  Diagnostics told;
+  told.add({failure.problem()});
+  tell_warnings(told, options);
+  return failure.exit_code();
+}
+
+const RegisteredVerb kVerb({.name = "audit",
+                            .group = VerbGroup::run,
+                            .summary = "prove from its log that each epoch of a run used each row exactly once",
+                            .target = run_target(into(&AuditOptions::run)),
+                            .options = {json_option(), runs_option()},
+                            .examples = {"pipeline-run audit last"},
+                            .only_looks = false},
+                           act);
+
+}  // namespace
+}  // namespace millrace::pipelines
