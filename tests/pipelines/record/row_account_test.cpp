@@ -1,9 +1,9 @@
 // Accounts of rows: the same in any order, another one where a row is missing or came twice, and then which.
-#include "run/nodes/row_accountant.hpp"
+#include "run/report/row_account.hpp"
 #include "catch.hpp"
 #include "record/audit/row_difference.hpp"
 #include "record/audit/row_lines.hpp"
-#include "run/report/row_account.hpp"
+#include "run/nodes/row_accountant.hpp"
 
 #include <algorithm>
 #include <numeric>

@@ -14,7 +14,8 @@ using namespace millrace::testing;
 namespace {
 
 TestEntry look(const std::string& time, double loss) {
-  return {0, time, "attempts/1/checkpoints/epoch-0003.safetensors", 3, "ab", {{"test_accuracy", 0.5}, {"test_loss", loss}}};
+  return {0, time, "attempts/1/checkpoints/epoch-0003.safetensors",
+          3, "ab", {{"test_accuracy", 0.5}, {"test_loss", loss}}};
 }
 
 }  // namespace

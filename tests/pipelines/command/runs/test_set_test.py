@@ -46,7 +46,7 @@ class TestSet(unittest.TestCase):
     def command(self, verb, *arguments):
         return run(verb, *arguments, "--runs", self.runs)
 
-    def tested(self, *arguments):
+    def look_at(self, *arguments):
         process = self.command("test", "kept-1", "--json", *arguments)
         self.assertEqual(process.returncode, 0, process.stderr)
         return result_of(process)
@@ -61,12 +61,13 @@ class TestSet(unittest.TestCase):
         self.assertEqual(with_test["epochs"][-1].keys(), without["epochs"][-1].keys())
         self.assertIn("val_loss", with_test["epochs"][-1])
         with open(f"{self.runs}/kept-1/summary.json", encoding="utf-8") as file:
-            names = [node["name"] for node in json.load(file).get("nodes", [])]
+            names = json.load(file)["nodes"]
+        self.assertIn("valid", names)
         self.assertFalse({"final", "tests", "judge"} & set(names))
 
     def test_it_is_evaluated_as_its_rows_say(self):
         self.train()
-        found = self.tested()
+        found = self.look_at()
         # What the validation says on the same rows is what the test says.
         same = TRAINED.replace("x: [1.5, 2.5], y: [4, 6]", "x: [7, 8], y: [15, 17]")
         epochs = self.train(same)["epochs"]
@@ -76,12 +77,12 @@ class TestSet(unittest.TestCase):
 
     def test_each_look_is_written_down_and_shown(self):
         self.train()
-        first = self.tested()
+        first = self.look_at()
         self.assertEqual(first["consulted"], 1)
         second = self.command("test", "kept-1")
         self.assertRegex(second.stdout, r"epoch 4 \(attempts/1/checkpoints/epoch-0004.safetensors\)\n  test_loss +\d")
         self.assertRegex(second.stdout, r"test set consulted 2 times: 2\S+Z, 2\S+Z\n")
-        third = self.tested("--checkpoint", "best")
+        third = self.look_at("--checkpoint", "best")
         self.assertEqual(third["consulted"], 3)
         self.assertEqual([line["batch"] for line in self.ledger()], [1, 2, 3])
         self.assertIn("consulted 3 times", self.command("report", "kept-1").stdout)
@@ -95,7 +96,7 @@ class TestSet(unittest.TestCase):
     def test_runs_are_compared_by_it(self):
         self.train()
         self.train()
-        self.tested()
+        self.look_at()
         process = self.command("compare", "kept-1", "kept-2")
         self.assertRegex(process.stdout, r"test_loss \(looks\) +\S+ \(1\) +-")
         found = result_of(self.command("compare", "kept-1", "kept-2", "--json"))
@@ -132,7 +133,7 @@ class TestSet(unittest.TestCase):
         text = TRAINED + TESTED + "  log:     {stage: metrics_sink, in: {train: learn.metrics, valid: try.metrics, held_out: judge.metrics}}\n"
         result = self.train(text)
         self.assertNotIn("held_out_loss", result["epochs"][-1])
-        self.assertIn("held_out_loss", self.tested()["metrics"])
+        self.assertIn("held_out_loss", self.look_at()["metrics"])
 
     def test_the_three_sets_of_the_headline_config_are_checked(self):
         process = run("plan", "mnist_mlp_3way", "--json")
