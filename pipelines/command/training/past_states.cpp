@@ -47,9 +47,10 @@ bool take(const KeptCheckpoint& kept, const PastRun& run, const std::string& fol
 // What was before a child began was trained by its parent's config.
 void require_own_beginning(const std::string& folder, const PastStates& past) {
   if (!environment_of(folder).contains("parent")) return;
-  Error error(ErrorKind::data, "past-lost",
-              fmt::format("run `{}` went on from another run, and no checkpoint from before that epoch is left in it", folder),
-              "ask its parent; `keep: {last: N}` keeps more checkpoints");
+  Error error(
+      ErrorKind::data, "past-lost",
+      fmt::format("run `{}` went on from another run, and no checkpoint from before that epoch is left in it", folder),
+      "ask its parent; `keep: {last: N}` keeps more checkpoints");
   for (const std::string& refused : past.refused) error.add_note(refused);
   throw error;
 }
