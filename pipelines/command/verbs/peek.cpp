@@ -287,7 +287,7 @@ const RegisteredVerb kVerb(
      .summary = "what passes at an output of a node, at any batch",
      .target = {.name = "CONFIG",
                 .usage = "CONFIG|RUN NODE.PORT",
-                .help = "A config or a run, then an output, or a field of one: train_batches.out.inputs",
+                .help = "A config or run, then an output or a field of one: train_batches.out.inputs",
                 .example = "linear_fit batches.out.inputs",
                 .missing = "no config given",
                 .takes_several = true,
