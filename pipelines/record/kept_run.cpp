@@ -52,7 +52,7 @@ KeptRun::KeptRun(RunFolder folder, const ValidatedGraph& graph, const KeepSpec& 
       uses_(uses),
       ends_at_failed_save_(kept.ends_at_failed_save),
       keeper_(graph, recorder_.folder().checkpoints_folder(), checkpoint_policy(kept, uses),
-              {.written = [this](const WrittenCheckpoint& written) { keep(written); },
+              {.written = [this](const WrittenCheckpoint& written) { return keep(written); },
                .before_removal = [this] { recorder_.folder().claim().beat(); },
                .taken = [this](const std::string& node, const StatePosition& at) { probes_.taken(node, at); },
                .failed = [this](const Error& error) { not_kept(error); }},
@@ -72,11 +72,12 @@ void KeptRun::attach(RunOptions& options) {
   options.earlier_epochs = from_.epochs;
 }
 
-void KeptRun::keep(const WrittenCheckpoint& written) {
+bool KeptRun::keep(const WrittenCheckpoint& written) {
   const RunFolder& folder = recorder_.folder();
-  recorder_.append_synced(
-      checkpoint_line(folder.attempt(), {written.position, folder.checkpoint_place(written.name)}, written.file));
+  const KeptCheckpoint kept{written.position, folder.checkpoint_place(written.name)};
+  const bool is_new = recorder_.append_synced(checkpoint_line(folder.attempt(), kept, written.file));
   probes_.written(written.position);
+  return is_new;
 }
 
 bool KeptRun::refuses_start(const RunReport& report) {

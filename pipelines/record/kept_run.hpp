@@ -39,7 +39,7 @@ class KeptRun {
   void end(RunReport& report, const std::function<std::string()>& summary);
 
  private:
-  void keep(const WrittenCheckpoint& written);
+  bool keep(const WrittenCheckpoint& written);
   void not_kept(const Error& error);
   void tell_failures(RunReport& report);
   void keep_restored(const RunReport& report);

@@ -106,12 +106,13 @@ bool RunRecorder::append(const JournalLine& line, const Metrics* metrics) {
 }
 
 // A journal that was closed when the run was given up takes nothing more.
-void RunRecorder::append_synced(const JournalLine& line) {
+bool RunRecorder::append_synced(const JournalLine& line) {
   const std::lock_guard lock(mutex_);
   folder_.claim().beat();
-  journal_.append(line);
+  const bool is_new = journal_.append(line);
   journal_.sync();
   on_disk_ = appended_;
+  return is_new;
 }
 
 // What nobody writes any more need not be tried again.

@@ -48,7 +48,8 @@ class RunRecorder final : public RunObserver {
   void write_events(std::span<const Metrics> earlier);
   void when_told(Told told) { told_ = std::move(told); }
   /// Appends a line of another kind and brings it to the disk, with all before it. Any thread. Throws what cannot be written, and claim-lost.
-  void append_synced(const JournalLine& line);
+  /// False: a line of that kind and position is there already.
+  bool append_synced(const JournalLine& line);
   /// Appends a line of another kind, unless that would have to wait for the disk now: false then. What fails is told as above. Any thread.
   bool try_append(const JournalLine& line);
   /// Called at each step before it is passed on; what it throws is an error of the node that tells the step. Before the run.

@@ -16,6 +16,7 @@ constexpr double kRoom = 0.04;
 constexpr std::array kSteps{1.0, 2.0, 5.0, 10.0};
 constexpr double kTolerance = 1e-9;
 constexpr int kMostDecimals = 6;
+constexpr double kLeastRange = 1e-290;  // below, steps between ticks would not be told from 0
 
 double nice_step(double range, int most_ticks) {
   const double rough = range / most_ticks, power = std::pow(10, std::floor(std::log10(rough)));
@@ -72,8 +73,8 @@ Axis value_axis(double least, double most, int most_ticks, bool may_be_log) {
     return log_axis(least, most, most_ticks);
   // Halves, for the difference of two large numbers may be none.
   const double half = most / 2 - least / 2, size = std::max(std::abs(least), std::abs(most));
-  const bool is_flat = half <= size * kTolerance;
-  const double room = is_flat ? (size > 0 ? size / 20 : 1) : 2 * kRoom * half;
+  const bool is_flat = half <= std::max(size * kTolerance, kLeastRange);
+  const double room = is_flat ? (size > kLeastRange ? size / 20 : 1) : 2 * kRoom * half;
   Axis axis;
   axis.least = std::max(least - room, -1e300);
   axis.most = std::min(most + room, 1e300);

@@ -53,7 +53,10 @@ void take_checkpoint(const JournalLine& line, RunRecord& record) {
   const std::string& file = std::get<std::string>(path->second);
   std::error_code failed;
   const bool is_there = fs::is_regular_file(fs::path(record.folder) / file, failed);
-  record.checkpoints.push_back({line.position.epoch, line.position.batch, file, is_there});
+  // The line stands where the run goes on: the end of epoch 3 is the beginning of epoch 4, and in the middle of one it counts rows.
+  const CheckpointPosition at = kept_checkpoint_of(line).position;
+  record.checkpoints.push_back(
+      {line.position.epoch, static_cast<std::int64_t>(at.batch) * (at.is_epoch_complete ? 0 : 1), file, is_there});
 }
 
 // The metric by which runs are compared and its training's, then the others by name, a validation before its training, times last.

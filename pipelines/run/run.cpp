@@ -179,7 +179,7 @@ void Run::build() {
   wait_hooks.give_up = [this] { device_->abandon(); };
   waiter_ = std::make_unique<EventWaiter>(device_timeout_, std::move(wait_hooks));
   const NodeServices services{stop_,        *ledger_,  *device_, memory_->host(), *waiter_,
-                              graph_.ranks, &history_, states_,  failed_calls_,  graph_.epochs};
+                              graph_.ranks, &history_, states_,  failed_calls_,   graph_.epochs};
   for (ValidatedNode& node : graph_.nodes) {
     nodes_.push_back(make_adapter(node, services));
     contexts_.push_back(std::make_unique<StageContext>(graph_, *nodes_.back(), history_, peers_, strict_));

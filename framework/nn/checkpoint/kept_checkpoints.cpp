@@ -100,7 +100,8 @@ bool is_own_place(const KeptCheckpoint& kept) {
   if (std::distance(path.begin(), path.end()) != 4) return false;
   const std::string attempt = std::next(path.begin())->string();
   const bool is_number = !attempt.empty() && attempt.find_first_not_of("0123456789") == std::string::npos;
-  const fs::path own = fs::path(kRunAttempts) / attempt / kRunCheckpoints / (kept.is_restored ? kRestoredFile : checkpoint_name(kept.position));
+  const fs::path own = fs::path(kRunAttempts) / attempt / kRunCheckpoints /
+                       (kept.is_restored ? kRestoredFile : checkpoint_name(kept.position));
   return is_number && kept.path == own.string();
 }
 

@@ -323,8 +323,9 @@ std::string plan_text(const ValidatedGraph& graph, const StageRegistry& registry
                                        counted(graph.nodes.size(), "node"), graph.epochs, graph.seed, graph.threads,
                                        to_string(graph.device.id), graph.device.reason);
   return printable(head + threads_note(graph) + models_text(graph) + seeds_text(graph) + edges_text(graph) +
-                   budgets_text(graph) + resume_text(graph) + isolation_text(graph) + memory_text(graph) + possible_text(graph) +
-                   beyond_text(graph) + fmt::format("\nplan {}\n", plan_sha256(graph, registry)));
+                   budgets_text(graph) + resume_text(graph) + isolation_text(graph) + memory_text(graph) +
+                   possible_text(graph) + beyond_text(graph) +
+                   fmt::format("\nplan {}\n", plan_sha256(graph, registry)));
 }
 
 std::string plan_json(const ValidatedGraph& graph, const StageRegistry& registry) {

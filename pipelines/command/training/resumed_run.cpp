@@ -92,10 +92,20 @@ void write_lines(const RunFolder& attempt, const std::vector<JournalLine>& lines
   journal.sync();
 }
 
+std::uintmax_t journal_bytes(const std::string& folder) {
+  std::error_code failed;
+  const std::uintmax_t bytes = fs::file_size(below(folder, run_parts::kMetrics), failed);
+  return failed ? 0 : bytes;
+}
+
+// `bytes`: of the journal when it was read. A process that has worked on the run since knows of more than `from` says.
 std::unique_ptr<KeptRun> begin_attempt(const CheckedConfig& checked, const RunInfo& info, const std::string& folder,
-                                       const Resumption& from) {
+                                       const Resumption& from, std::uintmax_t bytes) {
   const std::string environment = environment_json(checked.graph, info, start_of(checked, folder));
-  const auto prepare = [&](const RunFolder& attempt) { write_lines(attempt, from.lines); };
+  const auto prepare = [&](const RunFolder& attempt) {
+    if (journal_bytes(folder) != bytes) throw run_in_use(folder);
+    write_lines(attempt, from.lines);
+  };
   return std::make_unique<KeptRun>(RunFolder::open(folder, environment, prepare), checked.graph, checked.spec.keep,
                                    uses_of(checked), from);
 }
@@ -155,12 +165,12 @@ void require_fit(const std::string& folder, const Resumption& from) {
 template <class Begin>
 TrainingStart start_from(Resumption from, CheckedConfig& checked, bool quiet, const Begin& begin) {
   TrainingStart start;
+  checked.graph.first_epoch = from.first_epoch;  // what is kept begins there too
+  checked.graph.last_epoch = from.last_epoch;
   if (checked.graph.ranks.rank == 0) {
     if (checked.spec.keep.is_kept) start.kept = begin(from);
     if (!quiet) tell_place(from);
   }
-  checked.graph.first_epoch = from.first_epoch;
-  checked.graph.last_epoch = from.last_epoch;
   start.loaded = std::move(from.states);
   start.earlier_epochs = std::move(from.epochs);
   return start;
@@ -196,8 +206,9 @@ void require_as_trained(CheckedConfig& checked, const RunInfo& info, const std::
 
 TrainingStart resume_run(CheckedConfig& checked, const RunInfo& info, const std::string& folder, bool quiet) {
   require_as_trained(checked, info, folder);
+  const std::uintmax_t bytes = journal_bytes(folder);
   return start_from(resumption_in(folder, checked.graph, false), checked, quiet,
-                    [&](const Resumption& from) { return begin_attempt(checked, info, folder, from); });
+                    [&](const Resumption& from) { return begin_attempt(checked, info, folder, from, bytes); });
 }
 
 TrainingStart resume_as_child(CheckedConfig& checked, const RunInfo& info, const ChildRun& child, bool quiet) {

@@ -29,8 +29,7 @@ ParamType keep_type() {
             Param("mode", ParamType::choice({"min", "max"}),
                   "Which value of it is the best; max for an accuracy, else min.")
                 .optional(),
-            Param("tensorboard", ParamType::boolean(), "Events for TensorBoard too, one an epoch.")
-                .or_default(false),
+            Param("tensorboard", ParamType::boolean(), "Events for TensorBoard too, one an epoch.").or_default(false),
             Param("on_failed_save", ParamType::choice({"warn", "stop"}),
                   "What a checkpoint that cannot be written does: it is warned of, or the run stops.")
                 .or_default("warn")})});

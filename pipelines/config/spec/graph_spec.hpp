@@ -42,7 +42,7 @@ struct KeepSpec {
   std::string monitor;            ///< the metric whose best checkpoint stays too; empty: none
   bool is_largest_best = false;
   Location monitor_where;
-  bool has_events = false;  ///< for TensorBoard
+  bool has_events = false;           ///< for TensorBoard
   bool ends_at_failed_save = false;  ///< a checkpoint that cannot be kept ends the run
 };
 

@@ -87,7 +87,7 @@ void CheckpointKeeper::submit(std::optional<RunStates> state) {
 }
 
 void CheckpointKeeper::keep(const WrittenCheckpoint& written) {
-  if (hooks_.written) hooks_.written(written);
+  if (hooks_.written && !hooks_.written(written)) return;
   const std::lock_guard lock(mutex_);
   retention_.add({written.position, folder_ + "/" + written.name});
   remove_superfluous();

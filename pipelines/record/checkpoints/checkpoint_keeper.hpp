@@ -25,7 +25,7 @@ struct CheckpointPolicy {
   std::chrono::duration<double> every{};  ///< 0: not by time
   RetentionPolicy stay;
   SafetensorsMetadata metadata = {};  ///< what each of them says beside what the format says itself
-  bool ends_run = false;  ///< the first that cannot be kept ends the run, in order
+  bool ends_run = false;              ///< the first that cannot be kept ends the run, in order
 };
 
 /// What a run that goes on has from before. Empty for one that begins.
@@ -37,7 +37,8 @@ struct KeptBefore {
 
 struct KeeperHooks {
   /// A checkpoint is on the disk and good; before any other is removed. On a thread of the keeper's; what it throws counts as a failure.
-  std::function<void(const WrittenCheckpoint&)> written;
+  /// False: another file of that position is there already and stays the one that counts.
+  std::function<bool(const WrittenCheckpoint&)> written;
   /// Before a file is removed; throws when this process may not any more.
   std::function<void()> before_removal;
   /// A stage has given its state, which may become part of a checkpoint. On the stage's thread.

@@ -40,8 +40,9 @@ bool has_parts_alone(const fs::path& folder) {
 
 bool is_run_part(const std::string& name) {
   constexpr std::array<std::string_view, 11> kParts{
-      run_parts::kConfig,  run_parts::kClaim,       run_parts::kAttempts, run_parts::kCurrent, run_parts::kEnvironment,
-      run_parts::kMetrics, run_parts::kCheckpoints, run_parts::kLog,      run_parts::kReport,  run_parts::kSummary, run_parts::kTestLedger};
+      run_parts::kConfig,      run_parts::kClaim,   run_parts::kAttempts,    run_parts::kCurrent,
+      run_parts::kEnvironment, run_parts::kMetrics, run_parts::kCheckpoints, run_parts::kLog,
+      run_parts::kReport,      run_parts::kSummary, run_parts::kTestLedger};
   // Names beside their final place begin with a point.
   return name.starts_with('.') || std::find(kParts.begin(), kParts.end(), name) != kParts.end();
 }

@@ -21,8 +21,8 @@ struct NodeState {
   std::string node;
   StatePosition position;
   StageState state;
-  std::uint32_t last_epoch = UINT32_MAX;  ///< the run's, as it was decided when the state was taken
   std::string rows = {};  ///< the account of the rows that it has taken of that epoch; empty for nodes without one
+  std::uint32_t last_epoch = UINT32_MAX;  ///< the run's, as it was decided when the state was taken
 };
 
 /// Any thread; for one node never two calls at once. A call is made between two batches of the node, which waits for it, so it must not

@@ -64,7 +64,11 @@ Kept run_kept(const std::string& folder, const CheckpointPolicy& policy, const s
   }
   Kept kept;
   CheckpointKeeper keeper(graph, folder, policy,
-                          {[&](const WrittenCheckpoint& written) { kept.names.push_back(written.name); }, {}},
+                          {[&](const WrittenCheckpoint& written) {
+                             kept.names.push_back(written.name);
+                             return true;
+                           },
+                           {}},
                           {options.loaded, {}, {}});
   EpochTeller teller(keeper);
   options.observer = &teller;

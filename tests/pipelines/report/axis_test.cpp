@@ -31,6 +31,7 @@ TEST_CASE("an axis has its values within, and a tick of one that never changes",
                                     {5.0, 5.0},
                                     {-2.0, -2.0},
                                     {1e-300, 1e-300},
+                                    {5e-324, 1.5e-323},
                                     {-1e308, 1e308},
                                     {1.0, 1.0 + 1e-15},
                                     {0.3, 0.4}}) {

@@ -28,8 +28,8 @@ inline constexpr const char* kRestoredLine = "restored";
 /// A checkpoint as the journal has it.
 struct KeptCheckpoint {
   CheckpointPosition position;
-  std::string path;         ///< from the run's folder on
-  std::string sha256 = {};  ///< as the journal has it
+  std::string path;          ///< from the run's folder on
+  std::string sha256 = {};   ///< as the journal has it
   bool is_restored = false;  ///< weights alone, with which the run has ended, and from which none goes on
 };
 
