@@ -62,6 +62,17 @@ KeptModel read(const std::string& path, const ValidatedNode& trainer) {
   return {trainer.name, path, header.position, header.metadata, std::move(snapshot), {}};
 }
 
+// A file may be whole and yet be another than the one that the journal tells of.
+void require_of_journal(const std::vector<KeptCheckpoint>& journaled, const std::string& folder,
+                        const std::string& path) {
+  InputFile file(path);
+  const CheckpointHeader header = read_checkpoint_header(file);
+  for (const KeptCheckpoint& one : journaled)
+    if (folder + "/" + one.path == path && (header.sha256 != one.sha256 || header.position != one.position))
+      throw Error(ErrorKind::data, "checkpoint-foreign",
+                  fmt::format("{} is not the file that the journal tells of", path));
+}
+
 }  // namespace
 
 KeptModel kept_model(const std::string& folder, const ValidatedGraph& graph, const KeepSpec& keep,
@@ -71,9 +82,12 @@ KeptModel kept_model(const std::string& folder, const ValidatedGraph& graph, con
   if (!is_best && choice.checkpoint != kLastCheckpoint) return read(choice.checkpoint, trainer);
   KeptModel model;
   std::vector<std::string> refused;
-  const auto taken = first_usable(
-      candidates(folder, keep, is_best), folder, [&](const std::string& path) { model = read(path, trainer); },
-      refused);
+  const std::vector<KeptCheckpoint> all = candidates(folder, keep, is_best);
+  const auto use = [&](const std::string& path) {
+    require_of_journal(all, folder, path);
+    model = read(path, trainer);
+  };
+  const auto taken = first_usable(all, folder, use, refused);
   if (!taken) throw nothing_left(folder, refused, is_best);
   model.refused = std::move(refused);
   return model;

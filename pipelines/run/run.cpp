@@ -7,9 +7,7 @@
 #include "isolation/float_warning.hpp"
 #include "isolation/isolated_stage.hpp"
 #include "packet_counts.hpp"
-#include "run/nodes/serial_adapter.hpp"
-#include "run/nodes/source_adapter.hpp"
-#include "run/nodes/transform_adapter.hpp"
+#include "run/nodes/make_adapter.hpp"
 #include "run/report/early_stops.hpp"
 #include "run_failures.hpp"
 #include "work_check.hpp"
@@ -28,18 +26,6 @@ namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point began) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-}
-
-std::unique_ptr<NodeAdapter> make_adapter(ValidatedNode& node, const NodeServices& services) {
-  switch (node.info->kind) {
-    case StageKind::source:
-      return make_source_adapter(node, services);
-    case StageKind::transform:
-      return make_transform_adapter(node, services);
-    case StageKind::serial:
-      return make_serial_adapter(node, services);
-  }
-  throw Error(ErrorKind::run, "no-such-kind", "node `" + node.name + "` has a kind of stage that nobody knows");
 }
 
 }  // namespace

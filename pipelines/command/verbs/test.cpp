@@ -2,7 +2,7 @@
 #include "command/keeping/run_target.hpp"
 #include "command/line/config_arguments.hpp"
 #include "command/loading/checked_config.hpp"
-#include "command/slices/checkpoint_choice.hpp"
+#include "command/slices/model_options.hpp"
 #include "command/slices/slice_run.hpp"
 #include "command/slices/test_set.hpp"
 #include "command/terminal/answer.hpp"
@@ -40,8 +40,7 @@ struct TestOptions : ConfigOptions, RunsFolder {
 TestOptions placed(const TestOptions& given) {
   TestOptions options = given;
   options.run = fs::absolute(find_run(given.run, given.runs_folder())).string();
-  if (given.checkpoint != kLastCheckpoint && given.checkpoint != kBestCheckpoint)
-    options.checkpoint = fs::absolute(given.checkpoint).string();
+  options.checkpoint = placed_checkpoint(given.checkpoint);
   options.config = (fs::path(options.run) / run_parts::kConfig).string();
   return options;
 }
@@ -101,7 +100,10 @@ int act(const TestOptions& given) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   require_test_set(*checked, options.run);
-  const std::string checkpoint = choose_checkpoint(options.run, options.checkpoint, checked->spec.keep);
+  const KeptModel kept = kept_model(options.run, checked->graph, checked->spec.keep,
+                                    {tested_trainers(*checked).front(), options.checkpoint});
+  tell_refused(kept);
+  const std::string& checkpoint = kept.checkpoint;
   TestEntry entry = entry_of(*checked, options.run, checkpoint);
   Diagnostics diagnostics;
   ValidatedGraph slice = test_slice(*checked, checkpoint, diagnostics);
@@ -114,24 +116,15 @@ int act(const TestOptions& given) {
   return 0;
 }
 
-const RegisteredVerb kVerb(
-    {.name = "test",
-     .group = VerbGroup::run,
-     .summary = "evaluate the test set of a run, and write down that somebody has looked",
-     .target = run_target(into(&TestOptions::run)),
-     .options = {json_option(),
-                 {.name = "checkpoint",
-                  .kind = ValueKind::file,
-                  .placeholder = "FILE",
-                  .help = "last, best by the metric that `keep` monitors, or a file; default last",
-                  .example = "best",
-                  .choices = {kLastCheckpoint, kBestCheckpoint},
-                  .store = into(&TestOptions::checkpoint)},
-                 threads_option(),
-                 runs_option()},
-     .examples = {},
-     .only_looks = false},
-    act);
+const RegisteredVerb kVerb({.name = "test",
+                            .group = VerbGroup::run,
+                            .summary = "evaluate the test set of a run, and write down that somebody has looked",
+                            .target = run_target(into(&TestOptions::run)),
+                            .options = {json_option(), checkpoint_option(into(&TestOptions::checkpoint)),
+                                        threads_option(), runs_option()},
+                            .examples = {},
+                            .only_looks = false},
+                           act);
 
 }  // namespace
 }  // namespace millrace::pipelines
