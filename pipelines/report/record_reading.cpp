@@ -151,7 +151,8 @@ RunRecord read_run(const std::string& folder, std::optional<std::int64_t> attemp
   read_summary(summary, record);
   record.status = text_in(summary, "status");
   if (record.status.empty()) record.status = name_of(status.state);
-  if (record.curves.empty() && record.status == name_of(RunState::finished))  // whose journal says nothing of them
+  if (record.curves.empty() && record.models.empty() &&
+      record.status == name_of(RunState::finished))  // whose journal says nothing of them
     record.epochs_done = record.epochs_planned.value_or(0);
   record.validations = read_validation(object_in(own / run_parts::kValidation));
   read_environment(object_in(own / run_parts::kEnvironment), record);

@@ -49,7 +49,8 @@ std::string verbs_text() {
 
 std::string examples_text(const Verb& verb) {
   if (verb.examples.empty()) return {};
-  std::string text = verb.examples.size() > 1 ? "\nExamples:\n" : "\nExample:\n";
+  if (verb.examples.size() == 1) return fmt::format("\nExample: {}\n", verb.examples.front());
+  std::string text = "\nExamples:\n";
   for (const std::string& example : verb.examples) text += fmt::format("  {}\n", example);
   return text;
 }

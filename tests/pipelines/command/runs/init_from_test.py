@@ -95,7 +95,7 @@ class InitFrom(unittest.TestCase):
             file.write(CONFIG.format(name="watched", seed=1, epochs=4, more="") + "keep: {monitor: loss, mode: max}\n")
         self.assertEqual(run(path, "--runs", f"{self.folder}/runs").returncode, 0)
         exported = f"{self.folder}/best.safetensors"
-        process = run("export", f"{self.folder}/runs/watched-1", "--best", "--format", "safetensors", "-o", exported)
+        process = run("export", f"{self.folder}/runs/watched-1", "--checkpoint", "best", "--format", "safetensors", "-o", exported)
         self.assertEqual(process.returncode, 0, process.stderr)
         self.assertEqual(result_of(self.start(init_from="watched-1"))["weights_sha256"], read_tensors(exported)[0]["weights_sha256"])
 

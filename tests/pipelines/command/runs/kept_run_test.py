@@ -83,7 +83,7 @@ class Kept(WithRuns):
     def test_the_journal_has_the_values_of_each_epoch(self):
         found = result_of(self.kept(*QUICK, "--json"))
         lines = [json.loads(line) for line in (self.runs / "linear_fit-1/metrics.jsonl").read_text().splitlines()]
-        lines = [line for line in lines if line["kind"] != "checkpoint"]
+        lines = [line for line in lines if line["kind"] == "epoch"]
         self.assertEqual([{"epoch": line["epoch"], **line["values"]} for line in lines],
                          [dict(epoch) for epoch in found["epochs"]])
         for line in lines:

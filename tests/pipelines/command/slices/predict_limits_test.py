@@ -1,7 +1,6 @@
 """`predict` and `peek` where the answer would be wrong or something would be lost: refused or warned of, and nothing is damaged."""
 import os
 import stat
-import struct
 import tempfile
 import unittest
 
@@ -14,7 +13,7 @@ seed: 1
 epochs: 2
 device: cpu
 graph:
-  rows:    {{stage: table_source, with: {{columns: {{x: {x}, y: {y}}}}}}}
+  rows:    {{stage: table_source, with: {{columns: {{x: {x}, y: {y}}}, dtypes: {{y: i32}}}}}}
   {inputs}
   targets: {{stage: one_hot, in: rows.y, with: {{classes: 2}}}}
   batches: {{stage: batcher, in: {{inputs: inputs, targets: targets}}, with: {{batch_size: 2}}}}
@@ -22,9 +21,12 @@ graph:
   {more}
 """
 FLAT = "inputs:  {stage: flatten, in: rows.x}"
-WARMER = """warm:    {stage: normalize, in: rows.x, with: {scale: 100}}
-  others:  {stage: batcher, in: {inputs: warm, targets: targets}, with: {batch_size: 2}}
-  first:   {stage: evaluator, in: {data: batches, model: learn.model}}
+WARMER = """again:   {stage: table_source, with: {columns: {x: [1.0, 2.0], y: [0, 1]}, dtypes: {y: i32}}}
+  classes: {stage: one_hot, in: again.y, with: {classes: 2}}
+  warm:    {stage: normalize, in: again.x, with: {scale: 100}}
+  plain:   {stage: batcher, in: {inputs: again.x, targets: classes}, with: {batch_size: 2}}
+  others:  {stage: batcher, in: {inputs: warm, targets: classes}, with: {batch_size: 2}}
+  first:   {stage: evaluator, in: {data: plain, model: learn.model}}
   second:  {stage: evaluator, in: {data: others, model: learn.model}}"""
 
 
@@ -41,7 +43,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(process.returncode, 0, process.stderr)
 
     def floats(self, name, values):
-        write_npy(f"{self.at}/{name}", "<f4", (len(values),), struct.pack(f"<{len(values)}f", *values))
+        write_npy(f"{self.at}/{name}", "f", (len(values), 1), values)
         return name
 
     def predict(self, *arguments, code=0):
@@ -62,7 +64,7 @@ class Limits(unittest.TestCase):
 
     def test_numbers_do_not_stand_for_names_of_classes(self):
         self.train(x="[red, green, blue, green]", inputs="inputs:  {stage: one_hot, in: rows.x, with: {classes: [red, blue, green]}}")
-        write_npy(f"{self.at}/i.npy", "<i4", (3,), struct.pack("<3i", 0, 1, 2))
+        write_npy(f"{self.at}/i.npy", "i", (3,), [0, 1, 2])
         self.assertIn("gives names of classes (red, green, blue)", self.predict("i.npy", code=4).stderr)
 
     def test_the_model_is_named_and_a_second_evaluator_is_told(self):
