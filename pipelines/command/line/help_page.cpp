@@ -49,8 +49,7 @@ std::string verbs_text() {
 
 std::string examples_text(const Verb& verb) {
   if (verb.examples.empty()) return {};
-  if (verb.examples.size() == 1) return fmt::format("\nExample: {}\n", verb.examples.front());
-  std::string text = "\nExamples:\n";
+  std::string text = verb.examples.size() > 1 ? "\nExamples:\n" : "\nExample:\n";
   for (const std::string& example : verb.examples) text += fmt::format("  {}\n", example);
   return text;
 }
@@ -69,9 +68,10 @@ std::string program_page() {
       "them):\n{}"
       "\nVerbs:\n{}"
       "\nExit codes: 0 done, 1 run failed, 2 usage, 3 config, 4 data, 5 device, 6 plugin, 7 output,\n"
-      "  8 diverged, 75 stalled, 128+n stopped by signal n (a second signal ends it at once)\n{}",
+      "  8 diverged, 75 stalled, 128+n stopped by signal n (a second signal ends it at once)\n"
+      "\nExample: {}\n",
       usage_of(verb), command_of(verb), sentence(verb.summary), verb.name, option_names(verb), verbs_text(),
-      examples_text(verb));
+      verb.examples.front());
 }
 
 }  // namespace millrace::pipelines

@@ -156,7 +156,7 @@ COMMANDS = [
     (["load"], 2, "pipeline-run resume last"),
     (["restore"], 2, "pipeline-run resume last"),
     (["mnist"], 2, "did you mean `mnist_mlp`?"),
-    (["qwertz"], 2, "configs: colors_onehot, linear_fit, mnist_mlp, mnist_mlp_3way, mnist_mlp_augmented; verbs: audit, compare, export, predict, report, resume, run, runs, test, check"),
+    (["qwertz"], 2, "configs: colors_onehot, linear_fit, mnist_mlp, mnist_mlp_3way, mnist_mlp_augmented; verbs: audit, compare, diff, export, predict, replay, report, resume, run, runs, test, check"),
     (["check", "qwertz"], 2, "configs: colors_onehot, linear_fit"),
     (["stages", "adam"], 2, "`adam` is a choice for `optimizer` of `trainer`: pipeline-run stages trainer; `pipeline-run"),
     (["stages", "relu"], 2, "pipeline-run stages trainer"),
