@@ -19,15 +19,17 @@ constexpr const char* kEpochs = "epoch";
 using ByEpoch = std::map<std::uint32_t, RowAccounts>;
 
 std::string rows_text(const char* what, const std::vector<std::int64_t>& rows) {
-  return rows.empty() ? "" : fmt::format(": row{} {} {}", rows.size() == 1 ? "" : "s", fmt::join(rows, " and "), what);
+  return fmt::format("row{} {} {}", rows.size() == 1 ? "" : "s", fmt::join(rows, " and "), what);
 }
 
 std::string sentence_of(const AuditedNode& node, const RowAccount& used, const RowDifference& difference) {
-  std::string text = fmt::format("`{}` took {}, `{}` has {}", node.node, counted(used.rows, "row"),
-                                 node.declared.source, counted(node.declared.range.count(), "row"));
-  text += rows_text(difference.missing.size() > 1 ? "are missing" : "is missing", difference.missing);
-  text += rows_text("came once more", difference.doubled);
-  return difference.missing.empty() && difference.doubled.empty() ? text + ", and others than these" : text;
+  std::vector<std::string> rows;
+  if (!difference.missing.empty())
+    rows.push_back(rows_text(difference.missing.size() > 1 ? "are missing" : "is missing", difference.missing));
+  if (!difference.doubled.empty()) rows.push_back(rows_text("came once more", difference.doubled));
+  if (rows.empty()) rows.emplace_back("which ones differ cannot be told");
+  return fmt::format("`{}` took {}, `{}` has {}: {}", node.node, counted(used.rows, "row"), node.declared.source,
+                     counted(node.declared.range.count(), "row"), fmt::join(rows, ", "));
 }
 
 AuditFault fault_of(const AuditedNode& node, const RowAccount& declared, const RowAccount& used) {

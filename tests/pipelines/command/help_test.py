@@ -12,6 +12,15 @@ from program import TINY, run, verbs
 def target_of(verb):
     return verb["target"]["example"].split() if "target" in verb else []
 
+# TINY with a test set.
+TESTED = f"""version: 1
+extends: {os.path.abspath(TINY)}
+graph:
+  final:       {{stage: table_source, role: test, with: {{columns: {{x: [1, 2], y: [2, 4]}}}}}}
+  final_rows:  {{stage: batcher, in: {{inputs: final.x, targets: final.y}}, with: {{batch_size: 2}}}}
+  judge:       {{stage: evaluator, in: {{data: final_rows, model: learn.model}}}}
+"""
+
 
 class Help(unittest.TestCase):
     def test_it_fits_on_one_screen(self):
@@ -59,7 +68,9 @@ class Help(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:  # as good a place as any; new-stage writes where it is run
             if needs_run:
                 kept = [word for word in words if word.startswith("--runs=")]
-                self.assertEqual(run(os.path.abspath(TINY), "--set", "epochs=1", *kept, cwd=folder).returncode, 0)
+                with open(os.path.join(folder, "tested.yaml"), "w", encoding="utf-8") as file:
+                    file.write(TESTED)
+                self.assertEqual(run("tested.yaml", "--set", "epochs=1", *kept, cwd=folder).returncode, 0)
                 write_npy(os.path.join(folder, "x.npy"), "f", [2, 1], [1, 2])
             return run(*words[1:], cwd=folder, timeout=300)
 
