@@ -8,7 +8,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kMostDepth = 64;  ///< as for configs
+constexpr int kMostDepth = 10000;  ///< what the stack of a thread takes many times over
 
 class Nesting {
  public:
