@@ -114,19 +114,14 @@ void KeptRun::tell_failures(RunReport& report) {
     if (std::ranges::none_of(report.failures, is_told)) add_lost_output(report, save_failure(*error));
     return;
   }
-  RunWarning warning{error->problem()};
-  warning.name = kSaveFailed;
-  warning.message = "a checkpoint was not kept: " + warning.message;
-  warning.count = keeper_.failures();
-  recorder_.log(render(diagnostic_of(warning)) + "\n");
-  report.warnings.push_back(std::move(warning));
+  warn(report, *error, kSaveFailed, "a checkpoint was not kept", keeper_.failures());
 }
 
-void KeptRun::warn(RunReport& report, const Error& error, const char* name, const char* what) {
+void KeptRun::warn(RunReport& report, const Error& error, const char* name, const char* what, std::uint64_t times) {
   RunWarning warning{error.problem()};
   warning.name = name;
   warning.message = std::string(what) + ": " + warning.message;
-  warning.count = 1;
+  warning.count = times;
   recorder_.log(render(diagnostic_of(warning)) + "\n");
   report.warnings.push_back(std::move(warning));
 }

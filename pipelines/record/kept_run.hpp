@@ -9,6 +9,7 @@
 #include "run/run_options.hpp"
 #include "run_recorder.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -29,7 +30,7 @@ class KeptRun {
   /// The run is told to this and loads what it goes on from. What was its observer before hears everything too.
   void attach(RunOptions& options);
   /// Warns of something that was not kept beside the run itself: in its report, and in its log.
-  void warn(RunReport& report, const Error& error, const char* name, const char* what);
+  void warn(RunReport& report, const Error& error, const char* name, const char* what, std::uint64_t times = 1);
   /// Whether the run has failed because it does not go on as it went before (`resume-diverges`): what it went on from is then not taken again, and
   /// the journal says so. Before the end.
   bool refuses_start(const RunReport& report);

@@ -2,6 +2,7 @@
 #include "stages_json.hpp"
 
 #include "command/terminal/answer.hpp"
+#include "config/params/param_json.hpp"
 #include "stage_info.hpp"
 
 #include <nlohmann/json.hpp>
@@ -10,22 +11,6 @@ namespace millrace::pipelines {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json value_json(const ParamValue& value) {
-  if (value.is_null()) return nullptr;
-  if (value.is_boolean()) return value.boolean();
-  if (value.is_integer()) return value.integer();
-  if (value.is_number()) return value.number();
-  if (value.is_text()) return value.text();
-  if (value.is_list()) {
-    Json list = Json::array();
-    for (const ParamValue& item : value.list()) list.push_back(value_json(item));
-    return list;
-  }
-  Json object = Json::object();
-  for (const auto& [key, member] : value.map()) object[key] = value_json(member);
-  return object;
-}
 
 Json params_json(const std::vector<Param>& params);
 
@@ -45,7 +30,7 @@ void add_nested(const ParamType& type, Json& object) {
 Json param_json(const Param& param) {
   Json object = {
       {"name", param.name}, {"type", param.type.describe()}, {"required", param.is_required()}, {"doc", param.doc}};
-  if (param.default_value) object["default"] = value_json(*param.default_value);
+  if (param.default_value) object["default"] = json_of(*param.default_value);
   if (!param.unit.empty()) object["unit"] = param.unit;
   if (param.type.lo()) object[param.type.lo_is_strict() ? "above" : "at_least"] = *param.type.lo();
   if (param.type.hi()) object[param.type.hi_is_strict() ? "below" : "at_most"] = *param.type.hi();

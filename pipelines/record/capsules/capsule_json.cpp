@@ -1,6 +1,7 @@
 // Read by the names that it is written with; what is missing or of another type makes it unreadable as a whole.
 #include "capsule_json.hpp"
 
+#include "config/params/param_json.hpp"
 #include "record/environment/run_info_json.hpp"
 #include "record/folder/small_file.hpp"
 #include "spec_json.hpp"

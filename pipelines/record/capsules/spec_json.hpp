@@ -1,4 +1,4 @@
-// Parameters and what ports carry, as JSON and back.
+// What ports carry, as JSON and back, and parameters back from it.
 #pragma once
 
 #include <millrace/param.hpp>
@@ -8,7 +8,6 @@
 
 namespace millrace::pipelines {
 
-nlohmann::ordered_json json_of(const ParamValue& value);
 nlohmann::ordered_json json_of(const PortSpec& port);
 
 // What is no such value throws nlohmann::json::exception or std::exception.
