@@ -93,8 +93,11 @@ class Runs(EmulatedGpu):
             self.assertIn("error[on-nan-device]", done.stderr)
 
     def test_a_run_that_ends_early_restores_its_best_weights(self):
-        words = ("--set", "epochs=4", "--set", "stop={stage: early_stop, in: evaluate.metrics, with: {patience: 100}}")
-        report = self.report("--no-keep", *words)
+        with tempfile.TemporaryDirectory() as folder:
+            config = os.path.join(folder, "stopping.yaml")
+            with open(config, "w", encoding="utf-8") as file:
+                file.write(f"extends: {HERE}/small.yaml\ngraph:\n  stop: {{stage: early_stop, in: evaluate.metrics, with: {{patience: 100}}}}\n")
+            report = self.report("--no-keep", "--set", "epochs=4", *self.sets, config=config)
         best = report["early_stop"]["stop"]["best_epoch"]
         self.assertEqual(report["weights_sha256"], self.report("--no-keep", "--set", f"epochs={best}")["weights_sha256"])
 
