@@ -34,8 +34,10 @@ class StageContext final : public NodeOpening, public RunReporter {
                           : make_self_communicator();
     // Of a node that has a part of the rows and talks to no other rank nobody would know the whole.
     const bool has_part = peers != nullptr && valid.shared_batch_rows != 0;
-    if (has_row_account(graph, valid) && (talks || !has_part))
-      node_.account_rows(has_part ? communicator_.get() : nullptr);
+    if (!has_row_account(graph, valid) || (has_part && !talks)) return;
+    // Of its own: what the stage has put into a stream is posted when the device comes to it, later on one rank than on another.
+    if (has_part) row_communicator_ = peers->communicator(printable_line(valid.name), printable_line(valid.info->name));
+    node_.account_rows(row_communicator_.get());
   }
 
   Device& device() override { return node_.services().device; }
@@ -92,7 +94,7 @@ class StageContext final : public NodeOpening, public RunReporter {
   RunHistory& history_;
   bool strict_;
   std::atomic<bool> has_failed_{false};  ///< one warning is enough
-  std::unique_ptr<Communicator> communicator_;
+  std::unique_ptr<Communicator> communicator_, row_communicator_;
 };
 
 }  // namespace millrace::pipelines
