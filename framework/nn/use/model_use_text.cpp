@@ -31,7 +31,7 @@ constexpr std::array<std::pair<RowOp, std::string_view>, 5> kOps{{{RowOp::conver
                                                                   {RowOp::subtract, "subtract"},
                                                                   {RowOp::divide, "divide"}}};
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out;
   append_json_text(out, text);
   return out;
@@ -59,7 +59,7 @@ std::string list_text(const List& list, const Text& text) {
 }
 
 std::string rows_text(const ModelUse& use) {
-  if (!use.rows) return fmt::format("\"no_rows\":{}", quoted(use.why_no_rows));
+  if (!use.rows) return fmt::format("\"no_rows\":{}", in_quotes(use.why_no_rows));
   return fmt::format("\"rows\":\"{}\",\"shape\":[{}],\"steps\":{}", to_string(use.rows->dtype),
                      fmt::join(use.rows->row_shape, ","), list_text(use.rows->steps, step_text));
 }
@@ -269,7 +269,7 @@ std::string model_use_text(const ModelUse& use) {
   return fmt::format("{{\"v\":{},\"inputs\":{},\"layers\":{},\"loss\":\"{}\",\"batch_rows\":{},{},\"classes\":{}}}",
                      kVersion, use.model->inputs, list_text(use.model->layers, layer_text), to_string(use.loss),
                      use.batch_rows, rows_text(use),
-                     list_text(use.classes.list(), [](const std::string& name) { return quoted(name); }));
+                     list_text(use.classes.list(), [](const std::string& name) { return in_quotes(name); }));
 }
 
 ModelUse parse_model_use(const std::string& text, const std::string& path) { return UseReader(text, path).read(); }

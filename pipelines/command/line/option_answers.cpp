@@ -11,21 +11,22 @@
 namespace millrace::pipelines {
 namespace {
 
-using Answer = std::pair<std::string_view, std::string_view>;  // an option of other tools -> what to do here
+using OptionAnswer = std::pair<std::string_view, std::string_view>;  // an option of other tools -> what to do here
 
 constexpr std::array kAnswers{
-    Answer{"gpu", "write --device cuda"},
-    Answer{"gpus", "write --device cuda; several GPUs take a process each: docs/processes.md"},
-    Answer{"cuda", "write --device cuda"},
-    Answer{"cpu", "write --device cpu"},
-    Answer{"no_cuda", "write --device cpu"},
-    Answer{"verbose", "every epoch is told as it is; --quiet tells less"},
-    Answer{"validation_split", "rows are split by hand: --set NODE.rows=[FIRST,COUNT] for the node that reads them"},
-    Answer{"data", "set MILLRACE_DATA_DIR=DIR, where DIR/mnist holds the files"},
-    Answer{"data_dir", "set MILLRACE_DATA_DIR=DIR, where DIR/mnist holds the files"},
-    Answer{"data_path", "set MILLRACE_DATA_DIR=DIR, where DIR/mnist holds the files"},
-    Answer{"output", "results go to standard output: --json > FILE"},
-    Answer{"config", "the config is the first word: pipeline-run CONFIG"},
+    OptionAnswer{"gpu", "write --device cuda"},
+    OptionAnswer{"gpus", "write --device cuda; several GPUs take a process each: docs/processes.md"},
+    OptionAnswer{"cuda", "write --device cuda"},
+    OptionAnswer{"cpu", "write --device cpu"},
+    OptionAnswer{"no_cuda", "write --device cpu"},
+    OptionAnswer{"verbose", "every epoch is told as it is; --quiet tells less"},
+    OptionAnswer{"validation_split",
+                 "rows are split by hand: --set NODE.rows=[FIRST,COUNT] for the node that reads them"},
+    OptionAnswer{"data", "set MILLRACE_DATA_DIR=DIR, where DIR/mnist holds the files"},
+    OptionAnswer{"data_dir", "set MILLRACE_DATA_DIR=DIR, where DIR/mnist holds the files"},
+    OptionAnswer{"data_path", "set MILLRACE_DATA_DIR=DIR, where DIR/mnist holds the files"},
+    OptionAnswer{"output", "results go to standard output: --json > FILE"},
+    OptionAnswer{"config", "the config is the first word: pipeline-run CONFIG"},
 };
 
 }  // namespace
@@ -40,7 +41,8 @@ std::string setting_name(const std::string& option) {
 
 std::string option_elsewhere(const std::string& option) {
   const std::string name = setting_name(option);
-  const auto found = std::find_if(kAnswers.begin(), kAnswers.end(), [&](const Answer& a) { return a.first == name; });
+  const auto found =
+      std::find_if(kAnswers.begin(), kAnswers.end(), [&](const OptionAnswer& a) { return a.first == name; });
   return found == kAnswers.end() ? said_of(name) : std::string(found->second);
 }
 

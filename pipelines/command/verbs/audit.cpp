@@ -100,7 +100,7 @@ Json json_of(const Audit& audit, const std::string& folder) {
   return object;
 }
 
-int act(const AuditOptions& given) {
+int act_audit(const AuditOptions& given) {
   AuditOptions options = given;
   options.run = fs::absolute(find_run(given.run, given.runs_folder())).string();
   options.config = (fs::path(options.run) / run_parts::kConfig).string();
@@ -121,14 +121,14 @@ int act(const AuditOptions& given) {
   return failure.exit_code();
 }
 
-const RegisteredVerb kVerb({.name = "audit",
-                            .group = VerbGroup::run,
-                            .summary = "prove from its log that each epoch of a run used each row exactly once",
-                            .target = run_target(into(&AuditOptions::run)),
-                            .options = {json_option(), runs_option()},
-                            .examples = {"pipeline-run audit last"},
-                            .only_looks = false},
-                           act);
+const RegisteredVerb kAudit({.name = "audit",
+                             .group = VerbGroup::run,
+                             .summary = "prove from its log that each epoch of a run used each row exactly once",
+                             .target = run_target(into(&AuditOptions::run)),
+                             .options = {json_option(), runs_option()},
+                             .examples = {"pipeline-run audit last"},
+                             .only_looks = false},
+                            act_audit);
 
 }  // namespace
 }  // namespace millrace::pipelines

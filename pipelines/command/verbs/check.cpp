@@ -31,7 +31,7 @@ int print_rules(bool json) {
   return 0;
 }
 
-int act(const CheckOptions& options) {
+int act_check(const CheckOptions& options) {
   if (options.rules) return print_rules(options.json);
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   note_loaded_plugins(checked->registry);
@@ -49,7 +49,7 @@ int act(const CheckOptions& options) {
   return 0;
 }
 
-const RegisteredVerb kVerb(
+const RegisteredVerb kCheck(
     {.name = "check",
      .group = VerbGroup::config,
      .summary = "find every error of a config; moves no data",
@@ -60,7 +60,7 @@ const RegisteredVerb kVerb(
                                  .stands_alone = true,
                                  .store = into(&CheckOptions::rules)}}),
      .examples = {"pipeline-run check mnist_mlp", "pipeline-run check --rules"}},
-    act);
+    act_check);
 
 }  // namespace
 }  // namespace millrace::pipelines

@@ -90,7 +90,7 @@ std::vector<NamedText> config_values(const RunRecord& record) {
   return found;
 }
 
-int act(const CompareOptions& options) {
+int act_compare(const CompareOptions& options) {
   std::vector<ComparedRun> runs;
   for (const std::string& word : options.words) {
     RunRecord record = read_run(find_run(word, options.runs_folder()));
@@ -111,15 +111,15 @@ std::string conflict(const CompareOptions& options) {
                                               : page_conflict(options, options);
 }
 
-const RegisteredVerb kVerb({.name = "compare",
-                            .group = VerbGroup::run,
-                            .summary = "how runs differ: configs, values and curves",
-                            .target = run_target(into(&CompareOptions::words), true),
-                            .options = joined({{json_option(), runs_option()}, page_options()}),
-                            .examples = {},
-                            .only_looks = false,
-                            .conflict = on_own(conflict)},
-                           act);
+const RegisteredVerb kCompare({.name = "compare",
+                               .group = VerbGroup::run,
+                               .summary = "how runs differ: configs, values and curves",
+                               .target = run_target(into(&CompareOptions::words), true),
+                               .options = joined({{json_option(), runs_option()}, page_options()}),
+                               .examples = {},
+                               .only_looks = false,
+                               .conflict = on_own(conflict)},
+                              act_compare);
 
 }  // namespace
 }  // namespace millrace::pipelines

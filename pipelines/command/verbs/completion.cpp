@@ -82,7 +82,7 @@ struct CompletionOptions : VerbOptions {
   std::string shell;
 };
 
-int act(const CompletionOptions& options) {
+int act_completion(const CompletionOptions& options) {
   if (options.shell != "bash" && options.shell != "zsh")
     throw Error(ErrorKind::usage, "unknown-shell", "`" + options.shell + "` is no shell that can be served",
                 "pipeline-run completion bash, or zsh");
@@ -90,20 +90,20 @@ int act(const CompletionOptions& options) {
   return 0;
 }
 
-const RegisteredVerb kVerb({.name = "completion",
-                            .group = VerbGroup::program,
-                            .summary = "a script that completes commands in bash or zsh",
-                            .target = {.name = "SHELL",
-                                       .help = "bash or zsh",
-                                       .example = "bash",
-                                       .missing = "no shell given: bash or zsh",
-                                       .store = into(&CompletionOptions::shell),
-                                       .candidates =
-                                           [](const TypedWords&) {
-                                             return std::vector<std::string>{"bash", "zsh"};
-                                           }},
-                            .examples = {"pipeline-run completion bash"}},
-                           act);
+const RegisteredVerb kCompletion({.name = "completion",
+                                  .group = VerbGroup::program,
+                                  .summary = "a script that completes commands in bash or zsh",
+                                  .target = {.name = "SHELL",
+                                             .help = "bash or zsh",
+                                             .example = "bash",
+                                             .missing = "no shell given: bash or zsh",
+                                             .store = into(&CompletionOptions::shell),
+                                             .candidates =
+                                                 [](const TypedWords&) {
+                                                   return std::vector<std::string>{"bash", "zsh"};
+                                                 }},
+                                  .examples = {"pipeline-run completion bash"}},
+                                 act_completion);
 
 }  // namespace
 }  // namespace millrace::pipelines

@@ -114,17 +114,17 @@ std::string json() {
   return json_line(object);
 }
 
-int act(const VerbOptions& options) {
+int act_devices(const VerbOptions& options) {
   options.json ? write_result(json()) : answer(text());
   return 0;
 }
 
-const RegisteredVerb kVerb({.name = "devices",
-                            .group = VerbGroup::catalog,
-                            .summary = "the devices there are, or why not",
-                            .options = {json_option()},
-                            .examples = {"pipeline-run devices"}},
-                           act);
+const RegisteredVerb kDevices({.name = "devices",
+                               .group = VerbGroup::catalog,
+                               .summary = "the devices there are, or why not",
+                               .options = {json_option()},
+                               .examples = {"pipeline-run devices"}},
+                              act_devices);
 
 }  // namespace
 

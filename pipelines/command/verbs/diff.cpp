@@ -149,7 +149,7 @@ int tell_equal(const PastEpochs& past, const std::vector<std::string>& folders, 
   return 0;
 }
 
-int act(const DiffOptions& options) {
+int act_diff(const DiffOptions& options) {
   std::vector<std::string> folders;
   for (const std::string& word : options.words)
     folders.push_back(std::filesystem::absolute(find_run(word, options.runs_folder())).string());
@@ -174,7 +174,7 @@ int act(const DiffOptions& options) {
 
 std::string conflict(const DiffOptions& options) { return options.words.size() == 2 ? "" : "diff takes two runs"; }
 
-const RegisteredVerb kVerb({.name = "diff",
+const RegisteredVerb kDiff({.name = "diff",
                             .group = VerbGroup::run,
                             .summary = "the epoch, batch and node where two runs part",
                             .target = run_target(into(&DiffOptions::words), true),
@@ -182,7 +182,7 @@ const RegisteredVerb kVerb({.name = "diff",
                             .examples = {},
                             .only_looks = false,
                             .conflict = on_own(conflict)},
-                           act);
+                           act_diff);
 
 }  // namespace
 }  // namespace millrace::pipelines

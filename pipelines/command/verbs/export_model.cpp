@@ -115,7 +115,7 @@ std::string text_of(const KeptModel& kept, const ExportOptions& options, const W
   return text;
 }
 
-int act(const ExportOptions& given) {
+int act_export_model(const ExportOptions& given) {
   ExportOptions options = given;
   const std::string folder = fs::absolute(find_run(given.run, given.runs_folder())).string();
   options.checkpoint = placed_checkpoint(given.checkpoint);
@@ -165,15 +165,15 @@ std::vector<Option> own_options() {
           {.name = "force", .help = "Replaces what is there", .store = into(&ExportOptions::force)}};
 }
 
-const RegisteredVerb kVerb({.name = "export",
-                            .group = VerbGroup::run,
-                            .summary = "the trained model of a run as ONNX, safetensors or NPY",
-                            .target = run_target(into(&ExportOptions::run)),
-                            .options = joined({own_options(), {runs_option(), json_option(), plugin_option()}}),
-                            .examples = {"pipeline-run export last -o model.onnx"},
-                            .only_looks = false,
-                            .conflict = on_own(conflict)},
-                           act);
+const RegisteredVerb kExportModel({.name = "export",
+                                   .group = VerbGroup::run,
+                                   .summary = "the trained model of a run as ONNX, safetensors or NPY",
+                                   .target = run_target(into(&ExportOptions::run)),
+                                   .options = joined({own_options(), {runs_option(), json_option(), plugin_option()}}),
+                                   .examples = {"pipeline-run export last -o model.onnx"},
+                                   .only_looks = false,
+                                   .conflict = on_own(conflict)},
+                                  act_export_model);
 
 }  // namespace
 }  // namespace millrace::pipelines

@@ -163,13 +163,13 @@ bool Fetch::is_looked_into() const {
   });
 }
 
-int act(const FetchOptions& options) {
+int act_fetch(const FetchOptions& options) {
   const DatasetInfo& info = dataset_or_fail(options.dataset);
   const StopSignals signals;
   return Fetch(options, info, signals.first()).act();
 }
 
-const RegisteredVerb kVerb(
+const RegisteredVerb kFetch(
     {.name = "fetch",
      .group = VerbGroup::catalog,
      .summary = "download a data set and check it",
@@ -194,7 +194,7 @@ const RegisteredVerb kVerb(
                  {.name = "quiet", .letter = "q", .help = "Errors only", .store = into(&FetchOptions::quiet)}},
      .examples = {"pipeline-run fetch mnist"},
      .only_looks = false},
-    act);
+    act_fetch);
 
 }  // namespace
 

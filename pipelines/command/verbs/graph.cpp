@@ -122,7 +122,7 @@ std::string text_of(const ValidatedGraph& graph, const std::string& format) {
   return format == "svg" ? svg(graph) : format == "mermaid" ? mermaid(graph) : dot(graph);
 }
 
-int act(const GraphOptions& options) {
+int act_graph(const GraphOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   note_loaded_plugins(checked->registry);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
@@ -131,19 +131,19 @@ int act(const GraphOptions& options) {
   return 0;
 }
 
-const RegisteredVerb kVerb({.name = "graph",
-                            .group = VerbGroup::config,
-                            .summary = "the graph as a picture, or the source text of one",
-                            .target = config_target(),
-                            .options = config_options({{.name = "format",
-                                                        .kind = ValueKind::choice,
-                                                        .placeholder = "NAME",
-                                                        .help = "dot (the default), mermaid or svg",
-                                                        .example = "mermaid",
-                                                        .choices = {"dot", "mermaid", "svg"},
-                                                        .store = into(&GraphOptions::format)}}),
-                            .examples = {"pipeline-run graph mnist_mlp --format svg"}},
-                           act);
+const RegisteredVerb kGraph({.name = "graph",
+                             .group = VerbGroup::config,
+                             .summary = "the graph as a picture, or the source text of one",
+                             .target = config_target(),
+                             .options = config_options({{.name = "format",
+                                                         .kind = ValueKind::choice,
+                                                         .placeholder = "NAME",
+                                                         .help = "dot (the default), mermaid or svg",
+                                                         .example = "mermaid",
+                                                         .choices = {"dot", "mermaid", "svg"},
+                                                         .store = into(&GraphOptions::format)}}),
+                             .examples = {"pipeline-run graph mnist_mlp --format svg"}},
+                            act_graph);
 
 }  // namespace
 }  // namespace millrace::pipelines

@@ -24,7 +24,7 @@ void take_verb(VerbOptions& options, const std::string& name) {
   dynamic_cast<HelpOptions&>(options).verb = find_verb(name);
 }
 
-int act(const HelpOptions& options) {
+int act_help(const HelpOptions& options) {
   if (options.json || options.markdown)
     write_result(options.json ? commands_json() : commands_markdown());
   else
@@ -38,7 +38,7 @@ std::string conflict(const HelpOptions& options) {
   return fmt::format("--{} is of all verbs: leave out `{}`", options.json ? "json" : "markdown", options.verb->name);
 }
 
-const RegisteredVerb kVerb({.name = "help",
+const RegisteredVerb kHelp({.name = "help",
                             .group = VerbGroup::program,
                             .summary = "all verbs, or what one of them takes",
                             .target = {.name = "VERB",
@@ -52,7 +52,7 @@ const RegisteredVerb kVerb({.name = "help",
                                          .store = into(&HelpOptions::markdown)}},
                             .examples = {"pipeline-run help check"},
                             .conflict = on_own(conflict)},
-                           act);
+                           act_help);
 
 }  // namespace
 }  // namespace millrace::pipelines

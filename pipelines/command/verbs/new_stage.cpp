@@ -139,7 +139,7 @@ fs::path made_folder(const std::string& stage) {
       error ? "start from a folder in which you may write" : "choose another name, or another folder to start from");
 }
 
-int act(const NewStageOptions& options) {
+int act_new_stage(const NewStageOptions& options) {
   const std::string& stage = options.stage;
   require_name(stage);
   require_free_name(stage);
@@ -177,29 +177,29 @@ std::string conflict(const NewStageOptions& options) {
   return fmt::format("--cuda writes a transform, not a {}", options.kind);
 }
 
-const RegisteredVerb kVerb({.name = "new-stage",
-                            .group = VerbGroup::author,
-                            .summary = "a folder with a stage of your own: code, test, config",
-                            .target = {.name = "NAME",
-                                       .help = "Name of the stage, and of the folder that is made here",
-                                       .example = "random_shift",
-                                       .missing = "no name given for the stage",
-                                       .store = into(&NewStageOptions::stage)},
-                            .options = {{.name = "kind",
-                                         .kind = ValueKind::choice,
-                                         .placeholder = "NAME",
-                                         .help = "transform (the default), serial or source",
-                                         .example = "serial",
-                                         .choices = {"transform", "serial", "source"},
-                                         .store = into(&NewStageOptions::kind)},
-                                        {.name = "cuda",
-                                         .help = "With a kernel for NVIDIA GPUs; a transform only",
-                                         .store = into(&NewStageOptions::cuda)}},
-                            .examples = {"pipeline-run new-stage random_shift --kind transform",
-                                         "pipeline-run new-stage brighten --cuda"},
-                            .only_looks = false,
-                            .conflict = on_own(conflict)},
-                           act);
+const RegisteredVerb kNewStage({.name = "new-stage",
+                                .group = VerbGroup::author,
+                                .summary = "a folder with a stage of your own: code, test, config",
+                                .target = {.name = "NAME",
+                                           .help = "Name of the stage, and of the folder that is made here",
+                                           .example = "random_shift",
+                                           .missing = "no name given for the stage",
+                                           .store = into(&NewStageOptions::stage)},
+                                .options = {{.name = "kind",
+                                             .kind = ValueKind::choice,
+                                             .placeholder = "NAME",
+                                             .help = "transform (the default), serial or source",
+                                             .example = "serial",
+                                             .choices = {"transform", "serial", "source"},
+                                             .store = into(&NewStageOptions::kind)},
+                                            {.name = "cuda",
+                                             .help = "With a kernel for NVIDIA GPUs; a transform only",
+                                             .store = into(&NewStageOptions::cuda)}},
+                                .examples = {"pipeline-run new-stage random_shift --kind transform",
+                                             "pipeline-run new-stage brighten --cuda"},
+                                .only_looks = false,
+                                .conflict = on_own(conflict)},
+                               act_new_stage);
 
 }  // namespace
 

@@ -217,7 +217,7 @@ std::unique_ptr<CheckedConfig> checked_of(const PeekOptions& options, const std:
   return check_config(named);
 }
 
-int act(const PeekOptions& given) {
+int act_peek(const PeekOptions& given) {
   PeekOptions options = given;
   const std::string run = run_of(given);
   if (!options.output.empty()) options.output = fs::absolute(options.output).string();
@@ -281,7 +281,7 @@ std::vector<std::string> next_words(const TypedWords& typed) {
   return port_names(*check_config(options));
 }
 
-const RegisteredVerb kVerb(
+const RegisteredVerb kPeek(
     {.name = "peek",
      .group = VerbGroup::config,
      .summary = "what passes at an output of a node, at any batch",
@@ -318,7 +318,7 @@ const RegisteredVerb kVerb(
      .examples = {"pipeline-run peek linear_fit batches --at 3:1 --rows 10"},
      .only_looks = false,
      .conflict = on_own(conflict)},
-    act);
+    act_peek);
 
 }  // namespace
 }  // namespace millrace::pipelines

@@ -31,7 +31,7 @@ void require_expected(const CheckedConfig& checked, const std::string& expected)
   throw error.add_note("it is the same on all machines: neither device, threads nor memory are in it");
 }
 
-int act(const PlanOptions& options) {
+int act_plan(const PlanOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   look_for_data(*checked, options);
   leave_test_out(*checked, nullptr);
@@ -57,7 +57,7 @@ std::string conflict(const PlanOptions& options) {
   return fmt::format("--expect takes {} to {} hexadecimal digits, in small letters", kFewestDigits, kDigits);
 }
 
-const RegisteredVerb kVerb({.name = "plan",
+const RegisteredVerb kPlan({.name = "plan",
                             .group = VerbGroup::config,
                             .summary = "shapes and bytes of every edge, model, budgets, memory",
                             .target = config_target(),
@@ -70,7 +70,7 @@ const RegisteredVerb kVerb({.name = "plan",
                                                         .store = into(&PlanOptions::expected)}}),
                             .examples = {"pipeline-run plan mnist_mlp --set train_batches.batch_size=128"},
                             .conflict = on_own(conflict)},
-                           act);
+                           act_plan);
 
 }  // namespace
 }  // namespace millrace::pipelines

@@ -97,7 +97,7 @@ int predict(std::vector<Predicted>& all, PredictionOutput& output, const Predict
   return 0;
 }
 
-int act(const PredictOptions& given) {
+int act_predict(const PredictOptions& given) {
   const PredictOptions options = placed(given);
   const std::string& folder = options.words.front();
   require_other_output(options);
@@ -135,36 +135,36 @@ Words next_words(const TypedWords& typed) {
   return words;
 }
 
-const RegisteredVerb kVerb({.name = "predict",
-                            .group = VerbGroup::run,
-                            .summary = "what the model of a run makes of the rows of files",
-                            .target = {.name = "RUN",
-                                       .usage = "RUN FILE...",
-                                       .help = "A run's folder, its name, or last, then IDX or NumPy files",
-                                       .example = "last x.npy",
-                                       .missing = "no run given",
-                                       .takes_several = true,
-                                       .store =
-                                           [](VerbOptions& options, const std::string& word) {
-                                             dynamic_cast<PredictOptions&>(options).words.push_back(word);
-                                           },
-                                       .candidates = next_words},
-                            .options = {json_option(),
-                                        {.name = "output",
-                                         .letter = "o",
-                                         .kind = ValueKind::file,
-                                         .placeholder = "FILE.npy",
-                                         .help = "Write all values as float32 [rows, outputs], and no row as text",
-                                         .example = "pred.npy",
-                                         .store = into(&PredictOptions::output)},
-                                        checkpoint_option(into(&PredictOptions::checkpoint)),
-                                        model_option(into(&PredictOptions::model)),
-                                        threads_option(),
-                                        runs_option()},
-                            .examples = {},
-                            .only_looks = false,
-                            .conflict = on_own(conflict)},
-                           act);
+const RegisteredVerb kPredict({.name = "predict",
+                               .group = VerbGroup::run,
+                               .summary = "what the model of a run makes of the rows of files",
+                               .target = {.name = "RUN",
+                                          .usage = "RUN FILE...",
+                                          .help = "A run's folder, its name, or last, then IDX or NumPy files",
+                                          .example = "last x.npy",
+                                          .missing = "no run given",
+                                          .takes_several = true,
+                                          .store =
+                                              [](VerbOptions& options, const std::string& word) {
+                                                dynamic_cast<PredictOptions&>(options).words.push_back(word);
+                                              },
+                                          .candidates = next_words},
+                               .options = {json_option(),
+                                           {.name = "output",
+                                            .letter = "o",
+                                            .kind = ValueKind::file,
+                                            .placeholder = "FILE.npy",
+                                            .help = "Write all values as float32 [rows, outputs], and no row as text",
+                                            .example = "pred.npy",
+                                            .store = into(&PredictOptions::output)},
+                                           checkpoint_option(into(&PredictOptions::checkpoint)),
+                                           model_option(into(&PredictOptions::model)),
+                                           threads_option(),
+                                           runs_option()},
+                               .examples = {},
+                               .only_looks = false,
+                               .conflict = on_own(conflict)},
+                              act_predict);
 
 }  // namespace
 }  // namespace millrace::pipelines

@@ -136,7 +136,7 @@ int tell(const RunReport& report, const Capsule& capsule, const std::string& sta
   return static_cast<int>(failure->kind);
 }
 
-int act(const ReplayOptions& options) {
+int act_replay(const ReplayOptions& options) {
   const std::string folder = capsule_of(options);
   const Capsule capsule = read_capsule(folder);
   StageRegistry registry;
@@ -160,19 +160,19 @@ std::vector<std::string> words_to_offer(const TypedWords& typed) {
   return words;
 }
 
-const RegisteredVerb kVerb({.name = "replay",
-                            .group = VerbGroup::run,
-                            .summary = "a call that has thrown in a run, once more and alone",
-                            .target = {.name = "CAPSULE",
-                                       .help = "A capsule's folder, as the run names it, or a run with one",
-                                       .example = "runs/seen-1/attempts/1/capsules/crop-1-7",
-                                       .missing = "no capsule given",
-                                       .store = into(&ReplayOptions::word),
-                                       .candidates = words_to_offer},
-                            .options = {json_option(), plugin_option(), runs_option()},
-                            .examples = {},
-                            .only_looks = false},
-                           act);
+const RegisteredVerb kReplay({.name = "replay",
+                              .group = VerbGroup::run,
+                              .summary = "a call that has thrown in a run, once more and alone",
+                              .target = {.name = "CAPSULE",
+                                         .help = "A capsule's folder, as the run names it, or a run with one",
+                                         .example = "runs/seen-1/attempts/1/capsules/crop-1-7",
+                                         .missing = "no capsule given",
+                                         .store = into(&ReplayOptions::word),
+                                         .candidates = words_to_offer},
+                              .options = {json_option(), plugin_option(), runs_option()},
+                              .examples = {},
+                              .only_looks = false},
+                             act_replay);
 
 }  // namespace
 }  // namespace millrace::pipelines

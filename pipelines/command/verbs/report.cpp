@@ -37,7 +37,7 @@ const Validation& plotted(const RunRecord& record) {
               "`report` without --plot shows its curves and classes");
 }
 
-int act(const ReportOptions& options) {
+int act_report(const ReportOptions& options) {
   const RunRecord record = read_run(find_run(options.run, options.runs_folder()));
   const bool unicode = options.output.empty() && style_of(result_descriptor(), options.color).unicode;
   if (options.writes_picture()) {
@@ -63,15 +63,15 @@ Option plot_option() {
           .store = into(&ReportOptions::plot)};
 }
 
-const RegisteredVerb kVerb({.name = "report",
-                            .group = VerbGroup::run,
-                            .summary = "what a run came to: verdict, curves, where the time went",
-                            .target = run_target(into(&ReportOptions::run)),
-                            .options = joined({{json_option(), plot_option(), runs_option()}, page_options()}),
-                            .examples = {"pipeline-run report last"},
-                            .only_looks = false,
-                            .conflict = on_own(conflict)},
-                           act);
+const RegisteredVerb kReport({.name = "report",
+                              .group = VerbGroup::run,
+                              .summary = "what a run came to: verdict, curves, where the time went",
+                              .target = run_target(into(&ReportOptions::run)),
+                              .options = joined({{json_option(), plot_option(), runs_option()}, page_options()}),
+                              .examples = {"pipeline-run report last"},
+                              .only_looks = false,
+                              .conflict = on_own(conflict)},
+                             act_report);
 
 }  // namespace
 }  // namespace millrace::pipelines

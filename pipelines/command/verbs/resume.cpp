@@ -54,7 +54,7 @@ std::string runs_of_child(const ResumeOptions& given, const std::string& parent)
   return given.runs.empty() ? fs::path(parent).parent_path().string() : fs::absolute(given.runs).string();
 }
 
-int act(const ResumeOptions& given) {
+int act_resume(const ResumeOptions& given) {
   const std::string folder = fs::absolute(find_run(given.run, given.runs_folder())).string();
   if (!given.is_child() && is_finished(folder)) return tell_finished(folder, given.json);
   ResumeOptions options = given;
@@ -87,14 +87,14 @@ std::vector<Option> own_options() {
           threads_option()};
 }
 
-const RegisteredVerb kVerb({.name = "resume",
-                            .group = VerbGroup::run,
-                            .summary = "go on with a run, to the same bits",
-                            .target = run_target(into(&ResumeOptions::run)),
-                            .options = joined({own_options(), training_options()}),
-                            .examples = {"pipeline-run resume last --set epochs=10"},
-                            .only_looks = false},
-                           act);
+const RegisteredVerb kResume({.name = "resume",
+                              .group = VerbGroup::run,
+                              .summary = "go on with a run, to the same bits",
+                              .target = run_target(into(&ResumeOptions::run)),
+                              .options = joined({own_options(), training_options()}),
+                              .examples = {"pipeline-run resume last --set epochs=10"},
+                              .only_looks = false},
+                             act_resume);
 
 }  // namespace
 }  // namespace millrace::pipelines

@@ -6,7 +6,7 @@
 namespace millrace::pipelines {
 namespace {
 
-int act(const TrainingOptions& given) {
+int act_run(const TrainingOptions& given) {
   TrainingOptions options = given;
   options.runs_of_weights = options.runs_folder();
   return train(options, [&](CheckedConfig& checked, const RunInfo& info) {
@@ -25,14 +25,14 @@ std::vector<Option> own_options() {
         {.name = "no-keep", .help = "Leave no folder of the run", .store = into(&TrainingOptions::no_keep)}}});
 }
 
-const RegisteredVerb kVerb({.name = "run",
-                            .group = VerbGroup::run,
-                            .summary = "train what a config describes",
-                            .target = config_target(),
-                            .options = config_options(own_options()),
-                            .examples = {"pipeline-run mnist_mlp --set epochs=1 --json"},
-                            .only_looks = false},
-                           act);
+const RegisteredVerb kRun({.name = "run",
+                           .group = VerbGroup::run,
+                           .summary = "train what a config describes",
+                           .target = config_target(),
+                           .options = config_options(own_options()),
+                           .examples = {"pipeline-run mnist_mlp --set epochs=1 --json"},
+                           .only_looks = false},
+                          act_run);
 
 }  // namespace
 }  // namespace millrace::pipelines

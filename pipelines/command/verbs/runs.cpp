@@ -118,7 +118,7 @@ int prune(const RunsOptions& options) {
   return remove(runs, options);
 }
 
-int act(const RunsOptions& options) {
+int act_runs(const RunsOptions& options) {
   if (options.does(kRemove)) return remove_named(options);
   return options.does(kPrune) ? prune(options) : list(options);
 }
@@ -143,7 +143,7 @@ Words next_words(const TypedWords& typed) {
   return typed.target == kRemove ? run_names(typed) : Words{};
 }
 
-const RegisteredVerb kVerb({.name = "runs",
+const RegisteredVerb kRuns({.name = "runs",
                             .group = VerbGroup::run,
                             .summary = "the runs that are kept, and which of them to remove",
                             .target = {.name = "WORD",
@@ -168,7 +168,7 @@ const RegisteredVerb kVerb({.name = "runs",
                             .examples = {"pipeline-run runs", "pipeline-run runs prune --keep 5 --dry-run"},
                             .only_looks = false,
                             .conflict = on_own(conflict)},
-                           act);
+                           act_runs);
 
 }  // namespace
 }  // namespace millrace::pipelines

@@ -8,7 +8,7 @@
 namespace millrace::pipelines {
 namespace {
 
-int act(const PluginOptions& options) {
+int act_schema(const PluginOptions& options) {
   StageRegistry registry;
   load_plugins(options.plugins, registry);
   load_plugins_of_folders(registry, waiting_trial());
@@ -16,12 +16,12 @@ int act(const PluginOptions& options) {
   return 0;
 }
 
-const RegisteredVerb kVerb({.name = "schema",
-                            .group = VerbGroup::catalog,
-                            .summary = "JSON Schema of configs for editors, plugins included",
-                            .options = {plugin_option()},
-                            .examples = {"pipeline-run schema"}},
-                           act);
+const RegisteredVerb kSchema({.name = "schema",
+                              .group = VerbGroup::catalog,
+                              .summary = "JSON Schema of configs for editors, plugins included",
+                              .options = {plugin_option()},
+                              .examples = {"pipeline-run schema"}},
+                             act_schema);
 
 }  // namespace
 }  // namespace millrace::pipelines

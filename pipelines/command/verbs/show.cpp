@@ -33,7 +33,7 @@ Json to_json(const DocNode& node) {
   return object;
 }
 
-int act(const ConfigOptions& options) {
+int act_show(const ConfigOptions& options) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   note_loaded_plugins(checked->registry);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
@@ -51,13 +51,13 @@ int act(const ConfigOptions& options) {
   return 0;
 }
 
-const RegisteredVerb kVerb({.name = "show",
+const RegisteredVerb kShow({.name = "show",
                             .group = VerbGroup::config,
                             .summary = "the config after overrides, each value with its origin",
                             .target = config_target(),
                             .options = config_options({json_option()}),
                             .examples = {"pipeline-run show mnist_mlp --set epochs=1"}},
-                           act);
+                           act_show);
 
 }  // namespace
 

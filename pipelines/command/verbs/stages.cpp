@@ -148,7 +148,7 @@ std::string choice_of(const std::string& name, const StageRegistry& registry) {
   throw Error(ErrorKind::usage, "unknown-stage", fmt::format("there is no stage `{}`", name), help);
 }
 
-int act(const StagesOptions& options) {
+int act_stages(const StagesOptions& options) {
   if (options.why) return report_plugin_search(options.stage, options.plugins, options.json);
   StageRegistry registry;
   load_plugins(options.plugins, registry);
@@ -182,7 +182,7 @@ std::string conflict(const StagesOptions& options) {
   return "";
 }
 
-const RegisteredVerb kVerb(
+const RegisteredVerb kStages(
     {.name = "stages",
      .group = VerbGroup::catalog,
      .summary = "the stages there are, or one with ports and parameters",
@@ -199,7 +199,7 @@ const RegisteredVerb kVerb(
                  plugin_option()},
      .examples = {"pipeline-run stages batcher"},
      .conflict = on_own(conflict)},
-    act);
+    act_stages);
 
 }  // namespace
 

@@ -93,7 +93,7 @@ void renew(const std::string& folder) {
   }
 }
 
-int act(const TestOptions& given) {
+int act_test(const TestOptions& given) {
   const TestOptions options = placed(given);
   require_over(options.run);
   enter_folder_of(options.run);
@@ -116,7 +116,7 @@ int act(const TestOptions& given) {
   return 0;
 }
 
-const RegisteredVerb kVerb({.name = "test",
+const RegisteredVerb kTest({.name = "test",
                             .group = VerbGroup::run,
                             .summary = "evaluate the test set of a run, and write down that somebody has looked",
                             .target = run_target(into(&TestOptions::run)),
@@ -124,7 +124,7 @@ const RegisteredVerb kVerb({.name = "test",
                                         threads_option(), runs_option()},
                             .examples = {},
                             .only_looks = false},
-                           act);
+                           act_test);
 
 }  // namespace
 }  // namespace millrace::pipelines

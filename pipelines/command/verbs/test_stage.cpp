@@ -208,7 +208,7 @@ Json report(const std::vector<StageOutcome>& all, const TestStageOptions& option
   return object;
 }
 
-int act(const TestStageOptions& options) {
+int act_test_stage(const TestStageOptions& options) {
   const Wanted wanted = wanted_of(options.plugin);
   StageRegistry registry;
   const std::vector<std::string> names = stages_of(wanted, registry);
@@ -230,7 +230,7 @@ int act(const TestStageOptions& options) {
   return exit_code(all);
 }
 
-const RegisteredVerb kVerb(
+const RegisteredVerb kTestStage(
     {.name = "test-stage",
      .group = VerbGroup::author,
      .summary = "check the stages of a plugin against their descriptors",
@@ -267,7 +267,7 @@ const RegisteredVerb kVerb(
                   .store = into(&TestStageOptions::timeout)}},
      .examples = {"pipeline-run test-stage built-in:normalize",
                   "pipeline-run test-stage built-in:one_hot --with '{classes: [red, green, blue]}'"}},
-    act);
+    act_test_stage);
 
 }  // namespace
 }  // namespace millrace::pipelines
