@@ -42,9 +42,11 @@ class EarlyStop final : public Serial {
         .param(Param("min_delta", T::number().at_least(0),
                      "What is better by no more than this does not count against patience.")
                    .or_default(0.0))
-        .param(Param("restore", T::choice({"best", "last"}),
-                     "Whose weights the run ends with: those of the best epoch, or of the last.")
-                   .or_default("best"))
+        .param(
+            Param("restore", T::choice({"best", "last"}),
+                  "Whose weights the run ends with: those of the best epoch, or of the last. Where several judge one "
+                  "trainer, the one that ended the run decides, else the first.")
+                .or_default("best"))
         .state(StateKind::checkpointable)
         .every_rank_alone()
         .example("stop: {stage: early_stop, in: evaluate.metrics, with: {metric: loss, patience: 3}}");

@@ -70,6 +70,23 @@ void KeptRun::attach(RunOptions& options) {
   options.failed_calls = &capsules_;
   options.loaded = from_.states;
   options.earlier_epochs = from_.epochs;
+  if (!from_.states.empty())
+    options.earlier_model = [this](const std::string& trainer) { return earlier_model(trainer); };
+}
+
+// The newest that lies at the end of an epoch and can be read: of what a run ends with for want of a better one nobody wants an error.
+std::shared_ptr<const ModelSnapshot> KeptRun::earlier_model(const std::string& trainer) const {
+  const auto node = std::find_if(nodes_.begin(), nodes_.end(), [&](const KeptNode& n) { return n.name == trainer; });
+  if (node == nodes_.end() || node->model == nullptr) return nullptr;
+  for (auto kept = from_.checkpoints.rbegin(); kept != from_.checkpoints.rend(); ++kept) {
+    if (!kept->position.is_epoch_complete) continue;
+    try {
+      return read_checkpoint_snapshot(recorder_.folder().path() + "/" + kept->path, trainer, node->model, node->loss);
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  return nullptr;
 }
 
 bool KeptRun::keep(const WrittenCheckpoint& written) {

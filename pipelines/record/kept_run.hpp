@@ -45,6 +45,7 @@ class KeptRun {
   void tell_failures(RunReport& report);
   void keep_restored(const RunReport& report);
   void give_up_stalled(RunReport& report) const;
+  std::shared_ptr<const ModelSnapshot> earlier_model(const std::string& trainer) const;
   void tell_capsules(RunReport& report);
 
   Resumption from_;

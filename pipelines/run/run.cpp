@@ -46,6 +46,7 @@ Run::Run(ValidatedGraph& graph, const RunOptions& options)
       failed_calls_(options.failed_calls),
       loaded_(options.loaded),
       earlier_epochs_(options.earlier_epochs),
+      earlier_model_(options.earlier_model),
       captures_(options.captures, stop_),
       on_hung_(options.on_hung) {
   if (peers_ != nullptr) stop_.end_all_at_once();  // the others hear of it now, and wait for nobody
@@ -365,6 +366,7 @@ void Run::conclude(RunReport& report, const EpochCut& cut) const {
   report.epochs = earlier_epochs_;
   for (Metrics& epoch : history_.epochs(cut)) report.epochs.push_back(std::move(epoch));
   report.models = history_.models(cut);
+  if (earlier_model_) add_earlier_models(graph_, earlier_model_, report);
   take_single_model(graph_, report);
   report.failures = first_failures();
   for (RunFailure& failure : report.failures)

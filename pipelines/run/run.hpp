@@ -76,6 +76,7 @@ class Run {
   FailedCallSink* failed_calls_;
   std::vector<NodeState> loaded_;
   std::vector<Metrics> earlier_epochs_;
+  EarlierModel earlier_model_;
   Captures captures_;
   std::shared_ptr<CreditLedger> ledger_;
   std::vector<std::unique_ptr<StageContext>> contexts_;

@@ -43,6 +43,8 @@ struct RunOptions {
   std::vector<NodeState> loaded = {};
   /// What the epochs before the first have come to; stands first in the report.
   std::vector<Metrics> earlier_epochs = {};
+  /// Asked of each trainer of which none of this run's own epochs has given a model. May be empty.
+  EarlierModel earlier_model;
   /// Who is told what passes at outputs of nodes. Where there are any, the run ends as soon as none of them wants more: in order, and
   /// not as a failure.
   std::vector<Capture> captures = {};

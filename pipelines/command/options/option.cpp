@@ -55,6 +55,8 @@ std::string spelling(const Option& option) {
 
 std::optional<std::string> accepted(const Option& option, const std::string& value) {
   if (option.kind == ValueKind::choice) return choice_of(option, value);
+  if (value.empty())
+    return std::nullopt;  // a variable of a shell that is not set, which must not pass for the option left out
   if (option.kind != ValueKind::count || is_count(value, option.range)) return value;
   return std::find(option.choices.begin(), option.choices.end(), value) != option.choices.end() ? std::optional(value)
                                                                                                 : std::nullopt;
@@ -62,6 +64,8 @@ std::optional<std::string> accepted(const Option& option, const std::string& val
 
 std::string refusal(const Option& option) {
   if (option.kind == ValueKind::choice) return "not " + alternatives(option.choices);
+  if (option.kind != ValueKind::count)
+    return fmt::format("empty, where {} is wanted: --{} {}", option.placeholder, option.name, option.example);
   const std::string words = option.choices.empty() ? "" : ", or " + alternatives(option.choices);
   return "not " + count_text(option.range) + words;
 }

@@ -17,11 +17,12 @@ namespace {
 constexpr std::string_view kOptimizer = "optimizer", kWeights = "weights";
 constexpr const char* kLastEpoch = "last_epoch";
 
-std::shared_ptr<const ModelSpec> model_of(const ValidatedGraph& graph, const ValidatedNode& node) {
-  if (!graph.is_trainer(node)) return nullptr;
-  for (const auto& [name, port] : node.outputs)
-    if (port.kind == PortKind::model) return port.model;
-  return nullptr;
+void take_model(const ValidatedNode& node, KeptNode& kept) {
+  for (const auto& [name, port] : node.outputs) {
+    if (port.kind != PortKind::model) continue;
+    kept.model = port.model;
+    kept.loss = port.loss;
+  }
 }
 
 std::vector<std::string> slots_of(const ValidatedNode& node) {
@@ -66,7 +67,8 @@ std::vector<KeptNode> kept_nodes(const ValidatedGraph& graph) {
   for (const ValidatedNode& node : graph.nodes) {
     const StateKind state = node.info->spec.state();
     if (state != StateKind::checkpointable && state != StateKind::resumable) continue;
-    KeptNode one{node.name, state == StateKind::resumable, model_of(graph, node), {}};
+    KeptNode one{node.name, state == StateKind::resumable};
+    if (graph.is_trainer(node)) take_model(node, one);
     if (one.model) one.slots = slots_of(node);
     kept.push_back(std::move(one));
   }

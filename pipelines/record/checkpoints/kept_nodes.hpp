@@ -15,8 +15,9 @@ namespace millrace::pipelines {
 struct KeptNode {
   std::string name;
   bool is_resumable = false;
-  std::shared_ptr<const ModelSpec> model;  ///< null for what is no trainer
-  std::vector<std::string> slots;          ///< of a trainer's optimizer
+  std::shared_ptr<const ModelSpec> model = nullptr;  ///< null for what is no trainer
+  Loss loss = Loss::mse;                             ///< of a trainer
+  std::vector<std::string> slots = {};               ///< of a trainer's optimizer
 };
 
 /// In the order of the graph.

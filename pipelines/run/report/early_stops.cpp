@@ -5,7 +5,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
 #include <utility>
+#include <vector>
 
 namespace millrace::pipelines {
 namespace {
@@ -28,7 +32,7 @@ bool restore(const std::shared_ptr<const ModelSnapshot>& best, RunReport& report
 }
 
 EarlyStop early_stop_of(const ValidatedGraph& graph, const ValidatedNode& node, const BestEpoch& best,
-                        RunReport& report) {
+                        const RunReport& report) {
   EarlyStop stop{node.name, prefix_of(graph, node, best.input) + best.metric, best.epoch, best.value, best.waits};
   if (report.exit_code != 0) return stop;
   const std::uint32_t last = best.decided_at + 1;
@@ -36,17 +40,39 @@ EarlyStop early_stop_of(const ValidatedGraph& graph, const ValidatedNode& node, 
     stop.decided_at = best.decided_at;
     stop.ended_after = last;
   }
-  stop.is_restored = restore(best.model, report);
   return stop;
+}
+
+bool is_of_same_model(const BestEpoch& a, const BestEpoch& b) {
+  return a.model && b.model && &a.model->model() == &b.model->model();
+}
+
+// Several may judge one trainer. It ends with the weights that one of them calls best: the one that has ended the run, else the first.
+void restore_all(const std::vector<BestEpoch>& best, RunReport& report) {
+  std::vector<std::size_t> order(best.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_partition(order.begin(), order.end(),
+                        [&](std::size_t i) { return report.early_stops[i].ended_after != 0; });
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const bool is_taken =
+        std::any_of(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(i),
+                    [&](std::size_t before) { return is_of_same_model(best[before], best[order[i]]); });
+    report.early_stops[order[i]].is_restored = !is_taken && restore(best[order[i]].model, report);
+  }
 }
 
 }  // namespace
 
 void add_early_stops(const ValidatedGraph& graph, const std::map<std::string, BestEpoch>& best_epochs,
                      RunReport& report) {
-  for (const ValidatedNode& node : graph.nodes)
-    if (const auto best = best_epochs.find(node.name); best != best_epochs.end())
-      report.early_stops.push_back(early_stop_of(graph, node, best->second, report));
+  std::vector<BestEpoch> judged;
+  for (const ValidatedNode& node : graph.nodes) {
+    const auto best = best_epochs.find(node.name);
+    if (best == best_epochs.end()) continue;
+    report.early_stops.push_back(early_stop_of(graph, node, best->second, report));
+    judged.push_back(best->second);
+  }
+  if (report.exit_code == 0) restore_all(judged, report);
   if (!report.early_stops.empty()) take_single_model(graph, report);
 }
 

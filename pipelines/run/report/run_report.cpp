@@ -30,6 +30,18 @@ void add_lost_output(RunReport& report, const Error& error) {
   report.reason = "output lost";
 }
 
+void add_earlier_models(const ValidatedGraph& graph, const EarlierModel& model_of, RunReport& report) {
+  std::vector<TrainedModel> all;
+  auto next = report.models.begin();
+  for (const ValidatedNode& node : graph.nodes) {
+    if (next != report.models.end() && next->node == node.name)
+      all.push_back(std::move(*next++));
+    else if (graph.is_trainer(node))
+      if (auto model = model_of(node.name)) all.push_back({node.name, std::move(model)});
+  }
+  report.models = std::move(all);
+}
+
 // Of several trainers none is the run's, also when only one of them has come to the end of an epoch.
 void take_single_model(const ValidatedGraph& graph, RunReport& report) {
   const auto trainers = std::count_if(graph.nodes.begin(), graph.nodes.end(),

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -99,6 +100,10 @@ struct RunReport {
 /// What the run has come to could not be written: a failure, and the exit code unless something had failed before.
 void add_lost_output(RunReport& report, const Error& error);
 
+/// The model of a trainer at the end of an epoch from before the run's first, the last of them that is there; null where none is.
+using EarlierModel = std::function<std::shared_ptr<const ModelSnapshot>(const std::string& trainer)>;
+/// A run that went on and has come to the end of no epoch of its own has the models with which it began.
+void add_earlier_models(const ValidatedGraph& graph, const EarlierModel& model_of, RunReport& report);
 /// Fills in the model of the only trainer, out of `report.models`.
 void take_single_model(const ValidatedGraph& graph, RunReport& report);
 

@@ -66,6 +66,12 @@ class Usage(unittest.TestCase):
     def test_set_without_a_value_is_refused(self):
         self.refused("wrong-arguments", TINY, "--set")
 
+    def test_an_empty_value_does_not_pass_for_an_option_left_out(self):
+        for words in (("plan", TINY, "--expect"), (TINY, "--runs"), (TINY, "--set"), (TINY, "--plugin"), ("predict", "last", "--checkpoint"), ("peek", TINY, "a.b", "-o")):
+            process = run(*words, "")
+            self.assertEqual((process.returncode, process.stdout), (2, ""), words)
+            self.assertRegex(process.stderr, r"`--\w+ `: empty, where [A-Z=]+ is wanted: --\w+ \S")
+
     def test_with_json_the_error_is_an_object(self):
         process = run(TINY, "--json", "--nonsense")
         self.assertEqual(process.returncode, 2)

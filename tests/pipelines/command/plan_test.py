@@ -67,7 +67,7 @@ class Expected(unittest.TestCase):
         self.assertEqual(result_of(process)["errors"][0]["name"], "plan-differs")
 
     def test_what_is_no_digest_is_refused(self):
-        for digits in ("abc", "G" * 64, "0" * 65):
+        for digits in ("abc", "G" * 64, "0" * 65, ""):
             self.assertEqual(run("plan", TINY, "--expect", digits).returncode, 2)
 
 

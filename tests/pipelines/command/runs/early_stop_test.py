@@ -128,6 +128,17 @@ class EarlyStop(unittest.TestCase):
         self.assertEqual(header["__metadata__"]["weights_sha256"], self.whole["weights_sha256"])
         self.assertEqual(header["__metadata__"]["epoch"], str(self.stop["best_epoch"]))
 
+    def test_of_two_that_judge_one_trainer_the_one_that_ended_the_run_gives_its_weights(self):
+        both = f"{self.runs}/both.yaml"
+        for patience, winner in ((EPOCHS, "stop"), (1, "other")):
+            with open(both, "w", encoding="utf-8") as file:
+                file.write(CONFIG + f"  other:    {{stage: early_stop, in: evaluate.metrics, with: {{metric: mae, patience: {patience}}}}}\n")
+            result = result_of(run(both, "--json", "--no-keep"))
+            stops = result["early_stop"]
+            self.assertEqual([name for name in ("stop", "other") if stops[name]["restored"]], [winner])
+            alone = result_of(run(self.config, "--json", "--no-keep", "--set", "stop=null", "--set", f"epochs={stops[winner]['best_epoch']}"))
+            self.assertEqual(result["weights_sha256"], alone["weights_sha256"])
+
     def require_whole(self, process):
         self.assertEqual(process.returncode, 0, process.stderr)
         result = result_of(process)
@@ -135,11 +146,21 @@ class EarlyStop(unittest.TestCase):
         self.assertEqual(result["early_stop"], self.whole["early_stop"])
         self.assertEqual(values(result), values(self.whole))
 
+    def checkpoints(self):
+        return sorted(os.path.basename(path) for path in glob.glob(f"{self.folder}/attempts/1/checkpoints/epoch-*"))
+
+    def train_with_checkpoints_inside_epochs(self):
+        """A disk that is slower than training passes over some of them."""
+        while True:
+            self.trained("--runs", self.runs)
+            if any("batch" in name for name in self.checkpoints()):
+                return
+            shutil.rmtree(self.folder)
+
     def test_wherever_it_goes_on_from_it_ends_alike(self):
-        self.trained("--runs", self.runs)
-        spare = f"{self.runs}/spare"
+        self.train_with_checkpoints_inside_epochs()
+        names, spare = self.checkpoints(), f"{self.runs}/spare"
         shutil.move(self.folder, spare)
-        names = sorted(os.path.basename(path) for path in glob.glob(f"{spare}/attempts/1/checkpoints/epoch-*"))
         ends = [name for name in names if "batch" not in name][-4:]
         inside = [name for name in names if "batch" in name][-3:] + [next(name for name in names if "batch" in name)]
         for threads, name in enumerate(ends + inside, start=1):

@@ -119,6 +119,28 @@ class OnNan(unittest.TestCase):
                     self.assertEqual([epoch.get(name) for epoch in result_of(process)["epochs"]], [epoch.get(name) for epoch in whole["epochs"]])
             shutil.rmtree(self.run)
 
+    def stopped_with_its_last_epoch_kept(self):
+        """A disk that is slower than training passes over some checkpoints; then there is a run with all that it needs soon."""
+        start = (self.config, "--set", "learn.on_nan=stop", "--set", "learn.optimizer.sgd.learning_rate=0.042", "--set", "epochs=40", "--set", "keep.every_steps=1000", "--json")
+        while True:
+            process = run(*start, "--runs", self.runs)
+            self.assertEqual(process.returncode, 8, process.stderr)
+            result = result_of(process)
+            if os.path.exists(f"{self.run}/attempts/1/checkpoints/epoch-{result['epochs'][-1]['epoch']:04}.safetensors"):
+                return result
+            shutil.rmtree(self.run)
+
+    def test_a_run_that_stops_again_where_it_stopped_has_the_same_model(self):
+        self.diverging()  # writes the config
+        whole = self.stopped_with_its_last_epoch_kept()
+        self.assertGreater(len(whole["epochs"]), 1)
+        for _ in range(2):
+            process = run("resume", self.run, "--json")
+            self.assertEqual(process.returncode, 8, process.stderr)
+            again = result_of(process)
+            self.assertEqual((again["weights_sha256"], again["models"]), (whole["weights_sha256"], whole["models"]))
+            self.assertEqual(again["failures"][0]["notes"][:-1], whole["failures"][0]["notes"][:-1])  # the last one names the capsule
+
     def test_a_run_that_skips_goes_on_alike(self):
         self.goes_on_alike(lambda *more: self.start(ROWS, "skip", *more))
 

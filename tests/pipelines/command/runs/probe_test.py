@@ -27,8 +27,8 @@ class Probe(unittest.TestCase):
         return [line for line in self.checkpoints if place(line) in self.probed and line["epoch"] in (2, 3)]
 
     def poison(self, checkpoint):
-        """Changes one weight by a trifle and makes file and journal agree on it."""
-        sha256 = checkpoint_files.change_weight(f"{self.folder}/{checkpoint['values']['path']}", "0.weight", 3, lambda value: value * 1.0001)
+        """Changes one weight a little and makes file and journal agree on it: one that each row's loss depends on."""
+        sha256 = checkpoint_files.change_weight(f"{self.folder}/{checkpoint['values']['path']}", "2.bias", 0, lambda value: value + 0.01)
         path = f"{self.folder}/metrics.jsonl"
         with open(path, encoding="utf-8") as file:
             lines = [json.loads(line) for line in file]
