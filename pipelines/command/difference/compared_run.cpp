@@ -30,7 +30,8 @@ SeenRow seen(const Packet& packet, std::uint64_t row) {
 }  // namespace
 
 ComparedRun::ComparedRun(std::string folder, const ConfigOptions& options)
-    : folder_(std::move(folder)), options_(options), checked_(check_past_run(folder_, options)) {
+    : folder_(std::move(folder)), options_(options), checked_(check_config_of(folder_, options)) {
+  become_past_run(*checked_, folder_);
   if (!checked_->diagnostics.has_errors()) return;
   tell_checked(checked_->diagnostics, VerbOptions());
   fail("run-invalid", ErrorKind::config, folder_, "its config has errors");

@@ -19,7 +19,7 @@ struct SeenRow {
 
 class ComparedRun {
  public:
-  /// `folder`: from the root. Throws what check_past_run throws; Error("run-invalid", config) where its config is none any more.
+  /// `folder`: from the root. Throws what become_past_run throws; Error("run-invalid", config) where its config is none any more.
   ComparedRun(std::string folder, const ConfigOptions& options);
 
   const std::string& folder() const { return folder_; }

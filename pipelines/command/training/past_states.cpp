@@ -1,6 +1,7 @@
 // The same comparison and the same reading as for a run that goes on; only which checkpoint is taken differs.
 #include "past_states.hpp"
 
+#include "command/loading/training_graph.hpp"
 #include "record/checkpoints/past_run.hpp"
 #include "record/folder/run_parts.hpp"
 #include "resumed_run.hpp"
@@ -57,12 +58,17 @@ void require_own_beginning(const std::string& folder, const PastStates& past) {
 
 }  // namespace
 
-std::unique_ptr<CheckedConfig> check_past_run(const std::string& folder, ConfigOptions options) {
+std::unique_ptr<CheckedConfig> check_config_of(const std::string& folder, ConfigOptions options) {
   options.config = (fs::path(folder) / run_parts::kConfig).string();
   enter_folder_of(folder);
-  std::unique_ptr<CheckedConfig> checked = check_config(options);
-  if (!checked->diagnostics.has_errors()) require_as_trained(*checked, info_of(checked->graph), folder);
-  return checked;
+  return check_config(options);
+}
+
+void become_past_run(CheckedConfig& checked, const std::string& folder) {
+  leave_test_out(checked, nullptr);
+  if (checked.diagnostics.has_errors()) return;
+  require_as_trained(checked, info_of(checked.graph), folder,
+                     "put it back as it was: what would be computed from what is here now is another run");
 }
 
 PastStates states_before(const std::string& folder, const CheckedConfig& checked, const ValidatedGraph& slice,

@@ -11,9 +11,13 @@
 
 namespace millrace::pipelines {
 
-/// The config of the run in `folder` (from the root), checked, with the options of a verb that reads configs; goes into the folder in which it was started.
-/// Its diagnostics may have errors. Throws Error("resume-differs", config) where config, data, plugins or class of bits are not what they were.
-std::unique_ptr<CheckedConfig> check_past_run(const std::string& folder, ConfigOptions options);
+/// The whole config of the run in `folder` (from the root), checked, with the options of a verb that reads configs; goes into the folder in which it was
+/// started. Its diagnostics may have errors.
+std::unique_ptr<CheckedConfig> check_config_of(const std::string& folder, ConfigOptions options);
+
+/// Leaves of it what has trained, which draws what it drew in the run; as who goes on with the run does. Throws Error("resume-differs", config) where config, data,
+/// plugins or class of bits are not what they were. A config with errors stays one.
+void become_past_run(CheckedConfig& checked, const std::string& folder);
 
 /// Where the computing of a part begins.
 struct PastStates {

@@ -33,6 +33,10 @@ namespace millrace::pipelines {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kChildHelp =
+    "put it back as it was, or say --other-bits: that makes a run of its own, which goes on from here";
+
 std::string below(const std::string& folder, const char* part) { return (fs::path(folder) / part).string(); }
 
 /// The run's config.yaml has no longer the nodes that were taken away when it was started, and beside which the others drew.
@@ -46,12 +50,11 @@ void draw_as_before(const nlohmann::ordered_json& environment, CheckedConfig& ch
   }
 }
 
-/// `found`: what is not as it was.
-void require_same(const std::string& folder, std::vector<std::string> found) {
+/// `found`: what is not as it was. `help`: what the verb can do about it.
+void require_same(const std::string& folder, std::vector<std::string> found, const char* help) {
   if (found.empty()) return;
   Error error(ErrorKind::config, "resume-differs",
-              fmt::format("run `{}` would not come to the same bits: something is not as it was", folder),
-              "put it back as it was, or say --other-bits: that makes a run of its own, which goes on from here");
+              fmt::format("run `{}` would not come to the same bits: something is not as it was", folder), help);
   for (std::string& difference : found) error.add_note(std::move(difference));
   throw error;
 }
@@ -196,16 +199,16 @@ void enter_folder_of(const std::string& folder) {
   if (!before.empty()) fs::current_path(before, ignored);
 }
 
-void require_as_trained(CheckedConfig& checked, const RunInfo& info, const std::string& folder) {
+void require_as_trained(CheckedConfig& checked, const RunInfo& info, const std::string& folder, const char* help) {
   const auto environment = environment_of(folder);
   draw_as_before(environment, checked);
   std::vector<std::string> changed = changed_config(environment, checked.graph.config_hash);
   for (std::string& sentence : changed_surroundings(environment, info)) changed.push_back(std::move(sentence));
-  require_same(folder, std::move(changed));
+  require_same(folder, std::move(changed), help);
 }
 
 TrainingStart resume_run(CheckedConfig& checked, const RunInfo& info, const std::string& folder, bool quiet) {
-  require_as_trained(checked, info, folder);
+  require_as_trained(checked, info, folder, kChildHelp);
   const std::uintmax_t bytes = journal_bytes(folder);
   return start_from(resumption_in(folder, checked.graph, false), checked, quiet,
                     [&](const Resumption& from) { return begin_attempt(checked, info, folder, from, bytes); });
@@ -215,7 +218,7 @@ TrainingStart resume_as_child(CheckedConfig& checked, const RunInfo& info, const
   const std::string& parent = child.parent;
   const auto environment = environment_of(parent);
   draw_as_before(environment, checked);
-  if (!child.has_other_bits) require_same(parent, changed_surroundings(environment, info));
+  if (!child.has_other_bits) require_same(parent, changed_surroundings(environment, info), kChildHelp);
   if (!claim_holder(below(parent, run_parts::kClaim)).is_over) throw run_in_use(parent);
   Resumption from = resumption_in(parent, checked.graph, true);
   require_fit(parent, from);

@@ -17,9 +17,9 @@ std::string summary_of(const std::string& folder);
 /// Goes into the folder in which the run was started, where it is there, so that paths of data mean the same.
 void enter_folder_of(const std::string& folder);
 
-/// Nodes of `checked`, the run's own config, draw what they drew in it. Throws Error("resume-differs", config) with everything that is not as it was: config,
-/// data, plugins, class of bits.
-void require_as_trained(CheckedConfig& checked, const RunInfo& info, const std::string& folder);
+/// Nodes of `checked`, what of the run's own config trains, draw what they drew in it. Throws Error("resume-differs", config) with everything that is not as it
+/// was: config, data, plugins, class of bits; with `help`, which names options of the verb alone.
+void require_as_trained(CheckedConfig& checked, const RunInfo& info, const std::string& folder, const char* help);
 
 /// Where the run of `folder` goes on, in each of its processes; rank 0 begins an attempt of its own. `checked` is the run's own config, whose graph begins
 /// later then. Tells on standard error, unless `quiet`, from where. Throws Error: resume-differs, of kind config, with everything that is not as it was;

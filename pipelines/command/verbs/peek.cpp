@@ -211,7 +211,11 @@ void tell(const PeekedPacket& packet, const ChosenPort& chosen, const PeekOption
 }
 
 std::unique_ptr<CheckedConfig> checked_of(const PeekOptions& options, const std::string& run) {
-  if (!run.empty()) return check_past_run(run, options);
+  if (!run.empty()) {
+    std::unique_ptr<CheckedConfig> checked = check_config_of(run, options);
+    become_past_run(*checked, run);
+    return checked;
+  }
   PeekOptions named = options;
   config_target().store(named, options.word);
   return check_config(named);

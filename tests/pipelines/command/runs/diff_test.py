@@ -26,6 +26,13 @@ graph:
 """
 
 
+TESTED = """  final:   {stage: table_source, role: test, with: {columns: {x: [7, 8], y: [15, 17]}}}
+  lesser:  {stage: normalize, in: final.x, with: {scale: 1/96}}
+  last:    {stage: batcher, in: {inputs: lesser, targets: final.y}, with: {batch_size: 2}}
+  judge:   {stage: evaluator, in: {data: last, model: learn.model}, with: {metrics: [loss]}}
+"""
+
+
 class Diff(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -77,6 +84,28 @@ class Diff(unittest.TestCase):
         found = self.parts(self.train(config(X), "--set", "seed=4"))
         self.assertEqual((found["epoch"], found["batch"], found["node"], found["row"]), (1, 1, "rows", 0))
         self.assertNotEqual(found["a"]["id"], found["b"]["id"])
+
+    def test_the_test_set_is_no_part_of_what_is_compared(self):
+        one, other = self.train(config(X) + TESTED), self.train(config(X) + TESTED, "--set", "seed=4")
+        process = self.diff(one, other, "--json")
+        self.assertEqual((process.returncode, process.stderr), (1, ""))
+        found = result_of(process)["parts"]
+        self.assertEqual((found["epoch"], found["batch"], found["node"], found["row"]), (1, 1, "rows", 0))
+        # What was not trained is no difference: the runs beside it are those without it.
+        self.assertTrue(result_of(self.diff(self.base, one, "--json"))["equal"])
+
+    def test_what_is_not_as_it_was_is_refused_with_what_diff_can_do(self):
+        one, other = self.train(config(X) + TESTED), self.train(config(X) + TESTED, "--set", "seed=4")
+        path = f"{self.at}/runs/{one}/config.yaml"
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace("units: 8", "units: 9"))
+        process = self.diff(one, other)
+        self.assertEqual(process.returncode, 3, process.stderr)
+        self.assertIn("error[resume-differs]", process.stderr)
+        self.assertIn("= help: put it back as it was: ", process.stderr)
+        self.assertNotIn("--other-bits", process.stderr)
 
     def test_another_scale_parts_them_where_it_is(self):
         found = self.parts(self.train(config(X, scale="1/97")))

@@ -27,6 +27,15 @@ graph:
 """
 
 
+TESTED = f"""  final:   {{stage: table_source, role: test, with: {{columns: {{x: [7, 8, 9], y: [1, 2, 3]}}}}}}
+  tested:  {{stage: normalize, in: final.x, with: {{scale: 1/96}}}}
+  last:    {{stage: batcher, in: {{inputs: tested, targets: final.y}}, with: {{batch_size: 2}}}}
+  judge:   {{stage: evaluator, in: {{data: last, model: learn.model}}, with: {{metrics: [loss]}}}}
+  say:     {{stage: predictor, in: {{data: last, model: learn.model}}}}
+  tell:    {{stage: print, in: {{in: say}}}}
+"""
+
+
 class PeekRun(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -34,6 +43,10 @@ class PeekRun(unittest.TestCase):
         cls.at = cls.shared.name
         with open(f"{cls.at}/kept.yaml", "w", encoding="utf-8") as file:
             file.write(CONFIG)
+        with open(f"{cls.at}/tested.yaml", "w", encoding="utf-8") as file:
+            file.write((CONFIG + TESTED).replace("name: kept", "name: tested"))
+        process = run("tested.yaml", "--runs", "runs", "--quiet", cwd=cls.at)
+        assert process.returncode == 0, process.stderr
         # Of epochs that are shorter than a disk takes not all leave a checkpoint: the last one does, and a child begins with it.
         for arguments in (["kept.yaml", "--set", "epochs=2"], ["resume", "kept-1", "--set", f"epochs={EPOCHS}"]):
             process = run(*arguments, "--runs", "runs", "--json", cwd=cls.at)
@@ -92,6 +105,11 @@ class PeekRun(unittest.TestCase):
         self.assertEqual(batch["from"], {"epoch": 4, "trained_batches": 0})
         self.assertEqual(batch["fields"], self.seen("kept.yaml", "batches.out.inputs", "--at", "4:3", "--rows", "4")["fields"])
 
+    def test_a_run_with_a_test_set_has_the_bits_of_its_training(self):
+        seen = self.seen("tested-1", "learn.metrics", "--at", "4:1")
+        self.assertEqual(seen["metrics"]["loss"], self.whole["epochs"][3]["loss"])
+        self.assertEqual(self.seen("tested-1", "batches")["ids"], self.seen("kept-1", "batches")["ids"])
+
     def test_what_is_not_as_it_was_is_refused(self):
         with tempfile.TemporaryDirectory() as folder:
             copy = shutil.copytree(f"{self.at}/runs/kept-2", f"{folder}/kept-2", symlinks=True)
@@ -102,6 +120,7 @@ class PeekRun(unittest.TestCase):
             process = run("peek", copy, "guess.out", "--at", "3:2", cwd=self.at)
             self.assertEqual(process.returncode, 3)
             self.assertIn("error[resume-differs]", process.stderr)
+            self.assertNotIn("--other-bits", process.stderr)
 
     def test_a_run_stays_as_it_is(self):
         before = sorted((path, os.path.getsize(path)) for path in glob.glob(f"{self.at}/runs/**", recursive=True))
