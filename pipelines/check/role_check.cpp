@@ -101,10 +101,11 @@ class RoleCheck {
 
   void follow_test(std::size_t source) {
     graph_.nodes[source].is_test = true;
-    bool is_evaluated = false;
+    bool is_evaluated = checked(source).spec->is_captured;
     for (const Taker& taker : reached(source, [&](const Taker& t) { return goes_on(source, t); })) {
       graph_.nodes[taker.node].is_test = true;
-      is_evaluated |= graph_.is_evaluator(graph_.nodes[taker.node]);
+      // A slice of a graph that has been checked may end before its evaluator.
+      is_evaluated |= graph_.is_evaluator(graph_.nodes[taker.node]) || checked(taker.node).spec->is_captured;
     }
     if (!is_evaluated && !is_used_)
       add(graph_.nodes[source].where, "wrong-role",

@@ -2,7 +2,7 @@
 #include "test_set.hpp"
 
 #include "prediction_way.hpp"
-#include "slice/slice.hpp"
+#include "slice/training_part.hpp"
 
 #include <millrace/error.hpp>
 
@@ -20,6 +20,23 @@ constexpr const char* kSeconds = "seconds";  // how long it took is no result
 const ValidatedNode& node_called(const ValidatedGraph& graph, const std::string& name) {
   return *std::find_if(graph.nodes.begin(), graph.nodes.end(),
                        [&](const ValidatedNode& node) { return node.name == name; });
+}
+
+/// Which nodes an output of `name` depends on, itself among them.
+std::vector<bool> nodes_before(const ValidatedGraph& graph, const std::string& name) {
+  std::vector<bool> wanted(graph.nodes.size());
+  for (std::size_t i = graph.nodes.size(); i-- > 0;) {  // who takes stands behind who gives
+    wanted[i] = wanted[i] || graph.nodes[i].name == name;
+    if (!wanted[i]) continue;
+    for (const ValidatedEdge& edge : graph.nodes[i].inputs) wanted[edge.from_node] = true;
+  }
+  return wanted;
+}
+
+bool tests_a_model(const ValidatedGraph& graph, const ValidatedNode& node) {
+  return node.is_test && std::any_of(node.inputs.begin(), node.inputs.end(), [&](const ValidatedEdge& edge) {
+           return graph.spec_of(edge).kind == PortKind::model;
+         });
 }
 
 std::string model_name(const std::string& trainer) { return fmt::format("(model of {})", trainer); }
@@ -54,6 +71,24 @@ SliceRequest request_for(const CheckedConfig& checked, const std::string& checkp
 }
 
 }  // namespace
+
+void require_no_test_of_model(const ValidatedGraph& graph, const OutputName& output) {
+  const std::vector<bool> before = nodes_before(graph, output.node);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    if (before[i] && tests_a_model(graph, graph.nodes[i]))
+      throw Error(ErrorKind::usage, "test-set-used",
+                  fmt::format("`{}.{}` tells how a model does on the test set, and this look would be written down "
+                              "nowhere: node `{}` takes a model and rows with `role: test`",
+                              output.node, output.port, graph.nodes[i].name),
+                  "`pipeline-run test RUN` evaluates the test set and writes the look down; rows, and what is made of "
+                  "them without a model, may be seen here");
+}
+
+bool is_for_test_alone(const CheckedConfig& checked, const OutputName& output) {
+  const GraphSpec part = training_part(checked.spec, checked.graph);
+  return std::none_of(part.nodes.begin(), part.nodes.end(),
+                      [&](const NodeSpec& node) { return node.name == output.node; });
+}
 
 void require_test_set(const CheckedConfig& checked, const std::string& run) {
   if (!checked.graph.tested.empty()) return;

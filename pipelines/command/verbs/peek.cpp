@@ -7,6 +7,7 @@
 #include "command/slices/peeked_packet.hpp"
 #include "command/slices/port_choice.hpp"
 #include "command/slices/slice_run.hpp"
+#include "command/slices/test_set.hpp"
 #include "command/terminal/answer.hpp"
 #include "command/terminal/terminal.hpp"
 #include "command/training/past_states.hpp"
@@ -211,24 +212,34 @@ void tell(const PeekedPacket& packet, const ChosenPort& chosen, const PeekOption
 }
 
 std::unique_ptr<CheckedConfig> checked_of(const PeekOptions& options, const std::string& run) {
-  if (!run.empty()) {
-    std::unique_ptr<CheckedConfig> checked = check_config_of(run, options);
-    become_past_run(*checked, run);
-    return checked;
-  }
+  if (!run.empty()) return check_config_of(run, options);
   PeekOptions named = options;
   config_target().store(named, options.word);
   return check_config(named);
 }
 
+/// Of a run the config becomes what it was in it, unless the output belongs to the test set: a run has no record of that, so it is as it is now, and `run`
+/// becomes empty.
+ChosenPort choose(CheckedConfig& checked, const PeekOptions& options, std::string& run) {
+  ChosenPort chosen = choose_port(checked, options.port);
+  require_no_test_of_model(checked.graph, chosen.output);
+  if (run.empty()) return chosen;
+  if (is_for_test_alone(checked, chosen.output))
+    run.clear();
+  else
+    become_past_run(checked, run);
+  return chosen;
+}
+
 int act_peek(const PeekOptions& given) {
   PeekOptions options = given;
-  const std::string run = run_of(given);
+  std::string run = run_of(given);
   if (!options.output.empty()) options.output = fs::absolute(options.output).string();
   const std::unique_ptr<CheckedConfig> checked = checked_of(options, run);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   tell_warnings(checked->diagnostics, options);
-  const ChosenPort chosen = choose_port(*checked, options.port);
+  const ChosenPort chosen = choose(*checked, options, run);
+  if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   const Position at = position_of(options.at).value_or(Position{});
   require_epoch(at, checked->graph);
   Diagnostics diagnostics;

@@ -110,6 +110,25 @@ class PeekRun(unittest.TestCase):
         self.assertEqual(seen["metrics"]["loss"], self.whole["epochs"][3]["loss"])
         self.assertEqual(self.seen("tested-1", "batches")["ids"], self.seen("kept-1", "batches")["ids"])
 
+    def test_rows_of_a_test_set_are_shown_and_what_a_model_makes_of_them_is_not(self):
+        for what in ("tested.yaml", "tested-1"):
+            with self.subTest(what):
+                self.assertEqual(self.seen(what, "final.x", "--rows", "3")["fields"][0]["values"], [[7], [8], [9]])
+                batch = self.seen(what, "last.out.targets", "--at", "2:2", "--rows", "3")
+                self.assertEqual((batch["ids"], batch["fields"][0]["values"], batch["from"]["trained_batches"]), ([2], [[3]], 0))
+                for port in ("judge.metrics", "say.out"):
+                    process = run("peek", what, port, "--at", f"{EPOCHS}:1", "--json", "--runs", "runs", cwd=self.at)
+                    self.assertEqual(process.returncode, 2, process.stderr)
+                    self.assertEqual([error["name"] for error in result_of(process)["errors"]], ["test-set-used"])
+                    self.assertRegex(process.stderr, r"= help: `pipeline-run test RUN` evaluates the test set")
+        # A role that nobody evaluates is told of the whole config as before.
+        lines = [line for line in (CONFIG + TESTED).splitlines() if line.split(":")[0].strip() not in ("last", "judge", "say", "tell")]
+        with open(f"{self.at}/unused.yaml", "w", encoding="utf-8") as file:
+            file.write("\n".join([*lines, "  see:     {stage: print, in: {in: tested}}", ""]))
+        process = run("peek", "unused.yaml", "final.x", cwd=self.at)
+        self.assertEqual(process.returncode, 3, process.stderr)
+        self.assertIn("error[wrong-role]", process.stderr)
+
     def test_what_is_not_as_it_was_is_refused(self):
         with tempfile.TemporaryDirectory() as folder:
             copy = shutil.copytree(f"{self.at}/runs/kept-2", f"{folder}/kept-2", symlinks=True)
