@@ -24,6 +24,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kParts = 1;  ///< exit code, as of the diff of files
+constexpr std::size_t kHashDigits = 10;
 
 struct DiffOptions : ConfigOptions, RunsFolder {
   std::vector<std::string> words;
@@ -59,16 +60,19 @@ std::optional<PartingElement> parting_element(const SeenRow& a, const SeenRow& b
   return std::nullopt;
 }
 
-Difference find_difference(ComparedRun& a, ComparedRun& b, std::uint32_t epoch) {
+[[noreturn]] void fail_to_find(std::uint32_t epoch) {
+  throw Error(
+      ErrorKind::run, "diff-not-found",
+      fmt::format("the runs part in epoch {} by what they have written, and not when they are computed once more",
+                  epoch),
+      "a stage depends on something else than the seed; of several processes `reduction: ordered` gives the bits of "
+      "one");
+}
+
+std::optional<Difference> find_difference(ComparedRun& a, ComparedRun& b, std::uint32_t epoch) {
   const EpochTrace x = a.trace(epoch), y = b.trace(epoch);
   const std::optional<PartingPoint> point = first_parting(x, y);
-  if (!point)
-    throw Error(
-        ErrorKind::run, "diff-not-found",
-        fmt::format("the runs part in epoch {} by what they have written, and not when they are computed once more",
-                    epoch),
-        "a stage depends on something else than the seed; of several processes `reduction: ordered` gives the bits of "
-        "one");
+  if (!point) return std::nullopt;
   Difference found{epoch, *point};
   if (point->row == kEpochEnd || point->output.port.empty()) return found;
   found.a = a.row(epoch, point->output, point->row);
@@ -135,18 +139,80 @@ Json json_of(const Difference& found) {
   return json;
 }
 
+Json json_of(const EndedModel& model) { return {{"epoch", model.epoch}, {"weights_sha256", model.weights_sha256}}; }
+
 Json head_json(const PastEpochs& past, const std::vector<std::string>& folders) {
-  Json json = {{"schema", 1}, {"runs", folders}, {"equal", past.parting == 0}, {"epochs", past.common}};
+  Json json = {{"schema", 1}, {"runs", folders}, {"equal", past.are_equal()}, {"epochs", past.common}};
   for (const PartingValue& value : past.values) json["differing"][value.name] = {value.a, value.b};
+  for (const PartingEnd& end : past.ends)
+    json["ends"].push_back({{"node", end.node}, {"a", json_of(end.a)}, {"b", json_of(end.b)}});
   return json;
+}
+
+std::string end_text(const EndedModel& model) {
+  return fmt::format("those of epoch {} ({})", model.epoch, model.weights_sha256.substr(0, kHashDigits));
+}
+
+std::string ends_text(const PastEpochs& past) {
+  std::string text;
+  for (const PartingEnd& end : past.ends)
+    text += fmt::format("  {:<20} A ends with {}, B with {}\n", end.node, end_text(end.a), end_text(end.b));
+  return text;
+}
+
+std::string equal_text(const PastEpochs& past) {
+  const std::string of =
+      past.told_a == past.told_b ? "" : fmt::format(" of {} in A and {} in B", past.told_a, past.told_b);
+  return fmt::format("equal in all bits, as far as both go: {}{}\n", counted(past.common, "epoch"), of);
 }
 
 int tell_equal(const PastEpochs& past, const std::vector<std::string>& folders, const DiffOptions& options) {
   if (options.json)
     write_result(json_line(head_json(past, folders)));
   else
-    answer(fmt::format("equal in all bits, as far as both go: {}\n", counted(past.common, "epoch")));
+    answer(equal_text(past));
   return 0;
+}
+
+// They have told of no epoch that both have: the first may be in the making, or nothing is measured.
+int tell_computed_equal(const PastEpochs& past, const std::vector<std::string>& folders,
+                        const std::vector<std::string>& places, const DiffOptions& options) {
+  Json json = head_json(past, folders);
+  json["computed"] = places;
+  if (options.json)
+    write_result(json_line(json));
+  else
+    answer("equal in all bits in epoch 1, which was computed once more: they tell of no epoch that both have\n");
+  return 0;
+}
+
+// Nothing has to be computed: which weights they are is known.
+int tell_other_weights(const PastEpochs& past, const std::vector<std::string>& folders, const DiffOptions& options) {
+  Json json = head_json(past, folders);
+  if (past.parting) json["parts"] = {{"epoch", *past.parting}};
+  const std::string head = past.parting
+                               ? "before any training\n"
+                               : fmt::format("equal in all bits in each of {}, and they end with other weights\n",
+                                             counted(past.common, "epoch"));
+  if (options.json)
+    write_result(json_line(json));
+  else
+    answer(head + values_text(past) + ends_text(past));
+  return kParts;
+}
+
+int tell_parting(const Difference& found, const PastEpochs& past, const std::vector<std::string>& folders,
+                 const std::vector<std::string>& places, const DiffOptions& options) {
+  Json json = head_json(past, folders);
+  json.update({{"equal", false}, {"parts", json_of(found)}, {"computed", places}});
+  if (options.json)
+    write_result(json_line(json));
+  else
+    answer(point_text(found) +
+           (past.values.empty() ? "" : fmt::format("values of epoch {}:\n{}", found.epoch, values_text(past))) +
+           fmt::format("computed once more: A {}, B {}; `pipeline-run compare` tells how their configs differ\n",
+                       places[0], places[1]));
+  return kParts;
 }
 
 int act_diff(const DiffOptions& options) {
@@ -154,22 +220,15 @@ int act_diff(const DiffOptions& options) {
   for (const std::string& word : options.words)
     folders.push_back(std::filesystem::absolute(find_run(word, options.runs_folder())).string());
   const PastEpochs past = compare_epochs(folders[0], folders[1]);
-  if (past.parting == 0 && past.common > 0) return tell_equal(past, folders, options);
+  const bool is_told_equal = past.are_equal() && (past.common > 0 || past.is_untrained);
+  if (is_told_equal) return tell_equal(past, folders, options);
+  if (past.parting == 0U || !past.ends.empty()) return tell_other_weights(past, folders, options);
   ComparedRun a(folders[0], options), b(folders[1], options);
-  const Difference found = find_difference(a, b, std::max(past.parting, 1U));
-  if (options.json) {
-    Json json = head_json(past, folders);
-    json["equal"] = false;
-    json["parts"] = json_of(found);
-    json["computed"] = {a.place(), b.place()};
-    write_result(json_line(json));
-  } else {
-    answer(point_text(found) +
-           (past.values.empty() ? "" : fmt::format("values of epoch {}:\n{}", found.epoch, values_text(past))) +
-           fmt::format("computed once more: A {}, B {}; `pipeline-run compare` tells how their configs differ\n",
-                       a.place(), b.place()));
-  }
-  return kParts;
+  const std::uint32_t epoch = past.parting.value_or(1);
+  const std::optional<Difference> found = find_difference(a, b, epoch);
+  if (found) return tell_parting(*found, past, folders, {a.place(), b.place()}, options);
+  if (past.parting) fail_to_find(epoch);
+  return tell_computed_equal(past, folders, {a.place(), b.place()}, options);
 }
 
 std::string conflict(const DiffOptions& options) { return options.words.size() == 2 ? "" : "diff takes two runs"; }

@@ -1,4 +1,5 @@
 """`diff A B` names the first epoch, batch and node where two runs part, and what passed there."""
+import json
 import tempfile
 import unittest
 
@@ -31,6 +32,15 @@ TESTED = """  final:   {stage: table_source, role: test, with: {columns: {x: [7,
   last:    {stage: batcher, in: {inputs: lesser, targets: final.y}, with: {batch_size: 2}}
   judge:   {stage: evaluator, in: {data: last, model: learn.model}, with: {metrics: [loss]}}
 """
+STOPPED = "  stop:    {stage: early_stop, in: try.metrics, with: {metric: loss, patience: 3}}\n"
+SHOWN = f"""version: 1
+name: kept
+epochs: 2
+device: cpu
+graph:
+  rows: {{stage: table_source, with: {{shuffle: true, columns: {{x: {X}}}}}}}
+  show: {{stage: print, in: {{in: rows.x}}}}
+"""
 
 
 class Diff(unittest.TestCase):
@@ -58,7 +68,10 @@ class Diff(unittest.TestCase):
         return run("diff", *words, "--runs", "runs", cwd=self.at)
 
     def parts(self, other):
-        process = self.diff(self.base, other, "--json")
+        return self.parts_of(self.base, other)
+
+    def parts_of(self, one, other):
+        process = self.diff(one, other, "--json")
         self.assertEqual(process.returncode, 1, process.stderr)
         told = result_of(process)
         self.assertFalse(told["equal"])
@@ -74,6 +87,53 @@ class Diff(unittest.TestCase):
 
     def test_of_other_epochs_they_are_equal_as_far_as_both_go(self):
         self.assertIn(": 2 epochs", self.diff(self.base, self.train(config(X), "--set", "epochs=2")).stdout)
+
+    def test_a_run_without_epochs_is_equal_as_far_as_both_go(self):
+        none = self.train(config(X), "--set", "epochs=0")
+        for words, of in (((none, self.base), " of 0 in A and 3 in B"), ((self.base, none), " of 3 in A and 0 in B"), ((none, none), "")):
+            process = self.diff(*words)
+            self.assertEqual((process.returncode, process.stderr), (0, ""), process.stdout)
+            self.assertEqual(process.stdout, f"equal in all bits, as far as both go: 0 epochs{of}\n")
+            self.assertTrue(result_of(self.diff(*words, "--json"))["equal"])
+        other = self.train(config(X), "--set", "epochs=0", "--set", "seed=4")
+        process = self.diff(none, other)
+        self.assertEqual(process.returncode, 1, process.stderr)
+        self.assertRegex(process.stdout, r"^before any training\n  val_loss .*\n  learn +A ends with those of epoch 0 \(\w{10}\), B with those of epoch 0 ")
+        self.assertEqual(result_of(self.diff(none, other, "--json"))["parts"], {"epoch": 0})
+
+    def test_runs_that_tell_of_no_epoch_are_compared_by_the_first(self):
+        self.assertEqual(self.diff(*(self.train(SHOWN) for _ in range(2))).stdout,
+                         "equal in all bits in epoch 1, which was computed once more: they tell of no epoch that both have\n")
+        self.assertEqual(self.parts_of(self.train(SHOWN), self.train(SHOWN, "--set", "seed=4"))["node"], "rows")
+
+    def test_runs_that_end_with_the_weights_of_other_epochs_are_not_equal(self):
+        best, last = self.train(config(X) + STOPPED, "--set", "epochs=40"), self.train(config(X) + STOPPED, "--set", "epochs=40", "--set", "stop.restore=last")
+        process = self.diff(best, last)
+        self.assertEqual((process.returncode, process.stderr), (1, ""))
+        told = result_of(self.diff(best, last, "--json"))
+        self.assertEqual((told["equal"], [end["node"] for end in told["ends"]]), (False, ["learn"]))
+        a, b = told["ends"][0]["a"], told["ends"][0]["b"]
+        self.assertEqual((a["epoch"] + 4, b["epoch"]), (told["epochs"], told["epochs"]))
+        self.assertNotEqual(a["weights_sha256"], b["weights_sha256"])
+        self.assertEqual(process.stdout, f"equal in all bits in each of {told['epochs']} epochs, and they end with other weights\n"
+                         f"  learn                A ends with those of epoch {a['epoch']} ({a['weights_sha256'][:10]}), "
+                         f"B with those of epoch {b['epoch']} ({b['weights_sha256'][:10]})\n")
+        self.assertTrue(result_of(self.diff(best, self.train(config(X) + STOPPED, "--set", "epochs=40"), "--json"))["equal"])
+        # A longer run has no end to compare with.
+        self.assertTrue(result_of(self.diff(best, self.train(config(X) + STOPPED, "--set", f"epochs={told['epochs'] + 1}", "--set", "stop.patience=9"),
+                                            "--json"))["equal"])
+
+    def test_weights_that_no_value_tells_apart_part_the_runs(self):
+        one = self.train(config(X))
+        path = f"{self.at}/runs/{one}/summary.json"
+        with open(path, encoding="utf-8") as file:
+            summary = json.load(file)
+        summary["models"]["learn"]["weights_sha256"] = 64 * "0"
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(summary, file)
+        process = self.diff(self.base, one)  # computed once more they are the same
+        self.assertEqual(process.returncode, 1, process.stdout)
+        self.assertIn("error[diff-not-found]: the runs part in epoch 3 by what they have written", process.stderr)
 
     def test_another_learning_rate_parts_them_at_the_first_update(self):
         found = self.parts(self.train(config(X, rate=0.02)))
