@@ -137,6 +137,12 @@ class Export(unittest.TestCase):
         kept = [int(re.search(r"epoch-(\d+)", path)[1]) for path in self.checkpoints(self.runs)]
         self.assertEqual(self.exported("--checkpoint", "best")["epoch"], max(kept, key=lambda epoch: losses[epoch]))
 
+    def test_an_empty_name_is_no_file(self):
+        for arguments in (("--checkpoint", ""), ("--runs", ""), ("-o", "")):
+            process = run("export", "kept-1", "--runs", self.runs, "-o", self.out, *arguments)
+            self.assert_refused(process, 2, "error[wrong-arguments]")
+            self.assertIn("empty, where ", process.stderr)
+
     def test_a_checkpoint_may_be_named_by_its_file(self):
         oldest = self.checkpoints(self.runs)[0]
         self.assertEqual(self.exported("--checkpoint", oldest)["checkpoint"], oldest)
