@@ -23,7 +23,8 @@ constexpr std::size_t kThreadBytes = 2 * kMiB;
 constexpr std::size_t kPacketBytes = 640;
 // Of an epoch in the report and in the JSON object that is made of it, and of each value that a node gives.
 constexpr std::size_t kEpochBytes = 400, kValueBytes = 160, kValuesOfNode = 5;
-constexpr std::size_t kCopiesOfState = 5, kCopiesOfConfig = 2, kKeeperBytes = 1 * kMiB;
+// Of states: taken, waiting as the newest and as the best, being written, and what is made of that on its way.
+constexpr std::size_t kCopiesOfState = 6, kCopiesOfConfig = 2, kKeeperBytes = 1 * kMiB;
 constexpr std::size_t kCopiesOfName = 4;  // measured: in the history, and in the object as it grows
 
 std::size_t as_size(std::int64_t value) { return static_cast<std::size_t>(std::max<std::int64_t>(value, 0)); }

@@ -1,6 +1,7 @@
 // The journal says which checkpoints were whole when they had been written; whether they still are, reading them tells.
 #include "kept_model.hpp"
 
+#include "record/checkpoints/best_checkpoint.hpp"
 #include "record/checkpoints/past_run.hpp"
 #include "record/folder/run_parts.hpp"
 #include "record/runs/run_status.hpp"
@@ -30,19 +31,9 @@ Loss loss_of(const ValidatedNode& trainer) {
   return Loss::mse;
 }
 
-std::string metric_of(const PastRun& past, const KeepSpec& keep) {
-  if (!keep.monitor.empty() || past.epochs.empty()) return keep.monitor;
-  std::vector<std::string> names;
-  for (const auto& [name, value] : past.epochs.back().values) names.push_back(name);
-  return compared_metric(names);
-}
-
-std::vector<KeptCheckpoint> candidates(const std::string& folder, const KeepSpec& keep, bool is_best) {
+std::vector<KeptCheckpoint> candidates(const std::string& folder, bool is_best) {
   const PastRun past = read_past_run((std::filesystem::path(folder) / run_parts::kMetrics).string());
-  std::vector<KeptCheckpoint> stored = stored_checkpoints(past, folder);
-  if (!is_best) return stored;
-  const auto best = best_checkpoint(past, stored, metric_of(past, keep), keep.is_largest_best);
-  return best ? std::vector{*best} : std::vector<KeptCheckpoint>();
+  return is_best ? best_checkpoints(past, folder, kept_monitor(folder)) : stored_checkpoints(past, folder);
 }
 
 Error nothing_left(const std::string& folder, const std::vector<std::string>& refused, bool is_best) {
@@ -75,14 +66,13 @@ void require_of_journal(const std::vector<KeptCheckpoint>& journaled, const std:
 
 }  // namespace
 
-KeptModel kept_model(const std::string& folder, const ValidatedGraph& graph, const KeepSpec& keep,
-                     const ModelChoice& choice) {
+KeptModel kept_model(const std::string& folder, const ValidatedGraph& graph, const ModelChoice& choice) {
   const ValidatedNode& trainer = trainer_of(graph, choice.node);
   const bool is_best = choice.checkpoint == kBestCheckpoint;
   if (!is_best && choice.checkpoint != kLastCheckpoint) return read(choice.checkpoint, trainer);
   KeptModel model;
   std::vector<std::string> refused;
-  const std::vector<KeptCheckpoint> all = candidates(folder, keep, is_best);
+  const std::vector<KeptCheckpoint> all = candidates(folder, is_best);
   const auto use = [&](const std::string& path) {
     require_of_journal(all, folder, path);
     model = read(path, trainer);

@@ -16,8 +16,8 @@ inline constexpr const char *kLastCheckpoint = "last", *kBestCheckpoint = "best"
 
 struct ModelChoice {
   std::string node;  ///< a trainer; empty: the only one
-  /// `last`, the newest that can be read; `best`, that of the epoch with the best value of `keep.monitor`, or of the metric by which runs are compared, among
-  /// those that are there; else a file.
+  /// `last`, the model that the run has ended with: the weights that it has restored, else the newest checkpoint that can be read. `best`, that of the best epoch, as
+  /// best_checkpoints has it. Else a file.
   std::string checkpoint = kLastCheckpoint;
 };
 
@@ -30,9 +30,8 @@ struct KeptModel {
   std::vector<std::string> refused;  ///< checkpoints that should have been taken and cannot be used: a sentence each
 };
 
-/// Of the run in `folder`; `graph` and `keep` are of its config. Of the best the second best is not the best: where it cannot be read, none is taken. Throws what
+/// Of the run in `folder`; `graph` is of its config. Of the best the second best is not the best: where it is not stored or cannot be read, none is taken. Throws what
 /// trainer_of throws, Error(no-checkpoint, data), and what reading a file throws that was named.
-KeptModel kept_model(const std::string& folder, const ValidatedGraph& graph, const KeepSpec& keep,
-                     const ModelChoice& choice);
+KeptModel kept_model(const std::string& folder, const ValidatedGraph& graph, const ModelChoice& choice);
 
 }  // namespace millrace::pipelines

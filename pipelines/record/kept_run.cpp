@@ -191,7 +191,7 @@ CheckpointPolicy checkpoint_policy(const KeepSpec& keep, const SafetensorsMetada
   CheckpointPolicy policy;
   policy.every_batches = keep.every_steps;
   policy.every = std::chrono::duration<double>(keep.every_seconds);
-  policy.stay = {.keep_last = keep.last, .best_metric = keep.monitor, .is_best_largest = keep.is_largest_best};
+  policy.stay = {.keep_last = keep.last, .monitor = monitor_of(keep)};
   policy.metadata = uses;
   policy.ends_run = keep.ends_at_failed_save;
   return policy;

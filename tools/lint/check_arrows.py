@@ -62,7 +62,7 @@ ARROWS = {
                       "pipelines/isolation", "pipelines/backpressure", "pipelines/run/report", "pipelines/run/nodes"],
     "pipelines/slice": [PUBLIC, "pipelines/diagnostics", "pipelines/config/spec", "pipelines/check", "pipelines/check/graph"],
     "pipelines/record/folder": [PUBLIC, "pipelines/diagnostics"],
-    "pipelines/record/checkpoints": [PUBLIC, "pipelines/process", "pipelines/check/graph", "pipelines/run/report", "pipelines/record/audit"],
+    "pipelines/record/checkpoints": [PUBLIC, "pipelines/process", "pipelines/check/graph", "pipelines/run/report", "pipelines/record/audit", "pipelines/record/environment", "pipelines/record/runs"],
     "pipelines/record/capsules": [PUBLIC, "pipelines/config/params", "pipelines/process", "pipelines/run/report", "pipelines/record/folder",
                                   "pipelines/record/checkpoints", "pipelines/record/environment"],
     "pipelines/record/environment": [PUBLIC, "pipelines/diagnostics", "pipelines/plugins", "pipelines/check/graph", "pipelines/record/folder"],

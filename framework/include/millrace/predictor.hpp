@@ -62,7 +62,7 @@ struct PredictorOptions {
 /// the same row among others; a row alone gives the same bits each time.
 class MILLRACE_EXPORT Predictor {
  public:
-  /// `path`: the folder of a run, whose newest checkpoint that can be read is taken; a checkpoint; an exported safetensors file. Whatever is read is
+  /// `path`: the folder of a run, of which the model that it has ended with is taken (what it has restored, else its newest checkpoint that can be read); a checkpoint; an exported safetensors file. Whatever is read is
   /// compared with its digest. Throws Error of kind data: no-checkpoint (a folder without one), model-use (the file does not say how its model is used:
   /// another program or an earlier release wrote it), model-rows (rows of this model cannot be prepared here, because a stage of the run's config does
   /// what only that stage can; unless `is_prepared`), model-damaged, checkpoint-trainer (which node is meant), and what reading a checkpoint throws.

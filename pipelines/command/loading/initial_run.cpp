@@ -2,6 +2,7 @@
 #include "initial_run.hpp"
 
 #include "command/keeping/runs_option.hpp"
+#include "record/checkpoints/best_checkpoint.hpp"
 #include "record/checkpoints/past_run.hpp"
 #include "record/environment/environment.hpp"
 #include "record/folder/run_parts.hpp"
@@ -36,9 +37,7 @@ std::optional<KeptCheckpoint> weights_of(const std::string& folder) {
   if (stored.empty()) return std::nullopt;
   if (past.restored && stored.front().path == past.restored->path) return stored.front();
   const Monitor monitor = kept_monitor(folder);
-  const auto best =
-      monitor.metric.empty() ? std::nullopt : best_checkpoint(past, stored, monitor.metric, monitor.is_largest_best);
-  return best ? best : stored.front();
+  return monitor.metric.empty() ? stored.front() : best_checkpoints(past, folder, monitor).front();
 }
 
 std::string file_of(const std::string& run, const std::string& runs) {

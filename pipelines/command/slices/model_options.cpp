@@ -12,13 +12,14 @@
 namespace millrace::pipelines {
 
 Option checkpoint_option(std::function<void(VerbOptions&, const std::string&)> store) {
-  return {.name = "checkpoint",
-          .kind = ValueKind::file,
-          .placeholder = "FILE",
-          .help = "last, best (by what `keep` monitors, else val_loss), or a file; default last",
-          .example = "best",
-          .choices = {kLastCheckpoint, kBestCheckpoint},
-          .store = std::move(store)};
+  return {
+      .name = "checkpoint",
+      .kind = ValueKind::file,
+      .placeholder = "FILE",
+      .help = "last (what the run ended with), best (by what `keep` monitors, else val_loss), or a file; default last",
+      .example = "best",
+      .choices = {kLastCheckpoint, kBestCheckpoint},
+      .store = std::move(store)};
 }
 
 Option model_option(std::function<void(VerbOptions&, const std::string&)> store) {

@@ -7,6 +7,7 @@
 #include "diagnostics/printable_text.hpp"
 #include "new_run.hpp"
 #include "process/process_info.hpp"
+#include "record/checkpoints/epoch_ranking.hpp"
 #include "record/checkpoints/kept_nodes.hpp"
 #include "record/checkpoints/past_run.hpp"
 #include "record/environment/environment.hpp"
@@ -113,7 +114,7 @@ std::unique_ptr<KeptRun> begin_attempt(const CheckedConfig& checked, const RunIn
                                    uses_of(checked), from);
 }
 
-/// The checkpoint of `parent` that the child goes on from, written into the child's folder.
+/// A checkpoint of `parent`, written into the child's folder.
 KeptCheckpoint copy_checkpoint(const KeptCheckpoint& kept, const std::string& parent, const RunFolder& child,
                                const ValidatedGraph& graph, std::vector<JournalLine>& lines) {
   Checkpoint checkpoint = read_checkpoint(parent + "/" + kept.path, checkpoint_models(kept_nodes(graph)));
@@ -125,13 +126,34 @@ KeptCheckpoint copy_checkpoint(const KeptCheckpoint& kept, const std::string& pa
   return copy;
 }
 
-/// What a child has of its parent: the epochs, as of no attempt of its own, and one checkpoint.
-void hand_down(Resumption& from, const std::string& parent, const RunFolder& child, const ValidatedGraph& graph) {
+/// Of those before the last, which the child goes on from.
+const KeptCheckpoint* best_before_last(const Resumption& from, const Monitor& monitor) {
+  const EpochRanking ranking(monitor, from.epochs);
+  for (auto kept = from.checkpoints.begin(); kept + 1 != from.checkpoints.end(); ++kept)
+    if (ranking.best() && kept->position.is_epoch_complete && kept->position.epoch == ranking.best()->epoch)
+      return &*kept;
+  return nullptr;
+}
+
+// The best epoch of the child may be one that it has of its parent. Where that one's checkpoint is damaged nothing needs it to go on.
+std::vector<KeptCheckpoint> copy_checkpoints(Resumption& from, const std::string& parent, const RunFolder& child,
+                                             const CheckedConfig& checked) {
+  std::vector<KeptCheckpoint> copies;
+  if (const KeptCheckpoint* best = best_before_last(from, monitor_of(checked.spec.keep))) try {
+      copies.push_back(copy_checkpoint(*best, parent, child, checked.graph, from.lines));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::data) throw;
+    }
+  copies.push_back(copy_checkpoint(from.checkpoints.back(), parent, child, checked.graph, from.lines));
+  return copies;
+}
+
+/// What a child has of its parent: the epochs, as of no attempt of its own, the newest checkpoint and the best.
+void hand_down(Resumption& from, const std::string& parent, const RunFolder& child, const CheckedConfig& checked) {
   std::erase_if(from.lines, [](const JournalLine& line) { return line.kind != kEpochLine; });
   from.probe.reset();  // its config is another
   for (JournalLine& line : from.lines) line.attempt = 0;
-  if (!from.states.empty())
-    from.checkpoints = {copy_checkpoint(from.checkpoints.back(), parent, child, graph, from.lines)};
+  if (!from.states.empty()) from.checkpoints = copy_checkpoints(from, parent, child, checked);
   write_lines(child, from.lines);
 }
 
@@ -142,7 +164,7 @@ std::unique_ptr<KeptRun> begin_child(const CheckedConfig& checked, const RunInfo
   const NewRun run{checked.graph.name, resolved_text(checked, with_plugins_from_root(checked.spec.resolved)),
                    environment_json(checked.graph, info, start)};
   RunFolder folder =
-      RunFolder::make(runs, run, [&](const RunFolder& child) { hand_down(from, parent, child, checked.graph); });
+      RunFolder::make(runs, run, [&](const RunFolder& child) { hand_down(from, parent, child, checked); });
   return std::make_unique<KeptRun>(std::move(folder), checked.graph, checked.spec.keep, uses_of(checked), from);
 }
 

@@ -125,7 +125,7 @@ int act_export_model(const ExportOptions& given) {
   enter_folder_of(folder);
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
-  const KeptModel kept = kept_model(folder, checked->graph, checked->spec.keep, {options.model, options.checkpoint});
+  const KeptModel kept = kept_model(folder, checked->graph, {options.model, options.checkpoint});
   tell_refused(kept);
   const Written written = write(target, {kept, *checked, fs::path(folder).filename().string()}, options);
   if (options.json)

@@ -105,7 +105,7 @@ int act_predict(const PredictOptions& given) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   const ModelRows way = model_rows({checked->spec, checked->graph, checked->registry}, options.model);
-  const KeptModel kept = kept_model(folder, checked->graph, checked->spec.keep, {options.model, options.checkpoint});
+  const KeptModel kept = kept_model(folder, checked->graph, {options.model, options.checkpoint});
   tell_refused(kept);
   tell_model(folder, way, kept);
   Diagnostics diagnostics;

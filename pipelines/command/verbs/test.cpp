@@ -100,8 +100,8 @@ int act_test(const TestOptions& given) {
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   require_test_set(*checked, options.run);
-  const KeptModel kept = kept_model(options.run, checked->graph, checked->spec.keep,
-                                    {tested_trainers(*checked).front(), options.checkpoint});
+  const KeptModel kept =
+      kept_model(options.run, checked->graph, {tested_trainers(*checked).front(), options.checkpoint});
   tell_refused(kept);
   const std::string& checkpoint = kept.checkpoint;
   TestEntry entry = entry_of(*checked, options.run, checkpoint);

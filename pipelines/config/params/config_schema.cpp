@@ -24,7 +24,9 @@ ParamType keep_type() {
                 .optional()
                 .in_unit("seconds"),
             Param("last", integer_between(1, 1'000'000), "Checkpoints that stay.").or_default(2),
-            Param("monitor", ParamType::text(), "A metric, such as val_loss, whose best checkpoint stays too.")
+            Param(
+                "monitor", ParamType::text(),
+                "The metric by which an epoch is the best, whose checkpoint stays too; a validation loss unless said.")
                 .optional(),
             Param("mode", ParamType::choice({"min", "max"}),
                   "Which value of it is the best; max for an accuracy, else min.")

@@ -39,7 +39,7 @@ struct KeepSpec {
   std::uint64_t every_steps = 0;  ///< 0: checkpoints at ends of epochs alone
   double every_seconds = 0;       ///< 0: not by time
   std::size_t last = 2;           ///< checkpoints that stay
-  std::string monitor;            ///< the metric whose best checkpoint stays too; empty: none
+  std::string monitor;  ///< the metric by which an epoch is the best; empty: the one that runs are compared by
   bool is_largest_best = false;
   Location monitor_where;
   bool has_events = false;           ///< for TensorBoard

@@ -55,7 +55,7 @@ void CheckpointKeeper::take(NodeState state) {
   if (hooks_.taken) hooks_.taken(state.node, state.position);
   const std::lock_guard lock(mutex_);
   pending_.take(std::move(state));
-  submit(pending_.next());
+  submit_next();
 }
 
 void CheckpointKeeper::failed(const std::string& node, const StatePosition& at, const std::string& why) {
@@ -67,7 +67,7 @@ void CheckpointKeeper::epoch_told(const Metrics& metrics) {
   const std::lock_guard lock(mutex_);
   retention_.told(metrics);
   pending_.told(metrics.epoch);
-  submit(pending_.next());
+  submit_next();
 }
 
 void CheckpointKeeper::finish() {
@@ -78,12 +78,19 @@ void CheckpointKeeper::finish() {
   wait();
 }
 
+// Whoever trains may be in the next epoch by the time that one turns out to be the best: what is further may not be taken in its place.
+void CheckpointKeeper::submit_next() {
+  if (retention_.is_best({pending_.last_told(), 0, 0, true})) submit(pending_.end());
+  submit(pending_.next());
+}
+
 // Under the lock: states come in order, and so do checkpoints.
 void CheckpointKeeper::submit(std::optional<RunStates> state) {
   if (!state) return;
   Checkpoint checkpoint = checkpoint_of(std::move(*state), nodes_);
   checkpoint.metadata.insert(policy_.metadata.begin(), policy_.metadata.end());
-  writer_.submit(std::move(checkpoint));
+  const bool is_best = retention_.is_best(checkpoint.position);
+  writer_.submit(std::move(checkpoint), is_best);
 }
 
 void CheckpointKeeper::keep(const WrittenCheckpoint& written) {

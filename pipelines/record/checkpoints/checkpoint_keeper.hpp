@@ -72,6 +72,7 @@ class CheckpointKeeper final : public StateSink {
 
  private:
   void submit(std::optional<RunStates> state);
+  void submit_next();
   void keep(const WrittenCheckpoint& written);
   void remove_superfluous();
   void count(const Error& error);

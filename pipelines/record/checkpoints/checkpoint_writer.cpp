@@ -59,25 +59,27 @@ CheckpointWriter::~CheckpointWriter() {
   thread_.join();
 }
 
-void CheckpointWriter::submit(Checkpoint checkpoint) {
+void CheckpointWriter::submit(Checkpoint checkpoint, bool is_best) {
   {
     const std::lock_guard lock(mutex_);
-    waiting_ = std::move(checkpoint);
+    std::erase_if(waiting_, [&](const Waiting& other) { return is_best || !other.is_best; });
+    waiting_.push_back({std::move(checkpoint), is_best});
   }
   changed_.notify_all();
 }
 
 void CheckpointWriter::finish() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return !waiting_ && !is_writing_; });
+  changed_.wait(lock, [this] { return waiting_.empty() && !is_writing_; });
 }
 
 void CheckpointWriter::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return waiting_ || is_over_; });
-    if (!waiting_) return;
-    const Checkpoint checkpoint = std::move(*std::exchange(waiting_, std::nullopt));
+    changed_.wait(lock, [this] { return !waiting_.empty() || is_over_; });
+    if (waiting_.empty()) return;
+    const Checkpoint checkpoint = std::move(waiting_.front().checkpoint);
+    waiting_.pop_front();
     is_writing_ = true;
     lock.unlock();
     write(checkpoint);

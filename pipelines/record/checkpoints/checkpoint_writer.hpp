@@ -5,9 +5,9 @@
 #include <millrace/files/checkpoint.hpp>
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,7 +21,8 @@ struct WrittenCheckpoint {
   CheckpointFile file;
 };
 
-/// Of checkpoints that come faster than the disk takes them, the last one is written. Any thread.
+/// Of checkpoints that come faster than the disk takes them, the last one is written, and before it the last of those that are the best of the run: two
+/// wait at the most. Any thread.
 class CheckpointWriter {
  public:
   /// `folder` must be there; `models`: of the trainers, to read with. The hooks are called on the thread that writes, one at a time: `written`
@@ -33,12 +34,17 @@ class CheckpointWriter {
   CheckpointWriter(const CheckpointWriter&) = delete;
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;
 
-  /// Takes the place of one that waits.
-  void submit(Checkpoint checkpoint);
+  /// They come in the order of their positions, and are written in it. Takes the place of those that wait; one that `is_best` gives its place to another
+  /// that is alone.
+  void submit(Checkpoint checkpoint, bool is_best);
   /// Returns when nothing is left to be written.
   void finish();
 
  private:
+  struct Waiting {
+    Checkpoint checkpoint;
+    bool is_best = false;
+  };
   void work();
   void write(const Checkpoint& checkpoint);
 
@@ -48,7 +54,7 @@ class CheckpointWriter {
   std::function<void(const Error&)> failed_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::optional<Checkpoint> waiting_;
+  std::deque<Waiting> waiting_;  ///< the oldest first; at most one of each kind
   bool is_writing_ = false, is_over_ = false;
   std::thread thread_;  ///< last: it uses all of them
 };

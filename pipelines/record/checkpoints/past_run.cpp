@@ -10,9 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <map>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -88,20 +86,6 @@ std::vector<KeptCheckpoint> stored_checkpoints(const PastRun& past, const std::s
   std::vector<KeptCheckpoint> all = past.checkpoints;
   if (past.restored) all.push_back(*past.restored);
   return stored_newest_first(all, folder);
-}
-
-std::optional<KeptCheckpoint> best_checkpoint(const PastRun& past, const std::vector<KeptCheckpoint>& stored,
-                                              const std::string& metric, bool is_largest_best) {
-  std::map<std::uint32_t, double> values;
-  for (const Metrics& epoch : past.epochs)
-    if (const auto value = epoch.find(metric); value && std::isfinite(*value)) values[epoch.epoch] = *value;
-  std::optional<KeptCheckpoint> best;
-  for (auto kept = stored.rbegin(); kept != stored.rend(); ++kept) {
-    if (!kept->position.is_epoch_complete || !values.contains(kept->position.epoch)) continue;
-    const double value = values.at(kept->position.epoch), than = best ? values.at(best->position.epoch) : 0;
-    if (!best || (is_largest_best ? value > than : value < than)) best = *kept;
-  }
-  return best;
 }
 
 // Behind the last epoch that epoch comes again: a trainer that has all of it sends its model and what it has measured, and the evaluation is

@@ -38,9 +38,6 @@ Checkpoint read_kept(const KeptCheckpoint& kept, const PastRun& past, const std:
 /// Checkpoints of the journal whose files are there, where a run keeps them, the newest first; before them the weights that the run has restored
 /// at its end. `folder`: the run's.
 std::vector<KeptCheckpoint> stored_checkpoints(const PastRun& past, const std::string& folder);
-/// Of `stored` the one behind the epoch with the best value of `metric`; of equal values the first epoch's. Nothing where no such value is known.
-std::optional<KeptCheckpoint> best_checkpoint(const PastRun& past, const std::vector<KeptCheckpoint>& stored,
-                                              const std::string& metric, bool is_largest_best);
 
 /// Where a run goes on.
 struct Resumption {

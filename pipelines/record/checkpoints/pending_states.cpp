@@ -45,6 +45,8 @@ void PendingStates::told(std::uint32_t epoch) {
   for (auto& [node, states] : ended_) states.erase(states.begin(), states.lower_bound(epoch));
 }
 
+std::optional<RunStates> PendingStates::end() { return if_further(at_end()); }
+
 std::optional<RunStates> PendingStates::next() {
   std::optional<Found> found = in_epoch(false);
   return if_further(found ? std::move(found) : at_end());

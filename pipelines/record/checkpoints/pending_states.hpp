@@ -37,6 +37,9 @@ class PendingStates {
   void take(NodeState state);
   /// Everything of `epoch` has been told. Epochs come in order.
   void told(std::uint32_t epoch);
+  std::uint32_t last_told() const { return told_; }
+  /// The end of the last epoch that was told, if it is whole and further than what this gave before.
+  std::optional<RunStates> end();
   /// The furthest state of the whole run, if it is further than what this gave before.
   std::optional<RunStates> next();
   /// The same when nothing comes any more: also the end of an epoch of which not everything has been told, which is then told again.

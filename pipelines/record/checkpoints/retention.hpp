@@ -1,5 +1,7 @@
-// Which checkpoints of a run stay on the disk: the newest, and the one with the best value of a metric.
+// Which checkpoints of a run stay on the disk: the newest, and that of the best epoch.
 #pragma once
+
+#include "epoch_ranking.hpp"
 
 #include <millrace/files/checkpoint.hpp>
 #include <millrace/metrics.hpp>
@@ -19,9 +21,8 @@ struct StoredCheckpoint {
 };
 
 struct RetentionPolicy {
-  std::size_t keep_last = 2;     ///< at least 1
-  std::string best_metric = {};  ///< the file with its best value at an epoch's end stays too; empty: none
-  bool is_best_largest = false;
+  std::size_t keep_last = 2;  ///< at least 1
+  Monitor monitor = {};       ///< the file at the end of the epoch that EpochRanking has as the best stays too
 };
 
 /// Knows the files that it was told of, and no others. Not safe from several threads.
@@ -31,17 +32,20 @@ class Retention {
 
   /// An epoch's values, before its checkpoint is added.
   void told(const Metrics& metrics);
+  /// Whether it is the end of the best epoch so far: what writes checkpoints may not leave it out.
+  bool is_best(const CheckpointPosition& position) const;
   /// The newest so far. One with the same path takes the place of the other.
   void add(StoredCheckpoint file);
-  /// Those that need not stay; they are not asked about again. Of equal values the first is the best.
+  /// Those that need not stay; they are not asked about again. While the best epoch has no file, the best that has one stays.
   std::vector<StoredCheckpoint> take_superfluous();
 
  private:
   const StoredCheckpoint* best() const;
-  bool is_better(double value, double than) const;
+  void forget_values();
 
-  RetentionPolicy policy_;
-  std::map<std::uint32_t, double> values_;  ///< of the best metric, by epoch
+  std::size_t keep_last_;
+  EpochRanking ranking_;
+  std::map<std::uint32_t, double> values_;  ///< by epoch, of those that have a file or may still get one
   std::vector<StoredCheckpoint> files_;     ///< the oldest first
 };
 

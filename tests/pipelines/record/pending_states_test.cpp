@@ -76,6 +76,19 @@ TEST_CASE("in the middle of an epoch a state counts once the epoch before has be
   CHECK(place(states.next()) == "2.3");
 }
 
+TEST_CASE("the end of the epoch that was told can be had before what is further", "[record]") {
+  PendingStates states({kTrainer, kCounter}, 1);
+  states.take(end_of("learn", 1));
+  states.take(behind("learn", 2, 3));
+  states.told(1);
+  CHECK(states.last_told() == 1);
+  CHECK(place(states.end()) == "-");
+  states.take(end_of("count", 1));
+  CHECK(place(states.end()) == "1+");
+  CHECK(place(states.next()) == "2.3");
+  CHECK(place(states.end()) == "-");
+}
+
 TEST_CASE("a stopped run goes on from the furthest place of which all before has been told", "[record]") {
   PendingStates states({kTrainer}, 1);
   states.take(end_of("learn", 1));

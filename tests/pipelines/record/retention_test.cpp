@@ -51,7 +51,7 @@ TEST_CASE("a file that is written again is one file", "[record]") {
 }
 
 TEST_CASE("the best stays until there is a better one, also from before a run went on", "[record]") {
-  Retention retention({.keep_last = 1, .best_metric = "val_loss"});
+  Retention retention({.keep_last = 1, .monitor = {"val_loss"}});
   const std::vector<double> losses{0.3, 0.2, std::numeric_limits<double>::quiet_NaN(), 0.2, 0.1};
   const std::vector<std::string> expected{"", "1 ", "", "3 ", "2 4 "};
   for (std::uint32_t epoch = 1; epoch <= losses.size(); ++epoch) {
@@ -62,8 +62,32 @@ TEST_CASE("the best stays until there is a better one, also from before a run we
   }
 }
 
+TEST_CASE("without a metric of its own it is the loss that runs are compared by, of which less is better", "[record]") {
+  Retention retention({.keep_last = 1, .monitor = {"", true}});
+  const std::vector<double> losses{0.3, 0.1, 0.2};
+  for (std::uint32_t epoch = 1; epoch <= losses.size(); ++epoch) {
+    Metrics metrics = loss_of(epoch, losses[epoch - 1]);
+    metrics.set("loss", 1.0 / epoch);
+    retention.told(metrics);
+    CHECK(retention.is_best({epoch, 0, 0, true}) == (epoch <= 2));
+    CHECK_FALSE(retention.is_best({epoch, 1, 4, false}));
+    retention.add(end_of(epoch, std::to_string(epoch)));
+    CHECK(gone(retention) == (epoch == 2 ? "1 " : ""));
+  }
+}
+
+TEST_CASE("while the best has no file, the best that has one stays", "[record]") {
+  Retention retention({.keep_last = 1, .monitor = {"val_loss"}});
+  const std::vector<double> losses{0.3, 0.2, 0.1, 0.4, 0.5};
+  for (std::uint32_t epoch = 1; epoch <= losses.size(); ++epoch) {
+    retention.told(loss_of(epoch, losses[epoch - 1]));
+    if (epoch != 3) retention.add(end_of(epoch, std::to_string(epoch)));  // the disk was full
+    CHECK(gone(retention) == (epoch == 2 ? "1 " : epoch == 5 ? "4 " : ""));
+  }
+}
+
 TEST_CASE("one in the middle of an epoch has no value of its own", "[record]") {
-  Retention retention({.keep_last = 1, .best_metric = "val_loss", .is_best_largest = true});
+  Retention retention({.keep_last = 1, .monitor = {"val_loss", true}});
   retention.told(loss_of(2, 5));
   retention.add({{2, 10, 40, false}, "middle"});
   retention.add(end_of(3, "3"));

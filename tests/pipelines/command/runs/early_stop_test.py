@@ -127,6 +127,9 @@ class EarlyStop(unittest.TestCase):
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         self.assertEqual(header["__metadata__"]["weights_sha256"], self.whole["weights_sha256"])
         self.assertEqual(header["__metadata__"]["epoch"], str(self.stop["best_epoch"]))
+        same = run("export", self.folder, "--checkpoint", "last", "--format", "npy", "-o", f"{self.runs}/npy", "--json")
+        self.assertEqual(result_of(same)["checkpoint"], result_of(process)["checkpoint"])
+        self.assertTrue(result_of(same)["checkpoint"].endswith("restored.safetensors"), same.stdout)
 
     def test_of_two_that_judge_one_trainer_the_one_that_ended_the_run_gives_its_weights(self):
         both = f"{self.runs}/both.yaml"
