@@ -145,7 +145,7 @@ void KeptRun::warn(RunReport& report, const Error& error, const char* name, cons
 
 void KeptRun::tell_capsules(RunReport& report) {
   if (report.failures.empty()) return;
-  capsules_.finish(read_past_run(recorder_.folder().metrics_path()), path(), report);
+  capsules_.finish(read_past_run_to_damage(recorder_.folder().metrics_path()), path(), report);
 }
 
 // Weights alone, so that who goes on with the run takes its last checkpoint, and who uses its model takes this.

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 bool has_checkpoint(const fs::path& folder, std::int64_t attempt) {
-  const PastRun past = read_past_run((folder / run_parts::kMetrics).string());
+  const PastRun past = read_past_run_to_damage((folder / run_parts::kMetrics).string());
   return std::any_of(past.lines.begin(), past.lines.end(),
                      [&](const JournalLine& line) { return line.kind == kCheckpointLine && line.attempt == attempt; });
 }

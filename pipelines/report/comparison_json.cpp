@@ -38,6 +38,7 @@ Json run_json(const ComparedRun& run) {
     if (!is_time(curve.name)) object["metrics"][curve.name] = metric_json(curve);
   if (!record.tests.empty())
     object["test_set"] = {{"consulted", record.tests.size()}, {"ledger", test_ledger_json(record.tests)}};
+  if (!record.damages.empty()) object["damaged"] = record.damages;
   return object;
 }
 

@@ -11,6 +11,7 @@
 
 #include <millrace/error.hpp>
 #include <millrace/files/journal.hpp>
+#include <millrace/files/journal_damage.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -74,10 +75,13 @@ void order_curves(std::vector<Curve>& curves) {
 void read_metrics(const fs::path& journal, RunRecord& record) {
   std::map<std::string, Curve> curves;
   try {
-    record.torn_bytes = read_journal(journal.string(), [&](const JournalLine& line) {
-                          if (line.kind == kEpochLine) take_epoch(line, curves, record);
-                          if (line.kind == kCheckpointLine) take_checkpoint(line, record);
-                        }).torn_bytes;
+    const JournalExtent read = read_journal(journal.string(), [&](const JournalLine& line) {
+      if (line.kind == kEpochLine) take_epoch(line, curves, record);
+      if (line.kind == kCheckpointLine) take_checkpoint(line, record);
+    });
+    record.torn_bytes = read.torn_bytes;
+    if (const auto damage = journal_damage(journal.string(), {read.lines, read.whole_bytes}))
+      record.damages.push_back(damage_text(journal.string(), *damage) + "; nothing behind that line is counted");
   } catch (const Error& error) {
     record.unread = error.message();
   }
@@ -100,8 +104,11 @@ std::vector<std::int64_t> attempt_numbers(const fs::path& attempts) {
 
 void read_tests(const std::string& folder, RunRecord& record) {
   try {
-    record.tests = read_test_ledger(folder);
-  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): what cannot be read is left out
+    TestLedger ledger = read_test_ledger(folder);
+    record.tests = std::move(ledger.entries);
+    if (ledger.damage) record.damages.push_back(damage_text(folder, ledger));
+  } catch (const Error& error) {
+    record.damages.push_back(error.message());
   }
 }
 

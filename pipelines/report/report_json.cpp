@@ -113,6 +113,7 @@ Json test_entry_json(const TestEntry& entry) {
                  {"weights_sha256", entry.weights_sha256},
                  {"time", entry.time},
                  {"metrics", Json::object()}};
+  if (!entry.test_set_sha256.empty()) object["test_set_sha256"] = entry.test_set_sha256;
   for (const auto& [name, value] : entry.values) object["metrics"][name] = number_json(value);
   return object;
 }
@@ -144,6 +145,7 @@ Json report_json(const RunRecord& record) {
   object["config"] = record.config;
   if (record.torn_bytes > 0) object["torn_bytes"] = record.torn_bytes;
   if (!record.unread.empty()) object["unread"] = record.unread;
+  if (!record.damages.empty()) object["damaged"] = record.damages;
   return object;
 }
 

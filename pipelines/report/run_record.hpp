@@ -70,6 +70,8 @@ struct RunRecord {
   std::vector<Curve> curves;     ///< the metric that runs are compared by and its training's, then by name, times last
   std::uint64_t torn_bytes = 0;  ///< of the journal
   std::string unread;            ///< why the journal cannot be read; empty: it can
+  std::vector<std::string> damages =
+      {};  ///< what of journal and ledger cannot be read, though it was written: a sentence each
   std::vector<ToldProblem> failures, warnings;
   std::vector<NodeTimes> nodes;
   std::vector<ModelRow> models;

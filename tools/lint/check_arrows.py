@@ -66,7 +66,7 @@ ARROWS = {
     "pipelines/record/capsules": [PUBLIC, "pipelines/config/params", "pipelines/process", "pipelines/run/report", "pipelines/record/folder",
                                   "pipelines/record/checkpoints", "pipelines/record/environment"],
     "pipelines/record/environment": [PUBLIC, "pipelines/diagnostics", "pipelines/plugins", "pipelines/check/graph", "pipelines/record/folder"],
-    "pipelines/record/audit": [PUBLIC, "pipelines/check/graph", "pipelines/run/report"],
+    "pipelines/record/audit": [PUBLIC, "pipelines/check/graph", "pipelines/run/report", "pipelines/record/folder"],
     "pipelines/record/ledger": [PUBLIC, "pipelines/record/folder"],
     "pipelines/record/runs": [PUBLIC, "pipelines/diagnostics", "pipelines/record/folder", "pipelines/record/environment", "pipelines/record/ledger"],
     "pipelines/record": [PUBLIC, "pipelines/diagnostics", "pipelines/run", "pipelines/run/report", "pipelines/record/folder",

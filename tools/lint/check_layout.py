@@ -8,7 +8,7 @@ INCLUDE = "framework/include/millrace"
 LAYOUT = f"{INCLUDE}/layout.hpp"
 # Headers whose types no plugin of others makes, takes or calls: those of layout.hpp itself, of tests, of who runs stages, and of the stages of this build.
 NOT_ACROSS = {f"{INCLUDE}/{name}.hpp" for name in (
-    "layout", "predictor", "files/kept_checkpoints", "files/model_use", "files/event_file", "files/npy", "files/proto_writer", "testing/infer_error", "testing/stage_suite", "testing/stage_tester", "testing/suite_case", "detail/file_calls", "detail/node_context", "detail/param_check", "detail/port_table", "detail/positioned_source",
+    "layout", "predictor", "files/kept_checkpoints", "files/journal_damage", "files/model_use", "files/event_file", "files/npy", "files/proto_writer", "testing/infer_error", "testing/stage_suite", "testing/stage_tester", "testing/suite_case", "detail/file_calls", "detail/node_context", "detail/param_check", "detail/port_table", "detail/positioned_source",
     "detail/stage_call", "detail/written_value")}
 # What registry.hpp adds: the type of the note's own file.
 BEHIND = f"{INCLUDE}/registry.hpp"

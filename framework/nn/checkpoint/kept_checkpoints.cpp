@@ -3,6 +3,7 @@
 
 #include <millrace/error.hpp>
 #include <millrace/files/journal.hpp>
+#include <millrace/files/journal_damage.hpp>
 
 #include <fmt/format.h>
 
@@ -121,7 +122,9 @@ std::vector<KeptCheckpoint> stored_newest_first(const std::string& folder) {
   const std::string journal = (fs::path(folder) / kRunJournal).string();
   std::vector<KeptCheckpoint> kept;
   if (std::error_code ignored; !fs::exists(journal, ignored)) return kept;
-  read_journal(journal, [&](const JournalLine& line) { note_checkpoint(line, kept); });
+  const JournalExtent read = read_journal(journal, [&](const JournalLine& line) { note_checkpoint(line, kept); });
+  if (const auto damage = journal_damage(journal, {read.lines, read.whole_bytes}))
+    throw journal_damaged(journal, *damage);
   return stored_newest_first(kept, folder);
 }
 

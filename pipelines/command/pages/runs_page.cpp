@@ -98,6 +98,7 @@ Json run_object(const RunStatus& run, system_clock::time_point now) {
   if (run.best) object["best"] = {{"metric", run.best->name}, {"value", run.best->value}, {"epoch", run.best->epoch}};
   object["bytes"] = run.bytes;
   if (run.tests > 0) object["test_set_consulted"] = run.tests;
+  if (!run.damages.empty()) object["damaged"] = run.damages;
   if (run.started) object.update({{"started", time_text(*run.started)}, {"age_s", age_of(*run.started, now).count()}});
   return object;
 }

@@ -77,7 +77,9 @@ PastStates states_before(const std::string& folder, const CheckedConfig& checked
   if (starts_anywhere(slice)) return past;
   past.first_epoch = 1;
   if (!volatile_nodes(slice).empty()) return past;
-  const PastRun run = read_past_run((fs::path(folder) / run_parts::kMetrics).string());
+  const std::string journal = (fs::path(folder) / run_parts::kMetrics).string();
+  const PastRun run = read_past_run_to_damage(journal);
+  if (run.damage) past.refused.push_back(damage_text(journal, *run.damage));
   for (const KeptCheckpoint& kept : stored_checkpoints(run, folder))
     if (lies_before(kept.position, epoch, in_epoch) && take(kept, run, folder, checked.graph, past)) break;
   if (past.states.empty()) require_own_beginning(folder, past);

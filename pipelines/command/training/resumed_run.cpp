@@ -203,7 +203,7 @@ TrainingStart start_from(Resumption from, CheckedConfig& checked, bool quiet, co
 
 Resumption resumption_in(const std::string& folder, const ValidatedGraph& graph, bool is_child) {
   require_savable(folder, graph);
-  return resumption_of(read_past_run(below(folder, run_parts::kMetrics)), folder, graph, is_child);
+  return resumption_of(read_past_run_to_damage(below(folder, run_parts::kMetrics)), folder, graph, is_child);
 }
 
 }  // namespace
@@ -227,6 +227,15 @@ void require_as_trained(CheckedConfig& checked, const RunInfo& info, const std::
   std::vector<std::string> changed = changed_config(environment, checked.graph.config_hash);
   for (std::string& sentence : changed_surroundings(environment, info)) changed.push_back(std::move(sentence));
   require_same(folder, std::move(changed), help);
+}
+
+std::vector<std::string> changed_since(CheckedConfig& checked, const std::string& folder) {
+  const auto environment = environment_of(folder);
+  draw_as_before(environment, checked);
+  std::vector<std::string> changed = changed_config(environment, checked.graph.config_hash);
+  for (std::string& sentence : changed_data(environment, data_of(checked.graph)))
+    changed.push_back(std::move(sentence));
+  return changed;
 }
 
 TrainingStart resume_run(CheckedConfig& checked, const RunInfo& info, const std::string& folder, bool quiet) {

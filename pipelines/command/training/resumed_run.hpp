@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace millrace::pipelines {
 
@@ -20,6 +21,10 @@ void enter_folder_of(const std::string& folder);
 /// Nodes of `checked`, what of the run's own config trains, draw what they drew in it. Throws Error("resume-differs", config) with everything that is not as it
 /// was: config, data, plugins, class of bits; with `help`, which names options of the verb alone.
 void require_as_trained(CheckedConfig& checked, const RunInfo& info, const std::string& folder, const char* help);
+
+/// What of config and data is not as it was when the run was trained whose own config `checked` is, without its test: a sentence each. Its nodes draw
+/// what they drew.
+std::vector<std::string> changed_since(CheckedConfig& checked, const std::string& folder);
 
 /// Where the run of `folder` goes on, in each of its processes; rank 0 begins an attempt of its own. `checked` is the run's own config, whose graph begins
 /// later then. Tells on standard error, unless `quiet`, from where. Throws Error: resume-differs, of kind config, with everything that is not as it was;

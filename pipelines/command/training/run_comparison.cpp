@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
+#include <utility>
 
 namespace millrace::pipelines {
 namespace {
@@ -46,10 +47,15 @@ void add_difference(const char* what, const std::string& before, const std::stri
   if (before != now) found.push_back(fmt::format("the {} is {}, it was {}", what, now, before));
 }
 
-Json json_now(const RunInfo& info) {
-  Json now = {{"plugins", Json::array()}, {"data", Json::object()}};
-  for (const UsedPlugin& plugin : info.plugins) now["plugins"].push_back(json_of(plugin));
-  for (const DataInfo& source : info.data) now["data"][source.node] = json_of(source);
+Json plugins_now(const std::vector<UsedPlugin>& plugins) {
+  Json now = {{"plugins", Json::array()}};
+  for (const UsedPlugin& plugin : plugins) now["plugins"].push_back(json_of(plugin));
+  return now;
+}
+
+Json data_now(const std::vector<DataInfo>& data) {
+  Json now = {{"data", Json::object()}};
+  for (const DataInfo& source : data) now["data"][source.node] = json_of(source);
   return now;
 }
 
@@ -70,10 +76,16 @@ std::string text_of(const Json& object, const char* key) {
 
 std::vector<std::string> changed_surroundings(const Json& environment, const RunInfo& info) {
   std::vector<std::string> found;
-  const Json now = json_now(info);
   add_difference("class of bits", text_of(environment, "bits_class"), info.bits_class, found);
-  add_differences("plugin", identity_of(environment, "plugins"), identity_of(now, "plugins"), found);
-  add_differences("data of", identity_of(environment, "data"), identity_of(now, "data"), found);
+  add_differences("plugin", identity_of(environment, "plugins"), identity_of(plugins_now(info.plugins), "plugins"),
+                  found);
+  for (std::string& sentence : changed_data(environment, info.data)) found.push_back(std::move(sentence));
+  return found;
+}
+
+std::vector<std::string> changed_data(const Json& environment, const std::vector<DataInfo>& data) {
+  std::vector<std::string> found;
+  add_differences("data of", identity_of(environment, "data"), identity_of(data_now(data), "data"), found);
   return found;
 }
 

@@ -15,6 +15,8 @@ nlohmann::ordered_json environment_of(const std::string& folder);
 
 /// The class of bits, plugins and data that are not what `environment` says: a sentence each.
 std::vector<std::string> changed_surroundings(const nlohmann::ordered_json& environment, const RunInfo& info);
+/// Of the data alone, by sources that `data` has or the environment names.
+std::vector<std::string> changed_data(const nlohmann::ordered_json& environment, const std::vector<DataInfo>& data);
 /// The same for the config, whose paths of data and plugins do not count.
 std::vector<std::string> changed_config(const nlohmann::ordered_json& environment, const std::string& config_hash);
 

@@ -95,6 +95,8 @@ int act_compare(const CompareOptions& options) {
   for (const std::string& word : options.words) {
     RunRecord record = read_run(find_run(word, options.runs_folder()));
     std::vector<NamedText> config = config_values(record);
+    for (const std::string& damage : record.damages)
+      write_note(fmt::format("warning[journal-damaged]: {}\n", printable_line(damage)));
     runs.push_back({std::move(record), std::move(config)});
   }
   const bool unicode = options.output.empty() && style_of(result_descriptor(), options.color).unicode;

@@ -3,6 +3,7 @@
 #include "command/options/verb.hpp"
 #include "command/pages/runs_page.hpp"
 #include "command/terminal/answer.hpp"
+#include "command/terminal/terminal.hpp"
 #include "diagnostics/printable_text.hpp"
 #include "diagnostics/quantity_text.hpp"
 #include "diagnostics/suggestions.hpp"
@@ -52,6 +53,9 @@ int list(const RunsOptions& options) {
   } else {
     answer(runs.empty() ? fmt::format("no runs in {}\n", folder) : runs_table(runs, now));
   }
+  for (const RunStatus& run : runs)
+    for (const std::string& damage : run.damages)
+      write_note(fmt::format("warning[journal-damaged]: {}\n", printable_line(damage)));
   return 0;
 }
 

@@ -9,7 +9,9 @@
 #include "command/terminal/terminal.hpp"
 #include "command/training/kept_page.hpp"
 #include "command/training/resumed_run.hpp"
+#include "export/own_checkpoint.hpp"
 #include "record/environment/environment.hpp"
+#include "record/environment/run_info.hpp"
 #include "record/folder/record_failure.hpp"
 #include "record/folder/run_parts.hpp"
 #include "record/ledger/test_ledger.hpp"
@@ -62,6 +64,7 @@ TestEntry entry_of(const CheckedConfig& checked, const std::string& folder, cons
   entry.time = time_text(std::chrono::system_clock::now());
   entry.checkpoint = place_in(folder, checkpoint);
   entry.epoch = header.position.epoch;
+  entry.test_set_sha256 = test_set_sha256(checked.graph);
   for (const std::string& trainer : tested_trainers(checked))
     if (const auto digest = header.weights_sha256.find(trainer); digest != header.weights_sha256.end())
       entry.weights_sha256 += (entry.weights_sha256.empty() ? "" : " ") + digest->second;
@@ -76,6 +79,8 @@ std::string text_of(const std::vector<TestEntry>& ledger) {
 }
 
 void tell(const std::string& folder, const std::vector<TestEntry>& ledger, bool as_json) {
+  if (const std::string others = other_set_text(ledger); !others.empty())
+    write_note(fmt::format("warning[test-set-changed]: {}\n", others));
   if (!as_json) return answer(text_of(ledger));
   nlohmann::ordered_json object = {{"schema", 1}, {"run", folder}};
   object.update(test_entry_json(ledger.back()));
@@ -96,6 +101,7 @@ void renew(const std::string& folder) {
 int act_test(const TestOptions& given) {
   const TestOptions options = placed(given);
   require_over(options.run);
+  (void)whole_test_ledger(options.run);  // nobody looks where the look could not be written down
   enter_folder_of(options.run);
   const std::unique_ptr<CheckedConfig> checked = check_config(options);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
@@ -103,6 +109,7 @@ int act_test(const TestOptions& given) {
   const KeptModel kept =
       kept_model(options.run, checked->graph, {tested_trainers(*checked).front(), options.checkpoint});
   tell_refused(kept);
+  require_own_checkpoint(options.run, kept.checkpoint);
   const std::string& checkpoint = kept.checkpoint;
   TestEntry entry = entry_of(*checked, options.run, checkpoint);
   Diagnostics diagnostics;

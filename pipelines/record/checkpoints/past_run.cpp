@@ -6,6 +6,7 @@
 
 #include <millrace/error.hpp>
 #include <millrace/files/journal.hpp>
+#include <millrace/files/journal_damage.hpp>
 
 #include <fmt/format.h>
 
@@ -63,9 +64,15 @@ void require_told_before(const CheckpointPosition& position, const PastRun& past
 }  // namespace
 
 PastRun read_past_run(const std::string& journal) {
+  PastRun past = read_past_run_to_damage(journal);
+  if (past.damage) throw journal_damaged(journal, *past.damage);
+  return past;
+}
+
+PastRun read_past_run_to_damage(const std::string& journal) {
   PastRun past;
   if (std::error_code ignored; !fs::exists(journal, ignored)) return past;
-  read_journal(journal, [&](const JournalLine& line) {
+  const JournalExtent read = read_journal(journal, [&](const JournalLine& line) {
     past.lines.push_back(line);
     if (line.kind == kEpochLine) past.epochs.push_back(metrics_of(line));
     if (line.kind == kRestoredLine)
@@ -73,6 +80,8 @@ PastRun read_past_run(const std::string& journal) {
     else if (const std::optional<std::string> path = note_checkpoint(line, past.checkpoints); path)
       past.refused.push_back(fmt::format("{}: what was trained from it was not what had been trained before", *path));
   });
+  past.damage = journal_damage(journal, {read.lines, read.whole_bytes});
+  if (past.damage) past.refused.push_back(damage_text(journal, *past.damage));
   return past;
 }
 

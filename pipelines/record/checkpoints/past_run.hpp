@@ -4,6 +4,7 @@
 #include "kept_nodes.hpp"
 
 #include <millrace/files/checkpoint.hpp>
+#include <millrace/files/journal_damage.hpp>
 #include <millrace/files/journal_line.hpp>
 #include <millrace/files/kept_checkpoints.hpp>
 #include <millrace/metrics.hpp>
@@ -25,10 +26,14 @@ struct PastRun {
   std::vector<KeptCheckpoint> checkpoints;  ///< the oldest first, without those that were refused
   std::vector<std::string> refused;         ///< a sentence each
   std::optional<KeptCheckpoint> restored;   ///< weights alone, with which the run has ended
+  std::optional<JournalDamage> damage;      ///< of the journal; what stands behind it is in none of the above
 };
 
-/// A journal that is not there, because the run ended before it could begin one, is one without lines. Throws what read_journal throws otherwise.
+/// A journal that is not there, because the run ended before it could begin one, is one without lines. Throws what read_journal throws otherwise, and
+/// journal-damaged: what it says is not all that it has said.
 PastRun read_past_run(const std::string& journal);
+/// The same as far as it goes, for who computes anew what stands behind a bad line; `refused` tells of that.
+PastRun read_past_run_to_damage(const std::string& journal);
 
 /// Throws what is wrong with it, of kind data: the journal lacks an epoch before it (journal-gap), it is not the journal's (checkpoint-foreign), and what
 /// read_checkpoint throws.

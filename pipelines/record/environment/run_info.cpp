@@ -95,6 +95,12 @@ std::int64_t rows_of(const ValidatedNode& node) {
   return -1;
 }
 
+void add_data(const ValidatedNode& node, std::vector<DataInfo>& data) {
+  if (node.info->kind != StageKind::source && node.files.empty()) return;
+  data.push_back({node.name, rows_of(node), {}, {}, true});
+  if (!node.files.empty()) add_digest(node.files, data.back());
+}
+
 std::string sha256_of_file(const std::string& path) {
   const JoinedFiles file({{path, {}}});
   Sha256 digest;
@@ -135,12 +141,17 @@ std::vector<UsedPlugin> used_plugins(const ValidatedGraph& graph) {
 
 std::vector<DataInfo> data_of(const ValidatedGraph& graph) {
   std::vector<DataInfo> data;
-  for (const ValidatedNode& node : graph.nodes) {
-    if (node.info->kind != StageKind::source && node.files.empty()) continue;
-    data.push_back({node.name, rows_of(node), {}, {}, true});
-    if (!node.files.empty()) add_digest(node.files, data.back());
-  }
+  for (const ValidatedNode& node : graph.nodes) add_data(node, data);
   return data;
+}
+
+std::string test_set_sha256(const ValidatedGraph& graph) {
+  std::vector<DataInfo> data;
+  for (const ValidatedNode& node : graph.nodes)
+    if (node.is_test) add_data(node, data);
+  std::string text = graph.config_hash;
+  for (const DataInfo& source : data) text += fmt::format(";{}: {}", source.node, source.text());
+  return sha256_hex(text);
 }
 
 std::string bits_class_of(const ValidatedGraph& graph) {

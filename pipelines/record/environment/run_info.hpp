@@ -41,6 +41,8 @@ struct RunInfo {
 std::vector<UsedPlugin> used_plugins(const ValidatedGraph& graph);
 /// Reads the files. Throws what InputFile throws.
 std::vector<DataInfo> data_of(const ValidatedGraph& graph);
+/// Digest of what the test set is: its files, as above, and what the config says.
+std::string test_set_sha256(const ValidatedGraph& graph);
 std::string bits_class_of(const ValidatedGraph& graph);
 /// All of it.
 RunInfo info_of(const ValidatedGraph& graph);

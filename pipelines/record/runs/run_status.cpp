@@ -9,6 +9,7 @@
 #include <millrace/error.hpp>
 #include <millrace/files/claim.hpp>
 #include <millrace/files/journal.hpp>
+#include <millrace/files/journal_damage.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -87,20 +88,30 @@ void take_line(const JournalLine& line, const Monitor& monitor, RunStatus& statu
   if (value && is_better(*value, status.best, monitor.is_largest_best)) status.best = BestValue{name, *value, epoch};
 }
 
-// Lines of a version that this program does not know say nothing to it.
+// A journal that is not there is none that was lost: its run may have ended before it could begin one.
+void note_unread(const Error& error, RunStatus& status) {
+  if (error.name() == "journal-version") status.damages.push_back(error.message());
+}
+
 void read_metrics(const fs::path& folder, const Monitor& monitor, RunStatus& status) {
+  const std::string journal = (folder / run_parts::kMetrics).string();
   try {
-    read_journal((folder / run_parts::kMetrics).string(),
-                 [&](const JournalLine& line) { take_line(line, monitor, status); });
-  } catch (const Error&) {  // NOLINT(bugprone-empty-catch): what cannot be read is left out
+    const JournalExtent read =
+        read_journal(journal, [&](const JournalLine& line) { take_line(line, monitor, status); });
+    if (const auto damage = journal_damage(journal, {read.lines, read.whole_bytes}))
+      status.damages.push_back(damage_text(journal, *damage));
+  } catch (const Error& error) {
+    note_unread(error, status);
   }
 }
 
-std::size_t looks_at_test_set(const std::string& folder) {
+void read_tests(const std::string& folder, RunStatus& status) {
   try {
-    return read_test_ledger(folder).size();
-  } catch (const Error&) {  // what cannot be read is left out
-    return 0;
+    const TestLedger ledger = read_test_ledger(folder);
+    status.tests = ledger.entries.size();
+    if (ledger.damage) status.damages.push_back(damage_text(folder, ledger));
+  } catch (const Error& error) {
+    note_unread(error, status);
   }
 }
 
@@ -146,7 +157,7 @@ RunStatus status_of(const std::string& folder) {
   take_environment(environment, status);
   read_metrics(path, monitor_of(environment), status);
   status.bytes = bytes_below(path);
-  status.tests = looks_at_test_set(folder);
+  read_tests(folder, status);
   return status;
 }
 

@@ -39,6 +39,8 @@ struct RunStatus {
   std::optional<BestValue> best;  ///< of the monitored metric, else of compared_metric
   std::uint64_t bytes = 0;        ///< of all files in the folder
   std::size_t tests = 0;          ///< looks at the test set
+  std::vector<std::string> damages =
+      {};  ///< what of its journal or ledger cannot be read, though it was written: a sentence each
 };
 
 /// When the attempt that `current` names was started; nothing where nobody has written that.

@@ -143,12 +143,13 @@ std::string told_list(const std::vector<ToldProblem>& problems, const char* what
 }
 
 std::string journal_note(const RunRecord& record) {
+  std::string html;
   if (!record.unread.empty())
-    return fmt::format("<p class=\"bad\">metrics.jsonl cannot be read: {}</p>\n", html_text(record.unread));
-  return record.torn_bytes == 0
-             ? ""
-             : fmt::format("<p class=\"bad\">The last {} bytes of metrics.jsonl are torn, and are not counted.</p>\n",
-                           record.torn_bytes);
+    html = fmt::format("<p class=\"bad\">metrics.jsonl cannot be read: {}</p>\n", html_text(record.unread));
+  for (const std::string& damage : record.damages) html += fmt::format("<p class=\"bad\">{}</p>\n", html_lines(damage));
+  if (!html.empty() || record.torn_bytes == 0) return html;
+  return fmt::format("<p class=\"bad\">The last {} bytes of metrics.jsonl are torn, and are not counted.</p>\n",
+                     record.torn_bytes);
 }
 
 std::string best_table(const RunRecord& record) {
@@ -221,7 +222,9 @@ std::string test_table(const RunRecord& record) {
     rows.push_back({std::to_string(entry.number), entry.time, entry.checkpoint, std::to_string(entry.epoch)});
     for (std::size_t i = 4; i < heads.size(); ++i) rows.back().push_back(test_value(entry, heads[i]));
   }
+  const std::string others = other_set_text(record.tests);
   return fmt::format("<p>It was {}.</p>\n", html_text(consulted_text(record.tests))) +
+         (others.empty() ? "" : fmt::format("<p class=\"bad\">{}.</p>\n", html_lines(others))) +
          html_box("looks at the test set", html_table(heads, rows, 3));
 }
 

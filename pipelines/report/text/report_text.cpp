@@ -134,16 +134,18 @@ std::string tests_text(const RunRecord& record) {
     for (std::size_t i = 2; i < rows.front().size(); ++i) row.push_back(test_value(entry, rows.front()[i]));
     rows.push_back(std::move(row));
   }
-  return in_lines(consulted_text(record.tests), kIndent) + text_table(rows, kIndent);
+  const std::string others = other_set_text(record.tests);
+  return in_lines(consulted_text(record.tests), kIndent) + text_table(rows, kIndent) +
+         (others.empty() ? "" : in_lines("warning[test-set-changed]: " + others, kIndent));
 }
 
 std::string journal_note(const RunRecord& record) {
-  if (!record.unread.empty()) return in_lines("metrics.jsonl cannot be read: " + record.unread, 0);
-  return record.torn_bytes == 0
-             ? ""
-             : in_lines(
-                   fmt::format("The last {} bytes of metrics.jsonl are torn, and are not counted.", record.torn_bytes),
-                   0);
+  std::string text;
+  if (!record.unread.empty()) text = in_lines("metrics.jsonl cannot be read: " + record.unread, 0);
+  for (const std::string& damage : record.damages) text += in_lines("warning[journal-damaged]: " + damage, 0);
+  if (!text.empty() || record.torn_bytes == 0) return text;
+  return in_lines(fmt::format("The last {} bytes of metrics.jsonl are torn, and are not counted.", record.torn_bytes),
+                  0);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "temp_folder.hpp"
 
 #include <millrace/files/journal.hpp>
+#include <millrace/files/journal_damage.hpp>
 
 #include <algorithm>
 #include <sstream>
@@ -53,6 +54,8 @@ Found found_in(const std::string& path) {
   return found;
 }
 
+JournalTaken taken(const JournalExtent& extent) { return {extent.lines, extent.whole_bytes}; }
+
 /// What a process does that has these five lines to write, whatever another one has written before.
 void write_five(const std::string& path) {
   Journal journal(path);
@@ -71,7 +74,7 @@ void check_prefix(const std::string& path, std::size_t at_least) {
 
 const std::string kTwo = text_of({line_at(1, 1), line_at(1, 2)});
 const std::string kTorn = kTwo + to_json(line_at(1, 3)).substr(0, 20);
-const std::string kDamaged = kTwo + std::string(30, '\0') + "\n" + to_json(line_at(1, 4)) + "\n";
+const std::string kLost = kTwo + std::string(30, '\0') + "\n" + to_json(line_at(1, 4)).substr(0, 30) + "\n";
 
 }  // namespace
 
@@ -168,18 +171,52 @@ TEST_CASE("A flipped byte costs no line before it") {
   }
 }
 
-TEST_CASE("A damaged part with lines behind it is cut, and kept beside") {
+TEST_CASE("Bad lines with no whole one behind them are cut, and kept beside") {
   const TempFolder folder;
-  const std::string path = folder.file("metrics.jsonl", kDamaged);
+  const std::string path = folder.file("metrics.jsonl", kLost);
   const GatedCalls calls;
-  CHECK(found_in(path).lines.size() == 2);
-  CHECK(Journal(path).found().torn_bytes == kDamaged.size() - kTwo.size());
+  const Found found = found_in(path);
+  CHECK(found.lines.size() == 2);
+  CHECK_FALSE(journal_damage(path, taken(found.extent)).has_value());
+  CHECK(Journal(path).found().torn_bytes == kLost.size() - kTwo.size());
   CHECK(content_of(path) == kTwo);
-  CHECK(content_of(path + ".cut-1") == kDamaged.substr(kTwo.size()));
-  folder.file("metrics.jsonl", kDamaged);
+  CHECK(content_of(path + ".cut-1") == kLost.substr(kTwo.size()));
+  folder.file("metrics.jsonl", kLost);
   write_five(path);
   check_five(path);
-  CHECK(content_of(path + ".cut-2") == kDamaged.substr(kTwo.size()));
+  CHECK(content_of(path + ".cut-2") == kLost.substr(kTwo.size()));
+}
+
+TEST_CASE("A bad line with whole ones behind it is damage: it is told, and nothing is cut off") {
+  const TempFolder folder;
+  const GatedCalls calls;
+  const std::string last = to_json(line_at(1, 5)) + "\n", bad = GENERATE("x", "{\"v\":1}", "long");
+  const std::string content = kTwo + (bad == "long" ? std::string(3 * kMaxJournalLineBytes, 'x') : bad) + "\n" +
+                              to_json(line_at(1, 4)) + "\n" + last;
+  for (const std::string& tail : {std::string(), std::string("{\"v\":1,\"att"), std::string("y\n")}) {
+    const std::string path = folder.file("metrics.jsonl", content + tail);
+    std::vector<std::string> behind;
+    const auto damage = journal_damage(path, taken(found_in(path).extent),
+                                       [&](const JournalLine& line) { behind.push_back(to_json(line)); });
+    REQUIRE(damage.has_value());
+    CHECK((damage->line == 3 && damage->whole_behind == 2));
+    CHECK(behind == std::vector<std::string>{to_json(line_at(1, 4)), to_json(line_at(1, 5))});
+    const Error error = error_of([&] { Journal journal(path); });
+    CHECK(error.name() == "journal-damaged");
+    CHECK(error.kind() == ErrorKind::data);
+    CHECK_THAT(error.message(),
+               ContainsSubstring(path) && ContainsSubstring("line 3 is none, and 2 whole lines stand"));
+    CHECK_THAT(error.help(), ContainsSubstring("mend line 3"));
+    CHECK(content_of(path) == content + tail);
+    CHECK_FALSE(fs::exists(path + ".cut-1"));
+  }
+}
+
+TEST_CASE("A line that was being written while the journal was read is no damage") {
+  const TempFolder folder;
+  const JournalExtent read = found_in(folder.file("metrics.jsonl", kTorn)).extent;
+  CHECK(read.torn_bytes == 20);
+  CHECK_FALSE(journal_damage(folder.file("metrics.jsonl", text_of(five_lines())), taken(read)).has_value());
 }
 
 TEST_CASE("A journal of another version is left as it is") {
@@ -266,7 +303,7 @@ TEST_CASE("A journal that could not be brought to the disk is of no more use") {
 TEST_CASE("Whatever fails, a journal is a prefix of its lines with those that it took, and goes on") {
   const Circumstances circumstances = kAllCircumstances[GENERATE(0, 1, 2, 3)];
   const bool stays = GENERATE(true, false);
-  const std::string start = GENERATE(0, 1) == 0 ? kTorn : kDamaged;
+  const std::string start = GENERATE(0, 1) == 0 ? kTorn : kLost;
   std::vector<int> errors{ENOSPC, EIO};
   if (is_full_test()) errors.insert(errors.end(), {EDQUOT, EROFS, EACCES, EMFILE, ESTALE});
   const TempFolder folder;
@@ -306,7 +343,7 @@ TEST_CASE("Whatever fails, a journal is a prefix of its lines with those that it
 
 TEST_CASE("Wherever the process ends, a journal is a prefix of its lines, and the next process writes the rest once") {
   const Circumstances circumstances = kAllCircumstances[GENERATE(0, 1, 2, 3)];
-  const std::string start = GENERATE(0, 1) == 0 ? kTorn : kDamaged;
+  const std::string start = GENERATE(0, 1) == 0 ? kTorn : kLost;
   const TempFolder folder;
   const std::string path = folder.file("metrics.jsonl", start);
   const int killed = kill_at_each_call(

@@ -145,6 +145,19 @@ TEST_CASE("runs are compared by a validation loss, else by a loss", "[run_status
   for (const auto& [names, metric] : cases) CHECK(compared_metric(names) == metric);
 }
 
+TEST_CASE("a journal with a bad line in its middle is told, and a torn one is not", "[run_status]") {
+  const TempFolder temp;
+  const std::string run = made(temp.path(), "a", [](RunFolder&) {}), journal = run + "/current/metrics.jsonl";
+  const std::string line = R"({"v":1,"attempt":1,"epoch":1,"batch":0,"kind":"epoch","values":{"loss":0.5}})";
+  std::ofstream(journal) << line << "\nX" << line.substr(0, 20);
+  CHECK(status_of(run).damages.empty());
+  std::ofstream(journal) << line << "\nX" << line << "\n" << line << "\n";
+  const RunStatus status = status_of(run);
+  REQUIRE(status.damages.size() == 1);
+  CHECK(status.damages.front().find("line 2 is none, and 1 whole line stands behind it") != std::string::npos);
+  CHECK(status.epochs_done == 1);
+}
+
 TEST_CASE("a time is read back as it was written", "[run_status]") {
   for (const char* text : {"2026-01-02T03:04:05.678Z", "1999-12-31T23:59:59.999Z", "2000-02-29T00:00:00.000Z"})
     CHECK(time_text(parse_time(text).value()) == text);

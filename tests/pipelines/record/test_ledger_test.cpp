@@ -1,6 +1,8 @@
 // The ledger of the test set: each look has its number, whoever looks at the same time and whatever a crash has left.
 #include "record/ledger/test_ledger.hpp"
 #include "catch.hpp"
+#include "error_of.hpp"
+#include "made_run.hpp"
 #include "temp_folder.hpp"
 
 #include <fstream>
@@ -22,7 +24,7 @@ TestEntry look(const std::string& time, double loss) {
 
 TEST_CASE("a look at the test set is an entry with the next number", "[test_ledger]") {
   const TempFolder temp;
-  CHECK(read_test_ledger(temp.path()).empty());
+  CHECK(read_test_ledger(temp.path()).entries.empty());
   CHECK(consulted_text({}).empty());
   const auto once = add_to_test_ledger(temp.path(), look("2026-01-02T03:04:05.000Z", 0.1));
   REQUIRE(once.size() == 1);
@@ -41,11 +43,28 @@ TEST_CASE("a torn tail of the ledger is left out, and cut before the next entry"
   const TempFolder temp;
   add_to_test_ledger(temp.path(), look("first", 0.1));
   std::ofstream(temp.path() + "/test_ledger.jsonl", std::ios::app) << R"({"v":1,"attempt":0,"epoch":0,"ba)";
-  CHECK(read_test_ledger(temp.path()).size() == 1);
+  CHECK(read_test_ledger(temp.path()).entries.size() == 1);
   const auto all = add_to_test_ledger(temp.path(), look("second", 0.2));
   REQUIRE(all.size() == 2);
   CHECK(all.back().number == 2);
   CHECK(all.back().time == "second");
+}
+
+TEST_CASE("a look behind one that cannot be read is counted, and none is added or taken away", "[test_ledger]") {
+  const TempFolder temp;
+  const std::string path = temp.path() + "/test_ledger.jsonl";
+  for (const char* time : {"first", "second", "third"}) add_to_test_ledger(temp.path(), look(time, 0.1));
+  std::string text = text_of(path);
+  text.at(text.find("second") - 8) = '~';
+  std::ofstream(path) << text;
+  const TestLedger ledger = read_test_ledger(temp.path());
+  REQUIRE(ledger.entries.size() == 2);
+  CHECK(ledger.entries.back().time == "third");
+  CHECK(damage_text(temp.path(), ledger).find("line 2 is none, and 1 whole line stands behind it") !=
+        std::string::npos);
+  CHECK(error_of([&] { whole_test_ledger(temp.path()); }).name() == "journal-damaged");
+  CHECK(error_of([&] { add_to_test_ledger(temp.path(), look("fourth", 0.1)); }).name() == "journal-damaged");
+  CHECK(text_of(path) == text);
 }
 
 TEST_CASE("two who look at once get an entry each", "[test_ledger]") {
@@ -57,7 +76,7 @@ TEST_CASE("two who look at once get an entry each", "[test_ledger]") {
   for (std::thread& thread : threads) thread.join();
   std::set<std::string> times;
   std::int64_t number = 0;
-  for (const TestEntry& entry : read_test_ledger(temp.path())) {
+  for (const TestEntry& entry : read_test_ledger(temp.path()).entries) {
     CHECK(entry.number == ++number);
     times.insert(entry.time);
   }

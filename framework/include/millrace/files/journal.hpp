@@ -15,7 +15,7 @@
 namespace millrace {
 
 /// What a journal holds: whole lines, then perhaps a tail that a killed process, a full disk or a power cut left. The tail begins with the first
-/// line that is none; it may have whole lines behind that, for a power cut may lose an earlier part and keep a later one.
+/// line that is none. With whole lines behind that it is damage (files/journal_damage.hpp): nothing of it is cut, and who reads asks for it.
 struct JournalExtent {
   std::int64_t lines = 0;         ///< whole ones
   std::uint64_t whole_bytes = 0;  ///< where the tail begins
@@ -36,10 +36,10 @@ MILLRACE_EXPORT JournalExtent read_journal(const std::string& path,
 /// because bringing one to a disk takes as long as some training steps.
 class MILLRACE_EXPORT Journal {
  public:
-  /// Opens or makes it; its folder must be there. A torn tail is cut off; if that has more than a part of a last line, it is kept beside as
+  /// Opens or makes it; its folder must be there. A torn tail without a whole line is cut off; more than a part of a line is kept beside as
   /// "PATH.cut-1", -2, ... All that is then there has been brought to the disk, so that what `append` skips is not lost later.
   /// Throws Error of kind output: journal-in-use where another process has it open for appending (on file systems without locks a Claim has to see
-  /// to that), output-unwritable; journal-version, of kind data.
+  /// to that), output-unwritable; of kind data: journal-version, and journal-damaged where whole lines stand behind one that is none.
   explicit Journal(const std::string& path);
   ~Journal();
   Journal(const Journal&) = delete;

@@ -58,7 +58,7 @@ MILLRACE_EXPORT std::string why_not_stored(const KeptCheckpoint& kept, const std
 /// Those that are there, the newest first. `kept`: the oldest first.
 MILLRACE_EXPORT std::vector<KeptCheckpoint> stored_newest_first(const std::vector<KeptCheckpoint>& kept,
                                                                 const std::string& folder);
-/// The same from the journal in the run's folder; a run that has none keeps none. Throws what read_journal throws.
+/// The same from the journal in the run's folder; a run that has none keeps none. Throws what read_journal throws, and journal-damaged.
 MILLRACE_EXPORT std::vector<KeptCheckpoint> stored_newest_first(const std::string& folder);
 
 /// Reads it as read_checkpoint does. Throws as that does, and Error(checkpoint-foreign, data) where the file is another than the journal tells of.

@@ -1,10 +1,12 @@
 """`test`: a set that no training sees, evaluated when the run has ended, with a ledger of who has looked."""
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import unittest
 
+from npy_files import write_npy
 from program import PROGRAM, result_of, run
 
 TRAINED = """version: 1
@@ -92,6 +94,64 @@ class TestSet(unittest.TestCase):
             self.assertIn("consulted 3 times", page.read())
         listed, = result_of(self.command("runs", "--json"))["runs"]
         self.assertEqual(listed["test_set_consulted"], 3)
+
+    def test_a_look_behind_a_damaged_line_is_not_lost(self):
+        self.train()
+        for _ in range(3):
+            self.look_at()
+        path = f"{self.runs}/kept-1/test_ledger.jsonl"
+        with open(path, encoding="utf-8") as file:
+            lines = file.readlines()
+        lines[1] = lines[1].replace('"kind"', '"kinc"')
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(lines)
+        process = self.command("test", "kept-1")
+        self.assertEqual((process.returncode, process.stdout), (4, ""))
+        self.assertIn("error[journal-damaged]", process.stderr)
+        self.assertIn("line 2 is none, and 1 whole line stands behind it", process.stderr)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(file.readlines(), lines)
+        told = " ".join(self.command("report", "kept-1").stdout.split())
+        self.assertIn("consulted 2 times", told)
+        self.assertIn("line 2 is none, and 1 whole line stands behind it", told)
+        self.assertIn("warning[journal-damaged]", self.command("runs").stderr)
+
+    def write_test_rows(self, rows):
+        for name, column in (("x", 0), ("y", 1)):
+            write_npy(f"{self.runs}/{name}.npy", "f", [len(rows), 1], [row[column] for row in rows])
+
+    def test_a_look_at_other_data_is_told(self):
+        self.write_test_rows([(7, 15), (8, 17)])
+        source = f"{{stage: npy_loader, role: test, with: {{inputs: {self.runs}/x.npy, targets: {self.runs}/y.npy}}}}"
+        tested = TESTED.replace("{stage: table_source, role: test, with: {columns: {x: [7, 8], y: [15, 17]}}}", source)
+        self.train(TRAINED + tested.replace("final.x", "final.inputs").replace("final.y", "final.targets"))
+        for _ in range(2):
+            process = self.command("test", "kept-1")
+            self.assertEqual(process.returncode, 0, process.stderr)
+            self.assertNotIn("warning", process.stderr)
+        self.write_test_rows([(7, 15), (8, 18)])
+        process = self.command("test", "kept-1")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        said = "looks 1, 2 were at other data, or with another config, than the last"
+        self.assertIn("warning[test-set-changed]: " + said, process.stderr)
+        self.assertIn(said, " ".join(self.command("report", "kept-1").stdout.split()))
+        digests = [line["values"]["test_set_sha256"] for line in self.ledger()]
+        self.assertEqual((digests[0] == digests[1], digests[1] == digests[2]), (True, False))
+
+    def test_a_checkpoint_of_another_run_is_refused(self):
+        self.train()
+        self.train(TRAINED + TESTED, "--set", "seed=4")
+        name = "attempts/1/checkpoints/epoch-0004.safetensors"
+        process = self.command("test", "kept-1", "--checkpoint", f"{self.runs}/kept-2/{name}")
+        self.assertEqual((process.returncode, process.stdout), (4, ""))
+        self.assertIn("error[checkpoint-foreign]", process.stderr)
+        self.assertIn("it is one of run `", process.stderr)
+        self.assertFalse(os.path.exists(f"{self.runs}/kept-1/test_ledger.jsonl"))
+        shutil.copy(f"{self.runs}/kept-2/{name}", f"{self.runs}/copy.safetensors")
+        process = self.command("test", "kept-1", "--checkpoint", f"{self.runs}/copy.safetensors")
+        self.assertIn("error[checkpoint-foreign]", process.stderr)
+        self.assertEqual(self.look_at("--checkpoint", f"{self.runs}/kept-1/{name}")["consulted"], 1)
+        self.assertEqual(self.command("test", "kept-2", "--checkpoint", f"{self.runs}/copy.safetensors").returncode, 0)
 
     def test_runs_are_compared_by_it(self):
         self.train()
