@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -71,6 +72,15 @@ void become_past_run(CheckedConfig& checked, const std::string& folder) {
                      "put it back as it was: what would be computed from what is here now is another run");
 }
 
+std::uint32_t last_past_epoch(const std::string& folder) {
+  std::uint32_t told = 0;
+  for (const Metrics& epoch : read_past_run_to_damage((fs::path(folder) / run_parts::kMetrics).string()).epochs)
+    told = std::max(told, epoch.epoch);
+  if (told == 0) return UINT32_MAX;
+  return is_finished(folder) ? told : told + 1;
+}
+
+// Weights that the run has restored at its end are alone: nothing goes on from them.
 PastStates states_before(const std::string& folder, const CheckedConfig& checked, const ValidatedGraph& slice,
                          std::uint32_t epoch, bool in_epoch) {
   PastStates past{{}, epoch, "", "from the seed", {}};
@@ -80,7 +90,7 @@ PastStates states_before(const std::string& folder, const CheckedConfig& checked
   const std::string journal = (fs::path(folder) / run_parts::kMetrics).string();
   const PastRun run = read_past_run_to_damage(journal);
   if (run.damage) past.refused.push_back(damage_text(journal, *run.damage));
-  for (const KeptCheckpoint& kept : stored_checkpoints(run, folder))
+  for (const KeptCheckpoint& kept : stored_newest_first(run.checkpoints, folder))
     if (lies_before(kept.position, epoch, in_epoch) && take(kept, run, folder, checked.graph, past)) break;
   if (past.states.empty()) require_own_beginning(folder, past);
   return past;

@@ -19,6 +19,10 @@ std::unique_ptr<CheckedConfig> check_config_of(const std::string& folder, Config
 /// plugins or class of bits are not what they were. A config with errors stays one.
 void become_past_run(CheckedConfig& checked, const std::string& folder);
 
+/// The last epoch that the run in `folder` can be asked for: the last that it has told, and one more where it has not come to its end. UINT32_MAX where it has
+/// told of none, which a run does that measures nothing.
+std::uint32_t last_past_epoch(const std::string& folder);
+
 /// Where the computing of a part begins.
 struct PastStates {
   std::vector<NodeState> states;  ///< to be loaded into nodes of those names; empty: from the seed

@@ -69,8 +69,13 @@ std::optional<Position> position_of(const std::string& text) {
   return at;
 }
 
-void require_epoch(const Position& at, const ValidatedGraph& whole) {
-  if (at.epoch <= whole.epochs) return;
+void require_epoch(const Position& at, const ValidatedGraph& whole, const std::string& run) {
+  const std::uint32_t past = run.empty() ? UINT32_MAX : last_past_epoch(run);
+  if (at.epoch <= std::min(whole.epochs, past)) return;
+  if (past < whole.epochs)
+    throw Error(ErrorKind::usage, "no-such-epoch",
+                fmt::format("--at {}:{}: the run has come to epoch {} of {}", at.epoch, at.batch, past, whole.epochs),
+                "a config instead of the run computes any epoch from the seed");
   throw Error(ErrorKind::usage, "no-such-epoch",
               fmt::format("--at {}:{}: the config has {}", at.epoch, at.batch, counted(whole.epochs, "epoch")),
               fmt::format("`--set epochs={}` lets it have more", at.epoch));
@@ -241,7 +246,7 @@ int act_peek(const PeekOptions& given) {
   const ChosenPort chosen = choose(*checked, options, run);
   if (checked->diagnostics.has_errors()) return report_errors(*checked, options);
   const Position at = position_of(options.at).value_or(Position{});
-  require_epoch(at, checked->graph);
+  require_epoch(at, checked->graph, run);
   Diagnostics diagnostics;
   ValidatedGraph slice = slice_for(*checked, chosen, at, diagnostics);
   if (!tell_checked(diagnostics, options)) return diagnostics.exit_code();

@@ -141,6 +141,22 @@ class PeekRun(unittest.TestCase):
             self.assertIn("error[resume-differs]", process.stderr)
             self.assertNotIn("--other-bits", process.stderr)
 
+    def test_an_epoch_that_the_run_has_not_had_is_refused(self):
+        with open(f"{self.at}/ended.yaml", "w", encoding="utf-8") as file:
+            file.write(CONFIG.replace("name: kept", "name: ended").replace("{last: 30}", "{last: 3}").replace(f"epochs: {EPOCHS}", "epochs: 40") +
+                       "  try:     {stage: evaluator, in: {data: others, model: learn.model}, with: {metrics: [loss]}}\n"
+                       "  stop:    {stage: early_stop, in: try.metrics, with: {metric: loss, patience: 1, min_delta: 1000}}\n")
+        process = run("ended.yaml", "--runs", "runs", "--json", cwd=self.at)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        last = result_of(process)["epochs"][-1]
+        self.assertLess(last["epoch"], 40)
+        process = run("peek", "ended-1", "try.metrics", "--at", f"{last['epoch']}:1", "--json", "--runs", "runs", cwd=self.at)
+        self.assertEqual((process.returncode, process.stderr), (0, ""))  # the weights that it has restored are nothing to go on from
+        self.assertEqual(result_of(process)["metrics"]["loss"], last["val_loss"])
+        process = run("peek", "ended-1", "try.metrics", "--at", f"{last['epoch'] + 1}:1", "--runs", "runs", cwd=self.at)
+        self.assertEqual(process.returncode, 2, process.stderr)
+        self.assertIn(f"error[no-such-epoch]: --at {last['epoch'] + 1}:1: the run has come to epoch {last['epoch']} of 40", process.stderr)
+
     def test_a_run_stays_as_it_is(self):
         before = sorted((path, os.path.getsize(path)) for path in glob.glob(f"{self.at}/runs/**", recursive=True))
         self.seen("runs/kept-2", "learn.metrics", "--at", "3:1")
