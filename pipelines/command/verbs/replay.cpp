@@ -74,7 +74,7 @@ void tell_other_plugin(const Capsule& capsule, const ValidatedGraph& graph) {
 std::string place_text(const Capsule& capsule) {
   if (capsule.call == "open") return "when it was opened";
   return capsule.at.batch > 0 ? fmt::format("in epoch {}, batch {}", capsule.at.epoch, capsule.at.batch)
-                              : fmt::format("in epoch {}, packet {}", capsule.at.epoch, capsule.at.packet + 1);
+                              : fmt::format("in epoch {}, packet {}", capsule.at.epoch, capsule.at.packet);
 }
 
 /// Whether the state is that of just before the call.
@@ -128,6 +128,10 @@ int tell(const RunReport& report, const Capsule& capsule, const std::string& sta
     differs(capsule, fmt::format("the call has failed with error[{}]: {}", failure->name, failure->message), state);
   RunReport same = report;
   same.failures = {*failure};
+  RunFailure& told = same.failures.front();  // at the place that the run has told, not at that in the slice
+  told.epoch = capsule.at.epoch;
+  told.packet = capsule.at.packet;
+  told.batch = capsule.at.batch;
   tell_run(same, options);
   write_note(
       fmt::format("{} as in the run, {}{}{}\n",

@@ -85,7 +85,7 @@ void CapsuleKeeper::keep(const FailedCall& call, Kept& kept) try {
   kept.why = obstacle(call);
   if (!kept.why.empty()) return;
   const std::string name = fmt::format("{}-{}-{}", file_name_of(call.node.name), call.failure.epoch,
-                                       call.failure.batch > 0 ? call.failure.batch : call.failure.packet + 1);
+                                       call.failure.batch > 0 ? call.failure.batch : call.failure.packet);
   write_capsule(folder_, name, capsule_of(graph_, call), call.inputs);
   kept.path = (std::filesystem::path(folder_) / name).string();
 } catch (...) {

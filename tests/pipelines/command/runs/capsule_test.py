@@ -54,14 +54,16 @@ class Capsules(unittest.TestCase):
 
     def test_a_transform_throws_the_same_alone(self):
         process = self.fails(tensor_config("faulty_odd_batch"), "--threads", "4")
-        self.assertEqual(self.capsules(), [f"{self.at}/runs/fails-1/attempts/1/capsules/odd-1-4"])
+        self.assertEqual(self.capsules(), [f"{self.at}/runs/fails-1/attempts/1/capsules/odd-1-3"])
         self.assertIn("error[row-count]", process.stderr)
-        self.assertIn("once more, alone: pipeline-run replay runs/fails-1/attempts/1/capsules/odd-1-4", process.stderr)
+        self.assertIn("once more, alone: pipeline-run replay runs/fails-1/attempts/1/capsules/odd-1-3", process.stderr)
+        self.assertIn("in node `odd` (stage faulty_odd_batch), epoch 1, packet 3", process.stderr)
         for word in (self.capsules()[0], "last", "fails-1"):
             again = self.replay(word)
             self.assertEqual(again.returncode, process.returncode, again.stderr)
             self.assertIn("error[row-count]: rows come in fours", again.stderr)
-            self.assertIn("the same error as in the run, in epoch 1, packet 4", again.stderr)
+            self.assertIn("the same error as in the run, in epoch 1, packet 3", again.stderr)
+            self.assertIn("in node `odd` (stage faulty_odd_batch), epoch 1, packet 3", again.stderr)
         self.assertEqual(result_of(self.replay("last", "--json"))["errors"][0]["name"], "row-count")
 
     def test_it_holds_what_the_call_was_given(self):
