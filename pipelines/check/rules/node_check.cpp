@@ -12,10 +12,18 @@
 namespace millrace::pipelines {
 namespace {
 
+/// Those that a config can name.
+std::vector<std::string> stage_names(const StageRegistry& registry) {
+  std::vector<std::string> names = registry.names();
+  std::erase_if(names, [](const std::string& name) { return name.starts_with('('); });
+  return names;
+}
+
 // A name that is like no other is that of a plugin's stage more often than a slip.
 std::string help_for_stage(const std::string& stage, const StageRegistry& registry) {
-  std::string help = did_you_mean(stage, registry.names(), "stages");
-  if (!meant_by(stage, registry.names()).empty() || !said_of(stage).empty()) return help;
+  const std::vector<std::string> names = stage_names(registry);
+  std::string help = did_you_mean(stage, names, "stages");
+  if (!meant_by(stage, names).empty() || !said_of(stage).empty()) return help;
   return fmt::format(
       "one of a plugin is loaded with --plugin FILE.so; `pipeline-run stages {} --why` says where it was looked for; "
       "{}",

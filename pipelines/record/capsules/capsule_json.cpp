@@ -3,6 +3,7 @@
 
 #include "config/params/param_json.hpp"
 #include "record/environment/run_info_json.hpp"
+#include "record/folder/record_json.hpp"
 #include "record/folder/small_file.hpp"
 #include "spec_json.hpp"
 
@@ -37,14 +38,36 @@ void require_plain_name(const std::string& file) {
     throw std::invalid_argument("no name of a file: " + file);
 }
 
+/// Sets `to`. Throws what is wrong with the member, by its name.
+template <class T>
+void take(const Json& json, const char* key, T& to) try {
+  json.at(key).get_to(to);
+} catch (const Json::exception&) {
+  throw std::invalid_argument(json.contains(key) ? fmt::format("its `{}` is not what a run writes there", key)
+                                                 : fmt::format("it has no `{}`", key));
+}
+
+template <class T>
+T taken(const Json& json, const char* key) {
+  T value{};
+  take(json, key, value);
+  return value;
+}
+
+/// Without the name of a class of the library that reads.
+std::string plain(const std::string& what) {
+  const std::size_t end = what.starts_with("[json.exception") ? what.find("] ") : std::string::npos;
+  return end == std::string::npos ? what : what.substr(end + 2);
+}
+
 CapsuleInput input_of(const Json& json, std::uint32_t epoch) {
-  CapsuleInput input{json.at("port"),
-                     port_of(json.at("spec")),
-                     json.at("rows"),
-                     json.at("first_row"),
-                     json.at("last_in_epoch"),
-                     json.at("ids").get<std::vector<std::uint64_t>>(),
-                     json.at("files").get<std::vector<std::string>>(),
+  CapsuleInput input{taken<std::string>(json, "port"),
+                     port_of(taken<Json>(json, "spec")),
+                     taken<std::int64_t>(json, "rows"),
+                     taken<std::uint64_t>(json, "first_row"),
+                     taken<bool>(json, "last_in_epoch"),
+                     taken<std::vector<std::uint64_t>>(json, "ids"),
+                     taken<std::vector<std::string>>(json, "files"),
                      {}};
   for (const std::string& file : input.files) require_plain_name(file);
   if (input.rows < 0 || (input.spec.kind == PortKind::data && input.files.size() != input.spec.fields.size()) ||
@@ -66,11 +89,11 @@ Json json_of(const Problem& error) {
 }
 
 Problem problem_of(const Json& json) {
-  Problem problem{.kind = static_cast<ErrorKind>(json.at("kind").get<int>())};
-  problem.name = json.at("name");
-  problem.message = json.at("message");
-  problem.help = json.at("help");
-  problem.notes = json.at("notes").get<std::vector<std::string>>();
+  Problem problem{.kind = static_cast<ErrorKind>(taken<int>(json, "kind"))};
+  take(json, "name", problem.name);
+  take(json, "message", problem.message);
+  take(json, "help", problem.help);
+  take(json, "notes", problem.notes);
   return problem;
 }
 
@@ -78,33 +101,47 @@ Json json_of(const NodeSeed& seed) {
   return {{"purpose", seed.purpose}, {"seed", seed.seed}, {"number", seed.number}, {"own", seed.is_own}};
 }
 
-NodeSeed seed_of(const Json& json) { return {json.at("purpose"), json.at("seed"), json.at("number"), json.at("own")}; }
+NodeSeed seed_of(const Json& json) {
+  NodeSeed seed;
+  take(json, "purpose", seed.purpose);
+  take(json, "seed", seed.seed);
+  take(json, "number", seed.number);
+  take(json, "own", seed.is_own);
+  return seed;
+}
 
 UsedPlugin plugin_of(const Json& json) {
-  return {json.at("name"), json.at("version"), json.at("file"), json.at("sha256"), {}};
+  return {taken<std::string>(json, "name"),
+          taken<std::string>(json, "version"),
+          taken<std::string>(json, "file"),
+          taken<std::string>(json, "sha256"),
+          {}};
 }
 
 Capsule capsule_of(const Json& json) {
-  if (json.at("format") != kCapsuleFormat) throw std::invalid_argument("a capsule of another release");
+  if (taken<Json>(json, "format") != kCapsuleFormat) throw std::invalid_argument("a capsule of another release");
   Capsule capsule;
-  capsule.node = json.at("node");
-  capsule.stage = json.at("stage");
-  capsule.call = json.at("call");
+  take(json, "node", capsule.node);
+  take(json, "stage", capsule.stage);
+  take(json, "call", capsule.call);
   if (json.contains("plugin")) capsule.plugin = plugin_of(json["plugin"]);
-  capsule.params = param_of(json.at("parameters"));
-  capsule.seed = json.at("seed");
-  for (const Json& seed : json.at("draws")) capsule.seeds.push_back(seed_of(seed));
-  capsule.epochs = json.at("epochs");
-  capsule.device = json.at("device");
-  capsule.isolated = json.at("isolated");
-  capsule.timeout = json.at("timeout");
-  capsule.rank = json.at("rank");
-  capsule.ranks = json.at("ranks");
-  capsule.folder = json.at("folder");
-  capsule.millrace = json.at("millrace");
-  capsule.at = {json.at("position").at("epoch"), json["position"].at("packet"), json["position"].at("batch")};
-  capsule.error = problem_of(json.at("error"));
-  for (const Json& input : json.at("inputs")) capsule.inputs.push_back(input_of(input, capsule.at.epoch));
+  capsule.params = param_of(taken<Json>(json, "parameters"));
+  take(json, "seed", capsule.seed);
+  for (const Json& seed : taken<Json>(json, "draws")) capsule.seeds.push_back(seed_of(seed));
+  take(json, "epochs", capsule.epochs);
+  take(json, "device", capsule.device);
+  take(json, "isolated", capsule.isolated);
+  take(json, "timeout", capsule.timeout);
+  take(json, "rank", capsule.rank);
+  take(json, "ranks", capsule.ranks);
+  take(json, "folder", capsule.folder);
+  take(json, "millrace", capsule.millrace);
+  const Json position = taken<Json>(json, "position");
+  take(position, "epoch", capsule.at.epoch);
+  take(position, "packet", capsule.at.packet);
+  take(position, "batch", capsule.at.batch);
+  capsule.error = problem_of(taken<Json>(json, "error"));
+  for (const Json& input : taken<Json>(json, "inputs")) capsule.inputs.push_back(input_of(input, capsule.at.epoch));
   return capsule;
 }
 
@@ -137,11 +174,14 @@ std::string capsule_text(const Capsule& capsule) {
 
 Capsule read_capsule(const std::string& folder) try {
   const std::string text = content_of((std::filesystem::path(folder) / kCapsuleFile).string());
-  return capsule_of(Json::parse(text));
+  const Json json = record_json(text);
+  if (json.is_discarded()) throw std::invalid_argument("it is no JSON");
+  return capsule_of(json);
 } catch (const std::exception& why) {
-  throw Error(ErrorKind::data, "capsule-unreadable",
-              fmt::format("`{}/{}` cannot be read as what a run has written: {}", folder, kCapsuleFile, why.what()),
-              "a run that fails names its capsule: `pipeline-run replay FOLDER`");
+  throw Error(
+      ErrorKind::data, "capsule-unreadable",
+      fmt::format("`{}/{}` cannot be read as what a run has written: {}", folder, kCapsuleFile, plain(why.what())),
+      "a run that fails names its capsule: `pipeline-run replay FOLDER`");
 }
 
 }  // namespace millrace::pipelines

@@ -127,19 +127,34 @@ class Capsules(unittest.TestCase):
         self.assertEqual(again.returncode, 2)
         self.assertIn("error[no-capsule]", again.stderr)
 
+    def test_a_stage_that_is_not_there_is_told_with_those_that_are(self):
+        self.fails(tensor_config("faulty_odd_batch"))
+        path = f"{self.capsules()[0]}/capsule.json"
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        for stage in ("faulty_old_batch", "recorded"):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text.replace('"stage": "faulty_odd_batch"', f'"stage": "{stage}"'))
+            again = self.replay("last")
+            self.assertEqual(again.returncode, 3, again.stderr)
+            self.assertIn(f"error[unknown-stage]: `{stage}`", again.stderr)
+            self.assertNotIn("(recorded)", again.stderr)
+
     def test_what_is_not_whole_is_refused(self):
         self.fails(tensor_config("faulty_odd_batch"))
         whole = self.capsules()[0]
         with open(f"{whole}/capsule.json", encoding="utf-8") as file:
             text = file.read()
         for before, after in ((text, text[:len(text) // 2]), ('"in.npy"', '"../../in.npy"'), ('"format": 1', '"format": 9'),
-                              ('"rows": 6', '"rows": 60000'), ('"rows": 6', '"rows": -6'), ('"f32"', '"f99"')):
+                              ('"rows": 6', '"rows": 60000'), ('"rows": 6', '"rows": -6'), ('"f32"', '"f99"'),
+                              ('"draws"', '"drawn"'), ('"seed": 3', '"seed": "x"'), ('"packet"', '"pocket"'), ('"dtype"', '"type"'), (text, "[1]"), (text, 9000 * "[{\"a\": " + "1")):
             copy = shutil.copytree(whole, f"{self.at}/copy")
             with open(f"{copy}/capsule.json", "w", encoding="utf-8") as file:
                 file.write(text.replace(before, after))
             again = self.replay(copy)
             self.assertEqual(again.returncode, 4, again.stderr)
             self.assertIn("error[capsule-unreadable]", again.stderr)
+            self.assertNotIn("json.exception", again.stderr)
             shutil.rmtree(copy)
         with open(f"{whole}/inputs/in.npy", "r+b") as file:
             file.truncate(os.path.getsize(f"{whole}/inputs/in.npy") - 1)
