@@ -85,8 +85,18 @@ bool is_exact(const NodeState& state, const Capsule& capsule) {
   return at.epoch == capsule.at.epoch && !capsule.inputs.empty() && capsule.inputs.front().first_row == at.row;
 }
 
-std::string state_text(const Capsule& capsule, const std::optional<NodeState>& state) {
-  if (!state) return "";
+/// Whether the stage had come to a state by then, for which nothing was saved.
+bool lacks_state(const Capsule& capsule, const ValidatedGraph& slice) {
+  return capsule.at.packet > 0 && std::any_of(slice.nodes.begin(), slice.nodes.end(), [&](const ValidatedNode& node) {
+           return node.name == capsule.node && node.info->spec.state() != StateKind::stateless;
+         });
+}
+
+std::string state_text(const Capsule& capsule, const std::optional<NodeState>& state, const ValidatedGraph& slice) {
+  if (!state)
+    return lacks_state(capsule, slice)
+               ? "without the state that it had in the run: no checkpoint was there to take it from"
+               : "";
   const std::string where = state->position.is_epoch_end ? fmt::format("behind epoch {}", state->position.epoch)
                                                          : fmt::format("behind batch {} of epoch {}",
                                                                        state->position.batch, state->position.epoch);
@@ -152,7 +162,7 @@ int act_replay(const ReplayOptions& options) {
   if (!tell_checked(diagnostics, options)) return diagnostics.exit_code();
   tell_other_plugin(capsule, slice);
   std::optional<NodeState> state = read_capsule_state(folder, capsule.node);
-  const std::string text = state_text(capsule, state);
+  const std::string text = state_text(capsule, state, slice);
   SliceRun with{{}, {}, nullptr, true};
   if (state) with.loaded.push_back(std::move(*state));
   return tell(run_slice(slice, std::move(with), options), capsule, text, options);

@@ -103,6 +103,7 @@ class Capsules(unittest.TestCase):
         again = self.replay("last")
         self.assertEqual(again.returncode, 1, again.stderr)
         self.assertIn("error[replay-differs]: the call has not failed; in the run node `learn` has thrown error[diverged]", again.stderr)
+        self.assertIn("= note: here the stage began without the state that it had in the run", again.stderr)
 
     def test_a_saved_state_is_in_it(self):
         config = trainer_config([1e-29] * 30, 1e-3).replace("epochs: 2", "epochs: 1")
