@@ -74,7 +74,7 @@ std::string passed_text(const AuditedNode& node) {
 std::string text_of(const Audit& audit) {
   std::string text;
   for (const AuditedNode& node : audit.nodes)
-    if (node.faults.empty() && node.declared.unknown.empty()) text += passed_text(node);
+    if (audit.counts() && node.faults.empty() && node.declared.unknown.empty()) text += passed_text(node);
   if (audit.inherited > 0)
     text += fmt::format("  {} of the parent are audited there\n", counted(audit.inherited, "epoch"));
   return text;

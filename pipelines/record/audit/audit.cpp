@@ -108,9 +108,9 @@ std::uint32_t last_ended(const ByEpoch& told) {
 }  // namespace
 
 bool Audit::has_passed() const {
-  return damage.empty() && changed.empty() && !proves_nothing() &&
-         std::all_of(nodes.begin(), nodes.end(),
-                     [](const AuditedNode& node) { return node.faults.empty() && node.declared.unknown.empty(); });
+  return counts() && std::all_of(nodes.begin(), nodes.end(), [](const AuditedNode& node) {
+           return node.faults.empty() && node.declared.unknown.empty();
+         });
 }
 
 Audit audit_of(const ValidatedGraph& graph, const std::vector<JournalLine>& lines, const TrainedEpochs& trained) {

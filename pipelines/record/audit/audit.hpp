@@ -47,6 +47,8 @@ struct Audit {
 
   /// Nothing is proved of a run without an epoch, unless none was to be trained.
   bool proves_nothing() const { return epochs == 0 && planned > inherited; }
+  /// Whether what its nodes come to says anything: the journal is whole, and config and data are those that it was written with.
+  bool counts() const { return damage.empty() && changed.empty() && !proves_nothing(); }
   bool has_passed() const;
 };
 

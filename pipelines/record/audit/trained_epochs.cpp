@@ -35,7 +35,7 @@ std::uint32_t last_in_summary(const fs::path& path) {
   return last;
 }
 
-// "epoch-0003.safetensors" is written when epoch 3 has ended.
+// "epoch-0003.safetensors" is written when the journal has the line of epoch 3.
 std::uint32_t last_of_checkpoints(const fs::path& folder) {
   std::uint32_t last = 0;
   std::error_code failed;
@@ -64,11 +64,12 @@ std::uint32_t inherited_by(const fs::path& folder) {
 
 }  // namespace
 
+// The summary of an attempt that was stopped or has failed lists epochs, too, that had not been evaluated when it ended.
 TrainedEpochs trained_epochs(const std::string& folder) {
   const fs::path path(folder), current = path / run_parts::kCurrent;
-  return {whole_in(json_in(path / run_parts::kEnvironment), "epochs"), inherited_by(path),
-          std::max({last_in_summary(path / run_parts::kSummary), last_in_summary(current / run_parts::kSummary),
-                    last_of_checkpoints(current / run_parts::kCheckpoints)})};
+  return {
+      whole_in(json_in(path / run_parts::kEnvironment), "epochs"), inherited_by(path),
+      std::max(last_in_summary(path / run_parts::kSummary), last_of_checkpoints(current / run_parts::kCheckpoints))};
 }
 
 }  // namespace millrace::pipelines

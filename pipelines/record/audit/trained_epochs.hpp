@@ -12,7 +12,7 @@ struct TrainedEpochs {
   std::uint32_t last = 0;       ///< that has ended for certain; a journal may tell of later ones
 };
 
-/// By the summary of the run, else of its attempt; of one that was killed, by the checkpoints of that attempt. What cannot be read says nothing.
+/// By the summary of a run that has finished; of another by the checkpoints of its attempt at the end of an epoch. What cannot be read says nothing.
 TrainedEpochs trained_epochs(const std::string& folder);
 
 }  // namespace millrace::pipelines
