@@ -16,7 +16,7 @@ Option checkpoint_option(std::function<void(VerbOptions&, const std::string&)> s
       .name = "checkpoint",
       .kind = ValueKind::file,
       .placeholder = "FILE",
-      .help = "last (what the run ended with), best (by what `keep` monitors, else val_loss), or a file; default last",
+      .help = "last (what the run ended with), best (by keep.monitor, else val_loss), or FILE",
       .example = "best",
       .choices = {kLastCheckpoint, kBestCheckpoint},
       .store = std::move(store)};

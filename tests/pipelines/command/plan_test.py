@@ -22,7 +22,13 @@ class Canonical(unittest.TestCase):
         self.assertEqual(text, json.dumps(json.loads(text), sort_keys=True, separators=(",", ":")) + "\n")
 
     def test_two_runs_give_one_text(self):
-        self.assertEqual(run("plan", TINY, "--json").stdout, run("plan", TINY, "--json").stdout)
+        """But for what the process takes by itself, which is measured, and the sum with it."""
+        texts = set()
+        for _ in range(5):
+            plan = result_of(run("plan", TINY, "--json"))
+            del plan["memory_bound_bytes"], plan["memory_of_process"]["program"]
+            texts.add(json.dumps(plan))
+        self.assertEqual(len(texts), 1)
 
     def test_anybody_can_compute_the_digest(self):
         plan = result_of(run("plan", TINY, "--json"))
