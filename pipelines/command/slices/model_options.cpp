@@ -12,14 +12,13 @@
 namespace millrace::pipelines {
 
 Option checkpoint_option(std::function<void(VerbOptions&, const std::string&)> store) {
-  return {
-      .name = "checkpoint",
-      .kind = ValueKind::file,
-      .placeholder = "FILE",
-      .help = "last (what the run ended with), best (by keep.monitor, else val_loss), or FILE",
-      .example = "best",
-      .choices = {kLastCheckpoint, kBestCheckpoint},
-      .store = std::move(store)};
+  return {.name = "checkpoint",
+          .kind = ValueKind::file,
+          .placeholder = "FILE",
+          .help = "last (what the run ended with), best (keep.monitor, else val_loss), or FILE",
+          .example = "best",
+          .choices = {kLastCheckpoint, kBestCheckpoint},
+          .store = std::move(store)};
 }
 
 Option model_option(std::function<void(VerbOptions&, const std::string&)> store) {

@@ -74,8 +74,9 @@ void become_past_run(CheckedConfig& checked, const std::string& folder) {
 
 std::uint32_t last_past_epoch(const std::string& folder) {
   std::uint32_t told = 0;
-  for (const Metrics& epoch : read_past_run_to_damage((fs::path(folder) / run_parts::kMetrics).string()).epochs)
-    told = std::max(told, epoch.epoch);
+  const PastRun run = read_past_run_to_damage((fs::path(folder) / run_parts::kMetrics).string());
+  if (run.damage) return UINT32_MAX;  // how far it has come stands behind the damage
+  for (const Metrics& epoch : run.epochs) told = std::max(told, epoch.epoch);
   if (told == 0) return UINT32_MAX;
   return is_finished(folder) ? told : told + 1;
 }
