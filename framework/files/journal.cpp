@@ -25,10 +25,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kPieceBytes = std::size_t{1} << 18;
 
-static_assert(kMaxJournalLineBytes == kMostScannedBytes);
-
-JournalExtent extent_of(const JournalScan& scan) { return {scan.lines, scan.whole_bytes, scan.torn_bytes}; }
-
 using Parse = bool (&)(std::string_view, JournalLine&);
 
 // A line does not know which file it is from.
@@ -51,7 +47,7 @@ JournalExtent read_journal(const std::string& path, const std::function<void(con
     each(line);
     return true;
   };
-  return extent_of(scan_journal(0, file.bytes(), read_at, take));
+  return scan_journal(0, file.bytes(), read_at, take).extent;
 }
 
 struct Journal::State {
@@ -59,7 +55,7 @@ struct Journal::State {
       : path(file_path), file(file_path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW) {
     require_own_file();
     const JournalScan there = scan_places();
-    found = extent_of(there);
+    found = there.extent;
     if (there.has_bad_line) {
       require_no_lines_behind();
       keep_tail();
@@ -91,7 +87,7 @@ struct Journal::State {
   // A look at a test set, say, is not undone because the line before it cannot be read.
   void require_no_lines_behind() const {
     const auto read_at = [&](std::uint64_t offset, std::span<char> out) { return file.read_at(offset, out); };
-    const auto damage = journal_damage(file.bytes(), read_at, {found.lines, found.whole_bytes});
+    const auto damage = journal_damage(file.bytes(), read_at, found);
     if (damage) throw journal_damaged(path, *damage);
   }
 

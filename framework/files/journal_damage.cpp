@@ -34,7 +34,8 @@ bool is_whole_line(std::string_view text, JournalLine& line) try {
 }  // namespace
 
 // A tail that was the beginning of a line when it was read, and whose writer has gone on since, begins with a whole one.
-std::optional<JournalDamage> journal_damage(std::uint64_t bytes, const ReadJournalAt& read_at, JournalTaken taken,
+std::optional<JournalDamage> journal_damage(std::uint64_t bytes, const ReadJournalAt& read_at,
+                                            const JournalExtent& taken,
                                             const std::function<void(const JournalLine&)>& behind) {
   JournalDamage damage{taken.lines + 1, 0};
   bool is_first = true, was_torn = false;
@@ -51,12 +52,12 @@ std::optional<JournalDamage> journal_damage(std::uint64_t bytes, const ReadJourn
     const JournalScan scan = scan_journal(at, bytes, read_at, take);
     if (!scan.has_bad_line) break;
     is_first = false;  // one that is too long
-    at = next_line(at + scan.whole_bytes, read_at);
+    at = next_line(at + scan.extent.whole_bytes, read_at);
   }
   return damage.whole_behind > 0 ? std::optional(damage) : std::nullopt;
 }
 
-std::optional<JournalDamage> journal_damage(const std::string& path, JournalTaken taken,
+std::optional<JournalDamage> journal_damage(const std::string& path, const JournalExtent& taken,
                                             const std::function<void(const JournalLine&)>& behind) {
   InputFile file(path);
   const auto read_at = [&](std::uint64_t offset, std::span<char> out) {

@@ -11,17 +11,17 @@ constexpr std::size_t kScannedBytes = std::size_t{1} << 18;
 
 // Takes the lines that end in `buffer`, whose first `known` bytes have no newline, and removes them from it.
 bool take_lines(std::string& buffer, std::size_t known, const std::function<bool(std::string_view)>& take,
-                JournalScan& scan) {
+                JournalExtent& extent) {
   std::size_t begin = 0;
   for (std::size_t end = buffer.find('\n', known); end != std::string::npos; end = buffer.find('\n', begin)) {
     const std::string_view line = std::string_view(buffer).substr(begin, end - begin);
-    if (line.size() >= kMostScannedBytes || !take(line)) return false;
+    if (line.size() >= kMaxJournalLineBytes || !take(line)) return false;
     begin = end + 1;
-    scan.whole_bytes += line.size() + 1;
-    ++scan.lines;
+    extent.whole_bytes += line.size() + 1;
+    ++extent.lines;
   }
   buffer.erase(0, begin);
-  return buffer.size() < kMostScannedBytes;
+  return buffer.size() < kMaxJournalLineBytes;
 }
 
 }  // namespace
@@ -38,9 +38,9 @@ JournalScan scan_journal(std::uint64_t first, std::uint64_t file_bytes,
     got = read_at(first + read, std::span(buffer).subspan(known));
     buffer.resize(known + got);
     read += got;
-    scan.has_bad_line = !take_lines(buffer, known, take, scan);
+    scan.has_bad_line = !take_lines(buffer, known, take, scan.extent);
   }
-  scan.torn_bytes = std::max(read, file_bytes - std::min(first, file_bytes)) - scan.whole_bytes;
+  scan.extent.torn_bytes = std::max(read, file_bytes - std::min(first, file_bytes)) - scan.extent.whole_bytes;
   return scan;
 }
 

@@ -1,6 +1,8 @@
 // Goes through a file line by line, in pieces of a fixed size: for journals, whichever way they are opened.
 #pragma once
 
+#include <millrace/files/journal_line.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -10,13 +12,9 @@
 namespace millrace {
 
 struct JournalScan {
-  std::int64_t lines = 0;  ///< that were taken
-  std::uint64_t whole_bytes = 0, torn_bytes = 0;
+  JournalExtent extent;
   bool has_bad_line = false;  ///< the tail is more than a part of a line
 };
-
-/// As kMaxJournalLineBytes, which journal.cpp sees to.
-inline constexpr std::size_t kMostScannedBytes = std::size_t{1} << 20;
 
 /// From byte `first` on to the first line that `take` refuses or that is too long; that is where the tail begins.
 JournalScan scan_journal(std::uint64_t first, std::uint64_t file_bytes,

@@ -18,19 +18,6 @@
 namespace millrace::pipelines {
 namespace {
 
-CheckpointModel model_of(const ValidatedNode& trainer) {
-  CheckpointModel model{trainer.name, nullptr};
-  for (const auto& [name, port] : trainer.outputs)
-    if (port.model) model.model = port.model;
-  return model;
-}
-
-Loss loss_of(const ValidatedNode& trainer) {
-  for (const auto& [name, port] : trainer.outputs)
-    if (port.kind == PortKind::model) return port.loss;
-  return Loss::mse;
-}
-
 std::vector<KeptCheckpoint> candidates(const std::string& folder, bool is_best) {
   const PastRun past = read_past_run((std::filesystem::path(folder) / run_parts::kMetrics).string());
   return is_best ? best_checkpoints(past, folder, kept_monitor(folder)) : stored_checkpoints(past, folder);
@@ -46,8 +33,8 @@ Error nothing_left(const std::string& folder, const std::vector<std::string>& re
 }
 
 KeptModel read(const std::string& path, const ValidatedNode& trainer) {
-  const CheckpointModel model = model_of(trainer);
-  auto snapshot = read_checkpoint_snapshot(path, model.node, model.model, loss_of(trainer));
+  const PortSpec* const port = trainer.model_output();
+  auto snapshot = read_checkpoint_snapshot(path, trainer.name, port->model, port->loss);
   InputFile file(path);
   const CheckpointHeader header = read_checkpoint_header(file);
   return {trainer.name, path, header.position, header.metadata, std::move(snapshot), {}};

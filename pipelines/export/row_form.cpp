@@ -11,11 +11,10 @@ namespace {
 ModelUse use_without_rows(const ValidatedNode& trainer, const std::string& why) {
   ModelUse use;
   use.why_no_rows = why;
-  for (const auto& [name, port] : trainer.outputs)
-    if (port.model) {
-      use.model = port.model;
-      use.loss = port.loss;
-    }
+  if (const PortSpec* const port = trainer.model_output()) {
+    use.model = port->model;
+    use.loss = port->loss;
+  }
   return use;
 }
 

@@ -80,7 +80,7 @@ void read_metrics(const fs::path& journal, RunRecord& record) {
       if (line.kind == kCheckpointLine) take_checkpoint(line, record);
     });
     record.torn_bytes = read.torn_bytes;
-    if (const auto damage = journal_damage(journal.string(), {read.lines, read.whole_bytes}))
+    if (const auto damage = journal_damage(journal.string(), read))
       record.damages.push_back(damage_text(journal.string(), *damage) + "; nothing behind that line is counted");
   } catch (const Error& error) {
     record.unread = error.message();

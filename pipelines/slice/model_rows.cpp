@@ -112,11 +112,10 @@ void set_batch_rows(ModelRows& rows) {
 }
 
 void set_model(const ValidatedNode& trainer, ModelRows& rows) {
-  for (const auto& [name, port] : trainer.outputs)
-    if (port.model && port.kind == PortKind::model) {
-      rows.model = port.model;
-      rows.loss = port.loss;
-    }
+  if (const PortSpec* const port = trainer.model_output()) {
+    rows.model = port->model;
+    rows.loss = port->loss;
+  }
   if (!rows.model) fail("no-way", fmt::format("node `{}` does not say which model it trains", trainer.name), "");
 }
 

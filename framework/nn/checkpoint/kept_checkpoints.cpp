@@ -123,8 +123,7 @@ std::vector<KeptCheckpoint> stored_newest_first(const std::string& folder) {
   std::vector<KeptCheckpoint> kept;
   if (std::error_code ignored; !fs::exists(journal, ignored)) return kept;
   const JournalExtent read = read_journal(journal, [&](const JournalLine& line) { note_checkpoint(line, kept); });
-  if (const auto damage = journal_damage(journal, {read.lines, read.whole_bytes}))
-    throw journal_damaged(journal, *damage);
+  if (const auto damage = journal_damage(journal, read)) throw journal_damaged(journal, *damage);
   return stored_newest_first(kept, folder);
 }
 

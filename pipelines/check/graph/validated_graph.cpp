@@ -6,6 +6,12 @@
 
 namespace millrace::pipelines {
 
+const PortSpec* ValidatedNode::model_output() const {
+  const auto found = std::find_if(outputs.begin(), outputs.end(),
+                                  [](const auto& output) { return output.second.kind == PortKind::model; });
+  return found == outputs.end() ? nullptr : &found->second;
+}
+
 const PortSpec* ValidatedNode::find_output(std::string_view port) const {
   if (output_places.size() == outputs.size()) {
     const auto place = output_places.find(std::string(port));

@@ -112,6 +112,8 @@ struct ValidatedNode {
   bool may_drop_rows() const;
   /// Takes constant time where set_output() has made all outputs.
   const PortSpec* find_output(std::string_view port) const;
+  /// That through which it gives a model, as a trainer does; null where none does. Which model that is may be unknown.
+  const PortSpec* model_output() const;
   /// The last word counts, and stands last.
   void set_output(std::string_view output, PortSpec spec);
   void clear_outputs();

@@ -37,8 +37,7 @@ Audit audit_in(const std::string& folder, const ValidatedGraph& graph) {
   std::vector<JournalLine> lines;
   const JournalExtent read = read_journal(journal, [&](const JournalLine& line) { lines.push_back(line); });
   Audit audit = audit_of(graph, lines, trained_epochs(folder));
-  if (const auto damage = journal_damage(journal, {read.lines, read.whole_bytes}))
-    audit.damage = damage_text(journal, *damage);
+  if (const auto damage = journal_damage(journal, read)) audit.damage = damage_text(journal, *damage);
   return audit;
 }
 

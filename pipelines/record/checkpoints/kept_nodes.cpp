@@ -17,14 +17,6 @@ namespace {
 constexpr std::string_view kOptimizer = "optimizer", kWeights = "weights";
 constexpr const char* kLastEpoch = "last_epoch";
 
-void take_model(const ValidatedNode& node, KeptNode& kept) {
-  for (const auto& [name, port] : node.outputs) {
-    if (port.kind != PortKind::model) continue;
-    kept.model = port.model;
-    kept.loss = port.loss;
-  }
-}
-
 std::vector<std::string> slots_of(const ValidatedNode& node) {
   const ParamValue* const optimizer = node.params.find(kOptimizer);
   if (optimizer == nullptr || optimizer->is_null()) return {};
@@ -68,7 +60,10 @@ std::vector<KeptNode> kept_nodes(const ValidatedGraph& graph) {
     const StateKind state = node.info->spec.state();
     if (state != StateKind::checkpointable && state != StateKind::resumable) continue;
     KeptNode one{node.name, state == StateKind::resumable};
-    if (graph.is_trainer(node)) take_model(node, one);
+    if (const PortSpec* const port = graph.is_trainer(node) ? node.model_output() : nullptr) {
+      one.model = port->model;
+      one.loss = port->loss;
+    }
     if (one.model) one.slots = slots_of(node);
     kept.push_back(std::move(one));
   }

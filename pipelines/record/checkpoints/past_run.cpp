@@ -80,7 +80,7 @@ PastRun read_past_run_to_damage(const std::string& journal) {
     else if (const std::optional<std::string> path = note_checkpoint(line, past.checkpoints); path)
       past.refused.push_back(fmt::format("{}: what was trained from it was not what had been trained before", *path));
   });
-  past.damage = journal_damage(journal, {read.lines, read.whole_bytes});
+  past.damage = journal_damage(journal, read);
   if (past.damage) past.refused.push_back(damage_text(journal, *past.damage));
   return past;
 }

@@ -87,7 +87,7 @@ TestLedger read_test_ledger(const std::string& folder) {
     if (line.kind == kKind) ledger.entries.push_back(entry_of(line));
   };
   const JournalExtent read = read_journal(path, take);
-  ledger.damage = journal_damage(path, {read.lines, read.whole_bytes}, take);
+  ledger.damage = journal_damage(path, read, take);
   return ledger;
 }
 

@@ -98,8 +98,7 @@ void read_metrics(const fs::path& folder, const Monitor& monitor, RunStatus& sta
   try {
     const JournalExtent read =
         read_journal(journal, [&](const JournalLine& line) { take_line(line, monitor, status); });
-    if (const auto damage = journal_damage(journal, {read.lines, read.whole_bytes}))
-      status.damages.push_back(damage_text(journal, *damage));
+    if (const auto damage = journal_damage(journal, read)) status.damages.push_back(damage_text(journal, *damage));
   } catch (const Error& error) {
     note_unread(error, status);
   }

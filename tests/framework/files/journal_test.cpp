@@ -54,8 +54,6 @@ Found found_in(const std::string& path) {
   return found;
 }
 
-JournalTaken taken(const JournalExtent& extent) { return {extent.lines, extent.whole_bytes}; }
-
 /// What a process does that has these five lines to write, whatever another one has written before.
 void write_five(const std::string& path) {
   Journal journal(path);
@@ -177,7 +175,7 @@ TEST_CASE("Bad lines with no whole one behind them are cut, and kept beside") {
   const GatedCalls calls;
   const Found found = found_in(path);
   CHECK(found.lines.size() == 2);
-  CHECK_FALSE(journal_damage(path, taken(found.extent)).has_value());
+  CHECK_FALSE(journal_damage(path, found.extent).has_value());
   CHECK(Journal(path).found().torn_bytes == kLost.size() - kTwo.size());
   CHECK(content_of(path) == kTwo);
   CHECK(content_of(path + ".cut-1") == kLost.substr(kTwo.size()));
@@ -196,8 +194,8 @@ TEST_CASE("A bad line with whole ones behind it is damage: it is told, and nothi
   for (const std::string& tail : {std::string(), std::string("{\"v\":1,\"att"), std::string("y\n")}) {
     const std::string path = folder.file("metrics.jsonl", content + tail);
     std::vector<std::string> behind;
-    const auto damage = journal_damage(path, taken(found_in(path).extent),
-                                       [&](const JournalLine& line) { behind.push_back(to_json(line)); });
+    const auto damage =
+        journal_damage(path, found_in(path).extent, [&](const JournalLine& line) { behind.push_back(to_json(line)); });
     REQUIRE(damage.has_value());
     CHECK((damage->line == 3 && damage->whole_behind == 2));
     CHECK(behind == std::vector<std::string>{to_json(line_at(1, 4)), to_json(line_at(1, 5))});
@@ -216,7 +214,7 @@ TEST_CASE("A line that was being written while the journal was read is no damage
   const TempFolder folder;
   const JournalExtent read = found_in(folder.file("metrics.jsonl", kTorn)).extent;
   CHECK(read.torn_bytes == 20);
-  CHECK_FALSE(journal_damage(folder.file("metrics.jsonl", text_of(five_lines())), taken(read)).has_value());
+  CHECK_FALSE(journal_damage(folder.file("metrics.jsonl", text_of(five_lines())), read).has_value());
 }
 
 TEST_CASE("A journal of another version is left as it is") {

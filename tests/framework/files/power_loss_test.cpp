@@ -78,7 +78,7 @@ void check_going_on(const TempFolder& folder, const std::string& content) {
   const std::string path = folder.file("left.jsonl", content);
   const GatedCalls calls;
   const JournalExtent read = read_journal(path, [](const JournalLine&) {});
-  if (journal_damage(path, {read.lines, read.whole_bytes})) {
+  if (journal_damage(path, read)) {
     CHECK(error_of([&] { Journal journal(path); }).name() == "journal-damaged");
     CHECK(content_of(path) == content);
     return;

@@ -14,16 +14,6 @@
 
 namespace millrace {
 
-/// What a journal holds: whole lines, then perhaps a tail that a killed process, a full disk or a power cut left. The tail begins with the first
-/// line that is none. With whole lines behind that it is damage (files/journal_damage.hpp): nothing of it is cut, and who reads asks for it.
-struct JournalExtent {
-  std::int64_t lines = 0;         ///< whole ones
-  std::uint64_t whole_bytes = 0;  ///< where the tail begins
-  std::uint64_t torn_bytes = 0;   ///< 0 when nothing was torn
-};
-
-inline constexpr std::size_t kMaxJournalLineBytes = std::size_t{1} << 20;  ///< newline included
-
 /// Calls `each` with every whole line, in order. Changes nothing, and may run while another process appends: a line that is just being
 /// written is a tail. Throws what InputFile throws, journal-version, and what `each` throws.
 MILLRACE_EXPORT JournalExtent read_journal(const std::string& path,

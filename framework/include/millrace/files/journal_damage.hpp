@@ -21,21 +21,15 @@ struct JournalDamage {
   std::int64_t whole_behind = 0;  ///< lines, at least 1
 };
 
-/// How much of a file read_journal has given: as JournalExtent says.
-struct JournalTaken {
-  std::int64_t lines = 0;
-  std::uint64_t whole_bytes = 0;
-};
-
-/// Nothing where the tail behind what was taken has no whole line. Calls `behind` with each whole line there, in order. Throws what InputFile throws,
+/// `taken`: what read_journal has given. Nothing where the tail behind that has no whole line. Calls `behind` with each whole line there, in order. Throws what InputFile throws,
 /// and what `behind` throws.
-MILLRACE_EXPORT std::optional<JournalDamage> journal_damage(const std::string& path, JournalTaken taken,
+MILLRACE_EXPORT std::optional<JournalDamage> journal_damage(const std::string& path, const JournalExtent& taken,
                                                             const std::function<void(const JournalLine&)>& behind = {});
 
 using ReadJournalAt = std::function<std::size_t(std::uint64_t, std::span<char>)>;
 /// The same of an open file of so many bytes.
 MILLRACE_EXPORT std::optional<JournalDamage> journal_damage(std::uint64_t bytes, const ReadJournalAt& read_at,
-                                                            JournalTaken taken,
+                                                            const JournalExtent& taken,
                                                             const std::function<void(const JournalLine&)>& behind = {});
 
 /// "`PATH` is damaged: line 5 is none, and 7 whole lines stand behind it".

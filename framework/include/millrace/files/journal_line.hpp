@@ -4,6 +4,7 @@
 #include <millrace/detail/export.hpp>
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -44,5 +45,15 @@ MILLRACE_EXPORT std::string to_json(const JournalLine&);
 MILLRACE_EXPORT bool parse_journal_line(std::string_view text, JournalLine& line);
 /// The same, faster: `values` are checked and left as they are.
 MILLRACE_EXPORT bool parse_journal_place(std::string_view text, JournalLine& line);
+
+/// What a journal holds: whole lines, then perhaps a tail that a killed process, a full disk or a power cut left. The tail begins with the first
+/// line that is none. With whole lines behind that it is damage (files/journal_damage.hpp): nothing of it is cut, and who reads asks for it.
+struct JournalExtent {
+  std::int64_t lines = 0;         ///< whole ones
+  std::uint64_t whole_bytes = 0;  ///< where the tail begins
+  std::uint64_t torn_bytes = 0;   ///< 0 when nothing was torn
+};
+
+inline constexpr std::size_t kMaxJournalLineBytes = std::size_t{1} << 20;  ///< newline included
 
 }  // namespace millrace
